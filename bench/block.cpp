@@ -1,0 +1,64 @@
+#include "block.h"
+
+#include <sched.h>
+#include <sys/wait.h>
+
+namespace nsb::bench {
+
+Record* Block::next() {
+    if (failed_ || filled_ == request.samples) return nullptr;
+    if (filled_ > 0 && sys::now() >= deadline_) return nullptr;
+    Record& record = memory.records[filled_++];
+    record = {};
+    memory.child_begin = memory.child_end = 0;
+    memory.child_failure = {};
+    return &record;
+}
+
+void Block::fail(Failure failure) {
+    // A block that could not even begin its first sample has one all the same, to carry the errno.
+    if (filled_ == 0) filled_ = 1;
+    memory.records[filled_ - 1] = {};
+    memory.records[filled_ - 1].failure = failure;
+    failed_ = true;
+}
+
+Failure reap_child(pid_t pid, const Memory& memory) {
+    const sys::Result<int> status = sys::reap(pid);
+    if (!status) return {Call::waitpid, status.error()};
+    if (memory.child_failure.error != 0) return memory.child_failure;
+    if (!WIFEXITED(*status) || WEXITSTATUS(*status) != 0) return {Call::child, ECHILD};
+    return {};
+}
+
+sys::CloneOptions clone_options(const Block& block) {
+    sys::CloneOptions options;
+    options.flags = block.request.set.flags();
+    // The one call that has a flag for time namespaces.
+    options.use_clone3 =
+        block.request.operation == Operation::clone3 || block.request.set.contains(Kind::time);
+    if (block.value(Parameter::spawn) == static_cast<std::uint64_t>(Spawn::vm)) {
+        options.flags |= CLONE_VM | CLONE_VFORK;
+    }
+    return options;
+}
+
+sys::Result<sys::Stack> map_stack(Block& block) {
+    auto stack = sys::Stack::map(block.value(Parameter::stack), block.value(Parameter::touch) != 0);
+    if (!stack) block.fail({Call::mmap, stack.error()});
+    return stack;
+}
+
+void run_calibration(Block& block) {
+    std::uint64_t last_turn = 0;
+    while (Record* record = block.next()) {
+        const std::uint64_t begin = sys::now();
+        const std::uint64_t end = sys::now();
+        time_of(*record, Phase::create) = end - begin;
+        // One turn of the loop with the clock read twice in it; the first turn has none before it.
+        time_of(*record, Phase::total) = last_turn == 0 ? 0 : begin - last_turn;
+        last_turn = begin;
+    }
+}
+
+}  // namespace nsb::bench

@@ -1,0 +1,71 @@
+// A block: the samples of one case that nsbench asked for in one request.
+#pragma once
+
+#include "core/protocol.h"
+#include "sys/child.h"
+#include "sys/clock.h"
+#include "sys/fd.h"
+
+namespace nsb::bench {
+
+using protocol::Call;
+using protocol::Failure;
+using protocol::Memory;
+using protocol::Record;
+
+class Block {
+  public:
+    Block(const protocol::Request& asked, Memory& shared)
+        : request(asked), memory(shared), deadline_(sys::now() + asked.time_limit_ns) {}
+
+    const protocol::Request& request;
+    Memory& memory;
+
+    [[nodiscard]] std::uint64_t value(Parameter parameter) const {
+        return request.values[static_cast<std::size_t>(parameter)];
+    }
+
+    /// The record to fill next, cleared; null once the block is full, out of time, or has failed.
+    Record* next();
+
+    /// Gives the current record an errno instead of times and ends the block: what failed once is a limit
+    /// reached or a feature missing, and would fail again.
+    void fail(Failure failure);
+
+    /// How many records are filled.
+    [[nodiscard]] std::uint32_t filled() const { return filled_; }
+
+  private:
+    std::uint64_t deadline_;
+    std::uint32_t filled_ = 0;
+    bool failed_ = false;
+};
+
+inline std::uint64_t& time_of(Record& record, Phase phase) {
+    return record.times[static_cast<std::size_t>(phase)];
+}
+
+inline std::uint64_t& child_phase(Memory& memory, Phase phase) {
+    return memory.child_phases[static_cast<std::size_t>(phase)];
+}
+
+/// Reaps a child. Fails with what the child reported of itself, or Call::child where it ended in another way
+/// than by returning 0.
+[[nodiscard]] Failure reap_child(pid_t pid, const Memory& memory);
+
+/// clone(2) or clone3(2) as this block's set and parameters ask for; descriptors aside.
+[[nodiscard]] sys::CloneOptions clone_options(const Block& block);
+
+/// The stack that this block's parameters ask for; on an error the block has failed.
+[[nodiscard]] sys::Result<sys::Stack> map_stack(Block& block);
+
+/// An operation carries out samples until the block has enough.
+using Run = void (*)(Block& block);
+
+/// The registry: what carries out `operation`.
+[[nodiscard]] Run find(Operation operation);
+
+/// Times the clock and the loop instead of an operation.
+void run_calibration(Block& block);
+
+}  // namespace nsb::bench

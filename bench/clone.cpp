@@ -1,0 +1,56 @@
+// clone and clone3: one call that makes a child and its namespaces at once.
+#include "block.h"
+#include "sys/mount.h"
+
+namespace nsb::bench {
+namespace {
+
+int stamp_and_exit(void* memory) {
+    static_cast<Memory*>(memory)->child_begin = sys::now();
+    return 0;
+}
+
+void run(Block& block, sys::CloneOptions options) {
+    const auto stack = map_stack(block);
+    if (!stack) return;
+
+    sys::Fd root_cgroup;
+    if (block.value(Parameter::cgroup) != 0) {
+        // The root of cgroup v2, reached without a path and without a new cgroup that would have to be
+        // removed.
+        auto mount = sys::mount_detached("cgroup2");
+        if (!mount) return block.fail({Call::cgroup_root, mount.error().error});
+        root_cgroup = std::move(*mount);
+        options.cgroup = root_cgroup.get();
+    }
+    int pidfd = -1;
+    if (block.value(Parameter::pidfd) != 0) options.pidfd = &pidfd;
+
+    while (Record* record = block.next()) {
+        const std::uint64_t call = sys::now();
+        const auto pid = sys::clone_child(options, *stack, stamp_and_exit, &block.memory);
+        const std::uint64_t returned = sys::now();
+        if (!pid) return block.fail({options.use_clone3 ? Call::clone3 : Call::clone, pid.error()});
+        const Failure failure = reap_child(*pid, block.memory);
+        const std::uint64_t reaped = sys::now();
+        const sys::Fd owned_pidfd(pidfd);
+        if (failure.error != 0) return block.fail(failure);
+
+        time_of(*record, Phase::create) = returned - call;
+        time_of(*record, Phase::ready) = block.memory.child_begin - call;
+        time_of(*record, Phase::exit) = reaped - block.memory.child_begin;
+        time_of(*record, Phase::total) = reaped - call;
+    }
+}
+
+}  // namespace
+
+void run_clone(Block& block) {
+    run(block, clone_options(block));
+}
+
+void run_clone3(Block& block) {
+    run(block, clone_options(block));
+}
+
+}  // namespace nsb::bench

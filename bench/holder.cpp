@@ -1,0 +1,56 @@
+#include "holder.h"
+
+#include <fcntl.h>
+#include <charconv>
+#include <cstring>
+
+namespace nsb::bench {
+namespace {
+
+struct Pipe {
+    int read_end;
+    int write_end;
+};
+
+int wait_for_release(void* argument) {
+    const Pipe pipe = *static_cast<const Pipe*>(argument);
+    close(pipe.write_end);
+    char none = 0;
+    while (read(pipe.read_end, &none, 1) < 0 && errno == EINTR) {
+    }
+    return 0;
+}
+
+}  // namespace
+
+tl::expected<Holder, Failure> Holder::start(KindSet set, const sys::Stack& stack) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) return tl::unexpected(Failure{Call::child, errno});
+    const sys::Fd read_end(ends[0]);
+    sys::Fd write_end(ends[1]);
+    Pipe pipe{ends[0], ends[1]};
+    sys::CloneOptions options;
+    options.flags = set.flags();
+    options.use_clone3 = set.contains(Kind::time);
+    const auto pid = sys::clone_child(options, stack, wait_for_release, &pipe);
+    if (!pid) return tl::unexpected(Failure{options.use_clone3 ? Call::clone3 : Call::clone, pid.error()});
+    return Holder(*pid, std::move(write_end));
+}
+
+Failure Holder::release() {
+    if (pid_ < 0) return {};
+    release_.reset();
+    const auto status = sys::reap(std::exchange(pid_, -1));
+    if (!status) return {Call::waitpid, status.error()};
+    return {};
+}
+
+sys::Result<sys::Fd> Holder::open_proc(const char* name, int flags) const {
+    char path[64] = "/proc/";
+    char* end = std::to_chars(path + 6, path + 24, pid_).ptr;
+    *end++ = '/';
+    std::strcpy(end, name);  // NOLINT: names are this file's callers' literals, far shorter than what is left
+    return sys::Fd::own(open(path, flags | O_CLOEXEC));
+}
+
+}  // namespace nsb::bench

@@ -1,0 +1,43 @@
+// The sampler: a small static process that carries out blocks of samples for nsbench. A fork-style clone
+// copies its parent's page tables and mappings, so all that is in here is part of every figure: no C++
+// run-time library, no heap.
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <csignal>
+
+#include "block.h"
+
+namespace nsb::bench {
+namespace {
+
+int serve() {
+    prctl(PR_SET_NAME, "nsbench-sampler");
+    // With nsbench gone there is nobody to measure for; the socket's end is noticed between blocks, this at
+    // once.
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    void* const mapping =
+        mmap(nullptr, sizeof(Memory), PROT_READ | PROT_WRITE, MAP_SHARED, protocol::kMemory, 0);
+    if (mapping == MAP_FAILED) return 1;
+    auto& memory = *static_cast<Memory*>(mapping);
+
+    protocol::Request request;
+    while (read(protocol::kSocket, &request, sizeof request) == sizeof request) {
+        Block block(request, memory);
+        if (!info(request.operation).takes(request.set)) {
+            // A proc mount outside a new mount namespace, say, would be the host's: refused here as well.
+            block.fail({Call::sampler, EINVAL});
+        } else {
+            (request.calibrate ? run_calibration : find(request.operation))(block);
+        }
+        const protocol::Reply reply{request.sequence, block.filled()};
+        if (write(protocol::kSocket, &reply, sizeof reply) != sizeof reply) return 1;
+    }
+    return 0;
+}
+
+}  // namespace
+}  // namespace nsb::bench
+
+int main() {
+    return nsb::bench::serve();
+}

@@ -1,0 +1,51 @@
+/* The harness's yardstick: clone, waitpid and the clock around them, with nothing else in the process. What nsbench
+ * says of create and total has to agree with it. Built static, like the sampler.
+ *
+ *   nsbench-yardstick FLAGS COUNT    FLAGS in hexadecimal, as of CLONE_NEW*; prints "create total" in ns, one a line
+ */
+#define _GNU_SOURCE
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { STACK = 1 << 20, MOST = 4096 };
+static long long times[MOST][2];
+
+static long long now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+static int child(void *unused) {
+    (void)unused;
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    const int flags = argc == 3 ? (int)strtol(argv[1], NULL, 16) : 0;
+    const int count = argc == 3 ? atoi(argv[2]) : 0;
+    char *stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    if (count < 1 || count > MOST || stack == MAP_FAILED) {
+        fprintf(stderr, "usage: nsbench-yardstick FLAGS COUNT (FLAGS in hexadecimal, COUNT from 1 to %d)\n", MOST);
+        return 2;
+    }
+    for (int i = 0; i < count; i++) {
+        const long long call = now();
+        const pid_t pid = clone(child, stack + STACK, flags | SIGCHLD, NULL);
+        const long long returned = now();
+        if (pid < 0 || waitpid(pid, NULL, 0) != pid) {
+            perror("nsbench-yardstick: clone, waitpid");
+            return 1;
+        }
+        times[i][0] = returned - call;
+        times[i][1] = now() - call;
+    }
+    for (int i = 0; i < count; i++) printf("%lld %lld\n", times[i][0], times[i][1]);
+    return 0;
+}

@@ -1,0 +1,22 @@
+// The commands of nsbench: each returns its exit code.
+#pragma once
+
+#include "cli/options.h"
+#include "run/run_info.h"
+
+namespace nsb::cli {
+
+int run_measurements(const Options& options);
+int list_cases(const Options& options);
+int run_doctor(const Options& options);
+
+/// Writes to standard output; throws sys::SystemError where it is closed or full.
+void print(std::string_view text);
+
+/// What is known before anything is measured.
+run::RunInfo describe_run(const Options& options);
+
+/// Whether to colour what goes to standard output: a terminal, and no NO_COLOR.
+bool use_colour();
+
+}  // namespace nsb::cli

@@ -1,0 +1,79 @@
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "cli/commands.h"
+#include "run/interrupt.h"
+#include "run/runner.h"
+
+namespace nsb::cli {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kNoiseBudget = 5s;
+
+std::string finding_line(const env::Finding& finding, bool colour) {
+    const char* const paint = !colour                                      ? ""
+                              : finding.severity >= env::Severity::warning ? "\033[33m"
+                              : finding.severity == env::Severity::note    ? "\033[36m"
+                                                                           : "\033[32m";
+    std::string text = fmt::format("{}{:<8}{}{:<18} {}", paint, env::to_string(finding.severity),
+                                   colour ? "\033[0m" : "", finding.id, finding.observed);
+    if (!finding.effect.empty()) text += fmt::format(": {}", finding.effect);
+    if (!finding.remedy.empty()) text += fmt::format(" → {}", finding.remedy);
+    return text + '\n';
+}
+
+/// Five seconds of the cheapest case: how far its rounds lie apart, and what more time would make of that.
+std::string noise_lines(run::RunInfo& info) {
+    info.options.budget = kNoiseBudget;
+    info.options.precision = 1e-6;  // out of reach, so that the whole time is used
+    const Case none = Case::of(Operation::clone, {});
+    run::Runner runner(info, {none});
+    runner.measure({});
+    const Row row = runner.rows().front();
+    if (!row.figures || !row.figures->precision) {
+        return fmt::format("{}: not measured: {}\n", to_string(none), row.reason);
+    }
+    const Figures& f = *row.figures;
+    std::string text =
+        fmt::format("\n{} in {} s: {} samples in {} rounds, median {}, 95% within ±{:.2f}%, p99 {}, max {}\n",
+                    to_string(none), kNoiseBudget / 1s, f.samples, info.rounds,
+                    report::format_ticks(f.median, info.identity), 100 * *f.precision,
+                    report::format_ticks(f.p99, info.identity), report::format_ticks(f.max, info.identity));
+    const auto plan = run::make_plan({});
+    const double cases = plan ? static_cast<double>(plan->size()) : 1;
+    text += fmt::format(
+        "what a budget would buy here, if rounds stay as independent as these were:\n{:>10}  {:>10}  "
+        "{:>22}\n",
+        "budget", "this case", fmt::format("each of {:.0f} cases", cases));
+    for (const auto& [name, budget] :
+         {std::pair{"10s", 10.0}, std::pair{"60s", 60.0}, std::pair{"10m", 600.0}}) {
+        // An interval of a median narrows with the root of the time that is spent on it.
+        const double alone =
+            *f.precision * std::sqrt(std::chrono::duration<double>(kNoiseBudget).count() / budget);
+        text +=
+            fmt::format("{:>10}  {:>9.2f}%  {:>21.1f}%\n", name, 100 * alone, 100 * alone * std::sqrt(cases));
+    }
+    return text;
+}
+
+}  // namespace
+
+int run_doctor(const Options& options) {
+    run::RunInfo info = describe_run(options);
+    bool has_problem = false;
+    std::string text;
+    for (const env::Finding& finding : info.findings) {
+        text += finding_line(finding, use_colour());
+        has_problem = has_problem || finding.severity == env::Severity::problem;
+    }
+    print(text);
+    run::catch_signals();
+    print(noise_lines(info));
+    if (info.interrupted_by != 0) return 128 + info.interrupted_by;
+    return has_problem ? kFailed : kMeasured;
+}
+
+}  // namespace nsb::cli

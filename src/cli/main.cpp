@@ -1,0 +1,72 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <exception>
+
+#include "cli/commands.h"
+#include "report/columns.h"
+#include "run/runner.h"
+#include "run/store.h"
+
+namespace {
+
+using namespace nsb::cli;  // NOLINT(google-build-using-namespace): main is of this module
+
+/// A standard stream that was closed must not become one of our files. What takes its place cannot be written
+/// to, so that output to it is an error as it should be.
+void occupy_standard_streams() {
+    for (int fd = 0; fd < 3; ++fd) {
+        if (fcntl(fd, F_GETFD) < 0) (void)open("/dev/null", O_RDONLY);
+    }
+}
+
+void require_standard_output() {
+    if ((fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY) {
+        throw UsageError("standard output is closed; redirect it to a file or to /dev/null");
+    }
+}
+
+int dispatch(const Options& options) {
+    switch (options.command) {
+        case Command::run:
+            return run_measurements(options);
+        case Command::list:
+            return list_cases(options);
+        case Command::doctor:
+            return run_doctor(options);
+        case Command::dictionary:
+            print(nsb::report::dictionary());
+            return kMeasured;
+        case Command::help:
+        case Command::version:
+            print(options.text);
+            return kMeasured;
+    }
+    return kUsage;
+}
+
+int complain(const std::exception& error, int exit_code) {
+    fmt::print(stderr, "nsbench: {}\n", error.what());
+    return exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    occupy_standard_streams();
+    std::signal(SIGPIPE, SIG_IGN);
+    try {
+        require_standard_output();
+        return dispatch(parse({argv + 1, argv + argc}));
+    } catch (const UsageError& error) {
+        return complain(error, kUsage);
+    } catch (const nsb::run::StoreError& error) {
+        return complain(error, kUsage);
+    } catch (const nsb::run::NotPermitted& error) {
+        return complain(error, kNotPermitted);
+    } catch (const std::exception& error) {
+        return complain(error, kFailed);
+    }
+}

@@ -1,0 +1,311 @@
+#include "cli/options.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/program_options.hpp>
+#include <random>
+#include <sstream>
+
+#include "core/text.h"
+#include "sys/process.h"
+
+namespace nsb::cli {
+namespace {
+
+namespace po = boost::program_options;
+
+constexpr std::string_view kExitCodes =
+    "Exit codes: 0 measured; 1 a case failed, or a check said no; 2 usage; 3 not permitted or not\n"
+    "supported here, with what to do; 128+N ended by signal N, what was measured is kept.\n";
+
+struct CommandText {
+    Command command;
+    std::string_view name;
+    std::string_view usage;
+    std::string_view what;
+};
+
+constexpr CommandText kCommands[]{
+    {Command::run, "run", "nsbench [run] [OPTIONS]",
+     "Measures what each Linux namespace costs: every case of the plan that matches, in a table."},
+    {Command::list, "list", "nsbench list [OPTIONS]",
+     "Prints the ids of the cases that would be measured, one a line."},
+    {Command::doctor, "doctor", "nsbench doctor",
+     "Says what on this machine spoils figures or is missing, what to do, and how noisy it is (5 s)."},
+    {Command::dictionary, "dictionary", "nsbench dictionary",
+     "Prints the dictionary of the result files' columns."},
+};
+
+template <typename T>
+T accept(std::string_view option, std::string_view text, tl::expected<T, std::string> parsed) {
+    if (!parsed) throw UsageError(fmt::format("--{}={}: accepted is {}", option, text, parsed.error()));
+    return *parsed;
+}
+
+po::options_description selection_options() {
+    po::options_description options("Which cases");
+    const auto strings = [] { return po::value<std::vector<std::string>>()->composing(); };
+    options.add_options()  //
+        ("filter", po::value<std::string>()->value_name("REGEX"),
+         "those whose id matches, such as NEWPID or '/NEWPID/'")(
+            "op", strings()->value_name("OP,…"),
+            "of these operations: clone, clone3, unshare, setns, proc_remount, userns_map")(
+            "ns", strings()->value_name("SET"),
+            "of exactly this set: kinds or flags joined by commas, none, or all; repeatable")(
+            "stack", strings()->value_name("SIZE,…"), "with stacks of these sizes, 16K to 1G")(
+            "spawn", strings()->value_name("HOW,…"), "fork: memory copied; vm: CLONE_VM|CLONE_VFORK")(
+            "parallel", strings()->value_name("N,…"), "with so many samplers at once")(
+            "with", strings()->value_name("KEY:VALUE,…"),
+            "with these values of any parameter of an id: touch:all, via:fsmount, subset:pid, pidfd:yes, "
+            "cgroup:into, "
+            "twin:yes; repeatable");
+    return options;
+}
+
+po::options_description measuring_options() {
+    po::options_description options("How");
+    options.add_options()  //
+        ("budget", po::value<std::string>()->value_name("TIME"),
+         "time for all of it (60s); without end given --samples")(
+            "precision", po::value<std::string>()->value_name("PERCENT"),
+            "a case is done when its intervals are within this (2%)")(
+            "samples", po::value<std::string>()->value_name("N"),
+            "so many samples of each case, instead of a precision")(
+            "seed", po::value<std::string>()->value_name("N"),
+            "of the random order (default: a random one, recorded)")(
+            "cpu", po::value<std::string>()->value_name("N|any"),
+            "the CPU to measure on (the last one), or no pin")(
+            "clock", po::value<std::string>()->value_name("CLOCK"),
+            "wall, or instructions in a lab guest whose clock counts them")(
+            "probe", po::value<std::string>()->implicit_value("auto")->value_name("HOW"),
+            "auto or off (off)");
+    return options;
+}
+
+po::options_description output_options() {
+    po::options_description options("Output");
+    options.add_options()  //
+        ("sort", po::value<std::string>()->value_name("KEY"),
+         "the table by plan, case, median, delta or precision")(
+            "csv", po::value<std::string>()->value_name("FILE|-"),
+            "the summary as CSV; - is standard output, without the table")(
+            "json", po::value<std::string>()->value_name("FILE|-"), "Google Benchmark's JSON")(
+            "out", po::value<std::string>()->value_name("DIR"),
+            "everything: run.json, results.csv, samples.csv")(
+            "resume", po::value<std::string>()->value_name("DIR"), "go on with the run in DIR")(
+            "quiet", "the table alone")("no-progress", "no progress line, also on a terminal")(
+            "help", "this text")("version", "the version");
+    return options;
+}
+
+po::options_description options_of(Command command) {
+    po::options_description all;
+    if (command == Command::run || command == Command::list) all.add(selection_options());
+    if (command == Command::run) all.add(measuring_options()).add(output_options());
+    if (command != Command::run) {
+        po::options_description rest("Other");
+        rest.add_options()("help", "this text");
+        all.add(rest);
+    }
+    return all;
+}
+
+std::string help_text(const CommandText& command) {
+    std::ostringstream text;
+    text << "Usage: " << command.usage << '\n' << command.what << "\n";
+    if (command.command == Command::run) {
+        text << "\nOther commands (nsbench COMMAND --help):\n";
+        for (const CommandText& other : kCommands) {
+            if (other.command != Command::run) text << fmt::format("  {:<12}{}\n", other.name, other.what);
+        }
+    }
+    text << options_of(command.command) << '\n' << kExitCodes;
+    return text.str();
+}
+
+const CommandText& text_of(Command command) {
+    return *std::find_if(std::begin(kCommands), std::end(kCommands),
+                         [&](const CommandText& c) { return c.command == command; });
+}
+
+/// The command named first, if any; what is left of the arguments are its options.
+Command take_command(std::vector<std::string>& arguments) {
+    if (arguments.empty() || arguments.front().starts_with('-')) return Command::run;
+    std::vector<std::string_view> names;
+    for (const CommandText& command : kCommands) {
+        names.push_back(command.name);
+        if (arguments.front() != command.name) continue;
+        arguments.erase(arguments.begin());
+        return command.command;
+    }
+    throw UsageError(fmt::format("'{}' is no command (one of {}){}", arguments.front(),
+                                 fmt::join(names, ", "), nearest_hint(arguments.front(), names)));
+}
+
+po::variables_map parse_words(const std::vector<std::string>& words, Command command) {
+    const po::options_description options = options_of(command);
+    po::variables_map values;
+    namespace style = po::command_line_style;
+    try {
+        const auto parsed =
+            po::command_line_parser(words)
+                .options(options)
+                .positional({})
+                .style(style::allow_long | style::long_allow_adjacent | style::long_allow_next)
+                .run();
+        po::store(parsed, values);
+        po::notify(values);
+    } catch (const po::unknown_option& error) {
+        std::vector<std::string> names;
+        for (const auto& option : options.options()) names.push_back("--" + option->long_name());
+        const std::vector<std::string_view> views(names.begin(), names.end());
+        throw UsageError(fmt::format("unknown option '{}'{} (nsbench --help lists them)",
+                                     error.get_option_name(), nearest_hint(error.get_option_name(), views)));
+    } catch (const po::too_many_positional_options_error&) {
+        throw UsageError("a word that is no option; options are written --name=value");
+    } catch (const po::error& error) {
+        throw UsageError(error.what());
+    }
+    return values;
+}
+
+/// The words of a repeatable option, taken apart at commas.
+std::vector<std::string> listed(const po::variables_map& values, const char* name) {
+    std::vector<std::string> words;
+    if (values.count(name) == 0) return words;
+    for (const std::string& text : values[name].as<std::vector<std::string>>()) {
+        const std::vector<std::string> parts = split(text, ",");
+        words.insert(words.end(), parts.begin(), parts.end());
+    }
+    return words;
+}
+
+run::Selection parse_selection(const po::variables_map& values) {
+    run::Selection selection;
+    if (values.count("filter") != 0) selection.filter = values["filter"].as<std::string>();
+    for (const std::string& name : listed(values, "op")) {
+        selection.operations.push_back(accept("op", name, parse_operation(name)));
+    }
+    if (values.count("ns") != 0) {
+        for (const std::string& text : values["ns"].as<std::vector<std::string>>()) {
+            const auto set = parse_set(text);
+            if (!set) throw UsageError(fmt::format("--ns={}: {}", text, set.error()));
+            selection.sets.push_back(*set);
+        }
+    }
+    for (const char* key : {"stack", "spawn", "parallel"}) {
+        for (std::string& value : listed(values, key)) selection.values[key].push_back(std::move(value));
+    }
+    if (values.count("with") != 0) {
+        for (const std::string& text : values["with"].as<std::vector<std::string>>()) {
+            const std::size_t colon = text.find(':');
+            if (colon == std::string::npos) {
+                throw UsageError(fmt::format("--with={}: accepted is KEY:VALUE, such as touch:all", text));
+            }
+            for (std::string& value : split(text.substr(colon + 1), ",")) {
+                selection.values[text.substr(0, colon)].push_back(std::move(value));
+            }
+        }
+    }
+    return selection;
+}
+
+std::optional<int> parse_cpu(const std::string& text) {
+    if (text == "any") return std::nullopt;
+    const std::vector<int> allowed = sys::allowed_cpus();
+    const auto cpu = parse_count(text, 0, 1U << 20U);
+    if (!cpu || std::find(allowed.begin(), allowed.end(), static_cast<int>(*cpu)) == allowed.end()) {
+        throw UsageError(
+            fmt::format("--cpu={}: accepted is any, or one of the CPUs {}", text, fmt::join(allowed, ", ")));
+    }
+    return static_cast<int>(*cpu);
+}
+
+void parse_measuring(const po::variables_map& values, Options& options) {
+    const auto given = [&](const char* name) -> std::optional<std::string> {
+        if (values.count(name) == 0) return std::nullopt;
+        return values[name].as<std::string>();
+    };
+    if (const auto text = given("samples")) {
+        options.run.samples =
+            static_cast<std::uint32_t>(accept("samples", *text, parse_count(*text, 1, 40000)));
+        options.run.budget.reset();
+    }
+    if (const auto text = given("budget")) {
+        options.run.budget = accept("budget", *text, parse_duration(*text));
+        options.budget_given = true;
+    }
+    if (const auto text = given("precision")) {
+        options.run.precision = accept("precision", *text, parse_percentage(*text));
+        options.precision_given = true;
+    }
+    options.run.seed = std::random_device()();
+    if (const auto text = given("seed"))
+        options.run.seed = accept("seed", *text, parse_count(*text, 0, UINT64_MAX));
+    options.run.cpu = sys::allowed_cpus().back();
+    if (const auto text = given("cpu")) options.run.cpu = parse_cpu(*text);
+    if (const auto text = given("clock")) {
+        if (*text != "wall" && *text != "instructions") {
+            throw UsageError(fmt::format("--clock={}: accepted is wall or instructions", *text));
+        }
+        options.run.clock = *text;
+    }
+    if (const auto text = given("probe")) {
+        if (*text != "off" && *text != "auto") {
+            throw UsageError(
+                fmt::format("--probe={}: accepted is auto or off: this version has no probe", *text));
+        }
+        options.probe_asked = *text == "auto";
+    }
+    if (const auto text = given("sort")) {
+        const auto sort = report::parse_sort(*text);
+        if (!sort) {
+            throw UsageError(
+                fmt::format("--sort={}: accepted is plan, case, median, delta or precision", *text));
+        }
+        options.sort = *sort;
+    }
+    options.csv = given("csv");
+    options.json = given("json");
+    options.out = given("out");
+    options.resume = given("resume");
+    options.quiet = values.count("quiet") != 0;
+    options.no_progress = values.count("no-progress") != 0;
+    if (options.out && options.resume)
+        throw UsageError("--out and --resume exclude each other: a resumed run stays in its folder");
+    if (options.csv == "-" && options.json == "-")
+        throw UsageError("--csv=- and --json=-: standard output is for one of them");
+}
+
+}  // namespace
+
+Options parse(const std::vector<std::string>& arguments) {
+    Options options;
+    options.arguments = arguments;
+    std::vector<std::string> words = arguments;
+    options.command = take_command(words);
+    const po::variables_map values = parse_words(words, options.command);
+    if (values.count("help") != 0) {
+        options.text = help_text(text_of(options.command));
+        options.command = Command::help;
+        return options;
+    }
+    if (values.count("version") != 0) {
+        options.text = "nsbench " NSB_VERSION "\n";
+        options.command = Command::version;
+        return options;
+    }
+    if (options.command == Command::run || options.command == Command::list) {
+        options.run.selection = parse_selection(values);
+        for (const char* name : {"filter", "op", "ns", "stack", "spawn", "parallel", "with", "samples",
+                                 "seed", "clock", "cpu"}) {
+            options.narrowed = options.narrowed || values.count(name) != 0;
+        }
+    }
+    if (options.command == Command::run || options.command == Command::doctor)
+        parse_measuring(values, options);
+    return options;
+}
+
+}  // namespace nsb::cli

@@ -1,0 +1,42 @@
+// The command line as one plain struct.
+#pragma once
+
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "report/table.h"
+#include "run/run_info.h"
+
+namespace nsb::cli {
+
+/// Exit codes, as the help says them.
+enum ExitCode : int { kMeasured = 0, kFailed = 1, kUsage = 2, kNotPermitted = 3 };
+
+/// A command line that cannot be carried out: one line, exit code 2.
+class UsageError : public std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+enum class Command { run, list, doctor, dictionary, help, version };
+
+struct Options {
+    Command command = Command::run;
+    std::string text;  ///< of help and version
+    run::RunOptions run;
+    std::optional<std::string> csv, json, out, resume;
+    bool budget_given = false;  ///< these two may differ from a resumed run's
+    bool precision_given = false;
+    bool narrowed = false;  ///< something was selected, which --resume does not take
+    bool probe_asked = false;
+    report::Sort sort = report::Sort::plan;
+    bool quiet = false;
+    bool no_progress = false;
+    std::vector<std::string> arguments;  ///< as typed
+};
+
+/// Throws UsageError: the option, the value, what is accepted, and the nearest match of a misspelt name.
+Options parse(const std::vector<std::string>& arguments);
+
+}  // namespace nsb::cli

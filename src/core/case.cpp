@@ -1,0 +1,163 @@
+#include "core/case.h"
+
+#include <fmt/format.h>
+
+#include "core/text.h"
+
+namespace nsb {
+namespace {
+
+template <typename Visit>
+void for_each_parameter(Operation operation, Visit visit) {
+    for (std::size_t i = 0; i < kParameters; ++i) {
+        const auto parameter = static_cast<Parameter>(i);
+        if (info(operation).parameters.contains(parameter)) visit(parameter);
+    }
+}
+
+std::optional<Parameter> find_parameter(Operation operation, std::string_view key) {
+    std::optional<Parameter> found;
+    for_each_parameter(operation, [&](Parameter parameter) {
+        if (info(parameter).key == key) found = parameter;
+    });
+    return found;
+}
+
+}  // namespace
+
+Case Case::of(Operation operation, KindSet set) {
+    Case c{operation, set, {}};
+    for_each_parameter(operation,
+                       [&](Parameter p) { c.values[static_cast<std::size_t>(p)] = info(p).initial; });
+    return c;
+}
+
+Case Case::with(Parameter parameter, std::uint64_t value) const {
+    Case changed = *this;
+    changed.values[static_cast<std::size_t>(parameter)] = value;
+    return changed;
+}
+
+std::vector<Phase> Case::phases() const {
+    std::vector<Phase> phases;
+    for (std::size_t i = 0; i < kPhases; ++i) {
+        const auto phase = static_cast<Phase>(i);
+        if (!info(operation).phases.contains(phase)) continue;
+        if (phase == Phase::drain && !set.intersects(kTornDownLater)) continue;
+        phases.push_back(phase);
+    }
+    return phases;
+}
+
+std::optional<Case> Case::base() const {
+    if (value(Parameter::twin) != 0) return with(Parameter::twin, 0);
+    if (set.empty() || !info(operation).takes(KindSet{})) return std::nullopt;
+    Case base = *this;
+    base.set = KindSet{};
+    return base;
+}
+
+Case Case::through_userns() const {
+    Case c = *this;
+    // setns is timed inside a user namespace that the holder owns: its own set stays what is measured.
+    if (operation != Operation::setns && !set.empty()) c.set = c.set | Kind::user;
+    return c;
+}
+
+std::string_view Case::syscall() const {
+    switch (operation) {
+        case Operation::clone:
+            return set.contains(Kind::time) ? "clone3" : "clone";
+        case Operation::clone3:
+            return "clone3";
+        case Operation::unshare:
+            return "unshare";
+        case Operation::setns:
+            return "setns";
+        case Operation::proc_remount:
+            return value(Parameter::mount_via) == static_cast<std::uint64_t>(MountVia::mount) ? "mount"
+                                                                                              : "fsmount";
+        case Operation::userns_map:
+            return "write";
+    }
+    return "";
+}
+
+std::string format_value(Parameter parameter, std::uint64_t value) {
+    const ParameterInfo& p = info(parameter);
+    switch (p.type) {
+        case ParameterType::size:
+            return format_size(value);
+        case ParameterType::count:
+            return std::to_string(value);
+        case ParameterType::choice:
+            return std::string(p.choices.at(value));
+    }
+    return "";
+}
+
+tl::expected<std::uint64_t, std::string> parse_value(Parameter parameter, std::string_view text) {
+    const ParameterInfo& p = info(parameter);
+    switch (p.type) {
+        case ParameterType::size: {
+            const auto size = parse_size(text);
+            if (size && *size >= p.low && *size <= p.high && *size % kPage == 0) return *size;
+            return tl::unexpected(fmt::format("a size from {} to {} in multiples of {}, such as 64K or 1M",
+                                              format_size(p.low), format_size(p.high), format_size(kPage)));
+        }
+        case ParameterType::count:
+            return parse_count(text, p.low, p.high);
+        case ParameterType::choice:
+            for (std::size_t i = 0; i < p.choices.size(); ++i) {
+                if (text == p.choices[i]) return i;
+            }
+            return tl::unexpected(
+                fmt::format("{} or {}{}", p.choices[0], p.choices[1], nearest_hint(text, p.choices)));
+    }
+    return tl::unexpected<std::string>("a value");
+}
+
+std::string to_string(const Case& c) {
+    std::string id = fmt::format("{}/{}", info(c.operation).name, to_string(c.set));
+    for_each_parameter(c.operation, [&](Parameter parameter) {
+        const ParameterInfo& p = info(parameter);
+        if (!p.always_in_id && c.value(parameter) == p.initial) return;
+        id += fmt::format("/{}:{}", p.key, format_value(parameter, c.value(parameter)));
+    });
+    return id;
+}
+
+tl::expected<Operation, std::string> parse_operation(std::string_view name) {
+    std::vector<std::string_view> names;
+    for (const OperationInfo& operation : kOperations) {
+        if (operation.name == name) return operation.operation;
+        names.push_back(operation.name);
+    }
+    return tl::unexpected(fmt::format("one of {}{}", fmt::join(names, ", "), nearest_hint(name, names)));
+}
+
+tl::expected<Case, std::string> parse_case(std::string_view id) {
+    const std::vector<std::string> parts = split(id, "/");
+    if (parts.size() < 2) return tl::unexpected<std::string>("an id such as clone/NEWPID/stack:1M");
+    const auto operation = parse_operation(parts[0]);
+    if (!operation) return tl::unexpected(fmt::format("operation '{}': {}", parts[0], operation.error()));
+    const auto set = parse_set(parts[1]);
+    if (!set) return tl::unexpected(set.error());
+    if (!info(*operation).takes(*set)) {
+        return tl::unexpected(fmt::format("{} does not take the set {}", parts[0], to_string(*set)));
+    }
+    Case c = Case::of(*operation, *set);
+    for (std::size_t i = 2; i < parts.size(); ++i) {
+        const std::size_t colon = parts[i].find(':');
+        const auto parameter = find_parameter(*operation, std::string_view(parts[i]).substr(0, colon));
+        if (!parameter || colon == std::string::npos) {
+            return tl::unexpected(fmt::format("{} has no parameter '{}'", parts[0], parts[i]));
+        }
+        const auto value = parse_value(*parameter, std::string_view(parts[i]).substr(colon + 1));
+        if (!value) return tl::unexpected(fmt::format("{}: {}", parts[i], value.error()));
+        c = c.with(*parameter, *value);
+    }
+    return c;
+}
+
+}  // namespace nsb

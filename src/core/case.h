@@ -1,0 +1,62 @@
+// A case: one operation with all its parameters. What a row of results is about.
+#pragma once
+
+#include <compare>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "core/operation.h"
+
+namespace nsb {
+
+struct Case {
+    Operation operation = Operation::clone;
+    KindSet set;
+    ParameterValues values{};
+
+    /// The operation with every parameter at its default.
+    static Case of(Operation operation, KindSet set);
+
+    [[nodiscard]] std::uint64_t value(Parameter parameter) const {
+        return values[static_cast<std::size_t>(parameter)];
+    }
+    [[nodiscard]] Case with(Parameter parameter, std::uint64_t value) const;
+    [[nodiscard]] bool has(Parameter parameter) const {
+        return info(operation).parameters.contains(parameter);
+    }
+
+    /// The phases this case can have, in order. `drain` only where the kernel tears something down later.
+    [[nodiscard]] std::vector<Phase> phases() const;
+
+    /// What `delta` is taken against: the same without namespaces, or, for a twin, the case itself.
+    [[nodiscard]] std::optional<Case> base() const;
+
+    /// As an ordinary user can run it: its set gains NEWUSER where the operation makes the namespaces itself.
+    [[nodiscard]] Case through_userns() const;
+
+    /// Which system call makes the namespaces: only clone3(2) has a flag for time namespaces at creation.
+    [[nodiscard]] std::string_view syscall() const;
+
+    auto operator<=>(const Case&) const = default;
+};
+
+/// `operation/SET/key:value/…`: the join key between runs, machines and kernels.
+std::string to_string(const Case& c);
+
+/// The inverse of to_string. The error names the part that is wrong and what is accepted.
+tl::expected<Case, std::string> parse_case(std::string_view id);
+
+/// A parameter's value as in an id, and its inverse.
+std::string format_value(Parameter parameter, std::uint64_t value);
+tl::expected<std::uint64_t, std::string> parse_value(Parameter parameter, std::string_view text);
+
+/// The operation of that name; the error has the nearest.
+tl::expected<Operation, std::string> parse_operation(std::string_view name);
+
+/// The kinds whose namespaces the kernel tears down in a worker, after the last process has left.
+inline constexpr KindSet kTornDownLater = Kind::net | Kind::ipc | Kind::user;
+
+}  // namespace nsb

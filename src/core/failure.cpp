@@ -1,0 +1,64 @@
+#include "core/failure.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+
+namespace nsb {
+
+bool is_unsupported(const protocol::Failure& failure) {
+    switch (failure.error) {
+        case EPERM:
+        case EACCES:
+        case ENOSYS:
+        case EINVAL:
+        case EOPNOTSUPP:
+        case ENODEV:
+            return failure.call != protocol::Call::sampler;
+        default:
+            return false;
+    }
+}
+
+std::string errno_name(int error) {
+    const char* const name = strerrorname_np(error);
+    return name != nullptr ? name : std::to_string(error);
+}
+
+std::string explain(const protocol::Failure& failure) {
+    const auto meaning = [&]() -> std::string_view {
+        switch (failure.error) {
+            case EPERM:
+            case EACCES:
+                return "not permitted: needs CAP_SYS_ADMIN, or a setting or seccomp filter forbids it";
+            case ENOSYS:
+                return "no such system call: the kernel or a seccomp filter does not have it";
+            case EINVAL:
+            case EOPNOTSUPP:
+                return "this kernel does not take these flags or options";
+            case ENODEV:
+                return "this kernel does not have that file system";
+            case ENOSPC:
+                return "a limit is reached: user.max_*_namespaces, or 32 nested levels";
+            case EAGAIN:
+                return "a limit on processes is reached: RLIMIT_NPROC, kernel.pid_max or pids.max";
+            case ENOMEM:
+                return "no memory, or the init of the pid namespace is gone";
+            case ETIMEDOUT:
+                return "no answer in time: it was killed";
+            case ECHILD:
+                return "the child did not end as it should";
+            default:
+                return "";
+        }
+    }();
+    const char* const description = strerrordesc_np(failure.error);
+    std::string text = fmt::format("{}: {}", protocol::name(failure.call),
+                                   description != nullptr ? description : "unknown error");
+    if (!meaning.empty()) text += fmt::format(" ({})", meaning);
+    return text;
+}
+
+}  // namespace nsb

@@ -1,0 +1,115 @@
+// What nsbench and its sampler say to each other: fixed-size records over a socket, samples through shared
+// memory.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "core/operation.h"
+
+namespace nsb::protocol {
+
+/// Descriptors that the sampler finds open when it starts.
+inline constexpr int kSocket = 3;
+inline constexpr int kMemory = 4;
+
+/// The system call that a sample failed in. Names in kCallNames.
+enum class Call : std::uint8_t {
+    none,
+    clone,
+    clone3,
+    unshare,
+    setns,
+    setns_user,
+    mount_private,
+    mount,
+    umount,
+    fsopen,
+    fsconfig,
+    fsmount,
+    move_mount,
+    open_ns,
+    pidfd_open,
+    open_map,
+    write_setgroups,
+    write_uid_map,
+    write_gid_map,
+    mmap,
+    waitpid,
+    child,
+    cgroup_root,
+    sampler
+};
+
+inline constexpr std::array<const char*, 24> kCallNames{"",
+                                                        "clone",
+                                                        "clone3",
+                                                        "unshare",
+                                                        "setns",
+                                                        "setns(user)",
+                                                        "mount(MS_PRIVATE)",
+                                                        "mount",
+                                                        "umount2",
+                                                        "fsopen",
+                                                        "fsconfig",
+                                                        "fsmount",
+                                                        "move_mount",
+                                                        "open(/proc/PID/ns)",
+                                                        "pidfd_open",
+                                                        "open(/proc/PID/*_map)",
+                                                        "write(setgroups)",
+                                                        "write(uid_map)",
+                                                        "write(gid_map)",
+                                                        "mmap",
+                                                        "waitpid",
+                                                        "child",
+                                                        "fsmount(cgroup2)",
+                                                        "sampler"};
+
+constexpr const char* name(Call call) {
+    return kCallNames[static_cast<std::size_t>(call)];
+}
+
+/// A call that failed, and its errno.
+struct Failure {
+    Call call = Call::none;
+    int error = 0;
+};
+
+/// One execution of a case: a time for each phase in ticks of the clock, or an errno; never both.
+struct Record {
+    Failure failure;
+    std::array<std::uint64_t, kPhases> times;
+};
+
+inline constexpr std::uint32_t kMaxSamples = 4096;
+
+/// The shared mapping: the sampler and its children write, nsbench reads once a block is done.
+struct Memory {
+    std::uint64_t child_begin;            ///< the clock at the current child's first instruction
+    std::uint64_t child_end;              ///< and at its exit
+    std::uint64_t child_phases[kPhases];  ///< what the child timed itself
+    Failure child_failure;
+    Record records[kMaxSamples];
+};
+
+/// Asks for a block of samples of one case.
+struct Request {
+    std::uint32_t sequence;
+    std::uint32_t samples;        ///< up to kMaxSamples
+    std::uint64_t time_limit_ns;  ///< the block ends early after this, with at least one sample
+    Operation operation;
+    KindSet set;
+    bool in_userns;  ///< no privilege outside: enter a user namespace first, where the operation does not
+                     ///< make one
+    bool calibrate;  ///< instead of the operation, time the clock (phase create) and the bare loop (phase
+                     ///< total)
+    ParameterValues values;
+};
+
+struct Reply {
+    std::uint32_t sequence;
+    std::uint32_t samples;  ///< how many records are filled
+};
+
+}  // namespace nsb::protocol

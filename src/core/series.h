@@ -1,0 +1,74 @@
+// All samples of one case, and the rows of results that they make.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/case.h"
+#include "core/failure.h"
+#include "core/protocol.h"
+#include "core/statistics.h"
+
+namespace nsb {
+
+/// A time for each phase of its case, in ticks of the clock.
+struct Sample {
+    std::uint32_t round = 0;  ///< 0 is the warm-up round
+    bool counted = false;     ///< warm-ups are kept, and enter no figure
+    std::array<double, kPhases> times{};
+
+    [[nodiscard]] double time(Phase phase) const { return times[static_cast<std::size_t>(phase)]; }
+};
+
+struct Series {
+    Case measured;
+    std::vector<Sample> samples;  ///< in the order in which they were taken
+    std::optional<protocol::Failure> failure;
+
+    /// The medians of the counted samples of each round, by round. Empty for a phase that was never seen.
+    [[nodiscard]] std::map<std::uint32_t, double> round_medians(Phase phase) const;
+    [[nodiscard]] std::vector<double> counted(Phase phase) const;
+};
+
+enum class Status : std::uint8_t { ok, imprecise, skipped, failed };
+std::string_view to_string(Status status);
+
+struct Delta {
+    double value;                ///< the median over rounds of the difference to the base
+    std::optional<Interval> ci;  ///< 95%
+};
+
+/// One row of results.csv: a case and one of its phases.
+struct Row {
+    Case measured;
+    Phase phase = Phase::total;
+    Status status = Status::ok;
+    std::optional<Figures> figures;  ///< absent where skipped or failed
+    std::optional<Delta> delta;      ///< absent without a base
+    std::string error;               ///< an errno's name
+    std::string reason;              ///< for every status but ok
+};
+
+/// Why something could not be seen here.
+struct Unseen {
+    int error = 0;
+    std::string reason;
+};
+
+/// What a run knows that its samples do not show.
+struct RowContext {
+    double target_precision = 0.02;
+    std::optional<Unseen> drain_unseen;  ///< absent where asynchronous teardown can be watched
+};
+
+/// `base` is the series of `series.measured.base()`, or null.
+std::vector<Row> make_rows(const Series& series, const Series* base, const RowContext& context);
+
+/// Whether every phase that has an interval at all has one within `target`; `drain` comes as it comes.
+bool is_precise(const Series& series, double target);
+
+}  // namespace nsb

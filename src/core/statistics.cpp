@@ -1,0 +1,70 @@
+#include "core/statistics.h"
+
+#include <algorithm>
+#include <boost/math/distributions/binomial.hpp>
+#include <cmath>
+#include <numeric>
+
+namespace nsb {
+
+double quantile(std::span<const double> ascending, double q) {
+    const double at = q * static_cast<double>(ascending.size() - 1);
+    const auto below = static_cast<std::size_t>(at);
+    const std::size_t above = std::min(below + 1, ascending.size() - 1);
+    return ascending[below] + (at - static_cast<double>(below)) * (ascending[above] - ascending[below]);
+}
+
+double median(std::vector<double> values) {
+    std::sort(values.begin(), values.end());
+    return quantile(values, 0.5);
+}
+
+std::optional<Interval> median_interval(std::vector<double> values) {
+    if (values.size() < kMinForInterval) return std::nullopt;
+    std::sort(values.begin(), values.end());
+    // Leaving out the j smallest and largest goes wrong when at most j values fall on one side of the median.
+    const boost::math::binomial sides(static_cast<double>(values.size()), 0.5);
+    std::size_t too_many = 0;
+    while (boost::math::cdf(sides, static_cast<double>(too_many)) <= 0.025) ++too_many;
+    const std::size_t left_out = too_many - 1;
+    return Interval{values[left_out], values[values.size() - 1 - left_out]};
+}
+
+Figures describe(std::vector<double> values, std::vector<double> round_medians) {
+    std::sort(values.begin(), values.end());
+    const auto n = static_cast<double>(values.size());
+    Figures f;
+    f.samples = values.size();
+    f.median = quantile(values, 0.5);
+    f.min = values.front();
+    f.max = values.back();
+    f.p90 = quantile(values, 0.9);
+    f.p99 = quantile(values, 0.99);
+    f.mean = std::accumulate(values.begin(), values.end(), 0.0) / n;
+    double squares = 0;
+    for (const double v : values) squares += (v - f.mean) * (v - f.mean);
+    f.stddev = values.size() > 1 ? std::sqrt(squares / (n - 1)) : 0;
+
+    const double q1 = quantile(values, 0.25);
+    const double q3 = quantile(values, 0.75);
+    for (const double v : values) {
+        const double beyond = std::max(q1 - v, v - q3);
+        if (beyond > 3 * (q3 - q1)) {
+            ++f.outliers_severe;
+        } else if (beyond > 1.5 * (q3 - q1)) {
+            ++f.outliers_mild;
+        }
+    }
+
+    f.ci = median_interval(std::move(round_medians));
+    if (f.ci) {
+        // The medians of rounds are not the median of all samples: the interval is widened to hold what it is
+        // about.
+        f.ci->low = std::min(f.ci->low, f.median);
+        f.ci->high = std::max(f.ci->high, f.median);
+        if (f.median > 0) f.precision = (f.ci->high - f.ci->low) / 2 / f.median;
+    }
+    return f;
+}
+
+}  // namespace nsb

@@ -1,0 +1,43 @@
+// Order statistics of samples that are correlated, skewed and heavy-tailed: medians, and what is known of
+// them.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace nsb {
+
+struct Interval {
+    double low;
+    double high;
+};
+
+/// The q-quantile (0 to 1) of ascending values, linear between neighbours (R's type 7, numpy's default).
+/// At least one value.
+double quantile(std::span<const double> ascending, double q);
+
+double median(std::vector<double> values);
+
+/// The shortest symmetric pair of order statistics that holds the median of a continuous distribution in at
+/// least 95% of cases: the sign test turned round, exact whatever the distribution. Nothing below 6 values,
+/// where even the smallest and the largest do not reach 95%.
+std::optional<Interval> median_interval(std::vector<double> values);
+inline constexpr std::size_t kMinForInterval = 6;
+
+/// What a row of results says of its samples. Units are those of the samples.
+struct Figures {
+    std::size_t samples = 0;
+    double median = 0;
+    std::optional<Interval> ci;       ///< 95%, from the medians of rounds
+    std::optional<double> precision;  ///< half the interval's width over the median
+    double min = 0, mean = 0, stddev = 0, p90 = 0, p99 = 0, max = 0;
+    std::size_t outliers_mild = 0;    ///< beyond 1.5 interquartile ranges from the quartiles (Tukey)
+    std::size_t outliers_severe = 0;  ///< beyond 3
+};
+
+/// `values` in any order, at least one; `round_medians` in the order of rounds.
+Figures describe(std::vector<double> values, std::vector<double> round_medians);
+
+}  // namespace nsb

@@ -1,0 +1,138 @@
+#include "core/text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <charconv>
+#include <cmath>
+#include <numeric>
+#include <optional>
+
+namespace nsb {
+namespace {
+
+/// Levenshtein distance: how many letters to change, add or leave out.
+std::size_t distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> row(b.size() + 1);
+    std::iota(row.begin(), row.end(), std::size_t{0});
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        std::size_t diagonal = row[0];
+        row[0] = i + 1;
+        for (std::size_t j = 0; j < b.size(); ++j) {
+            const std::size_t substitute = diagonal + (a[i] == b[j] ? 0 : 1);
+            diagonal = row[j + 1];
+            row[j + 1] = std::min({substitute, row[j] + 1, row[j + 1] + 1});
+        }
+    }
+    return row.back();
+}
+
+/// The leading number of `text` and what follows it; nothing where there is no number, or one not finite.
+std::optional<std::pair<double, std::string_view>> number_and_unit(std::string_view text) {
+    double value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || !std::isfinite(value)) return std::nullopt;
+    return std::pair{value, text.substr(static_cast<std::size_t>(end - text.data()))};
+}
+
+}  // namespace
+
+std::string to_lower(std::string_view text) {
+    std::string lower(text);
+    std::transform(lower.begin(), lower.end(), lower.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return lower;
+}
+
+std::vector<std::string> split(std::string_view text, std::string_view separators) {
+    std::vector<std::string> words;
+    for (std::size_t begin = 0;;) {
+        const std::size_t end = text.find_first_of(separators, begin);
+        words.emplace_back(text.substr(begin, end - begin));
+        if (end == std::string_view::npos) return words;
+        begin = end + 1;
+    }
+}
+
+std::string nearest_hint(std::string_view word, std::span<const std::string_view> names) {
+    std::string_view best;
+    std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
+    for (const std::string_view name : names) {
+        const std::size_t d = distance(to_lower(word), to_lower(name));
+        if (d < best_distance) {
+            best = name;
+            best_distance = d;
+        }
+    }
+    return best.empty() ? "" : fmt::format("; nearest: '{}'", best);
+}
+
+tl::expected<std::uint64_t, std::string> parse_size(std::string_view text) {
+    const auto refuse = [] { return tl::unexpected<std::string>("a size such as 16K, 1M or 64M"); };
+    std::uint64_t value = 0;
+    const char* const last = text.data() + text.size();
+    const auto [end, error] = std::from_chars(text.data(), last, value);
+    if (error != std::errc{}) return refuse();
+    unsigned shift = 0;
+    if (last - end == 1) {
+        const auto at = std::string_view("KMGT").find(static_cast<char>(std::toupper(*end)));
+        if (at == std::string_view::npos) return refuse();
+        shift = 10U * (static_cast<unsigned>(at) + 1U);
+    } else if (end != last) {
+        return refuse();
+    }
+    if (value > (UINT64_MAX >> shift)) return refuse();
+    return value << shift;
+}
+
+std::string format_size(std::uint64_t bytes) {
+    static constexpr std::array<std::string_view, 5> kUnits{"", "K", "M", "G", "T"};
+    std::size_t unit = 0;
+    while (bytes != 0 && bytes % 1024 == 0 && unit + 1 < kUnits.size()) {
+        bytes /= 1024;
+        ++unit;
+    }
+    return fmt::format("{}{}", bytes, kUnits[unit]);
+}
+
+tl::expected<std::chrono::nanoseconds, std::string> parse_duration(std::string_view text) {
+    struct Unit {
+        std::string_view name;
+        double nanoseconds;
+    };
+    static constexpr std::array<Unit, 6> kUnits{
+        {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}}};
+    const auto parsed = number_and_unit(text);
+    if (parsed && parsed->first > 0) {
+        for (const Unit& unit : kUnits) {
+            const double nanoseconds = parsed->first * unit.nanoseconds;
+            if (parsed->second == unit.name && nanoseconds >= 1 && nanoseconds < 1e18) {
+                return std::chrono::nanoseconds(static_cast<std::int64_t>(nanoseconds));
+            }
+        }
+    }
+    return tl::unexpected<std::string>("a time above zero with its unit, such as 10s, 500ms or 2m");
+}
+
+tl::expected<double, std::string> parse_percentage(std::string_view text) {
+    const auto parsed = number_and_unit(text);
+    if (!parsed || parsed->second != "%" || parsed->first <= 0 || parsed->first > 100) {
+        return tl::unexpected<std::string>("a percentage above 0% and up to 100%, such as 2%");
+    }
+    return parsed->first / 100;
+}
+
+tl::expected<std::uint64_t, std::string> parse_count(std::string_view text, std::uint64_t low,
+                                                     std::uint64_t high) {
+    std::uint64_t value = 0;
+    const char* const last = text.data() + text.size();
+    const auto [end, error] = std::from_chars(text.data(), last, value);
+    if (error != std::errc{} || end != last || value < low || value > high) {
+        return tl::unexpected(fmt::format("a whole number from {} to {}", low, high));
+    }
+    return value;
+}
+
+}  // namespace nsb

@@ -1,0 +1,35 @@
+// Words and numbers as people type them: sizes, times, percentages, and the nearest match of a misspelt name.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+#include <vector>
+
+namespace nsb {
+
+std::string to_lower(std::string_view text);
+std::vector<std::string> split(std::string_view text, std::string_view separators);
+
+/// "; nearest: 'x'" where one of `names` is close to `word`, else an empty string.
+std::string nearest_hint(std::string_view word, std::span<const std::string_view> names);
+
+/// `16K`, `1M`, `64M`, `4096`: bytes, binary multiples. The error says what is accepted.
+tl::expected<std::uint64_t, std::string> parse_size(std::string_view text);
+/// The shortest of `4096`, `16K`, `1M`, `2G` that is exact.
+std::string format_size(std::uint64_t bytes);
+
+/// `10s`, `500ms`, `2m`, `1h`: a time above zero. The error says what is accepted.
+tl::expected<std::chrono::nanoseconds, std::string> parse_duration(std::string_view text);
+
+/// `2%` as 0.02: above zero, at most 100%.
+tl::expected<double, std::string> parse_percentage(std::string_view text);
+
+/// A whole number from `low` to `high`.
+tl::expected<std::uint64_t, std::string> parse_count(std::string_view text, std::uint64_t low,
+                                                     std::uint64_t high);
+
+}  // namespace nsb

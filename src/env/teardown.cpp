@@ -1,0 +1,118 @@
+#include "env/teardown.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <thread>
+
+namespace nsb::env {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// The tracepoints, in the order in which open() names them.
+enum Event : std::size_t { queued, started, ended };
+
+/// The address of a kernel function; 0 where it is not shown (kernel.kptr_restrict) or does not exist.
+std::uint64_t find_symbol(std::string_view name) {
+    std::ifstream symbols("/proc/kallsyms");
+    std::string line;
+    while (std::getline(symbols, line)) {
+        // "ffffffff81e4fa40 t cleanup_net"; most lines end in another name, which is cheap to see.
+        if (line.size() < name.size() + 3 || !line.ends_with(name) ||
+            line[line.size() - name.size() - 1] != ' ') {
+            continue;
+        }
+        return std::strtoull(line.c_str(), nullptr, 16);
+    }
+    return 0;
+}
+
+}  // namespace
+
+tl::expected<TeardownWatch, sys::Refusal> TeardownWatch::open() {
+    std::array<Worker, 3> workers{{
+        {Kind::net, "cleanup_net", true, 0},
+        {Kind::ipc, "free_ipc", true, 0},
+        {Kind::user, "free_user_ns", false, 0},
+    }};
+    std::string filter;
+    for (Worker& worker : workers) {
+        worker.address = find_symbol(worker.function);
+        if (worker.address == 0) {
+            return tl::unexpected(sys::Refusal{fmt::format("/proc/kallsyms: {}", worker.function), EPERM});
+        }
+        filter += fmt::format("{}function=={:#x}", filter.empty() ? "" : "||", worker.address);
+    }
+    auto reader = sys::TracepointReader::open({{"workqueue/workqueue_queue_work", filter, "function"},
+                                               {"workqueue/workqueue_execute_start", filter, "function"},
+                                               {"workqueue/workqueue_execute_end", filter, "function"}});
+    if (!reader) return tl::unexpected(reader.error());
+    return TeardownWatch(std::move(*reader), workers);
+}
+
+bool TeardownWatch::Worker::is_done(std::uint32_t left) const {
+    if (left == 0) return true;
+    // User namespaces are queued from an RCU callback, some time after the last process: each has to be seen.
+    // The others are queued by that process's exit: nothing queued beyond what ended means that nothing is
+    // left.
+    return batches ? queued > 0 && ended >= queued : ended >= left;
+}
+
+void TeardownWatch::begin() {
+    follow();
+    for (Worker& worker : workers_) {
+        // What others have queued stays owed.
+        worker.queued = worker.queued > worker.ended ? worker.queued - worker.ended : 0;
+        worker.running = worker.ended = 0;
+        worker.busy = 0;
+    }
+}
+
+void TeardownWatch::follow() {
+    for (const sys::TraceEvent& event : reader_.take()) {
+        for (Worker& worker : workers_) {
+            if (event.field != worker.address) continue;
+            if (event.spec == queued) ++worker.queued;
+            if (event.spec == started) {
+                ++worker.running;
+                worker.busy -= static_cast<std::int64_t>(event.time);
+            }
+            if (event.spec == ended) {
+                ++worker.ended;
+                // An item that was running before the watch began has no start to set against.
+                if (worker.running == 0) continue;
+                --worker.running;
+                worker.busy += static_cast<std::int64_t>(event.time);
+            }
+        }
+    }
+}
+
+Drained TeardownWatch::wait(const Left& left, std::chrono::nanoseconds limit) {
+    const auto left_of = [&](const Worker& worker) { return left[static_cast<std::size_t>(worker.kind)]; };
+    const auto all_done = [&] {
+        for (const Worker& worker : workers_) {
+            if (!worker.is_done(left_of(worker))) return false;
+        }
+        return true;
+    };
+    Drained drained;
+    const auto deadline = Clock::now() + limit;
+    for (follow(); !all_done(); follow()) {
+        if (Clock::now() >= deadline) {
+            drained.complete = false;
+            break;
+        }
+        std::this_thread::sleep_for(std::chrono::microseconds(200));
+    }
+    for (const Worker& worker : workers_) {
+        if (left_of(worker) == 0 || !worker.is_done(left_of(worker))) continue;
+        drained.per_namespace[static_cast<std::size_t>(worker.kind)] =
+            static_cast<double>(worker.busy) / left_of(worker);
+    }
+    return drained;
+}
+
+}  // namespace nsb::env

@@ -1,0 +1,165 @@
+#include "report/columns.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace nsb::report {
+namespace {
+
+/// A tick has no fraction; a median of two, a mean and a standard deviation have one.
+std::string number(double value) {
+    return value == std::floor(value) ? fmt::format("{:.0f}", value) : fmt::format("{:.3f}", value);
+}
+
+std::string parameter(const Case& c, Parameter parameter) {
+    return c.has(parameter) ? format_value(parameter, c.value(parameter)) : "";
+}
+
+template <typename Get>
+std::string from_figures(const ResultRecord& r, Get get) {
+    return r.row.figures ? get(*r.row.figures) : "";
+}
+
+template <typename Get>
+std::string from_delta(const ResultRecord& r, Get get) {
+    return r.row.delta ? get(*r.row.delta) : "";
+}
+
+constexpr std::string_view kTicks = "ns or instructions";
+
+using R = ResultRecord;
+using S = SampleRecord;
+
+#define FIGURE(member) \
+    [](const R& r) { return from_figures(r, [](const Figures& f) { return number(f.member); }); }
+
+constexpr auto kResultColumns = std::to_array<Column<R>>({
+    {"run_id", "", "the run: UTC time of its start and a random suffix", [](const R& r) { return r.run.run_id; }},
+    {"kernel", "", "release of the running kernel, as uname -r says", [](const R& r) { return r.run.kernel; }},
+    {"clock", "", "wall (ns), or instructions executed by a lab guest; the two are never compared",
+     [](const R& r) { return r.run.clock; }},
+    {"case", "", "the case's id: the join key between runs, machines and kernels",
+     [](const R& r) { return to_string(r.row.measured); }},
+    {"operation", "", "the id's first part",
+     [](const R& r) { return std::string(info(r.row.measured.operation).name); }},
+    {"namespaces", "", "the id's second part: the kinds, by their flags",
+     [](const R& r) { return to_string(r.row.measured.set); }},
+    {"syscall", "", "the system call that is timed; a set with NEWTIME is cloned by clone3",
+     [](const R& r) { return std::string(r.row.measured.syscall()); }},
+    {"stack_bytes", "bytes", "the child's stack",
+     [](const R& r) {
+         const Case& c = r.row.measured;
+         return c.has(Parameter::stack) ? std::to_string(c.value(Parameter::stack)) : "";
+     }},
+    {"spawn", "", "fork: memory copied; vm: CLONE_VM|CLONE_VFORK",
+     [](const R& r) { return parameter(r.row.measured, Parameter::spawn); }},
+    {"parallel", "", "samplers that did the same at the same time",
+     [](const R& r) { return parameter(r.row.measured, Parameter::parallel); }},
+    {"phase", "", "the part of the sample that the row's times are of",
+     [](const R& r) { return std::string(info(r.row.phase).name); }},
+    {"unit", "", "unit of all times of the row", [](const R& r) { return std::string(r.run.unit()); }},
+    {"samples", "", "counted samples; failed calls and warm-ups are not among them",
+     [](const R& r) { return from_figures(r, [](const Figures& f) { return std::to_string(f.samples); }); }},
+    {"median", kTicks, "median of the samples", FIGURE(median)},
+    {"ci_low", kTicks, "95% interval of the median, from the medians of rounds",
+     [](const R& r) { return from_figures(r, [](const Figures& f) { return f.ci ? number(f.ci->low) : ""; }); }},
+    {"ci_high", kTicks, "its upper end",
+     [](const R& r) { return from_figures(r, [](const Figures& f) { return f.ci ? number(f.ci->high) : ""; }); }},
+    {"precision", "fraction", "half the interval's width over the median",
+     [](const R& r) {
+         return from_figures(r, [](const Figures& f) { return f.precision ? fmt::format("{:.5f}", *f.precision) : ""; });
+     }},
+    {"min", kTicks, "smallest sample", FIGURE(min)},
+    {"mean", kTicks, "mean of the samples", FIGURE(mean)},
+    {"stddev", kTicks, "standard deviation of the samples", FIGURE(stddev)},
+    {"p90", kTicks, "90th percentile", FIGURE(p90)},
+    {"p99", kTicks, "99th percentile", FIGURE(p99)},
+    {"max", kTicks, "largest sample", FIGURE(max)},
+    {"outliers_mild", "", "samples beyond 1.5 interquartile ranges from the quartiles; kept",
+     [](const R& r) { return from_figures(r, [](const Figures& f) { return std::to_string(f.outliers_mild); }); }},
+    {"outliers_severe", "", "samples beyond 3 interquartile ranges; kept",
+     [](const R& r) { return from_figures(r, [](const Figures& f) { return std::to_string(f.outliers_severe); }); }},
+    {"delta", kTicks, "what the set adds to none of the same operation and parameters, paired by round",
+     [](const R& r) { return from_delta(r, [](const Delta& d) { return number(d.value); }); }},
+    {"delta_low", kTicks, "95% interval of delta",
+     [](const R& r) { return from_delta(r, [](const Delta& d) { return d.ci ? number(d.ci->low) : ""; }); }},
+    {"delta_high", kTicks, "its upper end",
+     [](const R& r) { return from_delta(r, [](const Delta& d) { return d.ci ? number(d.ci->high) : ""; }); }},
+    {"status", "", "ok; imprecise: --precision not reached; skipped: not to be had here; failed: a call failed",
+     [](const R& r) { return std::string(to_string(r.row.status)); }},
+    {"errno", "", "name of the errno of a skipped or failed row", [](const R& r) { return r.row.error; }},
+    {"reason", "", "why the status is not ok", [](const R& r) { return r.row.reason; }},
+});
+
+#undef FIGURE
+
+/// A phase's time; empty where the sample failed, or the case does not have it.
+template <Phase phase>
+std::string sample_time(const S& r) {
+    if (r.sample == nullptr || !info(r.series.measured.operation).phases.contains(phase)) return "";
+    if (phase == Phase::drain && r.sample->time(phase) == 0) return "";
+    return number(r.sample->time(phase));
+}
+
+template <Phase phase>
+constexpr Column<S> phase_column() {
+    return {info(phase).name, kTicks, info(phase).meaning, sample_time<phase>};
+}
+
+constexpr auto kSampleColumns = std::to_array<Column<S>>({
+    {"run_id", "", "as in results.csv", [](const S& r) { return r.run.run_id; }},
+    {"kernel", "", "as in results.csv", [](const S& r) { return r.run.kernel; }},
+    {"clock", "", "as in results.csv", [](const S& r) { return r.run.clock; }},
+    {"case", "", "the case's id; also those of the none cases that deltas are taken against",
+     [](const S& r) { return to_string(r.series.measured); }},
+    {"round", "", "the round; 0 is the warm-up",
+     [](const S& r) { return r.sample != nullptr ? std::to_string(r.sample->round) : ""; }},
+    {"sample", "", "number within the case, in the order in which they were taken",
+     [](const S& r) { return std::to_string(r.index); }},
+    {"counted", "", "1; or 0 for a warm-up: the first round, and the first samples of each block",
+     [](const S& r) { return std::string(r.sample != nullptr && r.sample->counted ? "1" : "0"); }},
+    phase_column<Phase::create>(),
+    phase_column<Phase::ready>(),
+    phase_column<Phase::switch_>(),
+    phase_column<Phase::setgroups>(),
+    phase_column<Phase::uid_map>(),
+    phase_column<Phase::gid_map>(),
+    phase_column<Phase::mount>(),
+    phase_column<Phase::unmount>(),
+    phase_column<Phase::exit>(),
+    phase_column<Phase::total>(),
+    phase_column<Phase::drain>(),
+    {"errno", "", "name of the errno that ended the case; then there are no times",
+     [](const S& r) { return r.sample == nullptr ? errno_name(r.series.failure->error) : ""; }},
+    {"call", "", "the call that failed",
+     [](const S& r) {
+         return r.sample == nullptr ? std::string(protocol::name(r.series.failure->call)) : "";
+     }},
+});
+
+template <typename Record>
+std::string describe_columns(std::string_view title, std::span<const Column<Record>> columns) {
+    std::string text = fmt::format("### {}\n\n| column | unit | meaning |\n|---|---|---|\n", title);
+    for (const auto& column : columns) {
+        text += fmt::format("| {} | {} | {} |\n", column.name, column.unit, column.meaning);
+    }
+    return text;
+}
+
+}  // namespace
+
+std::span<const Column<ResultRecord>> result_columns() {
+    return kResultColumns;
+}
+
+std::span<const Column<SampleRecord>> sample_columns() {
+    return kSampleColumns;
+}
+
+std::string dictionary() {
+    return describe_columns("results.csv: a row for each case and phase", result_columns()) + "\n" +
+           describe_columns("samples.csv: a row for each sample", sample_columns());
+}
+
+}  // namespace nsb::report

@@ -1,0 +1,49 @@
+// The columns of the result files: one table each, which drives writing, reading and the dictionary.
+#pragma once
+
+#include <array>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "core/series.h"
+
+namespace nsb::report {
+
+/// What every row of a run has in common.
+struct RunIdentity {
+    std::string run_id;
+    std::string kernel;  ///< uname -r
+    std::string clock;   ///< wall or instructions
+
+    /// What a time is counted in: ns or instructions.
+    [[nodiscard]] std::string_view unit() const { return clock == "wall" ? "ns" : "instructions"; }
+};
+
+struct ResultRecord {
+    const RunIdentity& run;
+    const Row& row;
+};
+
+struct SampleRecord {
+    const RunIdentity& run;
+    const Series& series;
+    const Sample* sample;  ///< null for the one that failed
+    std::size_t index;     ///< within the series
+};
+
+template <typename Record>
+struct Column {
+    std::string_view name;
+    std::string_view unit;  ///< empty for text
+    std::string_view meaning;
+    std::string (*get)(const Record& record);  ///< empty where there is nothing to say
+};
+
+std::span<const Column<ResultRecord>> result_columns();
+std::span<const Column<SampleRecord>> sample_columns();
+
+/// The dictionary of the result files' columns, in Markdown, as it stands in results/README.md.
+std::string dictionary();
+
+}  // namespace nsb::report

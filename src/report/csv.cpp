@@ -1,0 +1,63 @@
+#include "report/csv.h"
+
+#include <algorithm>
+#include <boost/tokenizer.hpp>
+
+namespace nsb::report {
+namespace {
+
+void append_field(std::string& text, std::string_view field) {
+    if (field.find_first_of(",\"\n") == std::string_view::npos) {
+        text += field;
+        return;
+    }
+    text += '"';
+    for (const char c : field) {
+        if (c == '"') text += '"';
+        text += c == '\n' ? ' ' : c;
+    }
+    text += '"';
+}
+
+}  // namespace
+
+template <typename Record>
+std::string csv_header(std::span<const Column<Record>> columns) {
+    std::string text;
+    for (const auto& column : columns) {
+        if (!text.empty()) text += ',';
+        text += column.name;
+    }
+    return text + '\n';
+}
+
+template <typename Record>
+void append_csv(std::string& text, std::span<const Column<Record>> columns, const Record& record) {
+    bool first = true;
+    for (const auto& column : columns) {
+        if (!first) text += ',';
+        first = false;
+        append_field(text, column.get(record));
+    }
+    text += '\n';
+}
+
+template std::string csv_header(std::span<const Column<ResultRecord>>);
+template std::string csv_header(std::span<const Column<SampleRecord>>);
+template void append_csv(std::string&, std::span<const Column<ResultRecord>>, const ResultRecord&);
+template void append_csv(std::string&, std::span<const Column<SampleRecord>>, const SampleRecord&);
+
+std::string results_csv(const RunIdentity& run, const std::vector<Row>& rows) {
+    std::string text = csv_header(result_columns());
+    for (const Row& row : rows) append_csv(text, result_columns(), ResultRecord{run, row});
+    return text;
+}
+
+std::vector<std::string> split_csv(const std::string& line) {
+    // No backslash escapes in RFC 4180: a control character that cannot occur takes their place.
+    const boost::tokenizer<boost::escaped_list_separator<char>> fields(
+        line, boost::escaped_list_separator<char>('\x01', ',', '"'));
+    return {fields.begin(), fields.end()};
+}
+
+}  // namespace nsb::report

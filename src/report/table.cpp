@@ -1,0 +1,235 @@
+#include "report/table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+namespace nsb::report {
+namespace {
+
+constexpr std::string_view kDim = "\033[2m";
+constexpr std::string_view kYellow = "\033[33m";
+constexpr std::string_view kBold = "\033[1m";
+constexpr std::string_view kReset = "\033[0m";
+
+/// Columns that a terminal shows, bytes that continue a UTF-8 character aside.
+std::size_t display_width(std::string_view text) {
+    return static_cast<std::size_t>(std::count_if(
+        text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+}
+
+std::string pad_left(std::string_view text, std::size_t width) {
+    return std::string(width - std::min(width, display_width(text)), ' ') + std::string(text);
+}
+
+std::string pad_right(std::string_view text, std::size_t width) {
+    return std::string(text) + std::string(width - std::min(width, display_width(text)), ' ');
+}
+
+/// All rows of one case.
+struct Line {
+    std::vector<const Row*> rows;
+    [[nodiscard]] const Row& first() const { return *rows.front(); }
+    [[nodiscard]] const Case& measured() const { return first().measured; }
+    /// The phase that a case is about comes first in its rows: create, switch, setgroups or mount.
+    [[nodiscard]] bool has_figures() const { return first().figures.has_value(); }
+};
+
+struct TableColumn {
+    std::string head;
+    int keep;  ///< the lowest goes first where the width does not suffice
+    std::function<std::string(const Line&)> cell;
+};
+
+double sort_key(const Line& line, Sort sort) {
+    const Row& row = line.first();
+    if (!row.figures) return -HUGE_VAL;
+    switch (sort) {
+        case Sort::median:
+            return row.figures->median;
+        case Sort::delta:
+            return row.delta ? row.delta->value : -HUGE_VAL;
+        case Sort::precision:
+            return row.figures->precision.value_or(HUGE_VAL);
+        default:
+            return 0;
+    }
+}
+
+void sort_lines(std::vector<Line>& lines, Sort sort) {
+    if (sort == Sort::id) {
+        std::stable_sort(lines.begin(), lines.end(), [](const Line& a, const Line& b) {
+            return to_string(a.measured()) < to_string(b.measured());
+        });
+    } else if (sort != Sort::plan) {
+        std::stable_sort(lines.begin(), lines.end(),
+                         [&](const Line& a, const Line& b) { return sort_key(a, sort) > sort_key(b, sort); });
+    }
+}
+
+std::string interval_text(const Row& row) {
+    if (!row.figures->precision) return "?";
+    return fmt::format("±{:.1f}%", 100 * *row.figures->precision);
+}
+
+std::vector<TableColumn> make_columns(const RunIdentity& run, const std::vector<Line>& lines) {
+    std::vector<TableColumn> columns;
+    std::vector<Phase> phases;  // of the case that has most: not every one leaves something to drain
+    for (const Line& line : lines) {
+        if (line.rows.size() > phases.size()) phases = line.measured().phases();
+    }
+    const auto of_phase = [](const Line& line, Phase phase) -> const Row* {
+        for (const Row* row : line.rows) {
+            if (row->phase == phase && row->figures) return row;
+        }
+        return nullptr;
+    };
+    for (std::size_t i = 0; i < phases.size(); ++i) {
+        const Phase phase = phases[i];
+        const int keep = i == 0 ? 100 : phase == Phase::total ? 90 : phase == Phase::ready ? 10 : 50;
+        columns.push_back({std::string(info(phase).name), keep, [=, &run](const Line& line) {
+                               const Row* const row = of_phase(line, phase);
+                               return row == nullptr ? std::string()
+                                                     : format_ticks(row->figures->median, run);
+                           }});
+        if (i != 0) continue;
+        columns.push_back({"95%", 80, [](const Line& line) {
+                               return interval_text(line.first()) +
+                                      (line.first().status == Status::ok ? " " : "~");
+                           }});
+        columns.push_back(
+            {"p99", 20, [&run](const Line& line) { return format_ticks(line.first().figures->p99, run); }});
+        columns.push_back({"adds to none", 70, [&run](const Line& line) -> std::string {
+                               const auto& delta = line.first().delta;
+                               if (!delta) return "";
+                               return fmt::format("{}{}", delta->value < 0 ? "" : "+",
+                                                  format_ticks(delta->value, run));
+                           }});
+        columns.push_back({"95% interval of that", 15, [&run](const Line& line) -> std::string {
+                               const auto& delta = line.first().delta;
+                               if (!delta || !delta->ci) return "";
+                               return fmt::format("{} … {}", format_ticks(delta->ci->low, run),
+                                                  format_ticks(delta->ci->high, run));
+                           }});
+    }
+    return columns;
+}
+
+std::size_t width_of(const TableColumn& column, const std::vector<Line>& lines) {
+    std::size_t width = display_width(column.head);
+    for (const Line& line : lines) {
+        if (line.has_figures()) width = std::max(width, display_width(column.cell(line)));
+    }
+    return width;
+}
+
+/// Leaves out the columns that matter least until the rest fits beside the ids.
+void fit(std::vector<TableColumn>& columns, const std::vector<Line>& lines, std::size_t id_width,
+         std::size_t width) {
+    // A phase that no line has figures of (a drain that cannot be seen) takes no room.
+    std::erase_if(columns, [&](const TableColumn& column) {
+        return std::none_of(lines.begin(), lines.end(), [&](const Line& line) {
+            return line.has_figures() && !column.cell(line).empty();
+        });
+    });
+    const auto total = [&] {
+        std::size_t sum = id_width;
+        for (const TableColumn& column : columns) sum += 2 + width_of(column, lines);
+        return sum;
+    };
+    while (width != 0 && columns.size() > 1 && total() > width) {
+        columns.erase(std::min_element(columns.begin(), columns.end(),
+                                       [](const auto& a, const auto& b) { return a.keep < b.keep; }));
+    }
+}
+
+std::string render(const RunIdentity& run, std::vector<Line>& lines, const TableStyle& style) {
+    sort_lines(lines, style.sort);
+    std::size_t id_width = display_width("case");
+    for (const Line& line : lines) id_width = std::max(id_width, to_string(line.measured()).size());
+    std::vector<TableColumn> columns = make_columns(run, lines);
+    fit(columns, lines, id_width, style.width);
+
+    const auto coloured = [&](std::string_view colour, std::string text) {
+        return style.colour ? fmt::format("{}{}{}", colour, text, kReset) : text;
+    };
+    std::vector<std::size_t> widths;
+    std::string head = pad_right("case", id_width);
+    for (const TableColumn& column : columns) {
+        widths.push_back(width_of(column, lines));
+        head += "  " + pad_left(column.head, widths.back());
+    }
+    std::string text = coloured(kBold, head) + '\n';
+    for (const Line& line : lines) {
+        const Row& row = line.first();
+        std::string out = pad_right(to_string(line.measured()), id_width);
+        if (!line.has_figures()) {
+            const std::string error = row.error.empty() ? "" : row.error + ": ";
+            out +=
+                "  " + coloured(kYellow, fmt::format("{}: {}{}", to_string(row.status), error, row.reason));
+        } else {
+            for (std::size_t i = 0; i < columns.size(); ++i) {
+                out += "  " + pad_left(columns[i].cell(line), widths[i]);
+            }
+            if (row.status != Status::ok) out = coloured(kDim, out);
+        }
+        text += out + '\n';
+    }
+    return text;
+}
+
+}  // namespace
+
+std::string format_ticks(double ticks, const RunIdentity& run) {
+    struct Unit {
+        double size;
+        const char* name;
+    };
+    static constexpr Unit kTimes[]{{1e9, "s"}, {1e6, "ms"}, {1e3, "µs"}, {1, "ns"}};
+    static constexpr Unit kCounts[]{{1e9, "G"}, {1e6, "M"}, {1e3, "k"}, {1, ""}};
+    const auto& units = run.clock == "wall" ? kTimes : kCounts;
+    const Unit* unit = std::find_if(std::begin(units), std::end(units) - 1,
+                                    [&](const Unit& u) { return std::abs(ticks) >= u.size; });
+    const double value = ticks / unit->size;
+    const int digits = std::abs(value) >= 100 ? 0 : std::abs(value) >= 10 ? 1 : 2;
+    return fmt::format("{:.{}f} {}", value, unit->size == 1 ? 0 : digits, unit->name);
+}
+
+std::string table(const RunIdentity& run, const std::vector<Row>& rows, const TableStyle& style) {
+    std::vector<Line> lines;
+    for (const Row& row : rows) {
+        if (lines.empty() || lines.back().measured() != row.measured) lines.emplace_back();
+        lines.back().rows.push_back(&row);
+    }
+    // Operations with the same phases share a block, in the order of the plan.
+    std::vector<std::pair<std::uint32_t, std::vector<Line>>> blocks;
+    for (Line& line : lines) {
+        const std::uint32_t phases = info(line.measured().operation).phases.bits;
+        auto block =
+            std::find_if(blocks.begin(), blocks.end(), [&](const auto& b) { return b.first == phases; });
+        if (block == blocks.end()) block = blocks.insert(blocks.end(), {phases, {}});
+        block->second.push_back(std::move(line));
+    }
+    std::string text;
+    for (auto& [phases, block] : blocks) {
+        if (!text.empty()) text += '\n';
+        text += render(run, block, style);
+    }
+    return text;
+}
+
+std::optional<Sort> parse_sort(std::string_view name) {
+    static constexpr std::pair<std::string_view, Sort> kNames[]{{"plan", Sort::plan},
+                                                                {"case", Sort::id},
+                                                                {"median", Sort::median},
+                                                                {"delta", Sort::delta},
+                                                                {"precision", Sort::precision}};
+    for (const auto& [text, sort] : kNames) {
+        if (text == name) return sort;
+    }
+    return std::nullopt;
+}
+
+}  // namespace nsb::report

@@ -1,0 +1,30 @@
+// The table of results for people, fitted to the terminal.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "report/columns.h"
+
+namespace nsb::report {
+
+enum class Sort : std::uint8_t { plan, id, median, delta, precision };
+
+struct TableStyle {
+    std::size_t width = 80;  ///< columns of the terminal; 0 for as wide as it gets
+    bool colour = false;
+    Sort sort = Sort::plan;  ///< median, delta and precision: the largest first
+};
+
+/// One line for each case, one block for each group of operations that have the same phases. The rows of a
+/// case stand together.
+std::string table(const RunIdentity& run, const std::vector<Row>& rows, const TableStyle& style);
+
+/// "62.3 µs", "1.25 ms"; "141.3 k" for instructions. Three to four digits.
+std::string format_ticks(double ticks, const RunIdentity& run);
+
+/// plan, case, median, delta or precision.
+std::optional<Sort> parse_sort(std::string_view name);
+
+}  // namespace nsb::report

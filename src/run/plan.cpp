@@ -1,0 +1,152 @@
+#include "run/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <regex>
+#include <set>
+
+#include "core/text.h"
+
+namespace nsb::run {
+namespace {
+
+constexpr std::array<std::uint64_t, 8> kStackSweep{16ULL << 10U, 64ULL << 10U, 256ULL << 10U, 1ULL << 20U,
+                                                   4ULL << 20U,  8ULL << 20U,  16ULL << 20U,  64ULL << 20U};
+
+using Values = std::map<Parameter, std::vector<std::uint64_t>>;
+
+/// All 256 sets: first none, then the single kinds, the pairs, …
+std::vector<KindSet> all_sets() {
+    std::vector<KindSet> sets;
+    for (int bits = 0; bits < KindSet::kCount; ++bits) sets.emplace_back(static_cast<std::uint8_t>(bits));
+    std::stable_sort(sets.begin(), sets.end(), [](KindSet a, KindSet b) { return a.size() < b.size(); });
+    return sets;
+}
+
+std::vector<KindSet> sets_of(const OperationInfo& operation, const Selection& selection) {
+    const bool by_name = std::find(selection.operations.begin(), selection.operations.end(),
+                                   operation.operation) != selection.operations.end();
+    std::vector<KindSet> sets;
+    for (const KindSet set : all_sets()) {
+        const bool asked =
+            std::find(selection.sets.begin(), selection.sets.end(), set) != selection.sets.end();
+        // Naming both the operation and the set reaches beyond the plan: setns into several kinds, for one.
+        if (operation.takes(set) && (asked ? by_name || operation.by_default(set)
+                                           : selection.sets.empty() && operation.by_default(set))) {
+            sets.push_back(set);
+        }
+    }
+    return sets;
+}
+
+/// The plan's own values of a parameter, where it has more than the default one.
+std::vector<std::uint64_t> planned_values(Operation operation, KindSet set, Parameter parameter) {
+    const bool is_swept = operation == Operation::proc_remount ||
+                          (operation == Operation::clone && (set.size() <= 1 || set == KindSet::all()));
+    if (parameter == Parameter::stack && is_swept) return {kStackSweep.begin(), kStackSweep.end()};
+    if (parameter == Parameter::join_via) {
+        const auto pidfd = static_cast<std::uint64_t>(JoinVia::pidfd);
+        if (set.size() > 1) return {pidfd};  // a namespace file is of one kind
+        return {static_cast<std::uint64_t>(JoinVia::nsfd), pidfd};
+    }
+    return {info(parameter).initial};
+}
+
+/// Multiplies `cases` by the values of each parameter of `operation`.
+std::vector<Case> expand(Operation operation, KindSet set, const Values& replaced) {
+    std::vector<Case> cases{Case::of(operation, set)};
+    for (std::size_t i = 0; i < kParameters; ++i) {
+        const auto parameter = static_cast<Parameter>(i);
+        if (!info(operation).parameters.contains(parameter)) continue;
+        const auto own = replaced.find(parameter);
+        const bool is_fixed = parameter == Parameter::join_via && set.size() > 1;
+        const std::vector<std::uint64_t> values =
+            own != replaced.end() && !is_fixed ? own->second : planned_values(operation, set, parameter);
+        std::vector<Case> expanded;
+        for (const Case& c : cases) {
+            for (const std::uint64_t value : values) expanded.push_back(c.with(parameter, value));
+        }
+        cases = std::move(expanded);
+    }
+    return cases;
+}
+
+/// Reads the typed values. A key that two parameters share ("via") takes the values of either.
+tl::expected<Values, std::string> parse_values(const Selection& selection) {
+    Values values;
+    for (const auto& [key, texts] : selection.values) {
+        for (const std::string& text : texts) {
+            bool known_key = false;
+            bool accepted = false;
+            std::string error;
+            for (std::size_t i = 0; i < kParameters; ++i) {
+                const auto parameter = static_cast<Parameter>(i);
+                if (info(parameter).key != key) continue;
+                known_key = true;
+                const auto value = parse_value(parameter, text);
+                if (value) {
+                    values[parameter].push_back(*value);
+                    accepted = true;
+                } else {
+                    error += (error.empty() ? "" : ", or ") + value.error();
+                }
+            }
+            if (!known_key) {
+                return tl::unexpected(fmt::format("'{}' is no parameter (one of {}){}", key,
+                                                  fmt::join(parameter_keys(), ", "),
+                                                  nearest_hint(key, parameter_keys())));
+            }
+            if (!accepted) return tl::unexpected(fmt::format("{} '{}': {}", key, text, error));
+        }
+    }
+    return values;
+}
+
+}  // namespace
+
+std::vector<std::string_view> parameter_keys() {
+    std::vector<std::string_view> keys;
+    for (const ParameterInfo& parameter : kParameterTable) {
+        if (std::find(keys.begin(), keys.end(), parameter.key) == keys.end()) keys.push_back(parameter.key);
+    }
+    return keys;
+}
+
+tl::expected<std::vector<Case>, std::string> make_plan(const Selection& selection) {
+    const auto values = parse_values(selection);
+    if (!values) return tl::unexpected(values.error());
+    std::optional<std::regex> filter;
+    if (selection.filter) {
+        try {
+            filter.emplace(*selection.filter);
+        } catch (const std::regex_error& error) {
+            return tl::unexpected(
+                fmt::format("filter '{}': not a regular expression: {}", *selection.filter, error.what()));
+        }
+    }
+
+    std::vector<Case> plan;
+    std::set<Case> seen;
+    for (const OperationInfo& operation : kOperations) {
+        const bool chosen = selection.operations.empty()
+                                ? operation.planned
+                                : std::find(selection.operations.begin(), selection.operations.end(),
+                                            operation.operation) != selection.operations.end();
+        if (!chosen) continue;
+        for (const KindSet set : sets_of(operation, selection)) {
+            for (const Case& c : expand(operation.operation, set, *values)) {
+                if (filter && !std::regex_search(to_string(c), *filter)) continue;
+                if (seen.insert(c).second) plan.push_back(c);
+            }
+        }
+    }
+    if (plan.empty()) {
+        return tl::unexpected<std::string>(
+            "no case matches: 'nsbench list' prints the ids that --filter, --op and --ns choose from");
+    }
+    return plan;
+}
+
+}  // namespace nsb::run

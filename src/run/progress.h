@@ -1,0 +1,26 @@
+// The line on a terminal that says how far a run is.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "run/runner.h"
+
+namespace nsb::run {
+
+/// "round 3: 120 of 606 blocks, 41 of 606 cases precise, 0:27 left".
+std::string describe(const Progress& progress);
+
+/// Writes the line to standard error, at most ten times a second, and takes it away again.
+class ProgressLine {
+  public:
+    void show(const Progress& progress);
+    void clear();
+    ~ProgressLine() { clear(); }
+
+  private:
+    std::chrono::steady_clock::time_point shown_{};
+    bool visible_ = false;
+};
+
+}  // namespace nsb::run

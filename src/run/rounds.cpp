@@ -1,0 +1,46 @@
+#include "run/rounds.h"
+
+#include <benchmark/benchmark.h>
+
+namespace nsb::run {
+namespace {
+
+/// Google Benchmark reports each block as soon as it is done; ours come from the samples, at the end.
+class SilentReporter : public benchmark::BenchmarkReporter {
+  public:
+    bool ReportContext(const Context& /*context*/) override { return true; }
+    void ReportRuns(const std::vector<Run>& /*runs*/) override {}
+};
+
+void run_block(benchmark::State& state, const Visit& visit, const MeasureBlock& measure) {
+    const auto times = measure(visit);
+    if (!times) return state.SkipWithError(times.error().c_str());
+    // A block cut short by its time limit has fewer samples than were registered as iterations.
+    if (times->size() != visit.samples) return state.SkipWithError("the block ended early");
+    std::size_t i = 0;
+    for ([[maybe_unused]] auto _ : state) state.SetIterationTime((*times)[i++] * 1e-9);
+}
+
+}  // namespace
+
+void run_round(std::span<const Group> groups, std::span<const Case> cases, const MeasureBlock& measure,
+               const std::function<void(const Group&)>& end_group) {
+    for (const Group& group : groups) {
+        for (const Visit& visit : group) {
+            const bool is_last = &visit == &group.back();
+            benchmark::RegisterBenchmark(to_string(cases[visit.series]).c_str(),
+                                         [&, is_last](benchmark::State& state) {
+                                             run_block(state, visit, measure);
+                                             if (is_last) end_group(group);
+                                         })
+                ->Iterations(visit.samples)
+                ->UseManualTime()
+                ->Unit(benchmark::kNanosecond);
+        }
+    }
+    SilentReporter reporter;
+    benchmark::RunSpecifiedBenchmarks(&reporter, "all");
+    benchmark::ClearRegisteredBenchmarks();
+}
+
+}  // namespace nsb::run

@@ -1,0 +1,59 @@
+// What is known of a run beside its samples: the content of run.json.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/series.h"
+#include "env/checks.h"
+#include "env/environment.h"
+#include "report/columns.h"
+#include "run/plan.h"
+
+namespace nsb::run {
+
+/// How a run measures. Times are wall time also under the instruction clock.
+struct RunOptions {
+    Selection selection;
+    std::optional<std::chrono::nanoseconds> budget = std::chrono::seconds(60);  ///< none: as long as it takes
+    double precision = 0.02;
+    std::optional<std::uint32_t> samples;  ///< a fixed number for each case instead of a precision
+    std::uint64_t seed = 0;
+    std::optional<int> cpu;  ///< the first sampler's CPU; none: not pinned
+    std::string clock = "wall";
+};
+
+/// What is constant in the measuring, published because it shapes the figures.
+inline constexpr std::uint32_t kLeadIn = 2;  ///< uncounted samples at the start of each block
+inline constexpr std::uint32_t kMaxBacklog =
+    64;  ///< namespaces left to the kernel's workers before they are waited for
+inline constexpr std::uint32_t kMinRounds = 8;  ///< counted rounds before a case can be precise enough
+
+struct RunInfo {
+    report::RunIdentity identity;
+    std::string version;
+    std::string started;  ///< UTC, ISO 8601
+    std::vector<std::string> arguments;
+    RunOptions options;
+    std::vector<env::Fact> environment;
+    std::vector<env::Finding> findings;
+    bool in_userns = false;  ///< measured as an ordinary user: sets gained NEWUSER
+    std::uint64_t sampler_resident_bytes = 0;
+    std::size_t sampler_mappings = 0;
+    std::vector<int> sampler_cpus;  ///< of each sampler; empty where not pinned
+    double clock_read_ticks = 0;    ///< median of two adjacent readings' difference
+    double loop_ticks = 0;          ///< median of one turn of the sampler's loop without an operation
+    std::optional<Unseen> drain_unseen;
+    std::uint32_t drains = 0, drains_incomplete = 0;
+    std::uint32_t rounds = 0;             ///< counted, begun
+    std::uint32_t samples_per_block = 0;  ///< counted ones, in the last round
+    double seconds = 0;                   ///< that the measuring took
+    int interrupted_by = 0;               ///< a signal's number
+    std::vector<std::string> warnings;
+};
+
+}  // namespace nsb::run

@@ -1,0 +1,129 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "run/store.h"
+
+namespace nsb::run {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kSchemaVersion = 1;
+
+Json selection_json(const Selection& selection) {
+    Json json;
+    json["filter"] = selection.filter ? Json(*selection.filter) : Json();
+    json["op"] = Json::array();
+    for (const Operation operation : selection.operations) json["op"].push_back(info(operation).name);
+    json["ns"] = Json::array();
+    for (const KindSet set : selection.sets) json["ns"].push_back(to_string(set));
+    json["with"] = Json(selection.values);
+    return json;
+}
+
+Selection parse_selection(const Json& json) {
+    Selection selection;
+    if (!json.at("filter").is_null()) selection.filter = json.at("filter").get<std::string>();
+    for (const Json& name : json.at("op")) {
+        selection.operations.push_back(parse_operation(name.get<std::string>()).value());
+    }
+    for (const Json& set : json.at("ns")) selection.sets.push_back(parse_set(set.get<std::string>()).value());
+    selection.values = json.at("with").get<decltype(selection.values)>();
+    return selection;
+}
+
+Json options_json(const RunOptions& options) {
+    Json json;
+    json["selection"] = selection_json(options.selection);
+    json["budget_s"] = options.budget ? Json(std::chrono::duration<double>(*options.budget).count()) : Json();
+    json["precision"] = options.precision;
+    json["samples"] = options.samples ? Json(*options.samples) : Json();
+    json["seed"] = options.seed;
+    json["cpu"] = options.cpu ? Json(*options.cpu) : Json("any");
+    json["clock"] = options.clock;
+    return json;
+}
+
+RunOptions parse_options(const Json& json) {
+    RunOptions options;
+    options.selection = parse_selection(json.at("selection"));
+    options.budget.reset();
+    if (!json.at("budget_s").is_null()) {
+        options.budget =
+            std::chrono::nanoseconds(static_cast<std::int64_t>(json.at("budget_s").get<double>() * 1e9));
+    }
+    options.precision = json.at("precision").get<double>();
+    if (!json.at("samples").is_null()) options.samples = json.at("samples").get<std::uint32_t>();
+    options.seed = json.at("seed").get<std::uint64_t>();
+    if (json.at("cpu").is_number()) options.cpu = json.at("cpu").get<int>();
+    options.clock = json.at("clock").get<std::string>();
+    return options;
+}
+
+}  // namespace
+
+std::string run_json(const RunInfo& info) {
+    Json json;
+    json["schema_version"] = kSchemaVersion;
+    json["nsbench_version"] = info.version;
+    json["run_id"] = info.identity.run_id;
+    json["started"] = info.started;
+    json["kernel"] = info.identity.kernel;
+    json["clock"] = info.identity.clock;
+    json["unit"] = info.identity.unit();
+    json["arguments"] = info.arguments;
+    json["options"] = options_json(info.options);
+    json["in_userns"] = info.in_userns;
+    json["warnings"] = info.warnings;
+
+    Json environment = Json::object();
+    for (const env::Fact& fact : info.environment) environment[fact.key] = fact.value;
+    json["environment"] = environment;
+    json["findings"] = Json::array();
+    for (const env::Finding& finding : info.findings) {
+        json["findings"].push_back({{"id", finding.id},
+                                    {"severity", env::to_string(finding.severity)},
+                                    {"observed", finding.observed},
+                                    {"effect", finding.effect},
+                                    {"remedy", finding.remedy}});
+    }
+    json["sampler"] = {{"resident_bytes", info.sampler_resident_bytes},
+                       {"mappings", info.sampler_mappings},
+                       {"cpus", info.sampler_cpus}};
+    json["overhead"] = {{"clock_read", info.clock_read_ticks}, {"loop", info.loop_ticks}};
+    json["measuring"] = {{"lead_in_samples", kLeadIn}, {"samples_per_block", info.samples_per_block},
+                         {"rounds", info.rounds},      {"max_backlog", kMaxBacklog},
+                         {"drains", info.drains},      {"drains_incomplete", info.drains_incomplete},
+                         {"seconds", info.seconds},    {"interrupted_by_signal", info.interrupted_by}};
+    json["probe"] = "off";
+    json["measuring"]["drain_unseen"] = info.drain_unseen ? Json(info.drain_unseen->reason) : Json();
+    return json.dump(2) + "\n";
+}
+
+tl::expected<RunInfo, std::string> parse_run_json(const std::string& text) {
+    try {
+        const Json json = Json::parse(text);
+        if (json.at("schema_version").get<int>() != kSchemaVersion) {
+            return tl::unexpected(fmt::format("schema_version {}, known is {}",
+                                              json.at("schema_version").get<int>(), kSchemaVersion));
+        }
+        RunInfo info;
+        info.identity = {json.at("run_id").get<std::string>(), json.at("kernel").get<std::string>(),
+                         json.at("clock").get<std::string>()};
+        info.started = json.at("started").get<std::string>();
+        info.arguments = json.at("arguments").get<std::vector<std::string>>();
+        info.options = parse_options(json.at("options"));
+        info.in_userns = json.at("in_userns").get<bool>();
+        info.rounds = json.at("measuring").at("rounds").get<std::uint32_t>();
+        info.samples_per_block = json.at("measuring").at("samples_per_block").get<std::uint32_t>();
+        info.seconds = json.at("measuring").at("seconds").get<double>();
+        info.drains = json.at("measuring").at("drains").get<std::uint32_t>();
+        info.drains_incomplete = json.at("measuring").at("drains_incomplete").get<std::uint32_t>();
+        return info;
+    } catch (const std::exception& error) {
+        return tl::unexpected<std::string>(error.what());
+    }
+}
+
+}  // namespace nsb::run

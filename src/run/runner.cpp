@@ -1,0 +1,373 @@
+#include "run/runner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <thread>
+
+#include "run/interrupt.h"
+#include "run/rounds.h"
+#include "sys/error.h"
+
+namespace nsb::run {
+namespace {
+
+using namespace std::chrono_literals;
+using protocol::Record;
+
+/// Rounds that a budget is laid out for; more make shorter blocks, whose first samples cost more.
+constexpr double kRoundsInBudget = 12;
+/// A round of few cases lasts about this long: long enough to be a sample of the machine's state.
+constexpr double kShortRound = 0.25;
+constexpr std::uint32_t kSmallBlock = 16;
+constexpr std::uint32_t kLargestBlock = 1000;
+/// Samples of a fixed number are spread over this many rounds.
+constexpr std::uint32_t kRoundsOfFixed = 10;
+/// How long a sampler may be silent beyond its block's own limit.
+constexpr auto kPatience = 10s;
+/// Where teardown cannot be watched, it is given this long.
+constexpr auto kBlindPause = 50ms;
+
+Sample make_sample(const Record& record, std::uint32_t round, bool counted) {
+    Sample sample{round, counted, {}};
+    std::copy(record.times.begin(), record.times.end(), sample.times.begin());
+    return sample;
+}
+
+double median_of(const std::vector<Record>& records, Phase phase) {
+    std::vector<double> values;
+    for (const Record& record : records) {
+        values.push_back(static_cast<double>(record.times[static_cast<std::size_t>(phase)]));
+    }
+    return median(std::move(values));
+}
+
+}  // namespace
+
+env::Left left_behind(const Case& c, std::uint32_t samples, bool in_userns) {
+    KindSet made = c.set;
+    if (c.operation == Operation::setns) {
+        // Only the block's holder makes namespaces.
+        samples = 1;
+        if (in_userns) made = made | Kind::user;
+    }
+    env::Left left{};
+    for (const KindInfo& kind : kKinds) {
+        if ((made & kTornDownLater).contains(kind.kind)) left[static_cast<std::size_t>(kind.kind)] = samples;
+    }
+    return left;
+}
+
+Runner::Runner(RunInfo& info, std::vector<Case> plan) : info_(info) {
+    std::uint64_t most_at_once = 1;
+    for (const Case& c : plan) {
+        if (c.has(Parameter::parallel)) most_at_once = std::max(most_at_once, c.value(Parameter::parallel));
+    }
+    const std::vector<int> cpus = sys::allowed_cpus();
+    const std::filesystem::path program = find_sampler();
+    for (std::uint64_t i = 0; i < most_at_once; ++i) {
+        std::optional<int> cpu;
+        if (info_.options.cpu) {
+            const auto first = std::find(cpus.begin(), cpus.end(), *info_.options.cpu) - cpus.begin();
+            cpu = cpus[(static_cast<std::size_t>(first) + i) % cpus.size()];
+            info_.sampler_cpus.push_back(*cpu);
+        }
+        samplers_.emplace_back(program, cpu);
+    }
+    if (info_.options.cpu && cpus.size() > 1) {
+        // nsbench itself keeps out of the way.
+        std::vector<int> others;
+        std::copy_if(cpus.begin(), cpus.end(), std::back_inserter(others),
+                     [&](int cpu) { return cpu != *info_.options.cpu; });
+        (void)sys::restrict_to(0, others);
+    }
+    find_privilege();
+    calibrate();
+
+    for (const Case& c : plan) {
+        const Case real = info_.in_userns ? c.through_userns() : c;
+        if (find(real) == nullptr) series_.push_back({real, {}, {}});
+    }
+    planned_ = series_.size();
+    for (std::size_t i = 0; i < planned_; ++i) {
+        const auto base = series_[i].measured.base();
+        if (base && find(*base) == nullptr) series_.push_back({*base, {}, {}});
+    }
+    bool any_teardown = false;
+    for (const Series& s : series_) {
+        cases_.push_back(s.measured);
+        any_teardown = any_teardown || teardown_class(s.measured) != TeardownClass::none;
+        const auto base = s.measured.base();
+        const auto at = base ? std::find_if(series_.begin(), series_.end(),
+                                            [&](const Series& other) { return other.measured == *base; })
+                             : series_.end();
+        base_.push_back(at == series_.end() ? std::nullopt
+                                            : std::optional<std::size_t>(at - series_.begin()));
+    }
+    precise_.assign(series_.size(), false);
+
+    if (any_teardown) {
+        auto watch = env::TeardownWatch::open();
+        if (watch) {
+            teardown_ = std::move(*watch);
+        } else {
+            info_.drain_unseen =
+                Unseen{watch.error().error, fmt::format("teardown cannot be watched: {}: {}",
+                                                        watch.error().call, errno_name(watch.error().error))};
+            info_.warnings.push_back(fmt::format(
+                "{}; blocks that leave namespaces to the kernel's workers are followed by a pause of {} ms "
+                "instead, and have no drain phase (root sees it)",
+                info_.drain_unseen->reason, kBlindPause / 1ms));
+        }
+    }
+}
+
+void Runner::find_privilege() {
+    const auto attempt = [&](KindSet set) {
+        return take_block(Case::of(Operation::unshare, set), 1).front().failure.error;
+    };
+    const int as_is = attempt(Kind::uts);
+    if (as_is != EPERM) return;
+    const int in_userns = attempt(Kind::uts | Kind::user);
+    if (in_userns == 0) {
+        info_.in_userns = true;
+        info_.warnings.emplace_back(
+            "not root: measured through a user namespace; each set gains NEWUSER, and setns happens inside "
+            "one");
+        return;
+    }
+    const std::string_view remedy = in_userns == ENOSPC
+                                        ? "sysctl user.max_user_namespaces is 0 or used up; raise it (sysctl "
+                                          "-w user.max_user_namespaces=15000)"
+                                        : "user namespaces are refused: allow them (sysctl -w "
+                                          "kernel.unprivileged_userns_clone=1 on Debian, sysctl "
+                                          "-w kernel.apparmor_restrict_unprivileged_userns=0 on Ubuntu, or a "
+                                          "seccomp profile that lets unshare "
+                                          "through in a container)";
+    throw NotPermitted(
+        fmt::format("unshare(CLONE_NEWUTS): EPERM, and unshare(CLONE_NEWUSER|CLONE_NEWUTS): {}. "
+                    "Run as root, or: {}",
+                    errno_name(in_userns), remedy));
+}
+
+void Runner::calibrate() {
+    const std::vector<Record> records = take_block(Case::of(Operation::clone, {}), 1000, true);
+    info_.clock_read_ticks = median_of(records, Phase::create);
+    info_.loop_ticks = median_of(records, Phase::total);
+    const Sampler::Footprint footprint = samplers_.front().footprint();
+    info_.sampler_resident_bytes = footprint.resident_bytes;
+    info_.sampler_mappings = footprint.mappings;
+}
+
+std::vector<Record> Runner::take_block(const Case& c, std::uint32_t samples, bool calibrate) {
+    const auto limit = std::clamp<std::chrono::nanoseconds>(time_left(), 1ms, 60s);
+    protocol::Request request{};
+    request.samples = samples;
+    request.time_limit_ns = static_cast<std::uint64_t>(limit.count());
+    request.operation = c.operation;
+    request.set = c.set;
+    request.in_userns = info_.in_userns;
+    request.calibrate = calibrate;
+    request.values = c.values;
+    const std::size_t at_once = c.has(Parameter::parallel) ? c.value(Parameter::parallel) : 1;
+    for (std::size_t i = 0; i < at_once; ++i) samplers_[i].send(request);
+    std::vector<Record> records;
+    for (std::size_t i = 0; i < at_once; ++i) {
+        const std::vector<Record> own = samplers_[i].receive(limit + kPatience);
+        records.insert(records.end(), own.begin(), own.end());
+    }
+    return records;
+}
+
+void Runner::resume(const std::vector<Series>& measured, std::uint32_t rounds) {
+    for (Series& own : series_) {
+        const auto before = std::find_if(measured.begin(), measured.end(),
+                                         [&](const Series& s) { return s.measured == own.measured; });
+        if (before != measured.end()) own = *before;
+    }
+    first_round_ = rounds + 1;
+    info_.rounds = rounds;
+}
+
+std::chrono::nanoseconds Runner::time_left() const {
+    if (!info_.options.budget || begun_ == Clock::time_point{}) return 1h;
+    return *info_.options.budget - (Clock::now() - begun_);
+}
+
+bool Runner::is_over() const {
+    return interrupted_by() != 0 || time_left() <= 0ns;
+}
+
+const Series* Runner::find(const Case& c) const {
+    const auto at =
+        std::find_if(series_.begin(), series_.end(), [&](const Series& s) { return s.measured == c; });
+    return at == series_.end() ? nullptr : &*at;
+}
+
+bool Runner::needs_more(const Series& series) const {
+    if (series.failure) return false;
+    std::uint32_t counted = 0;
+    std::uint32_t rounds = 0;
+    std::uint32_t last_round = 0;
+    for (const Sample& sample : series.samples) {
+        if (!sample.counted) continue;
+        ++counted;
+        rounds += sample.round != last_round ? 1 : 0;
+        last_round = sample.round;
+    }
+    if (info_.options.samples)
+        return counted < *info_.options.samples * series.measured.value(Parameter::parallel);
+    return rounds < kMinRounds || !is_precise(series, info_.options.precision);
+}
+
+std::vector<Visit> Runner::visits_of_round(std::uint32_t round) {
+    const bool is_warm_up = round == 0;
+    std::vector<bool> wanted(series_.size(), is_warm_up);
+    for (std::size_t i = 0; i < planned_; ++i) {
+        const bool open = is_warm_up ? series_[i].samples.empty() : needs_more(series_[i]);
+        precise_[i] = !is_warm_up && !open && !series_[i].failure;
+        wanted[i] = open;
+        if (open && base_[i]) wanted[*base_[i]] = true;
+    }
+    std::vector<Visit> visits;
+    for (std::size_t i = 0; i < series_.size(); ++i) {
+        if (!wanted[i] || series_[i].failure) continue;
+        std::uint32_t samples = is_warm_up ? 1 : block_samples_;
+        // Namespaces left behind by one block are waited for after it, so a block stays below the backlog.
+        if (teardown_class(cases_[i]) != TeardownClass::none)
+            samples = std::min(samples, kMaxBacklog - kLeadIn);
+        visits.push_back({i, kLeadIn, samples, !is_warm_up});
+    }
+    return visits;
+}
+
+void Runner::choose_block_size(double warm_up_seconds) {
+    if (info_.options.samples) {
+        block_samples_ = std::max(1U, *info_.options.samples / kRoundsOfFixed);
+        return;
+    }
+    const double budget = info_.options.budget ? std::chrono::duration<double>(time_left()).count() : 60;
+    const double one_of_each = std::max(warm_up_seconds, 1e-6) / (1 + kLeadIn);
+    const double in_short_round = kShortRound / one_of_each;
+    const double in_budget = budget / kRoundsInBudget / one_of_each - kLeadIn;
+    const double most = std::max<double>(kSmallBlock, in_short_round);
+    block_samples_ =
+        static_cast<std::uint32_t>(std::clamp(std::min(in_budget, most), 1.0, double{kLargestBlock}));
+}
+
+void Runner::measure(const Observer& observer) {
+    begun_ = Clock::now();
+    const std::vector<Visit> warm_up = visits_of_round(0);
+    run(0, warm_up, observer);
+    const double warm_up_seconds = std::chrono::duration<double>(Clock::now() - begun_).count();
+    // A resumed run warms up what it had not reached only; then its blocks are of the size they had.
+    if (info_.samples_per_block == 0) {
+        choose_block_size(warm_up_seconds);
+        info_.samples_per_block = block_samples_;
+    }
+    block_samples_ = info_.samples_per_block;
+    for (std::uint32_t round = first_round_; !is_over(); ++round) {
+        const std::vector<Visit> visits = visits_of_round(round);
+        if (visits.empty()) break;
+        info_.rounds = round;
+        run(round, visits, observer);
+    }
+    info_.seconds += std::chrono::duration<double>(Clock::now() - begun_).count();
+    info_.interrupted_by = interrupted_by();
+}
+
+void Runner::run(std::uint32_t round, const std::vector<Visit>& visits, const Observer& observer) {
+    const std::vector<Group> groups = schedule(visits, cases_, info_.options.seed, round, kMaxBacklog);
+    progress_.round = round;
+    progress_.blocks_done = 0;
+    progress_.blocks_in_round = visits.size();
+    progress_.cases = planned_;
+    progress_.cases_precise = static_cast<std::size_t>(
+        std::count(precise_.begin(), precise_.begin() + static_cast<std::ptrdiff_t>(planned_), true));
+    if (teardown_) teardown_->begin();
+    run_round(
+        groups, cases_,
+        [&](const Visit& v) -> tl::expected<std::vector<double>, std::string> {
+            if (is_over()) return tl::unexpected<std::string>("the run is over");
+            auto times = visit(v, round);
+            ++progress_.blocks_done;
+            progress_.elapsed_s = std::chrono::duration<double>(Clock::now() - begun_).count();
+            if (info_.options.budget) progress_.left_s = std::chrono::duration<double>(time_left()).count();
+            if (observer.progress) observer.progress(progress_);
+            return times;
+        },
+        [&](const Group& group) { drain(group, round); });
+    if (observer.round_done) observer.round_done();
+}
+
+tl::expected<std::vector<double>, std::string> Runner::visit(const Visit& visit, std::uint32_t round) {
+    Series& series = series_[visit.series];
+    if (series.failure) return tl::unexpected<std::string>("failed before");
+    const std::vector<Record> records = take_block(series.measured, visit.lead_in + visit.samples);
+    const auto block = static_cast<std::uint32_t>(records.size());
+    const env::Left left = left_behind(series.measured, block, info_.in_userns);
+    std::transform(left.begin(), left.end(), left_.begin(), left_.begin(), std::plus<>());
+
+    std::vector<double> times;
+    const Phase phase = series.measured.phases().front();
+    const std::size_t per_sampler = visit.lead_in + visit.samples;
+    for (std::size_t i = 0; i < records.size(); ++i) {
+        if (records[i].failure.error != 0) {
+            series.failure = records[i].failure;
+            return tl::unexpected(explain(records[i].failure));
+        }
+        const bool counted = visit.counted && i % per_sampler >= visit.lead_in;
+        series.samples.push_back(make_sample(records[i], round, counted));
+        if (i % per_sampler >= visit.lead_in) times.push_back(series.samples.back().time(phase));
+    }
+    times.resize(std::min<std::size_t>(times.size(), visit.samples));
+    return times;
+}
+
+void Runner::drain(const Group& group, std::uint32_t round) {
+    if (std::accumulate(left_.begin(), left_.end(), 0U) == 0) return;
+    const env::Left left = std::exchange(left_, {});
+    if (!teardown_) {
+        std::this_thread::sleep_for(kBlindPause);
+        return;
+    }
+    const env::Drained drained = teardown_->wait(left, drain_limit_);
+    teardown_->begin();
+    ++info_.drains;
+    if (!drained.complete && ++info_.drains_incomplete == 3) {
+        // Something here keeps namespaces alive: wait less for what does not come.
+        drain_limit_ = 100ms;
+        info_.warnings.emplace_back("the teardown of some namespaces was not seen to end within 1 s");
+    }
+    for (const Visit& visit : group) {
+        Series& series = series_[visit.series];
+        if (!info(series.measured.operation).phases.contains(Phase::drain)) continue;
+        double per_sample = 0;
+        for (const KindInfo& kind : kKinds) {
+            if (!(series.measured.set & kTornDownLater).contains(kind.kind)) continue;
+            const auto& cost = drained.per_namespace[static_cast<std::size_t>(kind.kind)];
+            if (!cost) {
+                per_sample = 0;
+                break;
+            }
+            per_sample += *cost;
+        }
+        for (auto sample = series.samples.rbegin(); sample != series.samples.rend() && sample->round == round;
+             ++sample) {
+            sample->times[static_cast<std::size_t>(Phase::drain)] = per_sample;
+        }
+    }
+}
+
+std::vector<Row> Runner::rows() const {
+    std::vector<Row> rows;
+    for (std::size_t i = 0; i < planned_; ++i) {
+        const Series* const base = base_[i] ? &series_[*base_[i]] : nullptr;
+        std::vector<Row> own = make_rows(series_[i], base, {info_.options.precision, info_.drain_unseen});
+        std::move(own.begin(), own.end(), std::back_inserter(rows));
+    }
+    return rows;
+}
+
+}  // namespace nsb::run

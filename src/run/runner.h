@@ -1,0 +1,90 @@
+// The measuring itself: rounds of blocks until every case is precise enough or the budget is spent.
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "env/teardown.h"
+#include "run/run_info.h"
+#include "run/sampler.h"
+#include "run/schedule.h"
+
+namespace nsb::run {
+
+/// Neither root nor a user namespace: nothing can be measured here. what() says which setting would change
+/// that.
+class NotPermitted : public std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+struct Progress {
+    std::uint32_t round;
+    std::size_t blocks_done, blocks_in_round;
+    std::size_t cases, cases_precise;
+    double elapsed_s;
+    std::optional<double> left_s;  ///< at most; absent without a budget
+};
+
+class Runner {
+  public:
+    struct Observer {
+        std::function<void(const Progress&)> progress;  ///< after each block
+        std::function<void()> round_done;               ///< after each round: what was measured can be saved
+    };
+
+    /// Starts the samplers and finds out what is permitted. `plan` has no case twice. Adds what it learns to
+    /// `info`. Throws NotPermitted, sys::SystemError.
+    Runner(RunInfo& info, std::vector<Case> plan);
+
+    /// Goes on from samples measured before: those of cases that are not of the plan are left out.
+    void resume(const std::vector<Series>& measured, std::uint32_t rounds);
+
+    /// Measures. Returns when all is done, the budget is spent, or a signal came.
+    void measure(const Observer& observer);
+
+    /// The plan's cases in its order, then the bases that only serve deltas.
+    [[nodiscard]] const std::deque<Series>& series() const { return series_; }
+
+    /// The rows of the plan's cases.
+    [[nodiscard]] std::vector<Row> rows() const;
+
+  private:
+    using Clock = std::chrono::steady_clock;
+
+    void find_privilege();
+    void calibrate();
+    std::vector<protocol::Record> take_block(const Case& c, std::uint32_t samples, bool calibrate = false);
+    [[nodiscard]] std::chrono::nanoseconds time_left() const;
+    [[nodiscard]] bool is_over() const;
+    [[nodiscard]] bool needs_more(const Series& series) const;
+    [[nodiscard]] std::vector<Visit> visits_of_round(std::uint32_t round);
+    void choose_block_size(double warm_up_seconds);
+    void run(std::uint32_t round, const std::vector<Visit>& visits, const Observer& observer);
+    tl::expected<std::vector<double>, std::string> visit(const Visit& visit, std::uint32_t round);
+    void drain(const Group& group, std::uint32_t round);
+    [[nodiscard]] const Series* find(const Case& c) const;
+
+    RunInfo& info_;
+    std::size_t planned_ = 0;  // how many of series_ are the plan's
+    std::deque<Series> series_;
+    std::vector<Case> cases_;  // of series_, index by index
+    std::vector<Sampler> samplers_;
+    std::optional<env::TeardownWatch> teardown_;
+    std::chrono::nanoseconds drain_limit_ = std::chrono::seconds(1);
+    env::Left left_{};
+    std::vector<std::optional<std::size_t>> base_;  // index by index, into series_
+    std::vector<bool> precise_;
+    std::uint32_t first_round_ = 1;
+    std::uint32_t block_samples_ = 1;
+    Clock::time_point begun_;
+    Progress progress_{};
+};
+
+/// Which namespaces `samples` samples of a case leave to the kernel's workers.
+env::Left left_behind(const Case& c, std::uint32_t samples, bool in_userns);
+
+}  // namespace nsb::run

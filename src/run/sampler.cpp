@@ -1,0 +1,101 @@
+#include "run/sampler.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+
+#include "sys/error.h"
+#include "sys/file.h"
+
+namespace nsb::run {
+
+using protocol::Call;
+using protocol::Memory;
+using protocol::Record;
+
+Sampler::Sampler(std::filesystem::path program, std::optional<int> cpu)
+    : program_(std::move(program)), cpu_(cpu) {
+    memory_file_ = sys::Fd(static_cast<int>(
+        sys::must(memfd_create("nsbench-samples", MFD_CLOEXEC), "memfd_create", "nsbench-samples")));
+    sys::must(ftruncate(memory_file_.get(), sizeof(Memory)), "ftruncate", "nsbench-samples");
+    void* const mapping =
+        mmap(nullptr, sizeof(Memory), PROT_READ | PROT_WRITE, MAP_SHARED, memory_file_.get(), 0);
+    if (mapping == MAP_FAILED) throw sys::SystemError("mmap", "nsbench-samples", errno);
+    memory_ = static_cast<Memory*>(mapping);
+    start();
+}
+
+Sampler::~Sampler() {
+    if (memory_ != nullptr && memory_file_) munmap(memory_, sizeof(Memory));
+}
+
+void Sampler::start() {
+    int ends[2];
+    sys::must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "socketpair");
+    socket_ = sys::Fd(ends[0]);
+    const sys::Fd sampler_end(ends[1]);
+    process_.reset();
+    process_.emplace(program_, std::vector<int>{sampler_end.get(), memory_file_.get()});
+    if (cpu_) {
+        const auto pinned = sys::restrict_to(process_->pid(), {*cpu_});
+        if (!pinned)
+            throw sys::SystemError("sched_setaffinity", fmt::format("CPU {}", *cpu_), pinned.error());
+    }
+}
+
+void Sampler::send(const protocol::Request& request) {
+    protocol::Request numbered = request;
+    numbered.sequence = ++sequence_;
+    // One that is gone already is noticed by receive().
+    (void)::send(socket_.get(), &numbered, sizeof numbered, MSG_NOSIGNAL);
+}
+
+std::vector<Record> Sampler::replaced(int error) {
+    start();
+    return {Record{{Call::sampler, error}, {}}};
+}
+
+std::vector<Record> Sampler::receive(std::chrono::nanoseconds limit) {
+    const auto deadline = std::chrono::steady_clock::now() + limit;
+    pollfd wait{socket_.get(), POLLIN, 0};
+    for (;;) {
+        const auto left =
+            std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+        const int ready = poll(&wait, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
+        if (ready < 0 && errno == EINTR) continue;  // the block is finished, then the signal is looked at
+        sys::must(ready, "poll", "sampler");
+        if (ready == 0) return replaced(ETIMEDOUT);
+        protocol::Reply reply{};
+        if (recv(socket_.get(), &reply, sizeof reply, 0) != sizeof reply || reply.sequence != sequence_ ||
+            reply.samples > protocol::kMaxSamples) {
+            return replaced(ECHILD);
+        }
+        return {memory_->records, memory_->records + reply.samples};
+    }
+}
+
+Sampler::Footprint Sampler::footprint() const {
+    const std::string proc = fmt::format("/proc/{}", process_->pid());
+    const std::string maps = sys::read_file(proc + "/maps").value_or("");
+    const std::string statm = sys::read_file(proc + "/statm").value_or("");
+    std::uint64_t size = 0;
+    std::uint64_t resident = 0;
+    if (std::sscanf(statm.c_str(), "%lu %lu", &size, &resident) != 2) resident = 0;
+    return {resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)),
+            static_cast<std::size_t>(std::count(maps.begin(), maps.end(), '\n'))};
+}
+
+std::filesystem::path find_sampler() {
+    const std::filesystem::path here = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+    for (const auto& candidate : {here / "nsbench-sampler", here / "../libexec/nsbench/nsbench-sampler"}) {
+        if (std::filesystem::exists(candidate)) return candidate.lexically_normal();
+    }
+    throw std::runtime_error(
+        fmt::format("nsbench-sampler is neither in {} nor in {}; build or install it whole", here.native(),
+                    (here / "../libexec/nsbench").lexically_normal().native()));
+}
+
+}  // namespace nsb::run

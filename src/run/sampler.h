@@ -1,0 +1,55 @@
+// nsbench's end of the protocol to the samplers.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+#include "core/case.h"
+#include "core/protocol.h"
+#include "sys/process.h"
+
+namespace nsb::run {
+
+/// A running sampler. When it crashes, hangs or is killed, the block it was at fails and a new one is
+/// started.
+class Sampler {
+  public:
+    /// `cpu`: the one it and its children are pinned to. Throws sys::SystemError.
+    Sampler(std::filesystem::path program, std::optional<int> cpu);
+    Sampler(Sampler&&) noexcept = default;
+    Sampler& operator=(Sampler&&) = delete;
+    ~Sampler();
+
+    void send(const protocol::Request& request);
+
+    /// The samples of the request sent last. A sampler that ends, or does not answer within `limit`, is
+    /// replaced, and the result is one sample that failed with ECHILD or ETIMEDOUT.
+    std::vector<protocol::Record> receive(std::chrono::nanoseconds limit);
+
+    struct Footprint {
+        std::uint64_t resident_bytes;
+        std::size_t mappings;
+    };
+    [[nodiscard]] Footprint footprint() const;
+    [[nodiscard]] pid_t pid() const { return process_->pid(); }
+
+  private:
+    void start();
+    std::vector<protocol::Record> replaced(int error);
+
+    std::filesystem::path program_;
+    std::optional<int> cpu_;
+    sys::Fd memory_file_;
+    protocol::Memory* memory_ = nullptr;
+    sys::Fd socket_;
+    std::optional<sys::Process> process_;
+    std::uint32_t sequence_ = 0;
+};
+
+/// The sampler's program: beside nsbench, or where it is installed. Throws std::runtime_error naming both
+/// places.
+std::filesystem::path find_sampler();
+
+}  // namespace nsb::run

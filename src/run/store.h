@@ -1,0 +1,56 @@
+// A run's folder: what --out writes after each round, and what --resume goes on from.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "core/series.h"
+#include "run/run_info.h"
+#include "sys/fd.h"
+
+namespace nsb::run {
+
+/// The folder cannot be used as asked. what() says why, and what to do instead.
+class StoreError : public std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+/// Every file in the folder is whole at any moment; another nsbench cannot write to the folder at the same
+/// time.
+class Store {
+  public:
+    /// A new run's folder, made if need be. Throws StoreError where it holds a run already or is in use.
+    static Store create(const std::filesystem::path& folder);
+
+    struct Recorded {
+        RunInfo info;
+        std::vector<Series> series;
+    };
+    /// Takes a recorded run's folder up again. Throws StoreError where it is not one, is damaged, or is in
+    /// use.
+    static std::pair<Store, Recorded> reopen(const std::filesystem::path& folder);
+
+    /// Writes run.json, results.csv and samples.csv. Throws sys::SystemError.
+    void save(const RunInfo& info, std::span<const Row> rows, std::span<const Series* const> series);
+
+  private:
+    Store(std::filesystem::path folder, sys::Fd lock) : folder_(std::move(folder)), lock_(std::move(lock)) {}
+    static sys::Fd lock(const std::filesystem::path& folder);
+
+    std::filesystem::path folder_;
+    sys::Fd lock_;  // flock(2) on the folder: it goes with the process, however that ends
+    std::vector<std::string> rendered_;  // samples.csv's lines of each series
+    std::vector<std::size_t> rendered_count_;
+};
+
+/// run.json's text, and back. The error names the member that is missing or of the wrong type.
+std::string run_json(const RunInfo& info);
+tl::expected<RunInfo, std::string> parse_run_json(const std::string& text);
+
+/// Google Benchmark's JSON schema: each round of a case's phase as a repetition, and the median over all.
+std::string benchmark_json(const RunInfo& info, std::span<const Row> rows,
+                           std::span<const Series* const> series);
+
+}  // namespace nsb::run

@@ -1,0 +1,23 @@
+// What cannot be gone on from: a system call that failed where it must not.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace nsb::sys {
+
+/// "open(/x/y): No such file or directory (ENOENT)", with the errno kept.
+class SystemError : public std::runtime_error {
+  public:
+    SystemError(std::string_view call, std::string_view arguments, int error);
+    [[nodiscard]] int error() const { return error_; }
+
+  private:
+    int error_;
+};
+
+/// `returned`, unless it is negative: then throws with errno.
+long must(long returned, std::string_view call, std::string_view arguments = "");
+
+}  // namespace nsb::sys

@@ -1,0 +1,26 @@
+// Whole files: read at once, and written so that they appear under their names whole or not at all.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "sys/fd.h"
+
+namespace nsb::sys {
+
+/// The content of a file, or the errno of what failed.
+Result<std::string> read_file(const std::filesystem::path& path);
+
+/// Writes all of `text`, retrying short writes. Throws SystemError.
+void write_all(int fd, std::string_view text, std::string_view name);
+
+/// Replaces the file `path` by `text`: written beside it, then renamed. What is no regular file (a device, a
+/// pipe) is written to as it is, and `-` is standard output. Throws SystemError; no half-written file stays
+/// behind.
+void replace_file(const std::filesystem::path& path, std::string_view text);
+
+/// Throws SystemError where replace_file could not write `path`: found out before a run rather than after it.
+void check_writable(const std::filesystem::path& path);
+
+}  // namespace nsb::sys

@@ -1,0 +1,44 @@
+// Another program as a child process, and where processes run.
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sys/fd.h"
+
+namespace nsb::sys {
+
+/// A child that runs another program. The destructor kills and reaps it.
+class Process {
+  public:
+    /// Starts `program` without arguments or environment, in a session of its own (a terminal's Ctrl-C is for
+    /// its parent alone), with `descriptors` as 3, 4, … and its standard streams on /dev/null. Throws
+    /// SystemError.
+    Process(const std::filesystem::path& program, const std::vector<int>& descriptors);
+    Process(Process&& other) noexcept : pid_(std::exchange(other.pid_, -1)) {}
+    Process& operator=(Process&&) = delete;
+    ~Process() { (void)kill_and_reap(); }
+
+    [[nodiscard]] pid_t pid() const { return pid_; }
+
+    /// Ends it; its wait status, or nothing if that was known before.
+    std::optional<int> kill_and_reap();
+
+  private:
+    pid_t pid_ = -1;
+};
+
+/// "exit status 1", "signal 9 (Killed)".
+std::string describe_status(int wait_status);
+
+/// The CPUs that this process may run on, ascending.
+std::vector<int> allowed_cpus();
+
+/// Restricts a process (0: this one) to `cpus`. Errors: those of sched_setaffinity(2).
+Result<int> restrict_to(pid_t pid, const std::vector<int>& cpus);
+
+}  // namespace nsb::sys

@@ -1,0 +1,194 @@
+#include "sys/tracepoint.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/perf_event.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstring>
+#include <ctime>
+#include <optional>
+
+#include "sys/file.h"
+#include "sys/mount.h"
+
+namespace nsb::sys {
+namespace {
+
+constexpr std::size_t kPageSize = 4096;
+constexpr std::size_t kDataPages = 16;  // a power of two, as perf_event_open(2) asks
+
+tl::unexpected<Refusal> refused(std::string call, int error) {
+    return tl::unexpected(Refusal{std::move(call), error});
+}
+
+struct Format {
+    std::uint32_t id;
+    std::size_t offset;  // of the wanted field in the raw record
+};
+
+tl::expected<Format, Refusal> read_format(const Fd& tracefs, const TracepointSpec& spec) {
+    const std::string path = fmt::format("/proc/self/fd/{}/events/{}/format", tracefs.get(), spec.name);
+    const Result<std::string> text = read_file(path);
+    if (!text) return refused("tracefs: " + spec.name, text.error());
+    const auto number_after = [&](std::string_view label, std::size_t from) -> std::optional<std::uint32_t> {
+        const std::size_t at = text->find(label, from);
+        std::uint32_t value = 0;
+        if (at == std::string::npos) return std::nullopt;
+        const char* const begin = text->data() + at + label.size();
+        if (std::from_chars(begin, text->data() + text->size(), value).ec != std::errc{}) return std::nullopt;
+        return value;
+    };
+    const std::size_t field = text->find(fmt::format(" {};", spec.field));
+    const auto id = number_after("ID: ", 0);
+    const auto offset = field == std::string::npos ? std::nullopt : number_after("offset:", field);
+    if (!id || !offset) return refused(fmt::format("tracefs: {} has no {}", spec.name, spec.field), ENOENT);
+    return Format{*id, *offset};
+}
+
+std::vector<int> online_cpus() {
+    std::vector<int> cpus;
+    const long count = sysconf(_SC_NPROCESSORS_CONF);
+    for (int cpu = 0; cpu < count; ++cpu) cpus.push_back(cpu);
+    return cpus;
+}
+
+/// One CPU's ring buffer, filled by the kernel: head is the kernel's, tail is ours.
+class Ring {
+  public:
+    static Result<Ring> map(const Fd& event) {
+        void* const mapping =
+            mmap(nullptr, (1 + kDataPages) * kPageSize, PROT_READ | PROT_WRITE, MAP_SHARED, event.get(), 0);
+        if (mapping == MAP_FAILED) return tl::unexpected(errno);
+        return Ring(static_cast<perf_event_mmap_page*>(mapping));
+    }
+    Ring(Ring&& other) noexcept : page_(std::exchange(other.page_, nullptr)) {}
+    Ring& operator=(Ring&&) = delete;
+    ~Ring() {
+        if (page_ != nullptr) munmap(page_, (1 + kDataPages) * kPageSize);
+    }
+
+    /// Calls `visit(header, body)` for each record, the bytes of a record that wraps round put together.
+    template <typename Visit>
+    void take(Visit visit) {
+        const std::uint64_t head = __atomic_load_n(&page_->data_head, __ATOMIC_ACQUIRE);
+        std::uint64_t tail = page_->data_tail;
+        std::array<char, 4096> record{};
+        while (tail < head) {
+            perf_event_header header;
+            copy(tail, reinterpret_cast<char*>(&header), sizeof header);
+            const std::size_t body = std::min<std::size_t>(header.size - sizeof header, record.size());
+            copy(tail + sizeof header, record.data(), body);
+            visit(header, record.data());
+            tail += header.size;
+        }
+        __atomic_store_n(&page_->data_tail, tail, __ATOMIC_RELEASE);
+    }
+
+  private:
+    explicit Ring(perf_event_mmap_page* page) : page_(page) {}
+    void copy(std::uint64_t from, char* to, std::size_t bytes) const {
+        const char* const data = reinterpret_cast<const char*>(page_) + kPageSize;
+        for (std::size_t i = 0; i < bytes; ++i) to[i] = data[(from + i) % (kDataPages * kPageSize)];
+    }
+    perf_event_mmap_page* page_;
+};
+
+Result<Fd> open_event(std::uint32_t id, int cpu) {
+    perf_event_attr attributes{};
+    attributes.type = PERF_TYPE_TRACEPOINT;
+    attributes.size = sizeof attributes;
+    attributes.config = id;
+    attributes.sample_period = 1;
+    attributes.sample_type = PERF_SAMPLE_TIME | PERF_SAMPLE_RAW;
+    attributes.use_clockid = 1;
+    attributes.clockid = CLOCK_MONOTONIC;
+    return Fd::own(syscall(SYS_perf_event_open, &attributes, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC));
+}
+
+}  // namespace
+
+struct TracepointReader::State {
+    std::vector<Format> formats;
+    std::vector<Fd> events;
+    std::vector<Ring> rings;
+    std::uint64_t lost = 0;
+};
+
+TracepointReader::TracepointReader(std::unique_ptr<State> state) : state_(std::move(state)) {}
+TracepointReader::TracepointReader(TracepointReader&&) noexcept = default;
+TracepointReader& TracepointReader::operator=(TracepointReader&&) noexcept = default;
+TracepointReader::~TracepointReader() = default;
+
+tl::expected<TracepointReader, Refusal> TracepointReader::open(const std::vector<TracepointSpec>& specs) {
+    const auto tracefs = mount_detached("tracefs");
+    if (!tracefs)
+        return refused(fmt::format("{}(tracefs)", name(tracefs.error().call)), tracefs.error().error);
+    auto state = std::make_unique<State>();
+    for (const TracepointSpec& spec : specs) {
+        const auto format = read_format(*tracefs, spec);
+        if (!format) return tl::unexpected(format.error());
+        state->formats.push_back(*format);
+    }
+    for (const int cpu : online_cpus()) {
+        int ring_owner = -1;
+        for (std::size_t i = 0; i < specs.size(); ++i) {
+            auto event = open_event(state->formats[i].id, cpu);
+            if (!event && event.error() == ENODEV) break;  // configured, but not online
+            if (!event) return refused("perf_event_open", event.error());
+            if (ioctl(event->get(), PERF_EVENT_IOC_SET_FILTER, specs[i].filter.c_str()) != 0) {
+                return refused("ioctl(PERF_EVENT_IOC_SET_FILTER)", errno);
+            }
+            if (ring_owner < 0) {
+                auto ring = Ring::map(*event);
+                if (!ring) return refused("mmap(perf_event)", ring.error());
+                state->rings.push_back(std::move(*ring));
+                ring_owner = event->get();
+            } else if (ioctl(event->get(), PERF_EVENT_IOC_SET_OUTPUT, ring_owner) != 0) {
+                return refused("ioctl(PERF_EVENT_IOC_SET_OUTPUT)", errno);
+            }
+            state->events.push_back(std::move(*event));
+        }
+    }
+    return TracepointReader(std::move(state));
+}
+
+std::vector<TraceEvent> TracepointReader::take() {
+    std::vector<TraceEvent> taken;
+    for (Ring& ring : state_->rings) {
+        ring.take([&](const perf_event_header& header, const char* body) {
+            if (header.type == PERF_RECORD_LOST) {
+                std::uint64_t lost = 0;
+                std::memcpy(&lost, body + sizeof(std::uint64_t), sizeof lost);  // after the event's id
+                state_->lost += lost;
+            }
+            if (header.type != PERF_RECORD_SAMPLE) return;
+            // PERF_SAMPLE_TIME, then PERF_SAMPLE_RAW: a 32-bit size and the tracepoint's own record.
+            TraceEvent event{};
+            std::memcpy(&event.time, body, sizeof event.time);
+            const char* const raw = body + sizeof event.time + sizeof(std::uint32_t);
+            std::uint16_t type = 0;
+            std::memcpy(&type, raw, sizeof type);
+            for (std::size_t i = 0; i < state_->formats.size(); ++i) {
+                if (state_->formats[i].id != type) continue;
+                event.spec = i;
+                std::memcpy(&event.field, raw + state_->formats[i].offset, sizeof event.field);
+                taken.push_back(event);
+            }
+        });
+    }
+    std::stable_sort(taken.begin(), taken.end(),
+                     [](const TraceEvent& a, const TraceEvent& b) { return a.time < b.time; });
+    return taken;
+}
+
+std::uint64_t TracepointReader::lost() const {
+    return state_->lost;
+}
+
+}  // namespace nsb::sys

@@ -1,0 +1,54 @@
+// Kernel tracepoints through perf_event_open(2): no file system is mounted anywhere, and all of it goes with
+// the process, however that ends.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/protocol.h"
+#include "sys/fd.h"
+
+namespace nsb::sys {
+
+/// A call that failed, in words, and its errno.
+struct Refusal {
+    std::string call;
+    int error = 0;
+};
+
+struct TracepointSpec {
+    std::string name;    ///< "workqueue/workqueue_execute_end"
+    std::string filter;  ///< in the language of tracefs's filter files
+    std::string field;   ///< one pointer-sized field to deliver with each event
+};
+
+struct TraceEvent {
+    std::size_t spec;     ///< which of the specs
+    std::uint64_t time;   ///< CLOCK_MONOTONIC, ns
+    std::uint64_t field;  ///< its field's value
+};
+
+/// Reads several tracepoints on all online CPUs. Needs CAP_PERFMON (or root) and tracefs in the kernel.
+class TracepointReader {
+  public:
+    static tl::expected<TracepointReader, Refusal> open(const std::vector<TracepointSpec>& specs);
+    TracepointReader(TracepointReader&&) noexcept;
+    TracepointReader& operator=(TracepointReader&&) noexcept;
+    ~TracepointReader();
+
+    /// What has happened since the last call, in the order of time.
+    std::vector<TraceEvent> take();
+
+    /// Events that the kernel dropped because a buffer was full.
+    [[nodiscard]] std::uint64_t lost() const;
+
+  private:
+    struct State;
+    explicit TracepointReader(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace nsb::sys
