@@ -68,10 +68,10 @@ std::string closing_lines(const run::RunInfo& info, const run::Runner& runner, c
     text += fmt::format("{} of {} cases within {:.3g}% (~: not yet) after {} rounds in {:.1f} s; seed {}\n",
                         precise, cases, 100 * info.options.precision, info.rounds, info.seconds,
                         info.options.seed);
-    for (const Series& series : runner.series()) {
+    for (const Series& series : runner.bases()) {
         const Phase phase = series.measured.phases().front();
         const std::vector<double> counted = series.counted(phase);
-        if (!series.measured.set.empty() || counted.empty()) continue;
+        if (counted.empty()) continue;
         text += fmt::format("{}: {} takes {}\n", to_string(series.measured), nsb::info(phase).name,
                             report::format_ticks(median(counted), info.identity));
     }

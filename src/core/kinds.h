@@ -20,18 +20,17 @@ struct KindInfo {
     std::string_view name;  ///< as in /proc/PID/ns
     std::string_view flag;  ///< CLONE_ left out
     std::uint64_t bit;      ///< include/uapi/linux/sched.h
-    const char* link;  ///< the link in /proc/PID/ns that shows the namespace unshare(2) gives to children
 };
 
 inline constexpr std::array<KindInfo, 8> kKinds{{
-    {Kind::cgroup, "cgroup", "NEWCGROUP", 0x02000000, "cgroup"},
-    {Kind::ipc, "ipc", "NEWIPC", 0x08000000, "ipc"},
-    {Kind::net, "net", "NEWNET", 0x40000000, "net"},
-    {Kind::mnt, "mnt", "NEWNS", 0x00020000, "mnt"},
-    {Kind::pid, "pid", "NEWPID", 0x20000000, "pid_for_children"},
-    {Kind::time, "time", "NEWTIME", 0x00000080, "time_for_children"},
-    {Kind::user, "user", "NEWUSER", 0x10000000, "user"},
-    {Kind::uts, "uts", "NEWUTS", 0x04000000, "uts"},
+    {Kind::cgroup, "cgroup", "NEWCGROUP", 0x02000000},
+    {Kind::ipc, "ipc", "NEWIPC", 0x08000000},
+    {Kind::net, "net", "NEWNET", 0x40000000},
+    {Kind::mnt, "mnt", "NEWNS", 0x00020000},
+    {Kind::pid, "pid", "NEWPID", 0x20000000},
+    {Kind::time, "time", "NEWTIME", 0x00000080},
+    {Kind::user, "user", "NEWUSER", 0x10000000},
+    {Kind::uts, "uts", "NEWUTS", 0x04000000},
 }};
 
 constexpr const KindInfo& info(Kind kind) {

@@ -107,7 +107,7 @@ std::vector<TableColumn> make_columns(const RunIdentity& run, const std::vector<
                                return fmt::format("{}{}", delta->value < 0 ? "" : "+",
                                                   format_ticks(delta->value, run));
                            }});
-        columns.push_back({"95% interval of that", 15, [&run](const Line& line) -> std::string {
+        columns.push_back({"its 95% interval", 15, [&run](const Line& line) -> std::string {
                                const auto& delta = line.first().delta;
                                if (!delta || !delta->ci) return "";
                                return fmt::format("{} … {}", format_ticks(delta->ci->low, run),

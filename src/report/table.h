@@ -12,7 +12,7 @@ namespace nsb::report {
 enum class Sort : std::uint8_t { plan, id, median, delta, precision };
 
 struct TableStyle {
-    std::size_t width = 80;  ///< columns of the terminal; 0 for as wide as it gets
+    std::size_t width = 0;  ///< columns of the terminal; 0 for as wide as it gets
     bool colour = false;
     Sort sort = Sort::plan;  ///< median, delta and precision: the largest first
 };

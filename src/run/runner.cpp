@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <thread>
 
@@ -24,6 +25,8 @@ constexpr std::uint32_t kSmallBlock = 16;
 constexpr std::uint32_t kLargestBlock = 1000;
 /// Samples of a fixed number are spread over this many rounds.
 constexpr std::uint32_t kRoundsOfFixed = 10;
+/// A base is measured at most so often in a round.
+constexpr double kMostVisits = 8;
 /// How long a sampler may be silent beyond its block's own limit.
 constexpr auto kPatience = 10s;
 /// Where teardown cannot be watched, it is given this long.
@@ -125,7 +128,7 @@ Runner::Runner(RunInfo& info, std::vector<Case> plan) : info_(info) {
 
 void Runner::find_privilege() {
     const auto attempt = [&](KindSet set) {
-        return take_block(Case::of(Operation::unshare, set), 1).front().failure.error;
+        return take_block(Case::of(Operation::unshare, set), 1).front().front().failure.error;
     };
     const int as_is = attempt(Kind::uts);
     if (as_is != EPERM) return;
@@ -152,7 +155,7 @@ void Runner::find_privilege() {
 }
 
 void Runner::calibrate() {
-    const std::vector<Record> records = take_block(Case::of(Operation::clone, {}), 1000, true);
+    const Block records = take_block(Case::of(Operation::clone, {}), 1000, true).front();
     info_.clock_read_ticks = median_of(records, Phase::create);
     info_.loop_ticks = median_of(records, Phase::total);
     const Sampler::Footprint footprint = samplers_.front().footprint();
@@ -160,7 +163,7 @@ void Runner::calibrate() {
     info_.sampler_mappings = footprint.mappings;
 }
 
-std::vector<Record> Runner::take_block(const Case& c, std::uint32_t samples, bool calibrate) {
+std::vector<Runner::Block> Runner::take_block(const Case& c, std::uint32_t samples, bool calibrate) {
     const auto limit = std::clamp<std::chrono::nanoseconds>(time_left(), 1ms, 60s);
     protocol::Request request{};
     request.samples = samples;
@@ -172,12 +175,9 @@ std::vector<Record> Runner::take_block(const Case& c, std::uint32_t samples, boo
     request.values = c.values;
     const std::size_t at_once = c.has(Parameter::parallel) ? c.value(Parameter::parallel) : 1;
     for (std::size_t i = 0; i < at_once; ++i) samplers_[i].send(request);
-    std::vector<Record> records;
-    for (std::size_t i = 0; i < at_once; ++i) {
-        const std::vector<Record> own = samplers_[i].receive(limit + kPatience);
-        records.insert(records.end(), own.begin(), own.end());
-    }
-    return records;
+    std::vector<Block> blocks;
+    for (std::size_t i = 0; i < at_once; ++i) blocks.push_back(samplers_[i].receive(limit + kPatience));
+    return blocks;
 }
 
 void Runner::resume(const std::vector<Series>& measured, std::uint32_t rounds) {
@@ -205,8 +205,8 @@ const Series* Runner::find(const Case& c) const {
     return at == series_.end() ? nullptr : &*at;
 }
 
-bool Runner::needs_more(const Series& series) const {
-    if (series.failure) return false;
+std::uint32_t Runner::samples_wanted(const Series& series) const {
+    if (series.failure) return 0;
     std::uint32_t counted = 0;
     std::uint32_t rounds = 0;
     std::uint32_t last_round = 0;
@@ -216,28 +216,36 @@ bool Runner::needs_more(const Series& series) const {
         rounds += sample.round != last_round ? 1 : 0;
         last_round = sample.round;
     }
-    if (info_.options.samples)
-        return counted < *info_.options.samples * series.measured.value(Parameter::parallel);
-    return rounds < kMinRounds || !is_precise(series, info_.options.precision);
+    if (info_.options.samples) {
+        const auto at_once = static_cast<std::uint32_t>(series.measured.value(Parameter::parallel));
+        return std::min(block_samples_,
+                        *info_.options.samples - std::min(*info_.options.samples, counted / at_once));
+    }
+    return rounds < kMinRounds || !is_precise(series, info_.options.precision) ? block_samples_ : 0;
 }
 
 std::vector<Visit> Runner::visits_of_round(std::uint32_t round) {
     const bool is_warm_up = round == 0;
-    std::vector<bool> wanted(series_.size(), is_warm_up);
+    std::vector<std::uint32_t> wanted(series_.size(), 0);
+    std::vector<std::size_t> deltas(series_.size(), 0);  // how many open cases a base serves in this round
     for (std::size_t i = 0; i < planned_; ++i) {
-        const bool open = is_warm_up ? series_[i].samples.empty() : needs_more(series_[i]);
-        precise_[i] = !is_warm_up && !open && !series_[i].failure;
-        wanted[i] = open;
-        if (open && base_[i]) wanted[*base_[i]] = true;
+        const bool is_new = series_[i].samples.empty() && !series_[i].failure;
+        wanted[i] = is_warm_up ? (is_new ? 1 : 0) : samples_wanted(series_[i]);
+        precise_[i] = !is_warm_up && wanted[i] == 0 && !series_[i].failure;
+        if (wanted[i] > 0 && base_[i]) ++deltas[*base_[i]];
     }
     std::vector<Visit> visits;
     for (std::size_t i = 0; i < series_.size(); ++i) {
-        if (!wanted[i] || series_[i].failure) continue;
-        std::uint32_t samples = is_warm_up ? 1 : block_samples_;
+        if ((wanted[i] == 0 && deltas[i] == 0) || series_[i].failure) continue;
+        std::uint32_t samples = wanted[i] > 0 ? wanted[i] : is_warm_up ? 1 : block_samples_;
         // Namespaces left behind by one block are waited for after it, so a block stays below the backlog.
         if (teardown_class(cases_[i]) != TeardownClass::none)
             samples = std::min(samples, kMaxBacklog - kLeadIn);
-        visits.push_back({i, kLeadIn, samples, !is_warm_up});
+        // What k differences have in common is worth the root of k times the effort, spread over the round.
+        const bool once = is_warm_up || info_.options.samples.has_value();
+        const double root = once ? 1 : std::ceil(std::sqrt(static_cast<double>(deltas[i])));
+        const auto times = static_cast<std::size_t>(std::clamp(root, 1.0, kMostVisits));
+        visits.insert(visits.end(), times, Visit{i, kLeadIn, samples, !is_warm_up});
     }
     return visits;
 }
@@ -304,23 +312,24 @@ void Runner::run(std::uint32_t round, const std::vector<Visit>& visits, const Ob
 tl::expected<std::vector<double>, std::string> Runner::visit(const Visit& visit, std::uint32_t round) {
     Series& series = series_[visit.series];
     if (series.failure) return tl::unexpected<std::string>("failed before");
-    const std::vector<Record> records = take_block(series.measured, visit.lead_in + visit.samples);
-    const auto block = static_cast<std::uint32_t>(records.size());
-    const env::Left left = left_behind(series.measured, block, info_.in_userns);
-    std::transform(left.begin(), left.end(), left_.begin(), left_.begin(), std::plus<>());
-
+    const std::vector<Block> blocks = take_block(series.measured, visit.lead_in + visit.samples);
     std::vector<double> times;
     const Phase phase = series.measured.phases().front();
-    const std::size_t per_sampler = visit.lead_in + visit.samples;
-    for (std::size_t i = 0; i < records.size(); ++i) {
-        if (records[i].failure.error != 0) {
-            series.failure = records[i].failure;
-            return tl::unexpected(explain(records[i].failure));
+    for (const Block& block : blocks) {
+        const env::Left left =
+            left_behind(series.measured, static_cast<std::uint32_t>(block.size()), info_.in_userns);
+        std::transform(left.begin(), left.end(), left_.begin(), left_.begin(), std::plus<>());
+        for (std::size_t i = 0; i < block.size(); ++i) {
+            if (block[i].failure.error != 0) {
+                series.failure = block[i].failure;
+                return tl::unexpected(explain(block[i].failure));
+            }
+            const bool led_in = i < visit.lead_in;
+            series.samples.push_back(make_sample(block[i], round, visit.counted && !led_in));
+            if (!led_in) times.push_back(series.samples.back().time(phase));
         }
-        const bool counted = visit.counted && i % per_sampler >= visit.lead_in;
-        series.samples.push_back(make_sample(records[i], round, counted));
-        if (i % per_sampler >= visit.lead_in) times.push_back(series.samples.back().time(phase));
     }
+    // Google Benchmark counts one sampler's samples as iterations.
     times.resize(std::min<std::size_t>(times.size(), visit.samples));
     return times;
 }

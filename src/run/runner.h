@@ -2,10 +2,10 @@
 #pragma once
 
 #include <chrono>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "env/teardown.h"
@@ -47,20 +47,26 @@ class Runner {
     void measure(const Observer& observer);
 
     /// The plan's cases in its order, then the bases that only serve deltas.
-    [[nodiscard]] const std::deque<Series>& series() const { return series_; }
+    [[nodiscard]] const std::vector<Series>& series() const { return series_; }
+
+    /// Those of them that only serve deltas: they are no rows of the results.
+    [[nodiscard]] std::span<const Series> bases() const { return std::span(series_).subspan(planned_); }
 
     /// The rows of the plan's cases.
     [[nodiscard]] std::vector<Row> rows() const;
 
   private:
     using Clock = std::chrono::steady_clock;
+    using Block = std::vector<protocol::Record>;
 
     void find_privilege();
     void calibrate();
-    std::vector<protocol::Record> take_block(const Case& c, std::uint32_t samples, bool calibrate = false);
+    /// A block of `samples` samples from each sampler that the case takes, all at the same time.
+    std::vector<Block> take_block(const Case& c, std::uint32_t samples, bool calibrate = false);
     [[nodiscard]] std::chrono::nanoseconds time_left() const;
     [[nodiscard]] bool is_over() const;
-    [[nodiscard]] bool needs_more(const Series& series) const;
+    /// How many counted samples the next block of a planned case should have; 0 once it has enough.
+    [[nodiscard]] std::uint32_t samples_wanted(const Series& series) const;
     [[nodiscard]] std::vector<Visit> visits_of_round(std::uint32_t round);
     void choose_block_size(double warm_up_seconds);
     void run(std::uint32_t round, const std::vector<Visit>& visits, const Observer& observer);
@@ -70,7 +76,7 @@ class Runner {
 
     RunInfo& info_;
     std::size_t planned_ = 0;  // how many of series_ are the plan's
-    std::deque<Series> series_;
+    std::vector<Series> series_;
     std::vector<Case> cases_;  // of series_, index by index
     std::vector<Sampler> samplers_;
     std::optional<env::TeardownWatch> teardown_;

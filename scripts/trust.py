@@ -1,0 +1,120 @@
+#!/usr/bin/python3
+"""How far nsbench's own figures can be trusted, measured.
+
+    scripts/trust.py yardstick [--pairs=N]    nsbench against a bare static C program, interleaved
+    scripts/trust.py aa [--trials=N]          one case twice in a run: how often are they told apart?
+
+Both need root for the namespaces. Times are wall time in ns; ratios are nsbench's median over the yardstick's.
+Exit codes: 0 within the limits printed, 1 not, 2 usage.
+"""
+import argparse
+import csv
+import io
+import os
+import random
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+BLOCKS = 10  # nsbench spreads a fixed number of samples over so many rounds
+LEAD_IN = 2  # uncounted samples at the start of each of its blocks
+PER_BLOCK = 60
+RATIO_LIMITS = (0.97, 1.05)
+FALSE_ALARM_LIMIT = 0.08
+CASES = {"none": 0, "NEWPID": 0x20000000, "NEWNET": 0x40000000}
+
+
+def nsbench_rows(build, *options):
+    """The rows of results.csv, as dictionaries, of one run."""
+    done = subprocess.run([build / "nsbench", "--csv=-", *options], check=True, capture_output=True, text=True)
+    return list(csv.DictReader(io.StringIO(done.stdout)))
+
+
+def measure_nsbench(build, name):
+    """Medians of create and total, in ns."""
+    rows = nsbench_rows(build, f"--filter=^clone/{name}/stack:1M$", f"--samples={BLOCKS * PER_BLOCK}")
+    return {row["phase"]: float(row["median"]) for row in rows if row["median"]}
+
+
+def measure_yardstick(build, flags):
+    """The same from the yardstick: as many processes as nsbench has blocks, each as long as one of its blocks."""
+    cpu = max(os.sched_getaffinity(0))
+    samples = []
+    for _ in range(BLOCKS):
+        done = subprocess.run(
+            [build / "nsbench-yardstick", f"{flags:x}", str(PER_BLOCK + LEAD_IN)],
+            check=True, capture_output=True, text=True, preexec_fn=lambda: os.sched_setaffinity(0, {cpu}),
+        )
+        samples += [tuple(map(int, line.split())) for line in done.stdout.splitlines()[LEAD_IN:]]
+        if flags:
+            time.sleep(0.2)  # the kernel's workers tear the namespaces down meanwhile
+    return {phase: statistics.median(s[i] for s in samples) for i, phase in enumerate(("create", "total"))}
+
+
+def yardstick(build, pairs):
+    """Interleaves both in pairs of random order and prints the ratios."""
+    ratios = {}
+    for pair in range(pairs):
+        for name, flags in CASES.items():
+            sides = [lambda: ("nsbench", measure_nsbench(build, name)),
+                     lambda: ("yardstick", measure_yardstick(build, flags))]
+            random.shuffle(sides)
+            medians = dict(side() for side in sides)
+            for phase in ("create", "total"):
+                ratio = medians["nsbench"][phase] / medians["yardstick"][phase]
+                ratios.setdefault((name, phase), []).append((ratio, medians["yardstick"][phase]))
+        print(f"\rpair {pair + 1} of {pairs}", end="", file=sys.stderr)
+    print(file=sys.stderr)
+    print(f"{'case':<10} {'phase':<7} {'yardstick':>12} {'ratio':>7} {'quartiles':>16}")
+    good = True
+    for (name, phase), values in ratios.items():
+        of_pairs = [ratio for ratio, _ in values]
+        middle = statistics.median(of_pairs)
+        low, _, high = statistics.quantiles(of_pairs, n=4)
+        good = good and RATIO_LIMITS[0] <= middle <= RATIO_LIMITS[1]
+        bare = statistics.median(bare for _, bare in values)
+        print(f"{name:<10} {phase:<7} {bare / 1000:>9.1f} µs {middle:>7.3f} {low:>8.3f}…{high:.3f}")
+    print(f"{pairs} pairs; the median ratio is to be between {RATIO_LIMITS[0]} and {RATIO_LIMITS[1]}")
+    return good
+
+
+def same_twice(build, trials):
+    """Counts how often the interval of the difference of a case to itself leaves out zero."""
+    alarms = {}
+    for trial in range(trials):
+        rows = nsbench_rows(build, "--op=clone", "--ns=none", "--ns=pid", "--stack=1M", "--with=twin:yes",
+                            "--samples=100", f"--seed={random.getrandbits(32)}")
+        for row in rows:
+            if row["delta_low"]:
+                outside = float(row["delta_low"]) > 0 or float(row["delta_high"]) < 0
+                alarms.setdefault((row["namespaces"], row["phase"]), []).append(outside)
+        print(f"\rtrial {trial + 1} of {trials}", end="", file=sys.stderr)
+    print(file=sys.stderr)
+    good = True
+    for (name, phase), outcomes in alarms.items():
+        share = sum(outcomes) / len(outcomes)
+        good = good and share <= FALSE_ALARM_LIMIT
+        print(f"{name:<8} {phase:<7} {sum(outcomes):>4} of {len(outcomes)} intervals leave out zero: {share:.1%}")
+    print(f"at most {FALSE_ALARM_LIMIT:.0%} may")
+    return good
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=Path, default=Path(__file__).resolve().parent.parent / "build/release",
+                        help="where nsbench was built")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("yardstick").add_argument("--pairs", type=int, default=15)
+    commands.add_parser("aa").add_argument("--trials", type=int, default=200)
+    options = parser.parse_args()
+    if not (options.build / "nsbench").exists():
+        parser.error(f"no nsbench in {options.build}: scripts/nsbench builds it")
+    good = (yardstick(options.build, options.pairs) if options.command == "yardstick"
+            else same_twice(options.build, options.trials))
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,206 @@
+"""What the system tests share: the binary under test, ways to run it, readers of its files, and snapshots of the host.
+
+The binary is named by the environment variable NSBENCH; its sampler stands beside it.
+"""
+
+import csv
+import ctypes
+import fcntl
+import os
+import pty
+import struct
+import subprocess
+import termios
+import threading
+import time
+
+import pytest
+
+KINDS = {
+    "mnt": "NEWNS", "uts": "NEWUTS", "ipc": "NEWIPC", "pid": "NEWPID",
+    "net": "NEWNET", "user": "NEWUSER", "cgroup": "NEWCGROUP", "time": "NEWTIME",
+}
+FLAGS = sorted(KINDS.values())
+
+RESULT_COLUMNS = (
+    "run_id kernel clock case operation namespaces syscall stack_bytes spawn parallel phase unit samples median "
+    "ci_low ci_high precision min mean stddev p90 p99 max outliers_mild outliers_severe delta delta_low delta_high "
+    "status errno reason"
+).split()
+PHASES = "create ready exit total switch mount unmount drain setgroups uid_map gid_map".split()
+
+SAMPLER = "nsbench-sampler"
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it looks at what a run with full rights does")
+
+
+def binary():
+    """The path of the binary under test."""
+    path = os.environ.get("NSBENCH")
+    if not path:
+        pytest.fail("set NSBENCH to the path of the nsbench binary to test", pytrace=False)
+    path = os.path.abspath(path)
+    if not os.access(path, os.X_OK):
+        pytest.fail(f"NSBENCH={path} is not an executable file", pytrace=False)
+    return path
+
+
+def run(*args, timeout=60, **kwargs):
+    """Runs nsbench to its end; its text output is in the result's stdout and stderr."""
+    return subprocess.run([binary(), *map(str, args)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, encoding="utf-8", timeout=timeout, **kwargs)
+
+
+def measure(*args, **kwargs):
+    """As run(), for a run that must end well."""
+    result = run(*args, **kwargs)
+    assert result.returncode == 0, f"nsbench {' '.join(map(str, args))}\n{result.stdout}\n{result.stderr}"
+    return result
+
+
+def list_ids(*args):
+    """The case ids that `nsbench list` prints, in its order."""
+    result = measure("list", *args)
+    assert result.stderr == ""
+    return result.stdout.splitlines()
+
+
+def assert_one_line(stderr):
+    """Standard error holds one line for a person, and no trace of a crash."""
+    assert stderr.endswith("\n") and stderr.count("\n") == 1 and stderr.strip(), f"not one line:\n{stderr}"
+    for crash in ("Traceback", "terminate called", "Assertion", "what():", "Sanitizer", "core dumped"):
+        assert crash not in stderr
+
+
+def processes():
+    """All processes but zombies: pid -> (parent, comm). Orphans that this process has inherited are reaped."""
+    found = {}
+    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+        try:
+            with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+                comm, _, rest = file.read().partition("(")[2].rpartition(")")
+            state, parent = rest.split()[:2]
+            if state not in "ZX":
+                found[pid] = (int(parent), comm)
+            elif int(parent) == os.getpid() and comm == SAMPLER:
+                os.waitpid(pid, os.WNOHANG)
+        except (FileNotFoundError, ProcessLookupError, ChildProcessError):
+            pass
+    return found
+
+
+class Started:
+    """A run in the background, in a session of its own. What it leaves behind becomes this process's child, so that
+    its processes can be told from those of any other run on the machine."""
+
+    def __init__(self, *args):
+        if ctypes.CDLL(None).prctl(36, 1, 0, 0, 0):  # PR_SET_CHILD_SUBREAPER
+            raise OSError("prctl(PR_SET_CHILD_SUBREAPER)")
+        self.process = subprocess.Popen(
+            [binary(), *map(str, args)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            encoding="utf-8", start_new_session=True)
+        self.pid = self.process.pid
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
+
+    def signal(self, number, group=False):
+        """Sends a signal to nsbench; with group, as a terminal does, to its process group."""
+        (os.killpg if group else os.kill)(self.pid, number)
+
+    def finish(self, timeout=30):
+        """Waits for the end; returns the exit code, standard output and standard error."""
+        out, err = self.process.communicate(timeout=timeout)
+        return self.process.returncode, out, err
+
+    def living(self):
+        """The run's processes besides nsbench itself, also those that have outlived it: pid -> (parent, comm)."""
+        alive = processes()
+        ours = {pid for pid, (parent, comm) in alive.items() if parent == os.getpid() and comm == SAMPLER} | {self.pid}
+        while more := {pid for pid, (parent, _) in alive.items() if parent in ours} - ours:
+            ours |= more
+        return {pid: alive[pid] for pid in ours - {self.pid}}
+
+    def sampler(self, timeout=5):
+        """The pid of the sampler that nsbench has started."""
+        return wait_for(lambda: next((pid for pid, (parent, comm) in self.living().items()
+                                      if parent == self.pid and comm == SAMPLER), None), timeout, "a sampler")
+
+
+def wait_for(condition, timeout, what):
+    """The first true value of condition(), within the time."""
+    end = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < end, f"waited {timeout} s for {what}"
+        time.sleep(0.02)
+
+
+def on_terminal(*args, stream, columns=80, env=None, timeout=60):
+    """Runs nsbench with one of its streams on a pseudo-terminal: (exit code, stdout, stderr)."""
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    pipes = {name: subprocess.PIPE for name in ("stdout", "stderr")}
+    pipes[stream] = follower
+    environment = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS")}
+    environment.update({"TERM": "xterm-256color", **(env or {})})
+    process = subprocess.Popen([binary(), *map(str, args)], stdin=subprocess.DEVNULL, env=environment, **pipes)
+    os.close(follower)
+    seen = []
+
+    def drain():
+        try:
+            while chunk := os.read(leader, 65536):
+                seen.append(chunk)
+        except OSError:
+            pass  # the last writer has closed the terminal
+
+    reader = threading.Thread(target=drain)
+    reader.start()
+    try:
+        out, err = process.communicate(timeout=timeout)
+    finally:
+        process.kill()
+        reader.join()
+        os.close(leader)
+    texts = {"stdout": out, "stderr": err, stream: b"".join(seen)}
+    return process.returncode, texts["stdout"].decode(), texts["stderr"].decode()
+
+
+def read_csv(path):
+    """The rows of a CSV file as dictionaries; every line must have all fields."""
+    with open(path, encoding="utf-8", newline="") as file:
+        text = file.read()
+    assert text.endswith("\n"), f"{path}: its last line is not whole"
+    header, *rows = list(csv.reader(text.splitlines()))
+    for row in rows:
+        assert len(row) == len(header), f"{path}: a line with {len(row)} of {len(header)} fields: {row}"
+    return [dict(zip(header, row)) for row in rows]
+
+
+def host_state():
+    """What a run must leave as it was: mounts, hostname, links, System V IPC objects."""
+    state = {}
+    with open("/proc/self/mountinfo", encoding="utf-8") as file:
+        state["mounts"] = file.read()
+    state["hostname"] = os.uname().nodename
+    state["links"] = sorted(os.listdir("/sys/class/net")) if os.path.isdir("/sys/class/net") else None
+    try:
+        shown = subprocess.run(["ip", "-o", "link"], stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout
+        state["ip link"] = [line.split(":")[:2] for line in shown.splitlines()]
+    except (OSError, subprocess.CalledProcessError):
+        pass
+    for kind in ("msg", "sem", "shm"):
+        try:
+            with open(f"/proc/sysvipc/{kind}", encoding="utf-8") as file:
+                state[kind] = [line.split()[:2] for line in file]
+        except OSError:
+            pass
+    return state

@@ -1,0 +1,240 @@
+"""The command line: what is selected, what is refused, and how it is said."""
+
+import itertools
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from nsbench_harness import (FLAGS, KINDS, Started, assert_one_line, binary, list_ids, measure, needs_root, run,
+                             wait_for)
+
+SMALL = ("--op=clone", "--ns=none", "--ns=pid", "--stack=1M")
+ALL_SETS = {"-".join(kinds) or "none" for size in range(9) for kinds in itertools.combinations(FLAGS, size)}
+
+
+def parts(case):
+    """An id's operation, set, and the rest."""
+    operation, namespaces, *rest = case.split("/")
+    return operation, namespaces, "/".join(rest)
+
+
+def assert_refused(*args, code=2, mentions=(), **kwargs):
+    result = run(*args, **kwargs)
+    assert result.returncode == code, f"exit code {result.returncode}, {code} is right\n{result.stderr}"
+    assert result.stdout == ""
+    assert_one_line(result.stderr)
+    for word in mentions:
+        assert word in result.stderr, f"no {word!r} in: {result.stderr}"
+
+
+# what is selected
+
+@pytest.mark.parametrize("selection", [("--op=clone", "--stack=1M"), ("--op=unshare",), ("--op=clone3", "--stack=1M")])
+def test_each_call_has_all_256_sets(selection):
+    ids = list_ids(*selection)
+    assert len(ids) == len(set(ids)) == 256
+    assert {parts(case)[1] for case in ids} == ALL_SETS
+
+
+def test_default_plan():
+    """clone and unshare with 256 sets, a stack sweep of ten sets, setns in two ways, proc_remount at each stack."""
+    ids = list_ids()
+    assert len(ids) == len(set(ids))
+    by_operation = {}
+    for case in ids:
+        operation, namespaces, rest = parts(case)
+        by_operation.setdefault(operation, []).append((namespaces, rest))
+    assert set(by_operation) == {"clone", "unshare", "setns", "proc_remount"}
+    assert {namespaces for namespaces, rest in by_operation["clone"] if rest == "stack:1M"} == ALL_SETS
+    assert {namespaces for namespaces, _ in by_operation["unshare"]} == ALL_SETS
+    assert set(by_operation["setns"]) == {(flag, f"via:{via}") for flag in FLAGS for via in ("nsfd", "pidfd")}
+    stacks = {rest for _, rest in by_operation["clone"]}
+    assert {"stack:16K", "stack:1M", "stack:64M"} <= stacks
+    for stack in stacks - {"stack:1M"}:
+        assert {ns for ns, rest in by_operation["clone"] if rest == stack} == {"none", *FLAGS, "-".join(FLAGS)}
+    assert set(by_operation["proc_remount"]) == {("NEWNS-NEWPID", stack) for stack in stacks}
+
+
+def test_ids_are_made_of_harmless_characters_and_sorted_kinds():
+    ids = list_ids() + list_ids("--op=clone3,userns_map")
+    for case in ids:
+        assert re.fullmatch(r"[A-Za-z0-9/:._-]+", case), case
+        kinds = parts(case)[1].split("-")
+        assert kinds == ["none"] or (kinds == sorted(set(kinds)) and set(kinds) <= set(FLAGS)), case
+
+
+PLAN = ("--op=clone", "--stack=1M")
+
+
+@pytest.mark.parametrize("written, meant", [
+    *((name, flag) for name, flag in KINDS.items()), *((flag, flag) for flag in FLAGS),
+    *((way, "NEWNET-NEWPID") for way in ("pid,net", "net,pid", "PID-Net", "NEWNET-NEWPID", "newpid,net", "pid-NewNet")),
+    ("mnt-pid,uts", "NEWNS-NEWPID-NEWUTS"), ("pid,pid", "NEWPID"), ("none", "none"), ("NONE", "none"),
+    ("all", "-".join(FLAGS)), ("ALL", "-".join(FLAGS)), (",".join(KINDS), "-".join(FLAGS)),
+])
+def test_ways_to_write_a_set(written, meant):
+    assert list_ids(*PLAN, f"--ns={written}") == [f"clone/{meant}/stack:1M"]
+
+
+def test_ns_is_exact_and_repeatable():
+    ids = list_ids(*PLAN, "--ns=pid", "--ns=net,mnt", "--ns=PID")
+    assert sorted(ids) == ["clone/NEWNET-NEWNS/stack:1M", "clone/NEWPID/stack:1M"]
+
+
+def test_filter_is_a_search_over_the_plan():
+    plan = list_ids()
+    for expression in ("NEWPID", "/NEWPID/", "^clone/.*stack:1M$", "via:(nsfd|pidfd)$"):
+        assert list_ids(f"--filter={expression}") == [case for case in plan if re.search(expression, case)]
+    assert {parts(case)[1] for case in list_ids("--filter=/NEWPID/")} == {"NEWPID"}
+
+
+def test_op_ns_and_filter_narrow_together():
+    ids = list_ids("--op=clone,setns", "--ns=pid", "--ns=uts", "--filter=NEWPID")
+    assert ids and all(parts(case)[1] == "NEWPID" for case in ids)
+    assert {parts(case)[0] for case in ids} == {"clone", "setns"}
+
+
+def test_stack_and_spawn_replace_the_plans_values():
+    assert set(list_ids("--op=clone", "--ns=pid", "--stack=32K,2M")) == {
+        "clone/NEWPID/stack:32K", "clone/NEWPID/stack:2M"}
+    assert list_ids("--op=clone", "--ns=pid", "--stack=2M", "--spawn=vm") == ["clone/NEWPID/stack:2M/spawn:vm"]
+    assert len(list_ids("--op=clone", "--ns=pid", "--stack=16K,2M", "--spawn=fork,vm")) == 4
+    assert list_ids("--op=unshare", "--ns=pid", "--stack=2M") == ["unshare/NEWPID"]
+
+
+def test_help_and_version():
+    for args in (("--help",), ("list", "--help"), ("run", "--help"), ("doctor", "--help")):
+        result = measure(*args)
+        assert result.stderr == "" and "Usage" in result.stdout
+    for option in "filter op ns stack spawn budget precision samples seed cpu csv json out resume quiet".split():
+        assert f"--{option}" in measure("--help").stdout
+    version = measure("--version")
+    assert version.stderr == "" and re.fullmatch(r"nsbench \d+\.\d+\S*\n", version.stdout)
+
+
+# what is refused
+
+@pytest.mark.parametrize("args, nearest", [
+    (("--ns=pidd",), "pid"), (("--ns=nett",), "net"), (("--ns=NEWPDI",), "NEWPID"), (("list", "--ns=mmt,pid"), "mnt"),
+    (("--filtr=x",), "--filter"), (("--precison=5%",), "--precision"), (("list", "--stak=1M"), "--stack"),
+    (("--op=clonee",), "'clone'"), (("--op=unshar",), "unshare"), (("--spawn=frok",), "fork"),
+    (("lst",), "list"), (("docter",), "doctor"),
+])
+def test_misspelt_name_gets_its_nearest_match(args, nearest):
+    written = args[-1].partition("=")[0 if nearest.startswith("--") else 2] or args[-1]
+    assert_refused(*args, mentions=("nearest", nearest, written.split(",")[0]))
+
+
+@pytest.mark.parametrize("command", [("list",), ()])
+@pytest.mark.parametrize("args", [
+    "--filter=(", "--filter=[z", "--filter=*", "--filter=matches-nothing", "--ns=time --op=proc_remount",
+    "--stack=0", "--stack=1", "--stack=3.5K", "--stack=1T", "--stack=-1M", "--stack=x", "--stack=99999999999999999999",
+    "--op=nothing-like-it", "--ns=nothing-like-it", "--nothing-like-it", "--ns=", "--spawn=thread",
+])
+def test_bad_selection(command, args):
+    assert_refused(*command, *args.split(), mentions=() if "filter" in args or " " in args
+                   else [args.strip("-").partition("=")[0], args.partition("=")[2]])
+
+
+@pytest.mark.parametrize("option, value", [
+    ("budget", "-3s"), ("budget", "0s"), ("budget", "10"), ("budget", "10parsecs"), ("budget", "nan"),
+    ("precision", "0%"), ("precision", "200%"), ("precision", "-1%"), ("precision", "x"),
+    ("samples", "0"), ("samples", "-1"), ("samples", "1.5"), ("seed", "x"),
+    ("cpu", "99999"), ("cpu", "-1"), ("cpu", "x"),
+])
+def test_bad_value_names_option_and_value(option, value):
+    assert_refused(f"--{option}={value}", *SMALL, mentions=(option, value))
+
+
+@pytest.mark.parametrize("args", [("nothing-like-it",), ("--version-of-what",), ("list", "a-word"), ("run", "a-word")])
+def test_bad_words(args):
+    assert_refused(*args)
+
+
+# where results cannot go
+
+@pytest.mark.parametrize("option", ["--csv", "--json"])
+def test_unwritable_file(option, tmp_path):
+    path = tmp_path / "missing" / "file"
+    assert_refused(f"{option}={path}", *SMALL, mentions=(str(path),))
+    assert not path.parent.exists()
+
+
+@pytest.mark.parametrize("args", [("list",), SMALL + ("--samples=3",), ("--help",), ("--version",)])
+def test_standard_output_closed(args):
+    result = run(*args, preexec_fn=lambda: os.close(1))
+    assert result.returncode == 2
+    assert_one_line(result.stderr)
+
+
+@pytest.mark.parametrize("args", [("list",), SMALL + ("--samples=3",), SMALL + ("--samples=3", "--csv=-")])
+def test_standard_output_full(args):
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        result = subprocess.run([binary(), *args], stdout=full, stderr=subprocess.PIPE, encoding="utf-8", timeout=30)
+    assert result.returncode == 1
+    assert_one_line(result.stderr)
+
+
+@pytest.mark.parametrize("option", ["--csv", "--json"])
+def test_file_on_a_full_disk(option):
+    result = run(*SMALL, "--samples=3", f"{option}=/dev/full")
+    assert result.returncode == 1
+    assert_one_line(result.stderr)
+
+
+@needs_root
+def test_folder_on_a_full_disk(tmp_path):
+    """What could be written stays whole; what could not is said, once."""
+    script = f"mount -t tmpfs -o size=16k none '{tmp_path}' && exec \"$@\""
+    result = subprocess.run(
+        ["unshare", "-m", "sh", "-c", script, "sh", binary(), *SMALL, "--samples=300", f"--out={tmp_path}/run"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", timeout=60)
+    assert result.returncode == 1
+    assert_one_line(result.stderr)
+
+
+def test_out_takes_one_run_only(tmp_path):
+    folder = tmp_path / "run"
+    measure(*SMALL, "--samples=3", f"--out={folder}")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert_refused(*SMALL, "--samples=3", f"--out={folder}", mentions=(str(folder),))
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_out_takes_one_run_at_a_time(tmp_path):
+    folder = tmp_path / "run"
+    with Started(*SMALL, "--budget=1500ms", "--precision=0.01%", f"--out={folder}") as first:
+        wait_for(folder.exists, 10, "the folder")
+        assert_refused(*SMALL, "--samples=3", f"--out={folder}", mentions=(str(folder),))
+        assert_refused(f"--resume={folder}")
+        assert first.finish()[0] == 0
+
+
+@pytest.mark.parametrize("content", [
+    None, "", "no json", "[]", "{}", '{"context": {}, "benchmarks": []}', '{"schema_version": 1, "run_id": 5}',
+    json.dumps({"schema_version": 999999, "run_id": "x", "options": {}}),
+])
+def test_resume_of_a_foreign_folder(content, tmp_path):
+    if content is not None:
+        (tmp_path / "run.json").write_text(content)
+    (tmp_path / "results.csv").write_text("not,ours\n")
+    before = sorted(path.name for path in tmp_path.iterdir())
+    assert_refused(f"--resume={tmp_path}", mentions=(str(tmp_path),))
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_resume_of_a_missing_folder(tmp_path):
+    assert_refused(f"--resume={tmp_path}/missing", mentions=(f"{tmp_path}/missing",))
+    assert not (tmp_path / "missing").exists()
+
+
+@pytest.mark.parametrize("selection", ["--op=clone", "--ns=pid", "--filter=pid", "--stack=1M", "--spawn=vm"])
+def test_resume_takes_no_selection(selection, tmp_path):
+    measure(*SMALL, "--samples=3", f"--out={tmp_path}/run")
+    assert_refused(f"--resume={tmp_path}/run", selection)

@@ -1,0 +1,104 @@
+#include "core/case.h"
+
+#include <gtest/gtest.h>
+
+#include <sched.h>
+
+#include <regex>
+
+namespace nsb {
+namespace {
+
+TEST(KindSet, HasTheKernelsFlags) {
+    EXPECT_EQ(KindSet::all().flags(),
+              static_cast<std::uint64_t>(CLONE_NEWCGROUP | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWNS |
+                                         CLONE_NEWPID | 0x80 | CLONE_NEWUSER | CLONE_NEWUTS));
+    EXPECT_EQ(KindSet{}.flags(), 0U);
+}
+
+TEST(ParseSet, TakesNamesAndFlagsInAnyOrderAndCase) {
+    EXPECT_EQ(to_string(*parse_set("pid,net")), "NEWNET-NEWPID");
+    EXPECT_EQ(to_string(*parse_set("NewPid-NEWNET")), "NEWNET-NEWPID");
+    EXPECT_EQ(to_string(*parse_set("mnt")), "NEWNS");
+    EXPECT_EQ(to_string(*parse_set("none")), "none");
+    EXPECT_EQ(*parse_set("all"), KindSet::all());
+}
+
+TEST(ParseSet, NamesTheNearestKind) {
+    EXPECT_NE(parse_set("nett").error().find("nearest: 'net'"), std::string::npos);
+    EXPECT_FALSE(parse_set(""));
+    EXPECT_FALSE(parse_set("pid,"));
+}
+
+TEST(CaseId, IsStableAndNeedsNoQuoting) {
+    EXPECT_EQ(to_string(Case::of(Operation::clone, Kind::pid)), "clone/NEWPID/stack:1M");
+    EXPECT_EQ(to_string(Case::of(Operation::clone, {}).with(Parameter::stack, 65536)),
+              "clone/none/stack:64K");
+    EXPECT_EQ(to_string(Case::of(Operation::clone, Kind::pid).with(Parameter::spawn, 1)),
+              "clone/NEWPID/stack:1M/spawn:vm");
+    EXPECT_EQ(to_string(Case::of(Operation::setns, Kind::net)), "setns/NEWNET/via:nsfd");
+    EXPECT_EQ(
+        to_string(Case::of(Operation::proc_remount, Kind::mnt | Kind::pid).with(Parameter::stack, 8U << 20U)),
+        "proc_remount/NEWNS-NEWPID/stack:8M");
+}
+
+TEST(CaseId, ParsesBackForEverySetAndOperation) {
+    const std::regex plain("[A-Za-z0-9/:._-]+");
+    for (const OperationInfo& operation : kOperations) {
+        for (int bits = 0; bits < KindSet::kCount; ++bits) {
+            const KindSet set(static_cast<std::uint8_t>(bits));
+            if (!operation.takes(set)) continue;
+            const Case c = Case::of(operation.operation, set);
+            EXPECT_TRUE(std::regex_match(to_string(c), plain)) << to_string(c);
+            EXPECT_EQ(parse_case(to_string(c)), c);
+        }
+    }
+}
+
+TEST(CaseId, RefusesWhatNoCaseHas) {
+    for (const char* id : {"", "clone", "clone/NEWPID/stack", "clone/NEWPID/stack:1", "clone/NEWPID/via:nsfd",
+                           "proc_remount/NEWPID/stack:1M", "setns/none/via:nsfd", "colne/none/stack:1M"}) {
+        EXPECT_FALSE(parse_case(id)) << id;
+    }
+}
+
+TEST(ParseValue, HoldsStacksToWhatAKernelCanMap) {
+    EXPECT_EQ(parse_value(Parameter::stack, "16K"), 16384U);
+    for (const char* text : {"0", "1", "3.5K", "1T", "17000", "4K"}) {
+        EXPECT_FALSE(parse_value(Parameter::stack, text)) << text;
+    }
+}
+
+TEST(Case, HasDrainOnlyWhereWorkersTearDown) {
+    const auto has_drain = [](KindSet set) {
+        return Case::of(Operation::clone, set).phases().back() == Phase::drain;
+    };
+    EXPECT_TRUE(has_drain(Kind::net));
+    EXPECT_TRUE(has_drain(Kind::ipc | Kind::uts));
+    EXPECT_TRUE(has_drain(Kind::user));
+    EXPECT_FALSE(has_drain(Kind::pid | Kind::mnt | Kind::uts | Kind::cgroup | Kind::time));
+}
+
+TEST(Case, IsComparedWithNoneOfTheSameParameters) {
+    const Case c = Case::of(Operation::clone, Kind::pid).with(Parameter::stack, 65536);
+    EXPECT_EQ(to_string(*c.base()), "clone/none/stack:64K");
+    EXPECT_FALSE(Case::of(Operation::clone, {}).base());
+    EXPECT_FALSE(Case::of(Operation::setns, Kind::pid).base());
+    EXPECT_EQ(*Case::of(Operation::clone, {}).with(Parameter::twin, 1).base(),
+              Case::of(Operation::clone, {}));
+}
+
+TEST(Case, TimeNamespacesAreClonedByClone3) {
+    EXPECT_EQ(Case::of(Operation::clone, Kind::time | Kind::pid).syscall(), "clone3");
+    EXPECT_EQ(Case::of(Operation::clone, Kind::pid).syscall(), "clone");
+}
+
+TEST(Case, AnOrdinaryUserGoesThroughAUserNamespace) {
+    EXPECT_EQ(to_string(Case::of(Operation::clone, Kind::pid).through_userns()),
+              "clone/NEWPID-NEWUSER/stack:1M");
+    EXPECT_EQ(to_string(Case::of(Operation::clone, {}).through_userns()), "clone/none/stack:1M");
+    EXPECT_EQ(to_string(Case::of(Operation::setns, Kind::net).through_userns()), "setns/NEWNET/via:nsfd");
+}
+
+}  // namespace
+}  // namespace nsb

@@ -1,0 +1,87 @@
+#include "core/series.h"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+
+namespace nsb {
+namespace {
+
+constexpr auto kCreate = static_cast<std::size_t>(Phase::create);
+
+/// One counted sample per round and value, after a warm-up that would change every figure if it counted.
+Series series_of(const Case& c, const std::vector<double>& values) {
+    Series series{c, {}, {}};
+    series.samples.push_back({0, false, {}});
+    series.samples.back().times.fill(1e9);
+    std::uint32_t round = 0;
+    for (const double value : values) {
+        Sample sample{++round, true, {}};
+        sample.times.fill(value);
+        series.samples.push_back(sample);
+    }
+    return series;
+}
+
+const Row& row_of(const std::vector<Row>& rows, Phase phase) {
+    return *std::find_if(rows.begin(), rows.end(), [&](const Row& row) { return row.phase == phase; });
+}
+
+TEST(MakeRows, LeavesWarmUpsOut) {
+    const auto rows =
+        make_rows(series_of(Case::of(Operation::clone, {}), {10, 10, 10, 10, 10, 10}), nullptr, {});
+    const Row& row = row_of(rows, Phase::create);
+    EXPECT_EQ(row.status, Status::ok);
+    EXPECT_EQ(row.figures->samples, 6U);
+    EXPECT_DOUBLE_EQ(row.figures->max, 10);
+}
+
+TEST(MakeRows, PairsTheDeltaByRoundSoThatDriftCancels) {
+    const Series none = series_of(Case::of(Operation::clone, {}), {10, 20, 30, 40, 50, 60});
+    const Series pid = series_of(Case::of(Operation::clone, Kind::pid), {13, 23, 33, 43, 53, 63});
+    const Row row = row_of(make_rows(pid, &none, {}), Phase::create);
+    ASSERT_TRUE(row.delta && row.delta->ci);
+    EXPECT_DOUBLE_EQ(row.delta->value, 3);
+    EXPECT_DOUBLE_EQ(row.delta->ci->low, 3);
+    EXPECT_DOUBLE_EQ(row.delta->ci->high, 3);
+    EXPECT_EQ(row.status, Status::imprecise);
+}
+
+TEST(MakeRows, GivesAFailedCaseAnErrnoAndNoFigure) {
+    Series series = series_of(Case::of(Operation::clone, Kind::pid), {10, 10, 10, 10, 10, 10});
+    series.failure = protocol::Failure{protocol::Call::clone, ENOSPC};
+    for (const Row& row : make_rows(series, nullptr, {})) {
+        EXPECT_EQ(row.status, Status::failed);
+        EXPECT_FALSE(row.figures);
+        EXPECT_EQ(row.error, "ENOSPC");
+        EXPECT_NE(row.reason.find("max_*_namespaces"), std::string::npos);
+    }
+    series.failure->error = EPERM;
+    EXPECT_EQ(make_rows(series, nullptr, {}).front().status, Status::skipped);
+}
+
+TEST(MakeRows, SaysWhyADrainIsMissing) {
+    Series series = series_of(Case::of(Operation::clone, Kind::net), {10, 10, 10, 10, 10, 10});
+    for (Sample& sample : series.samples) sample.times[static_cast<std::size_t>(Phase::drain)] = 0;
+    const Row row = row_of(make_rows(series, nullptr, {0.02, Unseen{EPERM, "no tracefs"}}), Phase::drain);
+    EXPECT_EQ(row.status, Status::skipped);
+    EXPECT_EQ(row.error, "EPERM");
+    EXPECT_EQ(row.reason, "no tracefs");
+}
+
+TEST(MakeRows, ACaseNeverReachedSaysSo) {
+    const Row row = make_rows(series_of(Case::of(Operation::clone, {}), {}), nullptr, {}).front();
+    EXPECT_EQ(row.status, Status::skipped);
+    EXPECT_NE(row.reason.find("--budget"), std::string::npos);
+}
+
+TEST(IsPrecise, AsksForEveryPhaseButDrain) {
+    Series series = series_of(Case::of(Operation::clone, Kind::net), {100, 100, 100, 101, 101, 101});
+    EXPECT_TRUE(is_precise(series, 0.02));
+    EXPECT_FALSE(is_precise(series, 0.001));
+    series.samples.back().times[kCreate] = 200;
+    EXPECT_FALSE(is_precise(series, 0.02));
+}
+
+}  // namespace
+}  // namespace nsb

@@ -1,0 +1,53 @@
+#include "core/text.h"
+
+#include <gtest/gtest.h>
+
+namespace nsb {
+namespace {
+
+TEST(ParseSize, TakesBinaryMultiplesAndPlainBytes) {
+    EXPECT_EQ(parse_size("16K"), 16384U);
+    EXPECT_EQ(parse_size("1m"), 1048576U);
+    EXPECT_EQ(parse_size("4096"), 4096U);
+    EXPECT_EQ(parse_size("1T"), 1ULL << 40U);
+}
+
+TEST(ParseSize, RefusesWhatIsNoSize) {
+    for (const char* text : {"", "K", "1KB", "3.5K", "-1", "1X", "99999999999T"}) {
+        EXPECT_FALSE(parse_size(text)) << text;
+    }
+}
+
+TEST(FormatSize, IsTheInverse) {
+    for (const char* text : {"0", "1", "4096K", "16K", "1M", "64M", "2G", "100"}) {
+        EXPECT_EQ(parse_size(format_size(*parse_size(text))), parse_size(text)) << text;
+    }
+    EXPECT_EQ(format_size(1048576), "1M");
+    EXPECT_EQ(format_size(1500), "1500");
+}
+
+TEST(ParseDuration, NeedsAUnitAndMoreThanZero) {
+    EXPECT_EQ(parse_duration("10s")->count(), 10'000'000'000);
+    EXPECT_EQ(parse_duration("500ms")->count(), 500'000'000);
+    EXPECT_EQ(parse_duration("1.5m")->count(), 90'000'000'000);
+    for (const char* text : {"10", "s", "-1s", "0s", "1 s", "nans", "infs", "1e300s", "1d"}) {
+        EXPECT_FALSE(parse_duration(text)) << text;
+    }
+}
+
+TEST(ParsePercentage, IsAFractionAboveZero) {
+    EXPECT_DOUBLE_EQ(*parse_percentage("2%"), 0.02);
+    EXPECT_DOUBLE_EQ(*parse_percentage("100%"), 1.0);
+    for (const char* text : {"2", "0%", "-1%", "101%", "%", "nan%"})
+        EXPECT_FALSE(parse_percentage(text)) << text;
+}
+
+TEST(NearestHint, NamesWhatIsCloseAndNothingElse) {
+    const std::vector<std::string_view> names{"mnt", "NEWNET", "clone"};
+    EXPECT_EQ(nearest_hint("newnte", names), "; nearest: 'NEWNET'");
+    EXPECT_EQ(nearest_hint("clnoe", names), "; nearest: 'clone'");
+    EXPECT_EQ(nearest_hint("entirelyelse", names), "");
+}
+
+}  // namespace
+}  // namespace nsb

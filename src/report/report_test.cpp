@@ -1,0 +1,107 @@
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <sstream>
+
+#include "report/csv.h"
+#include "report/table.h"
+
+namespace nsb::report {
+namespace {
+
+const RunIdentity kRun{"20260101T000000Z-0", "6.1.0", "wall"};
+
+std::vector<Row> rows() {
+    const auto series = [](KindSet set, double value) {
+        Series s{Case::of(Operation::clone, set), {}, {}};
+        for (std::uint32_t round = 1; round <= 6; ++round) {
+            Sample sample{round, true, {}};
+            sample.times.fill(value + round);
+            s.samples.push_back(sample);
+        }
+        return s;
+    };
+    const Series none = series({}, 33000);
+    const Series net = series(Kind::net, 350000);
+    Series time{
+        Case::of(Operation::clone, Kind::time), {}, protocol::Failure{protocol::Call::clone3, ENOSYS}};
+    std::vector<Row> all = make_rows(none, nullptr, {});
+    for (const Row& row : make_rows(net, &none, {})) all.push_back(row);
+    for (const Row& row : make_rows(time, &none, {})) all.push_back(row);
+    return all;
+}
+
+TEST(ResultsCsv, HasTheColumnsOfTheContract) {
+    EXPECT_EQ(
+        csv_header(result_columns()),
+        "run_id,kernel,clock,case,operation,namespaces,syscall,stack_bytes,spawn,parallel,phase,unit,samples,"
+        "median,ci_low,ci_high,precision,min,mean,stddev,p90,p99,max,outliers_mild,outliers_severe,delta,"
+        "delta_low,delta_high,status,errno,reason\n");
+}
+
+TEST(ResultsCsv, GoldenRows) {
+    std::istringstream lines(results_csv(kRun, rows()));
+    std::string line;
+    std::getline(lines, line);
+    std::getline(lines, line);
+    EXPECT_EQ(line,
+              "20260101T000000Z-0,6.1.0,wall,clone/none/"
+              "stack:1M,clone,none,clone,1048576,fork,1,create,ns,6,33003.500,"
+              "33001,33006,0.00008,33001,33003.500,1.871,33005.500,33005.950,33006,0,0,,,,ok,,");
+    while (std::getline(lines, line) && line.find("NEWTIME") == std::string::npos) {
+    }
+    EXPECT_EQ(line,
+              "20260101T000000Z-0,6.1.0,wall,clone/NEWTIME/"
+              "stack:1M,clone,NEWTIME,clone3,1048576,fork,1,create,ns,,,,,,,,"
+              ",,,,,,,,,skipped,ENOSYS,clone3: Function not implemented (no such system call: the kernel or "
+              "a seccomp "
+              "filter does not have it)");
+}
+
+TEST(SplitCsv, UndoesQuotes) {
+    EXPECT_EQ(split_csv("a,\"b,c\",,d"), (std::vector<std::string>{"a", "b,c", "", "d"}));
+}
+
+TEST(Table, GoldenWide) {
+    EXPECT_EQ(
+        table(kRun, rows(), {}),
+        R"(case                     create     95%      p99  adds to none  its 95% interval    ready     exit    total   drain
+clone/none/stack:1M     33.0 µs  ±0.0%   33.0 µs                                  33.0 µs  33.0 µs  33.0 µs        
+clone/NEWNET/stack:1M    350 µs  ±0.0%    350 µs       +317 µs   317 µs … 317 µs   350 µs   350 µs   350 µs  350 µs
+clone/NEWTIME/stack:1M  skipped: ENOSYS: clone3: Function not implemented (no such system call: the kernel or a seccomp filter does not have it)
+)");
+}
+
+TEST(Table, FitsTheWidth) {
+    for (const std::size_t width : {60U, 80U, 100U, 132U}) {
+        std::istringstream lines(table(kRun, rows(), {width, false, Sort::plan}));
+        for (std::string line; std::getline(lines, line);) {
+            if (line.find("skipped") != std::string::npos) continue;
+            std::size_t columns = 0;
+            for (const char c : line) columns += (static_cast<unsigned char>(c) & 0xC0U) != 0x80U ? 1U : 0U;
+            EXPECT_LE(columns, width) << line;
+        }
+    }
+}
+
+TEST(Table, SortsTheLargestFirstAndUnmeasuredLast) {
+    const std::string text = table(kRun, rows(), {0, false, Sort::median});
+    EXPECT_LT(text.find("NEWNET"), text.find("clone/none"));
+    EXPECT_LT(text.find("clone/none"), text.find("NEWTIME"));
+}
+
+TEST(Table, ColoursOnlyWhenAsked) {
+    EXPECT_EQ(table(kRun, rows(), {}).find('\033'), std::string::npos);
+    EXPECT_NE(table(kRun, rows(), {0, true, Sort::plan}).find('\033'), std::string::npos);
+}
+
+TEST(FormatTicks, NamesTheUnitOfTheClock) {
+    EXPECT_EQ(format_ticks(20, kRun), "20 ns");
+    EXPECT_EQ(format_ticks(1500, kRun), "1.50 µs");
+    EXPECT_EQ(format_ticks(-2500000, kRun), "-2.50 ms");
+    const RunIdentity lab{"r", "6.1", "instructions"};
+    EXPECT_EQ(format_ticks(141350, lab), "141 k");
+}
+
+}  // namespace
+}  // namespace nsb::report

@@ -1,0 +1,74 @@
+#include "run/plan.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace nsb::run {
+namespace {
+
+std::set<std::string> ids(const Selection& selection) {
+    std::set<std::string> ids;
+    const auto plan = make_plan(selection);
+    EXPECT_TRUE(plan) << plan.error();
+    if (plan) {
+        for (const Case& c : *plan) EXPECT_TRUE(ids.insert(to_string(c)).second) << to_string(c);
+    }
+    return ids;
+}
+
+TEST(Plan, HasWhatTheDesignSays) {
+    // 256 sets; 7 more stacks for none, 8 kinds and all; unshare; setns by two ways; proc_remount at 8
+    // stacks.
+    const auto plan = ids({});
+    EXPECT_EQ(plan.size(), 256U + 7 * 10 + 256 + 16 + 8);
+    for (const char* id :
+         {"clone/none/stack:64M", "clone/NEWPID/stack:16K", "unshare/none", "setns/NEWNET/via:nsfd",
+          "setns/NEWUSER/via:pidfd", "proc_remount/NEWNS-NEWPID/stack:8M",
+          "clone/NEWCGROUP-NEWIPC-NEWNET-NEWNS-NEWPID-NEWTIME-NEWUSER-NEWUTS/stack:16K"}) {
+        EXPECT_TRUE(plan.contains(id)) << id;
+    }
+}
+
+TEST(Plan, NarrowsByOperationSetAndFilterTogether) {
+    Selection selection;
+    selection.operations = {Operation::clone, Operation::unshare};
+    selection.sets = {KindSet(Kind::pid)};
+    selection.filter = "stack:1M$|unshare";
+    EXPECT_EQ(ids(selection), (std::set<std::string>{"clone/NEWPID/stack:1M", "unshare/NEWPID"}));
+}
+
+TEST(Plan, ReplacesValuesWhereAnOperationHasThem) {
+    Selection selection;
+    selection.operations = {Operation::clone, Operation::setns};
+    selection.sets = {KindSet(Kind::net)};
+    selection.values = {{"stack", {"16K", "2M"}}, {"via", {"pidfd"}}, {"touch", {"all"}}};
+    EXPECT_EQ(ids(selection),
+              (std::set<std::string>{"clone/NEWNET/stack:16K/touch:all", "clone/NEWNET/stack:2M/touch:all",
+                                     "setns/NEWNET/via:pidfd"}));
+}
+
+TEST(Plan, ReachesSeveralKindsBySetnsWhenBothAreNamed) {
+    Selection selection;
+    selection.sets = {Kind::net | Kind::pid};
+    EXPECT_EQ(ids(selection),
+              (std::set<std::string>{"clone/NEWNET-NEWPID/stack:1M", "unshare/NEWNET-NEWPID"}));
+    selection.operations = {Operation::setns};
+    EXPECT_EQ(ids(selection), (std::set<std::string>{"setns/NEWNET-NEWPID/via:pidfd"}));
+}
+
+TEST(Plan, SaysWhatIsWrong) {
+    Selection selection;
+    selection.filter = "(";
+    EXPECT_NE(make_plan(selection).error().find("regular expression"), std::string::npos);
+    selection.filter = "NOSUCH";
+    EXPECT_NE(make_plan(selection).error().find("no case matches"), std::string::npos);
+    selection = {};
+    selection.values = {{"stak", {"1M"}}};
+    EXPECT_NE(make_plan(selection).error().find("nearest: 'stack'"), std::string::npos);
+    selection.values = {{"via", {"nsfs"}}};
+    EXPECT_FALSE(make_plan(selection));
+}
+
+}  // namespace
+}  // namespace nsb::run

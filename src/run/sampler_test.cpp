@@ -1,0 +1,94 @@
+#include "run/sampler.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include <cerrno>
+#include <csignal>
+#include <thread>
+
+namespace nsb::run {
+namespace {
+
+using namespace std::chrono_literals;
+
+protocol::Request clones(std::uint32_t samples) {
+    protocol::Request request{};
+    const Case c = Case::of(Operation::clone, {});
+    request.samples = samples;
+    request.time_limit_ns = 1'000'000'000;
+    request.operation = c.operation;
+    request.values = c.values;
+    return request;
+}
+
+TEST(Sampler, CarriesOutBlocks) {
+    Sampler sampler(NSB_SAMPLER, std::nullopt);
+    for (int block = 0; block < 3; ++block) {
+        sampler.send(clones(5));
+        const auto records = sampler.receive(10s);
+        ASSERT_EQ(records.size(), 5U);
+        for (const protocol::Record& record : records) {
+            EXPECT_EQ(record.failure.error, 0);
+            const auto time = [&](Phase phase) { return record.times[static_cast<std::size_t>(phase)]; };
+            EXPECT_GT(time(Phase::ready), 0U);
+            EXPECT_GE(time(Phase::total), time(Phase::create));
+            EXPECT_EQ(time(Phase::total), time(Phase::ready) + time(Phase::exit));
+        }
+    }
+}
+
+TEST(Sampler, IsSmall) {
+    Sampler sampler(NSB_SAMPLER, std::nullopt);
+    sampler.send(clones(100));
+    ASSERT_EQ(sampler.receive(10s).size(), 100U);
+    EXPECT_LE(sampler.footprint().resident_bytes, 2U << 20U);
+    EXPECT_LE(sampler.footprint().mappings, 20U);
+}
+
+TEST(Sampler, IsReplacedAfterACrash) {
+    Sampler sampler(NSB_SAMPLER, std::nullopt);
+    kill(sampler.pid(), SIGKILL);
+    sampler.send(clones(1));
+    const auto lost = sampler.receive(10s);
+    ASSERT_EQ(lost.size(), 1U);
+    EXPECT_EQ(lost[0].failure.call, protocol::Call::sampler);
+    EXPECT_EQ(lost[0].failure.error, ECHILD);
+    sampler.send(clones(2));
+    EXPECT_EQ(sampler.receive(10s).size(), 2U);
+}
+
+TEST(Sampler, IsReplacedWhenItHangs) {
+    Sampler sampler(NSB_SAMPLER, std::nullopt);
+    kill(sampler.pid(), SIGSTOP);
+    sampler.send(clones(1));
+    const auto lost = sampler.receive(100ms);
+    ASSERT_EQ(lost.size(), 1U);
+    EXPECT_EQ(lost[0].failure.error, ETIMEDOUT);
+    sampler.send(clones(2));
+    EXPECT_EQ(sampler.receive(10s).size(), 2U);
+}
+
+TEST(Sampler, RefusesAProcMountOutsideANewMountNamespace) {
+    Sampler sampler(NSB_SAMPLER, std::nullopt);
+    protocol::Request request = clones(1);
+    request.operation = Operation::proc_remount;
+    sampler.send(request);
+    const auto records = sampler.receive(10s);
+    ASSERT_EQ(records.size(), 1U);
+    EXPECT_EQ(records[0].failure.error, EINVAL);
+}
+
+TEST(Sampler, EndsWithItsParent) {
+    pid_t sampler_pid = 0;
+    {
+        Sampler sampler(NSB_SAMPLER, std::nullopt);
+        sampler_pid = sampler.pid();
+        EXPECT_EQ(kill(sampler_pid, 0), 0);
+    }
+    EXPECT_EQ(kill(sampler_pid, 0), -1);
+    EXPECT_EQ(errno, ESRCH);
+}
+
+}  // namespace
+}  // namespace nsb::run

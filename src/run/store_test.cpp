@@ -1,0 +1,98 @@
+#include "run/store.h"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "sys/file.h"
+
+namespace nsb::run {
+namespace {
+
+namespace fs = std::filesystem;
+
+class StoreTest : public testing::Test {
+  protected:
+    void SetUp() override {
+        std::string pattern = (fs::temp_directory_path() / "nsbench-test-XXXXXX").native();
+        ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+        folder_ = pattern;
+        info_.identity = {"20260101T000000Z-0", "6.1.0", "wall"};
+        info_.options.selection.operations = {Operation::clone};
+        info_.options.selection.sets = {KindSet(Kind::pid)};
+        info_.options.selection.values = {{"stack", {"16K"}}};
+        info_.options.seed = 7;
+        info_.rounds = 3;
+    }
+    void TearDown() override { fs::remove_all(folder_); }
+
+    void save(const fs::path& folder) {
+        Series measured{Case::of(Operation::clone, Kind::pid), {}, {}};
+        measured.samples.push_back({1, true, {}});
+        measured.samples.back().times[0] = 33000;
+        Series failed{
+            Case::of(Operation::clone, Kind::net), {}, protocol::Failure{protocol::Call::clone, ENOSPC}};
+        const std::vector<const Series*> series{&measured, &failed};
+        Store::create(folder).save(info_, make_rows(measured, nullptr, {}), series);
+    }
+
+    fs::path folder_;
+    RunInfo info_;
+};
+
+TEST_F(StoreTest, GivesBackWhatItSaved) {
+    save(folder_ / "run");
+    const auto [store, recorded] = Store::reopen(folder_ / "run");
+    EXPECT_EQ(recorded.info.options.seed, 7U);
+    EXPECT_EQ(recorded.info.rounds, 3U);
+    EXPECT_EQ(recorded.info.options.selection.sets, info_.options.selection.sets);
+    EXPECT_EQ(recorded.info.options.selection.values, info_.options.selection.values);
+    ASSERT_EQ(recorded.series.size(), 2U);
+    EXPECT_EQ(recorded.series[0].measured, Case::of(Operation::clone, Kind::pid));
+    ASSERT_EQ(recorded.series[0].samples.size(), 1U);
+    EXPECT_TRUE(recorded.series[0].samples[0].counted);
+    EXPECT_DOUBLE_EQ(recorded.series[0].samples[0].time(Phase::create), 33000);
+    ASSERT_TRUE(recorded.series[1].failure);
+    EXPECT_EQ(recorded.series[1].failure->error, ENOSPC);
+    EXPECT_EQ(recorded.series[1].failure->call, protocol::Call::clone);
+}
+
+TEST_F(StoreTest, LeavesNoTemporaryFiles) {
+    save(folder_);
+    for (const auto& entry : fs::directory_iterator(folder_)) EXPECT_NE(entry.path().extension(), ".part");
+}
+
+TEST_F(StoreTest, RefusesAFolderThatHoldsARunOrIsInUse) {
+    {
+        const Store first = Store::create(folder_);
+        EXPECT_THROW(Store::create(folder_), StoreError);
+    }
+    save(folder_);
+    EXPECT_THROW(Store::create(folder_), StoreError);
+}
+
+TEST_F(StoreTest, RefusesWhatIsNoRun) {
+    EXPECT_THROW(Store::reopen(folder_ / "missing"), StoreError);
+    EXPECT_THROW(Store::reopen(folder_), StoreError);
+    std::ofstream(folder_ / "run.json") << "{\"schema_version\": 999}";
+    EXPECT_THROW(Store::reopen(folder_), StoreError);
+}
+
+TEST_F(StoreTest, RefusesDamagedSamples) {
+    save(folder_);
+    std::ofstream(folder_ / "samples.csv", std::ios::app) << "half a li";
+    EXPECT_THROW(Store::reopen(folder_), StoreError);
+    std::ofstream(folder_ / "samples.csv") << "run_id,case\nx,y\n";
+    EXPECT_THROW(Store::reopen(folder_), StoreError);
+}
+
+TEST_F(StoreTest, AFullDiskIsAnError) {
+    EXPECT_THROW(sys::replace_file("/dev/full", "text"), std::runtime_error);
+    EXPECT_THROW(sys::replace_file(folder_ / "no" / "such" / "folder", "text"), std::runtime_error);
+}
+
+}  // namespace
+}  // namespace nsb::run

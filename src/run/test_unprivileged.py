@@ -1,0 +1,127 @@
+"""An ordinary user measures through a user namespace, or is told which setting stands in the way."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "cli"))
+from nsbench_harness import SAMPLER, assert_one_line, binary, list_ids, read_csv
+
+SELECTION = ("--op=clone,unshare", "--ns=none", "--ns=pid", "--ns=net", "--stack=1M")
+NOBODY = 65534
+
+
+@pytest.fixture(scope="module", name="home")
+def fixture_home():
+    """A folder that an ordinary user can enter and write to, with a copy of the two programs."""
+    folder = Path(tempfile.mkdtemp(prefix="nsbench-test-"))
+    for program in (Path(binary()), Path(binary()).with_name(SAMPLER)):
+        shutil.copy(program, folder)
+        (folder / program.name).chmod(0o755)
+    folder.chmod(0o777)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def as_user(home, *command):
+    """Runs a command as an ordinary user, who this process may be already."""
+    prefix = []
+    if os.geteuid() == 0:
+        if not shutil.which("setpriv"):
+            pytest.skip("no setpriv: util-linux is not installed")
+        prefix = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--inh-caps=-all"]
+    return subprocess.run([*prefix, *map(str, command)], cwd=home, stdin=subprocess.DEVNULL, capture_output=True,
+                          encoding="utf-8", timeout=60, check=False)
+
+
+@pytest.fixture(name="user_namespaces")
+def fixture_user_namespaces(home):
+    probe = as_user(home, "unshare", "-U", "-r", "true")
+    if probe.returncode:
+        pytest.skip(f"an ordinary user cannot make user namespaces here: {probe.stderr.strip()}")
+
+
+@pytest.fixture(name="forbidding")
+def fixture_forbidding(home, user_namespaces):  # pylint: disable=unused-argument
+    """A command's beginning under which no further user namespace can be made; the host's setting stays."""
+    prefix = ["unshare", "-U", "-r", "sh", "-c",
+              'echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --inh-caps=-all --bounding-set=-all "$@"',
+              "sh"]
+    if not shutil.which("setpriv"):
+        pytest.skip("no setpriv: util-linux is not installed")
+    probe = as_user(home, *prefix, "true")
+    if probe.returncode:
+        pytest.skip(f"the limit of a user namespace cannot be lowered here: {probe.stderr.strip()}")
+    assert as_user(home, *prefix, "unshare", "-U", "true").returncode != 0, "the limit has no effect"
+    return prefix
+
+
+@pytest.mark.usefixtures("user_namespaces")
+def test_measures_through_a_user_namespace(home):
+    result = as_user(home, home / "nsbench", *SELECTION, "--samples=12", f"--out={home}/out")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stderr == ""
+    rows = read_csv(home / "out" / "results.csv")
+    sets = {(row["operation"], row["namespaces"]) for row in rows}
+    for operation in ("clone", "unshare"):
+        assert {(operation, "NEWPID-NEWUSER"), (operation, "NEWNET-NEWUSER")} <= sets
+        assert (operation, "NEWPID") not in sets and (operation, "NEWNET") not in sets
+    for row in rows:
+        if row["phase"] == "drain":  # "where it can be seen", which may take root
+            assert row["median"] or row["reason"]
+        else:
+            assert row["status"] in ("ok", "imprecise") and float(row["median"]) > 0, row
+        assert row["case"].split("/")[1] == row["namespaces"]
+        assert row["case"] in result.stdout
+    notes = [line for line in result.stdout.splitlines() if "user namespace" in line and "NEWUSER" in line]
+    assert notes, "no note that each set gains NEWUSER"
+
+
+@pytest.mark.usefixtures("user_namespaces")
+def test_sets_that_become_the_same_are_measured_once(home):
+    result = as_user(home, home / "nsbench", "--op=clone", "--ns=pid", "--ns=pid,user", "--ns=user", "--stack=1M",
+                     "--samples=12", "--csv=same.csv")
+    assert result.returncode == 0, result.stdout + result.stderr
+    keys = [(row["case"], row["phase"]) for row in read_csv(home / "same.csv")]
+    assert len(keys) == len(set(keys))
+    assert {case for case, _ in keys} == {"clone/NEWPID-NEWUSER/stack:1M", "clone/NEWUSER/stack:1M"}
+
+
+@pytest.mark.usefixtures("user_namespaces")
+def test_every_operation_is_measured_or_says_why_not(home):
+    result = as_user(home, home / "nsbench", "--op=clone,clone3,unshare,setns,proc_remount,userns_map", "--ns=mnt",
+                     "--ns=mnt,pid", "--ns=user", "--ns=all", "--stack=1M", "--samples=4", "--csv=each.csv")
+    assert result.returncode in (0, 1), result.stdout + result.stderr
+    rows = read_csv(home / "each.csv")
+    assert {row["operation"] for row in rows} == {"clone", "clone3", "unshare", "setns", "proc_remount", "userns_map"}
+    for row in rows:
+        if row["status"] in ("skipped", "failed"):
+            assert row["errno"] and row["reason"] and not row["median"]
+        else:
+            assert float(row["median"]) > 0
+    assert (result.returncode == 1) == any(row["status"] == "failed" for row in rows)
+
+
+def test_listing_needs_no_rights(home):
+    result = as_user(home, home / "nsbench", "list", "--op=clone", "--stack=1M")
+    assert result.returncode == 0 and result.stderr == ""
+    assert result.stdout.splitlines() and len(list_ids("--op=clone", "--stack=1M")) == 256
+
+
+def test_refused_user_namespaces_name_the_setting(home, forbidding):
+    result = as_user(home, *forbidding, home / "nsbench", *SELECTION, "--samples=12", f"--out={home}/refused")
+    assert result.returncode == 3, result.stdout + result.stderr
+    assert_one_line(result.stderr)
+    assert "user.max_user_namespaces" in result.stderr
+    assert not (home / "refused" / "results.csv").exists()
+
+
+def test_refused_user_namespaces_still_list_and_help(home, forbidding):
+    for args in (("list",), ("--help",), ("--version",)):
+        result = as_user(home, *forbidding, home / "nsbench", *args)
+        assert result.returncode == 0 and result.stderr == "", f"{args}: {result.stderr}"
