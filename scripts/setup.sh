@@ -1,0 +1,66 @@
+# shellcheck shell=bash
+# Sourced by scripts/nsbench and scripts/test: installs what is missing, configures and builds.
+# Everything it says goes to standard error, so that standard output is nsbench's alone.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+preset=${NSBENCH_PRESET:-release}
+build=$root/build/$preset
+
+say() { printf '%s\n' "$*" >&2; }
+
+# packages run|test: the names in scripts/packages, those for the tests only if asked for.
+packages() {
+    local name kind
+    while read -r name kind; do
+        case $name in '' | '#'*) continue ;; esac
+        [ -z "$kind" ] || [ "$kind" = "$1" ] || continue
+        printf '%s\n' "$name"
+    done <"$root/scripts/packages"
+}
+
+# missing_packages run|test: those of them that dpkg does not have installed.
+missing_packages() {
+    local name
+    packages "$@" | while read -r name; do
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || printf '%s\n' "$name"
+    done
+}
+
+# install_packages run|test: once for each state of the list; as root, through sudo, or by saying which line to run.
+install_packages() {
+    local stamp missing as_root=
+    stamp=$root/build/.packages-$1-$(cksum <"$root/scripts/packages" | cut -d' ' -f1)
+    [ ! -e "$stamp" ] || return 0
+    missing=$(missing_packages "$@" | tr '\n' ' ')
+    if [ -n "$missing" ]; then
+        if [ "$(id -u)" -ne 0 ]; then
+            if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+                as_root=sudo
+            else
+                say "nsbench: packages are missing; as root run: apt-get update && apt-get install --no-install-recommends $missing"
+                exit 3
+            fi
+        fi
+        say "installing $missing"
+        # shellcheck disable=SC2086  # the names are words
+        { $as_root apt-get update -q && DEBIAN_FRONTEND=noninteractive $as_root apt-get install -q -y --no-install-recommends $missing; } >&2 || {
+            say "nsbench: installing failed; what is missing: $missing"
+            exit 3
+        }
+    fi
+    mkdir -p "$root/build"
+    touch "$stamp"
+}
+
+# build_all [CMAKE OPTION...]: configures where that was not done, builds what has changed, and is quiet if nothing has.
+build_all() {
+    local log=$build/build.log
+    mkdir -p "$build"
+    if [ ! -e "$build/build.ninja" ] || [ $# -gt 0 ]; then
+        (cd "$root" && cmake --preset "$preset" "$@") >"$log" 2>&1 || { cat "$log" >&2; say "nsbench: configuring failed"; exit 1; }
+    fi
+    if ! ninja -C "$build" -n 2>/dev/null | grep -q 'no work to do'; then
+        say "building in build/$preset"
+        ninja -C "$build" >"$log" 2>&1 || { cat "$log" >&2; say "nsbench: building failed"; exit 1; }
+    fi
+}
