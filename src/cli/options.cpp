@@ -160,8 +160,9 @@ po::variables_map parse_words(const std::vector<std::string>& words, Command com
         std::vector<std::string> names;
         for (const auto& option : options.options()) names.push_back("--" + option->long_name());
         const std::vector<std::string_view> views(names.begin(), names.end());
-        throw UsageError(fmt::format("unknown option '{}'{} (nsbench --help lists them)",
-                                     error.get_option_name(), nearest_hint(error.get_option_name(), views)));
+        const std::string name = error.get_option_name().substr(0, error.get_option_name().find('='));
+        throw UsageError(fmt::format("unknown option '{}'{} (nsbench --help lists them)", name,
+                                     nearest_hint(name, views)));
     } catch (const po::too_many_positional_options_error&) {
         throw UsageError("a word that is no option; options are written --name=value");
     } catch (const po::error& error) {

@@ -9,6 +9,11 @@
 namespace nsb::report {
 namespace {
 
+/// What create, its interval, what it adds and total take beside an id, and the least that an id's column
+/// has.
+constexpr std::size_t kFigureRoom = 48;
+constexpr std::size_t kIndent = 4;
+
 constexpr std::string_view kDim = "\033[2m";
 constexpr std::string_view kYellow = "\033[33m";
 constexpr std::string_view kBold = "\033[1m";
@@ -149,6 +154,9 @@ std::string render(const RunIdentity& run, std::vector<Line>& lines, const Table
     sort_lines(lines, style.sort);
     std::size_t id_width = display_width("case");
     for (const Line& line : lines) id_width = std::max(id_width, to_string(line.measured()).size());
+    // An id that would leave too little room for figures gets a line of its own.
+    if (style.width != 0)
+        id_width = std::min(id_width, std::max(kFigureRoom, style.width) - kFigureRoom + kIndent);
     std::vector<TableColumn> columns = make_columns(run, lines);
     fit(columns, lines, id_width, style.width);
 
@@ -165,6 +173,7 @@ std::string render(const RunIdentity& run, std::vector<Line>& lines, const Table
     for (const Line& line : lines) {
         const Row& row = line.first();
         std::string out = pad_right(to_string(line.measured()), id_width);
+        if (display_width(out) > id_width && line.has_figures()) out += '\n' + std::string(id_width, ' ');
         if (!line.has_figures()) {
             const std::string error = row.error.empty() ? "" : row.error + ": ";
             out +=

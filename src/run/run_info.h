@@ -51,6 +51,7 @@ struct RunInfo {
     std::uint32_t drains = 0, drains_incomplete = 0;
     std::uint32_t rounds = 0;             ///< counted, begun
     std::uint32_t samples_per_block = 0;  ///< counted ones, in the last round
+    double warm_up_seconds = 0;           ///< that its warm-up round took: what block sizes are chosen by
     double seconds = 0;                   ///< that the measuring took
     int interrupted_by = 0;               ///< a signal's number
     std::vector<std::string> warnings;

@@ -92,10 +92,15 @@ std::string run_json(const RunInfo& info) {
                        {"mappings", info.sampler_mappings},
                        {"cpus", info.sampler_cpus}};
     json["overhead"] = {{"clock_read", info.clock_read_ticks}, {"loop", info.loop_ticks}};
-    json["measuring"] = {{"lead_in_samples", kLeadIn}, {"samples_per_block", info.samples_per_block},
-                         {"rounds", info.rounds},      {"max_backlog", kMaxBacklog},
-                         {"drains", info.drains},      {"drains_incomplete", info.drains_incomplete},
-                         {"seconds", info.seconds},    {"interrupted_by_signal", info.interrupted_by}};
+    json["measuring"] = {{"lead_in_samples", kLeadIn},
+                         {"samples_per_block", info.samples_per_block},
+                         {"warm_up_seconds", info.warm_up_seconds},
+                         {"rounds", info.rounds},
+                         {"max_backlog", kMaxBacklog},
+                         {"drains", info.drains},
+                         {"drains_incomplete", info.drains_incomplete},
+                         {"seconds", info.seconds},
+                         {"interrupted_by_signal", info.interrupted_by}};
     json["probe"] = "off";
     json["measuring"]["drain_unseen"] = info.drain_unseen ? Json(info.drain_unseen->reason) : Json();
     return json.dump(2) + "\n";
@@ -116,7 +121,7 @@ tl::expected<RunInfo, std::string> parse_run_json(const std::string& text) {
         info.options = parse_options(json.at("options"));
         info.in_userns = json.at("in_userns").get<bool>();
         info.rounds = json.at("measuring").at("rounds").get<std::uint32_t>();
-        info.samples_per_block = json.at("measuring").at("samples_per_block").get<std::uint32_t>();
+        info.warm_up_seconds = json.at("measuring").at("warm_up_seconds").get<double>();
         info.seconds = json.at("measuring").at("seconds").get<double>();
         info.drains = json.at("measuring").at("drains").get<std::uint32_t>();
         info.drains_incomplete = json.at("measuring").at("drains_incomplete").get<std::uint32_t>();

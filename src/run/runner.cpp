@@ -218,10 +218,10 @@ std::uint32_t Runner::samples_wanted(const Series& series) const {
     }
     if (info_.options.samples) {
         const auto at_once = static_cast<std::uint32_t>(series.measured.value(Parameter::parallel));
-        return std::min(block_samples_,
+        return std::min(info_.samples_per_block,
                         *info_.options.samples - std::min(*info_.options.samples, counted / at_once));
     }
-    return rounds < kMinRounds || !is_precise(series, info_.options.precision) ? block_samples_ : 0;
+    return rounds < kMinRounds || !is_precise(series, info_.options.precision) ? info_.samples_per_block : 0;
 }
 
 std::vector<Visit> Runner::visits_of_round(std::uint32_t round) {
@@ -237,7 +237,7 @@ std::vector<Visit> Runner::visits_of_round(std::uint32_t round) {
     std::vector<Visit> visits;
     for (std::size_t i = 0; i < series_.size(); ++i) {
         if ((wanted[i] == 0 && deltas[i] == 0) || series_[i].failure) continue;
-        std::uint32_t samples = wanted[i] > 0 ? wanted[i] : is_warm_up ? 1 : block_samples_;
+        std::uint32_t samples = wanted[i] > 0 ? wanted[i] : is_warm_up ? 1 : info_.samples_per_block;
         // Namespaces left behind by one block are waited for after it, so a block stays below the backlog.
         if (teardown_class(cases_[i]) != TeardownClass::none)
             samples = std::min(samples, kMaxBacklog - kLeadIn);
@@ -250,42 +250,36 @@ std::vector<Visit> Runner::visits_of_round(std::uint32_t round) {
     return visits;
 }
 
-void Runner::choose_block_size(double warm_up_seconds) {
-    if (info_.options.samples) {
-        block_samples_ = std::max(1U, *info_.options.samples / kRoundsOfFixed);
-        return;
-    }
+std::uint32_t Runner::choose_block_size() const {
+    if (info_.options.samples) return std::max(1U, *info_.options.samples / kRoundsOfFixed);
     const double budget = info_.options.budget ? std::chrono::duration<double>(time_left()).count() : 60;
-    const double one_of_each = std::max(warm_up_seconds, 1e-6) / (1 + kLeadIn);
-    const double in_short_round = kShortRound / one_of_each;
+    const double one_of_each = std::max(info_.warm_up_seconds, 1e-6) / (1 + kLeadIn);
     const double in_budget = budget / kRoundsInBudget / one_of_each - kLeadIn;
-    const double most = std::max<double>(kSmallBlock, in_short_round);
-    block_samples_ =
-        static_cast<std::uint32_t>(std::clamp(std::min(in_budget, most), 1.0, double{kLargestBlock}));
+    const double in_short_round = std::max<double>(kSmallBlock, kShortRound / one_of_each);
+    return static_cast<std::uint32_t>(
+        std::clamp(std::min(in_budget, in_short_round), 1.0, double{kLargestBlock}));
 }
 
 void Runner::measure(const Observer& observer) {
     begun_ = Clock::now();
-    const std::vector<Visit> warm_up = visits_of_round(0);
-    run(0, warm_up, observer);
-    const double warm_up_seconds = std::chrono::duration<double>(Clock::now() - begun_).count();
-    // A resumed run warms up what it had not reached only; then its blocks are of the size they had.
-    if (info_.samples_per_block == 0) {
-        choose_block_size(warm_up_seconds);
-        info_.samples_per_block = block_samples_;
-    }
-    block_samples_ = info_.samples_per_block;
+    observe_ = observer.progress;
+    // A resumed run warms up only what it had not reached.
+    if (const std::vector<Visit> warm_up = visits_of_round(0); !warm_up.empty()) run(0, warm_up);
+    info_.warm_up_seconds += std::chrono::duration<double>(Clock::now() - begun_).count();
+    info_.samples_per_block = choose_block_size();
+    if (observer.round_done) observer.round_done();
     for (std::uint32_t round = first_round_; !is_over(); ++round) {
         const std::vector<Visit> visits = visits_of_round(round);
         if (visits.empty()) break;
         info_.rounds = round;
-        run(round, visits, observer);
+        run(round, visits);
+        if (observer.round_done) observer.round_done();
     }
     info_.seconds += std::chrono::duration<double>(Clock::now() - begun_).count();
     info_.interrupted_by = interrupted_by();
 }
 
-void Runner::run(std::uint32_t round, const std::vector<Visit>& visits, const Observer& observer) {
+void Runner::run(std::uint32_t round, const std::vector<Visit>& visits) {
     const std::vector<Group> groups = schedule(visits, cases_, info_.options.seed, round, kMaxBacklog);
     progress_.round = round;
     progress_.blocks_done = 0;
@@ -302,11 +296,10 @@ void Runner::run(std::uint32_t round, const std::vector<Visit>& visits, const Ob
             ++progress_.blocks_done;
             progress_.elapsed_s = std::chrono::duration<double>(Clock::now() - begun_).count();
             if (info_.options.budget) progress_.left_s = std::chrono::duration<double>(time_left()).count();
-            if (observer.progress) observer.progress(progress_);
+            if (observe_) observe_(progress_);
             return times;
         },
         [&](const Group& group) { drain(group, round); });
-    if (observer.round_done) observer.round_done();
 }
 
 tl::expected<std::vector<double>, std::string> Runner::visit(const Visit& visit, std::uint32_t round) {

@@ -68,8 +68,8 @@ class Runner {
     /// How many counted samples the next block of a planned case should have; 0 once it has enough.
     [[nodiscard]] std::uint32_t samples_wanted(const Series& series) const;
     [[nodiscard]] std::vector<Visit> visits_of_round(std::uint32_t round);
-    void choose_block_size(double warm_up_seconds);
-    void run(std::uint32_t round, const std::vector<Visit>& visits, const Observer& observer);
+    [[nodiscard]] std::uint32_t choose_block_size() const;
+    void run(std::uint32_t round, const std::vector<Visit>& visits);
     tl::expected<std::vector<double>, std::string> visit(const Visit& visit, std::uint32_t round);
     void drain(const Group& group, std::uint32_t round);
     [[nodiscard]] const Series* find(const Case& c) const;
@@ -85,9 +85,9 @@ class Runner {
     std::vector<std::optional<std::size_t>> base_;  // index by index, into series_
     std::vector<bool> precise_;
     std::uint32_t first_round_ = 1;
-    std::uint32_t block_samples_ = 1;
     Clock::time_point begun_;
     Progress progress_{};
+    std::function<void(const Progress&)> observe_;
 };
 
 /// Which namespaces `samples` samples of a case leave to the kernel's workers.
