@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <csignal>
+#include <initializer_list>
 
 #include "block.h"
 
@@ -12,6 +13,9 @@ namespace {
 
 int serve() {
     prctl(PR_SET_NAME, "nsbench-sampler");
+    // Whoever ends a whole control group or session means nsbench, which ends this process when it has its
+    // samples.
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, SIG_IGN);
     // With nsbench gone there is nobody to measure for; the socket's end is noticed between blocks, this at
     // once.
     prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -28,6 +28,9 @@ std::string errno_name(int error) {
 }
 
 std::string explain(const protocol::Failure& failure) {
+    if (failure.call == protocol::Call::sampler && failure.error == ECHILD) {
+        return "the sampler was killed or crashed in this case; a new one went on with the others";
+    }
     const auto meaning = [&]() -> std::string_view {
         switch (failure.error) {
             case EPERM:

@@ -32,6 +32,7 @@ tl::expected<KindSet, std::string> parse_set(std::string_view text) {
             set = set | kind.kind;
             known = true;
         }
+        if (word == "none" || word == "all") return tl::unexpected(fmt::format("'{}' stands alone", word));
         if (!known) {
             return tl::unexpected(
                 fmt::format("'{}' is no namespace kind (mnt, uts, ipc, pid, net, user, cgroup, time, their "

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
+
 namespace nsb {
 namespace {
 
@@ -24,6 +26,7 @@ Row make_row(const Series& series, const Series* base, Phase phase, const RowCon
             row.error = errno_name(context.drain_unseen->error);
             row.reason = context.drain_unseen->reason;
         } else {
+            row.error = errno_name(ETIMEDOUT);
             row.reason = "its teardown was not seen to end within the time given";
         }
         return row;

@@ -18,7 +18,9 @@ namespace nsb {
 /// A time for each phase of its case, in ticks of the clock.
 struct Sample {
     std::uint32_t round = 0;  ///< 0 is the warm-up round
-    bool counted = false;     ///< warm-ups are kept, and enter no figure
+    std::uint32_t block =
+        0;                 ///< blocks are numbered through the run, in the order in which they are measured
+    bool counted = false;  ///< warm-ups are kept, and enter no figure
     std::array<double, kPhases> times{};
 
     [[nodiscard]] double time(Phase phase) const { return times[static_cast<std::size_t>(phase)]; }

@@ -12,11 +12,11 @@ constexpr auto kCreate = static_cast<std::size_t>(Phase::create);
 /// One counted sample per round and value, after a warm-up that would change every figure if it counted.
 Series series_of(const Case& c, const std::vector<double>& values) {
     Series series{c, {}, {}};
-    series.samples.push_back({0, false, {}});
+    series.samples.push_back({0, 0, false, {}});
     series.samples.back().times.fill(1e9);
     std::uint32_t round = 0;
     for (const double value : values) {
-        Sample sample{++round, true, {}};
+        Sample sample{++round, 0, true, {}};
         sample.times.fill(value);
         series.samples.push_back(sample);
     }

@@ -54,6 +54,7 @@ tl::expected<TeardownWatch, sys::Refusal> TeardownWatch::open() {
 
 bool TeardownWatch::Worker::is_done(std::uint32_t left) const {
     if (left == 0) return true;
+    if (running > 0) return false;
     // User namespaces are queued from an RCU callback, some time after the last process: each has to be seen.
     // The others are queued by that process's exit: nothing queued beyond what ended means that nothing is
     // left.

@@ -115,6 +115,8 @@ constexpr auto kSampleColumns = std::to_array<Column<S>>({
      [](const S& r) { return to_string(r.series.measured); }},
     {"round", "", "the round; 0 is the warm-up",
      [](const S& r) { return r.sample != nullptr ? std::to_string(r.sample->round) : ""; }},
+    {"block", "", "the block's number in the run, in the order in which blocks were measured",
+     [](const S& r) { return r.sample != nullptr ? std::to_string(r.sample->block) : ""; }},
     {"sample", "", "number within the case, in the order in which they were taken",
      [](const S& r) { return std::to_string(r.index); }},
     {"counted", "", "1; or 0 for a warm-up: the first round, and the first samples of each block",

@@ -15,7 +15,7 @@ std::vector<Row> rows() {
     const auto series = [](KindSet set, double value) {
         Series s{Case::of(Operation::clone, set), {}, {}};
         for (std::uint32_t round = 1; round <= 6; ++round) {
-            Sample sample{round, true, {}};
+            Sample sample{round, 0, true, {}};
             sample.times.fill(value + round);
             s.samples.push_back(sample);
         }

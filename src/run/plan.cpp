@@ -143,8 +143,11 @@ tl::expected<std::vector<Case>, std::string> make_plan(const Selection& selectio
         }
     }
     if (plan.empty()) {
-        return tl::unexpected<std::string>(
-            "no case matches: 'nsbench list' prints the ids that --filter, --op and --ns choose from");
+        const std::string filter_text =
+            selection.filter ? fmt::format(" --filter={}", *selection.filter) : "";
+        return tl::unexpected(fmt::format(
+            "no case matches{}: 'nsbench list' prints the ids that --filter, --op and --ns choose from",
+            filter_text));
     }
     return plan;
 }

@@ -16,7 +16,7 @@ std::string describe(const Progress& progress) {
         text += fmt::format(", {} of {} cases precise", progress.cases_precise, progress.cases);
     if (progress.left_s) {
         const int left = static_cast<int>(std::max(0.0, *progress.left_s) + 0.5);
-        text += fmt::format(", at most {}:{:02} left", left / 60, left % 60);
+        text += fmt::format(", {}:{:02} left", left / 60, left % 60);
     } else {
         text += fmt::format(", {:.0f} s so far", progress.elapsed_s);
     }

@@ -110,7 +110,7 @@ tl::expected<RunInfo, std::string> parse_run_json(const std::string& text) {
     try {
         const Json json = Json::parse(text);
         if (json.at("schema_version").get<int>() != kSchemaVersion) {
-            return tl::unexpected(fmt::format("schema_version {}, known is {}",
+            return tl::unexpected(fmt::format("schema_version {}; this one knows {}",
                                               json.at("schema_version").get<int>(), kSchemaVersion));
         }
         RunInfo info;
@@ -126,8 +126,8 @@ tl::expected<RunInfo, std::string> parse_run_json(const std::string& text) {
         info.drains = json.at("measuring").at("drains").get<std::uint32_t>();
         info.drains_incomplete = json.at("measuring").at("drains_incomplete").get<std::uint32_t>();
         return info;
-    } catch (const std::exception& error) {
-        return tl::unexpected<std::string>(error.what());
+    } catch (const std::exception& /*of the JSON library, or of a value that is none of ours*/) {
+        return tl::unexpected<std::string>("no JSON, or a member is missing or of the wrong type");
     }
 }
 

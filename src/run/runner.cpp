@@ -32,8 +32,8 @@ constexpr auto kPatience = 10s;
 /// Where teardown cannot be watched, it is given this long.
 constexpr auto kBlindPause = 50ms;
 
-Sample make_sample(const Record& record, std::uint32_t round, bool counted) {
-    Sample sample{round, counted, {}};
+Sample make_sample(const Record& record, std::uint32_t round, std::uint32_t block, bool counted) {
+    Sample sample{round, block, counted, {}};
     std::copy(record.times.begin(), record.times.end(), sample.times.begin());
     return sample;
 }
@@ -184,7 +184,11 @@ void Runner::resume(const std::vector<Series>& measured, std::uint32_t rounds) {
     for (Series& own : series_) {
         const auto before = std::find_if(measured.begin(), measured.end(),
                                          [&](const Series& s) { return s.measured == own.measured; });
-        if (before != measured.end()) own = *before;
+        if (before == measured.end()) continue;
+        own = *before;
+        // Whatever befell the sampler is no property of the case: it is tried again.
+        if (own.failure && own.failure->call == protocol::Call::sampler) own.failure.reset();
+        if (!own.samples.empty()) blocks_ = std::max(blocks_, own.samples.back().block);
     }
     first_round_ = rounds + 1;
     info_.rounds = rounds;
@@ -193,6 +197,17 @@ void Runner::resume(const std::vector<Series>& measured, std::uint32_t rounds) {
 std::chrono::nanoseconds Runner::time_left() const {
     if (!info_.options.budget || begun_ == Clock::time_point{}) return 1h;
     return *info_.options.budget - (Clock::now() - begun_);
+}
+
+std::optional<double> Runner::seconds_left() const {
+    if (info_.options.budget) return std::chrono::duration<double>(time_left()).count();
+    if (!info_.options.samples || progress_.round == 0) return std::nullopt;
+    // Rounds of a fixed number of samples are alike.
+    const double rounds = std::ceil(static_cast<double>(*info_.options.samples) / info_.samples_per_block);
+    const double done =
+        progress_.round - 1 +
+        static_cast<double>(progress_.blocks_done) / static_cast<double>(progress_.blocks_in_round);
+    return progress_.elapsed_s * std::max(0.0, rounds / done - 1);
 }
 
 bool Runner::is_over() const {
@@ -295,7 +310,7 @@ void Runner::run(std::uint32_t round, const std::vector<Visit>& visits) {
             auto times = visit(v, round);
             ++progress_.blocks_done;
             progress_.elapsed_s = std::chrono::duration<double>(Clock::now() - begun_).count();
-            if (info_.options.budget) progress_.left_s = std::chrono::duration<double>(time_left()).count();
+            progress_.left_s = seconds_left();
             if (observe_) observe_(progress_);
             return times;
         },
@@ -306,6 +321,7 @@ tl::expected<std::vector<double>, std::string> Runner::visit(const Visit& visit,
     Series& series = series_[visit.series];
     if (series.failure) return tl::unexpected<std::string>("failed before");
     const std::vector<Block> blocks = take_block(series.measured, visit.lead_in + visit.samples);
+    ++blocks_;
     std::vector<double> times;
     const Phase phase = series.measured.phases().front();
     for (const Block& block : blocks) {
@@ -318,7 +334,7 @@ tl::expected<std::vector<double>, std::string> Runner::visit(const Visit& visit,
                 return tl::unexpected(explain(block[i].failure));
             }
             const bool led_in = i < visit.lead_in;
-            series.samples.push_back(make_sample(block[i], round, visit.counted && !led_in));
+            series.samples.push_back(make_sample(block[i], round, blocks_, visit.counted && !led_in));
             if (!led_in) times.push_back(series.samples.back().time(phase));
         }
     }

@@ -26,7 +26,7 @@ struct Progress {
     std::size_t blocks_done, blocks_in_round;
     std::size_t cases, cases_precise;
     double elapsed_s;
-    std::optional<double> left_s;  ///< at most; absent without a budget
+    std::optional<double> left_s;  ///< about; absent where nothing tells
 };
 
 class Runner {
@@ -64,6 +64,7 @@ class Runner {
     /// A block of `samples` samples from each sampler that the case takes, all at the same time.
     std::vector<Block> take_block(const Case& c, std::uint32_t samples, bool calibrate = false);
     [[nodiscard]] std::chrono::nanoseconds time_left() const;
+    [[nodiscard]] std::optional<double> seconds_left() const;
     [[nodiscard]] bool is_over() const;
     /// How many counted samples the next block of a planned case should have; 0 once it has enough.
     [[nodiscard]] std::uint32_t samples_wanted(const Series& series) const;
@@ -84,6 +85,7 @@ class Runner {
     env::Left left_{};
     std::vector<std::optional<std::size_t>> base_;  // index by index, into series_
     std::vector<bool> precise_;
+    std::uint32_t blocks_ = 0;
     std::uint32_t first_round_ = 1;
     Clock::time_point begun_;
     Progress progress_{};

@@ -96,6 +96,7 @@ std::vector<Series> parse_samples(const fs::path& folder, const std::string& tex
         }
         Sample sample;
         sample.round = static_cast<std::uint32_t>(fields->number("round"));
+        sample.block = static_cast<std::uint32_t>(fields->number("block"));
         sample.counted = fields->get("counted") == "1";
         for (std::size_t i = 0; i < kPhases; ++i) sample.times[i] = fields->number(kPhaseTable[i].name);
         own.samples.push_back(sample);
@@ -134,7 +135,7 @@ std::pair<Store, Store::Recorded> Store::reopen(const fs::path& folder) {
     const auto json = sys::read_file(folder / "run.json");
     if (!json) refuse(folder, "not a run of nsbench: it has no readable run.json");
     auto info = parse_run_json(*json);
-    if (!info) refuse(folder, fmt::format("run.json is not of this version of nsbench: {}", info.error()));
+    if (!info) refuse(folder, "not a run of this version of nsbench: run.json: " + info.error());
     const auto samples = sys::read_file(folder / "samples.csv");
     std::vector<Series> series;
     if (samples) series = parse_samples(folder, *samples);

@@ -31,7 +31,7 @@ class StoreTest : public testing::Test {
 
     void save(const fs::path& folder) {
         Series measured{Case::of(Operation::clone, Kind::pid), {}, {}};
-        measured.samples.push_back({1, true, {}});
+        measured.samples.push_back({1, 5, true, {}});
         measured.samples.back().times[0] = 33000;
         Series failed{
             Case::of(Operation::clone, Kind::net), {}, protocol::Failure{protocol::Call::clone, ENOSPC}};
@@ -54,6 +54,7 @@ TEST_F(StoreTest, GivesBackWhatItSaved) {
     EXPECT_EQ(recorded.series[0].measured, Case::of(Operation::clone, Kind::pid));
     ASSERT_EQ(recorded.series[0].samples.size(), 1U);
     EXPECT_TRUE(recorded.series[0].samples[0].counted);
+    EXPECT_EQ(recorded.series[0].samples[0].block, 5U);
     EXPECT_DOUBLE_EQ(recorded.series[0].samples[0].time(Phase::create), 33000);
     ASSERT_TRUE(recorded.series[1].failure);
     EXPECT_EQ(recorded.series[1].failure->error, ENOSPC);

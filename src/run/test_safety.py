@@ -162,7 +162,8 @@ def test_killed_run_is_completed(tmp_path):
     resumed = run(f"--resume={folder}")
     assert resumed.returncode == 0, resumed.stderr
     after = samples_by_case(read_folder(folder)[1])
-    assert len({case for case, _ in after}) == len(SETS) and min(after.values()) >= 400
+    assert len({case for case, _ in after}) == len(SETS)
+    assert not {key: count for key, count in after.items() if count < 400}
 
 
 def test_resume_is_as_silent_as_a_run(tmp_path):
