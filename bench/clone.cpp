@@ -1,18 +1,21 @@
 // clone and clone3: one call that makes a child and its namespaces at once.
 #include "block.h"
 #include "sys/mount.h"
+#include "sys/stamp.h"
 
 namespace nsb::bench {
 namespace {
 
-int stamp_and_exit(void* memory) {
-    static_cast<Memory*>(memory)->child_begin = sys::now();
+int mark_and_exit(void* stamp) {
+    static_cast<const sys::Stamp*>(stamp)->mark();
     return 0;
 }
 
 void run(Block& block, sys::CloneOptions options) {
     const auto stack = map_stack(block);
     if (!stack) return;
+    auto stamp = sys::Stamp::make();
+    if (!stamp) return block.fail({Call::eventfd, stamp.error()});
 
     sys::Fd root_cgroup;
     if (block.value(Parameter::cgroup) != 0) {
@@ -27,19 +30,22 @@ void run(Block& block, sys::CloneOptions options) {
     if (block.value(Parameter::pidfd) != 0) options.pidfd = &pidfd;
 
     while (Record* record = block.next()) {
-        const std::uint64_t call = sys::now();
-        const auto pid = sys::clone_child(options, *stack, stamp_and_exit, &block.memory);
+        const sys::Moment call = sys::Moment::before();
+        const auto pid = sys::clone_child(options, *stack, mark_and_exit, &*stamp);
         const std::uint64_t returned = sys::now();
         if (!pid) return block.fail({options.use_clone3 ? Call::clone3 : Call::clone, pid.error()});
         const Failure failure = reap_child(*pid, block.memory);
-        const std::uint64_t reaped = sys::now();
+        const sys::Moment reaped = sys::Moment::after();
         const sys::Fd owned_pidfd(pidfd);
         if (failure.error != 0) return block.fail(failure);
 
-        time_of(*record, Phase::create) = returned - call;
-        time_of(*record, Phase::ready) = block.memory.child_begin - call;
-        time_of(*record, Phase::exit) = reaped - block.memory.child_begin;
-        time_of(*record, Phase::total) = reaped - call;
+        const auto child = sys::time_between(call, reaped, stamp->take());
+        if (!child) return block.fail({Call::child, ERANGE});
+
+        time_of(*record, Phase::create) = returned - call.ns;
+        time_of(*record, Phase::ready) = *child - call.ns;
+        time_of(*record, Phase::exit) = reaped.ns - *child;
+        time_of(*record, Phase::total) = reaped.ns - call.ns;
     }
 }
 

@@ -27,10 +27,14 @@ int remount_and_exit(void* argument) {
         memory.child_failure = {Call::mount_private, cut.error()};
         return 0;
     }
+    touch(memory);
     const std::uint64_t begin = sys::now();
-    memory.child_failure = mount_proc(block);
+    const Failure failure = mount_proc(block);
     const std::uint64_t mounted = sys::now();
-    if (memory.child_failure.error != 0) return 0;
+    if (failure.error != 0) {
+        memory.child_failure = failure;
+        return 0;
+    }
     const auto unmounted = sys::checked(umount2("/proc", 0));
     const std::uint64_t end = sys::now();
     if (!unmounted) memory.child_failure = {Call::umount, unmounted.error()};

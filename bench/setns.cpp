@@ -43,13 +43,16 @@ void run_setns(Block& block) {
         const auto pid = sys::plain_fork();
         if (!pid) return block.fail({Call::clone, pid.error()});
         if (*pid == 0) {
+            touch(memory);
             if (join_user && ::setns(user->get(), CLONE_NEWUSER) != 0) {
                 memory.child_failure = {Call::setns_user, errno};
                 _exit(0);
             }
-            memory.child_begin = sys::now();
+            const std::uint64_t begin = sys::now();
             const auto entered = sys::checked(::setns(target->get(), static_cast<int>(set.flags())));
-            memory.child_end = sys::now();
+            const std::uint64_t end = sys::now();
+            memory.child_begin = begin;
+            memory.child_end = end;
             if (!entered) memory.child_failure = {Call::setns, entered.error()};
             _exit(0);
         }

@@ -13,9 +13,12 @@ void run_unshare(Block& block) {
         const auto pid = sys::plain_fork();
         if (!pid) return block.fail({Call::clone, pid.error()});
         if (*pid == 0) {
-            memory.child_begin = sys::now();
+            touch(memory);
+            const std::uint64_t begin = sys::now();
             const auto unshared = sys::checked(::unshare(flags));
-            memory.child_end = sys::now();
+            const std::uint64_t end = sys::now();
+            memory.child_begin = begin;
+            memory.child_end = end;
             if (!unshared) memory.child_failure = {Call::unshare, unshared.error()};
             _exit(0);
         }

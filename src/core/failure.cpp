@@ -49,6 +49,8 @@ std::string explain(const protocol::Failure& failure) {
                 return "a limit on processes is reached: RLIMIT_NPROC, kernel.pid_max or pids.max";
             case ENOMEM:
                 return "no memory, or the init of the pid namespace is gone";
+            case ERANGE:
+                return "the time stamp counters of two CPUs disagree; --cpu=N measures on one";
             case ETIMEDOUT:
                 return "no answer in time: it was killed";
             case ECHILD:

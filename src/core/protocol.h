@@ -38,10 +38,11 @@ enum class Call : std::uint8_t {
     waitpid,
     child,
     cgroup_root,
+    eventfd,
     sampler
 };
 
-inline constexpr std::array<const char*, 24> kCallNames{"",
+inline constexpr std::array<const char*, 25> kCallNames{"",
                                                         "clone",
                                                         "clone3",
                                                         "unshare",
@@ -64,6 +65,7 @@ inline constexpr std::array<const char*, 24> kCallNames{"",
                                                         "waitpid",
                                                         "child",
                                                         "fsmount(cgroup2)",
+                                                        "eventfd",
                                                         "sampler"};
 
 constexpr const char* name(Call call) {
