@@ -1,7 +1,6 @@
 // userns_map: what a runtime writes so that a new user namespace has ids: setgroups, uid_map, gid_map.
 #include <fcntl.h>
 #include <charconv>
-#include <cstring>
 
 #include "holder.h"
 
@@ -12,10 +11,13 @@ constexpr std::size_t kHolderStack = 64U << 10U;
 
 /// "0 ID 1": id 0 inside is this process's own id outside, the one map that needs no privilege.
 std::size_t map_own_id(char* line, std::size_t size, unsigned id) {
-    std::memcpy(line, "0 ", 2);
-    char* end = std::to_chars(line + 2, line + size - 2, id).ptr;
-    std::memcpy(end, " 1", 2);
-    return static_cast<std::size_t>(end + 2 - line);
+    char* end = line;
+    *end++ = '0';
+    *end++ = ' ';
+    end = std::to_chars(end, line + size - 2, id).ptr;
+    *end++ = ' ';
+    *end++ = '1';
+    return static_cast<std::size_t>(end - line);
 }
 
 struct Step {

@@ -42,19 +42,14 @@ std::string noise_lines(run::RunInfo& info) {
                     to_string(none), kNoiseBudget / 1s, f.samples, info.rounds,
                     report::format_ticks(f.median, info.identity), 100 * *f.precision,
                     report::format_ticks(f.p99, info.identity), report::format_ticks(f.max, info.identity));
-    const auto plan = run::make_plan({});
-    const double cases = plan ? static_cast<double>(plan->size()) : 1;
     text += fmt::format(
-        "what a budget would buy here, if rounds stay as independent as these were:\n{:>10}  {:>10}  "
-        "{:>22}\n",
-        "budget", "this case", fmt::format("each of {:.0f} cases", cases));
+        "what a budget would buy here for one such case, if rounds stay as independent as these:\n");
     for (const auto& [name, budget] :
-         {std::pair{"10s", 10.0}, std::pair{"60s", 60.0}, std::pair{"10m", 600.0}}) {
+         {std::pair{"10 s", 10.0}, std::pair{"60 s", 60.0}, std::pair{"10 min", 600.0}}) {
         // An interval of a median narrows with the root of the time that is spent on it.
-        const double alone =
+        const double bought =
             *f.precision * std::sqrt(std::chrono::duration<double>(kNoiseBudget).count() / budget);
-        text +=
-            fmt::format("{:>10}  {:>9.2f}%  {:>21.1f}%\n", name, 100 * alone, 100 * alone * std::sqrt(cases));
+        text += fmt::format("{:>8}: ±{:.2f}%\n", name, 100 * bought);
     }
     return text;
 }

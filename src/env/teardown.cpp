@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <thread>
@@ -94,10 +95,8 @@ void TeardownWatch::follow() {
 Drained TeardownWatch::wait(const Left& left, std::chrono::nanoseconds limit) {
     const auto left_of = [&](const Worker& worker) { return left[static_cast<std::size_t>(worker.kind)]; };
     const auto all_done = [&] {
-        for (const Worker& worker : workers_) {
-            if (!worker.is_done(left_of(worker))) return false;
-        }
-        return true;
+        return std::ranges::all_of(workers_,
+                                   [&](const Worker& worker) { return worker.is_done(left_of(worker)); });
     };
     Drained drained;
     const auto deadline = Clock::now() + limit;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 namespace nsb::run {
@@ -15,7 +16,7 @@ std::string describe(const Progress& progress) {
     if (progress.round > 0)
         text += fmt::format(", {} of {} cases precise", progress.cases_precise, progress.cases);
     if (progress.left_s) {
-        const int left = static_cast<int>(std::max(0.0, *progress.left_s) + 0.5);
+        const long left = std::lround(std::max(0.0, *progress.left_s));
         text += fmt::format(", {}:{:02} left", left / 60, left % 60);
     } else {
         text += fmt::format(", {:.0f} s so far", progress.elapsed_s);

@@ -38,7 +38,7 @@ class Runner {
 
     /// Starts the samplers and finds out what is permitted. `plan` has no case twice. Adds what it learns to
     /// `info`. Throws NotPermitted, sys::SystemError.
-    Runner(RunInfo& info, std::vector<Case> plan);
+    Runner(RunInfo& info, const std::vector<Case>& plan);
 
     /// Goes on from samples measured before: those of cases that are not of the plan are left out.
     void resume(const std::vector<Series>& measured, std::uint32_t rounds);

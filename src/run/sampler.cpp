@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "sys/error.h"
 #include "sys/file.h"
@@ -81,9 +82,10 @@ Sampler::Footprint Sampler::footprint() const {
     const std::string proc = fmt::format("/proc/{}", process_->pid());
     const std::string maps = sys::read_file(proc + "/maps").value_or("");
     const std::string statm = sys::read_file(proc + "/statm").value_or("");
-    std::uint64_t size = 0;
-    std::uint64_t resident = 0;
-    if (std::sscanf(statm.c_str(), "%lu %lu", &size, &resident) != 2) resident = 0;
+    // "SIZE RESIDENT …", in pages (proc(5)).
+    const std::size_t second = statm.find(' ');
+    const std::uint64_t resident =
+        second == std::string::npos ? 0 : std::strtoull(statm.c_str() + second, nullptr, 10);
     return {resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)),
             static_cast<std::size_t>(std::count(maps.begin(), maps.end(), '\n'))};
 }
