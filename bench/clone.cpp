@@ -11,7 +11,8 @@ int mark_and_exit(void* stamp) {
     return 0;
 }
 
-void run(Block& block, sys::CloneOptions options) {
+void run(Block& block) {
+    sys::CloneOptions options = clone_options(block);
     const auto stack = map_stack(block);
     if (!stack) return;
     auto stamp = sys::Stamp::make();
@@ -22,7 +23,7 @@ void run(Block& block, sys::CloneOptions options) {
         // The root of cgroup v2, reached without a path and without a new cgroup that would have to be
         // removed.
         auto mount = sys::mount_detached("cgroup2");
-        if (!mount) return block.fail({Call::cgroup_root, mount.error().error});
+        if (!mount) return block.fail(mount.error());
         root_cgroup = std::move(*mount);
         options.cgroup = root_cgroup.get();
     }
@@ -39,7 +40,9 @@ void run(Block& block, sys::CloneOptions options) {
         const sys::Fd owned_pidfd(pidfd);
         if (failure.error != 0) return block.fail(failure);
 
-        const auto child = sys::time_between(call, reaped, stamp->take());
+        const std::uint64_t mark = stamp->take();
+        if (mark == 0) return block.fail({Call::eventfd, EIO});
+        const auto child = sys::time_between(call, reaped, mark);
         if (!child) return block.fail({Call::child, ERANGE});
 
         time_of(*record, Phase::create) = returned - call.ns;
@@ -51,12 +54,13 @@ void run(Block& block, sys::CloneOptions options) {
 
 }  // namespace
 
+// Which of the two calls it is, clone_options() knows.
 void run_clone(Block& block) {
-    run(block, clone_options(block));
+    run(block);
 }
 
 void run_clone3(Block& block) {
-    run(block, clone_options(block));
+    run(block);
 }
 
 }  // namespace nsb::bench

@@ -36,15 +36,19 @@ void run_setns(Block& block) {
     const auto target = by_pidfd ? sys::Fd::own(syscall(SYS_pidfd_open, holder->pid(), 0))
                                  : holder->open_proc(link_of(set), O_RDONLY);
     if (!target) return block.fail({by_pidfd ? Call::pidfd_open : Call::open_ns, target.error()});
-    const auto user = holder->open_proc("ns/user", O_RDONLY);
-    if (!user) return block.fail({Call::open_ns, user.error()});
+    sys::Fd user;
+    if (join_user) {
+        auto opened = holder->open_proc("ns/user", O_RDONLY);
+        if (!opened) return block.fail({Call::open_ns, opened.error()});
+        user = std::move(*opened);
+    }
 
     while (Record* record = block.next()) {
         const auto pid = sys::plain_fork();
         if (!pid) return block.fail({Call::clone, pid.error()});
         if (*pid == 0) {
             touch(memory);
-            if (join_user && ::setns(user->get(), CLONE_NEWUSER) != 0) {
+            if (join_user && ::setns(user.get(), CLONE_NEWUSER) != 0) {
                 memory.child_failure = {Call::setns_user, errno};
                 _exit(0);
             }

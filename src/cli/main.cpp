@@ -9,6 +9,7 @@
 #include "report/columns.h"
 #include "run/runner.h"
 #include "run/store.h"
+#include "sys/file.h"
 
 namespace {
 
@@ -48,7 +49,7 @@ int dispatch(const Options& options) {
 }
 
 int complain(const std::exception& error, int exit_code) {
-    fmt::print(stderr, "nsbench: {}\n", error.what());
+    nsb::sys::try_write(STDERR_FILENO, fmt::format("nsbench: {}\n", error.what()));
     return exit_code;
 }
 

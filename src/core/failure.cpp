@@ -16,6 +16,7 @@ bool is_unsupported(const protocol::Failure& failure) {
         case EINVAL:
         case EOPNOTSUPP:
         case ENODEV:
+        case ENOENT:
             return failure.call != protocol::Call::sampler;
         default:
             return false;
@@ -41,6 +42,8 @@ std::string explain(const protocol::Failure& failure) {
             case EINVAL:
             case EOPNOTSUPP:
                 return "this kernel does not take these flags or options";
+            case ENOENT:
+                return "this kernel does not have that kind of namespace";
             case ENODEV:
                 return "this kernel does not have that file system";
             case ENOSPC:

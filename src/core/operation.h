@@ -41,9 +41,10 @@ inline constexpr std::array<PhaseInfo, kPhases> kPhaseTable{{
     {"gid_map", "writing /proc/PID/gid_map: open, write, close"},
     {"mount", "mounting proc on /proc, inside"},
     {"unmount", "unmounting it again, inside"},
-    {"exit", "from the child's exit to the parent's reaping"},
+    {"exit", "from the child's exit (unshare: from the call's return) to the parent's reaping"},
     {"total", "from the call to the child reaped"},
-    {"drain", "the kernel's asynchronous teardown, worker time per namespace, amortised over a batch"},
+    {"drain",
+     "the kernel's asynchronous teardown: worker time per namespace, the mean over a batch of cases"},
 }};
 
 constexpr const PhaseInfo& info(Phase phase) {

@@ -37,12 +37,11 @@ enum class Call : std::uint8_t {
     mmap,
     waitpid,
     child,
-    cgroup_root,
     eventfd,
     sampler
 };
 
-inline constexpr std::array<const char*, 25> kCallNames{"",
+inline constexpr std::array<const char*, 24> kCallNames{"",
                                                         "clone",
                                                         "clone3",
                                                         "unshare",
@@ -64,7 +63,6 @@ inline constexpr std::array<const char*, 25> kCallNames{"",
                                                         "mmap",
                                                         "waitpid",
                                                         "child",
-                                                        "fsmount(cgroup2)",
                                                         "eventfd",
                                                         "sampler"};
 

@@ -36,7 +36,10 @@ Row make_row(const Series& series, const Series* base, Phase phase, const RowCon
     std::vector<double> round_medians;
     for (const auto& [round, value] : medians) round_medians.push_back(value);
     row.figures = describe(std::move(values), std::move(round_medians));
-    if (!row.figures->precision) {
+    if (row.figures->ci && !row.figures->precision) {
+        row.status = Status::imprecise;
+        row.reason = "a median of 0 has no relative precision";
+    } else if (!row.figures->precision) {
         row.status = Status::imprecise;
         row.reason =
             fmt::format("an interval needs {} rounds, there were {}", kMinForInterval, medians.size());
@@ -92,14 +95,32 @@ std::vector<Row> make_rows(const Series& series, const Series* base, const RowCo
     return rows;
 }
 
-bool is_precise(const Series& series, double target) {
+void RoundMedians::extend(const Series& series) {
+    while (next_ < series.samples.size()) {
+        const std::uint32_t round = series.samples[next_].round;
+        std::array<std::vector<double>, kPhases> times;
+        bool any_counted = false;
+        for (; next_ < series.samples.size() && series.samples[next_].round == round; ++next_) {
+            if (!series.samples[next_].counted) continue;
+            any_counted = true;
+            ++counted_;
+            for (std::size_t i = 0; i < kPhases; ++i) times[i].push_back(series.samples[next_].times[i]);
+        }
+        if (!any_counted) continue;
+        ++rounds_;
+        for (std::size_t i = 0; i < kPhases; ++i) medians_[i].push_back(median(std::move(times[i])));
+    }
+}
+
+bool is_precise(const Series& series, const RoundMedians& medians, double target) {
     for (const Phase phase : series.measured.phases()) {
         if (phase == Phase::drain) continue;
-        std::vector<double> medians;
-        for (const auto& [round, value] : series.round_medians(phase)) medians.push_back(value);
-        const auto interval = median_interval(medians);
-        const double middle = medians.empty() ? 0 : median(medians);
-        if (!interval || interval->high - interval->low > 2 * target * middle) return false;
+        const auto interval = median_interval(medians.of(phase));
+        if (!interval || interval->high - interval->low > 2 * target * interval->high) return false;
+    }
+    // Near enough to look at the rows themselves, which takes all samples.
+    for (const Row& row : make_rows(series, nullptr, {target, {}})) {
+        if (row.phase != Phase::drain && row.status != Status::ok) return false;
     }
     return true;
 }

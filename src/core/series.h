@@ -70,7 +70,26 @@ struct RowContext {
 /// `base` is the series of `series.measured.base()`, or null.
 std::vector<Row> make_rows(const Series& series, const Series* base, const RowContext& context);
 
-/// Whether every phase that has an interval at all has one within `target`; `drain` comes as it comes.
-bool is_precise(const Series& series, double target);
+/// The medians of a series's rounds, kept up round by round instead of being taken from all samples each
+/// time.
+class RoundMedians {
+  public:
+    /// Takes in the samples that came since the last call: whole rounds.
+    void extend(const Series& series);
+
+    [[nodiscard]] std::uint32_t counted() const { return counted_; }  ///< samples
+    [[nodiscard]] std::uint32_t rounds() const { return rounds_; }    ///< with counted samples
+    [[nodiscard]] const std::vector<double>& of(Phase phase) const {
+        return medians_[static_cast<std::size_t>(phase)];
+    }
+
+  private:
+    std::size_t next_ = 0;
+    std::uint32_t counted_ = 0, rounds_ = 0;
+    std::array<std::vector<double>, kPhases> medians_;
+};
+
+/// Whether the rows of a case, `drain` aside, would have the status ok.
+bool is_precise(const Series& series, const RoundMedians& medians, double target);
 
 }  // namespace nsb

@@ -75,12 +75,33 @@ TEST(MakeRows, ACaseNeverReachedSaysSo) {
     EXPECT_NE(row.reason.find("--budget"), std::string::npos);
 }
 
-TEST(IsPrecise, AsksForEveryPhaseButDrain) {
+TEST(RoundMedians, GrowByWholeRoundsAndLeaveWarmUpsOut) {
+    Series series = series_of(Case::of(Operation::clone, {}), {10, 20});
+    RoundMedians medians;
+    medians.extend(series);
+    EXPECT_EQ(medians.rounds(), 2U);
+    EXPECT_EQ(medians.of(Phase::create), (std::vector<double>{10, 20}));
+    for (const double value : {1.0, 3.0, 8.0}) {
+        series.samples.push_back({3, 0, true, {}});
+        series.samples.back().times.fill(value);
+    }
+    medians.extend(series);
+    EXPECT_EQ(medians.counted(), 5U);
+    EXPECT_EQ(medians.of(Phase::create), (std::vector<double>{10, 20, 3}));
+}
+
+TEST(IsPrecise, IsWhatTheRowsSayWithoutDrain) {
+    const auto judge = [](const Series& series, double target) {
+        RoundMedians medians;
+        medians.extend(series);
+        return is_precise(series, medians, target);
+    };
     Series series = series_of(Case::of(Operation::clone, Kind::net), {100, 100, 100, 101, 101, 101});
-    EXPECT_TRUE(is_precise(series, 0.02));
-    EXPECT_FALSE(is_precise(series, 0.001));
+    for (Sample& sample : series.samples) sample.times[static_cast<std::size_t>(Phase::drain)] = 0;
+    EXPECT_TRUE(judge(series, 0.02));
+    EXPECT_FALSE(judge(series, 0.001));
     series.samples.back().times[kCreate] = 200;
-    EXPECT_FALSE(is_precise(series, 0.02));
+    EXPECT_FALSE(judge(series, 0.02));
 }
 
 }  // namespace

@@ -33,10 +33,10 @@ std::uint64_t find_symbol(std::string_view name) {
 }  // namespace
 
 tl::expected<TeardownWatch, sys::Refusal> TeardownWatch::open() {
-    std::array<Worker, 3> workers{{
-        {Kind::net, "cleanup_net", true, 0},
-        {Kind::ipc, "free_ipc", true, 0},
-        {Kind::user, "free_user_ns", false, 0},
+    Workers workers{{
+        {Kind::net, "cleanup_net", WorkerLedger(true)},
+        {Kind::ipc, "free_ipc", WorkerLedger(true)},
+        {Kind::user, "free_user_ns", WorkerLedger(false)},
     }};
     std::string filter;
     for (Worker& worker : workers) {
@@ -53,41 +53,47 @@ tl::expected<TeardownWatch, sys::Refusal> TeardownWatch::open() {
     return TeardownWatch(std::move(*reader), workers);
 }
 
-bool TeardownWatch::Worker::is_done(std::uint32_t left) const {
+void WorkerLedger::started(std::uint64_t time) {
+    ++running_;
+    busy_ -= static_cast<std::int64_t>(time);
+}
+
+void WorkerLedger::ended(std::uint64_t time) {
+    ++ended_;
+    // An item that was running before the batch began has no start to set against.
+    if (running_ == 0) return;
+    --running_;
+    busy_ += static_cast<std::int64_t>(time);
+}
+
+void WorkerLedger::begin(bool lost) {
+    queued_ = queued_ > ended_ && !lost ? queued_ - ended_ : 0;
+    running_ = ended_ = 0;
+    busy_ = 0;
+}
+
+bool WorkerLedger::is_done(std::uint32_t left) const {
     if (left == 0) return true;
-    if (running > 0) return false;
+    if (running_ > 0) return false;
     // User namespaces are queued from an RCU callback, some time after the last process: each has to be seen.
     // The others are queued by that process's exit: nothing queued beyond what ended means that nothing is
     // left.
-    return batches ? queued > 0 && ended >= queued : ended >= left;
+    return batches_ ? queued_ > 0 && ended_ >= queued_ : ended_ >= left;
 }
 
 void TeardownWatch::begin() {
     follow();
-    for (Worker& worker : workers_) {
-        // What others have queued stays owed.
-        worker.queued = worker.queued > worker.ended ? worker.queued - worker.ended : 0;
-        worker.running = worker.ended = 0;
-        worker.busy = 0;
-    }
+    for (Worker& worker : workers_) worker.ledger.begin(reader_.lost() > lost_before_);
+    lost_before_ = reader_.lost();
 }
 
 void TeardownWatch::follow() {
     for (const sys::TraceEvent& event : reader_.take()) {
         for (Worker& worker : workers_) {
             if (event.field != worker.address) continue;
-            if (event.spec == queued) ++worker.queued;
-            if (event.spec == started) {
-                ++worker.running;
-                worker.busy -= static_cast<std::int64_t>(event.time);
-            }
-            if (event.spec == ended) {
-                ++worker.ended;
-                // An item that was running before the watch began has no start to set against.
-                if (worker.running == 0) continue;
-                --worker.running;
-                worker.busy += static_cast<std::int64_t>(event.time);
-            }
+            if (event.spec == queued) worker.ledger.queued();
+            if (event.spec == started) worker.ledger.started(event.time);
+            if (event.spec == ended) worker.ledger.ended(event.time);
         }
     }
 }
@@ -95,22 +101,19 @@ void TeardownWatch::follow() {
 Drained TeardownWatch::wait(const Left& left, std::chrono::nanoseconds limit) {
     const auto left_of = [&](const Worker& worker) { return left[static_cast<std::size_t>(worker.kind)]; };
     const auto all_done = [&] {
-        return std::ranges::all_of(workers_,
-                                   [&](const Worker& worker) { return worker.is_done(left_of(worker)); });
+        return std::ranges::all_of(
+            workers_, [&](const Worker& worker) { return worker.ledger.is_done(left_of(worker)); });
     };
     Drained drained;
     const auto deadline = Clock::now() + limit;
     for (follow(); !all_done(); follow()) {
-        if (Clock::now() >= deadline) {
-            drained.complete = false;
-            break;
-        }
+        if (Clock::now() >= deadline) break;
         std::this_thread::sleep_for(std::chrono::microseconds(200));
     }
+    drained.complete = all_done() && reader_.lost() == lost_before_;
     for (const Worker& worker : workers_) {
-        if (left_of(worker) == 0 || !worker.is_done(left_of(worker))) continue;
-        drained.per_namespace[static_cast<std::size_t>(worker.kind)] =
-            static_cast<double>(worker.busy) / left_of(worker);
+        if (left_of(worker) == 0 || !worker.ledger.is_done(left_of(worker)) || !drained.complete) continue;
+        drained.per_namespace[static_cast<std::size_t>(worker.kind)] = worker.ledger.busy() / left_of(worker);
     }
     return drained;
 }

@@ -16,10 +16,36 @@ using Left = std::array<std::uint32_t, kKinds.size()>;
 
 /// What the teardown of a batch was seen to take.
 struct Drained {
-    bool complete = true;  ///< every worker was seen to finish
+    bool complete = false;  ///< every worker was seen to finish
     /// Worker time per namespace in ns, waits included, by kind; nothing for a kind that was not seen to
     /// finish.
     std::array<std::optional<double>, kKinds.size()> per_namespace;
+};
+
+/// What the work items of one worker function have done since a batch began.
+class WorkerLedger {
+  public:
+    /// `batches`: one work item for all that is queued, rather than one for each namespace.
+    explicit WorkerLedger(bool batches) : batches_(batches) {}
+
+    void queued() { ++queued_; }
+    void started(std::uint64_t time);
+    void ended(std::uint64_t time);
+
+    /// A new batch begins: what others have queued stays owed, unless events were lost and nothing is known
+    /// of it.
+    void begin(bool lost);
+
+    /// Whether the teardown of `left` namespaces is over.
+    [[nodiscard]] bool is_done(std::uint32_t left) const;
+
+    /// Worker time since the batch began, in ns; once is_done().
+    [[nodiscard]] double busy() const { return static_cast<double>(busy_); }
+
+  private:
+    bool batches_;
+    std::uint32_t queued_ = 0, running_ = 0, ended_ = 0;
+    std::int64_t busy_ = 0;  // the sum of the ends less the sum of the starts, so items may overlap
 };
 
 /// Watches the work items that destroy net, ipc and user namespaces, through the workqueue tracepoints.
@@ -30,28 +56,26 @@ class TeardownWatch {
     /// Forgets what has been seen: a new batch begins.
     void begin();
 
-    /// Waits until the workers are done with `left`, made since begin(), or for `limit`.
+    /// Waits until the workers are done with `left`, made since begin(), or for `limit`. A batch in which the
+    /// kernel dropped events is not complete.
     Drained wait(const Left& left, std::chrono::nanoseconds limit);
 
   private:
-    /// One worker function: `cleanup_net`, `free_ipc`, `free_user_ns`.
     struct Worker {
         Kind kind;
         const char* function;
-        bool batches;           ///< one work item for all that is queued, rather than one for each namespace
-        std::uint64_t address;  ///< of the function
-        std::uint32_t queued = 0, running = 0, ended = 0;
-        std::int64_t busy = 0;  ///< the sum of the ends less the sum of the starts, so items may overlap
-
-        [[nodiscard]] bool is_done(std::uint32_t left) const;
+        WorkerLedger ledger;
+        std::uint64_t address = 0;  // of the function
     };
+    using Workers = std::array<Worker, 3>;
 
-    TeardownWatch(sys::TracepointReader reader, std::array<Worker, 3> workers)
+    TeardownWatch(sys::TracepointReader reader, const Workers& workers)
         : reader_(std::move(reader)), workers_(workers) {}
     void follow();
 
     sys::TracepointReader reader_;
-    std::array<Worker, 3> workers_;
+    Workers workers_;
+    std::uint64_t lost_before_ = 0;  // events, until the batch began
 };
 
 }  // namespace nsb::env

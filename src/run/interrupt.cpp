@@ -18,7 +18,12 @@ void catch_signals() {
     struct sigaction action {};
     action.sa_handler = note;
     action.sa_flags = static_cast<int>(SA_RESETHAND);  // the second time it is deadly
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaction(signal, &action, nullptr);
+    struct sigaction inherited {};
+    sigaction(SIGHUP, nullptr, &inherited);
+    // nohup ignores SIGHUP for good; SIGINT is ignored by any shell for its background jobs, and is caught
+    // all the same.
+    if (inherited.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);
+    for (const int signal : {SIGINT, SIGTERM}) sigaction(signal, &action, nullptr);
 }
 
 int interrupted_by() {

@@ -6,7 +6,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
+
+#include "sys/file.h"
 
 namespace nsb::run {
 
@@ -32,15 +33,13 @@ void ProgressLine::show(const Progress& progress) {
     winsize size{};
     const std::size_t width =
         ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
-    fmt::print(stderr, "\r\033[K{}", describe(progress).substr(0, width - 1));
-    std::fflush(stderr);
+    sys::try_write(STDERR_FILENO, fmt::format("\r\033[K{}", describe(progress).substr(0, width - 1)));
 }
 
 void ProgressLine::clear() {
     if (!visible_) return;
     visible_ = false;
-    fmt::print(stderr, "\r\033[K");
-    std::fflush(stderr);
+    sys::try_write(STDERR_FILENO, "\r\033[K");
 }
 
 }  // namespace nsb::run

@@ -2,6 +2,8 @@
 
 #include <benchmark/benchmark.h>
 
+#include <utility>
+
 namespace nsb::run {
 namespace {
 
@@ -11,6 +13,25 @@ class SilentReporter : public benchmark::BenchmarkReporter {
     bool ReportContext(const Context& /*context*/) override { return true; }
     void ReportRuns(const std::vector<Run>& /*runs*/) override {}
 };
+
+/// Google Benchmark takes defaults from BENCHMARK_* variables, which would repeat blocks or leave them out.
+void ignore_environment() {
+    static bool done = false;
+    if (std::exchange(done, true)) return;
+    // It keeps pointers into its arguments.
+    static std::vector<std::string> words{"nsbench",
+                                          "--benchmark_list_tests=false",
+                                          "--benchmark_repetitions=1",
+                                          "--benchmark_enable_random_interleaving=false",
+                                          "--benchmark_report_aggregates_only=false",
+                                          "--benchmark_display_aggregates_only=false",
+                                          "--benchmark_out=",
+                                          "--benchmark_perf_counters="};
+    std::vector<char*> arguments;
+    for (std::string& word : words) arguments.push_back(word.data());
+    int count = static_cast<int>(arguments.size());
+    benchmark::Initialize(&count, arguments.data());
+}
 
 void run_block(benchmark::State& state, const Visit& visit, const MeasureBlock& measure) {
     const auto times = measure(visit);
@@ -38,6 +59,7 @@ void run_round(std::span<const Group> groups, std::span<const Case> cases, const
                 ->Unit(benchmark::kNanosecond);
         }
     }
+    ignore_environment();
     SilentReporter reporter;
     benchmark::RunSpecifiedBenchmarks(&reporter, "all");
     benchmark::ClearRegisteredBenchmarks();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numeric>
 #include <thread>
 
@@ -42,9 +43,11 @@ Sample make_sample(const Record& record, std::uint32_t round, std::uint32_t bloc
 double median_of(const std::vector<Record>& records, Phase phase) {
     std::vector<double> values;
     for (const Record& record : records) {
+        // The first turn of a loop has none before it, and a failure has no time.
+        if (record.failure.error != 0 || record.times[static_cast<std::size_t>(phase)] == 0) continue;
         values.push_back(static_cast<double>(record.times[static_cast<std::size_t>(phase)]));
     }
-    return median(std::move(values));
+    return values.empty() ? 0 : median(std::move(values));
 }
 
 }  // namespace
@@ -86,6 +89,11 @@ Runner::Runner(RunInfo& info, const std::vector<Case>& plan) : info_(info) {
                      [&](int cpu) { return cpu != *info_.options.cpu; });
         (void)sys::restrict_to(0, others);
     }
+    if (most_at_once > cpus.size()) {
+        info_.warnings.push_back(
+            fmt::format("parallel:{} on {} CPUs: samplers share a CPU and wait for each other there",
+                        most_at_once, cpus.size()));
+    }
     find_privilege();
     calibrate();
 
@@ -110,6 +118,7 @@ Runner::Runner(RunInfo& info, const std::vector<Case>& plan) : info_(info) {
                                             : std::optional<std::size_t>(at - series_.begin()));
     }
     precise_.assign(series_.size(), false);
+    medians_.resize(series_.size());
 
     if (any_teardown) {
         auto watch = env::TeardownWatch::open();
@@ -131,6 +140,7 @@ void Runner::find_privilege() {
     const auto attempt = [&](KindSet set) {
         return take_block(Case::of(Operation::unshare, set), 1).front().front().failure.error;
     };
+    info_.in_userns = false;
     const int as_is = attempt(Kind::uts);
     if (as_is != EPERM) return;
     const int in_userns = attempt(Kind::uts | Kind::user);
@@ -165,7 +175,7 @@ void Runner::calibrate() {
 }
 
 std::vector<Runner::Block> Runner::take_block(const Case& c, std::uint32_t samples, bool calibrate) {
-    const auto limit = std::clamp<std::chrono::nanoseconds>(time_left(), 1ms, 60s);
+    const auto limit = std::clamp<std::chrono::nanoseconds>(time_left(), 1ms, 1s);
     protocol::Request request{};
     request.samples = samples;
     request.time_limit_ns = static_cast<std::uint64_t>(limit.count());
@@ -191,6 +201,11 @@ void Runner::resume(const std::vector<Series>& measured, std::uint32_t rounds) {
         if (own.failure && own.failure->call == protocol::Call::sampler) own.failure.reset();
         if (!own.samples.empty()) blocks_ = std::max(blocks_, own.samples.back().block);
     }
+    // A run that was killed while it wrote may have samples of one round more than run.json knows of.
+    for (const Series& own : series_) {
+        for (const Sample& sample : own.samples) rounds = std::max(rounds, sample.round);
+    }
+    for (std::size_t i = 0; i < series_.size(); ++i) medians_[i].extend(series_[i]);
     first_round_ = rounds + 1;
     info_.rounds = rounds;
 }
@@ -221,23 +236,17 @@ const Series* Runner::find(const Case& c) const {
     return at == series_.end() ? nullptr : &*at;
 }
 
-std::uint32_t Runner::samples_wanted(const Series& series) const {
-    if (series.failure) return 0;
-    std::uint32_t counted = 0;
-    std::uint32_t rounds = 0;
-    std::uint32_t last_round = 0;
-    for (const Sample& sample : series.samples) {
-        if (!sample.counted) continue;
-        ++counted;
-        rounds += sample.round != last_round ? 1 : 0;
-        last_round = sample.round;
-    }
+std::uint32_t Runner::samples_wanted(std::size_t i) const {
+    if (series_[i].failure) return 0;
     if (info_.options.samples) {
-        const auto at_once = static_cast<std::uint32_t>(series.measured.value(Parameter::parallel));
+        const auto at_once = static_cast<std::uint32_t>(cases_[i].value(Parameter::parallel));
+        const std::uint32_t have = medians_[i].counted() / at_once;
         return std::min(info_.samples_per_block,
-                        *info_.options.samples - std::min(*info_.options.samples, counted / at_once));
+                        *info_.options.samples - std::min(*info_.options.samples, have));
     }
-    return rounds < kMinRounds || !is_precise(series, info_.options.precision) ? info_.samples_per_block : 0;
+    const bool done =
+        medians_[i].rounds() >= kMinRounds && is_precise(series_[i], medians_[i], info_.options.precision);
+    return done ? 0 : info_.samples_per_block;
 }
 
 std::vector<Visit> Runner::visits_of_round(std::uint32_t round) {
@@ -246,7 +255,7 @@ std::vector<Visit> Runner::visits_of_round(std::uint32_t round) {
     std::vector<std::size_t> deltas(series_.size(), 0);  // how many open cases a base serves in this round
     for (std::size_t i = 0; i < planned_; ++i) {
         const bool is_new = series_[i].samples.empty() && !series_[i].failure;
-        wanted[i] = is_warm_up ? (is_new ? 1 : 0) : samples_wanted(series_[i]);
+        wanted[i] = is_warm_up ? (is_new ? 1 : 0) : samples_wanted(i);
         precise_[i] = !is_warm_up && wanted[i] == 0 && !series_[i].failure;
         if (wanted[i] > 0 && base_[i]) ++deltas[*base_[i]];
     }
@@ -316,6 +325,7 @@ void Runner::run(std::uint32_t round, const std::vector<Visit>& visits) {
             return times;
         },
         [&](const Group& group) { drain(group, round); });
+    for (const Visit& visit : visits) medians_[visit.series].extend(series_[visit.series]);
 }
 
 tl::expected<std::vector<double>, std::string> Runner::visit(const Visit& visit, std::uint32_t round) {
@@ -326,19 +336,22 @@ tl::expected<std::vector<double>, std::string> Runner::visit(const Visit& visit,
     std::vector<double> times;
     const Phase phase = series.measured.phases().front();
     for (const Block& block : blocks) {
+        const auto made =
+            std::ranges::count_if(block, [](const Record& record) { return record.failure.error == 0; });
         const env::Left left =
-            left_behind(series.measured, static_cast<std::uint32_t>(block.size()), info_.in_userns);
+            left_behind(series.measured, static_cast<std::uint32_t>(made), info_.in_userns);
         std::transform(left.begin(), left.end(), left_.begin(), left_.begin(), std::plus<>());
         for (std::size_t i = 0; i < block.size(); ++i) {
             if (block[i].failure.error != 0) {
                 series.failure = block[i].failure;
-                return tl::unexpected(explain(block[i].failure));
+                continue;
             }
             const bool led_in = i < visit.lead_in;
             series.samples.push_back(make_sample(block[i], round, blocks_, visit.counted && !led_in));
             if (!led_in) times.push_back(series.samples.back().time(phase));
         }
     }
+    if (series.failure) return tl::unexpected(explain(*series.failure));
     // Google Benchmark counts one sampler's samples as iterations.
     times.resize(std::min<std::size_t>(times.size(), visit.samples));
     return times;

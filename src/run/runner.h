@@ -67,7 +67,7 @@ class Runner {
     [[nodiscard]] std::optional<double> seconds_left() const;
     [[nodiscard]] bool is_over() const;
     /// How many counted samples the next block of a planned case should have; 0 once it has enough.
-    [[nodiscard]] std::uint32_t samples_wanted(const Series& series) const;
+    [[nodiscard]] std::uint32_t samples_wanted(std::size_t series) const;
     [[nodiscard]] std::vector<Visit> visits_of_round(std::uint32_t round);
     [[nodiscard]] std::uint32_t choose_block_size() const;
     void run(std::uint32_t round, const std::vector<Visit>& visits);
@@ -85,6 +85,7 @@ class Runner {
     env::Left left_{};
     std::vector<std::optional<std::size_t>> base_;  // index by index, into series_
     std::vector<bool> precise_;
+    std::vector<RoundMedians> medians_;  // index by index
     std::uint32_t blocks_ = 0;
     std::uint32_t first_round_ = 1;
     Clock::time_point begun_;

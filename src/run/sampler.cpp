@@ -19,6 +19,21 @@ using protocol::Record;
 
 Sampler::Sampler(std::filesystem::path program, std::optional<int> cpu)
     : program_(std::move(program)), cpu_(cpu) {
+    start();
+}
+
+Sampler::~Sampler() {
+    unmap();
+}
+
+void Sampler::unmap() {
+    if (memory_ != nullptr && memory_file_) munmap(memory_, sizeof(Memory));
+    memory_ = nullptr;
+}
+
+void Sampler::start() {
+    // Memory of its own for each: a child that outlives a sampler goes on writing to that sampler's.
+    unmap();
     memory_file_ = sys::Fd(static_cast<int>(
         sys::must(memfd_create("nsbench-samples", MFD_CLOEXEC), "memfd_create", "nsbench-samples")));
     sys::must(ftruncate(memory_file_.get(), sizeof(Memory)), "ftruncate", "nsbench-samples");
@@ -26,14 +41,7 @@ Sampler::Sampler(std::filesystem::path program, std::optional<int> cpu)
         mmap(nullptr, sizeof(Memory), PROT_READ | PROT_WRITE, MAP_SHARED, memory_file_.get(), 0);
     if (mapping == MAP_FAILED) throw sys::SystemError("mmap", "nsbench-samples", errno);
     memory_ = static_cast<Memory*>(mapping);
-    start();
-}
 
-Sampler::~Sampler() {
-    if (memory_ != nullptr && memory_file_) munmap(memory_, sizeof(Memory));
-}
-
-void Sampler::start() {
     int ends[2];
     sys::must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "socketpair");
     socket_ = sys::Fd(ends[0]);

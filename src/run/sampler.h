@@ -37,6 +37,7 @@ class Sampler {
 
   private:
     void start();
+    void unmap();
     std::vector<protocol::Record> replaced(int error);
 
     std::filesystem::path program_;

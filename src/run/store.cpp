@@ -136,6 +136,11 @@ std::pair<Store, Store::Recorded> Store::reopen(const fs::path& folder) {
     if (!json) refuse(folder, "not a run of nsbench: it has no readable run.json");
     auto info = parse_run_json(*json);
     if (!info) refuse(folder, "not a run of this version of nsbench: run.json: " + info.error());
+    try {
+        sys::check_writable(folder / "run.json");
+    } catch (const sys::SystemError& error) {
+        refuse(folder, fmt::format("cannot be written: {}", error.what()));
+    }
     const auto samples = sys::read_file(folder / "samples.csv");
     std::vector<Series> series;
     if (samples) series = parse_samples(folder, *samples);

@@ -10,9 +10,26 @@
 namespace nsb::sys {
 namespace {
 
+/// Where a path leads once its links are followed; the path itself where it leads nowhere yet.
+std::filesystem::path followed(const std::filesystem::path& path) {
+    std::error_code error;
+    std::filesystem::path target = std::filesystem::canonical(path, error);
+    return error ? path : target;
+}
+
+/// Devices and pipes, and whatever a link in /dev or /proc stands for (/dev/stdout): there is no name to
+/// replace.
 bool is_written_in_place(const std::filesystem::path& path) {
+    for (const char* const special : {"/dev/", "/proc/"}) {
+        if (path.native().starts_with(special)) return true;
+    }
     struct stat s {};
     return stat(path.c_str(), &s) == 0 && !S_ISREG(s.st_mode);
+}
+
+Fd open_in_place(const std::filesystem::path& path) {
+    return Fd(
+        static_cast<int>(must(open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC), "open", path.native())));
 }
 
 std::filesystem::path beside(const std::filesystem::path& path) {
@@ -25,8 +42,10 @@ std::filesystem::path beside(const std::filesystem::path& path) {
 class Temporary {
   public:
     explicit Temporary(std::filesystem::path path) : path_(std::move(path)) {
-        fd_ = Fd(static_cast<int>(must(open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666),
-                                       "open", path_.native())));
+        // A leftover is removed rather than written to, so that nobody's link is followed.
+        unlink(path_.c_str());
+        const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+        fd_ = Fd(static_cast<int>(must(open(path_.c_str(), flags, 0666), "open", path_.native())));
     }
     Temporary(const Temporary&) = delete;
     Temporary& operator=(const Temporary&) = delete;
@@ -72,24 +91,28 @@ void write_all(int fd, std::string_view text, std::string_view name) {
 
 void replace_file(const std::filesystem::path& path, std::string_view text) {
     if (path == "-") return write_all(STDOUT_FILENO, text, "standard output");
-    if (is_written_in_place(path)) {
-        const Fd file(
-            static_cast<int>(must(open(path.c_str(), O_WRONLY | O_CLOEXEC), "open", path.native())));
-        return write_all(file.get(), text, path.native());
-    }
-    Temporary temporary(beside(path));
+    if (is_written_in_place(path)) return write_all(open_in_place(path).get(), text, path.native());
+    const std::filesystem::path target = followed(path);
+    Temporary temporary(beside(target));
     temporary.write(text);
-    temporary.rename_to(path);
+    temporary.rename_to(target);
 }
 
 void check_writable(const std::filesystem::path& path) {
     if (path == "-") return;
     if (is_written_in_place(path)) {
-        const Fd file(
-            static_cast<int>(must(open(path.c_str(), O_WRONLY | O_CLOEXEC), "open", path.native())));
-        return;
+        (void)open_in_place(path);
+    } else {
+        const Temporary temporary(beside(followed(path)));
     }
-    const Temporary temporary(beside(path));
+}
+
+void try_write(int fd, std::string_view text) {
+    while (!text.empty()) {
+        const ssize_t wrote = write(fd, text.data(), text.size());
+        if (wrote <= 0) return;
+        text.remove_prefix(static_cast<std::size_t>(wrote));
+    }
 }
 
 }  // namespace nsb::sys

@@ -15,12 +15,15 @@ Result<std::string> read_file(const std::filesystem::path& path);
 /// Writes all of `text`, retrying short writes. Throws SystemError.
 void write_all(int fd, std::string_view text, std::string_view name);
 
-/// Replaces the file `path` by `text`: written beside it, then renamed. What is no regular file (a device, a
-/// pipe) is written to as it is, and `-` is standard output. Throws SystemError; no half-written file stays
-/// behind.
+/// Replaces the file `path` by `text`: written beside it, then renamed. Links are followed; what is no
+/// regular file (a device, a pipe) is written to as it is, and `-` is standard output. Throws SystemError; no
+/// half-written file stays behind.
 void replace_file(const std::filesystem::path& path, std::string_view text);
 
 /// Throws SystemError where replace_file could not write `path`: found out before a run rather than after it.
 void check_writable(const std::filesystem::path& path);
+
+/// Writes what can be written and never fails: for messages, which have nowhere else to go.
+void try_write(int fd, std::string_view text);
 
 }  // namespace nsb::sys

@@ -1,0 +1,159 @@
+#!/usr/bin/python3
+"""Boots other kernels in QEMU and runs nsbench in them, by default under a clock that counts instructions.
+
+    scripts/lab.py kernels [--all]
+    scripts/lab.py fetch KERNEL...
+    scripts/lab.py run --kernel 6.1 [--kernel 7 ...] [--out DIR] [--jobs N] -- --filter='^clone/NEWPID/stack:1M$'
+    scripts/lab.py shell --kernel 6.1
+
+KERNEL is a series such as 6.1 (its newest package), a package's version or name, or a path to a bzImage.
+Exit codes: 0 measured; 1 a guest failed, or nsbench in it did; 2 usage; 3 not possible here, with what to do;
+130 interrupted.
+"""
+import argparse
+import importlib
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from lab import guest, packages, runs
+from lab.errors import FAILED, INTERRUPTED, OK, USAGE, LabError
+
+ADDED = ("compare", "atlas")  # modules of lab/ that bring their own commands: add_parser(subparsers)
+
+
+def positive(text: str) -> int:
+    """A whole number from 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: a whole number from 1 is needed")
+    return int(text)
+
+
+def printable(text: str) -> str:
+    """Text for the kernel's command line: one line of ASCII."""
+    if not (text.isascii() and text.isprintable()):
+        raise argparse.ArgumentTypeError(f"{text!r}: printable ASCII on one line is needed")
+    return text
+
+
+def add_machine(parser: argparse.ArgumentParser) -> None:
+    """The options that say what a guest is."""
+    parser.add_argument("--accel", choices=sorted(guest.ACCELERATORS, reverse=True), default="tcg",
+                        help="tcg: emulation, instruction clock; kvm: wall clock (%(default)s)")
+    parser.add_argument("--append", type=printable, default="", help="more for the kernel's command line")
+    parser.add_argument("--memory", type=positive, default=512, metavar="MB", help="the guest's memory (%(default)s)")
+    parser.add_argument("--timeout", type=positive, default=1800, metavar="S",
+                        help="seconds after which a guest is ended (%(default)s)")
+
+
+def machine_of(options: argparse.Namespace) -> guest.Machine:
+    """The machine that the options of add_machine describe."""
+    return guest.Machine(options.accel, options.append, options.memory, options.timeout)
+
+
+def tell(error: LabError, name: str = "") -> int:
+    """Prints the error, and the console's tail where there is one; returns the exit code."""
+    print(f"lab: {name + ': ' if name else ''}{error}", file=sys.stderr)
+    if error.tail:
+        print("\n".join("  | " + line for line in error.tail.splitlines()), file=sys.stderr)
+    return error.code
+
+
+def kernels(options: argparse.Namespace) -> int:
+    """Lists what can be had, newest last: version, release, package size, and whether it is in the cache."""
+    with packages.locked():
+        apt = packages.Apt()
+        if apt.age() > packages.LISTS_AGE:
+            apt.update()
+        found = apt.kernels(None if options.all else packages.archives()[1])
+    for kernel in found:
+        cached = "cached" if kernel.image.exists() else ""
+        print(f"{kernel.version:24} {kernel.release:36} {kernel.size / 1e6:6.1f} MB {cached}".rstrip())
+    return OK
+
+
+def fetch(options: argparse.Namespace) -> int:
+    """Brings kernels into the cache and prints the paths of their images."""
+    for kernel in packages.find(list(dict.fromkeys(options.kernel))):
+        print(packages.fetch(kernel))
+    return OK
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measures; nsbench's own table on standard output for a single kernel."""
+    results = runs.run_all(options.kernel, options.nsbench, options.out, machine_of(options), options.jobs)
+    code = OK
+    for result in results:
+        if result.error:
+            code = max(code, tell(result.error, result.image.name))
+            continue
+        code = max(code, FAILED if result.status else OK)
+        if len(results) == 1 or result.status:
+            sys.stdout.write(result.stdout)
+            sys.stderr.write(result.stderr)
+    return code
+
+
+def shell(options: argparse.Namespace) -> int:
+    """A shell in the guest, on this terminal."""
+    guest.qemu_version()
+    machine = machine_of(options)
+    image = runs.images([options.kernel])[0]
+    with tempfile.NamedTemporaryFile(prefix="nsbench-lab-") as initrd:
+        initrd.write(machine.initrd("shell"))
+        initrd.flush()
+        return FAILED if subprocess.call(machine.qemu(image.path, Path(initrd.name), "mon:stdio")) else OK
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(prog="scripts/lab.py", description=__doc__, allow_abbrev=False,
+                                  formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+    one = commands.add_parser("kernels", help="what can be had", allow_abbrev=False)
+    one.add_argument("--all", action="store_true", help="also from Debian's other suites")
+    one.set_defaults(command=kernels)
+    one = commands.add_parser("fetch", help="download into the cache", allow_abbrev=False)
+    one.add_argument("kernel", nargs="+", metavar="KERNEL")
+    one.set_defaults(command=fetch)
+    one = commands.add_parser("run", help="measure; nsbench's options behind --", allow_abbrev=False)
+    one.add_argument("--kernel", action="append", required=True, metavar="KERNEL", help="repeatable")
+    one.add_argument("--out", type=Path, default=Path("lab-results"), metavar="DIR",
+                     help="a folder for each kernel in it (%(default)s)")
+    one.add_argument("--jobs", type=positive, default=0, metavar="N", help="guests side by side (the CPUs)")
+    add_machine(one)
+    one.set_defaults(command=run)
+    one = commands.add_parser("shell", help="a shell in a guest, nsbench in the PATH", allow_abbrev=False)
+    one.add_argument("--kernel", required=True, metavar="KERNEL")
+    add_machine(one)
+    one.set_defaults(command=shell)
+    for name in ADDED:
+        if (Path(__file__).parent / "lab" / f"{name}.py").exists():
+            importlib.import_module(f"lab.{name}").add_parser(commands)
+    return top
+
+
+def main(words: list[str]) -> int:
+    """Runs a command; `options.nsbench` is what stands behind --. Returns the exit code."""
+    split = words.index("--") if "--" in words else len(words)
+    options = parser().parse_args(words[:split], argparse.Namespace(nsbench=words[split + 1:]))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return options.command(options)
+    except LabError as error:
+        return tell(error)
+    except OSError as error:
+        print(f"lab: {f'{error.filename}: ' if error.filename else ''}{error.strerror}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("lab: interrupted; what was finished is kept", file=sys.stderr)
+        return INTERRUPTED
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except BrokenPipeError:
+        sys.exit(USAGE)

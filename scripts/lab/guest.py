@@ -1,0 +1,186 @@
+"""One guest: QEMU's flags, its life, and what came out of it.
+
+Under `tcg` the guest's clock counts executed instructions and everything that could differ between two starts is
+fixed, so that a run repeats to the bit. One CPU: QEMU's instruction clock needs it.
+"""
+import ctypes
+import functools
+import hashlib
+import io
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import tarfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab import initramfs
+from lab.errors import FAILED, IMPOSSIBLE, USAGE, LabError
+
+QEMU = "qemu-system-x86_64"
+COMMON = ("-M", "q35", "-display", "none", "-nodefaults", "-no-reboot")
+ACCELERATORS = {
+    "tcg": ("-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-seed", "42",
+            "-rtc", "base=2026-01-01T00:00:00,clock=vm", "-cpu", "max,rdrand=off,rdseed=off"),
+    "kvm": ("-accel", "kvm", "-cpu", "host"),
+}
+CLOCKS = {"tcg": "instructions", "kvm": "wall"}
+SETTLE = {"tcg": 20, "kvm": 3}  # seconds of the guest's clock; under tcg idle time is skipped
+COMMAND_LINE = "console=ttyS0 quiet panic=-1 mitigations=off nokaslr norandmaps random.trust_cpu=off"
+KVM_BOOT_LIMIT = 20  # seconds until a guest under KVM must have reached /init
+SPLATS = ("BUG:", "WARNING:", "Oops", "Call Trace", "Kernel panic", "Out of memory")
+TAIL_LINES = 15
+
+
+@functools.cache
+def qemu_version() -> str:
+    """Such as '7.2.22'. LabError where QEMU is missing."""
+    if not shutil.which(QEMU):
+        raise LabError(f"{QEMU} is missing: apt-get install --no-install-recommends qemu-system-x86", IMPOSSIBLE)
+    said = subprocess.run([QEMU, "--version"], capture_output=True, text=True, stdin=subprocess.DEVNULL).stdout
+    match = re.search(r"version (\S+)", said)
+    return match[1] if match else "unknown"
+
+
+def check_image(path: Path) -> str:
+    """The SHA-256 of a kernel image, in hexadecimal. LabError for a file that is none."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise LabError(f"kernel {path}: {error.strerror}", USAGE) from None
+    if data[0x202:0x206] != b"HdrS" and data[:4] != b"\x7fELF":
+        raise LabError(f"kernel {path}: not a kernel image for x86 (bzImage)", USAGE)
+    return hashlib.sha256(data).hexdigest()
+
+
+def splat(text: str) -> str | None:
+    """The first line of a kernel's messages that tells of a fault, if any."""
+    return next((line.strip() for line in text.splitlines() if any(word in line for word in SPLATS)), None)
+
+
+def tail(text: str) -> str:
+    """The last lines of a console, without control characters."""
+    clean = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\x1bc|[^\x20-\x7e\n\t]", "", text)
+    return "\n".join([line for line in clean.splitlines() if line.strip()][-TAIL_LINES:])
+
+
+def die_with_parent() -> None:
+    """In a child before exec: it gets SIGKILL when the lab ends, however that happens."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a guest is started with, apart from the kernel: memory in MB, `append` goes behind the command line."""
+
+    accel: str = "tcg"
+    append: str = ""
+    memory: int = 512
+    timeout: float = 1800.0  # seconds of real time for the whole guest
+
+    @property
+    def command_line(self) -> str:
+        return f"{COMMAND_LINE} {self.append}".strip()
+
+    def qemu(self, kernel: Path, initrd: Path, *serial: str) -> list[str]:
+        """The whole command, its serial ports given last."""
+        ports = [word for port in serial for word in ("-serial", port)]
+        return [QEMU, *COMMON, *ACCELERATORS[self.accel], "-m", str(self.memory), *ports,
+                "-kernel", str(kernel), "-initrd", str(initrd), "-append", self.command_line]
+
+    def initrd(self, mode: str, arguments: list[str] | None = None, base: bytes | None = None) -> bytes:
+        """The initramfs with /init's settings: mode 'run' or 'shell', and nsbench's arguments."""
+        text = f"mode={mode}\nsettle={SETTLE[self.accel]}\nset -- {shlex.join(arguments or [])}\n"
+        return (initramfs.base() if base is None else base) + initramfs.settings(text)
+
+
+@dataclass
+class Guest:
+    """A running guest. `directory` (which exists) gets its console, what it sends, and QEMU's messages."""
+
+    machine: Machine
+    kernel: Path
+    directory: Path
+    initrd: bytes
+    process: subprocess.Popen = field(init=False)
+    started: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        image = self.directory / "initrd"
+        image.write_bytes(self.initrd)
+        qemu_version()
+        command = self.machine.qemu(self.kernel.resolve(), image, f"file:{self.directory / 'console'}",
+                                    f"file:{self.directory / 'sent'}")
+        self.started = time.monotonic()
+        with open(self.directory / "stderr", "wb") as stderr:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr,
+                                            process_group=0, preexec_fn=die_with_parent)
+
+    def read(self, name: str) -> bytes:
+        """A file that the guest writes to, empty while it has not."""
+        path = self.directory / name
+        return path.read_bytes() if path.exists() else b""
+
+    @property
+    def console(self) -> str:
+        return self.read("console").decode(errors="replace").replace("\r", "")
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.started
+
+    def state(self) -> str:
+        """booting, settling, measuring, sending or done, from what /init said."""
+        said = re.findall(r"lab: (\w+)", self.console)
+        return {"booted": "settling"}.get(said[-1], said[-1]) if said else "booting"
+
+    def running(self) -> bool:
+        """Whether it still runs. LabError after its time is over; it is killed then."""
+        if self.process.poll() is not None:
+            return False
+        if self.machine.accel == "kvm" and self.seconds > KVM_BOOT_LIMIT and self.state() == "booting":
+            self.kill()
+            raise LabError(f"KVM does not work here: no boot within {KVM_BOOT_LIMIT} s; use --accel=tcg", IMPOSSIBLE,
+                           tail(self.console))
+        if self.seconds > self.machine.timeout:
+            state = self.state()
+            self.kill()
+            raise LabError(f"the guest was still {state} after {self.machine.timeout:g} s (--timeout) and was ended",
+                           FAILED, tail(self.console))
+        return True
+
+    def kill(self) -> None:
+        """Ends it at once; also after it has ended."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+    def files(self) -> dict[str, bytes]:
+        """What an ended guest sent, by name: stdout, stderr, status, dmesg and nsbench's files. LabError if not whole."""
+        console, stderr = self.console, self.read("stderr").decode(errors="replace").strip()
+        if "Unable to mount root" in console:
+            raise LabError("the kernel did not use the initramfs (it needs CONFIG_BLK_DEV_INITRD)", FAILED, tail(console))
+        bad = splat(console)
+        if bad:
+            raise LabError(f"the guest's kernel said: {bad}", FAILED, tail(console))
+        match = re.search(rb"\nlab (\d+) ([0-9a-f]{64})\n\Z", self.read("sent"))
+        data = self.read("sent")[: match.start()] if match else b""
+        if match and len(data) == int(match[1]) and hashlib.sha256(data).hexdigest().encode() == match[2]:
+            with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+                found = {Path(m.name).name: tar.extractfile(m).read() for m in tar if m.isfile()}  # type: ignore[union-attr]
+            bad = splat(found.get("dmesg", b"").decode(errors="replace"))
+            if bad:
+                raise LabError(f"the guest's kernel said: {bad}", FAILED, tail(console))
+            return found
+        if self.process.returncode and self.machine.accel == "kvm" and self.state() == "booting":
+            raise LabError(f"KVM does not work here: {(stderr or 'QEMU failed').splitlines()[-1]}; use --accel=tcg", IMPOSSIBLE)
+        if self.process.returncode:
+            why = stderr.splitlines()[-1] if stderr else f"exit {self.process.returncode}"
+            raise LabError(f"QEMU failed: {why}", FAILED, tail(console))
+        if not console.strip():
+            raise LabError("the guest ended without a word on its console: is this a kernel for x86-64 with a serial console?")
+        raise LabError("the guest ended before its results were out whole (a full disk, or too little --memory?)", FAILED,
+                       tail(console))

@@ -1,0 +1,218 @@
+"""Debian's kernels: what there is, and their images in a cache.
+
+apt does the work with a state of its own under the cache directory, so that the host's sources, lists and packages
+stay as they are. The archive, its mirror and any proxy are the host's; only the suites differ. apt verifies every list
+and package against Debian's keyring.
+"""
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.errors import IMPOSSIBLE, USAGE, LabError
+
+SUITES = ("bullseye", "bookworm", "bookworm-backports", "trixie", "trixie-backports", "sid")
+SECURITY_SUITES = ("bullseye-security", "bookworm-security", "trixie-security")
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+LISTS_AGE = 24 * 3600  # seconds after which the package lists are fetched again
+RETRY_AGE = 300  # seconds within which an unknown kernel is no reason to fetch them again
+PACKAGE = re.compile(r"linux-(image|binary)-(\d+\.\d+\.\d.*-cloud-amd64)")
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel package: `release` is what uname -r says, `version` Debian's; `size` of the package in bytes."""
+
+    package: str
+    release: str
+    version: str
+    size: int
+
+    @property
+    def image(self) -> Path:
+        """Where its image is in the cache, or will be."""
+        return cache() / "kernels" / f"{self.release}_{self.version}" / "vmlinuz"
+
+
+def cache() -> Path:
+    """The lab's cache directory, made if it is missing."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    path = (Path(base) if base.startswith("/") else Path.home() / ".cache") / "nsbench" / "lab"
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def run(*command: str | Path, cwd: Path | None = None) -> str:
+    """Its standard output. LabError with the last line it printed where it is missing or fails."""
+    try:
+        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, errors="replace",
+                              stdin=subprocess.DEVNULL, env={**os.environ, "LC_ALL": "C"})
+    except FileNotFoundError:
+        raise LabError(f"{command[0]} is missing: apt-get install apt dpkg tar", IMPOSSIBLE) from None
+    if done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip() or f"exit {done.returncode}").splitlines()
+        errors = [line for line in said if line.startswith("E:")]
+        raise LabError(f"{Path(command[0]).name} failed: {(errors or said)[-1]}", IMPOSSIBLE)
+    return done.stdout
+
+
+def archives() -> tuple[dict[str, str], list[str]]:
+    """The URIs of Debian's 'main' and 'security' archives in the host's sources, and the suites configured there."""
+    uris, configured = {}, []
+    targets = run("apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT) $(CREATED_BY)")
+    for uri, suite, component, kind in (line.split() for line in targets.splitlines() if line.count(" ") == 3):
+        base = suite.removesuffix("-security").removesuffix("-backports").removesuffix("-updates")
+        known = base in SUITES or base in ("stable", "oldstable", "oldoldstable", "testing", "unstable")
+        if component != "main" or kind != "Packages" or not known:
+            continue
+        uris.setdefault("security" if suite.endswith("-security") else "main", uri)
+        configured.append(suite)
+    if "main" not in uris:
+        raise LabError("no Debian archive among apt's sources: give --kernel a path to a bzImage", IMPOSSIBLE)
+    return uris, configured
+
+
+class Apt:
+    """A private apt state with lists of the given suites; made, but not fetched, by the constructor."""
+
+    def __init__(self) -> None:
+        self.root = cache() / "apt"
+        for name in ("state/lists/partial", "cache/archives/partial", "etc"):
+            (self.root / name).mkdir(parents=True, exist_ok=True)
+        (self.root / "status").touch()
+        self.stamp = self.root / "updated"
+        settings = {
+            "Dir::State": "state", "Dir::State::status": "status", "Dir::Cache": "cache",
+            "Dir::Cache::pkgcache": "cache/pkgcache.bin", "Dir::Etc::sourcelist": "sources.list",
+            "Dir::Etc::sourceparts": "etc", "Dir::Etc::preferences": "etc/none", "Dir::Etc::preferencesparts": "etc",
+        }
+        pairs = [f"{key}={self.root / value}" for key, value in settings.items()]
+        pairs += ["APT::Sandbox::User=root", "APT::Architecture=amd64", "APT::Architectures=amd64",
+                  "Acquire::Languages=none", "Acquire::Retries=2"]
+        self.options = [word for pair in pairs for word in ("-o", pair)]
+
+    def age(self) -> float:
+        """Seconds since the lists were fetched; infinite if they never were."""
+        return time.time() - self.stamp.stat().st_mtime if self.stamp.exists() else float("inf")
+
+    def update(self) -> None:
+        """Fetches the lists of every suite that the archive has. LabError where none can be had."""
+        uris, _ = archives()
+        signed = f"[signed-by={KEYRING}] " if Path(KEYRING).exists() else ""
+        wanted = [(uris["main"], suite) for suite in SUITES]
+        wanted += [(uris["security"], suite) for suite in SECURITY_SUITES if "security" in uris]
+        (self.root / "sources.list").write_text("".join(f"deb {signed}{uri} {suite} main\n" for uri, suite in wanted))
+        try:
+            run("apt-get", *self.options, "-q", "update")
+        except LabError:  # a suite that the mirror does not have fails the command, the other lists are there all the same
+            if not self.kernels():
+                raise
+        self.stamp.touch()
+
+    def kernels(self, suites: list[str] | None = None) -> list[Kernel]:
+        """The kernels in the lists (only of these suites), oldest first."""
+        names = [n for n in run("apt-cache", *self.options, "pkgnames", "linux-").split() if PACKAGE.fullmatch(n)]
+        if not names:
+            return []
+        found: dict[tuple[str, str], Kernel] = {}
+        shown = run("apt-cache", *self.options, "show", *sorted(names))  # linux-binary-… before linux-image-…
+        for stanza in shown.split("\n\n"):
+            field = dict(line.split(": ", 1) for line in stanza.splitlines() if re.match(r"[A-Z]\w*: ", line))
+            match = PACKAGE.fullmatch(field.get("Package", ""))
+            if match:
+                kernel = Kernel(field["Package"], match[2], field["Version"], int(field["Size"]))
+                found.setdefault((kernel.release, kernel.version), kernel)
+        kernels = list(found.values())
+        if suites is not None:
+            where = run("apt-cache", *self.options, "madison", *sorted({k.package for k in kernels}))
+            rows = [[part.strip() for part in line.split("|")] for line in where.splitlines()]
+            here = {(row[0], row[1]) for row in rows if row[2].split()[1].split("/")[0] in suites}
+            kernels = [k for k in kernels if (k.package, k.version) in here]
+        return sorted(kernels, key=version_key)
+
+
+def version_key(kernel: Kernel) -> object:
+    """Sorts kernels by Debian version, as dpkg does: ~ before the end, the end before letters, those before the rest."""
+    def order(text: str) -> tuple:
+        parts = re.findall(r"(\D*)(\d*)", text)
+        letters = {"~": -1}
+        return tuple(
+            item for word, number in parts
+            for item in ((*(letters.get(c, ord(c) + 256 * (not c.isalpha())) for c in word), 0), int(number or 0))
+        )
+    upstream, _, revision = kernel.version.rpartition("-")
+    return order(upstream), order(revision)
+
+
+def select(kernels: list[Kernel], wanted: str) -> Kernel | None:
+    """The newest of a series ('6.1', '7'), or the one of this version, release or package; kernels oldest first."""
+    exact = [k for k in kernels if wanted in (k.version, k.release, k.package, k.release.removesuffix("-cloud-amd64"))]
+    series = [k for k in kernels if re.fullmatch(r"\d+(\.\d+)*", wanted) and k.version.startswith((wanted + ".", wanted + "-"))]
+    return (exact or series or [None])[-1]
+
+
+@contextlib.contextmanager
+def locked() -> Iterator[None]:
+    """One lab at a time changes the cache; another waits for it."""
+    with open(cache() / "lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def find(wanted: list[str]) -> list[Kernel]:
+    """The kernel of each name; the lists are fetched where they are older than a day or do not know one of them.
+
+    LabError where a name is unknown, or where no list can be had.
+    """
+    if not shutil.which("apt-get"):
+        raise LabError("apt is missing: give --kernel a path to a bzImage", IMPOSSIBLE)
+    with locked():
+        apt = Apt()
+        known = apt.kernels() if apt.age() < float("inf") else []
+        found = {name: select(known, name) for name in wanted}
+        if apt.age() > (LISTS_AGE if all(found.values()) else RETRY_AGE):
+            try:
+                apt.update()
+                known = apt.kernels()
+            except LabError:
+                if not all(found.values()):
+                    raise
+            found = {name: select(known, name) for name in wanted}
+    for name, kernel in found.items():
+        if not kernel:
+            have = ", ".join(dict.fromkeys(".".join(re.split(r"[.-]", k.version)[:2]) for k in known))
+            raise LabError(f"kernel {name!r} is neither a file nor a package; the archive has {have}", USAGE)
+    return [kernel for kernel in found.values() if kernel]
+
+
+def fetch(kernel: Kernel) -> Path:
+    """The path of its image, downloaded unless it is in the cache; there whole or not at all. LabError otherwise."""
+    if kernel.image.exists():
+        return kernel.image
+    with locked(), tempfile.TemporaryDirectory(dir=cache(), prefix="part-") as name:
+        part = Path(name)
+        run("apt-get", *Apt().options, "-q", "download", f"{kernel.package}={kernel.version}", cwd=part)
+        debs = list(part.glob("*.deb"))
+        if len(debs) != 1:
+            raise LabError(f"apt-get did not download {kernel.package} {kernel.version}", IMPOSSIBLE)
+        with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", debs[0]], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as tar:
+            # tar fails for the pattern that has no match: the one image found below is what counts
+            subprocess.run(["tar", "-x", "-C", part, "--wildcards", "./boot/vmlinuz-*", "./usr/lib/modules/*/vmlinuz"],
+                           stdin=tar.stdout, stderr=subprocess.DEVNULL)
+        images = [p for pattern in ("boot/vmlinuz-*", "usr/lib/modules/*/vmlinuz") for p in part.glob(pattern) if p.is_file()]
+        if tar.returncode or len(images) != 1:
+            raise LabError(f"{kernel.package} {kernel.version} has no kernel image in it")
+        ready = part / "ready"
+        ready.mkdir()
+        images[0].rename(ready / "vmlinuz")
+        kernel.image.parent.parent.mkdir(exist_ok=True)
+        if not kernel.image.parent.exists():
+            ready.rename(kernel.image.parent)
+    return kernel.image

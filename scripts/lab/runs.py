@@ -1,0 +1,242 @@
+"""Runs: kernels measured side by side, each into a folder of result files that appears whole or not at all."""
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab import initramfs, packages
+from lab.errors import FAILED, USAGE, LabError
+from lab.guest import CLOCKS, SETTLE, Guest, Machine, check_image, qemu_version
+
+FILES = ("run.json", "results.csv", "samples.csv")
+FOREIGN = ("--out", "--resume", "--csv", "--json")  # they name files, which would stay in the guest
+PART = ".part-"  # folders being made; what a killed lab left of them is removed by the next
+
+
+@dataclass(frozen=True)
+class Image:
+    """A kernel to boot: `name` is its folder's, `package` None for a file of one's own."""
+
+    name: str
+    path: Path
+    sha256: str
+    package: str | None = None
+
+
+@dataclass
+class Result:
+    """What became of one kernel: its folder, nsbench's exit code and output, or the error that left no folder."""
+
+    image: Image
+    folder: Path
+    status: int = 0
+    stdout: str = ""
+    stderr: str = ""
+    fresh: bool = True  # False: it had been measured before
+    error: LabError | None = None
+
+
+def images(wanted: list[str]) -> list[Image]:
+    """The kernel of each name, in order and once each; downloads what is missing. A name with a slash, or of a file
+    that exists, is a path. LabError for what is no kernel."""
+    paths = [name for name in wanted if "/" in name or Path(name).exists()]
+    names = [name for name in dict.fromkeys(wanted) if name not in paths]
+    kernels = dict(zip(names, packages.find(names))) if names else {}
+    found: dict[str, Image] = {}
+    for name in wanted:
+        if name in kernels:
+            kernel = kernels[name]
+            path = packages.fetch(kernel)
+            image = Image(kernel.release, path, check_image(path), f"{kernel.package} {kernel.version}")
+        else:
+            digest = check_image(Path(name))
+            image = Image(re.sub(r"[^\w.+-]", "_", Path(name).name).lstrip(".") + f"-{digest[:8]}", Path(name), digest)
+        found.setdefault(image.name, image)
+    return list(found.values())
+
+
+def arguments(options: list[str], accel: str) -> list[str]:
+    """nsbench's options with the lab's defaults for those not given. LabError for what has no meaning in a guest."""
+    given = [option for option in options if option != "run"] if options[:1] == ["run"] else list(options)
+    if given and not given[0].startswith("-"):
+        raise LabError(f"{given[0]!r}: the lab runs `nsbench run`; for other commands use scripts/lab.py shell", USAGE)
+    names = {option.split("=", 1)[0] for option in given}
+    for name in FOREIGN:
+        if name in names:
+            raise LabError(f"{name} behind -- would stay in the guest: every result file comes out into lab.py's --out", USAGE)
+    defaults = {"--samples": "30", "--seed": "1", "--clock": CLOCKS[accel], "--cpu": "0"}
+    given += [f"{name}={value}" for name, value in defaults.items() if name not in names]
+    return given + [flag for flag in ("--no-progress",) if flag not in names]
+
+
+@contextlib.contextmanager
+def exclusive(out: Path) -> Iterator[None]:
+    """The folder `out`, made if missing, for this lab alone. LabError if another one has it."""
+    out.mkdir(parents=True, exist_ok=True)
+    handle = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for left in out.glob(PART + "*"):
+            shutil.rmtree(left)
+        yield
+    except BlockingIOError:
+        raise LabError(f"{out}: another lab is at work in this folder") from None
+    finally:
+        os.close(handle)
+
+
+def inputs(image: Image, machine: Machine, initrd: bytes, options: list[str]) -> dict[str, object]:
+    """The member "lab" of run.json: all that decides what a run measures."""
+    return {
+        "qemu_version": qemu_version(), "kernel_package": image.package, "kernel_sha256": image.sha256,
+        "command_line": machine.command_line, "initramfs_sha256": hashlib.sha256(initrd).hexdigest(),
+        "accel": machine.accel, "memory_mb": machine.memory, "settle_s": SETTLE[machine.accel], "arguments": options,
+    }
+
+
+def finished(folder: Path, lab: dict[str, object]) -> bool:
+    """Whether the folder holds this very run. LabError if it holds another."""
+    if not folder.exists():
+        return False
+    try:
+        recorded = json.loads((folder / "run.json").read_text())["lab"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise LabError(f"{folder} exists and is no run of the lab: give another --out", USAGE) from None
+    differing = [key for key in lab if recorded.get(key) != lab[key]]
+    if differing:
+        raise LabError(f"{folder} holds a run with another {', '.join(differing)}: give another --out", USAGE)
+    return True
+
+
+def publish(folder: Path, part: Path, files: dict[str, bytes], lab: dict[str, object]) -> None:
+    """Makes the folder out of what the guest sent, in one step, and on disk before it appears."""
+    ready = part / "ready"
+    ready.mkdir()
+    record = json.loads(files["run.json"])
+    record["lab"] = lab
+    contents = {name: data for name, data in files.items() if name.endswith((".csv", ".json"))}
+    contents["run.json"] = (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode()
+    for name, data in contents.items():
+        with open(ready / name, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    ready.rename(folder)
+
+
+class Progress:
+    """A line for each kernel on a terminal, rewritten; elsewhere one when it starts and one when it ends. On stderr."""
+
+    def __init__(self, names: list[str]) -> None:
+        self.states = {name: "waiting" for name in names}
+        self.live = sys.stderr.isatty()
+        self.width = max(map(len, names), default=0)
+        self.drawn = False
+
+    def show(self, name: str, state: str, event: bool = False) -> None:
+        """A new state; `event` marks those also said where there is no terminal."""
+        self.states[name] = state
+        if self.live:
+            lines = "".join(f"\r\x1b[K{n:{self.width}}  {s[:100]}\n" for n, s in self.states.items())
+            sys.stderr.write(f"\x1b[{len(self.states)}A{lines}" if self.drawn else lines)
+            self.drawn = True
+        elif event:
+            sys.stderr.write(f"{name}: {state}\n")
+        sys.stderr.flush()
+
+
+@dataclass
+class Job:
+    """A guest at work for a result, in a folder of its own."""
+
+    result: Result
+    lab: dict[str, object]
+    guest: Guest
+    part: Path
+
+    def collect(self) -> None:
+        """Reads an ended guest's files and makes the result's folder. LabError without results."""
+        files = self.guest.files()
+        result = self.result
+        result.stdout, result.stderr = (files.get(n, b"").decode(errors="replace") for n in ("stdout", "stderr"))
+        result.status = int(files.get("status", b"1") or 1)
+        missing = [name for name in FILES if name not in files]
+        if missing:
+            said = (result.stderr.strip() or result.stdout.strip() or f"no {missing[0]}").splitlines()[0]
+            raise LabError(f"nsbench in the guest: exit {result.status}: {said}", USAGE if result.status == 2 else FAILED)
+        publish(result.folder, self.part, files, self.lab)
+
+
+def run_all(wanted: list[str], options: list[str], out: Path, machine: Machine, jobs: int = 0,
+            extra: dict[str, Path] | None = None) -> list[Result]:
+    """Measures each kernel, `jobs` at a time (0: as many as CPUs), into `out`/NAME; in the order asked for.
+
+    A kernel that fails has its error in its result, the others go on. LabError for what concerns them all: a wrong
+    option, a folder that holds another run, another lab in `out`. However it ends, no guest is left behind.
+    """
+    qemu_version()
+    options = arguments(options, machine.accel)
+    initrd = machine.initrd("run", options, initramfs.base(extra))
+    found = images(wanted)
+    with exclusive(out):
+        results = [Result(image, out / image.name) for image in found]
+        labs = {r.image.name: inputs(r.image, machine, initrd, options) for r in results}
+        for result in results:
+            result.fresh = not finished(result.folder, labs[result.image.name])
+        waiting, running = [r for r in results if r.fresh], []
+        progress = Progress([image.name for image in found])
+        for result in results:
+            if not result.fresh:
+                progress.show(result.image.name, f"measured before, {result.folder}", event=True)
+        try:
+            while waiting or running:
+                while waiting and len(running) < (jobs or os.cpu_count() or 1):
+                    running.append(start(waiting.pop(0), labs, machine, initrd, out))
+                    progress.show(running[-1].result.image.name, "started", event=True)
+                time.sleep(0.1)
+                for job in list(running):
+                    if step(job, progress):
+                        running.remove(job)
+                        shutil.rmtree(job.part, ignore_errors=True)
+        finally:
+            for job in running:
+                job.guest.kill()
+            for left in out.glob(PART + "*"):
+                shutil.rmtree(left, ignore_errors=True)
+    return results
+
+
+def start(result: Result, labs: dict[str, dict], machine: Machine, initrd: bytes, out: Path) -> Job:
+    """Starts the guest of a result."""
+    part = Path(tempfile.mkdtemp(dir=out, prefix=PART))
+    return Job(result, labs[result.image.name], Guest(machine, result.image.path, part, initrd), part)
+
+
+def step(job: Job, progress: Progress) -> bool:
+    """Looks at a guest and shows its state; True when it has ended and its result is complete, for good or ill."""
+    name, seconds = job.result.image.name, f"{job.guest.seconds:.0f} s"
+    try:
+        if job.guest.running():
+            progress.show(name, f"{job.guest.state()}, {seconds}")
+            return False
+        job.collect()
+        progress.show(name, f"done in {seconds}, {job.result.folder}", event=True)
+    except LabError as error:
+        job.result.error = error
+        progress.show(name, f"failed after {seconds}", event=True)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        job.result.error = LabError(f"{job.result.folder}: {error.strerror}")
+        progress.show(name, f"failed after {seconds}", event=True)
+    return True

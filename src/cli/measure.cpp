@@ -1,0 +1,265 @@
+// The command `run`: plan, environment, rounds, outputs.
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <exception>
+#include <map>
+
+#include "cli/commands.h"
+#include "core/text.h"
+#include "report/csv.h"
+#include "run/interrupt.h"
+#include "run/progress.h"
+#include "run/runner.h"
+#include "run/store.h"
+#include "sys/error.h"
+#include "sys/file.h"
+#include "sys/process.h"
+
+namespace nsb::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// Columns of the terminal that standard output is; 0 where it is none.
+std::size_t terminal_width() {
+    winsize size{};
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+    const char* const columns = std::getenv("COLUMNS");
+    if (columns == nullptr) return 0;
+    return parse_count(columns, 20, 10000).value_or(0);
+}
+
+/// Joins items by middle dots, in lines that fit the terminal.
+std::string flow(const std::vector<std::string>& items, std::size_t width) {
+    std::string text;
+    std::size_t column = 0;
+    for (const std::string& item : items) {
+        if (column != 0 && width != 0 && column + 3 + item.size() > width) {
+            text += '\n';
+            column = 0;
+        }
+        if (column != 0) text += " · ";
+        column += item.size() + (column != 0 ? 3 : 0);
+        text += item;
+    }
+    return text + '\n';
+}
+
+std::string warning_lines(const run::RunInfo& info) {
+    std::string text;
+    for (const std::string& warning : info.warnings) text += fmt::format("warning: {}\n", warning);
+    return text;
+}
+
+std::string environment_lines(const run::RunInfo& info) {
+    const auto fact = [&](std::string_view key) { return env::find(info.environment, key); };
+    std::string text = flow(
+        {fmt::format("nsbench {}", info.version), fmt::format("kernel {}", info.identity.kernel),
+         fmt::format("{}, {} CPUs", fact("cpu_model"), fact("cpus")),
+         fmt::format("virtualisation {}", fact("virtualisation")),
+         info.sampler_cpus.empty() ? "not pinned"
+                                   : fmt::format("pinned to CPU {}", fmt::join(info.sampler_cpus, ", ")),
+         fmt::format("mitigations: {}", fact("mitigations")), fmt::format("{} mounts", fact("mounts")),
+         fmt::format("sampler {:.1f} MiB resident, {} mappings",
+                     static_cast<double>(info.sampler_resident_bytes) / (1U << 20U), info.sampler_mappings),
+         fmt::format("reading the clock takes {:.0f} {}", info.clock_read_ticks, info.identity.unit())},
+        terminal_width());
+    for (const env::Finding& finding : info.findings) {
+        if (finding.severity < env::Severity::warning) continue;
+        text += fmt::format("{}: {}: {}: {} ({})\n", env::to_string(finding.severity), finding.id,
+                            finding.observed, finding.effect, finding.remedy);
+    }
+    return text + warning_lines(info);
+}
+
+/// What the table leaves to be said.
+std::string closing_lines(const run::RunInfo& info, const run::Runner& runner, const std::vector<Row>& rows) {
+    std::map<Case, bool> precise;  // in every phase but drain, which comes as it comes
+    for (const Row& row : rows) {
+        const bool good = row.phase == Phase::drain || row.status == Status::ok;
+        precise[row.measured] = precise.try_emplace(row.measured, true).first->second && good;
+    }
+    const auto count = std::ranges::count_if(precise, [](const auto& entry) { return entry.second; });
+    std::string text = fmt::format("{} of {} cases within {:.3g}% in every phase (~: not that column)\n",
+                                   count, precise.size(), 100 * info.options.precision);
+    text += fmt::format("{} rounds in {:.1f} s, seed {}\n", info.rounds, info.seconds, info.options.seed);
+    for (const Series& series : runner.bases()) {
+        const Phase phase = series.measured.phases().front();
+        const std::vector<double> counted = series.counted(phase);
+        if (counted.empty()) continue;
+        text += fmt::format("{}: {} takes {}\n", to_string(series.measured), nsb::info(phase).name,
+                            report::format_ticks(median(counted), info.identity));
+    }
+    return text;
+}
+
+int exit_code(const run::RunInfo& info, const std::vector<Row>& rows) {
+    if (info.interrupted_by != 0) return 128 + info.interrupted_by;
+    const auto any = [&](auto predicate) { return std::any_of(rows.begin(), rows.end(), predicate); };
+    if (any([](const Row& row) { return row.status == Status::failed; })) return kFailed;
+    const bool nothing_to_be_had = !any([](const Row& row) {
+        return row.phase != Phase::drain && (row.status != Status::skipped || row.error.empty());
+    });
+    return nothing_to_be_had ? kNotPermitted : kMeasured;
+}
+
+/// A recorded run taken up again: its folder, and what is known of it with the options that may differ.
+struct Resumed {
+    run::Store store;
+    run::Store::Recorded recorded;
+};
+
+Resumed take_up(const Options& options, const run::RunInfo& now) {
+    const std::string& folder = *options.resume;
+    if (options.narrowed) {
+        throw UsageError(
+            "--resume goes on with what the run was about; besides it only --budget, --precision and outputs "
+            "are "
+            "taken");
+    }
+    auto [store, recorded] = run::Store::reopen(folder);
+    run::RunInfo& info = recorded.info;
+    if (info.identity.kernel != now.identity.kernel) {
+        throw UsageError(fmt::format("{}: was measured on kernel {}, this is {}", folder,
+                                     info.identity.kernel, now.identity.kernel));
+    }
+    const std::vector<int> cpus = sys::allowed_cpus();
+    if (info.options.cpu && std::ranges::find(cpus, *info.options.cpu) == cpus.end()) {
+        throw UsageError(
+            fmt::format("{}: was measured on CPU {}, which is not to be had now", folder, *info.options.cpu));
+    }
+    info.environment = now.environment;
+    info.findings = now.findings;
+    info.version = now.version;
+    if (options.budget_given) info.options.budget = options.run.budget;
+    if (options.precision_given) info.options.precision = options.run.precision;
+    return {std::move(store), std::move(recorded)};
+}
+
+/// What cannot be written is said before an hour is spent on measuring it.
+void check_outputs(const Options& options) {
+    for (const auto& [name, file] : {std::pair{"csv", options.csv}, std::pair{"json", options.json}}) {
+        if (!file) continue;
+        try {
+            sys::check_writable(*file);
+        } catch (const sys::SystemError& error) {
+            throw UsageError(fmt::format("--{}={}: cannot be written: {}", name, *file, error.what()));
+        }
+    }
+}
+
+run::Store create_store(const std::string& folder) {
+    try {
+        return run::Store::create(folder);
+    } catch (const sys::SystemError& error) {
+        throw UsageError(fmt::format("--out={}: cannot be written: {}", folder, error.what()));
+    }
+}
+
+/// Saves a run's folder after its rounds, but not when rounds are so short that it would take a fifth of the
+/// time.
+class Checkpoint {
+  public:
+    explicit Checkpoint(std::function<void()> save) : save_(std::move(save)) {}
+    void operator()() {
+        const Clock::time_point begin = Clock::now();
+        if (begin - saved_ < 4 * took_) return;
+        try {
+            save_();
+        } catch (const sys::SystemError&) {
+            // Perhaps there is room again by the end; if not, that is when it is said.
+        }
+        saved_ = Clock::now();
+        took_ = saved_ - begin;
+    }
+
+  private:
+    std::function<void()> save_;
+    Clock::time_point saved_{};
+    Clock::duration took_{};
+};
+
+/// Does all of it, then throws what the first failure threw: a full disk takes one file, not the others.
+void attempt_all(const std::vector<std::function<void()>>& outputs) {
+    std::exception_ptr first;
+    for (const auto& output : outputs) {
+        try {
+            output();
+        } catch (...) {
+            if (!first) first = std::current_exception();
+        }
+    }
+    if (first) std::rethrow_exception(first);
+}
+
+}  // namespace
+
+int run_measurements(const Options& options) {
+    run::RunInfo info = describe_run(options);
+    std::optional<run::Store> store;
+    run::Store::Recorded recorded;
+    if (options.resume) {
+        Resumed resumed = take_up(options, info);
+        store.emplace(std::move(resumed.store));
+        recorded = std::move(resumed.recorded);
+        info = recorded.info;
+    }
+    const auto plan = make_plan(info.options.selection);
+    if (!plan) throw UsageError(plan.error());
+    check_outputs(options);
+    if (options.out) store.emplace(create_store(*options.out));
+    if (options.probe_asked)
+        info.warnings.emplace_back("--probe: this version has no probe; measured without");
+
+    run::catch_signals();
+    run::Runner runner(info, *plan);
+    if (options.resume) {
+        if (info.in_userns != recorded.info.in_userns) {
+            throw UsageError(
+                fmt::format("{}: was measured {} a user namespace; go on with it as the same user",
+                            *options.resume, recorded.info.in_userns ? "through" : "without"));
+        }
+        runner.resume(recorded.series, recorded.info.rounds);
+    }
+
+    const bool is_stdout_taken = options.csv == "-" || options.json == "-";
+    if (!options.quiet && !is_stdout_taken) print(environment_lines(info) + "\n");
+    if (!options.quiet && is_stdout_taken) sys::try_write(STDERR_FILENO, warning_lines(info));
+
+    run::ProgressLine line;
+    const bool show_progress = !options.quiet && !options.no_progress && isatty(STDERR_FILENO) == 1;
+    std::vector<const Series*> series;
+    for (const Series& s : runner.series()) series.push_back(&s);
+    const auto save = [&] {
+        if (store) store->save(info, runner.rows(), series);
+    };
+    runner.measure({[&](const run::Progress& progress) {
+                        if (show_progress) line.show(progress);
+                    },
+                    Checkpoint(save)});
+    line.clear();
+
+    const std::vector<Row> rows = runner.rows();
+    attempt_all({
+        save,
+        [&] {
+            if (options.csv) sys::replace_file(*options.csv, report::results_csv(info.identity, rows));
+        },
+        [&] {
+            if (options.json) sys::replace_file(*options.json, run::benchmark_json(info, rows, series));
+        },
+        [&] {
+            if (is_stdout_taken) return;
+            print(report::table(info.identity, rows, {terminal_width(), use_colour(), options.sort}));
+            if (!options.quiet) print(fmt::format("\n{}", closing_lines(info, runner, rows)));
+        },
+    });
+    return exit_code(info, rows);
+}
+
+}  // namespace nsb::cli
