@@ -267,8 +267,12 @@ void parse_measuring(const po::variables_map& values, Options& options) {
         }
         options.sort = *sort;
     }
-    options.csv = given("csv");
-    options.json = given("json");
+    const auto given_file = [&](const char* name) {
+        const auto file = given(name);
+        return file == "/dev/stdout" || file == "/dev/fd/1" ? std::optional<std::string>("-") : file;
+    };
+    options.csv = given_file("csv");
+    options.json = given_file("json");
     options.out = given("out");
     options.resume = given("resume");
     options.quiet = values.count("quiet") != 0;

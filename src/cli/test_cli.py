@@ -188,6 +188,34 @@ def test_file_on_a_full_disk(option):
     assert_one_line(result.stderr)
 
 
+@pytest.mark.parametrize("args", [("--bogus",), SMALL + ("--samples=3", "--stack=0")])
+def test_messages_that_cannot_be_written_change_no_exit_code(args):
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        result = subprocess.run([binary(), *args], stdout=subprocess.DEVNULL, stderr=full, timeout=30)
+    assert result.returncode == 2
+
+
+def test_files_are_written_though_nobody_reads_the_table(tmp_path):
+    reader, writer = os.pipe()
+    os.close(reader)
+    files = [f"--csv={tmp_path}/a.csv", f"--json={tmp_path}/a.json", f"--out={tmp_path}/run"]
+    with os.fdopen(writer, "w") as pipe:
+        result = subprocess.run([binary(), *SMALL, "--samples=3", "--quiet", *files], stdout=pipe,
+                                stderr=subprocess.PIPE, encoding="utf-8", timeout=30)
+    assert result.returncode == 1
+    assert_one_line(result.stderr)
+    for name in ("a.csv", "a.json", "run/run.json", "run/results.csv", "run/samples.csv"):
+        assert (tmp_path / name).stat().st_size > 0, name
+
+
+def test_dev_stdout_is_written_to_and_stays(tmp_path):
+    before = os.lstat("/dev/stdout").st_ino
+    with open(tmp_path / "out", "w", encoding="utf-8") as out:
+        subprocess.run([binary(), *SMALL, "--samples=3", "--quiet", "--csv=/dev/stdout"], stdout=out, check=True)
+    assert os.lstat("/dev/stdout").st_ino == before
+    assert (tmp_path / "out").read_text().startswith("run_id,kernel")
+
+
 @needs_root
 def test_folder_on_a_full_disk(tmp_path):
     """What could be written stays whole; what could not is said, once."""

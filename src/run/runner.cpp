@@ -201,7 +201,8 @@ void Runner::resume(const std::vector<Series>& measured, std::uint32_t rounds) {
         if (own.failure && own.failure->call == protocol::Call::sampler) own.failure.reset();
         if (!own.samples.empty()) blocks_ = std::max(blocks_, own.samples.back().block);
     }
-    // A run that was killed while it wrote may have samples of one round more than run.json knows of.
+    // Samples may have come from a round that run.json does not know of, where a run was killed while it
+    // wrote.
     for (const Series& own : series_) {
         for (const Sample& sample : own.samples) rounds = std::max(rounds, sample.round);
     }

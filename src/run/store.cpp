@@ -164,10 +164,12 @@ void Store::save(const RunInfo& info, std::span<const Row> rows, std::span<const
                 report::SampleRecord{info.identity, *series[i], nullptr, series[i]->samples.size()});
         }
     }
+    // First what says that this is a run: the other two may be a round behind it, which a resumed run makes
+    // good.
+    sys::replace_file(folder_ / "run.json", run_json(info));
     sys::replace_file(folder_ / "samples.csv", samples);
     sys::replace_file(folder_ / "results.csv",
                       report::results_csv(info.identity, std::vector<Row>(rows.begin(), rows.end())));
-    sys::replace_file(folder_ / "run.json", run_json(info));
 }
 
 }  // namespace nsb::run

@@ -116,7 +116,7 @@ def test_interrupted_run_keeps_what_it_measured(number, code, group, tmp_path):
     assert not list((tmp_path / "out").glob("*.part"))
 
 
-@pytest.mark.parametrize("attempt", range(6))
+@pytest.mark.parametrize("attempt", range(20))
 def test_killed_run_leaves_nothing_behind_and_goes_on(attempt, tmp_path):
     moment = random.uniform(0.02, 0.4) if attempt == 0 else random.uniform(0.3, 2.0)
     print(f"killed after {moment:.3f} s")
@@ -205,3 +205,41 @@ def test_hanging_sampler_does_not_outlive_a_killed_run(tmp_path):
         started.signal(signal.SIGKILL)
         started.finish(timeout=5)
         no_process_left(started)
+
+
+@needs_root
+def test_a_short_budget_still_has_a_row_for_every_case(tmp_path):
+    measure("--filter=^clone/.*stack:1M$", "--budget=3s", f"--csv={tmp_path}/a.csv")
+    cases = {row["case"] for row in read_csv(tmp_path / "a.csv")}
+    assert len(cases) == 256 and all(case.startswith("clone/") for case in cases)
+
+
+@needs_root
+def test_samples_ahead_of_run_json_are_no_part_of_the_next_round(tmp_path):
+    """What a kill between the writing of two files leaves."""
+    folder = tmp_path / "run"
+    measure("--op=clone", "--ns=none", "--stack=1M", "--budget=1s", "--precision=0.001%", f"--out={folder}")
+    info = json.loads((folder / "run.json").read_text())
+    recorded = info["measuring"]["rounds"]
+    info["measuring"]["rounds"] = recorded - 1
+    (folder / "run.json").write_text(json.dumps(info))
+    measure(f"--resume={folder}", "--budget=1s")
+    blocks = {}
+    for row in read_csv(folder / "samples.csv"):
+        blocks.setdefault(row["round"], set()).add(row["block"])
+    assert max(map(int, blocks)) > recorded
+    assert all(len(of_round) == 1 for of_round in blocks.values()), "two visits became one round"
+
+
+@needs_root
+def test_another_user_does_not_go_on_with_the_run(tmp_path):
+    """Without root the cases would have other ids, and what was recorded would be lost."""
+    folder = tmp_path / "run"
+    measure("--op=clone", "--ns=pid", "--stack=1M", "--samples=4", f"--out={folder}")
+    info = json.loads((folder / "run.json").read_text())
+    info["in_userns"] = True
+    (folder / "run.json").write_text(json.dumps(info))
+    before = (folder / "samples.csv").read_bytes()
+    refused = run(f"--resume={folder}")
+    assert refused.returncode == 2 and "user namespace" in refused.stderr
+    assert (folder / "samples.csv").read_bytes() == before
