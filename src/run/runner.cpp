@@ -23,6 +23,8 @@ using protocol::Record;
 constexpr double kRoundsInBudget = 25;
 /// A round of few cases lasts about this long: long enough to be a sample of the machine's state.
 constexpr double kShortRound = 0.25;
+/// Counted samples of a block: fewer would leave most of it to the lead-in.
+constexpr double kSmallestBlock = 2;
 constexpr std::uint32_t kSmallBlock = 16;
 constexpr std::uint32_t kLargestBlock = 1000;
 /// Samples of a fixed number are spread over this many rounds.
@@ -283,7 +285,7 @@ std::uint32_t Runner::choose_block_size() const {
     const double in_budget = budget / kRoundsInBudget / one_of_each - kLeadIn;
     const double in_short_round = std::max<double>(kSmallBlock, kShortRound / one_of_each);
     return static_cast<std::uint32_t>(
-        std::clamp(std::min(in_budget, in_short_round), 1.0, double{kLargestBlock}));
+        std::clamp(std::min(in_budget, in_short_round), kSmallestBlock, double{kLargestBlock}));
 }
 
 void Runner::measure(const Observer& observer) {
