@@ -1,0 +1,238 @@
+"""Tests of the lab: its parts, how it fails (with a fake QEMU), and one real guest measured twice."""
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lab import guest, initramfs, packages, runs
+from lab.errors import IMPOSSIBLE, USAGE, LabError
+
+PROGRAM = Path(__file__).resolve().parents[1] / "lab.py"
+OPTIONS = ["--filter=^clone/NEWPID/stack:1M$", "--samples=5"]
+
+
+def kernel(version: str, release: str = "") -> packages.Kernel:
+    release = release or version.split("-")[0] + "-cloud-amd64"
+    return packages.Kernel(f"linux-image-{release}", release, version, 1)
+
+
+def test_versions_sort_as_dpkg_sorts_them() -> None:
+    texts = ["6.1.9-1", "6.1.10-1", "6.12.117-1~deb12u1", "6.12.117-1", "6.12.117-1+b1", "6.2-1", "7.3.4-1~bpo13+1"]
+    ordered = [k.version for k in sorted(map(kernel, texts), key=packages.version_key)]
+    assert ordered == ["6.1.9-1", "6.1.10-1", "6.2-1", "6.12.117-1~deb12u1", "6.12.117-1", "6.12.117-1+b1", "7.3.4-1~bpo13+1"]
+    for one, other in zip(ordered, ordered[1:]):
+        assert subprocess.run(["dpkg", "--compare-versions", one, "lt", other]).returncode == 0
+
+
+def test_a_series_is_its_newest_kernel() -> None:
+    known = [kernel("6.1.176-1", "6.1.0-50-cloud-amd64"), kernel("6.1.192-2", "6.1.0-56-cloud-amd64"),
+             kernel("6.12.117-1"), kernel("7.2.13-1"), kernel("7.3.4-1~bpo13+1")]
+    chosen = {name: packages.select(known, name) for name in ("6.1", "6.12", "7", "7.2", "6.1.176-1", "6.1.0-50", "5.10", "6.")}
+    assert {name: k and k.version for name, k in chosen.items()} == {
+        "6.1": "6.1.192-2", "6.12": "6.12.117-1", "7": "7.3.4-1~bpo13+1", "7.2": "7.2.13-1",
+        "6.1.176-1": "6.1.176-1", "6.1.0-50": "6.1.176-1", "5.10": None, "6.": None,
+    }
+
+
+def test_metapackages_are_no_kernels() -> None:
+    assert packages.PACKAGE.fullmatch("linux-image-6.1.0-50-cloud-amd64")
+    assert packages.PACKAGE.fullmatch("linux-binary-7.2.13+deb14-cloud-amd64")
+    for name in ("linux-image-6.1-cloud-amd64", "linux-image-6.1.0-50-rt-amd64", "linux-image-6.1.0-50-cloud-amd64-dbg"):
+        assert not packages.PACKAGE.fullmatch(name)
+
+
+def test_an_archive_does_not_depend_on_order_or_times(tmp_path: Path) -> None:
+    members = {"b/x": (stat.S_IFREG | 0o644, b"1"), "a": (stat.S_IFLNK | 0o777, b"b/x")}
+    data = initramfs.archive(members)
+    assert data == initramfs.archive(dict(reversed(members.items())))
+    assert len(data) % initramfs.PAGE == 0
+    if shutil.which("cpio"):
+        listed = subprocess.run(["cpio", "-it", "--quiet"], input=data, capture_output=True, check=True).stdout.split()
+        assert listed == [b"a", b"b", b"b/x"]
+
+
+def test_arguments_reach_the_guest_as_they_are(tmp_path: Path) -> None:
+    words = ["--filter=^a'b \"$(reboot)`;|é$", "*"]
+    text = guest.Machine().initrd("run", words, b"")
+    settings = tmp_path / "settings"
+    settings.write_bytes(text[text.index(b"mode="):text.index(b"\0", text.index(b"mode="))])
+    said = subprocess.run(["sh", "-c", f'. {settings}; printf "%s\\n" "$@"'], capture_output=True, text=True, check=True)
+    assert said.stdout.splitlines() == words
+
+
+def test_defaults_yield_to_what_was_given() -> None:
+    assert runs.arguments(["run", "--samples", "9", "--cpu=1"], "tcg") == [
+        "--samples", "9", "--cpu=1", "--seed=1", "--clock=instructions", "--no-progress"]
+    assert "--clock=wall" in runs.arguments([], "kvm")
+
+
+@pytest.mark.parametrize("options", [["doctor"], ["--out=x"], ["--resume", "x"], ["--csv=x"]])
+def test_options_without_a_meaning_in_a_guest_are_refused(options: list[str]) -> None:
+    with pytest.raises(LabError) as error:
+        runs.arguments(options, "tcg")
+    assert error.value.code == USAGE
+
+
+@pytest.mark.parametrize("line", ["[ 1.0] BUG: unable to handle", "[ 1.0] WARNING: CPU: 0 PID: 1", "Oops: 0002 [#1]",
+                                  "Call Trace:", "Kernel panic - not syncing", "Out of memory: Killed process 9"])
+def test_faults_are_seen_on_the_console(line: str) -> None:
+    assert guest.splat(f"lab: booted\n{line}\nmore\n") == line
+    assert guest.splat("Linux version 6.1\nlab: booted\n") is None
+
+
+def finish(out: Path, image: runs.Image, lab: dict) -> Path:
+    """A run's folder, made as a guest's files would make it."""
+    part = out / (runs.PART + "x")
+    part.mkdir()
+    runs.publish(out / image.name, part, {"run.json": b'{"a": 1}', "results.csv": b"r\n", "dmesg": b""}, lab)
+    part.rmdir()
+    return out / image.name
+
+
+def test_a_finished_run_is_known_by_its_inputs(tmp_path: Path) -> None:
+    image = runs.Image("k", Path("k"), "0")
+    folder = finish(tmp_path, image, {"accel": "tcg", "memory_mb": 512})
+    assert sorted(p.name for p in folder.iterdir()) == ["results.csv", "run.json"]
+    assert runs.finished(folder, {"accel": "tcg", "memory_mb": 512})
+    with pytest.raises(LabError, match="another memory_mb: give another --out"):
+        runs.finished(folder, {"accel": "tcg", "memory_mb": 256})
+    assert not runs.finished(tmp_path / "none", {})
+    (folder / "run.json").write_text("{}")
+    with pytest.raises(LabError, match="no run of the lab"):
+        runs.finished(folder, {})
+
+
+def test_a_folder_is_for_one_lab_at_a_time(tmp_path: Path) -> None:
+    with runs.exclusive(tmp_path):
+        with pytest.raises(LabError, match="another lab"), runs.exclusive(tmp_path):
+            pass
+    (tmp_path / (runs.PART + "left")).mkdir()
+    with runs.exclusive(tmp_path):
+        assert not list(tmp_path.iterdir())
+
+
+class Lab:
+    """The command line with a fake QEMU and a file that passes for a kernel, in a folder of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.bin, self.out = path, path / "bin", path / "out"
+        self.bin.mkdir()
+        self.kernel = path / "bzImage"
+        self.kernel.write_bytes(b"\0" * 0x202 + b"HdrS")
+
+    def qemu(self, script: str) -> None:
+        """A QEMU of shell code, with $console and $sent the files of its serial ports."""
+        ports = 'for w; do case $w in file:*/console) console=${w#file:};; file:*/sent) sent=${w#file:};; esac; done\n'
+        text = "#!/bin/sh\n[ \"$1\" = --version ] && { echo QEMU emulator version 0.0; exit; }\n" + ports + script
+        (self.bin / guest.QEMU).write_text(text)
+        (self.bin / guest.QEMU).chmod(0o755)
+
+    def start(self, *words: str, options: list[str] = OPTIONS) -> subprocess.Popen:
+        environment = {**os.environ, "PATH": f"{self.bin}:{os.environ['PATH']}"}
+        command = [sys.executable, PROGRAM, *(words or ("run", "--kernel", str(self.kernel))), "--out", self.out, "--", *options]
+        return subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def run(self, *words: str, options: list[str] = OPTIONS) -> tuple[int, str]:
+        """The exit code and standard error; nothing may be left in the results' folder."""
+        process = self.start(*words, options=options)
+        _, stderr = process.communicate(timeout=60)
+        assert not self.out.exists() or not list(self.out.iterdir())
+        assert "Traceback" not in stderr
+        return process.returncode, stderr
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    try:
+        initramfs.base()
+    except LabError as error:
+        pytest.skip(str(error))
+    made = Lab(tmp_path)
+    made.qemu("exit 0\n")
+    return made
+
+
+@pytest.mark.parametrize(("script", "says"), [
+    ("echo 'Kernel panic - not syncing: attempted to kill init' >$console", "Kernel panic"),
+    ("echo 'Kernel panic: VFS: Unable to mount root fs' >$console", "CONFIG_BLK_DEV_INITRD"),
+    ("echo 'Out of memory: Killed process 9 (nsbench)' >$console", "Out of memory"),
+    ("exit 0", "without a word"),
+    ("echo 'lab: measuring' >$console", "results were out whole"),
+    ("echo 'lab: done' >$console; printf 'x\\nlab 2 %064d\\n' 0 >$sent", "results were out whole"),
+    ("echo 'cannot set up guest memory' >&2; exit 1", "cannot set up guest memory"),
+])
+def test_a_guest_that_fails_says_why_and_leaves_nothing(lab: Lab, script: str, says: str) -> None:
+    lab.qemu(script + "\n")
+    code, stderr = lab.run()
+    assert code == 1
+    assert says in next(line for line in stderr.splitlines() if line.startswith("lab: "))
+
+
+def test_a_guest_that_hangs_is_ended(lab: Lab) -> None:
+    lab.qemu("echo 'lab: booted' >$console; exec sleep 1000\n")
+    code, stderr = lab.run("run", "--kernel", str(lab.kernel), "--timeout", "1")
+    assert code == 1
+    assert "still settling after 1 s (--timeout)" in stderr and "| lab: booted" in stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_the_guests(lab: Lab, number: signal.Signals) -> None:
+    lab.qemu("echo $$ >" + str(lab.path / "pid") + "; exec sleep 1000\n")
+    process = lab.start()
+    limit = time.monotonic() + 30
+    while not (lab.path / "pid").exists() or not (lab.path / "pid").read_text():
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+    second = lab.start()
+    assert "another lab" in second.communicate(timeout=30)[1]
+    process.send_signal(number)
+    assert "interrupted" in process.communicate(timeout=30)[1]
+    assert process.returncode == 130
+    assert not list(lab.out.iterdir())
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((lab.path / "pid").read_text()), 0)
+
+
+@pytest.mark.parametrize(("words", "code", "says"), [
+    (["run", "--kernel", "/nowhere/bzImage"], USAGE, "No such file"),
+    (["run", "--kernel", str(PROGRAM)], USAGE, "not a kernel image"),
+    (["run", "--kernel", "x", "--jobs", "0"], USAGE, "whole number from 1"),
+    (["run", "--kernel", "x", "--append", "a\nb"], USAGE, "printable ASCII"),
+    (["run"], USAGE, "--kernel"),
+])
+def test_bad_input_is_one_line(lab: Lab, words: list[str], code: int, says: str) -> None:
+    got, stderr = lab.run(*words)
+    assert got == code
+    assert says in stderr.splitlines()[-1]
+
+
+def test_a_missing_qemu_names_the_package(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(lab.bin))
+    (lab.bin / guest.QEMU).unlink()
+    guest.qemu_version.cache_clear()
+    with pytest.raises(LabError, match="qemu-system-x86") as error:
+        guest.qemu_version()
+    assert error.value.code == IMPOSSIBLE
+
+
+def test_two_guests_side_by_side_measure_the_same(tmp_path: Path) -> None:
+    try:
+        guest.qemu_version()
+        image = packages.fetch(packages.find(["6.1"])[0])
+        initramfs.base()
+    except LabError as error:
+        pytest.skip(str(error))
+    command = [sys.executable, PROGRAM, "run", "--kernel", image, "--out"]
+    both = [subprocess.Popen([*command, tmp_path / name, "--", *OPTIONS]) for name in "ab"]
+    assert [process.wait() for process in both] == [0, 0]
+    for name in ("results.csv", "samples.csv"):
+        one, other = (next((tmp_path / run).glob(f"*/{name}")).read_text().splitlines() for run in "ab")
+        assert len(one) > 1
+        assert [line.split(",", 1)[1] for line in one] == [line.split(",", 1)[1] for line in other]
+        assert all(line.split(",")[2] == "instructions" for line in one[1:])
