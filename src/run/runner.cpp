@@ -6,6 +6,7 @@
 #include <cmath>
 #include <functional>
 #include <numeric>
+#include <set>
 #include <thread>
 
 #include "run/interrupt.h"
@@ -31,8 +32,6 @@ constexpr std::uint32_t kLargestBlock = 1000;
 constexpr std::uint32_t kRoundsOfFixed = 10;
 /// A base is measured at most so often in a round.
 constexpr double kMostVisits = 8;
-/// How long a sampler may be silent beyond its block's own limit.
-constexpr auto kPatience = 10s;
 /// Where teardown cannot be watched, it is given this long.
 constexpr auto kBlindPause = 50ms;
 
@@ -42,14 +41,12 @@ Sample make_sample(const Record& record, std::uint32_t round, std::uint32_t bloc
     return sample;
 }
 
-double median_of(const std::vector<Record>& records, Phase phase) {
-    std::vector<double> values;
-    for (const Record& record : records) {
-        // The first turn of a loop has none before it, and a failure has no time.
-        if (record.failure.error != 0 || record.times[static_cast<std::size_t>(phase)] == 0) continue;
-        values.push_back(static_cast<double>(record.times[static_cast<std::size_t>(phase)]));
+std::size_t most_at_once(const std::vector<Case>& plan) {
+    std::uint64_t most = 1;
+    for (const Case& c : plan) {
+        if (c.has(Parameter::parallel)) most = std::max(most, c.value(Parameter::parallel));
     }
-    return values.empty() ? 0 : median(std::move(values));
+    return most;
 }
 
 }  // namespace
@@ -68,37 +65,9 @@ env::Left left_behind(const Case& c, std::uint32_t samples, bool in_userns) {
     return left;
 }
 
-Runner::Runner(RunInfo& info, const std::vector<Case>& plan) : info_(info) {
-    std::uint64_t most_at_once = 1;
-    for (const Case& c : plan) {
-        if (c.has(Parameter::parallel)) most_at_once = std::max(most_at_once, c.value(Parameter::parallel));
-    }
-    const std::vector<int> cpus = sys::allowed_cpus();
-    const std::filesystem::path program = find_sampler();
-    for (std::uint64_t i = 0; i < most_at_once; ++i) {
-        std::optional<int> cpu;
-        if (info_.options.cpu) {
-            const auto first = std::find(cpus.begin(), cpus.end(), *info_.options.cpu) - cpus.begin();
-            cpu = cpus[(static_cast<std::size_t>(first) + i) % cpus.size()];
-            info_.sampler_cpus.push_back(*cpu);
-        }
-        samplers_.emplace_back(program, cpu);
-    }
-    if (info_.options.cpu && cpus.size() > 1) {
-        // nsbench itself keeps out of the way.
-        std::vector<int> others;
-        std::copy_if(cpus.begin(), cpus.end(), std::back_inserter(others),
-                     [&](int cpu) { return cpu != *info_.options.cpu; });
-        (void)sys::restrict_to(0, others);
-    }
-    if (most_at_once > cpus.size()) {
-        info_.warnings.push_back(
-            fmt::format("parallel:{} on {} CPUs: samplers share a CPU and wait for each other there",
-                        most_at_once, cpus.size()));
-    }
-    find_privilege();
-    calibrate();
-
+Runner::Runner(RunInfo& info, const std::vector<Case>& plan)
+    : info_(info), team_(most_at_once(plan), info.options.cpu) {
+    describe_team();
     for (const Case& c : plan) {
         const Case real = info_.in_userns ? c.through_userns() : c;
         if (find(real) == nullptr) series_.push_back({real, {}, {}});
@@ -138,59 +107,25 @@ Runner::Runner(RunInfo& info, const std::vector<Case>& plan) : info_(info) {
     }
 }
 
-void Runner::find_privilege() {
-    const auto attempt = [&](KindSet set) {
-        return take_block(Case::of(Operation::unshare, set), 1).front().front().failure.error;
-    };
-    info_.in_userns = false;
-    const int as_is = attempt(Kind::uts);
-    if (as_is != EPERM) return;
-    const int in_userns = attempt(Kind::uts | Kind::user);
-    if (in_userns == 0) {
-        info_.in_userns = true;
+void Runner::describe_team() {
+    const Team::Overhead overhead = team_.measure_overhead();
+    info_.clock_read_ticks = overhead.clock_read;
+    info_.loop_ticks = overhead.loop;
+    info_.sampler_resident_bytes = overhead.footprint.resident_bytes;
+    info_.sampler_mappings = overhead.footprint.mappings;
+    info_.sampler_cpus = team_.cpus();
+    info_.in_userns = team_.in_userns();
+    if (info_.in_userns) {
         info_.warnings.emplace_back(
             "not root: measured through a user namespace; each set gains NEWUSER, and setns happens inside "
             "one");
-        return;
     }
-    const std::string_view remedy = in_userns == ENOSPC
-                                        ? "sysctl user.max_user_namespaces is 0 or used up; raise it (sysctl "
-                                          "-w user.max_user_namespaces=15000)"
-                                        : "user namespaces are refused: allow them (sysctl -w "
-                                          "kernel.unprivileged_userns_clone=1 on Debian, sysctl "
-                                          "-w kernel.apparmor_restrict_unprivileged_userns=0 on Ubuntu, or a "
-                                          "seccomp profile that lets unshare "
-                                          "through in a container)";
-    throw NotPermitted(
-        fmt::format("unshare(CLONE_NEWUTS): EPERM, and unshare(CLONE_NEWUSER|CLONE_NEWUTS): {}. "
-                    "Run as root, or: {}",
-                    errno_name(in_userns), remedy));
-}
-
-void Runner::calibrate() {
-    const Block records = take_block(Case::of(Operation::clone, {}), 1000, true).front();
-    info_.clock_read_ticks = median_of(records, Phase::create);
-    info_.loop_ticks = median_of(records, Phase::total);
-    const Sampler::Footprint footprint = samplers_.front().footprint();
-    info_.sampler_resident_bytes = footprint.resident_bytes;
-    info_.sampler_mappings = footprint.mappings;
-}
-
-std::vector<Runner::Block> Runner::take_block(const Case& c, std::uint32_t samples, bool calibrate) {
-    const auto limit = std::clamp<std::chrono::nanoseconds>(time_left(), 1ms, 1s);
-    protocol::Request request{};
-    request.samples = samples;
-    request.time_limit_ns = static_cast<std::uint64_t>(limit.count());
-    request.operation = c.operation;
-    request.set = c.set;
-    request.in_userns = info_.in_userns;
-    request.calibrate = calibrate;
-    request.values = c.values;
-    const std::size_t at_once = c.has(Parameter::parallel) ? c.value(Parameter::parallel) : 1;
-    for (std::size_t i = 0; i < at_once; ++i) samplers_[i].send(request);
-    std::vector<Block> blocks;
-    for (std::size_t i = 0; i < at_once; ++i) blocks.push_back(samplers_[i].receive(limit + kPatience));
-    return blocks;
+    const std::size_t distinct = std::set(info_.sampler_cpus.begin(), info_.sampler_cpus.end()).size();
+    if (distinct < info_.sampler_cpus.size()) {
+        info_.warnings.push_back(
+            fmt::format("parallel:{} on {} CPUs: samplers that share a CPU wait for each other",
+                        info_.sampler_cpus.size(), distinct));
+    }
 }
 
 void Runner::resume(const std::vector<Series>& measured, std::uint32_t rounds) {
@@ -334,7 +269,9 @@ void Runner::run(std::uint32_t round, const std::vector<Visit>& visits) {
 tl::expected<std::vector<double>, std::string> Runner::visit(const Visit& visit, std::uint32_t round) {
     Series& series = series_[visit.series];
     if (series.failure) return tl::unexpected<std::string>("failed before");
-    const std::vector<Block> blocks = take_block(series.measured, visit.lead_in + visit.samples);
+    // A block that a signal or the budget has to wait for is a short one.
+    const auto limit = std::clamp<std::chrono::nanoseconds>(time_left(), 1ms, 1s);
+    const std::vector<Block> blocks = team_.take(series.measured, visit.lead_in + visit.samples, limit);
     ++blocks_;
     std::vector<double> times;
     const Phase phase = series.measured.phases().front();

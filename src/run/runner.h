@@ -10,16 +10,10 @@
 
 #include "env/teardown.h"
 #include "run/run_info.h"
-#include "run/sampler.h"
 #include "run/schedule.h"
+#include "run/team.h"
 
 namespace nsb::run {
-
-/// Neither root nor a user namespace: nothing can be measured here. what() says which setting would change
-/// that.
-class NotPermitted : public std::runtime_error {
-    using std::runtime_error::runtime_error;
-};
 
 struct Progress {
     std::uint32_t round;
@@ -57,12 +51,8 @@ class Runner {
 
   private:
     using Clock = std::chrono::steady_clock;
-    using Block = std::vector<protocol::Record>;
 
-    void find_privilege();
-    void calibrate();
-    /// A block of `samples` samples from each sampler that the case takes, all at the same time.
-    std::vector<Block> take_block(const Case& c, std::uint32_t samples, bool calibrate = false);
+    void describe_team();
     [[nodiscard]] std::chrono::nanoseconds time_left() const;
     [[nodiscard]] std::optional<double> seconds_left() const;
     [[nodiscard]] bool is_over() const;
@@ -76,10 +66,10 @@ class Runner {
     [[nodiscard]] const Series* find(const Case& c) const;
 
     RunInfo& info_;
+    Team team_;
     std::size_t planned_ = 0;  // how many of series_ are the plan's
     std::vector<Series> series_;
     std::vector<Case> cases_;  // of series_, index by index
-    std::vector<Sampler> samplers_;
     std::optional<env::TeardownWatch> teardown_;
     std::chrono::nanoseconds drain_limit_ = std::chrono::seconds(1);
     env::Left left_{};

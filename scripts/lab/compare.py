@@ -1,0 +1,310 @@
+"""compare: did this kernel get slower? Two kernels, or two result folders of the lab, row by row.
+
+Exit codes: 0 no row is slower by more than the threshold; 1 at least one is; 2 usage, also for runs that are not to be
+compared; 125 could not be measured, so that `git bisect run` skips the commit; 130 interrupted, which ends a bisection.
+"""
+import argparse
+import contextlib
+import csv
+import dataclasses
+import fcntl
+import hashlib
+import json
+import math
+import os
+import re
+import shutil
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab import guest, initramfs, packages, runs
+from lab.errors import OK, USAGE, LabError
+
+SLOWER = 1
+UNMEASURED = 125
+MEASURED = ("ok", "imprecise")
+OF_A_RUN = ("run_id", "kernel")  # columns that say which run a row is of; the others are compared
+QUIETLY = {"initramfs_sha256": "nsbench or its options", "qemu_version": "QEMU's version", "memory_mb": "memory"}
+
+Key = tuple[str, str]  # case and phase
+
+
+@dataclass
+class Run:
+    """A result folder: its run.json, and the rows of results.csv by case and phase."""
+
+    folder: Path
+    record: dict
+    rows: dict[Key, dict[str, str]]
+
+    def measured(self) -> set[Key]:
+        return {key for key, row in self.rows.items() if row["status"] in MEASURED}
+
+    def name(self) -> str:
+        lab = self.record["lab"]
+        what = lab.get("kernel_package") or f"bzImage {lab['kernel_sha256'][:12]}"
+        return f"{self.record['kernel']} ({what}), {lab['command_line']}"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One row that both sides measured; `same` when every figure of it is, not the median alone."""
+
+    case: str
+    phase: str
+    base: float
+    new: float
+    same: bool
+
+    @property
+    def ratio(self) -> float:
+        return self.new / self.base if self.base else math.inf if self.new else 1.0
+
+    def cells(self) -> list[str]:
+        return [self.case, self.phase, f"{self.base:.12g}", f"{self.new:.12g}", f"{self.new - self.base:+.12g}", f"{self.ratio:.4f}"]
+
+
+def read(folder: Path) -> Run:
+    """The run in a folder. LabError for what is no whole run of the lab."""
+    try:
+        record = json.loads((folder / "run.json").read_text())
+        record["lab"]["arguments"], record["clock"], record["options"], record["kernel"]
+    except FileNotFoundError:
+        raise LabError(f"{folder}: no run.json in it: a result folder of the lab is needed", UNMEASURED) from None
+    except (ValueError, KeyError, TypeError):
+        raise LabError(f"{folder}/run.json is of no run of the lab", UNMEASURED) from None
+    text = (folder / "results.csv").read_text()
+    rows: dict[Key, dict[str, str]] = {}
+    try:
+        if not text.endswith("\n"):
+            raise ValueError("no end of line")
+        for row in csv.DictReader(text.splitlines(), restval=None, strict=True):
+            if None in row or None in row.values():
+                raise ValueError("a row with missing or surplus columns")
+            if row["status"] in MEASURED:
+                float(row["median"])
+            rows[row["case"], row["phase"]] = row
+    except (ValueError, KeyError, csv.Error) as error:
+        raise LabError(f"{folder}/results.csv is not whole: {error}", UNMEASURED) from None
+    return Run(folder, record, rows)
+
+
+def refuse(base: Run, new: Run) -> None:
+    """LabError for runs that must not be compared; what else differs is said on standard error."""
+    clocks = base.record["clock"], new.record["clock"]
+    if clocks[0] != clocks[1]:
+        raise LabError(f"the base's clock is {clocks[0]}, the new one's {clocks[1]}: they measure different things", USAGE)
+    one, other = ({k: v for k, v in run.record["options"].items() if k != "clock"} for run in (base, new))
+    differing = [f"{k} {json.dumps(one.get(k))} and {json.dumps(other.get(k))}"
+                 for k in sorted(one | other) if one.get(k) != other.get(k)]
+    if differing:
+        raise LabError(f"the runs' nsbench options differ: {'; '.join(differing)}", USAGE)
+    for key, what in QUIETLY.items():
+        if base.record["lab"].get(key) != new.record["lab"].get(key):
+            print(f"note: the runs differ in {what} ({key}), which can change figures", file=sys.stderr)
+    if clocks[0] == "wall":
+        print("note: wall clock: differences between two runs include the machine's drift", file=sys.stderr)
+
+
+def measure(wanted: dict[str, tuple[str, guest.Machine]], nsbench: list[str], root: Path, jobs: int) -> dict[str, Path]:
+    """The result folder of each side (side → kernel and machine), measured side by side unless it is there already.
+
+    Both sides start from the same initramfs. A folder's name is the hash of all that decides what its run measures.
+    """
+    guest.qemu_version()
+    base = initramfs.base()
+    folders: dict[str, Path] = {}
+    waiting: dict[Path, tuple[runs.Result, dict, guest.Machine, bytes]] = {}
+    for side, (kernel, machine) in wanted.items():
+        arguments = runs.arguments(nsbench, machine.accel)
+        initrd = machine.initrd("run", arguments, base)
+        try:
+            image = runs.images([kernel])[0]
+        except LabError as error:
+            raise LabError(str(error), UNMEASURED) from None
+        lab = runs.inputs(image, machine, initrd, arguments)
+        folder = root / hashlib.sha256(json.dumps(lab, sort_keys=True).encode()).hexdigest()[:16]
+        folders[side] = folder
+        image = dataclasses.replace(image, name=f"{side} {image.name}")
+        waiting.setdefault(folder, (runs.Result(image, folder), lab, machine, initrd))
+    with alone(root):
+        for folder, (_, lab, _, _) in list(waiting.items()):
+            if runs.finished(folder, lab):
+                del waiting[folder]
+        results = [one[0] for one in waiting.values()]
+        progress = runs.Progress([result.image.name for result in results])
+        running: list[runs.Job] = []
+        try:
+            while waiting or running:
+                while waiting and len(running) < (jobs or os.cpu_count() or 1):
+                    result, lab, machine, initrd = waiting.pop(next(iter(waiting)))
+                    running.append(runs.start(result, {result.image.name: lab}, machine, initrd, root))
+                    progress.show(result.image.name, "started", event=True)
+                time.sleep(0.1)
+                for job in [job for job in running if runs.step(job, progress)]:
+                    running.remove(job)
+                    shutil.rmtree(job.part, ignore_errors=True)
+        finally:
+            for job in running:
+                job.guest.kill()
+                shutil.rmtree(job.part, ignore_errors=True)
+    for result in results:
+        if result.error:
+            raise LabError(f"{result.image.name}: {result.error}", result.error.code, result.error.tail)
+    return folders
+
+
+@contextlib.contextmanager
+def alone(root: Path) -> Iterator[None]:
+    """The folder of runs for this comparison alone; another one that needs it waits."""
+    root.mkdir(parents=True, exist_ok=True)
+    with open(root / "lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with runs.exclusive(root):
+            yield
+
+
+def sides(options: argparse.Namespace) -> tuple[Run, Run]:
+    """Both runs, measured where they are kernels. LabError for options without a use."""
+    names = {"base": options.base, "new": options.new}
+    folders = {side: Path(name) for side, name in names.items() if Path(name).is_dir()}
+    appends = {"base": options.append_base, "new": options.append_new}
+    for side in folders:
+        if appends[side]:
+            raise LabError(f"--append-{side}: {names[side]} has been measured already", USAGE)
+    nsbench = options.nsbench
+    if len(folders) == 2 and nsbench:
+        raise LabError("options behind --: both sides have been measured already", USAGE)
+    if len(folders) == 1 and not nsbench:  # as the other side was measured
+        nsbench = [word for word in read(*folders.values()).record["lab"]["arguments"] if not word.startswith("--clock=")]
+    wanted = {side: (name, guest.Machine(options.accel, appends[side], options.memory, options.timeout))
+              for side, name in names.items() if side not in folders}
+    if wanted:
+        folders |= measure(wanted, nsbench, options.out or packages.cache() / "runs", options.jobs)
+    if folders["base"].resolve() == folders["new"].resolve():
+        print("note: both sides are one and the same run", file=sys.stderr)
+    return read(folders["base"]), read(folders["new"])
+
+
+def missing(here: Run, there: Run, chosen: set[Key]) -> list[str]:
+    """What only `here` has: its cases, with the reason `there` gives; a phase is named where only some are missing."""
+    only = (here.measured() - there.measured()) & chosen
+    lines = []
+    for case, phase in sorted(only):
+        row = there.rows.get((case, phase))
+        why = f": {row['status']}: {row['errno']} {row['reason']}".rstrip() if row else ": not in the other's results"
+        whole = {key for key in here.measured() & chosen if key[0] == case} <= only
+        lines.append((case if whole else f"{case} {phase}") + why)
+    return list(dict.fromkeys(lines))
+
+
+def report(base: Run, new: Run, options: argparse.Namespace) -> int:
+    """Prints what changed; 0, or 1 where something is slower. LabError where there is nothing to compare."""
+    every = set(base.rows) | set(new.rows)
+    phases = sorted({phase for _, phase in every})
+    for phase in options.phase or []:
+        if phase not in phases:
+            raise LabError(f"--phase: no row has {phase!r}; the phases are {', '.join(phases)}", USAGE)
+    chosen = {key for key in every if key[1] in (options.phase or phases)}
+    both = []
+    for key in sorted(base.measured() & new.measured() & chosen):
+        one, other = base.rows[key], new.rows[key]
+        same = all(one.get(name) == other.get(name) for name in one | other if name not in OF_A_RUN)
+        both.append(Change(*key, float(one["median"]), float(other["median"]), same))
+    gone = [("base", missing(base, new, chosen)), ("new", missing(new, base, chosen))]
+    if not both:
+        raise LabError(f"no case was measured on both sides{''.join(f'; {line}' for _, l in gone for line in l[:1])}", UNMEASURED)
+    changed = sorted((c for c in both if abs(c.ratio - 1) > options.threshold), key=lambda c: -abs(c.ratio - 1))
+    slower = sum(c.ratio > 1 for c in changed)
+    header = ["case", "phase", "base", "new", "difference", "ratio"]
+    rows = [header] + [c.cells() for c in changed]
+    out = sys.stderr if options.format == "csv" else sys.stdout
+    unit = "instructions executed, not time" if base.record["clock"] == "instructions" else "ns"
+    print(f"base: {base.name()}\nnew:  {new.name()}\nmedian, {unit}", file=out)
+    if options.format == "csv":
+        csv.writer(sys.stdout, lineterminator="\n").writerows(rows)
+    elif changed:
+        widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
+        for row in rows:
+            print("  ".join(c.ljust(w) if i < 2 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths))))
+    limit = f"{options.threshold * 100:g}%"
+    if all(c.same for c in both):
+        print(f"no change: {len(both)} rows are identical", file=out)
+    elif not changed:
+        largest = max(both, key=lambda c: abs(c.ratio - 1))
+        print(f"no change beyond {limit}: 0 of {len(both)} rows, {sum(c.same for c in both)} identical; "
+              f"largest {largest.ratio - 1:+.4%} ({largest.case} {largest.phase})", file=out)
+    else:
+        print(f"{len(changed)} of {len(both)} rows changed by more than {limit}: "
+              f"{slower} slower, {len(changed) - slower} faster", file=out)
+    means = []
+    for phase in phases:
+        logs = [math.log(c.ratio) for c in both if c.phase == phase and 0 < c.ratio < math.inf]
+        if logs:
+            means.append(f"{phase} {math.exp(math.fsum(logs) / len(logs)):.4f} ({len(logs)} rows)")
+    print(f"geometric mean of the ratios: {', '.join(means)}", file=out)
+    for side, lines in gone:
+        for line in lines:
+            print(f"only {side} has {line}", file=out)
+    return SLOWER if slower else OK
+
+
+def compare(options: argparse.Namespace) -> int:
+    """The command. No failure may come out as 1, which tells `git bisect run` that the commit is slower."""
+    try:
+        base, new = sides(options)
+        refuse(base, new)
+        code = report(base, new, options)
+        sys.stdout.flush()
+        return code
+    except LabError as error:
+        raise LabError(str(error), USAGE if error.code == USAGE else UNMEASURED, error.tail) from None
+    except OSError as error:
+        raise LabError(f"{f'{error.filename}: ' if error.filename else ''}{error.strerror}", UNMEASURED) from None
+    except Exception:
+        traceback.print_exc()
+        return UNMEASURED
+
+
+def percentage(text: str) -> float:
+    """1% → 0.01."""
+    if not re.fullmatch(r"\d+(\.\d+)?%", text):
+        raise argparse.ArgumentTypeError(f"{text!r}: a percentage such as 1% or 0.5% is needed")
+    return float(text[:-1]) / 100
+
+
+def whole(text: str) -> int:
+    """A whole number from 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: a whole number from 1 is needed")
+    return int(text)
+
+
+def printable(text: str) -> str:
+    """Text for the kernel's command line: one line of ASCII."""
+    if not (text.isascii() and text.isprintable()):
+        raise argparse.ArgumentTypeError(f"{text!r}: printable ASCII on one line is needed")
+    return text
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Adds the command to lab.py's."""
+    one = commands.add_parser("compare", help="did it get slower? for git bisect run; nsbench's options behind --",
+                              description=__doc__, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
+    one.add_argument("base", metavar="BASE", help="a kernel, or a result folder of the lab")
+    one.add_argument("new", metavar="NEW", help="likewise")
+    one.add_argument("--threshold", type=percentage, default=0.01, metavar="P%", help="smaller changes are not shown (1%%)")
+    one.add_argument("--phase", type=lambda text: text.split(","), metavar="PHASE,...", help="only these, such as create,total")
+    one.add_argument("--format", choices=("table", "csv"), default="table", help="csv: only the rows on standard output")
+    one.add_argument("--out", type=Path, metavar="DIR", help="keep the runs there (the lab's cache)")
+    for side in ("base", "new"):
+        one.add_argument(f"--append-{side}", type=printable, default="", metavar="STR", help="more for its kernel's command line")
+    one.add_argument("--accel", choices=sorted(guest.ACCELERATORS, reverse=True), default="tcg", help="(%(default)s)")
+    one.add_argument("--memory", type=whole, default=512, metavar="MB", help="a guest's memory (%(default)s)")
+    one.add_argument("--timeout", type=whole, default=1800, metavar="S", help="seconds for a guest (%(default)s)")
+    one.add_argument("--jobs", type=whole, default=0, metavar="N", help="guests side by side (the CPUs)")
+    one.set_defaults(command=compare)

@@ -1,0 +1,238 @@
+"""Tests of the lab's compare: on folders written here, with what cannot be measured, and in a bisection with real guests."""
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab import guest, initramfs, packages
+from lab.errors import LabError
+
+PROGRAM = Path(__file__).resolve().parents[1] / "lab.py"
+COLUMNS = ["run_id", "kernel", "clock", "case", "phase", "unit", "median", "p99", "status", "errno", "reason"]
+BASE = {("clone/none", "create"): 1000.0, ("clone/none", "total"): 2000.0, ("clone/NEWPID", "create"): 1100.5}
+UNSUPPORTED = ("skipped", "EINVAL", "clone: Invalid argument (no such flag, here)")
+
+
+def write(folder: Path, medians: dict, clock: str = "instructions", samples: int = 30) -> Path:
+    """A result folder; a median that is a tuple is a row's status, errno and reason."""
+    folder.mkdir()
+    lab = {"kernel_package": None, "kernel_sha256": "0" * 64, "command_line": "quiet", "arguments": [f"--samples={samples}"]}
+    record = {"kernel": folder.name, "clock": clock, "options": {"samples": samples, "clock": clock}, "lab": lab}
+    (folder / "run.json").write_text(json.dumps(record))
+    with open(folder / "results.csv", "w", newline="") as file:
+        out = csv.writer(file, lineterminator="\n")
+        out.writerow(COLUMNS)
+        for (case, phase), median in medians.items():
+            figures = ["", "", *median] if isinstance(median, tuple) else [f"{median:.3f}", median * 2, "ok", "", ""]
+            out.writerow([f"id-{folder.name}", folder.name, clock, case, phase, clock, *figures])
+    return folder
+
+
+def compare(*words: object, cwd: Path | None = None, **environment: str) -> tuple[int, str, str]:
+    """The exit code, standard output and standard error; a failure is one line, never a traceback."""
+    done = subprocess.run([sys.executable, PROGRAM, "compare", *map(str, words)], capture_output=True, text=True, cwd=cwd,
+                          env={**os.environ, **environment})
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stdout, done.stderr
+
+
+def changed(tmp_path: Path, factors: dict, *words: str) -> tuple[int, str, str]:
+    """BASE against BASE with some medians multiplied."""
+    new = {key: median * factors.get(key, 1) for key, median in BASE.items()}
+    return compare(write(tmp_path / "base", BASE), write(tmp_path / "new", new), *words)
+
+
+def test_identical_rows_are_no_change(tmp_path: Path) -> None:
+    code, out, err = changed(tmp_path, {})
+    assert (code, err) == (0, "")
+    assert "no change: 3 rows are identical" in out
+    assert "geometric mean of the ratios: create 1.0000 (2 rows), total 1.0000 (1 rows)" in out
+
+
+def test_slower_is_1_with_the_largest_change_first(tmp_path: Path) -> None:
+    code, out, _ = changed(tmp_path, {("clone/none", "create"): 1.02, ("clone/none", "total"): 1.5, ("clone/NEWPID", "create"): 1.005})
+    assert code == 1
+    rows = [line.split() for line in out.splitlines() if line.startswith("clone/")]
+    assert rows == [["clone/none", "total", "2000", "3000", "+1000", "1.5000"],
+                    ["clone/none", "create", "1000", "1020", "+20", "1.0200"]]
+    assert "2 of 3 rows changed by more than 1%: 2 slower, 0 faster" in out
+    assert "create 1.0125 (2 rows), total 1.5000 (1 rows)" in out
+
+
+def test_faster_is_0(tmp_path: Path) -> None:
+    code, out, _ = changed(tmp_path, {("clone/none", "total"): 0.5})
+    assert code == 0
+    assert "1 of 3 rows changed by more than 1%: 0 slower, 1 faster" in out
+
+
+@pytest.mark.parametrize(("words", "code"), [
+    ([], 0), (["--threshold=0.4%"], 1), (["--threshold=0.5%"], 0), (["--threshold=0%"], 1),
+    (["--threshold=0%", "--phase=total"], 0), (["--threshold=0%", "--phase=total,create"], 1),
+])
+def test_threshold_and_phase_choose_what_counts(tmp_path: Path, words: list[str], code: int) -> None:
+    got, out, _ = changed(tmp_path, {("clone/none", "create"): 1.005}, *words)
+    assert got == code
+    assert ("0 of 3 rows, 2 identical; largest +0.5000% (clone/none create)" in out) == (words in ([], ["--threshold=0.5%"]))
+
+
+def test_csv_has_only_the_rows(tmp_path: Path) -> None:
+    code, out, err = changed(tmp_path, {("clone/none", "total"): 0.5}, "--format=csv")
+    assert (code, out) == (0, "case,phase,base,new,difference,ratio\nclone/none,total,2000,1000,-1000,0.5000\n")
+    assert "1 of 3 rows changed" in err
+
+
+def test_a_zero_is_no_division(tmp_path: Path) -> None:
+    base = write(tmp_path / "base", {("a", "create"): 0.0, ("a", "total"): 0.0})
+    code, out, _ = compare(base, write(tmp_path / "new", {("a", "create"): 5.0, ("a", "total"): 0.0}))
+    assert code == 1
+    assert ["a", "create", "0", "5", "+5", "inf"] in [line.split() for line in out.splitlines()]
+
+
+def test_what_one_side_lacks_is_said(tmp_path: Path) -> None:
+    new = {("clone/none", "create"): 1000.0, ("clone/none", "total"): UNSUPPORTED, ("setns/NEWNET", "switch"): 7.0}
+    code, out, _ = compare(write(tmp_path / "base", BASE), write(tmp_path / "new", new))
+    assert code == 0
+    assert "no change: 1 rows are identical" in out
+    assert [line for line in out.splitlines() if line.startswith("only")] == [
+        "only base has clone/NEWPID: not in the other's results",
+        "only base has clone/none total: skipped: EINVAL clone: Invalid argument (no such flag, here)",
+        "only new has setns/NEWNET: not in the other's results",
+    ]
+
+
+def test_nothing_in_common_is_125(tmp_path: Path) -> None:
+    new = {key: UNSUPPORTED for key in BASE}
+    code, _, err = compare(write(tmp_path / "base", BASE), write(tmp_path / "new", new))
+    assert code == 125
+    assert err.startswith("lab: no case was measured on both sides; clone/NEWPID: skipped: EINVAL")
+
+
+@pytest.mark.parametrize(("other", "says"), [
+    ({"clock": "wall"}, "the base's clock is instructions, the new one's wall"),
+    ({"samples": 10}, "options differ: samples 30 and 10"),
+])
+def test_runs_that_are_not_alike_are_refused(tmp_path: Path, other: dict, says: str) -> None:
+    code, out, err = compare(write(tmp_path / "base", BASE), write(tmp_path / "new", BASE, **other))
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert says in err
+
+
+@pytest.mark.parametrize(("words", "says"), [
+    (["--threshold=1"], "percentage"), (["--threshold=x%"], "percentage"), (["--append-new=a\nb"], "printable ASCII"),
+    (["--append-base=x"], "measured already"), (["--phase=creat"], "the phases are create, total"),
+    (["--", "--samples=3"], "measured already"), (["--format=xml"], "invalid choice"),
+])
+def test_wrong_usage_is_2(tmp_path: Path, words: list[str], says: str) -> None:
+    code, _, err = changed(tmp_path, {}, *words)
+    assert code == 2
+    assert says in err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("keep", [-1, -3, 150, 40])
+def test_a_truncated_csv_is_125(tmp_path: Path, keep: int) -> None:
+    new = write(tmp_path / "new", BASE)
+    (new / "results.csv").write_text((new / "results.csv").read_text()[:keep])
+    code, _, err = compare(write(tmp_path / "base", BASE), new)
+    assert (code, len(err.splitlines())) == (125, 1)
+    assert "results.csv is not whole" in err
+
+
+@pytest.mark.parametrize("name", ["run.json", "results.csv"])
+def test_a_folder_without_its_files_is_125(tmp_path: Path, name: str) -> None:
+    new = write(tmp_path / "new", BASE)
+    (new / name).unlink()
+    code, _, err = compare(write(tmp_path / "base", BASE), new)
+    assert (code, len(err.splitlines())) == (125, 1)
+    assert name in err
+
+
+def test_a_run_that_is_not_the_labs_is_125(tmp_path: Path) -> None:
+    new = write(tmp_path / "new", BASE)
+    for text in ("{}", "[]", '{"kernel"'):
+        (new / "run.json").write_text(text)
+        code, _, err = compare(new, new)
+        assert code == 125
+        assert "no run of the lab" in err
+
+
+def need(condition: object) -> None:
+    """Skips the test, with the reason, where the parts of a guest cannot be had."""
+    try:
+        condition()
+    except LabError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.parametrize(("script", "new", "says"), [
+    ("exit 0", "/nowhere/bzImage", "No such file"),
+    ("exit 0", str(PROGRAM), "not a kernel image"),
+    ("exit 0", "bzImage", "without a word"),
+    ("echo 'Kernel panic - not syncing' >$console", "bzImage", "Kernel panic"),
+    (None, "bzImage", "qemu-system-x86"),
+])
+def test_what_cannot_be_measured_is_125(tmp_path: Path, script: str | None, new: str, says: str) -> None:
+    need(initramfs.base)
+    (tmp_path / "bzImage").write_bytes(b"\0" * 0x202 + b"HdrS")
+    (tmp_path / "bin").mkdir()
+    for name in ("ldd", "busybox", "bash", "sh", "cat") + ((guest.QEMU,) if script is None else ()):
+        if name != guest.QEMU and shutil.which(name):
+            (tmp_path / "bin" / name).symlink_to(shutil.which(name))
+    if script is not None:
+        text = 'for w; do case $w in file:*/console) console=${w#file:};; esac; done\n'
+        (tmp_path / "bin" / guest.QEMU).write_text(f'#!/bin/sh\n[ "$1" = --version ] && exit\n{text}{script}\n')
+        (tmp_path / "bin" / guest.QEMU).chmod(0o755)
+    words = ("./bzImage", f"./{new}" if new == "bzImage" else new, "--out", "runs", "--", "--samples=5")
+    code, out, err = compare(*words, cwd=tmp_path, PATH=str(tmp_path / "bin"))
+    assert (code, out) == (125, "")
+    assert says in next(line for line in err.splitlines() if line.startswith("lab: "))
+    assert not (tmp_path / "runs").exists() or [path.name for path in (tmp_path / "runs").iterdir()] == ["lock"]
+
+
+def test_git_bisect_finds_the_step(tmp_path: Path) -> None:
+    """Seven commits, their kernels one of three images, or one that is missing; the copy of an image is not slower."""
+    need(guest.qemu_version)
+    need(initramfs.base)
+    images: list[Path] = []
+    need(lambda: images.extend(packages.fetch(kernel) for kernel in packages.find(["6.1", "5.10"])))
+    if not shutil.which("git"):
+        pytest.skip("git is missing")
+    words = ["--phase=create", "--out", tmp_path / "runs", "--", "--filter=^unshare/NEWUTS$", "--samples=10"]
+    code, out, err = compare(*images, *words)
+    assert code in (0, 1), err
+    assert "1 of 1 rows changed" in out
+    good, bad = images if code == 1 else reversed(images)
+    copy = tmp_path / "bzImage-copy"
+    shutil.copy(good, copy)
+    code, out, err = compare(good, copy, *words)
+    assert (code, "started" in err) == (0, False)  # the same bits: measured before
+    assert "no change: 1 rows are identical" in out
+
+    who = {f"GIT_{role}_{part}": text for role in ("AUTHOR", "COMMITTER") for part, text in (("NAME", "t"), ("EMAIL", "t@localhost"))}
+    environment = {**os.environ, **who, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"}
+
+    def git(*command: str) -> str:
+        done = subprocess.run(["git", *command], cwd=tmp_path / "repo", env=environment, text=True, capture_output=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout.strip()
+
+    (tmp_path / "repo").mkdir()
+    git("init", "-q", ".")
+    commits = []
+    for number, kernel in enumerate([good, copy, good, tmp_path / "missing", copy, bad, bad]):
+        (tmp_path / "repo" / "kernel").write_text(f"{kernel}\n")
+        (tmp_path / "repo" / "step").write_text(f"{number}\n")
+        git("add", ".")
+        git("commit", "-q", "-m", f"step {number}")
+        commits.append(git("rev-parse", "HEAD"))
+    git("bisect", "start", commits[-1], commits[0])
+    step = tmp_path / "step.sh"
+    step.write_text('exec "$1" "$2" compare "$3" "$(cat kernel)" "$4" "$5" "$6" -- "$7" "$8"\n')
+    words = [str(word) for word in words if word != "--"]
+    said = git("bisect", "run", "sh", str(step), sys.executable, str(PROGRAM), str(good), *words)
+    assert f"{commits[5]} is the first bad commit" in said
+    assert f"skip {commits[3]}" in git("bisect", "log")

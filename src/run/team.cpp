@@ -1,0 +1,99 @@
+#include "run/team.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "core/failure.h"
+#include "core/statistics.h"
+
+namespace nsb::run {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// How long a sampler may be silent beyond its block's own limit.
+constexpr auto kPatience = 10s;
+
+double median_of(const Block& block, Phase phase) {
+    std::vector<double> values;
+    for (const protocol::Record& record : block) {
+        // The first turn of a loop has none before it, and a failure has no time.
+        const std::uint64_t time = record.times[static_cast<std::size_t>(phase)];
+        if (record.failure.error == 0 && time != 0) values.push_back(static_cast<double>(time));
+    }
+    return values.empty() ? 0 : median(std::move(values));
+}
+
+}  // namespace
+
+Team::Team(std::size_t size, std::optional<int> cpu) {
+    const std::vector<int> allowed = sys::allowed_cpus();
+    const std::filesystem::path program = find_sampler();
+    const auto first = cpu ? std::ranges::find(allowed, *cpu) - allowed.begin() : 0;
+    for (std::size_t i = 0; i < size; ++i) {
+        std::optional<int> own;
+        if (cpu) {
+            own = allowed[(static_cast<std::size_t>(first) + i) % allowed.size()];
+            cpus_.push_back(*own);
+        }
+        samplers_.emplace_back(program, own);
+    }
+    if (cpu && allowed.size() > 1) {
+        std::vector<int> others;
+        std::ranges::copy_if(allowed, std::back_inserter(others), [&](int other) { return other != *cpu; });
+        (void)sys::restrict_to(0, others);
+    }
+    find_privilege();
+}
+
+std::vector<Block> Team::carry_out(protocol::Request request, std::size_t at_once,
+                                   std::chrono::nanoseconds limit) {
+    request.time_limit_ns = static_cast<std::uint64_t>(limit.count());
+    request.in_userns = in_userns_;
+    for (std::size_t i = 0; i < at_once; ++i) samplers_[i].send(request);
+    std::vector<Block> blocks;
+    for (std::size_t i = 0; i < at_once; ++i) blocks.push_back(samplers_[i].receive(limit + kPatience));
+    return blocks;
+}
+
+std::vector<Block> Team::take(const Case& c, std::uint32_t samples, std::chrono::nanoseconds limit) {
+    protocol::Request request{};
+    request.samples = samples;
+    request.operation = c.operation;
+    request.set = c.set;
+    request.values = c.values;
+    return carry_out(request, c.has(Parameter::parallel) ? c.value(Parameter::parallel) : 1, limit);
+}
+
+Team::Overhead Team::measure_overhead() {
+    protocol::Request request{};
+    request.samples = 1000;
+    request.calibrate = true;
+    const Block block = carry_out(request, 1, 1s).front();
+    return {median_of(block, Phase::create), median_of(block, Phase::total), samplers_.front().footprint()};
+}
+
+void Team::find_privilege() {
+    const auto attempt = [&](KindSet set) {
+        return take(Case::of(Operation::unshare, set), 1, 1s).front().front().failure.error;
+    };
+    if (attempt(Kind::uts) != EPERM) return;
+    const int error = attempt(Kind::uts | Kind::user);
+    in_userns_ = error == 0;
+    if (in_userns_) return;
+    const std::string_view remedy =
+        error == ENOSPC
+            ? "user.max_user_namespaces is 0 or used up: raise it (sysctl -w user.max_user_namespaces=15000)"
+            : "user namespaces are refused: allow them (sysctl -w kernel.unprivileged_userns_clone=1 on "
+              "Debian, sysctl "
+              "-w kernel.apparmor_restrict_unprivileged_userns=0 on Ubuntu, a seccomp profile that lets "
+              "unshare through "
+              "in a container)";
+    throw NotPermitted(fmt::format(
+        "unshare(CLONE_NEWUTS): EPERM, and unshare(CLONE_NEWUSER|CLONE_NEWUTS): {}. Run as root, or: {}",
+        errno_name(error), remedy));
+}
+
+}  // namespace nsb::run

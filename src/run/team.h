@@ -1,0 +1,56 @@
+// The samplers of a run: how many, on which CPUs, and with which privilege.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <stdexcept>
+#include <vector>
+
+#include "run/sampler.h"
+
+namespace nsb::run {
+
+/// Neither root nor a user namespace: nothing can be measured here. what() says which setting would change
+/// that.
+class NotPermitted : public std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+/// The samples that one sampler took of a case in a row.
+using Block = std::vector<protocol::Record>;
+
+class Team {
+  public:
+    /// Starts `size` samplers: the first on `cpu`, the next on the CPUs after it, or none pinned. This
+    /// process keeps off the first one's CPU where there is another. Throws sys::SystemError, NotPermitted.
+    Team(std::size_t size, std::optional<int> cpu);
+
+    /// A block of `samples` samples from each sampler that the case takes, all at the same time; each ends
+    /// early after `limit`, with at least one sample.
+    std::vector<Block> take(const Case& c, std::uint32_t samples, std::chrono::nanoseconds limit);
+
+    /// Whether namespaces are made through a user namespace, because that is all that is permitted.
+    [[nodiscard]] bool in_userns() const { return in_userns_; }
+
+    /// The samplers' CPUs; empty where they are not pinned.
+    [[nodiscard]] const std::vector<int>& cpus() const { return cpus_; }
+
+    struct Overhead {
+        double clock_read;  ///< ticks between two readings of the clock, one after the other
+        double loop;        ///< ticks of a turn of the sampler's loop without an operation
+        Sampler::Footprint footprint;
+    };
+    /// Medians over a block of nothing.
+    Overhead measure_overhead();
+
+  private:
+    std::vector<Block> carry_out(protocol::Request request, std::size_t at_once,
+                                 std::chrono::nanoseconds limit);
+    void find_privilege();
+
+    std::vector<Sampler> samplers_;
+    std::vector<int> cpus_;
+    bool in_userns_ = false;
+};
+
+}  // namespace nsb::run
