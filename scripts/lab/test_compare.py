@@ -201,7 +201,7 @@ def test_git_bisect_finds_the_step(tmp_path: Path) -> None:
     need(lambda: images.extend(packages.fetch(kernel) for kernel in packages.find(["6.1", "5.10"])))
     if not shutil.which("git"):
         pytest.skip("git is missing")
-    words = ["--phase=create", "--out", tmp_path / "runs", "--", "--filter=^unshare/NEWUTS$", "--samples=10"]
+    words = ["--phase=total", "--threshold=0.1%", "--out", tmp_path / "runs", "--", "--filter=^unshare/NEWUTS$", "--samples=10"]
     code, out, err = compare(*images, *words)
     assert code in (0, 1), err
     assert "1 of 1 rows changed" in out
@@ -231,7 +231,7 @@ def test_git_bisect_finds_the_step(tmp_path: Path) -> None:
         commits.append(git("rev-parse", "HEAD"))
     git("bisect", "start", commits[-1], commits[0])
     step = tmp_path / "step.sh"
-    step.write_text('exec "$1" "$2" compare "$3" "$(cat kernel)" "$4" "$5" "$6" -- "$7" "$8"\n')
+    step.write_text('exec "$1" "$2" compare "$3" "$(cat kernel)" "$4" "$5" "$6" "$7" -- "$8" "$9"\n')
     words = [str(word) for word in words if word != "--"]
     said = git("bisect", "run", "sh", str(step), sys.executable, str(PROGRAM), str(good), *words)
     assert f"{commits[5]} is the first bad commit" in said

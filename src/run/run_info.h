@@ -49,6 +49,7 @@ struct RunInfo {
     double loop_ticks = 0;          ///< median of one turn of the sampler's loop without an operation
     std::optional<Unseen> drain_unseen;
     std::uint32_t drains = 0, drains_incomplete = 0;
+    std::uint64_t drained_samples = 0;    ///< asked for in the blocks before the drains
     std::uint32_t rounds = 0;             ///< counted, begun
     std::uint32_t samples_per_block = 0;  ///< counted ones, in the last round
     double warm_up_seconds = 0;           ///< that its warm-up round took: what block sizes are chosen by

@@ -99,6 +99,7 @@ std::string run_json(const RunInfo& info) {
                          {"max_backlog", kMaxBacklog},
                          {"drains", info.drains},
                          {"drains_incomplete", info.drains_incomplete},
+                         {"drained_samples", info.drained_samples},
                          {"seconds", info.seconds},
                          {"interrupted_by_signal", info.interrupted_by}};
     json["probe"] = "off";
@@ -124,6 +125,7 @@ tl::expected<RunInfo, std::string> parse_run_json(const std::string& text) {
         info.warm_up_seconds = json.at("measuring").at("warm_up_seconds").get<double>();
         info.seconds = json.at("measuring").at("seconds").get<double>();
         info.drains = json.at("measuring").at("drains").get<std::uint32_t>();
+        info.drained_samples = json.at("measuring").at("drained_samples").get<std::uint64_t>();
         info.drains_incomplete = json.at("measuring").at("drains_incomplete").get<std::uint32_t>();
         return info;
     } catch (const std::exception& /*of the JSON library, or of a value that is none of ours*/) {

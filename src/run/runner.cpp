@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <functional>
 #include <numeric>
@@ -191,21 +192,28 @@ std::vector<Visit> Runner::visits_of_round(std::uint32_t round) {
     const bool is_warm_up = round == 0;
     std::vector<std::uint32_t> wanted(series_.size(), 0);
     std::vector<std::size_t> deltas(series_.size(), 0);  // how many open cases a base serves in this round
+    std::array<std::uint32_t, 3> open_of_class{};  // how many open cases share batches, by teardown class
     for (std::size_t i = 0; i < planned_; ++i) {
         const bool is_new = series_[i].samples.empty() && !series_[i].failure;
         wanted[i] = is_warm_up ? (is_new ? 1 : 0) : samples_wanted(i);
         precise_[i] = !is_warm_up && wanted[i] == 0 && !series_[i].failure;
         if (wanted[i] > 0 && base_[i]) ++deltas[*base_[i]];
+        if (wanted[i] > 0) ++open_of_class[static_cast<std::size_t>(teardown_class(cases_[i]))];
     }
+    const bool once = is_warm_up || info_.options.samples.has_value();
     std::vector<Visit> visits;
     for (std::size_t i = 0; i < series_.size(); ++i) {
         if ((wanted[i] == 0 && deltas[i] == 0) || series_[i].failure) continue;
         std::uint32_t samples = wanted[i] > 0 ? wanted[i] : is_warm_up ? 1 : info_.samples_per_block;
-        // Namespaces left behind by one block are waited for after it, so a block stays below the backlog.
-        if (teardown_class(cases_[i]) != TeardownClass::none)
+        if (const TeardownClass teardown = teardown_class(cases_[i]); teardown != TeardownClass::none) {
+            // A batch's teardown takes its time however small it is, so a batch is filled, and never
+            // over-filled.
+            const std::uint32_t share =
+                kMaxBacklog / std::max(1U, open_of_class[static_cast<std::size_t>(teardown)]);
+            if (!once && share > kLeadIn) samples = std::max(samples, share - kLeadIn);
             samples = std::min(samples, kMaxBacklog - kLeadIn);
+        }
         // What k differences have in common is worth the root of k times the effort, spread over the round.
-        const bool once = is_warm_up || info_.options.samples.has_value();
         const double root = once ? 1 : std::ceil(std::sqrt(static_cast<double>(deltas[i])));
         const auto times = static_cast<std::size_t>(std::clamp(root, 1.0, kMostVisits));
         visits.insert(visits.end(), times, Visit{i, kLeadIn, samples, !is_warm_up});
@@ -307,6 +315,7 @@ void Runner::drain(const Group& group, std::uint32_t round) {
     const env::Drained drained = teardown_->wait(left, drain_limit_);
     teardown_->begin();
     ++info_.drains;
+    for (const Visit& visit : group) info_.drained_samples += visit.lead_in + visit.samples;
     if (!drained.complete && ++info_.drains_incomplete == 3) {
         // Something here keeps namespaces alive: wait less for what does not come.
         drain_limit_ = 100ms;
