@@ -213,7 +213,11 @@ int run_measurements(const Options& options) {
     if (!plan) throw UsageError(plan.error());
     check_outputs(options);
     if (options.out) store.emplace(create_store(*options.out));
-    if (options.probe_asked)
+    if (options.probe != "off" && options.probe != "auto") {
+        throw run::NotPermitted(
+            fmt::format("--probe={}: this version has no probe; leave the option out", options.probe));
+    }
+    if (options.probe == "auto")
         info.warnings.emplace_back("--probe: this version has no probe; measured without");
 
     run::catch_signals();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/program_options.hpp>
 #include <random>
 #include <sstream>
@@ -49,14 +50,14 @@ po::options_description selection_options() {
     options.add_options()  //
         ("filter", po::value<std::string>()->value_name("REGEX"),
          "those whose id matches, such as NEWPID or '/NEWPID/'")(
-            "op", strings()->value_name("OP,…"),
+            "op", strings()->value_name("OP,..."),
             "of these operations: clone, clone3, unshare, setns, proc_remount, userns_map")(
             "ns", strings()->value_name("SET"),
             "of exactly this set: kinds or flags joined by commas, none, or all; repeatable")(
-            "stack", strings()->value_name("SIZE,…"), "with stacks of these sizes, 16K to 1G")(
-            "spawn", strings()->value_name("HOW,…"), "fork: memory copied; vm: CLONE_VM|CLONE_VFORK")(
-            "parallel", strings()->value_name("N,…"), "with so many samplers at once")(
-            "with", strings()->value_name("KEY:VALUE,…"),
+            "stack", strings()->value_name("SIZE,..."), "with stacks of these sizes, 16K to 1G")(
+            "spawn", strings()->value_name("HOW,..."), "fork: memory copied; vm: CLONE_VM|CLONE_VFORK")(
+            "parallel", strings()->value_name("N,..."), "with so many samplers at once")(
+            "with", strings()->value_name("KEY:VALUE,..."),
             "with these values of any parameter of an id: touch:all, via:fsmount, subset:pid, pidfd:yes, "
             "cgroup:into, "
             "twin:yes; repeatable");
@@ -79,7 +80,7 @@ po::options_description measuring_options() {
             "clock", po::value<std::string>()->value_name("CLOCK"),
             "wall, or instructions in a lab guest whose clock counts them")(
             "probe", po::value<std::string>()->implicit_value("auto")->value_name("HOW"),
-            "auto or off (off)");
+            "auto, fentry, kprobe, tracepoint or off (off); this version has none yet");
     return options;
 }
 
@@ -253,11 +254,13 @@ void parse_measuring(const po::variables_map& values, Options& options) {
         options.run.clock = *text;
     }
     if (const auto text = given("probe")) {
-        if (*text != "off" && *text != "auto") {
-            throw UsageError(
-                fmt::format("--probe={}: accepted is auto or off: this version has no probe", *text));
+        static constexpr std::array<std::string_view, 5> kProbes{"auto", "fentry", "kprobe", "tracepoint",
+                                                                 "off"};
+        if (std::ranges::find(kProbes, *text) == kProbes.end()) {
+            throw UsageError(fmt::format("--probe={}: accepted is {}{}", *text, fmt::join(kProbes, ", "),
+                                         nearest_hint(*text, kProbes)));
         }
-        options.probe_asked = *text == "auto";
+        options.probe = *text;
     }
     if (const auto text = given("sort")) {
         const auto sort = report::parse_sort(*text);

@@ -29,7 +29,7 @@ struct Options {
     bool budget_given = false;  ///< these two may differ from a resumed run's
     bool precision_given = false;
     bool narrowed = false;  ///< something was selected, which --resume does not take
-    bool probe_asked = false;
+    std::string probe = "off";
     report::Sort sort = report::Sort::plan;
     bool quiet = false;
     bool no_progress = false;
