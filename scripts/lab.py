@@ -4,48 +4,23 @@
     scripts/lab.py kernels [--all]
     scripts/lab.py fetch KERNEL...
     scripts/lab.py run --kernel 6.1 [--kernel 7 ...] [--out DIR] [--jobs N] -- --filter='^clone/NEWPID/stack:1M$'
+    scripts/lab.py compare 6.1 7 -- --filter='^clone/NEWPID/stack:1M$'
     scripts/lab.py shell --kernel 6.1
 
 KERNEL is a series such as 6.1 (its newest package), a package's version or name, or a path to a bzImage.
 Exit codes: 0 measured; 1 a guest failed, or nsbench in it did; 2 usage; 3 not possible here, with what to do;
-130 interrupted.
+130 interrupted. compare: 0 nothing slower, 1 slower, 2 usage, 125 not measured (as git bisect run takes it).
 """
 import argparse
-import importlib
 import signal
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from lab import guest, packages, runs
+from lab import compare, guest, packages, runs
 from lab.errors import FAILED, INTERRUPTED, OK, USAGE, LabError
-
-ADDED = ("compare", "atlas")  # modules of lab/ that bring their own commands: add_parser(subparsers)
-
-
-def positive(text: str) -> int:
-    """A whole number from 1."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: a whole number from 1 is needed")
-    return int(text)
-
-
-def printable(text: str) -> str:
-    """Text for the kernel's command line: one line of ASCII."""
-    if not (text.isascii() and text.isprintable()):
-        raise argparse.ArgumentTypeError(f"{text!r}: printable ASCII on one line is needed")
-    return text
-
-
-def add_machine(parser: argparse.ArgumentParser) -> None:
-    """The options that say what a guest is."""
-    parser.add_argument("--accel", choices=sorted(guest.ACCELERATORS, reverse=True), default="tcg",
-                        help="tcg: emulation, instruction clock; kvm: wall clock (%(default)s)")
-    parser.add_argument("--append", type=printable, default="", help="more for the kernel's command line")
-    parser.add_argument("--memory", type=positive, default=512, metavar="MB", help="the guest's memory (%(default)s)")
-    parser.add_argument("--timeout", type=positive, default=1800, metavar="S",
-                        help="seconds after which a guest is ended (%(default)s)")
+from lab.options import add_append, add_jobs, add_machine
 
 
 def machine_of(options: argparse.Namespace) -> guest.Machine:
@@ -122,16 +97,16 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--kernel", action="append", required=True, metavar="KERNEL", help="repeatable")
     one.add_argument("--out", type=Path, default=Path("lab-results"), metavar="DIR",
                      help="a folder for each kernel in it (%(default)s)")
-    one.add_argument("--jobs", type=positive, default=0, metavar="N", help="guests side by side (the CPUs)")
+    add_jobs(one)
+    add_append(one)
     add_machine(one)
     one.set_defaults(command=run)
     one = commands.add_parser("shell", help="a shell in a guest, nsbench in the PATH", allow_abbrev=False)
     one.add_argument("--kernel", required=True, metavar="KERNEL")
+    add_append(one)
     add_machine(one)
     one.set_defaults(command=shell)
-    for name in ADDED:
-        if (Path(__file__).parent / "lab" / f"{name}.py").exists():
-            importlib.import_module(f"lab.{name}").add_parser(commands)
+    compare.add_parser(commands)
     return top
 
 

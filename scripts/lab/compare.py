@@ -23,6 +23,7 @@ from pathlib import Path
 
 from lab import guest, initramfs, packages, runs
 from lab.errors import OK, USAGE, LabError
+from lab.options import add_jobs, add_machine, printable
 
 SLOWER = 1
 UNMEASURED = 125
@@ -277,20 +278,6 @@ def percentage(text: str) -> float:
     return float(text[:-1]) / 100
 
 
-def whole(text: str) -> int:
-    """A whole number from 1."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: a whole number from 1 is needed")
-    return int(text)
-
-
-def printable(text: str) -> str:
-    """Text for the kernel's command line: one line of ASCII."""
-    if not (text.isascii() and text.isprintable()):
-        raise argparse.ArgumentTypeError(f"{text!r}: printable ASCII on one line is needed")
-    return text
-
-
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Adds the command to lab.py's."""
     one = commands.add_parser("compare", help="did it get slower? for git bisect run; nsbench's options behind --",
@@ -303,8 +290,6 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     one.add_argument("--out", type=Path, metavar="DIR", help="keep the runs there (the lab's cache)")
     for side in ("base", "new"):
         one.add_argument(f"--append-{side}", type=printable, default="", metavar="STR", help="more for its kernel's command line")
-    one.add_argument("--accel", choices=sorted(guest.ACCELERATORS, reverse=True), default="tcg", help="(%(default)s)")
-    one.add_argument("--memory", type=whole, default=512, metavar="MB", help="a guest's memory (%(default)s)")
-    one.add_argument("--timeout", type=whole, default=1800, metavar="S", help="seconds for a guest (%(default)s)")
-    one.add_argument("--jobs", type=whole, default=0, metavar="N", help="guests side by side (the CPUs)")
+    add_machine(one)
+    add_jobs(one)
     one.set_defaults(command=compare)

@@ -57,7 +57,7 @@ class Runner {
     [[nodiscard]] std::optional<double> seconds_left() const;
     [[nodiscard]] bool is_over() const;
     /// How many counted samples the next block of a planned case should have; 0 once it has enough.
-    [[nodiscard]] std::uint32_t samples_wanted(std::size_t series) const;
+    [[nodiscard]] std::uint32_t samples_wanted(std::size_t i) const;
     [[nodiscard]] std::vector<Visit> visits_of_round(std::uint32_t round);
     [[nodiscard]] std::uint32_t choose_block_size() const;
     void run(std::uint32_t round, const std::vector<Visit>& visits);

@@ -89,13 +89,12 @@ std::vector<Record> Sampler::receive(std::chrono::nanoseconds limit) {
 Sampler::Footprint Sampler::footprint() const {
     const std::string proc = fmt::format("/proc/{}", process_->pid());
     const std::string maps = sys::read_file(proc + "/maps").value_or("");
-    const std::string statm = sys::read_file(proc + "/statm").value_or("");
-    // "SIZE RESIDENT …", in pages (proc(5)).
-    const std::size_t second = statm.find(' ');
-    const std::uint64_t resident =
-        second == std::string::npos ? 0 : std::strtoull(statm.c_str() + second, nullptr, 10);
-    return {resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)),
-            static_cast<std::size_t>(std::count(maps.begin(), maps.end(), '\n'))};
+    // Exact, unlike statm, whose counters are summed up late ("Rss:    752 kB").
+    const std::string rollup = sys::read_file(proc + "/smaps_rollup").value_or("");
+    const std::size_t rss = rollup.find("Rss:");
+    const std::uint64_t kib =
+        rss == std::string::npos ? 0 : std::strtoull(rollup.c_str() + rss + 4, nullptr, 10);
+    return {kib << 10U, static_cast<std::size_t>(std::count(maps.begin(), maps.end(), '\n'))};
 }
 
 std::filesystem::path find_sampler() {
