@@ -7,7 +7,6 @@
 #include <cstdlib>
 #include <random>
 
-#include "sys/error.h"
 #include "sys/file.h"
 
 namespace nsb::cli {

@@ -12,7 +12,6 @@
 
 #include "run/interrupt.h"
 #include "run/rounds.h"
-#include "sys/error.h"
 
 namespace nsb::run {
 namespace {

@@ -1,11 +1,10 @@
 #include "run/sampler.h"
 
 #include <gtest/gtest.h>
-#include <poll.h>
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
-#include <thread>
 
 namespace nsb::run {
 namespace {
@@ -47,27 +46,25 @@ TEST(Sampler, IsSmall) {
     EXPECT_LE(sampler.footprint().mappings, 20U);
 }
 
-TEST(Sampler, IsReplacedAfterACrash) {
+/// A block fails with `error` after the sampler got `signal`, and the next one is carried out.
+void expect_replaced(int signal, std::chrono::nanoseconds limit, int error) {
     Sampler sampler(NSB_SAMPLER, std::nullopt);
-    kill(sampler.pid(), SIGKILL);
+    kill(sampler.pid(), signal);
     sampler.send(clones(1));
-    const auto lost = sampler.receive(10s);
+    const auto lost = sampler.receive(limit);
     ASSERT_EQ(lost.size(), 1U);
     EXPECT_EQ(lost[0].failure.call, protocol::Call::sampler);
-    EXPECT_EQ(lost[0].failure.error, ECHILD);
+    EXPECT_EQ(lost[0].failure.error, error);
     sampler.send(clones(2));
     EXPECT_EQ(sampler.receive(10s).size(), 2U);
 }
 
+TEST(Sampler, IsReplacedAfterACrash) {
+    expect_replaced(SIGKILL, 10s, ECHILD);
+}
+
 TEST(Sampler, IsReplacedWhenItHangs) {
-    Sampler sampler(NSB_SAMPLER, std::nullopt);
-    kill(sampler.pid(), SIGSTOP);
-    sampler.send(clones(1));
-    const auto lost = sampler.receive(100ms);
-    ASSERT_EQ(lost.size(), 1U);
-    EXPECT_EQ(lost[0].failure.error, ETIMEDOUT);
-    sampler.send(clones(2));
-    EXPECT_EQ(sampler.receive(10s).size(), 2U);
+    expect_replaced(SIGSTOP, 100ms, ETIMEDOUT);
 }
 
 TEST(Sampler, RefusesAProcMountOutsideANewMountNamespace) {

@@ -1,13 +1,11 @@
 #include "sys/process.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <sched.h>
 #include <spawn.h>
 #include <sys/wait.h>
 
 #include <csignal>
-#include <cstring>
 
 #include "sys/child.h"
 #include "sys/error.h"
@@ -53,13 +51,6 @@ std::optional<int> Process::kill_and_reap() {
     kill(pid_, SIGKILL);
     const auto status = reap(std::exchange(pid_, -1));
     return status ? std::optional(*status) : std::nullopt;
-}
-
-std::string describe_status(int wait_status) {
-    if (WIFSIGNALED(wait_status)) {
-        return fmt::format("signal {} ({})", WTERMSIG(wait_status), strsignal(WTERMSIG(wait_status)));
-    }
-    return fmt::format("exit status {}", WEXITSTATUS(wait_status));
 }
 
 std::vector<int> allowed_cpus() {

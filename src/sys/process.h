@@ -32,9 +32,6 @@ class Process {
     pid_t pid_ = -1;
 };
 
-/// "exit status 1", "signal 9 (Killed)".
-std::string describe_status(int wait_status);
-
 /// The CPUs that this process may run on, ascending.
 std::vector<int> allowed_cpus();
 
