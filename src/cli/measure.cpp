@@ -10,8 +10,10 @@
 #include <map>
 
 #include "cli/commands.h"
+#include "cli/probing.h"
 #include "core/text.h"
 #include "report/csv.h"
+#include "report/probe_text.h"
 #include "run/interrupt.h"
 #include "run/progress.h"
 #include "run/runner.h"
@@ -143,7 +145,8 @@ Resumed take_up(const Options& options, const run::RunInfo& now) {
 
 /// What cannot be written is said before an hour is spent on measuring it.
 void check_outputs(const Options& options) {
-    for (const auto& [name, file] : {std::pair{"csv", options.csv}, std::pair{"json", options.json}}) {
+    for (const auto& [name, file] : {std::pair{"csv", options.csv}, std::pair{"json", options.json},
+                                     std::pair{"folded", options.folded}}) {
         if (!file) continue;
         try {
             sys::check_writable(*file);
@@ -213,15 +216,11 @@ int run_measurements(const Options& options) {
     if (!plan) throw UsageError(plan.error());
     check_outputs(options);
     if (options.out) store.emplace(create_store(*options.out));
-    if (options.probe != "off" && options.probe != "auto") {
-        throw run::NotPermitted(
-            fmt::format("--probe={}: this version has no probe; leave the option out", options.probe));
-    }
-    if (options.probe == "auto")
-        info.warnings.emplace_back("--probe: this version has no probe; measured without");
+    std::optional<probe::Probe> probe = open_probe(options, info);
 
     run::catch_signals();
     run::Runner runner(info, *plan);
+    if (probe) runner.spend(0.5);
     if (options.resume) {
         if (info.in_userns != recorded.info.in_userns) {
             throw UsageError(
@@ -231,7 +230,7 @@ int run_measurements(const Options& options) {
         runner.resume(recorded.series, recorded.info.rounds);
     }
 
-    const bool is_stdout_taken = options.csv == "-" || options.json == "-";
+    const bool is_stdout_taken = options.csv == "-" || options.json == "-" || options.folded == "-";
     if (!options.quiet && !is_stdout_taken) print(environment_lines(info) + "\n");
     if (!options.quiet && is_stdout_taken) sys::try_write(STDERR_FILENO, warning_lines(info));
 
@@ -246,6 +245,14 @@ int run_measurements(const Options& options) {
                         if (show_progress) line.show(progress);
                     },
                     Checkpoint(save)});
+    if (probe && info.interrupted_by == 0) {
+        const Clock::time_point begun = Clock::now();
+        run_probed_pass(options, info, runner, *probe, [&](double done) {
+            const std::chrono::duration<double> elapsed = Clock::now() - begun;
+            if (show_progress) line.show_probing(done, elapsed.count());
+        });
+        info.interrupted_by = run::interrupted_by();
+    }
     line.clear();
 
     const std::vector<Row> rows = runner.rows();
@@ -258,8 +265,13 @@ int run_measurements(const Options& options) {
             if (options.json) sys::replace_file(*options.json, run::benchmark_json(info, rows, series));
         },
         [&] {
+            if (options.folded && info.probe)
+                sys::replace_file(*options.folded, report::folded_stacks(*info.probe));
+        },
+        [&] {
             if (is_stdout_taken) return;
             print(report::table(info.identity, rows, {terminal_width(), use_colour(), options.sort}));
+            if (info.probe) print(fmt::format("\n{}", probe_lines(options, info, runner)));
             if (!options.quiet) print(fmt::format("\n{}", closing_lines(info, runner, rows)));
         },
     });

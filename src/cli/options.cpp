@@ -80,7 +80,7 @@ po::options_description measuring_options() {
             "clock", po::value<std::string>()->value_name("CLOCK"),
             "wall, or instructions in a lab guest whose clock counts them")(
             "probe", po::value<std::string>()->implicit_value("auto")->value_name("HOW"),
-            "auto, fentry, kprobe, tracepoint or off (off); this version has none yet");
+            "where in the kernel time and memory go: auto, fentry, kprobe, tracepoint or off (off)");
     return options;
 }
 
@@ -93,7 +93,9 @@ po::options_description output_options() {
             "the summary as CSV; - is standard output, without the table")(
             "json", po::value<std::string>()->value_name("FILE|-"), "Google Benchmark's JSON")(
             "out", po::value<std::string>()->value_name("DIR"),
-            "everything: run.json, results.csv, samples.csv")(
+            "everything: run.json, results.csv, samples.csv; with --probe also probe.csv, memory.csv")(
+            "folded", po::value<std::string>()->value_name("FILE|-"),
+            "with --probe: folded stacks for flame-graph tools, weighed in ns or instructions")(
             "resume", po::value<std::string>()->value_name("DIR"), "go on with the run in DIR")(
             "quiet", "the table alone")("no-progress", "no progress line, also on a terminal")(
             "help", "this text")("version", "the version");
@@ -276,14 +278,18 @@ void parse_measuring(const po::variables_map& values, Options& options) {
     };
     options.csv = given_file("csv");
     options.json = given_file("json");
+    options.folded = given_file("folded");
     options.out = given("out");
     options.resume = given("resume");
     options.quiet = values.count("quiet") != 0;
     options.no_progress = values.count("no-progress") != 0;
     if (options.out && options.resume)
         throw UsageError("--out and --resume exclude each other: a resumed run stays in its folder");
-    if (options.csv == "-" && options.json == "-")
-        throw UsageError("--csv=- and --json=-: standard output is for one of them");
+    const auto on_stdout = {options.csv == "-", options.json == "-", options.folded == "-"};
+    if (std::count(on_stdout.begin(), on_stdout.end(), true) > 1)
+        throw UsageError("--csv=-, --json=-, --folded=-: standard output is for one of them");
+    if (options.folded && options.probe == "off")
+        throw UsageError("--folded: the stacks come from the probe; add --probe");
 }
 
 }  // namespace

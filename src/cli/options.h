@@ -30,6 +30,7 @@ struct Options {
     bool precision_given = false;
     bool narrowed = false;  ///< something was selected, which --resume does not take
     std::string probe = "off";
+    std::optional<std::string> folded;  ///< where to
     report::Sort sort = report::Sort::plan;
     bool quiet = false;
     bool no_progress = false;

@@ -7,10 +7,7 @@
 namespace nsb::report {
 namespace {
 
-/// A tick has no fraction; a median of two, a mean and a standard deviation have one.
-std::string number(double value) {
-    return value == std::floor(value) ? fmt::format("{:.0f}", value) : fmt::format("{:.3f}", value);
-}
+constexpr auto number = format_number;
 
 std::string parameter(const Case& c, Parameter parameter) {
     return c.has(parameter) ? format_value(parameter, c.value(parameter)) : "";
@@ -159,9 +156,20 @@ std::span<const Column<SampleRecord>> sample_columns() {
     return kSampleColumns;
 }
 
+// A tick has no fraction; a median of two, a mean and a standard deviation have one.
+std::string format_number(double value) {
+    return value == std::floor(value) ? fmt::format("{:.0f}", value) : fmt::format("{:.3f}", value);
+}
+
 std::string dictionary() {
-    return describe_columns("results.csv: a row for each case and phase", result_columns()) + "\n" +
-           describe_columns("samples.csv: a row for each sample", sample_columns());
+    return fmt::format(
+        "{}\n{}\n{}\n{}", describe_columns("results.csv: a row for each case and phase", result_columns()),
+        describe_columns("samples.csv: a row for each sample", sample_columns()),
+        describe_columns(
+            "probe.csv: a row for each case and each traced function that it called, or that could not "
+            "be traced",
+            function_columns()),
+        describe_columns("memory.csv: a row for each case and place that allocates", memory_columns()));
 }
 
 }  // namespace nsb::report

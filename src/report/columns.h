@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/probed.h"
 #include "core/series.h"
 
 namespace nsb::report {
@@ -32,6 +33,18 @@ struct SampleRecord {
     std::size_t index;     ///< within the series
 };
 
+struct FunctionRecord {
+    const RunIdentity& run;
+    const ProbedCase& probed;
+    const FunctionRow& row;
+};
+
+struct MemoryRecord {
+    const RunIdentity& run;
+    const ProbedCase& probed;
+    const MemoryRow& row;
+};
+
 template <typename Record>
 struct Column {
     std::string_view name;
@@ -42,6 +55,11 @@ struct Column {
 
 std::span<const Column<ResultRecord>> result_columns();
 std::span<const Column<SampleRecord>> sample_columns();
+std::span<const Column<FunctionRecord>> function_columns();
+std::span<const Column<MemoryRecord>> memory_columns();
+
+/// As a figure stands in the files: whole where it is, else with three decimals.
+std::string format_number(double value);
 
 /// The dictionary of the result files' columns, in Markdown, as it stands in results/README.md.
 std::string dictionary();

@@ -53,6 +53,26 @@ std::string results_csv(const RunIdentity& run, const std::vector<Row>& rows) {
     return text;
 }
 
+std::string probe_csv(const RunIdentity& run, const ProbeReport& report) {
+    std::string text = csv_header(function_columns());
+    for (const ProbedCase& probed : report.cases) {
+        for (const FunctionRow& row : probed.functions) {
+            if (!row.times && row.backend != Backend::none) continue;
+            append_csv(text, function_columns(), FunctionRecord{run, probed, row});
+        }
+    }
+    return text;
+}
+
+std::string memory_csv(const RunIdentity& run, const ProbeReport& report) {
+    std::string text = csv_header(memory_columns());
+    for (const ProbedCase& probed : report.cases) {
+        for (const MemoryRow& row : probed.memory)
+            append_csv(text, memory_columns(), MemoryRecord{run, probed, row});
+    }
+    return text;
+}
+
 std::vector<std::string> split_csv(const std::string& line) {
     // No backslash escapes in RFC 4180: a control character that cannot occur takes their place.
     const boost::tokenizer<boost::escaped_list_separator<char>> fields(

@@ -20,6 +20,10 @@ void append_csv(std::string& text, std::span<const Column<Record>> columns, cons
 /// results.csv, whole.
 std::string results_csv(const RunIdentity& run, const std::vector<Row>& rows);
 
+/// probe.csv and memory.csv, whole.
+std::string probe_csv(const RunIdentity& run, const ProbeReport& report);
+std::string memory_csv(const RunIdentity& run, const ProbeReport& report);
+
 /// The fields of one line, quotes undone.
 std::vector<std::string> split_csv(const std::string& line);
 

@@ -10,6 +10,15 @@
 #include "sys/file.h"
 
 namespace nsb::run {
+namespace {
+
+/// "0:27 left".
+std::string time_left(double seconds) {
+    const long left = std::lround(std::max(0.0, seconds));
+    return fmt::format("{}:{:02} left", left / 60, left % 60);
+}
+
+}  // namespace
 
 std::string describe(const Progress& progress) {
     std::string text = progress.round == 0 ? "warm-up" : fmt::format("round {}", progress.round);
@@ -17,23 +26,35 @@ std::string describe(const Progress& progress) {
     if (progress.round > 0)
         text += fmt::format(", {} of {} cases precise", progress.cases_precise, progress.cases);
     if (progress.left_s) {
-        const long left = std::lround(std::max(0.0, *progress.left_s));
-        text += fmt::format(", {}:{:02} left", left / 60, left % 60);
+        text += fmt::format(", {}", time_left(*progress.left_s));
     } else {
         text += fmt::format(", {:.0f} s so far", progress.elapsed_s);
     }
     return text;
 }
 
-void ProgressLine::show(const Progress& progress) {
+bool ProgressLine::is_due() {
     const auto now = std::chrono::steady_clock::now();
-    if (now - shown_ < std::chrono::milliseconds(100)) return;
+    if (now - shown_ < std::chrono::milliseconds(100)) return false;
     shown_ = now;
+    return true;
+}
+
+void ProgressLine::write(const std::string& text) {
     visible_ = true;
     winsize size{};
     const std::size_t width =
         ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
-    sys::try_write(STDERR_FILENO, fmt::format("\r\033[K{}", describe(progress).substr(0, width - 1)));
+    sys::try_write(STDERR_FILENO, fmt::format("\r\033[K{}", text.substr(0, width - 1)));
+}
+
+void ProgressLine::show(const Progress& progress) {
+    if (is_due()) write(describe(progress));
+}
+
+void ProgressLine::show_probing(double done, double elapsed_s) {
+    if (!is_due() || done <= 0) return;
+    write(fmt::format("probing: {:.0f}%, {}", 100 * done, time_left(elapsed_s * (1 / done - 1))));
 }
 
 void ProgressLine::clear() {

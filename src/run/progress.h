@@ -15,10 +15,15 @@ std::string describe(const Progress& progress);
 class ProgressLine {
   public:
     void show(const Progress& progress);
+    /// Of the probed pass: which share of it is done, after so long.
+    void show_probing(double done, double elapsed_s);
     void clear();
     ~ProgressLine() { clear(); }
 
   private:
+    [[nodiscard]] bool is_due();
+    void write(const std::string& text);
+
     std::chrono::steady_clock::time_point shown_{};
     bool visible_ = false;
 };

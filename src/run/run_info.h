@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/probed.h"
 #include "core/series.h"
 #include "env/checks.h"
 #include "env/environment.h"
@@ -56,6 +57,7 @@ struct RunInfo {
     double seconds = 0;                   ///< that the measuring took
     int interrupted_by = 0;               ///< a signal's number
     std::vector<std::string> warnings;
+    std::optional<ProbeReport> probe;  ///< absent where it was off, or could not be had
 };
 
 }  // namespace nsb::run

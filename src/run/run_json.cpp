@@ -61,6 +61,74 @@ RunOptions parse_options(const Json& json) {
     return options;
 }
 
+/// What probe.csv and memory.csv do not say: costs, losses, waits.
+Json probed_json(const ProbedCase& probed) {
+    Json json;
+    json["case"] = to_string(probed.measured);
+    json["error"] = probed.error.empty() ? Json() : Json(probed.error);
+    json["executions"] = probed.samples;
+    json["memory_executions"] = probed.memory_samples;
+    json["unprobed_median"] = probed.unprobed;
+    json["probed_median"] = probed.probed;
+    json["traced_calls_per_op"] = probed.events;
+    json["lost"] = Json(probed.lost);
+    json["namespaces"] = Json::array();
+    for (const ObjectCount& count : probed.objects) {
+        json["namespaces"].push_back({{"kind", info(count.kind).name},
+                                      {"made", count.made},
+                                      {"seen_gone", count.gone},
+                                      {"pending", count.made - count.gone},
+                                      {"gone_of_others", count.foreign}});
+    }
+    json["waits"] = Json::array();
+    for (const Wait& wait : probed.waits) {
+        json["waits"].push_back({{"what", wait.what},
+                                 {"function", kTraced[wait.function].name},
+                                 {"calls_per_op", wait.calls},
+                                 {"ticks_per_op", wait.ticks}});
+    }
+    double bytes = 0;
+    double freed = 0;
+    for (const MemoryRow& row : probed.memory) {
+        bytes += row.bytes;
+        freed += row.freed;
+    }
+    json["memory"] = {{"bytes_per_op", bytes}, {"freed_bytes_per_op", freed}};
+    json["functions"] = Json::object();
+    for (const FunctionRow& row : probed.functions) {
+        if (!row.times) continue;
+        Json& own = json["functions"][std::string(kTraced[row.function].name)];
+        own["waiting"] = row.times->waiting;
+        own["error_95"] = row.times->error;
+    }
+    json["edges"] = Json::array();
+    for (const CallEdge& edge : probed.edges) {
+        json["edges"].push_back({{"parent", edge.parent ? Json(kTraced[*edge.parent].name) : Json()},
+                                 {"function", kTraced[edge.function].name},
+                                 {"calls_per_op", edge.calls},
+                                 {"total", edge.total},
+                                 {"self", edge.self},
+                                 {"waiting", edge.waiting}});
+    }
+    return json;
+}
+
+Json probe_json(const ProbeReport& report) {
+    Json json;
+    json["asked"] = report.choice;
+    json["cost_of_a_traced_call"] = report.cost;
+    json["sampling_period"] = report.sampling_period ? Json(*report.sampling_period) : Json();
+    json["notes"] = report.notes;
+    json["seconds"] = report.seconds;
+    json["backends"] = Json::object();
+    for (std::size_t i = 0; i < report.backends.size(); ++i) {
+        json["backends"][std::string(kTraced[i].name)] = to_string(report.backends[i]);
+    }
+    json["cases"] = Json::array();
+    for (const ProbedCase& probed : report.cases) json["cases"].push_back(probed_json(probed));
+    return json;
+}
+
 }  // namespace
 
 std::string run_json(const RunInfo& info) {
@@ -102,7 +170,7 @@ std::string run_json(const RunInfo& info) {
                          {"drained_samples", info.drained_samples},
                          {"seconds", info.seconds},
                          {"interrupted_by_signal", info.interrupted_by}};
-    json["probe"] = "off";
+    json["probe"] = info.probe ? probe_json(*info.probe) : Json("off");
     json["measuring"]["drain_unseen"] = info.drain_unseen ? Json(info.drain_unseen->reason) : Json();
     return json.dump(2) + "\n";
 }

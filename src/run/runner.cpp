@@ -150,7 +150,8 @@ void Runner::resume(const std::vector<Series>& measured, std::uint32_t rounds) {
 
 std::chrono::nanoseconds Runner::time_left() const {
     if (!info_.options.budget || begun_ == Clock::time_point{}) return 1h;
-    return *info_.options.budget - (Clock::now() - begun_);
+    const auto own = std::chrono::duration_cast<std::chrono::nanoseconds>(*info_.options.budget * share_);
+    return own - (Clock::now() - begun_);
 }
 
 std::optional<double> Runner::seconds_left() const {

@@ -40,6 +40,11 @@ class Runner {
     /// Measures. Returns when all is done, the budget is spent, or a signal came.
     void measure(const Observer& observer);
 
+    /// Spends only this part of the budget: the rest is for the probed pass.
+    void spend(double share) { share_ = share; }
+
+    [[nodiscard]] Team& team() { return team_; }
+
     /// The plan's cases in its order, then the bases that only serve deltas.
     [[nodiscard]] const std::vector<Series>& series() const { return series_; }
 
@@ -79,6 +84,7 @@ class Runner {
     std::uint32_t blocks_ = 0;
     std::uint32_t first_round_ = 1;
     Clock::time_point begun_;
+    double share_ = 1;  // of the budget
     Progress progress_{};
     std::function<void(const Progress&)> observe_;
 };

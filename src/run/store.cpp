@@ -170,6 +170,10 @@ void Store::save(const RunInfo& info, std::span<const Row> rows, std::span<const
     sys::replace_file(folder_ / "samples.csv", samples);
     sys::replace_file(folder_ / "results.csv",
                       report::results_csv(info.identity, std::vector<Row>(rows.begin(), rows.end())));
+    if (info.probe) {
+        sys::replace_file(folder_ / "probe.csv", report::probe_csv(info.identity, *info.probe));
+        sys::replace_file(folder_ / "memory.csv", report::memory_csv(info.identity, *info.probe));
+    }
 }
 
 }  // namespace nsb::run

@@ -69,10 +69,17 @@ std::vector<Block> Team::take(const Case& c, std::uint32_t samples, std::chrono:
 
 Team::Overhead Team::measure_overhead() {
     protocol::Request request{};
-    request.samples = 1000;
+    request.samples = kCalibrations;
     request.calibrate = true;
     const Block block = carry_out(request, 1, 1s).front();
-    return {median_of(block, Phase::create), median_of(block, Phase::total), samplers_.front().footprint()};
+    return {median_of(block, Phase::create), median_of(block, Phase::total), median_of(block, Phase::switch_),
+            samplers_.front().footprint()};
+}
+
+std::vector<pid_t> Team::pids() const {
+    std::vector<pid_t> pids;
+    for (const Sampler& sampler : samplers_) pids.push_back(sampler.pid());
+    return pids;
 }
 
 void Team::find_privilege() {

@@ -35,12 +35,16 @@ class Team {
     /// The samplers' CPUs; empty where they are not pinned.
     [[nodiscard]] const std::vector<int>& cpus() const { return cpus_; }
 
+    [[nodiscard]] std::vector<pid_t> pids() const;
+
     struct Overhead {
         double clock_read;  ///< ticks between two readings of the clock, one after the other
         double loop;        ///< ticks of a turn of the sampler's loop without an operation
+        double syscall;     ///< ticks of unshare(0), which goes through traced functions and does nothing
         Sampler::Footprint footprint;
     };
-    /// Medians over a block of nothing.
+    static constexpr std::uint32_t kCalibrations = 1000;
+    /// Medians over a block of nothing, of kCalibrations turns.
     Overhead measure_overhead();
 
   private:

@@ -1,0 +1,96 @@
+// What the probe's kernel side and src/probe say to each other: the layout of the maps.
+#pragma once
+
+#ifdef __cplusplus
+#include <linux/types.h>
+#endif
+
+enum nsb_function {
+#define NSB_FUNCTION(name, kind, path, object) NSB_F_##name,
+#include "functions.def"
+#undef NSB_FUNCTION
+    NSB_FUNCTIONS
+};
+
+// Strides are powers of two: clang 14 drops bounds checks on indices that are multiplied.
+enum {
+    NSB_MAX_FUNCTIONS = 128,
+    NSB_NO_PARENT = 127,  // the caller is no traced function
+    NSB_DEPTH = 16,       // traced functions inside each other
+    NSB_SLOTS = 1024,     // tasks at once, by their pid's low bits
+    NSB_BUCKETS = 1024,   // of a function's histogram
+    NSB_SUB_BITS = 5,     // buckets of an octave, as bits: 32, so that a percentile is off by at most 3%
+    NSB_FRAMES = 48,      // of a stack
+};
+
+// A program's argument: the number of its function, and what else it must know; patched into the instruction
+// that loads NSB_ARGUMENT when the program is made for a function.
+enum { NSB_ARGUMENT = 0x4e534221 };
+enum { NSB_ID_MASK = 127, NSB_ASYNC = 1 << 8, NSB_MADE = 1 << 9, NSB_GONE = 1 << 10 };
+
+// A traced function seen from one caller. Times in ns of CLOCK_MONOTONIC.
+struct nsb_edge {
+    __u64 calls;
+    __u64 total;
+    __u64 self;       // total without the traced functions inside
+    __u64 wait;       // of total, off the CPU
+    __u64 self_wait;  // of self, off the CPU
+    __u64 max;
+    __u64 inside;  // calls of traced functions inside, at any depth
+    __u64 unused;
+};
+
+// What a profile's entry counts.
+enum nsb_what {
+    NSB_SAMPLE,     // ticks of the sampling clock on a CPU; count alone
+    NSB_WAIT,       // blocked; sum in ns
+    NSB_PREEMPTED,  // runnable, but not running; sum in ns
+    NSB_KMALLOC,    // sums in bytes from here on
+    NSB_SLAB,
+    NSB_PERCPU,
+    NSB_FREED = 8,  // a bit: of those three, what was freed again
+};
+
+struct nsb_profile_key {
+    __u64 stack;  // in the map of stacks; 0: none was taken
+    __u32 what;
+    __u32 async;  // 1: not the benchmark's own task, but a worker that tears its namespaces down
+};
+
+struct nsb_profile {
+    __u64 count;
+    __u64 sum;
+};
+
+struct nsb_stack {
+    __u64 frames;  // how many follow, innermost first
+    __u64 address[NSB_FRAMES];
+};
+
+// Events that were lost, by reason.
+enum nsb_lost {
+    NSB_LOST_DEPTH,     // deeper than NSB_DEPTH
+    NSB_LOST_MISMATCH,  // a function left that was not the one entered last
+    NSB_LOST_SLOT,      // two tasks with the same low bits in their pids
+    NSB_LOST_STACK,     // no room for another stack, or none could be taken
+    NSB_LOST_PROFILE,   // no room for another entry
+    NSB_LOST_LIVE,      // no room for another allocation
+    NSB_LOST_REASONS
+};
+
+// Namespaces, by the function that saw them: those the benchmark made, those of them seen gone, and others'
+// seen gone.
+struct nsb_objects {
+    __u64 made;
+    __u64 gone;
+    __u64 foreign;
+};
+
+// What the programs shall do now; and the layout of tracepoints as this kernel's BTF has it.
+struct nsb_config {
+    __u32 kmalloc_size_argument;
+    __u32 slab_has_cache;      // kmem_cache_alloc's third argument is the cache, and no other one its size
+    __u32 slab_size_argument;  // else: which argument is the size
+    __u32 percpu_size_argument;
+    __u32 percpu_ptr_argument;
+};

@@ -1,0 +1,431 @@
+// The probe's kernel side. `enter` and `leave` are templates: src/probe makes a copy for each traced
+// function, as fentry, kprobe or kprobe.multi program, with the function's number in the place of
+// NSB_ARGUMENT.
+//
+// A task of the benchmark has a slot with its stack of traced functions. Which slot belongs to the task that
+// runs on a CPU is noted at each switch, so that a traced function looks nothing up but its CPU's entry.
+#include <linux/bpf.h>
+#include <linux/bpf_perf_event.h>
+#include <stdbool.h>
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "events.h"
+#include "kernel.h"
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
+
+struct frame {
+    __u64 begin;
+    __u64 waited;  // the slot's wait at the beginning
+    __u64 inner;   // time in traced functions called from here
+    __u64 inner_wait;
+    __u64 inner_calls;  // at any depth
+    __u64 id;
+};
+
+struct slot {
+    __u32 pid;  // 0: free
+    __u32 depth;
+    __u32 adopted;  // a worker's, while it tears namespaces down
+    __u32 runnable;
+    __u64 off_since;  // 0: on a CPU
+    __u64 waited;
+    __u64 stack;  // where it was when it blocked
+    struct frame frames[NSB_DEPTH];
+};
+
+#define MAP(name_, type_, key_, value_, entries_) \
+    struct {                                      \
+        __uint(type, type_);                      \
+        __type(key, key_);                        \
+        __type(value, value_);                    \
+        __uint(max_entries, entries_);            \
+    } name_ SEC(".maps")
+
+// An array that src/probe maps into its memory, to clear and to read it at once.
+#define SHARED(name_, value_, entries_)    \
+    struct {                               \
+        __uint(type, BPF_MAP_TYPE_ARRAY);  \
+        __uint(map_flags, BPF_F_MMAPABLE); \
+        __type(key, __u32);                \
+        __type(value, value_);             \
+        __uint(max_entries, entries_);     \
+    } name_ SEC(".maps")
+
+MAP(slots, BPF_MAP_TYPE_ARRAY, __u32, struct slot, NSB_SLOTS);
+MAP(running, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, __u64, 1);  // the slot's number plus one; 0: none of ours
+MAP(scratch, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, struct nsb_stack, 1);
+SHARED(edges, struct nsb_edge, NSB_MAX_FUNCTIONS* NSB_MAX_FUNCTIONS);
+SHARED(buckets, __u64, NSB_MAX_FUNCTIONS* NSB_BUCKETS);
+MAP(profile, BPF_MAP_TYPE_HASH, struct nsb_profile_key, struct nsb_profile, 32768);
+MAP(stacks, BPF_MAP_TYPE_HASH, __u64, struct nsb_stack, 16384);
+SHARED(lost, __u64, NSB_LOST_REASONS);
+SHARED(objects, struct nsb_objects, NSB_MAX_FUNCTIONS);
+MAP(namespaces, BPF_MAP_TYPE_HASH, __u64, __u32, 16384);  // the benchmark's, by their address
+MAP(workers, BPF_MAP_TYPE_HASH, __u64, __u32, 16);  // work functions that tear namespaces down, by address
+
+struct allocation {
+    __u64 stack;
+    __u64 bytes;
+    __u32 what;
+    __u32 unused;
+};
+MAP(live, BPF_MAP_TYPE_HASH, __u64, struct allocation, 262144);
+
+const volatile struct nsb_config config = {};
+
+static __always_inline void lose(__u32 reason) {
+    __u64* count = bpf_map_lookup_elem(&lost, &reason);
+    if (count) __sync_fetch_and_add(count, 1);
+}
+
+static __always_inline __u64* running_here(void) {
+    const __u32 zero = 0;
+    return bpf_map_lookup_elem(&running, &zero);
+}
+
+static __always_inline struct slot* slot_at(__u32 index) {
+    index &= NSB_SLOTS - 1;
+    return bpf_map_lookup_elem(&slots, &index);
+}
+
+static __always_inline struct slot* current_slot(void) {
+    const __u64* number = running_here();
+    return number && *number ? slot_at(*number - 1) : 0;
+}
+
+// Gives the task a slot; null where another one has it.
+static __always_inline struct slot* track(__u32 pid, __u32 adopted) {
+    struct slot* s = slot_at(pid);
+    if (!s) return 0;
+    if (s->pid && s->pid != pid) {
+        lose(NSB_LOST_SLOT);
+        return 0;
+    }
+    s->pid = pid;
+    s->depth = 0;
+    s->adopted = adopted;
+    s->off_since = 0;
+    s->waited = 0;
+    return s;
+}
+
+// The current stack's key in the map of stacks; 0 where it could not be kept.
+static __always_inline __u64 keep_stack(void* ctx) {
+    const __u32 zero = 0;
+    struct nsb_stack* s = bpf_map_lookup_elem(&scratch, &zero);
+    if (!s) return 0;
+    const long bytes = bpf_get_stack(ctx, s->address, sizeof s->address, 0);
+    if (bytes <= 0) {
+        lose(NSB_LOST_STACK);
+        return 0;
+    }
+    s->frames = (__u64)bytes / sizeof s->address[0];
+    __u64 key = 0xcbf29ce484222325;
+    for (__u32 i = 0; i < NSB_FRAMES; ++i) {
+        if (i >= s->frames) break;
+        key = (key ^ s->address[i]) * 0x100000001b3;
+        key ^= key >> 29;
+    }
+    if (!bpf_map_lookup_elem(&stacks, &key) && bpf_map_update_elem(&stacks, &key, s, BPF_ANY) != 0) {
+        lose(NSB_LOST_STACK);
+        return 0;
+    }
+    return key;
+}
+
+static __always_inline void count(__u64 stack, __u32 what, __u32 async, __u64 sum) {
+    const struct nsb_profile_key key = {stack, what, async};
+    struct nsb_profile* p = bpf_map_lookup_elem(&profile, &key);
+    if (p) {
+        __sync_fetch_and_add(&p->count, 1);
+        __sync_fetch_and_add(&p->sum, sum);
+        return;
+    }
+    const struct nsb_profile first = {1, sum};
+    if (bpf_map_update_elem(&profile, &key, &first, BPF_NOEXIST) == 0) return;
+    p = bpf_map_lookup_elem(&profile, &key);
+    if (p) {
+        __sync_fetch_and_add(&p->count, 1);
+        __sync_fetch_and_add(&p->sum, sum);
+    } else {
+        lose(NSB_LOST_PROFILE);
+    }
+}
+
+// The template's argument. A move of a 32-bit constant, which src/probe looks for.
+static __always_inline __u64 argument(void) {
+    __u64 value;
+    asm volatile("%[value] = %[magic]" : [value] "=r"(value) : [magic] "i"(NSB_ARGUMENT));
+    return value;
+}
+
+static __always_inline void push(struct slot* s, __u64 id) {
+    const __u32 depth = s->depth++;
+    if (depth >= NSB_DEPTH) {
+        lose(NSB_LOST_DEPTH);
+        return;
+    }
+    struct frame* f = &s->frames[depth & (NSB_DEPTH - 1)];
+    f->id = id;
+    f->waited = s->waited;
+    f->inner = 0;
+    f->inner_wait = 0;
+    f->inner_calls = 0;
+    f->begin = bpf_ktime_get_ns();
+}
+
+// A duration's bucket: its octave, and 32 steps within.
+static __always_inline __u32 bucket(__u64 ns) {
+    __u32 octave = 0;
+    __u64 v = ns >> NSB_SUB_BITS;
+    if (v >> 16) octave += 16, v >>= 16;
+    if (v >> 8) octave += 8, v >>= 8;
+    if (v >> 4) octave += 4, v >>= 4;
+    if (v >> 2) octave += 2, v >>= 2;
+    if (v >> 1) octave += 1, v >>= 1;
+    octave += v;  // 0: below the first octave, where a bucket is one nanosecond
+    const __u64 step = (octave ? ns >> (octave - 1) : ns) & ((1 << NSB_SUB_BITS) - 1);
+    return ((octave << NSB_SUB_BITS) | step) & (NSB_BUCKETS - 1);
+}
+
+static __always_inline void pop(struct slot* s, __u64 id, __u64 now) {
+    if (s->depth == 0) return;  // entered before it was traced
+    const __u32 depth = --s->depth;
+    if (depth >= NSB_DEPTH) return;
+    const struct frame* f = &s->frames[depth & (NSB_DEPTH - 1)];
+    if (f->id != id) {
+        lose(NSB_LOST_MISMATCH);
+        return;
+    }
+    const __u64 total = now - f->begin;
+    const __u64 wait = s->waited - f->waited;
+    __u64 parent = NSB_NO_PARENT;
+    if (depth > 0) {
+        struct frame* outer = &s->frames[(depth - 1) & (NSB_DEPTH - 1)];
+        parent = outer->id;
+        outer->inner += total;
+        outer->inner_wait += wait;
+        outer->inner_calls += f->inner_calls + 1;
+    }
+    const __u32 at = ((parent << 7) | id) & (NSB_MAX_FUNCTIONS * NSB_MAX_FUNCTIONS - 1);
+    struct nsb_edge* e = bpf_map_lookup_elem(&edges, &at);
+    if (e) {
+        __sync_fetch_and_add(&e->calls, 1);
+        __sync_fetch_and_add(&e->total, total);
+        __sync_fetch_and_add(&e->self, total - f->inner);
+        __sync_fetch_and_add(&e->wait, wait);
+        __sync_fetch_and_add(&e->self_wait, wait - f->inner_wait);
+        __sync_fetch_and_add(&e->inside, f->inner_calls);
+        if (total > e->max) e->max = total;
+    }
+    const __u32 b = ((__u32)id << 10 | bucket(total)) & (NSB_MAX_FUNCTIONS * NSB_BUCKETS - 1);
+    __u64* n = bpf_map_lookup_elem(&buckets, &b);
+    if (n) __sync_fetch_and_add(n, 1);
+}
+
+// A worker is the benchmark's for as long as it is inside a function that tears namespaces down.
+static __always_inline struct slot* adopt(void) {
+    __u64* here = running_here();
+    const __u32 pid = bpf_get_current_pid_tgid();
+    struct slot* s = track(pid, 1);
+    if (!s || !here) return 0;
+    *here = (pid & (NSB_SLOTS - 1)) + 1;
+    return s;
+}
+
+static __always_inline void release(struct slot* s) {
+    __u64* here = running_here();
+    s->pid = 0;
+    if (here) *here = 0;
+}
+
+static __always_inline void entered(__u64 what) {
+    struct slot* s = current_slot();
+    if (!s && (what & NSB_ASYNC)) s = adopt();
+    if (s) push(s, what & NSB_ID_MASK);
+}
+
+static __always_inline void left(__u64 what, __u64 now) {
+    struct slot* s = current_slot();
+    if (!s) return;
+    pop(s, what & NSB_ID_MASK, now);
+    if (s->adopted && s->depth == 0) release(s);
+}
+
+// A namespace that is made or gone, told by its address.
+static __always_inline void seen(__u64 what, __u64 address) {
+    __u32 id = what & NSB_ID_MASK;
+    struct nsb_objects* o = bpf_map_lookup_elem(&objects, &id);
+    if (!o) return;
+    if (what & NSB_MADE) {
+        if (!current_slot()) return;
+        bpf_map_update_elem(&namespaces, &address, &id, BPF_ANY);
+        __sync_fetch_and_add(&o->made, 1);
+    } else if (bpf_map_delete_elem(&namespaces, &address) == 0) {
+        __sync_fetch_and_add(&o->gone, 1);
+    } else {
+        __sync_fetch_and_add(&o->foreign, 1);
+    }
+}
+
+SEC("kprobe")
+int enter(void* ctx) {
+    entered(argument());
+    return 0;
+}
+
+SEC("kprobe")
+int leave(void* ctx) {
+    const __u64 now = bpf_ktime_get_ns();
+    left(argument(), now);
+    return 0;
+}
+
+SEC("kprobe")
+int enter_object_kprobe(struct pt_regs* ctx) {
+    const __u64 what = argument();
+    seen(what, PT_REGS_PARM1(ctx));
+    entered(what);
+    return 0;
+}
+
+// Its copies are fentry programs; as a raw tracepoint its context has the same shape.
+SEC("raw_tp")
+int enter_object_fentry(const __u64* ctx) {
+    const __u64 what = argument();
+    seen(what, ctx[0]);
+    entered(what);
+    return 0;
+}
+
+static __always_inline int is_runnable(struct task_struct* task) {
+    if (bpf_core_field_exists(task->__state)) return task->__state == 0;
+    return ((struct task_struct___old*)task)->state == 0;
+}
+
+SEC("tp_btf/sched_switch")
+int BPF_PROG(on_switch, bool preempt, struct task_struct* prev, struct task_struct* next) {
+    __u64* here = running_here();
+    if (!here) return 0;
+    const __u64 now = bpf_ktime_get_ns();
+    if (*here) {
+        struct slot* s = slot_at(*here - 1);
+        if (s && prev->exit_state) {
+            s->pid = 0;
+        } else if (s) {
+            s->runnable = preempt || is_runnable(prev);
+            s->stack = s->runnable ? 0 : keep_stack(ctx);
+            s->off_since = now;
+        }
+    }
+    *here = 0;
+    const __u32 pid = next->pid;
+    struct slot* n = slot_at(pid);
+    if (!n || !pid || n->pid != pid) return 0;
+    *here = (pid & (NSB_SLOTS - 1)) + 1;
+    if (n->off_since) {
+        const __u64 off = now - n->off_since;
+        n->waited += off;
+        n->off_since = 0;
+        count(n->stack, n->runnable ? NSB_PREEMPTED : NSB_WAIT, n->adopted, off);
+    }
+    return 0;
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(on_fork, struct task_struct* parent, struct task_struct* child) {
+    if (current_slot()) track(child->pid, 0);
+    return 0;
+}
+
+// Without functions to attach to, workers are known by the work they carry out.
+SEC("tp_btf/workqueue_execute_start")
+int BPF_PROG(on_work, struct work_struct* work) {
+    const __u64 function = (__u64)work->func;
+    const __u32* what = bpf_map_lookup_elem(&workers, &function);
+    if (what) entered(*what);
+    return 0;
+}
+
+SEC("tp_btf/workqueue_execute_end")
+int BPF_PROG(on_work_end, struct work_struct* work) {
+    const __u64 now = bpf_ktime_get_ns();
+    struct slot* s = current_slot();
+    if (!s || !s->adopted) return 0;
+    pop(s, s->frames[0].id, now);
+    release(s);
+    return 0;
+}
+
+SEC("perf_event")
+int on_tick(struct bpf_perf_event_data* ctx) {
+    struct slot* s = current_slot();
+    const bool in_user_mode = (ctx->regs.cs & 3) != 0;
+    if (s) count(in_user_mode ? 0 : keep_stack(ctx), NSB_SAMPLE, s->adopted, 1);
+    return 0;
+}
+
+static __always_inline void allocated(void* ctx, __u32 what, __u64 address, __u64 bytes) {
+    struct slot* s = current_slot();
+    if (!s || s->adopted || !address) return;
+    const struct allocation a = {keep_stack(ctx), bytes, what, 0};
+    count(a.stack, what, 0, bytes);
+    if (bpf_map_update_elem(&live, &address, &a, BPF_ANY) != 0) lose(NSB_LOST_LIVE);
+}
+
+static __always_inline void freed(__u64 address) {
+    const struct allocation* a = bpf_map_lookup_elem(&live, &address);
+    if (!a) return;
+    count(a->stack, a->what | NSB_FREED, 0, a->bytes);
+    bpf_map_delete_elem(&live, &address);
+}
+
+#define ALLOCATED(name, what, address, bytes)         \
+    SEC("raw_tp/" #name)                              \
+    int on_##name(const __u64* args) {                \
+        allocated((void*)args, what, address, bytes); \
+        return 0;                                     \
+    }
+#define FREED(name, address)           \
+    SEC("raw_tp/" #name)               \
+    int on_##name(const __u64* args) { \
+        freed(address);                \
+        return 0;                      \
+    }
+
+// One of two arguments. Both are loaded first: the verifier takes no offset that is computed.
+static __always_inline __u64 either(__u32 is_first, __u64 first, __u64 second) {
+    barrier_var(first);
+    barrier_var(second);
+    return is_first ? first : second;
+}
+
+static __always_inline __u64 kmalloc_bytes(const __u64* args) {
+    return either(config.kmalloc_size_argument == 3, args[3], args[4]);
+}
+
+static __always_inline __u64 slab_bytes(const __u64* args) {
+    if (config.slab_has_cache) return BPF_CORE_READ((struct kmem_cache*)args[2], size);
+    return either(config.slab_size_argument == 3, args[3], args[4]);
+}
+
+static __always_inline __u64 percpu_bytes(const __u64* args) {
+    return either(config.percpu_size_argument == 2, args[2], args[3]);
+}
+
+static __always_inline __u64 percpu_address(const __u64* args) {
+    return either(config.percpu_ptr_argument == 6, args[6], args[7]);
+}
+
+ALLOCATED(kmalloc, NSB_KMALLOC, args[1], kmalloc_bytes(args))
+ALLOCATED(kmalloc_node, NSB_KMALLOC, args[1], kmalloc_bytes(args))
+ALLOCATED(kmem_cache_alloc, NSB_SLAB, args[1], slab_bytes(args))
+ALLOCATED(kmem_cache_alloc_node, NSB_SLAB, args[1], slab_bytes(args))
+ALLOCATED(percpu_alloc_percpu, NSB_PERCPU, percpu_address(args), percpu_bytes(args))
+FREED(kfree, args[1])
+FREED(kmem_cache_free, args[1])
+FREED(percpu_free_percpu, args[2])

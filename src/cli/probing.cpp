@@ -1,0 +1,64 @@
+#include "cli/probing.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "report/probe_text.h"
+#include "run/probed_pass.h"
+
+namespace nsb::cli {
+namespace {
+
+/// Trees of so many cases are printed; more are for the files.
+constexpr std::size_t kMostTrees = 4;
+
+probe::Choice choice_of(const std::string& text) {
+    if (text == "fentry") return probe::Choice::fentry;
+    if (text == "kprobe") return probe::Choice::kprobe;
+    if (text == "tracepoint") return probe::Choice::tracepoint;
+    return probe::Choice::automatic;
+}
+
+}  // namespace
+
+std::optional<probe::Probe> open_probe(const Options& options, run::RunInfo& info) {
+    if (options.probe == "off") return std::nullopt;
+    auto probe = probe::Probe::open(choice_of(options.probe));
+    if (probe) return std::move(*probe);
+    if (options.probe != "auto") {
+        throw run::NotPermitted(
+            fmt::format("--probe={}: cannot be had here: {}", options.probe, probe.error()));
+    }
+    info.warnings.push_back(fmt::format("--probe: cannot be had here, measured without: {}", probe.error()));
+    return std::nullopt;
+}
+
+void run_probed_pass(const Options& options, run::RunInfo& info, run::Runner& runner, probe::Probe& probe,
+                     const std::function<void(double done)>& observer) {
+    std::vector<Case> cases;
+    for (const Series& series : runner.series()) cases.push_back(series.measured);
+    run::ProbedPass pass(runner.team(), info, probe, std::move(cases), options.folded.has_value());
+    std::optional<std::chrono::nanoseconds> budget;
+    if (info.options.budget) budget = *info.options.budget / 2;
+    info.probe = pass.run(budget, observer);
+    info.probe->choice = options.probe;
+}
+
+std::string probe_lines(const Options& options, const run::RunInfo& info, const run::Runner& runner) {
+    if (!info.probe) return "";
+    std::string text;
+    const std::size_t planned = runner.series().size() - runner.bases().size();
+    if (planned <= kMostTrees) {
+        for (std::size_t i = 0; i < std::min(planned, info.probe->cases.size()); ++i) {
+            text += report::probe_tree(info.identity, info.probe->cases[i]) + "\n";
+        }
+    } else {
+        text += fmt::format("probe: {} cases; trees are printed for up to {} (narrow with --filter){}\n",
+                            planned, kMostTrees,
+                            options.out ? ", all are in probe.csv and memory.csv" : "; --out=DIR writes all");
+    }
+    return text + report::probe_summary(info.identity, *info.probe);
+}
+
+}  // namespace nsb::cli

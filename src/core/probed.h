@@ -1,0 +1,93 @@
+// What the probe found out about one case.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/case.h"
+#include "core/traced.h"
+
+namespace nsb {
+
+/// Times of a traced function per execution of the case, in ticks.
+struct FunctionTimes {
+    std::optional<double> calls;               ///< unknown where the function was only sampled
+    double total = 0;                          ///< with all that it calls, waits included
+    double self = 0;                           ///< without the traced functions that it calls
+    double waiting = 0;                        ///< of total: off the CPU
+    std::optional<double> p50, p90, p99, max;  ///< of one call
+    double error = 0;  ///< half of the 95% interval of total: from sampling; 0 where every call was timed
+};
+
+struct FunctionRow {
+    std::size_t function = 0;  ///< into kTraced
+    Backend backend = Backend::none;
+    std::string reason;                  ///< for a backend that is not the best one
+    std::optional<FunctionTimes> times;  ///< absent where it was not called, or not seen
+    std::optional<std::uint64_t>
+        missed;  ///< calls that the kernel did not trace; absent where it does not count them
+};
+
+/// A function as called from one other: an edge of the tree.
+struct CallEdge {
+    std::optional<std::size_t> parent;  ///< none: called by no traced function
+    std::size_t function = 0;
+    double calls = 0, total = 0, self = 0, waiting = 0;  ///< per execution, in ticks
+};
+
+/// A wait inside a traced function, named by what was waited for.
+struct Wait {
+    std::string what;             ///< the kernel function that blocked, such as synchronize_rcu
+    std::size_t function;         ///< the innermost traced function on the stack
+    double calls = 0, ticks = 0;  ///< per execution
+};
+
+struct MemoryRow {
+    std::optional<Kind> kind;  ///< by the innermost traced function of a kind on the stack; none: shared
+    std::string allocator;     ///< kmalloc, slab, percpu
+    std::string call_site;
+    double bytes = 0, calls = 0;  ///< per execution, less those of `none`
+    double freed = 0;             ///< bytes of these that were seen freed again
+};
+
+/// A stack, outermost function first, and the time spent in it per execution.
+using FoldedStacks = std::map<std::string, double>;
+
+/// How many namespaces an execution's traced functions made and tore down.
+struct ObjectCount {
+    Kind kind;
+    std::uint64_t made = 0, gone = 0, foreign = 0;
+};
+
+struct ProbedCase {
+    Case measured;
+    std::uint64_t samples = 0;  ///< with functions traced
+    std::uint64_t memory_samples = 0;
+    std::vector<FunctionRow> functions;  ///< one for each of kTraced
+    std::vector<CallEdge> edges;
+    std::vector<Wait> waits;  ///< the longest first
+    std::vector<MemoryRow> memory;
+    std::vector<ObjectCount> objects;
+    FoldedStacks folded;
+    std::map<std::string, std::uint64_t> lost;  ///< events, by reason
+    double unprobed = 0, probed = 0;            ///< medians of the case's first phase, interleaved
+    double probed_mean = 0;                     ///< of the first phase: what functions' times are shares of
+    double events = 0;                          ///< traced calls per execution, whose cost was taken off
+    std::string error;                          ///< why there is nothing
+};
+
+/// The probe's part of a run.
+struct ProbeReport {
+    std::string choice;                     ///< what was asked for
+    std::vector<Backend> backends;          ///< of each of kTraced
+    double cost = 0;                        ///< of one traced call, in ticks, as calibrated
+    std::optional<double> sampling_period;  ///< ticks
+    std::vector<std::string> notes;         ///< downgrades with their reasons
+    std::vector<ProbedCase> cases;
+    double seconds = 0;
+};
+
+}  // namespace nsb

@@ -1,0 +1,204 @@
+#include "report/probe_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "report/table.h"
+
+namespace nsb::report {
+namespace {
+
+constexpr std::size_t kNameWidth = 44;
+/// Waits and allocating functions shown of a case.
+constexpr std::size_t kMostShown = 6;
+
+std::string line(std::string_view name, const std::string& calls, const std::string& total,
+                 const std::string& self, const std::string& waiting, const std::string& share) {
+    return fmt::format("{:<{}} {:>9} {:>11} {:>11} {:>11} {:>8}\n", name, kNameWidth, calls, total, self,
+                       waiting, share);
+}
+
+std::string format_bytes(double bytes) {
+    if (std::abs(bytes) < 1024) return fmt::format("{:.0f} B", bytes);
+    if (std::abs(bytes) < 1024.0 * 1024) return fmt::format("{:.1f} KiB", bytes / 1024);
+    return fmt::format("{:.2f} MiB", bytes / (1024.0 * 1024));
+}
+
+/// Writes a case's functions, callers before callees.
+class Tree {
+  public:
+    Tree(const RunIdentity& run, const ProbedCase& probed) : run_(run), probed_(probed) {}
+
+    std::string path(Path wanted) {
+        const std::size_t heading = text_.size();
+        text_ +=
+            fmt::format("{}\n", wanted == Path::async ? "async (amortised over a batch)" : to_string(wanted));
+        const std::size_t empty = text_.size();
+        if (probed_.edges.empty()) {
+            sampled(wanted);
+        } else {
+            children({}, wanted, 1);
+        }
+        if (text_.size() == empty) text_.resize(heading);
+        return std::exchange(text_, {});
+    }
+
+  private:
+    [[nodiscard]] std::string ticks(double value) const {
+        return value > 0 ? format_ticks(value, run_) : "-";
+    }
+    [[nodiscard]] std::string share(Path wanted, double total) const {
+        if (wanted != Path::create || probed_.probed_mean <= 0) return "";
+        return fmt::format("{:.1f}%", 100 * total / probed_.probed_mean);
+    }
+
+    void children(std::optional<std::size_t> parent, Path wanted, std::size_t depth) {
+        std::vector<const CallEdge*> own;
+        for (const CallEdge& edge : probed_.edges) {
+            const bool is_root_elsewhere = !parent && kTraced[edge.function].path != wanted;
+            if (edge.parent == parent && !is_root_elsewhere) own.push_back(&edge);
+        }
+        std::ranges::stable_sort(own, std::ranges::greater{}, &CallEdge::total);
+        for (const CallEdge* edge : own) {
+            text_ += line(std::string(2 * depth, ' ') + std::string(kTraced[edge->function].name),
+                          fmt::format("{:.2f}", edge->calls), ticks(edge->total), ticks(edge->self),
+                          ticks(edge->waiting), share(wanted, edge->total));
+            // A function that calls itself through others is shown once on a branch.
+            if (!branch_.insert(edge->function).second) continue;
+            children(edge->function, wanted, depth + 1);
+            branch_.erase(edge->function);
+        }
+    }
+
+    void sampled(Path wanted) {
+        std::vector<const FunctionRow*> own;
+        for (const FunctionRow& row : probed_.functions) {
+            if (row.times && kTraced[row.function].path == wanted) own.push_back(&row);
+        }
+        std::ranges::stable_sort(own, std::ranges::greater{},
+                                 [](const FunctionRow* row) { return row->times->total; });
+        for (const FunctionRow* row : own) {
+            const FunctionTimes& t = *row->times;
+            std::string part = share(wanted, t.total);
+            if (!part.empty() && t.error > 0)
+                part += fmt::format(" ±{:.1f}", 100 * t.error / probed_.probed_mean);
+            text_ += line("  " + std::string(kTraced[row->function].name),
+                          t.calls ? fmt::format("{:.2f}", *t.calls) : "?", ticks(t.total), ticks(t.self),
+                          ticks(t.waiting), part);
+        }
+    }
+
+    const RunIdentity& run_;
+    const ProbedCase& probed_;
+    std::string text_;
+    std::set<std::size_t> branch_;
+};
+
+std::string wait_lines(const RunIdentity& run, const ProbedCase& probed) {
+    std::string text;
+    for (std::size_t i = 0; i < std::min(kMostShown, probed.waits.size()); ++i) {
+        const Wait& wait = probed.waits[i];
+        text += fmt::format("waits  {:>11}  {} (in {}, {:.2f} times)\n", format_ticks(wait.ticks, run),
+                            wait.what, kTraced[wait.function].name, wait.calls);
+    }
+    return text;
+}
+
+std::string memory_lines(const ProbedCase& probed) {
+    if (probed.memory_samples == 0) return "memory: not seen\n";
+    struct Sum {
+        double bytes = 0, calls = 0, freed = 0;
+    };
+    std::map<std::string, std::map<std::string, Sum>> kinds;
+    double bytes = 0;
+    double freed = 0;
+    for (const MemoryRow& row : probed.memory) {
+        Sum& sum = kinds[std::string(kind_name(row.kind))][row.allocator];
+        sum.bytes += row.bytes;
+        sum.calls += row.calls;
+        if (row.allocator == "percpu") continue;
+        bytes += row.bytes;
+        freed += row.freed;
+    }
+    std::string text;
+    for (const auto& [kind, allocators] : kinds) {
+        text += fmt::format("memory {:<7}", kind);
+        for (const auto& [allocator, sum] : allocators) {
+            text += fmt::format("  {} {} in {:.1f} calls", allocator, format_bytes(sum.bytes), sum.calls);
+        }
+        text += '\n';
+    }
+    if (bytes > 0) {
+        text += fmt::format("memory in all {} more than none, {} of it seen freed again\n",
+                            format_bytes(bytes), format_bytes(freed));
+    }
+    return text;
+}
+
+}  // namespace
+
+std::string probe_tree(const RunIdentity& run, const ProbedCase& probed) {
+    std::string text = fmt::format("Probe: {}", to_string(probed.measured));
+    if (!probed.error.empty()) return text + fmt::format(": {}\n", probed.error);
+    const std::string_view phase = info(probed.measured.phases().front()).name;
+    text += fmt::format("  {} executions, {} {} unprobed, {} probed", probed.samples, phase,
+                        format_ticks(probed.unprobed, run), format_ticks(probed.probed, run));
+    if (probed.unprobed > 0) text += fmt::format(" ({:+.1f}%)", 100 * (probed.probed / probed.unprobed - 1));
+    text += '\n' + line("function", "calls/op", "total", "self", "waiting", fmt::format("of {}", phase));
+    Tree tree(run, probed);
+    for (const Path path : {Path::create, Path::destroy, Path::async}) text += tree.path(path);
+    text += wait_lines(run, probed) + memory_lines(probed);
+    for (const ObjectCount& count : probed.objects) {
+        text += fmt::format("{} namespaces: {} made, {} of them seen gone, {} pending", info(count.kind).name,
+                            count.made, count.gone, count.made - count.gone);
+        text += count.foreign > 0 ? fmt::format(", {} of others gone\n", count.foreign) : "\n";
+    }
+    for (const auto& [reason, events] : probed.lost)
+        text += fmt::format("lost: {} events: {}\n", events, reason);
+    return text;
+}
+
+std::string probe_summary(const RunIdentity& run, const ProbeReport& report) {
+    std::map<Backend, std::size_t> served;
+    for (const Backend backend : report.backends) ++served[backend];
+    std::string text = "probe: ";
+    for (const auto& [backend, functions] : served) {
+        text += fmt::format("{}{} by {}", backend == served.begin()->first ? "" : ", ", functions,
+                            to_string(backend));
+    }
+    text += fmt::format(" of {} functions", report.backends.size());
+    if (report.cost > 0)
+        text += fmt::format("; a traced call costs {}, taken off", format_ticks(report.cost, run));
+    if (report.sampling_period)
+        text += fmt::format("; stacks every {}", format_ticks(*report.sampling_period, run));
+    text += fmt::format("; {:.1f} s\n", report.seconds);
+    for (const std::string& note : report.notes) text += fmt::format("probe: {}\n", note);
+    std::map<std::string, std::vector<std::string_view>> reasons;
+    if (!report.cases.empty()) {
+        for (const FunctionRow& row : report.cases.front().functions) {
+            if (!row.reason.empty()) reasons[row.reason].push_back(kTraced[row.function].name);
+        }
+    }
+    for (const auto& [reason, functions] : reasons) {
+        text += fmt::format("probe: {} functions: {} ({}{})\n", functions.size(), reason, functions.front(),
+                            functions.size() > 1 ? ", ..." : "");
+    }
+    return text;
+}
+
+std::string folded_stacks(const ProbeReport& report) {
+    std::string text;
+    for (const ProbedCase& probed : report.cases) {
+        for (const auto& [stack, ticks] : probed.folded) {
+            const long long weight = std::llround(ticks);
+            if (weight > 0) text += fmt::format("{};{} {}\n", to_string(probed.measured), stack, weight);
+        }
+    }
+    return text;
+}
+
+}  // namespace nsb::report
