@@ -216,7 +216,7 @@ int run_measurements(const Options& options) {
     if (!plan) throw UsageError(plan.error());
     check_outputs(options);
     if (options.out) store.emplace(create_store(*options.out));
-    std::optional<probe::Probe> probe = open_probe(options, info);
+    std::optional<probe::Probe> probe = open_probe(options, *plan, info);
 
     run::catch_signals();
     run::Runner runner(info, *plan);

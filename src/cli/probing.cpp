@@ -22,9 +22,11 @@ probe::Choice choice_of(const std::string& text) {
 
 }  // namespace
 
-std::optional<probe::Probe> open_probe(const Options& options, run::RunInfo& info) {
+std::optional<probe::Probe> open_probe(const Options& options, const std::vector<Case>& plan, run::RunInfo& info) {
     if (options.probe == "off") return std::nullopt;
-    auto probe = probe::Probe::open(choice_of(options.probe));
+    KindSet kinds;
+    for (const Case& c : plan) kinds = kinds | c.set;
+    auto probe = probe::Probe::open(choice_of(options.probe), kinds);
     if (probe) return std::move(*probe);
     if (options.probe != "auto") {
         throw run::NotPermitted(

@@ -98,6 +98,7 @@ Snapshot& Snapshot::operator+=(const Snapshot& other) {
 
 struct Probe::State {
     Choice choice = Choice::automatic;
+    KindSet kinds;
     Symbols symbols;
     std::unique_ptr<btf, FreeBtf> kernel;
     std::unique_ptr<nsb_probe, CloseSkeleton> skeleton;
@@ -115,6 +116,9 @@ struct Probe::State {
     tl::expected<void, std::string> attach_functions();
     tl::expected<void, std::string> attach_sampling();
     tl::expected<void, std::string> attach_memory();
+    [[nodiscard]] bool is_wanted(const TracedFunction& function) const {
+        return !function.kind || kinds.contains(*function.kind);
+    }
     void set_slots(std::span<const pid_t> pids);
     const std::vector<std::string>& stack(std::uint64_t key);
 };
@@ -148,7 +152,7 @@ tl::expected<void, std::string> Probe::State::load() {
         .and_then([&] { return map(objects, skeleton->maps.objects); });
 }
 
-tl::expected<Probe, std::string> Probe::open(Choice choice) {
+tl::expected<Probe, std::string> Probe::open(Choice choice, KindSet kinds) {
     libbpf_set_print([](libbpf_print_level, const char*, va_list) { return 0; });
     // The kernel counts tasks from outside every pid namespace: the numbers here would name others.
     std::error_code error;
@@ -158,6 +162,7 @@ tl::expected<Probe, std::string> Probe::open(Choice choice) {
     }
     auto state = std::make_unique<State>();
     state->choice = choice;
+    state->kinds = kinds;
     auto symbols = Symbols::load();
     if (!symbols) {
         return refuse(symbols.error().call, symbols.error().error,
@@ -200,7 +205,7 @@ tl::expected<void, std::string> Probe::State::attach_functions() {
                           kernel.get(), symbols, only);
         served.clear();
         for (std::size_t i = 0; i < kTraced.size(); ++i) {
-            served.push_back(attacher.serve(i));
+            served.push_back(is_wanted(kTraced[i]) ? attacher.serve(i) : Served{});
             services[i] = {served[i].backend, served[i].reason, {}};
         }
         if (std::ranges::any_of(served, [](const Served& s) { return s.backend != Backend::none; }))
@@ -213,6 +218,10 @@ tl::expected<void, std::string> Probe::State::attach_functions() {
     }
     // No function can be attached to: what is left are tracepoints, and samples of stacks.
     for (std::size_t i = 0; i < kTraced.size(); ++i) {
+        if (!is_wanted(kTraced[i])) {
+            services[i] = {};
+            continue;
+        }
         if (!symbols.kept_as(kTraced[i].name)) {
             services[i] = {Backend::none, "no such function in this kernel, or inlined", {}};
             continue;

@@ -59,7 +59,8 @@ class Probe {
   public:
     /// Loads the programs. Refused without CAP_BPF and CAP_PERFMON, without BTF, inside a pid namespace, or
     /// where a forced backend serves no function at all.
-    static tl::expected<Probe, std::string> open(Choice choice);
+    /// Functions of other kinds than `kinds` are left alone: tracing them would only cost.
+    static tl::expected<Probe, std::string> open(Choice choice, KindSet kinds);
     Probe(Probe&&) noexcept;
     ~Probe();
 

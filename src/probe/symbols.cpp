@@ -40,8 +40,10 @@ Symbols Symbols::parse(const std::string& text) {
         // neighbours.
         if (address == 0 || std::tolower(static_cast<unsigned char>(line[type + 1])) != 't') continue;
         std::string_view name = line.substr(type + 3);
-        name = name.substr(0, name.find_first_of("\t "));
-        parsed.symbols_.push_back({address, std::string(name)});
+        const std::size_t module = name.find_first_of("\t ");
+        name = name.substr(0, module);
+        if (name == "_etext") parsed.text_end_ = address;
+        parsed.symbols_.push_back({address, std::string(name), module != std::string_view::npos});
         parsed.addresses_.try_emplace(std::string(name), address);
     }
     std::ranges::stable_sort(parsed.symbols_, {}, &Symbol::address);
@@ -51,9 +53,10 @@ Symbols Symbols::parse(const std::string& text) {
 std::string Symbols::name(std::uint64_t address) const {
     const auto after = std::ranges::upper_bound(symbols_, address, {}, &Symbol::address);
     if (after == symbols_.begin()) return "";
-    const std::string& name = std::prev(after)->name;
-    // The ends of the kernel's text: what lies behind them is a program or a trampoline that has no name.
-    return name == "_etext" || name == "_einittext" ? "" : std::string(without_suffix(name));
+    const Symbol& symbol = *std::prev(after);
+    // Behind the kernel's own text lie its discarded start-up code, programs and trampolines without a name.
+    const bool is_behind_text = text_end_ != 0 && address >= text_end_ && !symbol.is_of_module;
+    return is_behind_text ? "" : std::string(without_suffix(symbol.name));
 }
 
 std::optional<std::uint64_t> Symbols::address(const std::string& name) const {

@@ -34,8 +34,10 @@ class Symbols {
     struct Symbol {
         std::uint64_t address;
         std::string name;
+        bool is_of_module;  // or of the programs, [bpf]
     };
     std::vector<Symbol> symbols_;  // by address
+    std::uint64_t text_end_ = 0;   // of the kernel itself; 0: unknown
     std::unordered_map<std::string, std::uint64_t> addresses_;
 };
 

@@ -57,7 +57,8 @@ std::string probe_csv(const RunIdentity& run, const ProbeReport& report) {
     std::string text = csv_header(function_columns());
     for (const ProbedCase& probed : report.cases) {
         for (const FunctionRow& row : probed.functions) {
-            if (!row.times && row.backend != Backend::none) continue;
+            const bool is_refused = row.backend == Backend::none && !row.reason.empty();
+            if (!row.times && !is_refused) continue;
             append_csv(text, function_columns(), FunctionRecord{run, probed, row});
         }
     }

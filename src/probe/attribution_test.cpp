@@ -1,0 +1,144 @@
+#include "probe/attribution.h"
+
+#include <gtest/gtest.h>
+
+#include "probe/symbols.h"
+
+namespace nsb::probe {
+namespace {
+
+std::size_t number_of(std::string_view name) {
+    for (std::size_t i = 0; i < kTraced.size(); ++i) {
+        if (kTraced[i].name == name) return i;
+    }
+    ADD_FAILURE() << name << " is not traced";
+    return 0;
+}
+
+std::vector<Probe::Service> services(Backend backend) {
+    return std::vector<Probe::Service>(kTraced.size(), {backend, "", 0});
+}
+
+EdgeEntry edge(std::size_t parent, std::string_view function, nsb_edge sums) {
+    return {parent, number_of(function), sums};
+}
+
+const FunctionTimes& times_of(const ProbedCase& probed, std::string_view function) {
+    return *probed.functions.at(number_of(function)).times;
+}
+
+TEST(Attribution, DividesByExecutionsAndTakesTheProbesCostOff) {
+    Seen seen;
+    seen.samples = 10;
+    // Ten calls of the outer function for 10000 ns in all, each with two calls of the inner one, 1000 ns each.
+    seen.snapshot.edges.push_back(edge(NSB_NO_PARENT, "kernel_clone", {10, 100000, 80000, 0, 0, 12000, 20, 0}));
+    seen.snapshot.edges.push_back(edge(number_of("kernel_clone"), "copy_process", {20, 20000, 20000, 5000, 5000, 1500, 0, 0}));
+    ProbedCase probed;
+    const auto served = services(Backend::fentry);
+    attribute_functions(probed, seen, {served, true, 100});
+    const FunctionTimes& outer = times_of(probed, "kernel_clone");
+    EXPECT_DOUBLE_EQ(*outer.calls, 1);
+    EXPECT_DOUBLE_EQ(outer.total, 10000 - 2.5 * 100);      // two calls inside, and half of its own
+    EXPECT_DOUBLE_EQ(outer.self, 8000 - 0.5 * 100 - 100);  // half of its own, and half of each callee's
+    const FunctionTimes& inner = times_of(probed, "copy_process");
+    EXPECT_DOUBLE_EQ(*inner.calls, 2);
+    EXPECT_DOUBLE_EQ(inner.total, 2 * (1000 - 50));
+    EXPECT_DOUBLE_EQ(inner.waiting, 500);
+    EXPECT_DOUBLE_EQ(outer.self + inner.total, outer.total);
+    EXPECT_DOUBLE_EQ(probed.events, 3);
+}
+
+TEST(Attribution, NeverGoesBelowZero) {
+    Seen seen;
+    seen.samples = 1;
+    seen.snapshot.edges.push_back(edge(NSB_NO_PARENT, "copy_utsname", {1, 40, 40, 0, 0, 40, 0, 0}));
+    ProbedCase probed;
+    const auto served = services(Backend::kprobe);
+    attribute_functions(probed, seen, {served, true, 1000});
+    EXPECT_DOUBLE_EQ(times_of(probed, "copy_utsname").total, 0);
+}
+
+TEST(Attribution, EstimatesFromStacksWithAnError) {
+    const std::vector<std::string> inner{"memset", "setup_net", "copy_net_ns", "create_new_namespaces", "kernel_clone"};
+    const std::vector<std::string> waiting{"__schedule", "schedule", "rwsem_down_read_slowpath", "copy_net_ns"};
+    Seen seen;
+    seen.samples = 100;
+    seen.snapshot.profile.push_back({&inner, NSB_SAMPLE, false, false, 400, 400});
+    seen.snapshot.profile.push_back({&waiting, NSB_WAIT, false, false, 10, 5'000'000});
+    ProbedCase probed;
+    const auto served = services(Backend::sampling);
+    attribute_functions(probed, seen, {served, false, 0});
+    const FunctionTimes& net = times_of(probed, "copy_net_ns");
+    EXPECT_FALSE(net.calls);
+    EXPECT_DOUBLE_EQ(net.total, 4.0 * kSamplingPeriodNs + 50'000);
+    EXPECT_DOUBLE_EQ(net.waiting, 50'000);
+    EXPECT_DOUBLE_EQ(net.self, 50'000);
+    EXPECT_DOUBLE_EQ(net.error, 1.96 * 20 * kSamplingPeriodNs / 100);  // the root of 400 is 20
+    ASSERT_EQ(probed.waits.size(), 1U);
+    EXPECT_EQ(probed.waits[0].what, "rwsem_down_read_slowpath in copy_net_ns");
+    EXPECT_FALSE(probed.functions[number_of("cleanup_net")].times);
+}
+
+TEST(Attribution, MemoryIsLessThatOfNone) {
+    const std::vector<std::string> task{"kmem_cache_alloc", "copy_process", "kernel_clone"};
+    const std::vector<std::string> net{"__kmalloc", "ops_init", "setup_net", "copy_net_ns", "copy_process"};
+    Seen none;
+    none.samples = 2;
+    none.snapshot.profile.push_back({&task, NSB_SLAB, false, false, 2, 2000});
+    Seen seen;
+    seen.samples = 4;
+    seen.snapshot.profile.push_back({&task, NSB_SLAB, false, false, 4, 4000});
+    seen.snapshot.profile.push_back({&net, NSB_KMALLOC, false, false, 8, 1024});
+    seen.snapshot.profile.push_back({&net, NSB_KMALLOC, true, false, 4, 512});
+    const auto rows = attribute_memory(seen, &none);
+    ASSERT_EQ(rows.size(), 1U);
+    EXPECT_EQ(rows[0].kind, Kind::net);
+    EXPECT_EQ(rows[0].allocator, "kmalloc");
+    EXPECT_EQ(rows[0].call_site, "ops_init");
+    EXPECT_DOUBLE_EQ(rows[0].bytes, 256);
+    EXPECT_DOUBLE_EQ(rows[0].calls, 2);
+    EXPECT_DOUBLE_EQ(rows[0].freed, 128);
+}
+
+TEST(Attribution, FoldsOutermostFirst) {
+    const std::vector<std::string> stack{"bpf_trace_run4", "copy_net_ns", "kernel_clone"};
+    Seen seen;
+    seen.samples = 2;
+    seen.snapshot.profile.push_back({&stack, NSB_WAIT, false, false, 1, 4000});
+    EXPECT_EQ(fold(seen), (FoldedStacks{{"kernel_clone;copy_net_ns;[waiting]", 2000}}));
+}
+
+TEST(Percentile, LiesInItsBucket) {
+    std::vector<std::uint64_t> buckets(NSB_BUCKETS);
+    // 1000 is in octave 5 (from 512, steps of 16), step 30.
+    buckets[(5U << NSB_SUB_BITS) | 30U] = 1;
+    EXPECT_NEAR(percentile(buckets, 0.5), 1000, 16);
+    EXPECT_EQ(percentile({}, 0.5), 0);
+}
+
+TEST(Symbols, NamesFunctionsAndNothingBehindThem) {
+    const Symbols symbols = Symbols::parse(
+        "0000000000001000 T first\n"
+        "0000000000002000 t copy_tree.isra.0\n"
+        "0000000000002800 t copy_tree.isra.0.cold\n"
+        "0000000000002900 d data\n"
+        "0000000000003000 T _etext\n"
+        "0000000000003800 t discarded\n"
+        "0000000000009000 t exit_net\t[nf]\n");
+    EXPECT_EQ(symbols.name(0xfff), "");
+    EXPECT_EQ(symbols.name(0x1fff), "first");
+    EXPECT_EQ(symbols.name(0x2010), "copy_tree");
+    EXPECT_EQ(symbols.name(0x3900), "");
+    EXPECT_EQ(symbols.name(0x9010), "exit_net");
+    EXPECT_EQ(symbols.kept_as("copy_tree"), "copy_tree.isra.0");
+    EXPECT_EQ(symbols.kept_as("copy_mnt_ns"), std::nullopt);
+    EXPECT_EQ(symbols.address("first"), 0x1000U);
+}
+
+TEST(Traced, NamesAreThereOnceAndFitTheNumbers) {
+    EXPECT_LT(kTraced.size(), static_cast<std::size_t>(NSB_NO_PARENT));
+    for (std::size_t i = 0; i < kTraced.size(); ++i) EXPECT_EQ(number_of(kTraced[i].name), i);
+}
+
+}  // namespace
+}  // namespace nsb::probe

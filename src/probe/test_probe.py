@@ -1,0 +1,189 @@
+"""The probe as a user runs it: on this kernel by what it allows, and in a guest by fentry and by kprobe."""
+import collections
+import csv
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+from lab import guest, packages, runs  # noqa: E402
+from lab.errors import LabError  # noqa: E402
+
+NSBENCH = os.environ["NSBENCH"]
+# All series by: LAB_KERNELS="5.10 6.1 6.12 7" pytest src/probe/test_probe.py
+KERNELS = os.environ.get("LAB_KERNELS", "6.1").split()
+SAMPLES = 30
+KINDS = "^clone/NEW[A-Z]*/stack:1M$"
+
+
+def programs() -> set[int]:
+    """The ids of the BPF programs that are loaded."""
+    said = subprocess.run(["bpftool", "prog", "-j"], capture_output=True, text=True, check=True,
+                          env={**os.environ, "PATH": "/usr/sbin:" + os.environ["PATH"]})
+    return {program["id"] for program in json.loads(said.stdout)}
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory):
+    """A probed run on this kernel."""
+    if os.geteuid() != 0:
+        pytest.skip("not root")
+    out = tmp_path_factory.mktemp("probe") / "run"
+    before = programs()
+    done = subprocess.run([NSBENCH, "--probe", "--filter=^clone/NEWNET/stack:1M$", "--budget=8s", f"--out={out}",
+                           f"--folded={out}.folded"], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    if not (out / "probe.csv").exists():
+        pytest.skip(next((line for line in done.stdout.splitlines() if "--probe" in line), "no probe here"))
+    assert programs() <= before
+    return out, done.stdout
+
+
+def test_reports_copy_net_ns_with_backend_and_reason(here):
+    out, table = here
+    row = next(r for r in rows((out / "probe.csv").read_text())
+               if r["function"] == "copy_net_ns" and r["case"] == "clone/NEWNET/stack:1M")
+    assert float(row["total"]) >= float(row["self"]) > 0
+    assert row["backend"] == "fentry" or row["reason"]
+    assert "copy_net_ns" in table and "memory net" in table
+    assert (out.parent / "run.folded").read_text().count(";copy_net_ns;") > 1
+
+
+def allocated(kind: str, out: Path) -> tuple[int, collections.Counter]:
+    """Bytes that bpftrace saw samplers allocate in a run of clone, and the executions of each case in it."""
+    events = "".join(f'tracepoint:kmem:{name} /comm == "nsbench-sampler"/ {{ @ = sum(args->bytes_alloc); }} '
+                     for name in ("kmalloc", "kmem_cache_alloc"))
+    done = subprocess.run(["bpftrace", "-f", "json", "-e", events, "-c",
+                           f"{NSBENCH} --filter=^clone/{kind}/stack:1M$ --samples=200 --quiet --out={out}"],
+                          capture_output=True, text=True, timeout=120, check=False)
+    sums = [line for line in map(json.loads, filter(None, done.stdout.splitlines())) if line.get("type") == "map"] \
+        if done.stdout.startswith("{") else []
+    if not sums or not (out / "samples.csv").exists():
+        pytest.skip(f"bpftrace does not work here: {(done.stderr or done.stdout).strip()[:200]}")
+    return sums[-1]["data"]["@"], collections.Counter(row["case"] for row in rows((out / "samples.csv").read_text()))
+
+
+def test_memory_agrees_with_an_independent_count(here, tmp_path):
+    """The same tracepoints, summed up by bpftrace: 10% for what a net namespace adds."""
+    if not shutil.which("bpftrace"):
+        pytest.skip("bpftrace is not installed")
+    none_bytes, none_runs = allocated("none", tmp_path / "none")
+    net_bytes, net_runs = allocated("NEWNET", tmp_path / "net")
+    base = none_bytes / none_runs["clone/none/stack:1M"]
+    executions = net_runs["clone/NEWNET/stack:1M"]
+    expected = (net_bytes - base * net_runs["clone/none/stack:1M"]) / executions - base
+    counted = sum(float(row["bytes_per_op"]) for row in rows((here[0] / "memory.csv").read_text())
+                  if row["case"] == "clone/NEWNET/stack:1M" and row["allocator"] != "percpu")
+    assert counted == pytest.approx(expected, rel=0.10)
+
+
+def test_a_forced_backend_that_cannot_be_had_ends_with_3():
+    if os.geteuid() != 0:
+        pytest.skip("not root")
+    done = subprocess.run([NSBENCH, "--probe=fentry", "--ns=uts", "--op=clone", "--samples=1"], capture_output=True, text=True,
+                          timeout=60, check=False)
+    if done.returncode == 0:
+        pytest.skip("fentry is to be had here")
+    assert done.returncode == 3
+    assert "fentry" in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
+def test_no_program_is_left_after_sigkill():
+    if os.geteuid() != 0:
+        pytest.skip("not root")
+    before = programs()
+    process = subprocess.Popen([NSBENCH, "--probe", "--ns=uts", "--op=clone", "--stack=1M", "--budget=20s"],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        process.wait(timeout=12)  # in the probed pass by then
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    assert programs() <= before
+
+
+@pytest.fixture(scope="module", params=[(kernel, backend) for kernel in KERNELS for backend in ("fentry", "kprobe")],
+                ids=lambda p: f"{p[0]}-{p[1]}")
+def probed(request, tmp_path_factory):
+    """A run of each kind in a guest, its files, by a forced backend."""
+    kernel, backend = request.param
+    out = tmp_path_factory.mktemp("guest")
+    try:
+        packages.find([kernel])
+        results = runs.run_all([kernel], [f"--probe={backend}", f"--filter={KINDS}", f"--samples={SAMPLES}"], out,
+                               guest.Machine("tcg", "", 512, 900))
+    except LabError as error:
+        pytest.skip(str(error))
+    result = results[0]
+    assert not result.error, result.error  # a splat on the console is an error
+    assert result.status == 0, result.stderr + result.stdout
+    return backend, result.folder, json.loads((result.folder / "run.json").read_text())["probe"]
+
+
+def test_every_function_of_the_kernel_is_attached(probed):
+    backend, _, report = probed
+    served = collections.Counter(report["backends"].values())
+    assert set(served) <= {backend, "none"}
+    assert served[backend] > 60
+
+
+def test_calls_are_those_of_the_operation(probed):
+    _, folder, report = probed
+    makers = {"NEWNET": "setup_net", "NEWIPC": "sem_init_ns", "NEWUSER": "create_user_ns", "NEWNS": "alloc_mnt_ns"}
+    found = {(r["case"], r["function"]): r for r in rows((folder / "probe.csv").read_text())}
+    for flag, function in makers.items():
+        assert float(found[f"clone/{flag}/stack:1M", function]["calls_per_op"]) == 1
+        assert ("clone/none/stack:1M", function) not in found
+    for case in report["cases"]:
+        assert not case["error"]
+        assert case["executions"] == SAMPLES
+        assert "left out of order" not in case["lost"]
+        for made in case["namespaces"]:
+            assert made["pending"] == 0, case["case"]
+            assert made["made"] == SAMPLES
+
+
+def test_accounting_holds(probed):
+    _, folder, report = probed
+    for row in rows((folder / "probe.csv").read_text()):
+        if row["total"]:
+            assert 0 <= float(row["self"]) <= float(row["total"])
+    for case in report["cases"]:
+        inner = collections.Counter()
+        outer = collections.Counter()
+        for edge in case["edges"]:
+            inner[edge["parent"]] += edge["total"]
+            outer[edge["function"]] += edge["total"]
+        for function, total in inner.items():
+            if function:
+                assert total <= outer[function] * 1.001 + 1, (case["case"], function)
+
+
+def test_attribution_agrees_with_what_the_kind_adds(probed):
+    """Self times of the creating functions, less those of none, against delta of create in results.csv."""
+    backend, folder, _ = probed
+    own = collections.Counter()
+    for row in rows((folder / "probe.csv").read_text()):
+        if row["path"] == "create" and row["self"]:
+            own[row["case"]] += float(row["self"])
+    compared = 0
+    off = {}
+    for row in rows((folder / "results.csv").read_text()):
+        if row["phase"] != "create" or not row["delta"] or row["syscall"] != "clone":
+            continue
+        attributed = own[row["case"]] - own["clone/none/stack:1M"]
+        off[row["case"]] = attributed / float(row["delta"]) - 1
+        compared += 1
+    assert compared >= 7
+    print(backend, off)
