@@ -91,6 +91,4 @@ struct nsb_config {
     __u32 kmalloc_size_argument;
     __u32 slab_has_cache;      // kmem_cache_alloc's third argument is the cache, and no other one its size
     __u32 slab_size_argument;  // else: which argument is the size
-    __u32 percpu_size_argument;
-    __u32 percpu_ptr_argument;
 };

@@ -19,7 +19,8 @@ struct FunctionTimes {
     double self = 0;                           ///< without the traced functions that it calls
     double waiting = 0;                        ///< of total: off the CPU
     std::optional<double> p50, p90, p99, max;  ///< of one call
-    double error = 0;  ///< half of the 95% interval of total: from sampling; 0 where every call was timed
+    double error = 0;    ///< half of the 95% interval of total: from sampling; 0 where every call was timed
+    double samples = 0;  ///< of stacks with the function on them
 };
 
 struct FunctionRow {

@@ -140,6 +140,7 @@ FunctionTimes times_of_stacks(const FromStacks& s, double n) {
     times.self = (s.own_ticks * kPeriod + s.own_waits) / n;
     times.waiting = s.waits / n;
     times.error = count_error(s.ticks) * kPeriod / n;
+    times.samples = s.ticks;
     return times;
 }
 

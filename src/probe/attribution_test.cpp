@@ -30,9 +30,12 @@ const FunctionTimes& times_of(const ProbedCase& probed, std::string_view functio
 TEST(Attribution, DividesByExecutionsAndTakesTheProbesCostOff) {
     Seen seen;
     seen.samples = 10;
-    // Ten calls of the outer function for 10000 ns in all, each with two calls of the inner one, 1000 ns each.
-    seen.snapshot.edges.push_back(edge(NSB_NO_PARENT, "kernel_clone", {10, 100000, 80000, 0, 0, 12000, 20, 0}));
-    seen.snapshot.edges.push_back(edge(number_of("kernel_clone"), "copy_process", {20, 20000, 20000, 5000, 5000, 1500, 0, 0}));
+    // Ten calls of the outer function for 10000 ns in all, each with two calls of the inner one, 1000 ns
+    // each.
+    seen.snapshot.edges.push_back(
+        edge(NSB_NO_PARENT, "kernel_clone", {10, 100000, 80000, 0, 0, 12000, 20, 0}));
+    seen.snapshot.edges.push_back(
+        edge(number_of("kernel_clone"), "copy_process", {20, 20000, 20000, 5000, 5000, 1500, 0, 0}));
     ProbedCase probed;
     const auto served = services(Backend::fentry);
     attribute_functions(probed, seen, {served, true, 100});
@@ -59,8 +62,10 @@ TEST(Attribution, NeverGoesBelowZero) {
 }
 
 TEST(Attribution, EstimatesFromStacksWithAnError) {
-    const std::vector<std::string> inner{"memset", "setup_net", "copy_net_ns", "create_new_namespaces", "kernel_clone"};
-    const std::vector<std::string> waiting{"__schedule", "schedule", "rwsem_down_read_slowpath", "copy_net_ns"};
+    const std::vector<std::string> inner{"memset", "setup_net", "copy_net_ns", "create_new_namespaces",
+                                         "kernel_clone"};
+    const std::vector<std::string> waiting{"__schedule", "schedule", "rwsem_down_read_slowpath",
+                                           "copy_net_ns"};
     Seen seen;
     seen.samples = 100;
     seen.snapshot.profile.push_back({&inner, NSB_SAMPLE, false, false, 400, 400});

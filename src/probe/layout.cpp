@@ -20,12 +20,6 @@ const btf_type* prototype(const btf* kernel, std::string_view name) {
     return type != nullptr && btf_is_func_proto(type) ? type : nullptr;
 }
 
-/// How many arguments a tracepoint has.
-std::uint32_t arguments(const btf* kernel, std::string_view name) {
-    const btf_type* const type = prototype(kernel, name);
-    return type == nullptr ? 0 : btf_vlen(type) - 1U;
-}
-
 bool is_pointer(const btf* kernel, std::string_view name, std::uint32_t argument) {
     const btf_type* const type = prototype(kernel, name);
     if (type == nullptr || argument + 1 >= btf_vlen(type)) return false;
@@ -34,24 +28,21 @@ bool is_pointer(const btf* kernel, std::string_view name, std::uint32_t argument
 
 }  // namespace
 
+std::uint32_t count_arguments(const btf* kernel, const char* tracepoint) {
+    const btf_type* const type = prototype(kernel, tracepoint);
+    return type == nullptr ? 0 : btf_vlen(type) - 1U;
+}
+
 nsb_config find_layout(const btf* kernel) {
     // include/trace/events/kmem.h: (call_site, ptr, bytes_req, bytes_alloc, gfp) up to 5.18; then with the
     // cache as third argument, and from 6.1 without the sizes for kmem_cache_alloc.
     const bool slab_has_cache = is_pointer(kernel, "kmem_cache_alloc", 2);
-    const bool slab_has_sizes = !slab_has_cache || arguments(kernel, "kmem_cache_alloc") > 5;
-    // include/trace/events/percpu.h: the call site came first and the bytes allocated last in 5.19.
-    const bool percpu_is_long = arguments(kernel, "percpu_alloc_percpu") > 7;
+    const bool slab_has_sizes = !slab_has_cache || count_arguments(kernel, "kmem_cache_alloc") > 5;
     nsb_config config{};
     config.kmalloc_size_argument = is_pointer(kernel, "kmalloc", 2) ? 4 : 3;
     config.slab_has_cache = slab_has_sizes ? 0 : 1;
     config.slab_size_argument = slab_has_cache ? 4 : 3;
-    config.percpu_size_argument = percpu_is_long ? 3 : 2;
-    config.percpu_ptr_argument = percpu_is_long ? 7 : 6;
     return config;
-}
-
-bool has_tracepoint(const btf* kernel, const char* name) {
-    return prototype(kernel, name) != nullptr;
 }
 
 }  // namespace nsb::probe

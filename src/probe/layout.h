@@ -3,6 +3,8 @@
 
 #include <linux/types.h>
 
+#include <cstdint>
+
 #include "bpf/events.h"
 
 struct btf;
@@ -12,6 +14,7 @@ namespace nsb::probe {
 /// Where the programs find sizes and addresses.
 nsb_config find_layout(const btf* kernel);
 
-bool has_tracepoint(const btf* kernel, const char* name);
+/// How many arguments a tracepoint has; 0 where there is none.
+std::uint32_t count_arguments(const btf* kernel, const char* tracepoint);
 
 }  // namespace nsb::probe

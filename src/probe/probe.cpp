@@ -131,11 +131,12 @@ tl::expected<void, std::string> Probe::State::load() {
     skeleton.reset(nsb_probe::open());
     if (!skeleton) return refuse("opening the probe's object", errno);
     skeleton->rodata->config = find_layout(kernel.get());
-    for (const auto& [program, tracepoint] :
-         {std::pair{skeleton->progs.on_kmalloc_node, "kmalloc_node"},
-          std::pair{skeleton->progs.on_kmem_cache_alloc_node, "kmem_cache_alloc_node"}}) {
-        bpf_program__set_autoload(program, has_tracepoint(kernel.get(), tracepoint));
-    }
+    const auto& progs = skeleton->progs;
+    bpf_program__set_autoload(progs.on_kmalloc_node, count_arguments(kernel.get(), "kmalloc_node") > 0);
+    bpf_program__set_autoload(progs.on_kmem_cache_alloc_node,
+                              count_arguments(kernel.get(), "kmem_cache_alloc_node") > 0);
+    const bool percpu_is_new = count_arguments(kernel.get(), "percpu_alloc_percpu") > 7;
+    bpf_program__set_autoload(percpu_is_new ? progs.on_percpu_alloc_old : progs.on_percpu_alloc_new, false);
     if (const int error = nsb_probe::load(skeleton.get()); error != 0) {
         return refuse("loading the probe", -error, kCapabilities);
     }
@@ -260,7 +261,7 @@ tl::expected<void, std::string> Probe::State::attach_memory() {
     const auto& progs = skeleton->progs;
     for (bpf_program* const program :
          {progs.on_kmalloc, progs.on_kmalloc_node, progs.on_kmem_cache_alloc, progs.on_kmem_cache_alloc_node,
-          progs.on_percpu_alloc_percpu, progs.on_kfree, progs.on_kmem_cache_free,
+          progs.on_percpu_alloc_old, progs.on_percpu_alloc_new, progs.on_kfree, progs.on_kmem_cache_free,
           progs.on_percpu_free_percpu}) {
         if (auto attached = attach(program, true); !attached) return attached;
     }

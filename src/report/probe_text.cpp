@@ -74,6 +74,14 @@ class Tree {
         }
     }
 
+    /// The part of the outermost function's stacks that a function is on: a proportion, with its 95%
+    /// interval.
+    static std::string sampled_share(const FunctionTimes& t, const FunctionTimes& all) {
+        const double part = std::min(1.0, t.total / all.total);
+        const double error = 1.96 * std::sqrt(part * (1 - part) / std::max(1.0, all.samples));
+        return fmt::format("{:.1f}% ±{:.1f}", 100 * part, 100 * error);
+    }
+
     void sampled(Path wanted) {
         std::vector<const FunctionRow*> own;
         for (const FunctionRow& row : probed_.functions) {
@@ -83,9 +91,8 @@ class Tree {
                                  [](const FunctionRow* row) { return row->times->total; });
         for (const FunctionRow* row : own) {
             const FunctionTimes& t = *row->times;
-            std::string part = share(wanted, t.total);
-            if (!part.empty() && t.error > 0)
-                part += fmt::format(" ±{:.1f}", 100 * t.error / probed_.probed_mean);
+            const std::string part =
+                wanted == Path::create ? sampled_share(t, own.front()->times.value()) : "";
             text_ += line("  " + std::string(kTraced[row->function].name),
                           t.calls ? fmt::format("{:.2f}", *t.calls) : "?", ticks(t.total), ticks(t.self),
                           ticks(t.waiting), part);

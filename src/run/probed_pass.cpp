@@ -15,8 +15,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Unprobed and probed visits alternate, so that the machine's drift falls on both.
-constexpr int kTurns = 3;
+/// Unprobed and probed visits alternate, so that the machine's drift falls on both. Counted instructions do
+/// not drift.
+constexpr std::size_t kTurnsOfWallTime = 3;
 /// Allocations repeat: a few executions say it all.
 constexpr std::uint64_t kMostMemorySamples = 50;
 constexpr std::uint64_t kMostTracedSamples = 1000;
@@ -116,11 +117,13 @@ ProbeReport ProbedPass::run(std::optional<std::chrono::nanoseconds> budget, cons
     // Without functions to attach to, the probed turns are those that sample stacks.
     const auto pass = calls ? probe::Pass::functions : probe::Pass::stacks;
     const auto into = calls ? &Work::functions : &Work::stacks;
-    const std::size_t passes = 2 * kTurns + 1 + (calls && wants_stacks_ ? 1 : 0);
+    const std::size_t turns = info_.options.clock == "wall" ? kTurnsOfWallTime : 1;
+    const std::size_t passes = 2 * turns + 1 + (calls && wants_stacks_ ? 1 : 0);
     steps_ = passes * works_.size();
-    if (budget) share_ = *budget / std::max<std::size_t>(steps_, 1);
+    // Unprobed visits are short.
+    if (budget) share_ = *budget / std::max<std::size_t>((passes - turns) * works_.size(), 1);
     const std::uint64_t samples = info_.options.samples
-                                      ? std::max<std::uint64_t>(1, *info_.options.samples / kTurns)
+                                      ? std::max<std::uint64_t>(1, *info_.options.samples / turns)
                                       : kMostTracedSamples;
 
     ProbeReport report;
@@ -130,11 +133,11 @@ ProbeReport ProbedPass::run(std::optional<std::chrono::nanoseconds> budget, cons
         return attached.has_value();
     };
     unprobed_call_ = team_.measure_overhead().syscall;
-    for (int turn = 0; turn < kTurns && interrupted_by() == 0; ++turn) {
+    for (std::size_t turn = 0; turn < turns && interrupted_by() == 0; ++turn) {
         each_case([&](Work& work) {
             (void)take(work, kLeadIn, 1s);
             const std::vector<double> times =
-                take(work, std::min<std::uint64_t>(samples, kBlock), share_).times;
+                take(work, std::min<std::uint64_t>(samples, kBlock), share_ / 4).times;
             work.unprobed.insert(work.unprobed.end(), times.begin(), times.end());
         });
         if (!attach(pass)) break;
