@@ -112,6 +112,34 @@ void add_edges(ProbedCase& probed, const Seen& seen, const Measure& measure) {
     }
 }
 
+/// What is taken off for the probe is a mean, and may be more than one function's share: a caller's total is
+/// then lifted to what its callees took.
+void hold_accounts(ProbedCase& probed) {
+    std::vector<FunctionRow*> by_total;
+    for (FunctionRow& row : probed.functions) {
+        if (row.times) by_total.push_back(&row);
+    }
+    // Callees before callers.
+    std::ranges::stable_sort(by_total, {}, [](const FunctionRow* row) { return row->times->total; });
+    for (int pass = 0; pass < NSB_DEPTH; ++pass) {
+        bool changed = false;
+        for (FunctionRow* row : by_total) {
+            double inner = 0, own = 0, calls = 0;
+            for (const CallEdge& edge : probed.edges) {
+                if (edge.parent == row->function) inner += edge.total;
+                if (edge.function == row->function) own += edge.total, calls += edge.calls;
+            }
+            if (inner <= own) continue;
+            changed = true;
+            for (CallEdge& edge : probed.edges) {
+                if (edge.function == row->function) edge.total += (inner - own) * edge.calls / calls;
+            }
+            row->times->total = std::max(row->times->total, inner);
+        }
+        if (!changed) break;
+    }
+}
+
 /// Samples and waits of one function, from stacks.
 struct FromStacks {
     double ticks = 0, own_ticks = 0, waits = 0, own_waits = 0;
@@ -227,7 +255,10 @@ void attribute_functions(ProbedCase& probed, const Seen& seen, const Measure& me
         probed.functions.push_back(std::move(row));
     }
     probed.samples = seen.samples;
-    if (measure.traces_calls) add_edges(probed, seen, measure);
+    if (measure.traces_calls) {
+        add_edges(probed, seen, measure);
+        hold_accounts(probed);
+    }
     for (const EdgeEntry& edge : seen.snapshot.edges)
         probed.events += static_cast<double>(edge.sums.calls) / n;
     probed.waits = find_waits(seen);
