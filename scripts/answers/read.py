@@ -10,6 +10,7 @@ import json
 import lzma
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -37,7 +38,7 @@ class Unreadable(Exception):
     """What the user is told, in one line: the file, what is wrong with it, and where that helps, the remedy."""
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
     """The text of a file. OSError becomes Unreadable, except that a file that is not there stays FileNotFoundError."""
     try:
         if path.suffix == ".xz":
@@ -67,7 +68,7 @@ def read_table(path: Path, file: str) -> pd.DataFrame:
     `file` names the table in the dictionary, such as samples.csv; `path` may be compressed by xz.
     """
     wanted = columns.of(file)
-    text = _text(path)
+    text = text_of(path)
     if not text:
         raise Unreadable(f"{path}: empty")
     if not text.endswith("\n"):
@@ -210,7 +211,7 @@ class Run:
 def _read_info(path: Path) -> dict:
     """run.json. Unreadable for none of nsbench's, or one of another version."""
     try:
-        info = json.loads(_text(path))
+        info = json.loads(text_of(path))
     except ValueError as error:
         raise Unreadable(f"{path}: no JSON: {error}") from None
     if not isinstance(info, dict) or "schema_version" not in info:
@@ -268,4 +269,7 @@ def main(body: Callable[[list[str]], int], name: str) -> NoReturn:
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)
         code = INTERRUPTED
+    except Exception:  # a mistake of the script's: never with the 1 that says slower
+        traceback.print_exc()
+        code = UNREADABLE
     sys.exit(code)

@@ -11,7 +11,6 @@ import fcntl
 import hashlib
 import json
 import os
-import re
 import shutil
 import sys
 import time
@@ -21,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from answers.exact import MEASURED, Change, Key, beyond, geometric_means, measured, missing
+from answers.options import percentage
 from lab import guest, initramfs, packages, runs
 from lab.errors import OK, USAGE, LabError
 from lab.options import add_jobs, add_machine, printable
@@ -234,13 +234,6 @@ def compare(options: argparse.Namespace) -> int:
     except Exception:
         traceback.print_exc()
         return UNMEASURED
-
-
-def percentage(text: str) -> float:
-    """1% → 0.01."""
-    if not re.fullmatch(r"\d+(\.\d+)?%", text):
-        raise argparse.ArgumentTypeError(f"{text!r}: a percentage such as 1% or 0.5% is needed")
-    return float(text[:-1]) / 100
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
