@@ -101,13 +101,24 @@ def order_notes(base: list[Source], new: list[Source]) -> list[str]:
     """Whether drift of the machine could be taken for a change."""
     if {s.run_id for s in base if s.run_id} & {s.run_id for s in new}:
         return ["both sides have a run in common"]
-    starts = [s.started for s in base], [s.started for s in new]
-    if not all(starts[0] + starts[1]) or min(len(side) for side in starts) < 2:
+    times = [s.time for s in base], [s.time for s in new]
+    if min(len(base), len(new)) < 2 or any(map(math.isnan, times[0] + times[1])):
         return []
-    if max(starts[0]) < min(starts[1]) or max(starts[1]) < min(starts[0]):
-        return ["one side was measured wholly before the other: what the machine drifts in between looks like a change "
+    if max(times[0]) < min(times[1]) or max(times[1]) < min(times[0]):
+        return ["one side was measured wholly before the other: a step of the machine in between looks like a change "
                 "(scripts/ab.py interleaves them)"]
     return []
+
+
+def _drift(base: list[Source], new: list[Source], logs: list[np.ndarray], notes: list[str]) -> effects.Trend | None:
+    """The drift to take off; a note where there is one."""
+    times = tuple(np.array([s.time for s in side]) for side in (base, new))
+    drift = effects.trend(*logs, times) if np.isfinite(np.concatenate(times)).all() else None
+    if drift and abs(drift.slope) > 2 * math.sqrt(drift.variance):
+        every = np.concatenate(times)
+        notes.append(f"the machine drifted: {np.expm1(drift.slope * np.ptp(every)):+.1%} from the first run to the last, "
+                     "taken off as a straight line")
+    return drift
 
 
 def clock_of(base: list[Source], new: list[Source]) -> str:
@@ -216,7 +227,8 @@ def compare(base: list[Source], new: list[Source], threshold: float, alpha: floa
         result.notes.append(note)
     else:
         own = tuple(_matrix(side, "own", both).mean(axis=1).to_numpy() for side in (base, new))
-        found = effects.effects(*map(_logs, medians), own, level=level)
+        logs = [_logs(m) for m in medians]
+        found = effects.effects(*logs, own, level=level, drift=_drift(base, new, logs, result.notes))
         counts = [m.notna().sum(axis=1).tolist() for m in medians]
     corrected = effects.holm(found.p)
     need = effects.need(found.log, found.spread, alpha, int((~np.isnan(found.p)).sum()))

@@ -18,6 +18,18 @@ POWER = 0.8  # of the runs that need() asks for
 MOST_RUNS = 1000  # more are no advice
 
 
+@dataclass(frozen=True)
+class Trend:
+    """How all rows of a run drift with time: `slope`, its variance, and the degrees of freedom that it was found with.
+    `base` and `new` are the times of the sides' runs, their unit is free."""
+
+    slope: float
+    variance: float
+    freedom: float
+    base: np.ndarray
+    new: np.ndarray
+
+
 @dataclass
 class Effects:
     """An array element for each row, NaN where nothing can be said. `log` is ln(new/base), `low` and `high` its interval
@@ -50,8 +62,42 @@ def _mean(x: np.ndarray, own: np.ndarray, inflate: float, trim: float) -> tuple[
     return mean, np.maximum(variance, own / kept), kept
 
 
-def _group(base: np.ndarray, new: np.ndarray, own: tuple, inflate: tuple, level: float,
-           trim: float) -> tuple[np.ndarray, ...]:
+FOR_A_TREND = 5  # runs a side: with fewer its slope is so uncertain that nothing could be said of any row
+
+
+def trend(base: np.ndarray, new: np.ndarray, times: tuple[np.ndarray, np.ndarray]) -> Trend | None:
+    """The drift that the runs of each side share, over their times; None where there are too few runs or no times.
+
+    The slope is the median of those between all pairs of runs of one side (Theil and Sen), so that a change between the
+    sides is no drift, and a disturbed run does not tilt it.
+    """
+    sides = (base, new)
+    if any(side.shape[1] < FOR_A_TREND or len(set(t)) < FOR_A_TREND for side, t in zip(sides, times)):
+        return None
+    slopes, residuals, squares = [], [], 0.0
+    centred = []
+    for side, t in zip(sides, times):
+        whole = side[np.isfinite(side).all(axis=1)]
+        if not len(whole):
+            return None
+        common = np.median(whole - np.median(whole, axis=1, keepdims=True), axis=0)
+        i, j = np.triu_indices(len(t), 1)
+        apart = t[i] != t[j]
+        slopes.append((common[i] - common[j])[apart] / (t[i] - t[j])[apart])
+        centred.append((common, t - t.mean()))
+        squares += float(((t - t.mean())**2).sum())
+    slope = float(np.median(np.concatenate(slopes)))
+    for common, t in centred:
+        rest = np.sort(common - slope * t)
+        cut = int(TRIM * len(rest))
+        rest = np.clip(rest, rest[cut], rest[len(rest) - cut - 1])
+        residuals.append(((rest - rest.mean())**2).sum() * (len(rest) - 1) / (len(rest) - 2 * cut - 1))
+    freedom = base.shape[1] + new.shape[1] - 3
+    return Trend(slope, sum(residuals) / freedom / squares, freedom, *times)
+
+
+def _group(base: np.ndarray, new: np.ndarray, own: tuple, inflate: tuple, level: float, trim: float,
+           more: tuple[float, float]) -> tuple[np.ndarray, ...]:
     """Effects of rows that all have as many figures: their fields in order."""
     mean_b, var_b, n_b = _mean(base, own[0], inflate[0], trim)
     mean_n, var_n, n_n = _mean(new, own[1], inflate[1], trim)
@@ -61,9 +107,11 @@ def _group(base: np.ndarray, new: np.ndarray, own: tuple, inflate: tuple, level:
     if n_n == 1 and n_b > 1:
         var_n = np.maximum(np.nan_to_num(var_n), var_b * n_b)
     parts = [(v, n - 1) for v, n in ((var_b, n_b), (var_n, n_n)) if n > 1]
-    variance = var_b + var_n
+    variance = var_b + var_n + more[0]
+    if more[0]:
+        parts.append((np.full(len(var_b), more[0]), more[1]))
     with np.errstate(divide="ignore", invalid="ignore"):
-        if len(parts) == 2:
+        if len(parts) >= 2:
             freedom = variance**2 / sum(v**2 / n for v, n in parts)
         else:  # without any repetition only what the runs say of themselves is known
             freedom = np.full(len(variance), parts[0][1] if parts else np.inf)
@@ -77,20 +125,26 @@ def _group(base: np.ndarray, new: np.ndarray, own: tuple, inflate: tuple, level:
 
 
 def effects(base: np.ndarray, new: np.ndarray, own: tuple[np.ndarray, np.ndarray] | None = None,
-            inflate: tuple[float, float] = (1.0, 1.0), level: float = 0.95, trim: float = TRIM) -> Effects:
+            inflate: tuple[float, float] = (1.0, 1.0), level: float = 0.95, trim: float = TRIM,
+            drift: Trend | None = None) -> Effects:
     """Of two matrices of logarithms, a row for each row and a column for each run; NaN where a run lacks the row.
 
-    `own` is each side's known variance of a figure by itself, a vector; 0 or NaN where it is unknown.
+    `own` is each side's known variance of a figure by itself, a vector; 0 or NaN where it is unknown. `drift` is taken off.
     """
     rows = len(base)
     own = tuple(np.nan_to_num(v) for v in own) if own else (np.zeros(rows), np.zeros(rows))
+    more = (0.0, np.inf)  # what the drift's own uncertainty adds to the variance: nothing where the sides alternate
+    if drift:
+        middle = (drift.base.mean() + drift.new.mean()) / 2
+        base, new = base - drift.slope * (drift.base - middle), new - drift.slope * (drift.new - middle)
+        more = (drift.variance * float(drift.base.mean() - drift.new.mean())**2, drift.freedom)
     base, new = np.sort(base, axis=1), np.sort(new, axis=1)  # NaN goes last
     counts = np.stack([np.isfinite(base).sum(axis=1), np.isfinite(new).sum(axis=1)], axis=1)
     out = np.full((7, rows), np.nan)
     for n_b, n_n in np.unique(counts, axis=0) if rows else []:
         if n_b and n_n:
             of = (counts == (n_b, n_n)).all(axis=1)
-            out[:, of] = _group(base[of, :n_b], new[of, :n_n], (own[0][of], own[1][of]), inflate, level, trim)
+            out[:, of] = _group(base[of, :n_b], new[of, :n_n], (own[0][of], own[1][of]), inflate, level, trim, more)
     return Effects(*out)
 
 

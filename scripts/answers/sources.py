@@ -1,4 +1,5 @@
 """One RUN of a comparison, whichever file it came in: its medians by case and phase, and what it was measured on."""
+import datetime
 import functools
 import math
 from dataclasses import dataclass, field
@@ -46,6 +47,14 @@ class Source:
         table = medians.stack().unstack("round")
         table.index.names = INDEX
         return np.log(table.where(table > 0))
+
+    @property
+    def time(self) -> float:
+        """Seconds since the epoch at its start; NaN where it does not say."""
+        try:
+            return datetime.datetime.fromisoformat(self.started).timestamp()
+        except ValueError:
+            return math.nan
 
     @property
     def unit(self) -> str:
