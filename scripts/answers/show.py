@@ -19,6 +19,7 @@ def ticks(value: float, unit: str) -> str:
     """A time with three digits; counts as they are."""
     if unit != "ns":
         return f"{value:.12g}"
+    value = float(f"{value:.3g}")
     for size, name in PREFIXES:
         if abs(value) >= size or size == 1:
             digits = max(0, 2 - int(math.floor(math.log10(abs(value) / size)))) if value else 0
