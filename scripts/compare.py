@@ -13,7 +13,7 @@ Exit codes: 0 nothing is slower; 1 something is; 2 usage, or runs that cannot be
 import argparse
 from pathlib import Path
 
-from answers.options import expression, names, percentage, probability
+from answers.options import add_judging
 from answers.read import main
 
 MORE = """what the table says:
@@ -34,18 +34,6 @@ def parser() -> argparse.ArgumentParser:
     return one
 
 
-def add_judging(one: argparse.ArgumentParser) -> None:
-    """The options that ab.py has too."""
-    one.add_argument("--threshold", type=percentage, default=0.02, metavar="P%", help="smaller changes do not matter (2%%)")
-    one.add_argument("--alpha", type=probability, default=0.05, metavar="P",
-                     help="the chance of even one false alarm among all rows (%(default)s)")
-    one.add_argument("--phase", type=names, metavar="PHASE,...", help="only these, such as create,total")
-    one.add_argument("--filter", type=expression, metavar="REGEX", help="only cases whose id matches")
-    one.add_argument("--format", choices=("table", "markdown", "csv", "json"), default="table",
-                     help="csv: the rows on standard output, all else on standard error (%(default)s)")
-    one.add_argument("--all", action="store_true", help="also show the rows of a long table that have not changed")
-
-
 def compare(words: list[str]) -> int:
     """The script."""
     top = parser()
@@ -56,8 +44,8 @@ def compare(words: list[str]) -> int:
         top.error(f"--{'new' if options.base else 'base'} is missing")
     from answers import comparison, show, sources  # only now: --help is there without pandas and scipy
     base, new = options.base or options.runs[:1], options.new or options.runs[1:]
-    result = comparison.compare(sources.side(base), sources.side(new), options.threshold, options.alpha, options.phase,
-                                options.filter)
+    result = comparison.compare(sources.side(base, options.ignore), sources.side(new, options.ignore), options.threshold,
+                                options.alpha, options.phase, options.filter)
     show.show(result, options.format, options.all)
     return result.code
 

@@ -190,6 +190,21 @@ def follow(figures: np.ndarray) -> float:
     return (1 + r) / (1 - r)
 
 
+@functools.cache
+def at_most(k: int, n: int) -> float:
+    """The chance that at most k of n tosses of a coin are heads."""
+    return float(stats.binom.cdf(k, n, 0.5))
+
+
+@functools.cache
+def _cut(n: int, level: float) -> int:
+    """How many order statistics at either end the interval of a median leaves out."""
+    k = 0
+    while at_most(k + 1, n) <= (1 - level) / 2:
+        k += 1
+    return k
+
+
 def sign_interval(ratios: np.ndarray, level: float = 0.95) -> tuple[float, float, float, float, float]:
     """The median of paired log ratios, its interval from order statistics, the sign test's p, and the interval's true
     level, which is below `level` only where there are too few pairs for it."""
@@ -198,8 +213,7 @@ def sign_interval(ratios: np.ndarray, level: float = 0.95) -> tuple[float, float
     if n == 0:
         return (np.nan,) * 5
     above, below = int((ratios > 0).sum()), int((ratios < 0).sum())
-    p = stats.binomtest(min(above, below), above + below).pvalue if above + below else 1.0
-    # the largest k that this many pairs exceed only seldom
-    cut = max(int((stats.binom.cdf(np.arange(n), n, 0.5) <= (1 - level) / 2).sum()) - 1, 0)
-    real = 1 - 2 * stats.binom.cdf(cut, n, 0.5)
-    return float(np.median(ratios)), float(ratios[cut]), float(ratios[n - 1 - cut]), float(p), float(min(real, 1))
+    p = min(1.0, 2 * at_most(min(above, below), above + below)) if above + below else 1.0
+    cut = _cut(n, level)
+    real = max(0.0, 1 - 2 * at_most(cut, n))
+    return float(np.median(ratios)), float(ratios[cut]), float(ratios[n - 1 - cut]), p, real

@@ -31,3 +31,17 @@ def expression(text: str) -> re.Pattern:
 def names(text: str) -> list[str]:
     """a,b → [a, b]."""
     return text.split(",")
+
+
+def add_judging(one: argparse.ArgumentParser) -> None:
+    """The options of compare.py and ab.py that say which rows count, and when they differ."""
+    one.add_argument("--threshold", type=percentage, default=0.02, metavar="P%", help="smaller changes do not matter (2%%)")
+    one.add_argument("--alpha", type=probability, default=0.05, metavar="P",
+                     help="the chance of even one false alarm among all rows (%(default)s)")
+    one.add_argument("--phase", type=names, metavar="PHASE,...", help="only these, such as create,total")
+    one.add_argument("--filter", type=expression, metavar="REGEX", help="only cases whose id matches")
+    one.add_argument("--ignore", type=names, metavar="NAME,...",
+                     help="parameters of the ids that may differ between the sides, such as spawn or stack")
+    one.add_argument("--format", choices=("table", "markdown", "csv", "json"), default="table",
+                     help="csv: the rows on standard output, all else on standard error (%(default)s)")
+    one.add_argument("--all", action="store_true", help="also show the rows of a long table that have not changed")

@@ -2,6 +2,7 @@
 import datetime
 import functools
 import math
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -99,14 +100,34 @@ def _of_google(path: Path) -> Source:
                   str(times.context.get("run_id", "")), str(times.context.get("date", "")), None, times.repetitions)
 
 
-def load(path: Path) -> Source:
-    """A run's folder, its results.csv, or Google Benchmark's JSON. Unreadable for all else."""
-    return _of_google(path) if google.is_google(path) else _of_run(read_run(path))
+def load(path: Path, ignore: list[str] | None = None) -> Source:
+    """A run's folder, its results.csv, or Google Benchmark's JSON, its ids without the parameters to ignore. Unreadable
+    for all else."""
+    source = _of_google(path) if google.is_google(path) else _of_run(read_run(path))
+    return _without(source, ignore) if ignore else source
 
 
-def side(paths: list[Path]) -> list[Source]:
+def _without(source: Source, ignore: list[str]) -> Source:
+    """The same with shorter ids. Unreadable where two become one."""
+    part = re.compile(rf"/(?:{'|'.join(map(re.escape, ignore))}):[^/]+")
+
+    def shorten(key: Key) -> Key:
+        return part.sub("", key[0]), key[1]
+
+    seen: dict[Key, Key] = {}
+    for key in source.rows:
+        if (other := seen.setdefault(shorten(key), key)) != key:
+            raise Unreadable(f"--ignore: {source.name} has both {other[0]} and {key[0]}, which would become one")
+    for table in (source.medians, source.own, source.series):
+        if table is not None and len(table):
+            table.index = pd.MultiIndex.from_tuples([shorten(key) for key in table.index], names=INDEX)
+    source.rows = {shorten(key): row for key, row in source.rows.items()}
+    return source
+
+
+def side(paths: list[Path], ignore: list[str] | None = None) -> list[Source]:
     """The runs of one side. Unreadable also for one that is there twice: it would count as two."""
-    sources = [load(path) for path in paths]
+    sources = [load(path, ignore) for path in paths]
     seen: dict[str, Path] = {}
     for source, path in zip(sources, paths):
         if source.run_id in seen:
