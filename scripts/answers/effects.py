@@ -7,6 +7,7 @@ now and then a whole run is disturbed. A rank test would need no assumption on h
 hundreds of rows its smallest possible p is above Holm's limit whatever the change.
 """
 import functools
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,7 +70,7 @@ def trend(base: np.ndarray, new: np.ndarray, times: tuple[np.ndarray, np.ndarray
     """The drift that the runs of each side share, over their times; None where there are too few runs or no times.
 
     The slope is the median of those between all pairs of runs of one side (Theil and Sen), so that a change between the
-    sides is no drift, and a disturbed run does not tilt it.
+    sides is no drift, and a disturbed run does not tilt it. For normal scatter its variance is π/3 of least squares'.
     """
     sides = (base, new)
     if any(side.shape[1] < FOR_A_TREND or len(set(t)) < FOR_A_TREND for side, t in zip(sides, times)):
@@ -93,7 +94,7 @@ def trend(base: np.ndarray, new: np.ndarray, times: tuple[np.ndarray, np.ndarray
         rest = np.clip(rest, rest[cut], rest[len(rest) - cut - 1])
         residuals.append(((rest - rest.mean())**2).sum() * (len(rest) - 1) / (len(rest) - 2 * cut - 1))
     freedom = base.shape[1] + new.shape[1] - 3
-    return Trend(slope, sum(residuals) / freedom / squares, freedom, *times)
+    return Trend(slope, math.pi / 3 * sum(residuals) / freedom / squares, freedom, *times)
 
 
 def _group(base: np.ndarray, new: np.ndarray, own: tuple, inflate: tuple, level: float, trim: float,
@@ -137,6 +138,8 @@ def effects(base: np.ndarray, new: np.ndarray, own: tuple[np.ndarray, np.ndarray
     if drift:
         middle = (drift.base.mean() + drift.new.mean()) / 2
         base, new = base - drift.slope * (drift.base - middle), new - drift.slope * (drift.new - middle)
+        # The line has followed some of the scatter that it was drawn through.
+        inflate = tuple(of * (drift.freedom + 1) / drift.freedom for of in inflate)
         more = (drift.variance * float(drift.base.mean() - drift.new.mean())**2, drift.freedom)
     base, new = np.sort(base, axis=1), np.sort(new, axis=1)  # NaN goes last
     counts = np.stack([np.isfinite(base).sum(axis=1), np.isfinite(new).sum(axis=1)], axis=1)

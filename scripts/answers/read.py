@@ -81,25 +81,24 @@ def read_table(path: Path, file: str) -> pd.DataFrame:
     for number, count in enumerate(counts, 1):
         if count != counts[0]:
             raise Unreadable(f"{path}, line {number}: {count} fields, the header has {counts[0]}")
-    table = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False, na_values=[])
+    numbers = [name for name, column in wanted.items() if column.is_number]
+    # "" alone is no number: NA, nan and the like would pass for one with pandas' defaults.
+    table = pd.read_csv(io.StringIO(text), dtype=dict.fromkeys(wanted.keys() - set(numbers), str), keep_default_na=False,
+                        na_values=dict.fromkeys(numbers, [""]), low_memory=False)
     if missing := [name for name in wanted if name not in table.columns]:
         known = "" if set(wanted) - set(missing) else f": is it a {file} of nsbench?"
         raise Unreadable(f"{path}: column {missing[0]} is missing"
                          f"{f' (and {len(missing) - 1} others)' if len(missing) > 1 else ''}{known}")
     table = table[list(wanted)].copy()
-    for name, column in wanted.items():
-        if column.is_number:
-            table[name] = _numbers(path, table[name])
+    if table.empty:
+        return table.astype(dict.fromkeys(numbers, float))
+    for name in numbers:
+        if not pd.api.types.is_numeric_dtype(table[name]) or np.isinf(table[name]).any():
+            texts = table[name].astype(object).fillna("").astype(str)
+            wrong = ~np.isfinite(pd.to_numeric(texts.replace("", "0"), errors="coerce").astype(float))
+            raise Unreadable(f"{_where(path, wrong)}: {name} is {texts[wrong].iloc[0]!r}, not a number")
+        table[name] = table[name].astype(float)
     return table
-
-
-def _numbers(path: Path, texts: pd.Series) -> pd.Series:
-    """The texts as floats. Unreadable for one that is neither empty nor a finite number."""
-    numbers = pd.to_numeric(texts, errors="coerce").astype(float)
-    wrong = (texts != "") & ~np.isfinite(numbers)
-    if wrong.any():
-        raise Unreadable(f"{_where(path, wrong)}: {texts.name} is {texts[wrong].iloc[0]!r}, not a number")
-    return numbers
 
 
 def _check_results(path: Path, table: pd.DataFrame) -> None:
