@@ -20,7 +20,8 @@ NSBENCH = os.environ["NSBENCH"]
 # All series by: LAB_KERNELS="5.10 6.1 6.12 7" pytest src/probe/test_probe.py
 KERNELS = os.environ.get("LAB_KERNELS", "6.1").split()
 SAMPLES = 30
-KINDS = "^clone/NEW[A-Z]*/stack:1M$"
+# NEWTIME by the call that can do without it too.
+KINDS = ["--op=clone", "--op=clone3", "--filter=^(clone/NEW(?!TIME)[A-Z]*|clone3/NEWTIME)/stack:1M$"]
 
 
 def programs() -> set[int]:
@@ -125,7 +126,7 @@ def probed(request, tmp_path_factory):
     out = tmp_path_factory.mktemp("guest")
     try:
         packages.find([kernel])
-        results = runs.run_all([kernel], [f"--probe={backend}", f"--filter={KINDS}", f"--samples={SAMPLES}"], out,
+        results = runs.run_all([kernel], [f"--probe={backend}", *KINDS, f"--samples={SAMPLES}"], out,
                                guest.Machine("tcg", "", 512, 900))
     except LabError as error:
         pytest.skip(str(error))
@@ -172,3 +173,19 @@ def test_accounting_holds(probed):
         for function, total in inner.items():
             if function:
                 assert total <= outer[function] * 1.001 + 1, (case["case"], function)
+
+
+def test_what_functions_add_is_what_the_kind_adds(probed):
+    """In instructions: within 10% of the delta of create, or within its own interval where that is wider."""
+    _, folder, report = probed
+    results = {r["case"]: r for r in rows((folder / "results.csv").read_text()) if r["phase"] == "create"}
+    compared = set()
+    for case in report["cases"]:
+        if case["case"] not in results:
+            continue  # a base
+        row = results[case["case"]]
+        delta, low, high = (float(row[column]) for column in ("delta", "delta_low", "delta_high"))
+        adds = sum(added["self"] for added in case["adds_to_none"])
+        assert min(low, 0.9 * delta) <= adds <= max(high, 1.1 * delta), (case["case"], adds, row)
+        compared.add(row["namespaces"])
+    assert len(compared) == 8
