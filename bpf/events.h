@@ -15,15 +15,16 @@ enum nsb_function {
 // Strides are powers of two: clang 14 drops bounds checks on indices that are multiplied.
 enum {
     NSB_MAX_FUNCTIONS = 128,
-    NSB_NO_PARENT = 127,  // the caller is no traced function
-    NSB_DEPTH = 16,       // traced functions inside each other
-    NSB_SLOTS = 1024,     // tasks at once, by their pid's low bits
-    NSB_BUCKETS = 1024,   // of a function's histogram
-    NSB_SUB_BITS = 5,     // buckets of an octave, as bits: 32, so that a percentile is off by at most 3%
-    NSB_FRAMES = 48,      // of a stack
-    NSB_EDGES = 256,      // callers with their callees
-    NSB_EXECUTIONS = 64,  // told apart at a time
-    NSB_ROWS = 66,        // of edges: the workers' calls, those of each execution, those of any further ones
+    NSB_NO_PARENT = 127,   // the caller is no traced function
+    NSB_DEPTH = 16,        // traced functions inside each other
+    NSB_SLOTS = 1024,      // tasks at once, by their pid's low bits
+    NSB_BUCKETS = 1024,    // of a function's histogram
+    NSB_SUB_BITS = 5,      // buckets of an octave, as bits: 32, so that a percentile is off by at most 3%
+    NSB_FRAMES = 48,       // of a stack
+    NSB_EDGES = 256,       // callers with their callees
+    NSB_OBJECT_BITS = 14,  // namespaces at once, as bits
+    NSB_EXECUTIONS = 64,   // told apart at a time
+    NSB_ROWS = 66,         // of edges: the workers' calls, those of each execution, those of any further ones
 };
 
 // The first part of a task's slot.
@@ -92,6 +93,7 @@ enum nsb_lost {
     NSB_LOST_PROFILE,   // no room for another entry
     NSB_LOST_LIVE,      // no room for another allocation
     NSB_LOST_EDGE,      // no room for another caller with its callee
+    NSB_LOST_OBJECT,    // no room for another namespace
     NSB_LOST_REASONS
 };
 

@@ -98,6 +98,9 @@ struct ProbedCase {
 /// takes longer.
 std::vector<Added> added(const ProbedCase& probed, const ProbedCase& base);
 
+/// Traced calls per execution on the way from the system call.
+double calls_in_create(const ProbedCase& probed);
+
 /// The probe's part of a run.
 struct ProbeReport {
     std::string choice;                     ///< what was asked for

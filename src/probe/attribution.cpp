@@ -17,7 +17,7 @@ using Stack = std::vector<std::string>;
 
 constexpr std::array<std::string_view, NSB_LOST_REASONS> kLostNames{
     "nested too deep",        "left out of order",         "no slot for a task", "no stack",
-    "no room in the profile", "no room for an allocation", "no room for a call"};
+    "no room in the profile", "no room for an allocation", "no room for a call", "no room for a namespace"};
 
 std::optional<std::size_t> find_traced(const std::string& name) {
     static const auto kNumbers = [] {
@@ -159,6 +159,10 @@ void hold_accounts(ProbedCase& probed) {
     }
 }
 
+/// Attached programs change a little of what the kernel does, such as where it finds memory: a part of a
+/// phase's time, by which the difference between probed and unprobed is uncertain however many its samples.
+constexpr double kDisturbance = 0.01;
+
 /// A function's times per execution, from stacks.
 struct FromStacks {
     double running = 0, own_running = 0, waiting = 0, own_waiting = 0;
@@ -274,16 +278,21 @@ std::vector<std::size_t> middle_half(std::span<const double> values) {
 }
 
 std::optional<double> fit_call_cost(std::span<const CostPoint> points) {
-    double sum = 0, weights = 0;
+    std::vector<std::pair<double, double>> ratios;  // with their weights
+    double weights = 0;
     for (const CostPoint& point : points) {
         if (point.calls <= 0) continue;
-        // The weight of extra / calls is the inverse of its variance.
-        const double error = std::max(1.0, point.error);
-        sum += point.extra * point.calls / (error * error);
-        weights += point.calls * point.calls / (error * error);
+        const double error = std::max(1.0, std::hypot(point.error, kDisturbance * point.time));
+        ratios.emplace_back(point.extra / point.calls, point.calls / error);
+        weights += ratios.back().second;
     }
-    if (weights <= 0) return std::nullopt;
-    return std::max(0.0, sum / weights);
+    std::ranges::sort(ratios);
+    double below = 0;
+    for (const auto& [ratio, weight] : ratios) {
+        below += weight;
+        if (below >= weights / 2) return std::max(0.0, ratio);
+    }
+    return std::nullopt;
 }
 
 CallCost calibrate(const Snapshot& loop, double extra) {
@@ -301,14 +310,6 @@ CallCost calibrate(const Snapshot& loop, double extra) {
     const double whole = std::max(0.0, extra / calls);
     const double inside = std::min(shortest.value_or(whole), whole);
     return {inside, whole - inside};
-}
-
-double calls_in_create(const Seen& seen) {
-    double calls = 0;
-    for (const EdgeEntry& edge : seen.snapshot.edges) {
-        if (kTraced[edge.function].path == Path::create) calls += static_cast<double>(edge.sums.calls);
-    }
-    return calls / static_cast<double>(seen.samples);
 }
 
 void attribute_functions(ProbedCase& probed, const Seen& seen, const Measure& measure) {

@@ -29,19 +29,18 @@ std::vector<std::size_t> middle_half(std::span<const double> values);
 /// A case's first phase with and without the probe.
 struct CostPoint {
     double extra = 0;  ///< ticks that the probe added
-    double error = 1;  ///< of extra
+    double error = 0;  ///< of extra
+    double time = 0;   ///< of the phase, unprobed
     double calls = 0;  ///< traced in that phase
 };
 
-/// What a traced call costs: the mean over cases, weighted by what each knows. None where they know nothing.
+/// What a traced call costs: the median over cases, weighted by what each knows. None where they know
+/// nothing.
 std::optional<double> fit_call_cost(std::span<const CostPoint> points);
 
 /// What a traced call costs, where `extra` ticks in all were seen for the calls of a loop that does next to
 /// nothing: the shortest one's time is what falls inside.
 CallCost calibrate(const Snapshot& loop, double extra);
-
-/// Traced calls per execution on the path of creation.
-double calls_in_create(const Seen& seen);
 
 /// How a function's times are made.
 struct Measure {

@@ -101,11 +101,15 @@ TEST(Calibrate, TakesTheShortestCallForWhatFallsInside) {
     EXPECT_DOUBLE_EQ(calibrate({}, 100).whole(), 0);
 }
 
-TEST(FitCallCost, TrustsWhatIsKnownBest) {
-    EXPECT_EQ(fit_call_cost({}), std::nullopt);
-    EXPECT_EQ(fit_call_cost(std::vector<CostPoint>{{100, 1, 0}}), std::nullopt);
-    EXPECT_NEAR(*fit_call_cost(std::vector<CostPoint>{{1000, 1, 10}, {5000, 1e6, 10}}), 100, 0.1);
-    EXPECT_EQ(fit_call_cost(std::vector<CostPoint>{{-50, 1, 10}}), 0.0);
+TEST(FitCallCost, IsTheMedianByWhatEachCaseKnows) {
+    const auto fit = [](std::vector<CostPoint> points) { return fit_call_cost(points); };
+    EXPECT_EQ(fit({}), std::nullopt);
+    EXPECT_EQ(fit({{100, 1, 1000, 0}}), std::nullopt);
+    EXPECT_EQ(fit({{1000, 1, 0, 10}, {50000, 1e6, 0, 10}}), 100.0);
+    EXPECT_EQ(fit({{690, 1, 0, 1}, {700, 1, 0, 1}, {100, 1, 0, 1}}), 690.0);
+    // A long phase's difference is uncertain by more than its own error.
+    EXPECT_EQ(fit({{1000, 1, 1e3, 10}, {50000, 1, 1e7, 100}}), 100.0);
+    EXPECT_EQ(fit({{-50, 1, 0, 10}}), 0.0);
 }
 
 TEST(Attribution, NeverGoesBelowZero) {

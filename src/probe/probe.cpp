@@ -126,7 +126,7 @@ struct Probe::State {
     std::unique_ptr<nsb_probe, CloseSkeleton> skeleton;
     SharedArray<nsb_edge> edges;
     std::vector<std::uint32_t> edge_names{0};  // by number
-    SharedArray<__u64> buckets, lost;
+    SharedArray<__u64> buckets, lost, namespaces;
     SharedArray<nsb_objects> objects;
     std::vector<Served> served;
     std::vector<Service> services;
@@ -175,6 +175,7 @@ tl::expected<void, std::string> Probe::State::load() {
     return map(edges, skeleton->maps.edges)
         .and_then([&] { return map(buckets, skeleton->maps.buckets); })
         .and_then([&] { return map(lost, skeleton->maps.lost); })
+        .and_then([&] { return map(namespaces, skeleton->maps.namespaces); })
         .and_then([&] { return map(objects, skeleton->maps.objects); });
 }
 
@@ -363,13 +364,13 @@ void Probe::begin(std::span<const pid_t> samplers, std::uint32_t lead_in) {
     const auto& maps = state_->skeleton->maps;
     clear_hash<nsb_profile_key>(bpf_map__fd(maps.profile));
     clear_hash<std::uint64_t>(bpf_map__fd(maps.live));
-    clear_hash<std::uint64_t>(bpf_map__fd(maps.namespaces));
     if (state_->stacks.size() > bpf_map__max_entries(maps.stacks) / 2) {
         clear_hash<std::uint64_t>(bpf_map__fd(maps.stacks));
     }
     state_->edges.clear();
     state_->buckets.clear();
     state_->lost.clear();
+    state_->namespaces.clear();
     state_->objects.clear();
     state_->set_slots(samplers, lead_in);
 }
