@@ -359,7 +359,10 @@ int enter_object_kprobe(struct pt_regs* ctx) {
 SEC("raw_tp")
 int enter_object_fentry(const __u64* ctx) {
     const __u64 what = argument();
-    seen(what, ctx[0]);
+    // Loaded straight from the context it would be a pointer, which the verifier lets nobody calculate with.
+    __u64 address = 0;
+    bpf_probe_read_kernel(&address, sizeof address, ctx);
+    seen(what, address);
     entered(what);
     return 0;
 }

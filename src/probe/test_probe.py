@@ -128,7 +128,7 @@ def test_no_program_is_left_after_a_signal(number):
     finally:
         process.kill()
         process.wait()
-    assert status == (-signal.SIGKILL if number == signal.SIGKILL else 128 + signal.SIGINT)
+    assert status == -number
     # The kernel frees programs a little after their last descriptor is closed.
     wait_until(lambda: programs() <= before, "no program is left")
 
@@ -162,10 +162,15 @@ def probed(request, in_guest):
 
 
 def test_every_function_of_the_kernel_is_attached(probed):
-    backend, _, report = probed
+    backend, folder, report = probed
     served = collections.Counter(report["backends"].values())
     assert set(served) <= {backend, "none"}
     assert served[backend] > 60
+    unserved = {row["function"]: row["reason"] for row in rows((folder / "probe.csv").read_text())
+                if row["backend"] == "none" and row["case"] == "clone/none/stack:1M"}
+    # A clone under another name, or none in BTF, can be had by kprobe only.
+    expected = ("no such function in this kernel", "fentry: the compiler made it", "fentry: not in the kernel's BTF")
+    assert not {name: reason for name, reason in unserved.items() if not reason.startswith(expected)}
 
 
 def test_calls_are_those_of_the_operation(probed):
