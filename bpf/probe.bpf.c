@@ -27,7 +27,7 @@ struct frame {
 };
 
 struct slot {
-    __u32 pid;  // 0: free
+    struct nsb_task task;
     __u32 depth;
     __u32 adopted;  // a worker's, while it tears namespaces down
     __u32 runnable;
@@ -58,13 +58,20 @@ struct slot {
 MAP(slots, BPF_MAP_TYPE_ARRAY, __u32, struct slot, NSB_SLOTS);
 MAP(running, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, __u64, 1);  // the slot's number plus one; 0: none of ours
 MAP(scratch, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, struct nsb_stack, 1);
-SHARED(edges, struct nsb_edge, NSB_MAX_FUNCTIONS* NSB_MAX_FUNCTIONS);
+// An edge's sums, a row for each execution. Edges have numbers, from 1 on, as they are met.
+SHARED(edges, struct nsb_edge, NSB_ROWS* NSB_EDGES);
+MAP(edge_names, BPF_MAP_TYPE_HASH, __u32, __u32, NSB_EDGES);
+MAP(edge_numbers, BPF_MAP_TYPE_ARRAY, __u32, __u32, NSB_EDGE_NAMES);
+__u32 edge_count = 0;
+__u32 forks_are_traced = 0;  // 1: kernel_clone is attached to
 SHARED(buckets, __u64, NSB_MAX_FUNCTIONS* NSB_BUCKETS);
 MAP(profile, BPF_MAP_TYPE_HASH, struct nsb_profile_key, struct nsb_profile, 32768);
 MAP(stacks, BPF_MAP_TYPE_HASH, __u64, struct nsb_stack, 16384);
 SHARED(lost, __u64, NSB_LOST_REASONS);
 SHARED(objects, struct nsb_objects, NSB_MAX_FUNCTIONS);
-MAP(namespaces, BPF_MAP_TYPE_HASH, __u64, __u32, 16384);  // the benchmark's, by their address
+// Addresses of the benchmark's namespaces, at or right after the place that an address hashes to. A map's own
+// hashing takes some 2000 instructions for each entry, as long as copy_utsname.
+SHARED(namespaces, __u64, 1 << NSB_OBJECT_BITS);
 MAP(workers, BPF_MAP_TYPE_HASH, __u64, __u32, 16);  // work functions that tear namespaces down, by address
 
 struct allocation {
@@ -97,15 +104,24 @@ static __always_inline struct slot* current_slot(void) {
     return number && *number ? slot_at(*number - 1) : 0;
 }
 
+// The current task's slot where what it does counts.
+static __always_inline struct slot* counted_slot(void) {
+    struct slot* s = current_slot();
+    return s && !s->task.skipped ? s : 0;
+}
+
 // Gives the task a slot; null where another one has it.
 static __always_inline struct slot* track(__u32 pid, __u32 adopted) {
     struct slot* s = slot_at(pid);
     if (!s) return 0;
-    if (s->pid && s->pid != pid) {
+    if (s->task.pid && s->task.pid != pid) {
         lose(NSB_LOST_SLOT);
         return 0;
     }
-    s->pid = pid;
+    s->task.pid = pid;
+    s->task.leads = 0;
+    s->task.row = 0;
+    s->task.skipped = 0;
     s->depth = 0;
     s->adopted = adopted;
     s->off_since = 0;
@@ -192,6 +208,30 @@ static __always_inline __u32 bucket(__u64 ns) {
     return ((octave << NSB_SUB_BITS) | step) & (NSB_BUCKETS - 1);
 }
 
+// Gives an edge the next number. Two CPUs may both number the same one; its sums are added up by its name.
+static __always_inline __u32 number_edge(__u32 name) {
+    for (int attempt = 0; attempt < 4; ++attempt) {
+        const __u32 next = edge_count + 1;
+        if (next >= NSB_EDGES) break;
+        // An atomic addition that returns the sum is there from 5.12 only.
+        if (bpf_map_update_elem(&edge_names, &next, &name, BPF_NOEXIST) != 0) continue;
+        edge_count = next;
+        return next;
+    }
+    lose(NSB_LOST_EDGE);
+    return 0;
+}
+
+static __always_inline struct nsb_edge* edge_at(__u32 row, __u64 parent, __u64 id) {
+    const __u32 name = ((parent << 7) | id) & (NSB_EDGE_NAMES - 1);
+    __u32* number = bpf_map_lookup_elem(&edge_numbers, &name);
+    if (!number) return 0;
+    if (!*number) *number = number_edge(name);
+    if (!*number) return 0;
+    const __u32 at = row * NSB_EDGES + (*number & (NSB_EDGES - 1));
+    return bpf_map_lookup_elem(&edges, &at);
+}
+
 static __always_inline void pop(struct slot* s, __u64 id, __u64 now) {
     if (s->depth == 0) return;  // entered before it was traced
     const __u32 depth = --s->depth;
@@ -211,8 +251,8 @@ static __always_inline void pop(struct slot* s, __u64 id, __u64 now) {
         outer->inner_wait += wait;
         outer->inner_calls += f->inner_calls + 1;
     }
-    const __u32 at = ((parent << 7) | id) & (NSB_MAX_FUNCTIONS * NSB_MAX_FUNCTIONS - 1);
-    struct nsb_edge* e = bpf_map_lookup_elem(&edges, &at);
+    if (s->task.skipped) return;
+    struct nsb_edge* e = edge_at(s->task.row, parent, id);
     if (e) {
         __sync_fetch_and_add(&e->calls, 1);
         __sync_fetch_and_add(&e->total, total);
@@ -239,14 +279,20 @@ static __always_inline struct slot* adopt(void) {
 
 static __always_inline void release(struct slot* s) {
     __u64* here = running_here();
-    s->pid = 0;
+    s->task.pid = 0;
     if (here) *here = 0;
 }
 
 static __always_inline void entered(__u64 what) {
     struct slot* s = current_slot();
     if (!s && (what & NSB_ASYNC)) s = adopt();
-    if (s) push(s, what & NSB_ID_MASK);
+    if (!s) return;
+    if ((what & NSB_FORKS) && s->task.leads) {
+        const __u32 number = ++s->task.forks;
+        s->task.skipped = number <= s->task.lead_in;
+        s->task.row = number - s->task.lead_in <= NSB_EXECUTIONS ? number - s->task.lead_in : NSB_EXECUTIONS + 1;
+    }
+    push(s, what & NSB_ID_MASK);
 }
 
 static __always_inline void left(__u64 what, __u64 now) {
@@ -256,16 +302,32 @@ static __always_inline void left(__u64 what, __u64 now) {
     if (s->adopted && s->depth == 0) release(s);
 }
 
+// Puts an address in the place of another, or of a free place's 0; false where there is none such.
+static __always_inline bool replace_namespace(__u64 old, __u64 new) {
+    const __u64 home = ((old | new) * 0x9e3779b97f4a7c15) >> (64 - NSB_OBJECT_BITS);
+    for (__u32 i = 0; i < 8; ++i) {
+        const __u32 at = (home + i) & ((1 << NSB_OBJECT_BITS) - 1);
+        __u64* place = bpf_map_lookup_elem(&namespaces, &at);
+        if (!place || *place != old) continue;
+        *place = new;
+        return true;
+    }
+    return false;
+}
+
 // A namespace that is made or gone, told by its address.
 static __always_inline void seen(__u64 what, __u64 address) {
     __u32 id = what & NSB_ID_MASK;
     struct nsb_objects* o = bpf_map_lookup_elem(&objects, &id);
     if (!o) return;
     if (what & NSB_MADE) {
-        if (!current_slot()) return;
-        bpf_map_update_elem(&namespaces, &address, &id, BPF_ANY);
-        __sync_fetch_and_add(&o->made, 1);
-    } else if (bpf_map_delete_elem(&namespaces, &address) == 0) {
+        if (!counted_slot()) return;
+        if (replace_namespace(0, address)) {
+            __sync_fetch_and_add(&o->made, 1);
+        } else {
+            lose(NSB_LOST_OBJECT);
+        }
+    } else if (replace_namespace(address, 0)) {
         __sync_fetch_and_add(&o->gone, 1);
     } else {
         __sync_fetch_and_add(&o->foreign, 1);
@@ -297,7 +359,10 @@ int enter_object_kprobe(struct pt_regs* ctx) {
 SEC("raw_tp")
 int enter_object_fentry(const __u64* ctx) {
     const __u64 what = argument();
-    seen(what, ctx[0]);
+    // Loaded straight from the context it would be a pointer, which the verifier lets nobody calculate with.
+    __u64 address = 0;
+    bpf_probe_read_kernel(&address, sizeof address, ctx);
+    seen(what, address);
     entered(what);
     return 0;
 }
@@ -315,7 +380,7 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct* prev, struct task_stru
     if (*here) {
         struct slot* s = slot_at(*here - 1);
         if (s && prev->exit_state) {
-            s->pid = 0;
+            s->task.pid = 0;
         } else if (s) {
             s->runnable = preempt || is_runnable(prev);
             s->stack = s->runnable ? 0 : keep_stack(ctx);
@@ -325,20 +390,24 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct* prev, struct task_stru
     *here = 0;
     const __u32 pid = next->pid;
     struct slot* n = slot_at(pid);
-    if (!n || !pid || n->pid != pid) return 0;
+    if (!n || !pid || n->task.pid != pid) return 0;
     *here = (pid & (NSB_SLOTS - 1)) + 1;
     if (n->off_since) {
         const __u64 off = now - n->off_since;
         n->waited += off;
         n->off_since = 0;
-        count(n->stack, n->runnable ? NSB_PREEMPTED : NSB_WAIT, n->adopted, off);
+        if (!n->task.skipped) count(n->stack, n->runnable ? NSB_PREEMPTED : NSB_WAIT, n->adopted, off);
     }
     return 0;
 }
 
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct* parent, struct task_struct* child) {
-    if (current_slot()) track(child->pid, 0);
+    struct slot* s = current_slot();
+    struct slot* own = s ? track(child->pid, 0) : 0;
+    if (own) own->task.row = s->task.row, own->task.skipped = s->task.skipped;
+    // The tracepoint comes near the end of a fork, so the lead-in ends with the last of its forks.
+    if (s && s->task.leads && !forks_are_traced && ++s->task.forks >= s->task.lead_in) s->task.skipped = 0;
     return 0;
 }
 
@@ -363,14 +432,14 @@ int BPF_PROG(on_work_end, struct work_struct* work) {
 
 SEC("perf_event")
 int on_tick(struct bpf_perf_event_data* ctx) {
-    struct slot* s = current_slot();
+    struct slot* s = counted_slot();
     const bool in_user_mode = (ctx->regs.cs & 3) != 0;
     if (s) count(in_user_mode ? 0 : keep_stack(ctx), NSB_SAMPLE, s->adopted, 1);
     return 0;
 }
 
 static __always_inline void allocated(void* ctx, __u32 what, __u64 address, __u64 bytes) {
-    struct slot* s = current_slot();
+    struct slot* s = counted_slot();
     if (!s || s->adopted || !address) return;
     const struct allocation a = {keep_stack(ctx), bytes, what, 0};
     count(a.stack, what, 0, bytes);

@@ -12,6 +12,13 @@
 
 namespace nsb {
 
+/// What tracing one call costs, in ticks.
+struct CallCost {
+    double inside = 0;   ///< falls into the function's own times
+    double outside = 0;  ///< into its caller's
+    [[nodiscard]] double whole() const { return inside + outside; }
+};
+
 /// Times of a traced function per execution of the case, in ticks.
 struct FunctionTimes {
     std::optional<double> calls;               ///< unknown where the function was only sampled
@@ -63,6 +70,12 @@ struct ObjectCount {
     std::uint64_t made = 0, gone = 0, foreign = 0;
 };
 
+/// What a case adds to its base: a function's own time, on the way from the system call.
+struct Added {
+    std::size_t function = 0;
+    double ticks = 0;
+};
+
 struct ProbedCase {
     Case measured;
     std::uint64_t samples = 0;  ///< with functions traced
@@ -73,18 +86,27 @@ struct ProbedCase {
     std::vector<MemoryRow> memory;
     std::vector<ObjectCount> objects;
     FoldedStacks folded;
+    std::vector<Added> adds;  ///< to its base, by function, the largest first; empty without one
     std::map<std::string, std::uint64_t> lost;  ///< events, by reason
     double unprobed = 0, probed = 0;            ///< medians of the case's first phase, interleaved
-    double probed_mean = 0;                     ///< of the first phase: what functions' times are shares of
-    double events = 0;                          ///< traced calls per execution, whose cost was taken off
-    std::string error;                          ///< why there is nothing
+    double first_phase = 0;  ///< typical, the probe's cost taken off: what functions' times are shares of
+    double events = 0;       ///< traced calls per execution, whose cost was taken off
+    std::string error;       ///< why there is nothing
 };
+
+/// By function, the largest first, of those that differ. Their sum is what the traced part of the system call
+/// takes longer.
+std::vector<Added> added(const ProbedCase& probed, const ProbedCase& base);
+
+/// Traced calls per execution on the way from the system call.
+double calls_in_create(const ProbedCase& probed);
 
 /// The probe's part of a run.
 struct ProbeReport {
     std::string choice;                     ///< what was asked for
     std::vector<Backend> backends;          ///< of each of kTraced
-    double cost = 0;                        ///< of one traced call, in ticks, as calibrated
+    CallCost cost;                          ///< as fitted to probed and unprobed samples
+    CallCost cost_of_unshare;               ///< as seen in a loop of unshare(0)
     std::optional<double> sampling_period;  ///< ticks
     std::vector<std::string> notes;         ///< downgrades with their reasons
     std::vector<ProbedCase> cases;

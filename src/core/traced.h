@@ -16,8 +16,9 @@ constexpr std::string_view to_string(Path path) {
     return std::array<std::string_view, 3>{"create", "destroy", "async"}[static_cast<std::size_t>(path)];
 }
 
-/// What a traced function's first argument says: nothing, that a namespace is made, or that one is gone.
-enum class ObjectRole : std::uint8_t { none, made, gone };
+/// What a traced function's first argument says: nothing, that a namespace is made, or that one is gone; or
+/// that an execution begins with it.
+enum class ObjectRole : std::uint8_t { none, made, gone, forks };
 
 /// How the probe served a function.
 enum class Backend : std::uint8_t { fentry, kprobe, tracepoint, sampling, none };

@@ -22,9 +22,15 @@ std::int32_t argument(std::size_t number, bool is_entry) {
     const TracedFunction& function = kTraced[number];
     auto value = static_cast<std::int32_t>(number);
     if (function.path == Path::async) value |= NSB_ASYNC;
+    if (is_entry && function.object == ObjectRole::forks) value |= NSB_FORKS;
     if (is_entry && function.object == ObjectRole::made) value |= NSB_MADE;
     if (is_entry && function.object == ObjectRole::gone) value |= NSB_GONE;
     return value;
+}
+
+/// Whether a namespace is to be read from the first argument.
+bool tells_objects(const TracedFunction& function) {
+    return function.object == ObjectRole::made || function.object == ObjectRole::gone;
 }
 
 /// A number in a file of sysfs; "config:0" counts as 0.
@@ -90,7 +96,7 @@ tl::expected<void, std::string> Attacher::by_fentry(std::size_t number, const st
             "fexit of functions that sleep is unsafe here (no bpf_tramp_image)");
     }
     for (const bool is_entry : {true, false}) {
-        const bool is_object = is_entry && kTraced[number].object != ObjectRole::none;
+        const bool is_object = is_entry && tells_objects(kTraced[number]);
         const auto code = !is_entry   ? templates_.leave
                           : is_object ? templates_.enter_object_fentry
                                       : templates_.enter;
@@ -109,7 +115,7 @@ tl::expected<void, std::string> Attacher::by_fentry(std::size_t number, const st
 tl::expected<void, std::string> Attacher::by_kprobe_multi(std::size_t number, const std::string& symbol,
                                                           Served& served) {
     for (const bool is_entry : {true, false}) {
-        const bool is_object = is_entry && kTraced[number].object != ObjectRole::none;
+        const bool is_object = is_entry && tells_objects(kTraced[number]);
         const auto code = !is_entry   ? templates_.leave
                           : is_object ? templates_.enter_object_kprobe
                                       : templates_.enter;
@@ -132,7 +138,7 @@ tl::expected<void, std::string> Attacher::by_kprobe_multi(std::size_t number, co
 tl::expected<void, std::string> Attacher::by_kprobe(std::size_t number, const std::string& symbol,
                                                     Served& served) {
     for (const bool is_entry : {true, false}) {
-        const bool is_object = is_entry && kTraced[number].object != ObjectRole::none;
+        const bool is_object = is_entry && tells_objects(kTraced[number]);
         const auto code = !is_entry   ? templates_.leave
                           : is_object ? templates_.enter_object_kprobe
                                       : templates_.enter;
@@ -177,6 +183,18 @@ Served Attacher::serve(std::size_t number) {
     Served none;
     none.reason = std::move(reasons);
     return none;
+}
+
+std::vector<sys::Fd> fill_gaps(std::size_t programs) {
+    static constexpr std::array<bpf_insn, 2> kReturn{
+        {{BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0}, {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}}};
+    std::vector<sys::Fd> fillers;
+    for (std::size_t i = 0; i < programs; ++i) {
+        auto filler = sys::Fd::own(bpf_prog_load(BPF_PROG_TYPE_SOCKET_FILTER, "nsb_filler", "Dual MIT/GPL",
+                                                 kReturn.data(), kReturn.size(), nullptr));
+        if (filler) fillers.push_back(std::move(*filler));
+    }
+    return fillers;
 }
 
 std::optional<std::uint64_t> missed(const Served& served) {

@@ -16,13 +16,8 @@ namespace {
 using Stack = std::vector<std::string>;
 
 constexpr std::array<std::string_view, NSB_LOST_REASONS> kLostNames{
-    "nested too deep", "left out of order",      "no slot for a task",
-    "no stack",        "no room in the profile", "no room for an allocation"};
-
-/// Half of a 95% interval of a count.
-double count_error(double count) {
-    return 1.96 * std::sqrt(count);
-}
+    "nested too deep",        "left out of order",         "no slot for a task", "no stack",
+    "no room in the profile", "no room for an allocation", "no room for a call", "no room for a namespace"};
 
 std::optional<std::size_t> find_traced(const std::string& name) {
     static const auto kNumbers = [] {
@@ -50,65 +45,89 @@ bool starts_with_any(std::string_view name, std::span<const std::string_view> pr
 /// Between a tracepoint and the probe.
 constexpr std::array<std::string_view, 4> kTracing{"bpf_", "__bpf_", "__traceiter_", "trace_"};
 
-/// A function's sums over all callers.
+/// Sums of a function, or of a function as called from one other.
 struct Sums {
     double calls = 0, total = 0, self = 0, wait = 0, max = 0, inside = 0;
     double callees = 0;  // calls of traced functions straight from it
+
+    void add(const nsb_edge& edge, double weight) {
+        calls += weight * static_cast<double>(edge.calls);
+        total += weight * static_cast<double>(edge.total);
+        self += weight * static_cast<double>(edge.self);
+        wait += weight * static_cast<double>(edge.wait);
+        inside += weight * static_cast<double>(edge.inside);
+        max = std::max(max, static_cast<double>(edge.max));
+    }
 };
 
-std::vector<Sums> sum_up(const Snapshot& snapshot) {
-    std::vector<Sums> sums(kTraced.size());
-    for (const EdgeEntry& edge : snapshot.edges) {
-        Sums& s = sums[edge.function];
-        s.calls += static_cast<double>(edge.sums.calls);
-        s.total += static_cast<double>(edge.sums.total);
-        s.self += static_cast<double>(edge.sums.self);
-        s.wait += static_cast<double>(edge.sums.wait);
-        s.inside += static_cast<double>(edge.sums.inside);
-        s.max = std::max(s.max, static_cast<double>(edge.sums.max));
-        if (edge.parent != NSB_NO_PARENT) sums[edge.parent].callees += static_cast<double>(edge.sums.calls);
+using Edges = std::map<std::pair<std::size_t, std::size_t>, Sums>;  // by caller and callee
+
+Edges weighted(std::span<const EdgeEntry> entries, double weight, Edges edges = {}) {
+    for (const EdgeEntry& entry : entries) edges[{entry.parent, entry.function}].add(entry.sums, weight);
+    return edges;
+}
+
+/// What an entry counts once, per execution.
+double weight(const Seen& seen, bool async) {
+    return 1 / static_cast<double>(async ? seen.torn_down : seen.samples);
+}
+
+Edges all_edges(const Seen& seen) {
+    return weighted(seen.snapshot.async, weight(seen, true),
+                    weighted(seen.snapshot.edges, weight(seen, false)));
+}
+
+/// The times that are typical; the workers' are from all executions.
+Edges typical_edges(const Seen& seen) {
+    if (seen.typical_samples == 0) return all_edges(seen);
+    return weighted(seen.snapshot.async, weight(seen, true),
+                    weighted(seen.typical, 1 / static_cast<double>(seen.typical_samples)));
+}
+
+std::vector<Sums> sum_up(const Edges& edges) {
+    std::vector<Sums> sums(NSB_MAX_FUNCTIONS);
+    for (const auto& [at, edge] : edges) {
+        Sums& s = sums[at.second];
+        s.calls += edge.calls;
+        s.total += edge.total;
+        s.self += edge.self;
+        s.wait += edge.wait;
+        s.inside += edge.inside;
+        s.max = std::max(s.max, edge.max);
+        sums[at.first].callees += edge.calls;
     }
     return sums;
 }
 
-FunctionTimes times_of_calls(const Sums& s, std::span<const std::uint64_t> buckets, double n, double cost) {
-    const auto less = [](double value, double taken_off) { return std::max(0.0, value - taken_off); };
-    const double in_call = cost * (s.inside / s.calls + 0.5);  // of the probe, inside one call
+double less(double value, double taken_off) {
+    return std::max(0.0, value - taken_off);
+}
+
+/// `all`: per execution, over all of them; `s`: over the typical ones.
+FunctionTimes times_of_calls(const Sums& all, const Sums& s, std::span<const std::uint64_t> buckets,
+                             const CallCost& cost) {
+    const double in_call = cost.inside + cost.whole() * all.inside / all.calls;  // of one call
     FunctionTimes times;
-    times.calls = s.calls / n;
-    times.total = less(s.total, in_call * s.calls) / n;
-    times.self = std::min(times.total, less(s.self, cost / 2 * (s.calls + s.callees)) / n);
-    times.waiting = std::min(times.total, s.wait / n);
+    times.calls = all.calls;
+    times.total = less(s.total, cost.inside * s.calls + cost.whole() * s.inside);
+    times.self = std::min(times.total, less(s.self, cost.inside * s.calls + cost.outside * s.callees));
+    times.waiting = std::min(times.total, s.wait);
     times.p50 = less(percentile(buckets, 0.5), in_call);
     times.p90 = less(percentile(buckets, 0.9), in_call);
     times.p99 = less(percentile(buckets, 0.99), in_call);
-    times.max = less(s.max, in_call);
+    times.max = less(all.max, in_call);
     return times;
 }
 
-void add_edges(ProbedCase& probed, const Seen& seen, const Measure& measure) {
-    const auto n = static_cast<double>(seen.samples);
-    std::map<std::pair<std::size_t, std::size_t>, Sums> edges;
-    std::map<std::size_t, double> callees, calls;
-    for (const EdgeEntry& entry : seen.snapshot.edges) {
-        Sums& s = edges[{entry.parent, entry.function}];
-        s.calls += static_cast<double>(entry.sums.calls);
-        s.total += static_cast<double>(entry.sums.total);
-        s.self += static_cast<double>(entry.sums.self);
-        s.wait += static_cast<double>(entry.sums.wait);
-        s.inside += static_cast<double>(entry.sums.inside);
-        calls[entry.function] += static_cast<double>(entry.sums.calls);
-        if (entry.parent != NSB_NO_PARENT) callees[entry.parent] += static_cast<double>(entry.sums.calls);
-    }
+void add_edges(ProbedCase& probed, const Edges& edges, const CallCost& cost) {
+    const std::vector<Sums> sums = sum_up(edges);
     for (const auto& [at, s] : edges) {
         const auto& [parent, function] = at;
-        const double off_total = measure.call_cost * (s.inside + s.calls / 2);
         // Which of its callers a callee was called for is not known: they share it by their calls.
-        const double own_callees = callees[function] * s.calls / calls[function];
-        const double off_self = measure.call_cost / 2 * (s.calls + own_callees);
+        const double own_callees = s.calls > 0 ? sums[function].callees * s.calls / sums[function].calls : 0;
         probed.edges.push_back({parent == NSB_NO_PARENT ? std::nullopt : std::optional(parent), function,
-                                s.calls / n, std::max(0.0, s.total - off_total) / n,
-                                std::max(0.0, s.self - off_self) / n, s.wait / n});
+                                s.calls, less(s.total, cost.inside * s.calls + cost.whole() * s.inside),
+                                less(s.self, cost.inside * s.calls + cost.outside * own_callees), s.wait});
     }
 }
 
@@ -140,35 +159,46 @@ void hold_accounts(ProbedCase& probed) {
     }
 }
 
-/// Samples and waits of one function, from stacks.
+/// Attached programs change a little of what the kernel does, such as where it finds memory: a part of a
+/// phase's time, by which the difference between probed and unprobed is uncertain however many its samples.
+constexpr double kDisturbance = 0.01;
+
+/// A function's times per execution, from stacks.
 struct FromStacks {
-    double ticks = 0, own_ticks = 0, waits = 0, own_waits = 0;
+    double running = 0, own_running = 0, waiting = 0, own_waiting = 0;
+    double variance = 0;  // of running: samples are counts
+    double samples = 0;
 };
 
-std::vector<FromStacks> sum_up_stacks(const Snapshot& snapshot) {
+std::vector<FromStacks> sum_up_stacks(const Seen& seen) {
     std::vector<FromStacks> sums(kTraced.size());
-    for (const ProfileEntry& entry : snapshot.profile) {
+    for (const ProfileEntry& entry : seen.snapshot.profile) {
         if (entry.what != NSB_SAMPLE && entry.what != NSB_WAIT) continue;
         const bool is_wait = entry.what == NSB_WAIT;
-        const auto amount = static_cast<double>(is_wait ? entry.sum : entry.count);
+        const double once =
+            weight(seen, entry.async) * (is_wait ? 1 : static_cast<double>(kSamplingPeriodNs));
+        const auto count = static_cast<double>(is_wait ? entry.sum : entry.count);
         const std::vector<std::size_t> on_stack = traced_on(*entry.stack);
         for (const std::size_t i : std::set(on_stack.begin(), on_stack.end())) {
-            (is_wait ? sums[i].waits : sums[i].ticks) += amount;
+            FromStacks& s = sums[i];
+            const bool is_own = i == on_stack.front();
+            (is_wait ? s.waiting : s.running) += once * count;
+            if (is_own) (is_wait ? s.own_waiting : s.own_running) += once * count;
+            if (is_wait) continue;
+            s.variance += once * once * count;
+            s.samples += count;
         }
-        if (!on_stack.empty())
-            (is_wait ? sums[on_stack.front()].own_waits : sums[on_stack.front()].own_ticks) += amount;
     }
     return sums;
 }
 
-FunctionTimes times_of_stacks(const FromStacks& s, double n) {
-    constexpr auto kPeriod = static_cast<double>(kSamplingPeriodNs);
+FunctionTimes times_of_stacks(const FromStacks& s) {
     FunctionTimes times;
-    times.total = (s.ticks * kPeriod + s.waits) / n;
-    times.self = (s.own_ticks * kPeriod + s.own_waits) / n;
-    times.waiting = s.waits / n;
-    times.error = count_error(s.ticks) * kPeriod / n;
-    times.samples = s.ticks;
+    times.total = s.running + s.waiting;
+    times.self = s.own_running + s.own_waiting;
+    times.waiting = s.waiting;
+    times.error = 1.96 * std::sqrt(s.variance);
+    times.samples = s.samples;
     return times;
 }
 
@@ -182,8 +212,8 @@ std::vector<Wait> find_waits(const Seen& seen) {
         Wait& wait = waits[{what, on_stack.front()}];
         wait.what = std::move(what);
         wait.function = on_stack.front();
-        wait.calls += static_cast<double>(entry.count) / static_cast<double>(seen.samples);
-        wait.ticks += static_cast<double>(entry.sum) / static_cast<double>(seen.samples);
+        wait.calls += static_cast<double>(entry.count) * weight(seen, entry.async);
+        wait.ticks += static_cast<double>(entry.sum) * weight(seen, entry.async);
     }
     std::vector<Wait> sorted;
     for (auto& [key, wait] : waits) sorted.push_back(std::move(wait));
@@ -239,28 +269,71 @@ std::string name_call_site(const Stack& stack) {
     return "unknown";
 }
 
+std::vector<std::size_t> middle_half(std::span<const double> values) {
+    std::vector<std::size_t> order(values.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::ranges::stable_sort(order, {}, [&](std::size_t i) { return values[i]; });
+    const auto quarter = static_cast<std::ptrdiff_t>(order.size() / 4);
+    return {order.begin() + quarter, order.end() - quarter};
+}
+
+std::optional<double> fit_call_cost(std::span<const CostPoint> points) {
+    std::vector<std::pair<double, double>> ratios;  // with their weights
+    double weights = 0;
+    for (const CostPoint& point : points) {
+        if (point.calls <= 0) continue;
+        const double error = std::max(1.0, std::hypot(point.error, kDisturbance * point.time));
+        ratios.emplace_back(point.extra / point.calls, point.calls / error);
+        weights += ratios.back().second;
+    }
+    std::ranges::sort(ratios);
+    double below = 0;
+    for (const auto& [ratio, weight] : ratios) {
+        below += weight;
+        if (below >= weights / 2) return std::max(0.0, ratio);
+    }
+    return std::nullopt;
+}
+
+CallCost calibrate(const Snapshot& loop, double extra) {
+    double calls = 0;
+    std::optional<double> shortest;
+    for (const EdgeEntry& edge : loop.edges) {
+        const auto own = static_cast<double>(edge.sums.calls);
+        calls += own;
+        if (edge.sums.inside == 0) {
+            const double mean = static_cast<double>(edge.sums.total) / own;
+            shortest = std::min(shortest.value_or(mean), mean);
+        }
+    }
+    if (calls == 0) return {};
+    const double whole = std::max(0.0, extra / calls);
+    const double inside = std::min(shortest.value_or(whole), whole);
+    return {inside, whole - inside};
+}
+
 void attribute_functions(ProbedCase& probed, const Seen& seen, const Measure& measure) {
-    const auto n = static_cast<double>(seen.samples);
-    const std::vector<Sums> calls = sum_up(seen.snapshot);
-    const std::vector<FromStacks> stacks = sum_up_stacks(seen.snapshot);
+    const CallCost cost = measure.traces_calls ? measure.cost : CallCost{};
+    const std::vector<Sums> all = sum_up(all_edges(seen));
+    const Edges edges = typical_edges(seen);
+    const std::vector<Sums> typical = sum_up(edges);
+    const std::vector<FromStacks> stacks = sum_up_stacks(seen);
     for (std::size_t i = 0; i < kTraced.size(); ++i) {
-        FunctionRow row{
-            i, measure.services[i].backend, measure.services[i].reason, {}, measure.services[i].missed};
-        if (calls[i].calls > 0) {
-            row.times = times_of_calls(calls[i], seen.snapshot.buckets[i], n,
-                                       measure.traces_calls ? measure.call_cost : 0);
-        } else if (row.backend == Backend::sampling && stacks[i].ticks + stacks[i].waits > 0) {
-            row.times = times_of_stacks(stacks[i], n);
+        const Probe::Service& service = measure.services[i];
+        FunctionRow row{i, service.backend, service.reason, {}, service.missed};
+        if (all[i].calls > 0) {
+            row.times = times_of_calls(all[i], typical[i], seen.snapshot.buckets[i], cost);
+        } else if (row.backend == Backend::sampling && stacks[i].running + stacks[i].waiting > 0) {
+            row.times = times_of_stacks(stacks[i]);
         }
         probed.functions.push_back(std::move(row));
+        probed.events += all[i].calls;
     }
     probed.samples = seen.samples;
     if (measure.traces_calls) {
-        add_edges(probed, seen, measure);
+        add_edges(probed, edges, cost);
         hold_accounts(probed);
     }
-    for (const EdgeEntry& edge : seen.snapshot.edges)
-        probed.events += static_cast<double>(edge.sums.calls) / n;
     probed.waits = find_waits(seen);
     for (std::size_t i = 0; i < kLostNames.size(); ++i) {
         if (seen.snapshot.lost[i] > 0) probed.lost[std::string(kLostNames[i])] += seen.snapshot.lost[i];
@@ -290,7 +363,7 @@ FoldedStacks fold(const Seen& seen) {
         if (path.empty()) path = "[user mode]";
         const auto ticks =
             static_cast<double>(entry.what == NSB_WAIT ? entry.sum : entry.count * kSamplingPeriodNs);
-        folded[path] += ticks / static_cast<double>(seen.samples);
+        folded[path] += ticks * weight(seen, entry.async);
     }
     return folded;
 }

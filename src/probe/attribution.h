@@ -1,7 +1,9 @@
 // From what the probe counted to times and bytes per execution, by function and by kind. Pure values.
 #pragma once
 
+#include <optional>
 #include <span>
+#include <vector>
 
 #include "core/probed.h"
 #include "probe/probe.h"
@@ -12,13 +14,39 @@ namespace nsb::probe {
 struct Seen {
     Snapshot snapshot;
     std::uint64_t samples = 0;
+    std::uint64_t torn_down = 0;  ///< executions whose namespaces workers tore down: lead-ins too
+    /// The executions that times are taken from; where there are none, times are from all.
+    std::vector<EdgeEntry> typical;
+    std::uint64_t typical_samples = 0;
 };
+
+/// Which are the middle half of these values. A tick of the timer, a refill of a slab or a grace period's
+/// callbacks fall on few executions, and would be a large part of what a namespace adds. Executions are kept
+/// or left out whole, so that callees' times still add up to their callers', as medians of functions would
+/// not.
+std::vector<std::size_t> middle_half(std::span<const double> values);
+
+/// A case's first phase with and without the probe.
+struct CostPoint {
+    double extra = 0;  ///< ticks that the probe added
+    double error = 0;  ///< of extra
+    double time = 0;   ///< of the phase, unprobed
+    double calls = 0;  ///< traced in that phase
+};
+
+/// What a traced call costs: the median over cases, weighted by what each knows. None where they know
+/// nothing.
+std::optional<double> fit_call_cost(std::span<const CostPoint> points);
+
+/// What a traced call costs, where `extra` ticks in all were seen for the calls of a loop that does next to
+/// nothing: the shortest one's time is what falls inside.
+CallCost calibrate(const Snapshot& loop, double extra);
 
 /// How a function's times are made.
 struct Measure {
     std::span<const Probe::Service> services;  ///< by function
     bool traces_calls = true;
-    double call_cost = 0;  ///< of a traced call, in ticks: half of it falls inside its times, half outside
+    CallCost cost;  ///< taken off
 };
 
 /// Fills functions, edges, waits and lost from traced calls, or, where there are none, from sampled stacks.

@@ -7,8 +7,8 @@
 namespace nsb::probe {
 namespace {
 
-std::size_t number_of(std::string_view name) {
-    for (std::size_t i = 0; i < kTraced.size(); ++i) {
+std::uint32_t number_of(std::string_view name) {
+    for (std::uint32_t i = 0; i < kTraced.size(); ++i) {
         if (kTraced[i].name == name) return i;
     }
     ADD_FAILURE() << name << " is not traced";
@@ -19,12 +19,12 @@ std::vector<Probe::Service> services(Backend backend) {
     return std::vector<Probe::Service>(kTraced.size(), {backend, "", 0});
 }
 
-EdgeEntry edge(std::size_t parent, std::string_view function, nsb_edge sums) {
+EdgeEntry edge(std::uint32_t parent, std::string_view function, nsb_edge sums) {
     return {parent, number_of(function), sums};
 }
 
 const FunctionTimes& times_of(const ProbedCase& probed, std::string_view function) {
-    return *probed.functions.at(number_of(function)).times;
+    return probed.functions.at(number_of(function)).times.value();
 }
 
 TEST(Attribution, DividesByExecutionsAndTakesTheProbesCostOff) {
@@ -38,17 +38,78 @@ TEST(Attribution, DividesByExecutionsAndTakesTheProbesCostOff) {
         edge(number_of("kernel_clone"), "copy_process", {20, 20000, 20000, 5000, 5000, 1500, 0, 0}));
     ProbedCase probed;
     const auto served = services(Backend::fentry);
-    attribute_functions(probed, seen, {served, true, 100});
+    attribute_functions(probed, seen, {served, true, {30, 70}});
     const FunctionTimes& outer = times_of(probed, "kernel_clone");
     EXPECT_DOUBLE_EQ(*outer.calls, 1);
-    EXPECT_DOUBLE_EQ(outer.total, 10000 - 2.5 * 100);      // two calls inside, and half of its own
-    EXPECT_DOUBLE_EQ(outer.self, 8000 - 0.5 * 100 - 100);  // half of its own, and half of each callee's
+    EXPECT_DOUBLE_EQ(outer.total, 10000 - 2 * 100 - 30);  // two calls inside, and its own
+    EXPECT_DOUBLE_EQ(outer.self, 8000 - 30 - 2 * 70);
     const FunctionTimes& inner = times_of(probed, "copy_process");
     EXPECT_DOUBLE_EQ(*inner.calls, 2);
-    EXPECT_DOUBLE_EQ(inner.total, 2 * (1000 - 50));
+    EXPECT_DOUBLE_EQ(inner.total, 2 * (1000 - 30));
     EXPECT_DOUBLE_EQ(inner.waiting, 500);
     EXPECT_DOUBLE_EQ(outer.self + inner.total, outer.total);
     EXPECT_DOUBLE_EQ(probed.events, 3);
+}
+
+TEST(Attribution, TakesTimesFromTypicalExecutionsAndCallsFromAll) {
+    Seen seen;
+    seen.samples = 4;
+    seen.snapshot.edges = {edge(NSB_NO_PARENT, "kernel_clone", {4, 9400, 9400, 0, 0, 9100, 0, 0}),
+                           edge(NSB_NO_PARENT, "cleanup_net", {1, 800, 800, 0, 0, 800, 0, 0})};
+    seen.torn_down = 4;
+    seen.snapshot.async = {edge(NSB_NO_PARENT, "cleanup_net", {1, 800, 800, 0, 0, 800, 0, 0})};
+    seen.typical = {edge(NSB_NO_PARENT, "kernel_clone", {2, 200, 200, 0, 0, 100, 0, 0})};
+    seen.typical_samples = 2;
+    ProbedCase probed;
+    const auto served = services(Backend::fentry);
+    attribute_functions(probed, seen, {served, true, {}});
+    EXPECT_EQ(times_of(probed, "kernel_clone").calls, 1);
+    EXPECT_DOUBLE_EQ(times_of(probed, "kernel_clone").total, 100);
+    EXPECT_EQ(times_of(probed, "kernel_clone").max, 9100.0);
+    EXPECT_DOUBLE_EQ(times_of(probed, "cleanup_net").total, 200);
+}
+
+TEST(Attribution, ACallerTakesAtLeastWhatItsCalleesTake) {
+    Seen seen;
+    seen.samples = 1;
+    seen.snapshot.edges = {
+        edge(NSB_NO_PARENT, "kernel_clone", {1, 1500, 500, 0, 0, 1500, 1, 0}),
+        edge(number_of("kernel_clone"), "copy_process", {1, 1000, 1000, 0, 0, 1000, 0, 0})};
+    ProbedCase probed;
+    const auto served = services(Backend::fentry);
+    // Taken off: 1200 of the caller, 400 of the callee.
+    attribute_functions(probed, seen, {served, true, {400, 400}});
+    EXPECT_DOUBLE_EQ(times_of(probed, "copy_process").total, 600);
+    EXPECT_DOUBLE_EQ(times_of(probed, "kernel_clone").total, 600);
+}
+
+TEST(MiddleHalf, LeavesOutAQuarterAtEachEnd) {
+    const std::vector<double> values{5, 900, 3, 4, 1, 6, 7, 2};
+    EXPECT_EQ(middle_half(values), (std::vector<std::size_t>{2, 3, 0, 5}));
+    EXPECT_EQ(middle_half(std::vector<double>{8, 9}), (std::vector<std::size_t>{0, 1}));
+    EXPECT_TRUE(middle_half({}).empty());
+}
+
+TEST(Calibrate, TakesTheShortestCallForWhatFallsInside) {
+    Snapshot loop;
+    loop.edges = {
+        edge(NSB_NO_PARENT, "ksys_unshare", {10, 9000, 5000, 0, 0, 900, 10, 0}),
+        edge(number_of("ksys_unshare"), "unshare_nsproxy_namespaces", {10, 2500, 2500, 0, 0, 260, 0, 0})};
+    const CallCost cost = calibrate(loop, 20 * 600);
+    EXPECT_DOUBLE_EQ(cost.inside, 250);
+    EXPECT_DOUBLE_EQ(cost.outside, 350);
+    EXPECT_DOUBLE_EQ(calibrate({}, 100).whole(), 0);
+}
+
+TEST(FitCallCost, IsTheMedianByWhatEachCaseKnows) {
+    const auto fit = [](std::vector<CostPoint> points) { return fit_call_cost(points); };
+    EXPECT_EQ(fit({}), std::nullopt);
+    EXPECT_EQ(fit({{100, 1, 1000, 0}}), std::nullopt);
+    EXPECT_EQ(fit({{1000, 1, 0, 10}, {50000, 1e6, 0, 10}}), 100.0);
+    EXPECT_EQ(fit({{690, 1, 0, 1}, {700, 1, 0, 1}, {100, 1, 0, 1}}), 690.0);
+    // A long phase's difference is uncertain by more than its own error.
+    EXPECT_EQ(fit({{1000, 1, 1e3, 10}, {50000, 1, 1e7, 100}}), 100.0);
+    EXPECT_EQ(fit({{-50, 1, 0, 10}}), 0.0);
 }
 
 TEST(Attribution, NeverGoesBelowZero) {
@@ -57,7 +118,7 @@ TEST(Attribution, NeverGoesBelowZero) {
     seen.snapshot.edges.push_back(edge(NSB_NO_PARENT, "copy_utsname", {1, 40, 40, 0, 0, 40, 0, 0}));
     ProbedCase probed;
     const auto served = services(Backend::kprobe);
-    attribute_functions(probed, seen, {served, true, 1000});
+    attribute_functions(probed, seen, {served, true, {500, 500}});
     EXPECT_DOUBLE_EQ(times_of(probed, "copy_utsname").total, 0);
 }
 
@@ -72,7 +133,7 @@ TEST(Attribution, EstimatesFromStacksWithAnError) {
     seen.snapshot.profile.push_back({&waiting, NSB_WAIT, false, false, 10, 5'000'000});
     ProbedCase probed;
     const auto served = services(Backend::sampling);
-    attribute_functions(probed, seen, {served, false, 0});
+    attribute_functions(probed, seen, {served, false, {}});
     const FunctionTimes& net = times_of(probed, "copy_net_ns");
     EXPECT_FALSE(net.calls);
     EXPECT_DOUBLE_EQ(net.total, 4.0 * kSamplingPeriodNs + 50'000);

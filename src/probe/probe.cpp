@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
+#include <numeric>
 #include <unordered_map>
 
 #include "core/failure.h"
@@ -82,8 +83,29 @@ bool is_work_function(const TracedFunction& f) {
 
 }  // namespace
 
+void add(std::vector<EdgeEntry>& to, std::span<const EdgeEntry> edges) {
+    for (const EdgeEntry& edge : edges) {
+        const auto at = std::ranges::find_if(to, [&](const EdgeEntry& other) {
+            return other.parent == edge.parent && other.function == edge.function;
+        });
+        if (at == to.end()) {
+            to.push_back(edge);
+            continue;
+        }
+        nsb_edge& sums = at->sums;
+        sums.calls += edge.sums.calls;
+        sums.total += edge.sums.total;
+        sums.self += edge.sums.self;
+        sums.wait += edge.sums.wait;
+        sums.self_wait += edge.sums.self_wait;
+        sums.max = std::max(sums.max, edge.sums.max);
+        sums.inside += edge.sums.inside;
+    }
+}
+
 Snapshot& Snapshot::operator+=(const Snapshot& other) {
-    edges.insert(edges.end(), other.edges.begin(), other.edges.end());
+    add(edges, other.edges);
+    add(async, other.async);
     profile.insert(profile.end(), other.profile.begin(), other.profile.end());
     for (std::size_t i = 0; i < kTraced.size(); ++i) {
         buckets[i].resize(std::max(buckets[i].size(), other.buckets[i].size()));
@@ -103,7 +125,8 @@ struct Probe::State {
     std::unique_ptr<btf, FreeBtf> kernel;
     std::unique_ptr<nsb_probe, CloseSkeleton> skeleton;
     SharedArray<nsb_edge> edges;
-    SharedArray<__u64> buckets, lost;
+    std::vector<std::uint32_t> edge_names{0};  // by number
+    SharedArray<__u64> buckets, lost, namespaces;
     SharedArray<nsb_objects> objects;
     std::vector<Served> served;
     std::vector<Service> services;
@@ -119,7 +142,9 @@ struct Probe::State {
     [[nodiscard]] bool is_wanted(const TracedFunction& function) const {
         return !function.kind || kinds.contains(*function.kind);
     }
-    void set_slots(std::span<const pid_t> pids);
+    void set_slots(std::span<const pid_t> pids, std::uint32_t lead_in);
+    [[nodiscard]] bool traces_forks() const;
+    void learn_edges();
     const std::vector<std::string>& stack(std::uint64_t key);
 };
 
@@ -150,6 +175,7 @@ tl::expected<void, std::string> Probe::State::load() {
     return map(edges, skeleton->maps.edges)
         .and_then([&] { return map(buckets, skeleton->maps.buckets); })
         .and_then([&] { return map(lost, skeleton->maps.lost); })
+        .and_then([&] { return map(namespaces, skeleton->maps.namespaces); })
         .and_then([&] { return map(objects, skeleton->maps.objects); });
 }
 
@@ -205,6 +231,7 @@ tl::expected<void, std::string> Probe::State::attach_functions() {
                            code_of(progs.enter_object_fentry)},
                           kernel.get(), symbols, only);
         served.clear();
+        const std::vector<sys::Fd> gaps = fill_gaps(2 * kTraced.size());
         for (std::size_t i = 0; i < kTraced.size(); ++i) {
             served.push_back(is_wanted(kTraced[i]) ? attacher.serve(i) : Served{});
             services[i] = {served[i].backend, served[i].reason, {}};
@@ -273,9 +300,12 @@ tl::expected<void, std::string> Probe::attach(Pass pass) {
     const auto& progs = state_->skeleton->progs;
     auto attached = state_->attach(progs.on_switch).and_then([&] { return state_->attach(progs.on_fork); });
     if (!attached) return attached;
+    state_->skeleton->bss->forks_are_traced = 0;
     switch (pass) {
         case Pass::functions:
-            return state_->attach_functions();
+            attached = state_->attach_functions();
+            state_->skeleton->bss->forks_are_traced = state_->traces_forks();
+            return attached;
         case Pass::stacks:
             if (!traces_calls()) attached = state_->attach_functions();
             return attached.and_then([&] { return state_->attach_sampling(); });
@@ -297,6 +327,16 @@ void Probe::detach() {
     state_->links.clear();
 }
 
+bool Probe::State::traces_forks() const {
+    for (std::size_t i = 0; i < kTraced.size(); ++i) {
+        const Backend backend = services[i].backend;
+        if (kTraced[i].object == ObjectRole::forks &&
+            (backend == Backend::fentry || backend == Backend::kprobe))
+            return true;
+    }
+    return false;
+}
+
 bool Probe::traces_calls() const {
     return std::ranges::any_of(state_->services, [](const Service& service) {
         return service.backend == Backend::fentry || service.backend == Backend::kprobe;
@@ -307,34 +347,36 @@ std::vector<Probe::Service> Probe::services() const {
     return state_->services;
 }
 
-void Probe::State::set_slots(std::span<const pid_t> pids) {
-    const int fd = bpf_map__fd(skeleton->maps.slots);
-    std::vector<std::byte> slot(bpf_map__value_size(skeleton->maps.slots));
-    for (std::uint32_t i = 0; i < NSB_SLOTS; ++i) bpf_map_update_elem(fd, &i, slot.data(), BPF_ANY);
+void Probe::State::set_slots(std::span<const pid_t> pids, std::uint32_t lead_in) {
+    const std::size_t size = bpf_map__value_size(skeleton->maps.slots);
+    std::vector<std::uint32_t> keys(NSB_SLOTS);
+    std::iota(keys.begin(), keys.end(), 0U);
+    std::vector<std::byte> slots(NSB_SLOTS * size);
     for (const pid_t pid : pids) {
-        std::memcpy(slot.data(), &pid, sizeof pid);  // a slot's first member
-        const std::uint32_t index = static_cast<std::uint32_t>(pid) & (NSB_SLOTS - 1);
-        bpf_map_update_elem(fd, &index, slot.data(), BPF_ANY);
+        const nsb_task task{static_cast<std::uint32_t>(pid), 1, lead_in, NSB_EXECUTIONS + 1, lead_in > 0, 0};
+        std::memcpy(slots.data() + (task.pid & (NSB_SLOTS - 1)) * size, &task, sizeof task);
     }
+    std::uint32_t count = NSB_SLOTS;
+    bpf_map_update_batch(bpf_map__fd(skeleton->maps.slots), keys.data(), slots.data(), &count, nullptr);
 }
 
-void Probe::begin(std::span<const pid_t> samplers) {
+void Probe::begin(std::span<const pid_t> samplers, std::uint32_t lead_in) {
     const auto& maps = state_->skeleton->maps;
     clear_hash<nsb_profile_key>(bpf_map__fd(maps.profile));
     clear_hash<std::uint64_t>(bpf_map__fd(maps.live));
-    clear_hash<std::uint64_t>(bpf_map__fd(maps.namespaces));
     if (state_->stacks.size() > bpf_map__max_entries(maps.stacks) / 2) {
         clear_hash<std::uint64_t>(bpf_map__fd(maps.stacks));
     }
     state_->edges.clear();
     state_->buckets.clear();
     state_->lost.clear();
+    state_->namespaces.clear();
     state_->objects.clear();
-    state_->set_slots(samplers);
+    state_->set_slots(samplers, lead_in);
 }
 
 void Probe::follow_no_more() {
-    state_->set_slots({});
+    state_->set_slots({}, 0);
 }
 
 const std::vector<std::string>& Probe::State::stack(std::uint64_t key) {
@@ -350,14 +392,31 @@ const std::vector<std::string>& Probe::State::stack(std::uint64_t key) {
     return at->second;
 }
 
+void Probe::State::learn_edges() {
+    std::uint32_t name = 0;
+    for (auto number = static_cast<std::uint32_t>(edge_names.size());
+         bpf_map_lookup_elem(bpf_map__fd(skeleton->maps.edge_names), &number, &name) == 0; ++number) {
+        edge_names.push_back(name);
+    }
+}
+
 Snapshot Probe::read() {
     Snapshot snapshot;
-    const auto edges = state_->edges.entries();
-    for (std::size_t parent = 0; parent < NSB_MAX_FUNCTIONS; ++parent) {
-        for (std::size_t i = 0; i < kTraced.size(); ++i) {
-            const nsb_edge& edge = edges[parent * NSB_MAX_FUNCTIONS + i];
-            if (edge.calls > 0) snapshot.edges.push_back({parent, i, edge});
+    state_->learn_edges();
+    for (std::size_t row = 0; row < NSB_ROWS; ++row) {
+        const auto sums = state_->edges.entries().subspan(row * NSB_EDGES, NSB_EDGES);
+        std::vector<EdgeEntry> own;
+        for (std::size_t number = 1; number < state_->edge_names.size(); ++number) {
+            const std::uint32_t name = state_->edge_names[number];
+            if (sums[number].calls == 0) continue;
+            own.push_back({name / NSB_MAX_FUNCTIONS, name % NSB_MAX_FUNCTIONS, sums[number]});
         }
+        if (row == 0) {
+            add(snapshot.async, own);
+            continue;
+        }
+        add(snapshot.edges, own);
+        if (row <= NSB_EXECUTIONS && !own.empty()) snapshot.executions.push_back(std::move(own));
     }
     for (std::size_t i = 0; i < kTraced.size(); ++i) {
         const auto own = state_->buckets.entries().subspan(i * NSB_BUCKETS, NSB_BUCKETS);

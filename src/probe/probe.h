@@ -36,19 +36,26 @@ struct ProfileEntry {
 };
 
 struct EdgeEntry {
-    std::size_t parent;  ///< NSB_NO_PARENT: none
-    std::size_t function;
+    std::uint32_t parent;  ///< NSB_NO_PARENT: none
+    std::uint32_t function;
     nsb_edge sums;
 };
 
+/// Adds edges up, so that each is there once.
+void add(std::vector<EdgeEntry>& to, std::span<const EdgeEntry> edges);
+
 /// Sums since begin().
 struct Snapshot {
-    std::vector<EdgeEntry> edges;
+    std::vector<EdgeEntry> edges;  ///< each once, of the followed tasks
+    /// The same of the first NSB_EXECUTIONS executions, one by one in their order.
+    std::vector<std::vector<EdgeEntry>> executions;
+    std::vector<EdgeEntry> async;                                    ///< of the workers
     std::array<std::vector<std::uint64_t>, kTraced.size()> buckets;  ///< empty where it was never called
     std::vector<ProfileEntry> profile;
     std::array<nsb_objects, kTraced.size()> objects{};
     std::array<std::uint64_t, NSB_LOST_REASONS> lost{};
 
+    /// Adds up all but the executions.
     Snapshot& operator+=(const Snapshot& other);
 };
 
@@ -68,8 +75,9 @@ class Probe {
     tl::expected<void, std::string> attach(Pass pass);
     void detach();
 
-    /// Forgets what was seen and follows these processes and their children.
-    void begin(std::span<const pid_t> samplers);
+    /// Forgets what was seen and follows these processes and their children, from after each one's first
+    /// `lead_in` forks on. What workers do is seen from the beginning.
+    void begin(std::span<const pid_t> samplers, std::uint32_t lead_in);
 
     /// Lets them go; what they made until now is followed on, until it is freed.
     void follow_no_more();

@@ -52,8 +52,8 @@ class Tree {
         return value > 0 ? format_ticks(value, run_) : "-";
     }
     [[nodiscard]] std::string share(Path wanted, double total) const {
-        if (wanted != Path::create || probed_.probed_mean <= 0) return "";
-        return fmt::format("{:.1f}%", 100 * total / probed_.probed_mean);
+        if (wanted != Path::create || probed_.first_phase <= 0) return "";
+        return fmt::format("{:.1f}%", 100 * total / probed_.first_phase);
     }
 
     void children(std::optional<std::size_t> parent, Path wanted, std::size_t depth) {
@@ -104,6 +104,20 @@ class Tree {
     std::string text_;
     std::set<std::size_t> branch_;
 };
+
+std::string added_lines(const RunIdentity& run, const ProbedCase& probed) {
+    if (probed.adds.empty()) return "";
+    double sum = 0;
+    for (const Added& added : probed.adds) sum += added.ticks;
+    std::string text = fmt::format("adds   {:>11}  to none in traced functions: ", format_ticks(sum, run));
+    for (std::size_t i = 0; i < std::min(kMostShown, probed.adds.size()); ++i) {
+        const Added& added = probed.adds[i];
+        if (added.ticks <= 0) break;
+        text += fmt::format("{}{} {}", i > 0 ? ", " : "", kTraced[added.function].name,
+                            format_ticks(added.ticks, run));
+    }
+    return text + '\n';
+}
 
 std::string wait_lines(const RunIdentity& run, const ProbedCase& probed) {
     std::string text;
@@ -158,7 +172,7 @@ std::string probe_tree(const RunIdentity& run, const ProbedCase& probed) {
     text += '\n' + line("function", "calls/op", "total", "self", "waiting", fmt::format("of {}", phase));
     Tree tree(run, probed);
     for (const Path path : {Path::create, Path::destroy, Path::async}) text += tree.path(path);
-    text += wait_lines(run, probed) + memory_lines(probed);
+    text += added_lines(run, probed) + wait_lines(run, probed) + memory_lines(probed);
     for (const ObjectCount& count : probed.objects) {
         text += fmt::format("{} namespaces: {} made, {} of them seen gone, {} pending", info(count.kind).name,
                             count.made, count.gone, count.made - count.gone);
@@ -178,8 +192,9 @@ std::string probe_summary(const RunIdentity& run, const ProbeReport& report) {
                             to_string(backend));
     }
     text += fmt::format(" of {} functions", report.backends.size());
-    if (report.cost > 0)
-        text += fmt::format("; a traced call costs {}, taken off", format_ticks(report.cost, run));
+    if (report.cost.whole() > 0)
+        text += fmt::format("; a traced call costs {:.0f} {}, taken off", report.cost.whole(),
+                            run.clock == "wall" ? "ns" : run.clock);
     if (report.sampling_period)
         text += fmt::format("; stacks every {}", format_ticks(*report.sampling_period, run));
     text += fmt::format("; {:.1f} s\n", report.seconds);

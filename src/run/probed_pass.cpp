@@ -1,9 +1,9 @@
 #include "run/probed_pass.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <cmath>
 #include <numeric>
+#include <random>
 #include <thread>
 
 #include "core/statistics.h"
@@ -15,23 +15,52 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Unprobed and probed visits alternate, so that the machine's drift falls on both. Counted instructions do
-/// not drift.
+/// Unprobed and probed rounds alternate, so that the machine's drift falls on both; attaching takes time.
+/// Counted instructions do not drift.
 constexpr std::size_t kTurnsOfWallTime = 3;
+/// Unprobed rounds serve one figure, probed ones all others.
+constexpr double kShareUnprobed = 0.25;
+constexpr double kShareMemory = 0.25;
+/// Executions in a row where their number is not fixed.
+constexpr std::uint32_t kBlock = kMaxBacklog - kLeadIn;
 /// Allocations repeat: a few executions say it all.
-constexpr std::uint64_t kMostMemorySamples = 50;
-constexpr std::uint64_t kMostTracedSamples = 1000;
-/// Executions in a row, before their teardown is waited for.
-constexpr std::uint64_t kBlock = kMaxBacklog - kLeadIn;
+constexpr std::uint32_t kMostMemorySamples = 50;
 /// What RCU frees comes a little later than the workers end.
 constexpr auto kFreeing = 50ms;
+
+std::uint32_t at_once(const Case& c) {
+    return c.has(Parameter::parallel) ? static_cast<std::uint32_t>(c.value(Parameter::parallel)) : 1;
+}
+
+/// Forks before those that count: setns begins with one for the process that keeps the namespaces.
+std::uint32_t lead_in(const Case& c) {
+    return kLeadIn + (c.operation == Operation::setns ? 1 : 0);
+}
+
+/// Executions whose typical ones are told together.
+constexpr std::size_t kSettled = 30;
+
+struct Estimate {
+    double value = 0, error = 0;
+};
+
+/// The mean of the middle half, and about its standard error: a normal distribution's quartiles are 1.349
+/// standard deviations apart.
+Estimate midmean(std::span<const double> values) {
+    std::vector<double> kept;
+    for (const std::size_t i : probe::middle_half(values)) kept.push_back(values[i]);
+    if (kept.empty()) return {};
+    const auto [low, high] = std::ranges::minmax(kept);
+    return {std::reduce(kept.begin(), kept.end()) / static_cast<double>(kept.size()),
+            (high - low) / 1.349 / std::sqrt(static_cast<double>(values.size()))};
+}
 
 }  // namespace
 
 ProbedPass::ProbedPass(Team& team, const RunInfo& info, probe::Probe& probe, std::vector<Case> cases,
                        bool wants_stacks)
     : team_(team), info_(info), probe_(probe), wants_stacks_(wants_stacks || !probe.traces_calls()) {
-    for (Case& c : cases) works_.push_back({std::move(c), {}, {}, {}, {}, {}, {}});
+    for (Case& c : cases) works_.push_back({std::move(c), {}, {}, {}, {}, {}, {}, {}, {}});
     auto watch = env::TeardownWatch::open();
     if (watch) teardown_ = std::move(*watch);
 }
@@ -41,136 +70,206 @@ void ProbedPass::drain(const Case& c, std::uint64_t samples) {
     if (std::ranges::all_of(left, [](std::uint32_t n) { return n == 0; })) return;
     if (teardown_) {
         (void)teardown_->wait(left, 1s);
-        teardown_->begin();
     } else {
         std::this_thread::sleep_for(kFreeing);
     }
 }
 
-ProbedPass::Taken ProbedPass::take(Work& work, std::uint64_t samples, std::chrono::nanoseconds limit) {
-    Taken taken;
+std::vector<double> ProbedPass::take(Work& work, std::uint32_t samples) {
+    std::vector<double> times;
     const Phase phase = work.c.phases().front();
-    const Clock::time_point begun = Clock::now();
+    std::uint64_t made = 0;
     if (teardown_) teardown_->begin();
-    while (taken.samples < samples && interrupted_by() == 0 && work.error.empty()) {
-        const auto wanted = static_cast<std::uint32_t>(std::min(kBlock, samples - taken.samples));
-        const std::vector<Block> blocks =
-            team_.take(work.c, wanted, std::clamp<std::chrono::nanoseconds>(limit, 1ms, 1s));
-        std::uint64_t made = 0;
-        for (const Block& block : blocks) {
-            for (const protocol::Record& record : block) {
-                if (record.failure.error != 0) {
-                    work.error = explain(record.failure);
-                    continue;
-                }
-                ++made;
-                taken.times.push_back(static_cast<double>(record.times[static_cast<std::size_t>(phase)]));
+    for (const Block& block : team_.take(work.c, kLeadIn + samples, limit_)) {
+        for (std::size_t i = 0; i < block.size(); ++i) {
+            if (block[i].failure.error != 0) {
+                work.error = explain(block[i].failure);
+                continue;
             }
+            ++made;
+            if (i >= kLeadIn)
+                times.push_back(static_cast<double>(block[i].times[static_cast<std::size_t>(phase)]));
         }
-        taken.samples += made;
-        drain(work.c, made);
-        if (Clock::now() - begun > limit) break;
     }
-    return taken;
+    drain(work.c, made);
+    return times;
 }
 
-void ProbedPass::look(Work& work, probe::Seen Work::*into, std::uint64_t samples) {
-    (void)take(work, kLeadIn, 1s);
-    probe_.begin(team_.pids());
-    const Taken taken = take(work, samples, share_);
-    if (into == &Work::memory) {
-        // A net namespace is freed when the next one's teardown comes round: namespaces that are not followed
-        // push out those that are.
-        probe_.follow_no_more();
-        for (int flush = 0; flush < 2; ++flush) {
-            (void)take(work, kLeadIn, 1s);
-            std::this_thread::sleep_for(kFreeing);
+void ProbedPass::carry_out(const Part& part, const std::function<void(Work&)>& visit) {
+    std::vector<std::size_t> order(works_.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    const Clock::time_point begun = Clock::now();
+    const bool timed = budget_ && !part.once;
+    std::chrono::nanoseconds limit = 1h;
+    if (timed)
+        limit = std::chrono::nanoseconds(
+            std::llround(static_cast<double>(budget_->count()) * part.share / shares_));
+    limit_ = std::clamp<std::chrono::nanoseconds>(limit / std::max<std::size_t>(1, works_.size()), 1ms, 1s);
+    for (std::uint32_t round = 0; timed || round < part.rounds; ++round) {
+        std::seed_seq mixed{static_cast<std::uint32_t>(info_.options.seed), round_++};
+        std::mt19937_64 random(mixed);
+        std::ranges::shuffle(order, random);
+        for (std::size_t i = 0; i < order.size(); ++i) {
+            const Clock::duration spent = Clock::now() - begun;
+            if (interrupted_by() != 0 || (round > 0 && spent > limit)) break;
+            if (works_[order[i]].error.empty()) visit(works_[order[i]]);
+            const auto done_of_rounds =
+                (round + static_cast<double>(i + 1) / static_cast<double>(order.size())) / part.rounds;
+            const double done =
+                timed ? std::chrono::duration<double>(spent) / std::chrono::duration<double>(limit)
+                      : done_of_rounds;
+            if (observer_) observer_((shares_done_ + part.share * std::min(1.0, done)) / shares_);
         }
+        if (interrupted_by() != 0 || (timed && Clock::now() - begun > limit)) break;
     }
+    shares_done_ += part.share;
+}
+
+void ProbedPass::visit_unprobed(Work& work, std::uint32_t block) {
+    const std::vector<double> times = take(work, block);
+    work.unprobed.insert(work.unprobed.end(), times.begin(), times.end());
+}
+
+void ProbedPass::visit_probed(Work& work, std::uint32_t block, probe::Seen Work::*into) {
+    probe_.begin(team_.pids(), lead_in(work.c));
+    const std::vector<double> times = take(work, block);
+    probe::Snapshot snapshot = probe_.read();
+    if (times.empty()) return;
     probe::Seen& seen = work.*into;
-    seen.snapshot += probe_.read();
-    seen.samples += taken.samples;
-    if (into != &Work::memory) work.probed.insert(work.probed.end(), taken.times.begin(), taken.times.end());
+    seen.samples += times.size();
+    seen.torn_down += times.size() + kLeadIn * at_once(work.c);
+    seen.snapshot += snapshot;
+    // Stacks that are sampled for --folded beside traced calls say nothing of what those cost.
+    if (into == &Work::stacks && probe_.traces_calls()) return;
+    work.probed.insert(work.probed.end(), times.begin(), times.end());
+    // Several samplers' executions are not told apart.
+    if (at_once(work.c) > 1 || snapshot.executions.size() != times.size()) return;
+    work.pending.insert(work.pending.end(), times.begin(), times.end());
+    std::ranges::move(snapshot.executions, std::back_inserter(work.pending_calls));
+    if (work.pending.size() >= kSettled) settle(work);
 }
 
-void ProbedPass::each_case(const std::function<void(Work&)>& visit) {
-    for (Work& work : works_) {
-        if (interrupted_by() != 0) return;
-        if (work.error.empty()) visit(work);
-        if (observer_) observer_(static_cast<double>(++steps_done_) / static_cast<double>(steps_));
+void ProbedPass::settle(Work& work) {
+    for (const std::size_t i : probe::middle_half(work.pending)) {
+        probe::add(work.functions.typical, work.pending_calls[i]);
+        ++work.functions.typical_samples;
     }
+    work.pending.clear();
+    work.pending_calls.clear();
+}
+
+void ProbedPass::visit_memory(Work& work, std::uint32_t block) {
+    probe_.begin(team_.pids(), lead_in(work.c));
+    work.memory.samples += take(work, block).size();
+    // A net namespace is freed when the next one's teardown comes round: namespaces that are not followed
+    // push out those that are.
+    probe_.follow_no_more();
+    for (int flush = 0; flush < 2; ++flush) {
+        (void)take(work, 1);
+        std::this_thread::sleep_for(kFreeing);
+    }
+    work.memory.snapshot += probe_.read();
+}
+
+bool ProbedPass::attach(probe::Pass pass) {
+    const auto attached = probe_.attach(pass);
+    if (!attached) report_.notes.push_back(attached.error());
+    return attached.has_value();
 }
 
 void ProbedPass::calibrate_call() {
-    probe_.begin(team_.pids());
+    probe_.begin(team_.pids(), 0);
     const double probed = team_.measure_overhead().syscall;
-    double events = 0;
-    for (const probe::EdgeEntry& edge : probe_.read().edges) events += static_cast<double>(edge.sums.calls);
-    events /= Team::kCalibrations;
-    if (events > 0) call_cost_ = std::max(0.0, (probed - unprobed_call_) / events);
+    report_.cost_of_unshare =
+        probe::calibrate(probe_.read(), (probed - unprobed_call_) * Team::kCalibrations);
+}
+
+void ProbedPass::fit_cost() {
+    std::vector<probe::CostPoint> points;
+    for (const Work& work : works_) {
+        if (work.unprobed.empty() || work.probed.empty()) continue;
+        ProbedCase counted;
+        probe::attribute_functions(counted, work.functions, {probe_.services(), true, {}});
+        const Estimate without = midmean(work.unprobed);
+        const Estimate with = midmean(work.probed);
+        points.push_back({with.value - without.value, std::hypot(with.error, without.error), without.value,
+                          calls_in_create(counted)});
+    }
+    // How much of it falls inside is known from the loop alone.
+    const CallCost& loop = report_.cost_of_unshare;
+    const double whole = probe::fit_call_cost(points).value_or(loop.whole());
+    const double inside = std::min(loop.inside, whole);
+    report_.cost = {inside, whole - inside};
+}
+
+void ProbedPass::alternate(probe::Pass pass, probe::Seen Work::*into) {
+    const std::size_t turns = info_.options.clock == "wall" ? kTurnsOfWallTime : 1;
+    Part part{1.0 / static_cast<double>(turns), 1, kBlock};
+    if (info_.options.samples) {
+        const auto most = static_cast<std::uint32_t>(turns);
+        part.block = std::max(1U, info_.samples_per_block);
+        part.rounds = (*info_.options.samples + part.block * most - 1) / (part.block * most);
+    }
+    Part unprobed = part;
+    unprobed.share *= kShareUnprobed;
+    for (std::size_t turn = 0; turn < turns && interrupted_by() == 0; ++turn) {
+        carry_out(unprobed, [&](Work& work) { visit_unprobed(work, part.block); });
+        if (!attach(pass)) return;
+        if (turn == 0 && pass == probe::Pass::functions) calibrate_call();
+        carry_out(part, [&](Work& work) { visit_probed(work, part.block, into); });
+        probe_.detach();
+    }
 }
 
 ProbeReport ProbedPass::run(std::optional<std::chrono::nanoseconds> budget, const Observer& observer) {
     const Clock::time_point begun = Clock::now();
     observer_ = observer;
+    budget_ = budget;
+    report_ = {};
     const bool calls = probe_.traces_calls();
-    // Without functions to attach to, the probed turns are those that sample stacks.
-    const auto pass = calls ? probe::Pass::functions : probe::Pass::stacks;
-    const auto into = calls ? &Work::functions : &Work::stacks;
-    const std::size_t turns = info_.options.clock == "wall" ? kTurnsOfWallTime : 1;
-    const std::size_t passes = 2 * turns + 1 + (calls && wants_stacks_ ? 1 : 0);
-    steps_ = passes * works_.size();
-    // Unprobed visits are short.
-    if (budget) share_ = *budget / std::max<std::size_t>((passes - turns) * works_.size(), 1);
-    const std::uint64_t samples = info_.options.samples
-                                      ? std::max<std::uint64_t>(1, *info_.options.samples / turns)
-                                      : kMostTracedSamples;
-
-    ProbeReport report;
-    const auto attach = [&](probe::Pass wanted) {
-        const auto attached = probe_.attach(wanted);
-        if (!attached) report.notes.push_back(attached.error());
-        return attached.has_value();
-    };
+    const bool both = calls && wants_stacks_;
+    shares_ = 1 + kShareUnprobed + (both ? 1 : 0) + kShareMemory;
     unprobed_call_ = team_.measure_overhead().syscall;
-    for (std::size_t turn = 0; turn < turns && interrupted_by() == 0; ++turn) {
-        each_case([&](Work& work) {
-            (void)take(work, kLeadIn, 1s);
-            const std::vector<double> times =
-                take(work, std::min<std::uint64_t>(samples, kBlock), share_ / 4).times;
-            work.unprobed.insert(work.unprobed.end(), times.begin(), times.end());
-        });
-        if (!attach(pass)) break;
-        if (calls && turn == 0) calibrate_call();
-        each_case(
-            [&](Work& work) { look(work, into, calls || info_.options.samples ? samples : UINT64_MAX); });
+    // Without functions to attach to, the probed rounds are those that sample stacks.
+    alternate(calls ? probe::Pass::functions : probe::Pass::stacks, calls ? &Work::functions : &Work::stacks);
+    if (calls) fit_cost();
+    if (both && interrupted_by() == 0 && attach(probe::Pass::stacks)) {
+        const std::uint32_t wanted = info_.options.samples.value_or(kBlock);
+        const std::uint32_t block = std::min(kBlock, wanted);
+        carry_out({1, (wanted + block - 1) / block, block},
+                  [&](Work& work) { visit_probed(work, block, &Work::stacks); });
         probe_.detach();
     }
-    if (calls && wants_stacks_ && attach(probe::Pass::stacks)) {
-        each_case([&](Work& work) { look(work, &Work::stacks, info_.options.samples.value_or(UINT32_MAX)); });
-        probe_.detach();
-    }
-    if (attach(probe::Pass::memory)) {
-        each_case([&](Work& work) { look(work, &Work::memory, std::min(samples, kMostMemorySamples)); });
+    if (interrupted_by() == 0 && attach(probe::Pass::memory)) {
+        const std::uint32_t block =
+            std::min(info_.options.samples.value_or(kMostMemorySamples), kMostMemorySamples);
+        carry_out({kShareMemory, 1, block, true}, [&](Work& work) { visit_memory(work, block); });
         probe_.detach();
     }
 
-    for (const auto& service : probe_.services()) report.backends.push_back(service.backend);
-    report.cost = call_cost_;
-    if (wants_stacks_) report.sampling_period = static_cast<double>(probe::kSamplingPeriodNs);
-    for (const Work& work : works_) report.cases.push_back(attribute(work));
-    report.seconds = std::chrono::duration<double>(Clock::now() - begun).count();
-    return report;
+    for (const auto& service : probe_.services()) report_.backends.push_back(service.backend);
+    if (wants_stacks_) report_.sampling_period = static_cast<double>(probe::kSamplingPeriodNs);
+    for (Work& work : works_) report_.cases.push_back(attribute(work));
+    for (ProbedCase& probed : report_.cases) {
+        const auto base_case = probed.measured.base();
+        const auto base = std::ranges::find_if(report_.cases, [&](const ProbedCase& other) {
+            return base_case && other.measured == *base_case;
+        });
+        if (base != report_.cases.end()) probed.adds = added(probed, *base);
+    }
+    report_.seconds = std::chrono::duration<double>(Clock::now() - begun).count();
+    return std::move(report_);
 }
 
-ProbedCase ProbedPass::attribute(const Work& work) const {
+ProbedCase ProbedPass::attribute(Work& work) const {
     ProbedCase probed;
     probed.measured = work.c;
     probed.error = work.error;
     const auto services = probe_.services();
     const bool calls = probe_.traces_calls();
+    settle(work);
     const probe::Seen& seen = calls ? work.functions : work.stacks;
-    if (seen.samples > 0) probe::attribute_functions(probed, seen, {services, calls, call_cost_});
+    if (seen.samples > 0) probe::attribute_functions(probed, seen, {services, calls, report_.cost});
     if (work.stacks.samples > 0) probed.folded = probe::fold(work.stacks);
     if (work.memory.samples > 0) {
         probed.memory_samples = work.memory.samples;
@@ -183,8 +282,8 @@ ProbedCase ProbedPass::attribute(const Work& work) const {
     if (!work.unprobed.empty()) probed.unprobed = median(work.unprobed);
     if (!work.probed.empty()) {
         probed.probed = median(work.probed);
-        probed.probed_mean =
-            std::reduce(work.probed.begin(), work.probed.end()) / static_cast<double>(work.probed.size());
+        const double own_cost = calls ? report_.cost.whole() * calls_in_create(probed) : 0;
+        probed.first_phase = std::max(0.0, midmean(work.probed).value - own_cost);
     }
     return probed;
 }

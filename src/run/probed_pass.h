@@ -25,7 +25,7 @@ class ProbedPass {
     using Observer = std::function<void(double done)>;
 
     /// Probes all cases, for about `budget` where no number of samples is fixed. Ends early on a signal:
-    /// cases that were not reached are left out.
+    /// what was not reached is left out.
     ProbeReport run(std::optional<std::chrono::nanoseconds> budget, const Observer& observer);
 
   private:
@@ -34,19 +34,33 @@ class ProbedPass {
     struct Work {
         Case c;
         probe::Seen functions, stacks, memory;
-        std::vector<double> unprobed, probed;  // of the first phase
+        std::vector<double> unprobed, probed;  // times of the first phase
+        std::vector<double> pending;           // of executions whose calls wait to be told typical or not,
+        std::vector<std::vector<probe::EdgeEntry>> pending_calls;
         std::string error;
     };
-    struct Taken {
-        std::uint64_t samples = 0;
-        std::vector<double> times;
+    /// A part of the pass: rounds in which each case is visited once.
+    struct Part {
+        double share = 1;          ///< of the budget, beside the other parts'
+        std::uint32_t rounds = 1;  ///< where samples are fixed, or there is no budget
+        std::uint32_t block = 1;   ///< samples in a row, whose teardown is waited for before the next block
+        bool once = false;         ///< one round whatever the budget
     };
-    Taken take(Work& work, std::uint64_t samples, std::chrono::nanoseconds limit);
+
+    void carry_out(const Part& part, const std::function<void(Work&)>& visit);
+    /// Samples of one block, and its teardown.
+    std::vector<double> take(Work& work, std::uint32_t samples);
     void drain(const Case& c, std::uint64_t samples);
-    void look(Work& work, probe::Seen Work::*into, std::uint64_t samples);
-    void each_case(const std::function<void(Work&)>& visit);
+    void visit_unprobed(Work& work, std::uint32_t block);
+    void visit_probed(Work& work, std::uint32_t block, probe::Seen Work::*into);
+    void visit_memory(Work& work, std::uint32_t block);
+    static void settle(Work& work);
+
+    bool attach(probe::Pass pass);
+    void alternate(probe::Pass pass, probe::Seen Work::*into);
     void calibrate_call();
-    [[nodiscard]] ProbedCase attribute(const Work& work) const;
+    void fit_cost();
+    [[nodiscard]] ProbedCase attribute(Work& work) const;
 
     Team& team_;
     const RunInfo& info_;
@@ -54,11 +68,13 @@ class ProbedPass {
     bool wants_stacks_;
     std::vector<Work> works_;
     std::optional<env::TeardownWatch> teardown_;
-    std::chrono::nanoseconds share_ = std::chrono::hours(1);  // of the budget, for one case in one pass
-    double unprobed_call_ = 0;                                // ticks of unshare(0)
-    double call_cost_ = 0;
-    std::size_t steps_ = 0, steps_done_ = 0;
+    std::optional<std::chrono::nanoseconds> budget_;
+    std::chrono::nanoseconds limit_ = std::chrono::seconds(1);  // for one block
+    double unprobed_call_ = 0;                                  // ticks of unshare(0)
+    std::uint32_t round_ = 0;
+    double shares_ = 0, shares_done_ = 0;
     Observer observer_;
+    ProbeReport report_;
 };
 
 }  // namespace nsb::run

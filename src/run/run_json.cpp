@@ -71,6 +71,10 @@ Json probed_json(const ProbedCase& probed) {
     json["unprobed_median"] = probed.unprobed;
     json["probed_median"] = probed.probed;
     json["traced_calls_per_op"] = probed.events;
+    json["adds_to_none"] = Json::array();
+    for (const Added& added : probed.adds) {
+        json["adds_to_none"].push_back({{"function", kTraced[added.function].name}, {"self", added.ticks}});
+    }
     json["lost"] = Json(probed.lost);
     json["namespaces"] = Json::array();
     for (const ObjectCount& count : probed.objects) {
@@ -116,7 +120,9 @@ Json probed_json(const ProbedCase& probed) {
 Json probe_json(const ProbeReport& report) {
     Json json;
     json["asked"] = report.choice;
-    json["cost_of_a_traced_call"] = report.cost;
+    const auto cost = [](const CallCost& c) { return Json{{"inside", c.inside}, {"outside", c.outside}}; };
+    json["cost_of_a_traced_call"] = cost(report.cost);
+    json["cost_in_a_loop_of_unshare"] = cost(report.cost_of_unshare);
     json["sampling_period"] = report.sampling_period ? Json(*report.sampling_period) : Json();
     json["notes"] = report.notes;
     json["seconds"] = report.seconds;
