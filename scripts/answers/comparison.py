@@ -11,6 +11,7 @@ from answers.sources import INDEX, Source
 
 REGRESSION, NONE, INCOMPARABLE = 1, 0, 2
 SHOWN = 60  # characters of a value of the environment
+WORTH_SAYING = 0.001  # of drift: it is taken off anyhow
 TOGETHER = 0.9  # of the rows on one side of zero are no chance
 
 
@@ -115,9 +116,9 @@ def _drift(base: list[Source], new: list[Source], logs: list[np.ndarray], notes:
     times = tuple(np.array([s.time for s in side]) for side in (base, new))
     drift = effects.trend(*logs, times) if np.isfinite(np.concatenate(times)).all() else None
     if drift and abs(drift.slope) > 2 * math.sqrt(drift.variance):
-        every = np.concatenate(times)
-        notes.append(f"the machine drifted: {np.expm1(drift.slope * np.ptp(every)):+.1%} from the first run to the last, "
-                     "taken off as a straight line")
+        whole = float(np.expm1(drift.slope * np.ptp(np.concatenate(times))))
+        if abs(whole) >= WORTH_SAYING:
+            notes.append(f"the machine drifted: {whole:+.1%} from the first run to the last, taken off as a straight line")
     return drift
 
 

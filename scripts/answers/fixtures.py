@@ -1,6 +1,11 @@
 """Runs written for tests, and for the trials whose truth is known: files such as nsbench writes."""
+import contextlib
 import csv
+import importlib.util
+import io
 import json
+import signal
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -32,3 +37,24 @@ def write_run(folder: Path, rows: Iterable[dict], environment: dict | None = Non
         out.writeheader()
         out.writerows(rows)
     return folder
+
+
+def call(script: Path, words: Iterable[object]) -> tuple[int, str, str]:
+    """A script's exit code, standard output and standard error, as when it is started, but in this process: importing
+    pandas takes longer than most tests."""
+    spec = importlib.util.spec_from_file_location(script.stem, script)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    out, err = io.StringIO(), io.StringIO()
+    argv, handler = sys.argv, signal.getsignal(signal.SIGTERM)
+    sys.argv = [str(script), *map(str, words)]
+    code = None
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            module.main(getattr(module, script.stem), script.stem)
+    except SystemExit as exit_:
+        code = exit_.code
+    finally:
+        sys.argv = argv
+        signal.signal(signal.SIGTERM, handler)
+    return code, out.getvalue(), err.getvalue()

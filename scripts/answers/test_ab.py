@@ -13,6 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 for module in ("numpy", "pandas", "scipy"):
     pytest.importorskip(module, reason=f"python3-{module} is missing")
+from answers.fixtures import call  # noqa: E402
 
 SCRIPTS = Path(__file__).resolve().parents[1]
 STAND_IN = f"""#!/usr/bin/python3
@@ -46,10 +47,9 @@ def nsbench(tmp_path: Path) -> str:
 
 def ab(*words: object) -> tuple[int, str, str]:
     """The exit code, standard output and standard error; never a traceback."""
-    done = subprocess.run(["/usr/bin/python3", SCRIPTS / "ab.py", *map(str, words)], capture_output=True, text=True, timeout=120,
-                          env={**os.environ, "NO_COLOR": "1"})
-    assert "Traceback" not in done.stderr, done.stderr
-    return done.returncode, done.stdout, done.stderr
+    code, out, err = call(SCRIPTS / "ab.py", words)
+    assert "Traceback" not in err, err
+    return code, out, err
 
 
 def test_a_change_is_found_though_the_machine_wavers(nsbench: str, tmp_path: Path) -> None:

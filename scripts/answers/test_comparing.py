@@ -1,7 +1,6 @@
 """Tests of compare.py, as it is called: on runs written here, on Google Benchmark's JSON, and on trials whose truth is
 known."""
 import json
-import os
 import re
 import subprocess
 import sys
@@ -14,7 +13,7 @@ np = pytest.importorskip("numpy", reason="python3-numpy is missing")
 for module in ("pandas", "scipy"):
     pytest.importorskip(module, reason=f"python3-{module} is missing")
 from answers import columns, trials  # noqa: E402
-from answers.fixtures import result_row, write_run  # noqa: E402
+from answers.fixtures import call, result_row, write_run  # noqa: E402
 
 SCRIPT = Path(__file__).resolve().parents[1] / "compare.py"
 GOOGLE = Path("/usr/share/benchmark/compare.py")
@@ -24,10 +23,9 @@ PHASES = ["create", "total"]
 
 def compare(*words: object) -> tuple[int, str, str]:
     """The exit code, standard output and standard error; never a traceback."""
-    done = subprocess.run(["/usr/bin/python3", SCRIPT, *map(str, words)], capture_output=True, text=True,
-                          env={**os.environ, "NO_COLOR": "1"}, timeout=120)
-    assert "Traceback" not in done.stderr, done.stderr
-    return done.returncode, done.stdout, done.stderr
+    code, out, err = call(SCRIPT, words)
+    assert "Traceback" not in err, err
+    return code, out, err
 
 
 def run(folder: Path, random: object, factors: dict | None = None, scatter: float = 0.005, clock: str = "wall", **info: object) -> Path:
@@ -177,6 +175,12 @@ def test_instructions_are_compared_exactly(tmp_path: Path) -> None:
     assert compare(base, slower)[0] == 0
     code, out, _ = compare(base, slower, "--threshold=0%")
     assert code == 1 and "2 of 6 rows slower by more than 0%" in out and "90000  90009" in out
+
+
+def test_it_starts_as_a_program(tmp_path: Path) -> None:
+    folder = run(tmp_path / "a", np.random.default_rng(1))
+    done = subprocess.run([SCRIPT, folder, folder / "results.csv"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "") and "both sides have a run in common" in done.stdout
 
 
 def test_mixed_clocks_are_2(tmp_path: Path) -> None:
