@@ -45,7 +45,8 @@ def hook(text: str | None) -> None:
     """Runs a hook in a shell. Unreadable if it fails, as nothing measured after that would mean what was asked."""
     if not text:
         return
-    done = subprocess.run(text, shell=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace")
+    done = subprocess.run(text, shell=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                          errors="replace")
     if done.returncode:
         raise Unreadable(f"hook {text!r}: exit code {done.returncode}{_last(done.stderr)}")
 

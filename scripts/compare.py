@@ -44,8 +44,8 @@ def compare(words: list[str]) -> int:
         top.error(f"--{'new' if options.base else 'base'} is missing")
     from answers import comparison, show, sources  # only now: --help is there without pandas and scipy
     base, new = options.base or options.runs[:1], options.new or options.runs[1:]
-    result = comparison.compare(sources.side(base, options.ignore), sources.side(new, options.ignore), options.threshold,
-                                options.alpha, options.phase, options.filter)
+    sides = sources.side(base, options.ignore), sources.side(new, options.ignore)
+    result = comparison.compare(*sides, options.threshold, options.alpha, options.phase, options.filter)
     show.show(result, options.format, options.all)
     return result.code
 

@@ -1,24 +1,28 @@
 """Two sides of runs, compared row by row, and what must be known before the figures are read."""
 import math
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from answers import effects, exact
+from answers.exact import Key
 from answers.read import Unreadable
 from answers.sources import INDEX, Source
 
 REGRESSION, NONE, INCOMPARABLE = 1, 0, 2
 SHOWN = 60  # characters of a value of the environment
+ALIKE = 1.25  # batches whose sizes differ by no more
 WORTH_SAYING = 0.001  # of drift: it is taken off anyhow
 TOGETHER = 0.9  # of the rows on one side of zero are no chance
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row that both sides measured. `base` and `new` are the middle of the runs' medians. `low` and `high` are of the row alone, `corrected` is p among all rows; `need` is
-    about how many runs a side would tell. NaN where nothing is known."""
+    """One row that both sides measured. `base` and `new` are the middle of the runs' medians. `low` and `high` are of the
+    row alone, `corrected` is p among all rows; `need` is about how many runs a side would tell. NaN where nothing is known.
+    """
 
     case: str
     phase: str
@@ -94,8 +98,20 @@ def environment_notes(base: list[Source], new: list[Source]) -> list[str]:
             notes.append(f"{name} differs among the runs of both sides: {_short(one)}")
     bare = [s.name for s in base + new if s.run is not None and not s.run.info]
     if bare:
-        notes.append(f"unknown what {_short(set(bare))} was measured on: a results.csv alone (nsbench --out keeps run.json)")
+        notes.append(f"unknown what {_short(set(bare))} was measured on: a results.csv alone "
+                     "(nsbench --out keeps run.json)")
     return notes
+
+
+def batch_notes(base: list[Source], new: list[Source], both: list[Key]) -> list[str]:
+    """Whether drain, which is amortised over a batch, is of batches alike: a small one costs nearly as much as a full one."""
+    sizes = [[s.batch for s in side if not math.isnan(s.batch)] for side in (base, new)]
+    if not all(sizes) or not any(phase == "drain" for _, phase in both):
+        return []
+    one, other = (sum(side) / len(side) for side in sizes)
+    if max(one, other) <= ALIKE * min(one, other):
+        return []
+    return [f"drain is not comparable: batches of {one:.1f} namespaces on average on the base's side, {other:.1f} on the new"]
 
 
 def order_notes(base: list[Source], new: list[Source]) -> list[str]:
@@ -118,7 +134,8 @@ def _drift(base: list[Source], new: list[Source], logs: list[np.ndarray], notes:
     if drift and abs(drift.slope) > 2 * math.sqrt(drift.variance):
         whole = float(np.expm1(drift.slope * np.ptp(np.concatenate(times))))
         if abs(whole) >= WORTH_SAYING:
-            notes.append(f"the machine drifted: {whole:+.1%} from the first run to the last, taken off as a straight line")
+            notes.append(f"the machine drifted: {whole:+.1%} from the first run to the last, taken off as a straight "
+                         "line")
     return drift
 
 
@@ -126,7 +143,8 @@ def clock_of(base: list[Source], new: list[Source]) -> str:
     """The one clock of all runs. Unreadable for more than one."""
     clocks = {s.clock for s in base + new}
     if len(clocks) > 1:
-        by_clock = "; ".join(f"{clock}: {_short({s.name for s in base + new if s.clock == clock})}" for clock in sorted(clocks))
+        names = {clock: _short({s.name for s in base + new if s.clock == clock}) for clock in sorted(clocks)}
+        by_clock = "; ".join(f"{clock}: {of}" for clock, of in names.items())
         raise Unreadable(f"the runs have different clocks, which measure different things ({by_clock})")
     return clocks.pop()
 
@@ -146,7 +164,8 @@ def _exact_rows(both: list, base: list[Source], new: list[Source], threshold: fl
     medians = [_matrix(side, "medians", both) for side in (base, new)]
     wholes = [s.run.results.drop(columns=["run_id", "kernel"]).set_index(INDEX).reindex(both).fillna("").to_numpy()
               for s in base + new if s.run]
-    same = [len(wholes) == len(base + new) and all((w[i] == wholes[0][i]).all() for w in wholes) for i in range(len(both))]
+    whole = len(wholes) == len(base + new)
+    same = [whole and all((w[i] == wholes[0][i]).all() for w in wholes) for i in range(len(both))]
     middle = [m.median(axis=1).tolist() for m in medians]
     counts = [m.notna().sum(axis=1).tolist() for m in medians]
     rows = []
@@ -155,8 +174,8 @@ def _exact_rows(both: list, base: list[Source], new: list[Source], threshold: fl
         ratio = change.ratio
         word = "slower" if ratio - 1 > threshold else "faster" if ratio - 1 < -threshold else \
             "identical" if change.same else "same"
-        rows.append(Row(case, phase, "instructions", change.base, change.new, counts[0][i], counts[1][i], ratio, ratio, ratio,
-                        math.nan, math.nan, word, math.nan))
+        rows.append(Row(case, phase, "instructions", change.base, change.new, counts[0][i], counts[1][i], ratio, ratio,
+                        ratio, math.nan, math.nan, word, math.nan))
     return rows
 
 
@@ -181,8 +200,8 @@ def _single(base: Source, new: Source, both: list, level: float) -> tuple[effect
     """A run a side: what its rounds say. The effects, what counts as a figure, a note, and the numbers of figures."""
     series = base.series, new.series
     what = "repetitions" if base.repetitions and new.repetitions else "rounds"
-    caution = "one run a side: says whether these two runs differ, not whether what they ran does; runs and boots differ by " \
-        "themselves (several runs a side, or scripts/ab.py, tell)"
+    caution = "one run a side: says whether these two runs differ, not whether what they ran does; runs and boots differ " \
+        "by themselves (several runs a side, or scripts/ab.py, tell)"
     if series[0] is None or series[1] is None:
         own = tuple(_matrix([s], "own", both).iloc[:, 0].to_numpy() for s in (base, new))
         logs = [_logs(_matrix([s], "medians", both)) for s in (base, new)]
@@ -195,33 +214,22 @@ def _single(base: Source, new: Source, both: list, level: float) -> tuple[effect
     return found, what, caution, *counts
 
 
-def compare(base: list[Source], new: list[Source], threshold: float, alpha: float, phases: list[str] | None = None,
-            pattern: object = None) -> Comparison:
-    """Unreadable where there is nothing to compare."""
-    clock = clock_of(base, new)
-    sides = _merged(base), _merged(new)
-    every = set(sides[0]) | set(sides[1])
+def _chosen(every: set[Key], phases: list[str] | None, pattern: re.Pattern | None) -> set[Key]:
+    """The rows that are to be looked at. Unreadable for options that leave none."""
     known = sorted({phase for _, phase in every})
     for phase in phases or []:
         if phase not in known:
             raise Unreadable(f"--phase: no row has {phase!r}; the phases are {', '.join(known)}")
-    chosen = {key for key in every if (not phases or key[1] in phases) and (not pattern or pattern.search(key[0]))}
+    of_phase = {key for key in every if not phases or key[1] in phases}
+    chosen = {key for key in of_phase if not pattern or pattern.search(key[0])}
     if not chosen:
         raise Unreadable(f"--filter: no case matches {pattern.pattern!r}")
-    gone = [("base", exact.missing(sides[0], sides[1], chosen)), ("new", exact.missing(sides[1], sides[0], chosen))]
-    both = sorted(exact.measured(sides[0]) & exact.measured(sides[1]) & chosen)
-    if not both:
-        why = [f"; only {name} has {line}" for name, lines in gone for line in lines[:1]]
-        raise Unreadable(f"no case was measured on both sides{''.join(why)}")
-    result = Comparison([], "runs", threshold, alpha, ([s.identity for s in base], [s.identity for s in new]),
-                        environment_notes(base, new) + order_notes(base, new),
-                        [f"only {name} has {line}" for name, lines in gone for line in lines])
-    if clock == "instructions":
-        result.figures = "exact"
-        result.notes += _not_reproduced(base, "base") + _not_reproduced(new, "new")
-        result.rows = _exact_rows(both, base, new, threshold)
-        return result
-    level = 1 - alpha
+    return chosen
+
+
+def _judged(base: list[Source], new: list[Source], both: list[Key], result: Comparison) -> None:
+    """Adds the rows, and what is to be said of them, to the result."""
+    level = 1 - result.alpha
     medians = [_matrix(side, "medians", both) for side in (base, new)]
     if len(base) == len(new) == 1:
         found, result.figures, note, *counts = _single(base[0], new[0], both, level)
@@ -232,15 +240,39 @@ def compare(base: list[Source], new: list[Source], threshold: float, alpha: floa
         found = effects.effects(*logs, own, level=level, drift=_drift(base, new, logs, result.notes))
         counts = [m.notna().sum(axis=1).tolist() for m in medians]
     corrected = effects.holm(found.p)
-    need = effects.need(found.log, found.spread, alpha, int((~np.isnan(found.p)).sum()))
-    for i, (case, phase) in enumerate(both):
-        one, other, ratio, low, high = (float(np.exp(of[i])) for of in (found.base, found.new, found.log, found.low, found.high))
-        word = verdict(ratio, low, high, corrected[i], threshold, alpha)
-        # Only a change that would matter is worth more runs.
-        more = float(need[i]) if word == "~" and abs(ratio - 1) > threshold and result.figures != "intervals" else math.nan
-        result.rows.append(Row(case, phase, base[0].unit, one, other, counts[0][i], counts[1][i],
-                               ratio, low, high, float(found.p[i]), float(corrected[i]), word, more))
+    need = effects.need(found.log, found.spread, result.alpha, int((~np.isnan(found.p)).sum()))
+    # Only a change that would matter is worth more runs.
+    need[(np.abs(np.expm1(found.log)) <= result.threshold) | (result.figures == "intervals")] = np.nan
+    # A time of 0 ticks has no logarithm, but can be shown.
+    middle = [np.where(np.isnan(of), m.median(axis=1), np.exp(of)) for of, m in zip((found.base, found.new), medians)]
+    figures = zip(both, *middle, *counts, *map(np.exp, (found.log, found.low, found.high)), found.p, corrected, need)
+    for (case, phase), one, other, n_b, n_n, ratio, low, high, p, among, more in figures:
+        word = verdict(ratio, low, high, among, result.threshold, result.alpha)
+        result.rows.append(Row(case, phase, base[0].unit, float(one), float(other), n_b, n_n, float(ratio), float(low),
+                               float(high), float(p), float(among), word, float(more) if word == "~" else math.nan))
     result.notes += _together(found.log)
+
+
+def compare(base: list[Source], new: list[Source], threshold: float, alpha: float, phases: list[str] | None = None,
+            pattern: re.Pattern | None = None) -> Comparison:
+    """Unreadable where there is nothing to compare."""
+    clock = clock_of(base, new)
+    sides = _merged(base), _merged(new)
+    chosen = _chosen(set(sides[0]) | set(sides[1]), phases, pattern)
+    gone = [("base", exact.missing(sides[0], sides[1], chosen)), ("new", exact.missing(sides[1], sides[0], chosen))]
+    both = sorted(exact.measured(sides[0]) & exact.measured(sides[1]) & chosen)
+    if not both:
+        why = [f"; only {name} has {line}" for name, lines in gone for line in lines[:1]]
+        raise Unreadable(f"no case was measured on both sides{''.join(why)}")
+    result = Comparison([], "runs", threshold, alpha, ([s.identity for s in base], [s.identity for s in new]),
+                        environment_notes(base, new) + order_notes(base, new) + batch_notes(base, new, both),
+                        [f"only {name} has {line}" for name, lines in gone for line in lines])
+    if clock == "instructions":
+        result.figures = "exact"
+        result.notes += _not_reproduced(base, "base") + _not_reproduced(new, "new")
+        result.rows = _exact_rows(both, base, new, threshold)
+    else:
+        _judged(base, new, both, result)
     return result
 
 

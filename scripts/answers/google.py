@@ -9,7 +9,8 @@ from answers.exact import Key
 from answers.read import Unreadable, text_of
 
 NANOSECONDS = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
-ENVIRONMENT = ("host_name", "num_cpus", "mhz_per_cpu", "cpu_scaling_enabled", "library_build_type", "kernel", "nsbench_version")
+ENVIRONMENT = ("host_name", "num_cpus", "mhz_per_cpu", "cpu_scaling_enabled", "library_build_type", "kernel",
+               "nsbench_version")
 
 
 @dataclass

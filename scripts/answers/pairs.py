@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from answers import effects
-from answers.comparison import Comparison, Row, compare, environment_notes, verdict
+from answers.comparison import Comparison, Row, batch_notes, compare, environment_notes, verdict
 from answers.read import Unreadable
 from answers.sources import INDEX, Source
 
@@ -21,7 +22,6 @@ def needed(rows: int, alpha: float, contrary: int = 0) -> int:
 
 def more(above: int, below: int, alpha: float, rows: int) -> float:
     """About how many pairs would tell, if they go on to fall as these did; NaN where they fall evenly."""
-    from scipy import stats
     share = (max(above, below) + 0.5) / (above + below + 1)
     if share <= 0.5:
         return math.nan
@@ -44,7 +44,7 @@ def compare_pairs(a: list[Source], b: list[Source], threshold: float, alpha: flo
     corrected = effects.holm(np.array([of[3] for of in found]))
     tested = int((~np.isnan(corrected)).sum())
     result.figures = "pairs"
-    result.notes = environment_notes(a, b)
+    result.notes = environment_notes(a, b) + batch_notes(a, b, list(both))
     middle = [m.median(axis=1).tolist() for m in medians]
     rows = []
     for i, (row, (log, low, high, p, _)) in enumerate(zip(result.rows, found)):
@@ -58,7 +58,8 @@ def compare_pairs(a: list[Source], b: list[Source], threshold: float, alpha: flo
     result.rows = rows
     fewest = needed(tested, alpha)
     if len(a) < fewest:
-        result.notes.append(f"{len(a)} pairs cannot tell any of {tested} rows: --pairs={needed(tested, alpha, 1)}, or fewer rows")
+        result.notes.append(f"{len(a)} pairs cannot tell any of {tested} rows: --pairs={needed(tested, alpha, 1)}, "
+                            "or fewer rows")
     levels = [of[4] for of in found if np.isfinite(of[4])]
     if levels and min(levels) < 1 - alpha:
         result.notes.append(f"the interval is one of {min(levels):.0%}: there are too few pairs for {1 - alpha:.0%}")

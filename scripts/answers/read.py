@@ -27,6 +27,7 @@ except ImportError:
 SCHEMA_VERSION = 1  # of run.json: kSchemaVersion in src/run/run_json.cpp
 MEASURED = ("ok", "imprecise")  # the statuses of rows that have figures
 UNREADABLE = 2
+IMPOSSIBLE = 3  # a package is missing
 INTERRUPTED = 130
 
 # In a measured row of results.csv only these may be empty: an interval needs rounds, a delta needs a none.
@@ -83,8 +84,9 @@ def read_table(path: Path, file: str) -> pd.DataFrame:
             raise Unreadable(f"{path}, line {number}: {count} fields, the header has {counts[0]}")
     numbers = [name for name, column in wanted.items() if column.is_number]
     # "" alone is no number: NA, nan and the like would pass for one with pandas' defaults.
-    table = pd.read_csv(io.StringIO(text), dtype=dict.fromkeys(wanted.keys() - set(numbers), str), keep_default_na=False,
-                        na_values=dict.fromkeys(numbers, [""]), low_memory=False)
+    texts = dict.fromkeys(wanted.keys() - set(numbers), str)
+    table = pd.read_csv(io.StringIO(text), dtype=texts, keep_default_na=False, na_values=dict.fromkeys(numbers, [""]),
+                        low_memory=False)
     if missing := [name for name in wanted if name not in table.columns]:
         known = "" if set(wanted) - set(missing) else f": is it a {file} of nsbench?"
         raise Unreadable(f"{path}: column {missing[0]} is missing"
@@ -112,7 +114,8 @@ def _check_results(path: Path, table: pd.DataFrame) -> None:
     for name in ("run_id", "clock"):
         if table[name].nunique() > 1:
             first, second = table[name].unique()[:2]
-            raise Unreadable(f"{path}: rows of more than one {name}: {first} and {second}; one file for each run is needed")
+            raise Unreadable(f"{path}: rows of more than one {name}: {first} and {second}; one file for each run is "
+                             "needed")
     wrong = ~table["status"].isin([*MEASURED, "skipped", "failed"])
     if wrong.any():
         raise Unreadable(f"{_where(path, wrong)}: unknown status {table['status'][wrong].iloc[0]!r}")
@@ -268,6 +271,9 @@ def main(body: Callable[[list[str]], int], name: str) -> NoReturn:
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)
         code = INTERRUPTED
+    except ImportError as error:
+        print(f"{name}: python3-{error.name} is missing: apt-get install python3-{error.name}", file=sys.stderr)
+        code = IMPOSSIBLE
     except Exception:  # a mistake of the script's: never with the 1 that says slower
         traceback.print_exc()
         code = UNREADABLE

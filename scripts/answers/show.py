@@ -19,6 +19,8 @@ def ticks(value: float, unit: str) -> str:
     """A time with three digits; counts as they are."""
     if unit != "ns":
         return f"{value:.12g}"
+    if math.isnan(value):
+        return "?"
     value = float(f"{value:.3g}")
     for size, name in PREFIXES:
         if abs(value) >= size or size == 1:
@@ -55,7 +57,8 @@ def _cells(row: Row, figures: str) -> list[str]:
 def _ordered(comparison: Comparison, everything: bool) -> tuple[list[Row], int]:
     """The rows of a table, what changed first, and how many others are left out."""
     order = {name: i for i, name in enumerate(VERDICTS)}
-    rows = sorted(comparison.rows, key=lambda r: (order[r.verdict], -abs(math.log(r.ratio)) if 0 < r.ratio < math.inf else 0))
+    rows = sorted(comparison.rows,
+                  key=lambda r: (order[r.verdict], -abs(math.log(r.ratio)) if 0 < r.ratio < math.inf else 0))
     if everything:
         return rows, 0
     changed = [row for row in rows if row.verdict in ("slower", "faster")]
@@ -82,7 +85,8 @@ def explanation(comparison: Comparison) -> str:
     """What the columns are."""
     if comparison.figures == "exact":
         return "median, instructions executed, not time: compared exactly"
-    what = {"runs": "middle of the runs' medians", "pairs": "medians of the sides"}.get(comparison.figures, "middle of the run")
+    names = {"runs": "middle of the runs' medians", "pairs": "medians of the sides"}
+    what = names.get(comparison.figures, "middle of the run")
     return (f"{what}; interval: {1 - comparison.alpha:.4g}, for the row alone; p: corrected for {len(comparison.rows)} rows "
             f"(Holm), changed below {comparison.alpha:g}; scatter of {comparison.figures}")
 
@@ -121,6 +125,13 @@ def _table(comparison: Comparison, everything: bool, out: TextIO) -> None:
     print(*summary(comparison), *_left(left), explanation(comparison), sep="\n", file=out)
 
 
+def _field(value: object) -> object:
+    """Of CSV: six digits, and nothing for NaN."""
+    if not isinstance(value, float):
+        return value
+    return "" if math.isnan(value) else f"{value:.6g}"
+
+
 def _identities(comparison: Comparison) -> list[str]:
     lines = []
     for name, identities in zip(("base", "new"), comparison.identities):
@@ -150,6 +161,5 @@ def show(comparison: Comparison, form: str, everything: bool = False, out: TextI
         rows = csv.writer(out, lineterminator="\n")
         rows.writerow([f.name for f in fields(Row)])
         for row in comparison.rows:
-            rows.writerow([f"{v:.6g}" if isinstance(v, float) and not math.isnan(v) else "" if isinstance(v, float) else v
-                           for v in asdict(row).values()])
+            rows.writerow([_field(value) for value in asdict(row).values()])
         print(*summary(comparison), sep="\n", file=words)

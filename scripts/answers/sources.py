@@ -3,6 +3,7 @@ import datetime
 import functools
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,10 @@ from answers.read import MEASURED, Run, Unreadable, read_run
 Z95 = 1.959964  # half the width of a normal 95% interval in standard deviations
 QUANTUM = 1 / math.sqrt(12)  # the standard deviation of what rounding to one tick takes away
 INDEX = ["case", "phase"]
+
+
+def _unchanged(key: Key) -> Key:
+    return key
 
 
 @dataclass
@@ -34,19 +39,20 @@ class Source:
     started: str = ""
     run: Run | None = None
     repetitions: dict[Key, list[float]] = field(default_factory=dict)
+    shorten: Callable[[Key], Key] = _unchanged
 
     @functools.cached_property
     def series(self) -> pd.DataFrame | None:
         """Logarithms of the medians of rounds, or of repetitions, in their order; None where there are none."""
         if self.repetitions:
-            return _frame({key: pd.Series(times) for key, times in self.repetitions.items()})
+            return _frame({self.shorten(key): pd.Series(times) for key, times in self.repetitions.items()})
         if self.run is None or self.run.samples is None:
             return None
         samples = self.run.samples
         samples = samples[(samples["counted"] == 1) & (samples["errno"] == "")]
         medians = samples.groupby(["case", "round"])[columns.phases()].median()
         table = medians.stack().unstack("round")
-        table.index.names = INDEX
+        table.index = pd.MultiIndex.from_tuples([self.shorten(key) for key in table.index], names=INDEX)
         return np.log(table.where(table > 0))
 
     @property
@@ -56,6 +62,13 @@ class Source:
             return datetime.datetime.fromisoformat(self.started).timestamp()
         except ValueError:
             return math.nan
+
+    @property
+    def batch(self) -> float:
+        """How many namespaces a batch of its drains had on average; NaN where it does not say."""
+        measuring = self.run.info.get("measuring", {}) if self.run else {}
+        drains = measuring.get("drains", 0)
+        return measuring.get("drained_samples", 0) / drains if drains else math.nan
 
     @property
     def unit(self) -> str:
@@ -86,7 +99,8 @@ def _of_run(run: Run) -> Source:
         environment |= {f"lab {key}": str(value) for key, value in info.get("lab", {}).items()}
     half = (measured["ci_high"] - measured["ci_low"]) / 2
     return Source(run.name, run.identity(), run.clock, measured["median"], _own(measured["median"], half),
-                  dict(zip(status.index, status.to_dict("records"))), environment, run.run_id, info.get("started", ""), run)
+                  dict(zip(status.index, status.to_dict("records"))), environment, run.run_id, info.get("started", ""),
+                  run)
 
 
 def _of_google(path: Path) -> Source:
@@ -118,9 +132,10 @@ def _without(source: Source, ignore: list[str]) -> Source:
     for key in source.rows:
         if (other := seen.setdefault(shorten(key), key)) != key:
             raise Unreadable(f"--ignore: {source.name} has both {other[0]} and {key[0]}, which would become one")
-    for table in (source.medians, source.own, source.series):
-        if table is not None and len(table):
+    for table in (source.medians, source.own):
+        if len(table):
             table.index = pd.MultiIndex.from_tuples([shorten(key) for key in table.index], names=INDEX)
+    source.shorten = shorten
     source.rows = {shorten(key): row for key, row in source.rows.items()}
     return source
 

@@ -166,6 +166,27 @@ def test_what_one_side_lacks_and_what_has_changed_come_first(tmp_path: Path) -> 
     assert "- mounts differs: 20 → 31" in text and "| clone/none | create | 1.00 µs |" in text
 
 
+def test_a_time_of_zero_is_shown_and_not_judged(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / name, [result_row("clone/none", "create", value), result_row("clone/none", "total", 9.0)])
+            for name, value in (("a", 0.0), ("b", 5.0))]
+    code, out, _ = compare(*runs)
+    assert code == 0 and re.search(r"^clone/none +create +0 ns +5.00 ns +\?  +~$", out, re.M)
+
+
+def test_drains_of_batches_that_differ_are_named(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / name, [result_row("clone/NEWNET", "drain", 9000.0)],
+                      measuring={"drains": 10, "drained_samples": samples}) for name, samples in (("a", 600), ("b", 80))]
+    assert "drain is not comparable: batches of 60.0 namespaces on average on the base's side, 8.0" in compare(*runs)[1]
+
+
+def test_ids_are_joined_without_a_parameter(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / name, [result_row(f"clone/none/spawn:{name}", "create", 100.0)]) for name in ("fork", "vm")]
+    assert compare(*runs)[0] == 2
+    assert "clone/none  create" in compare(*runs, "--ignore=spawn")[1]
+    both = write_run(tmp_path / "both", [result_row(f"clone/none/spawn:{name}", "create", 1.0) for name in ("fork", "vm")])
+    assert "which would become one" in compare(both, both, "--ignore=spawn")[2]
+
+
 def test_instructions_are_compared_exactly(tmp_path: Path) -> None:
     random = np.random.default_rng(1)
     base = run(tmp_path / "base", random, scatter=0, clock="instructions")
@@ -203,6 +224,26 @@ def test_wrong_usage_is_2_and_one_line(tmp_path: Path, words: list[str], says: s
     code, out, err = compare(*(word.format(a=folder) for word in words))
     assert (code, out) == (2, "")
     assert says in err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(("name", "change", "says"), [
+    ("results.csv", lambda text: "", "results.csv: empty"),
+    ("results.csv", lambda text: text.splitlines()[0] + "\n", "no rows: the run has measured nothing"),
+    ("results.csv", lambda text: text[:-20], "ends within a line: it was cut, or is still being written"),
+    ("results.csv", lambda text: text.replace("median", "middle"), "column median is missing"),
+    ("results.csv", lambda text: text.replace(",0,0,,,", ",nan,0,,,"), "outliers_mild is 'nan', not a number"),
+    ("run.json", lambda text: text.replace('"schema_version": 1', '"schema_version": 7'), "schema_version 7; this one knows 1"),
+    ("run.json", lambda text: text[:50], "run.json: no JSON"),
+])
+def test_a_broken_run_is_2_and_one_line(tmp_path: Path, name: str, change: object, says: str) -> None:
+    random = np.random.default_rng(1)
+    base, new = run(tmp_path / "a", random), run(tmp_path / "b", random)
+    text = (new / name).read_text()
+    assert change(text) != text
+    (new / name).write_text(change(text))
+    code, out, err = compare(base, new)
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert err.startswith(f"compare: {tmp_path}/b") and says in err
 
 
 def test_a_hundred_runs_at_once(tmp_path: Path) -> None:

@@ -132,3 +132,18 @@ def test_no_permission_is_one_line(tmp_path: Path) -> None:
         directory.chmod(0o755)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (2, f"compare: {folder}/run.json: Permission denied\n")
+
+
+def test_a_missing_package_is_one_line_with_the_remedy(capsys: pytest.CaptureFixture) -> None:
+    def body(_: list[str]) -> int:
+        raise ModuleNotFoundError("No module named 'scipy'", name="scipy")
+    with pytest.raises(SystemExit) as left:
+        read.main(body, "compare")
+    assert left.value.code == 3
+    assert capsys.readouterr().err == "compare: python3-scipy is missing: apt-get install python3-scipy\n"
+
+
+def test_a_mistake_of_a_script_is_never_the_1_of_a_regression(capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit) as left:
+        read.main(lambda words: 1 // 0, "compare")
+    assert left.value.code == 2 and "ZeroDivisionError" in capsys.readouterr().err

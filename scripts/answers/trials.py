@@ -54,8 +54,8 @@ def runs(truth: Truth, random: np.random.Generator, trials: int, rows: int, coun
     return log + of_run
 
 
-def outcomes(truth: Truth, random: np.random.Generator, trials: int, rows: int, a_side: int, change: float, threshold: float,
-             alpha: float) -> tuple[int, int, int]:
+def outcomes(truth: Truth, random: np.random.Generator, trials: int, rows: int, a_side: int, change: float,
+             threshold: float, alpha: float) -> tuple[int, int, int]:
     """In how many A/A comparisons anything was called a change; in how many the test alone, without the threshold, saw
     one; and in how many a true change of one row was found."""
     alarms = resolved = found = 0
@@ -79,4 +79,5 @@ def verdicts(base: np.ndarray, new: np.ndarray, times: tuple, threshold: float, 
     """Of matrices of run medians, as compare.py gives them."""
     of = effects.effects(base, new, level=1 - alpha, drift=effects.trend(base, new, times))
     corrected = effects.holm(of.p)
-    return [verdict(*values, threshold, alpha) for values in zip(np.exp(of.log), np.exp(of.low), np.exp(of.high), corrected)]
+    figures = zip(np.exp(of.log), np.exp(of.low), np.exp(of.high), corrected)
+    return [verdict(*values, threshold, alpha) for values in figures]
