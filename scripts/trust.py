@@ -3,8 +3,9 @@
 
     scripts/trust.py yardstick [--pairs=N]    nsbench against a bare static C program, interleaved
     scripts/trust.py aa [--trials=N]          one case twice in a run: how often are they told apart?
+    scripts/trust.py compare [--trials=N]     compare.py on synthetic runs whose truth is known
 
-Both need root for the namespaces. Times are wall time in ns; ratios are nsbench's median over the yardstick's.
+The first two need root for the namespaces. Times are wall time in ns; ratios are nsbench's median over the yardstick's.
 Exit codes: 0 within the limits printed, 1 not, 2 usage.
 """
 import argparse
@@ -23,6 +24,9 @@ LEAD_IN = 2  # uncounted samples at the start of each of its blocks
 PER_BLOCK = 60
 RATIO_LIMITS = (0.97, 1.05)
 FALSE_ALARM_LIMIT = 0.08
+# Of comparisons of 100 rows with 10 runs a side, at compare.py's defaults.
+COMPARED_ROWS, RUNS_A_SIDE, TRUE_CHANGE, ALPHA, THRESHOLD = 100, 10, 0.05, 0.05, 0.02
+ALARMS_LIMIT, FOUND_LIMIT = 0.05, 0.9
 CASES = {"none": 0, "NEWPID": 0x20000000, "NEWNET": 0x40000000}
 
 
@@ -101,6 +105,22 @@ def same_twice(build, trials):
     return good
 
 
+def known_truths(trials):
+    """Counts how often compare.py's statistics call anything a change where nothing is, and miss one that is there."""
+    import numpy
+    from answers.trials import TRUTHS, outcomes
+    print(f"{trials} A/A comparisons of {COMPARED_ROWS} rows, {RUNS_A_SIDE} runs a side; then one row slower by {TRUE_CHANGE:.0%}")
+    print(f"{'runs':<22} {'false alarm in any row':>22} {'without the threshold':>22} {'slower row found':>17}")
+    good = True
+    for truth in TRUTHS:
+        alarms, resolved, found = outcomes(truth, numpy.random.default_rng(1), trials, COMPARED_ROWS, RUNS_A_SIDE, TRUE_CHANGE,
+                                           THRESHOLD, ALPHA)
+        good = good and alarms <= ALARMS_LIMIT * trials and found >= FOUND_LIMIT * trials
+        print(f"{truth.name:<22} {alarms / trials:>22.1%} {resolved / trials:>22.1%} {found / trials:>17.1%}", flush=True)
+    print(f"at most {ALARMS_LIMIT:.0%} may, at least {FOUND_LIMIT:.0%} must")
+    return good
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=Path, default=Path(__file__).resolve().parent.parent / "build/release",
@@ -108,7 +128,10 @@ def main():
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("yardstick").add_argument("--pairs", type=int, default=15)
     commands.add_parser("aa").add_argument("--trials", type=int, default=200)
+    commands.add_parser("compare").add_argument("--trials", type=int, default=500)
     options = parser.parse_args()
+    if options.command == "compare":
+        return 0 if known_truths(options.trials) else 1
     if not (options.build / "nsbench").exists():
         parser.error(f"no nsbench in {options.build}: scripts/nsbench builds it")
     good = (yardstick(options.build, options.pairs) if options.command == "yardstick"

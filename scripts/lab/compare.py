@@ -10,9 +10,7 @@ import dataclasses
 import fcntl
 import hashlib
 import json
-import math
 import os
-import re
 import shutil
 import sys
 import time
@@ -21,17 +19,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from answers.exact import MEASURED, Change, Key, beyond, geometric_means, measured, missing
+from answers.options import percentage
 from lab import guest, initramfs, packages, runs
 from lab.errors import OK, USAGE, LabError
 from lab.options import add_jobs, add_machine, printable
 
 SLOWER = 1
 UNMEASURED = 125
-MEASURED = ("ok", "imprecise")
 OF_A_RUN = ("run_id", "kernel")  # columns that say which run a row is of; the others are compared
 QUIETLY = {"initramfs_sha256": "nsbench or its options", "qemu_version": "QEMU's version", "memory_mb": "memory"}
-
-Key = tuple[str, str]  # case and phase
 
 
 @dataclass
@@ -42,31 +39,16 @@ class Run:
     record: dict
     rows: dict[Key, dict[str, str]]
 
-    def measured(self) -> set[Key]:
-        return {key for key, row in self.rows.items() if row["status"] in MEASURED}
-
     def name(self) -> str:
         lab = self.record["lab"]
         what = lab.get("kernel_package") or f"bzImage {lab['kernel_sha256'][:12]}"
         return f"{self.record['kernel']} ({what}), {lab['command_line']}"
 
 
-@dataclass(frozen=True)
-class Change:
-    """One row that both sides measured; `same` when every figure of it is, not the median alone."""
-
-    case: str
-    phase: str
-    base: float
-    new: float
-    same: bool
-
-    @property
-    def ratio(self) -> float:
-        return self.new / self.base if self.base else math.inf if self.new else 1.0
-
-    def cells(self) -> list[str]:
-        return [self.case, self.phase, f"{self.base:.12g}", f"{self.new:.12g}", f"{self.new - self.base:+.12g}", f"{self.ratio:.4f}"]
+def cells(change: Change) -> list[str]:
+    """A row of the table."""
+    return [change.case, change.phase, f"{change.base:.12g}", f"{change.new:.12g}", f"{change.new - change.base:+.12g}",
+            f"{change.ratio:.4f}"]
 
 
 def read(folder: Path) -> Run:
@@ -191,18 +173,6 @@ def sides(options: argparse.Namespace) -> tuple[Run, Run]:
     return read(folders["base"]), read(folders["new"])
 
 
-def missing(here: Run, there: Run, chosen: set[Key]) -> list[str]:
-    """What only `here` has: its cases, with the reason `there` gives; a phase is named where only some are missing."""
-    only = (here.measured() - there.measured()) & chosen
-    lines = []
-    for case, phase in sorted(only):
-        row = there.rows.get((case, phase))
-        why = f": {row['status']}: {row['errno']} {row['reason']}".rstrip() if row else ": not in the other's results"
-        whole = {key for key in here.measured() & chosen if key[0] == case} <= only
-        lines.append((case if whole else f"{case} {phase}") + why)
-    return list(dict.fromkeys(lines))
-
-
 def report(base: Run, new: Run, options: argparse.Namespace) -> int:
     """Prints what changed; 0, or 1 where something is slower. LabError where there is nothing to compare."""
     every = set(base.rows) | set(new.rows)
@@ -212,17 +182,17 @@ def report(base: Run, new: Run, options: argparse.Namespace) -> int:
             raise LabError(f"--phase: no row has {phase!r}; the phases are {', '.join(phases)}", USAGE)
     chosen = {key for key in every if key[1] in (options.phase or phases)}
     both = []
-    for key in sorted(base.measured() & new.measured() & chosen):
+    for key in sorted(measured(base.rows) & measured(new.rows) & chosen):
         one, other = base.rows[key], new.rows[key]
         same = all(one.get(name) == other.get(name) for name in one | other if name not in OF_A_RUN)
         both.append(Change(*key, float(one["median"]), float(other["median"]), same))
-    gone = [("base", missing(base, new, chosen)), ("new", missing(new, base, chosen))]
+    gone = [("base", missing(base.rows, new.rows, chosen)), ("new", missing(new.rows, base.rows, chosen))]
     if not both:
         raise LabError(f"no case was measured on both sides{''.join(f'; {line}' for _, l in gone for line in l[:1])}", UNMEASURED)
-    changed = sorted((c for c in both if abs(c.ratio - 1) > options.threshold), key=lambda c: -abs(c.ratio - 1))
+    changed = beyond(both, options.threshold)
     slower = sum(c.ratio > 1 for c in changed)
     header = ["case", "phase", "base", "new", "difference", "ratio"]
-    rows = [header] + [c.cells() for c in changed]
+    rows = [header] + [cells(c) for c in changed]
     out = sys.stderr if options.format == "csv" else sys.stdout
     unit = "instructions executed, not time" if base.record["clock"] == "instructions" else "ns"
     print(f"base: {base.name()}\nnew:  {new.name()}\nmedian, {unit}", file=out)
@@ -242,12 +212,7 @@ def report(base: Run, new: Run, options: argparse.Namespace) -> int:
     else:
         print(f"{len(changed)} of {len(both)} rows changed by more than {limit}: "
               f"{slower} slower, {len(changed) - slower} faster", file=out)
-    means = []
-    for phase in phases:
-        logs = [math.log(c.ratio) for c in both if c.phase == phase and 0 < c.ratio < math.inf]
-        if logs:
-            means.append(f"{phase} {math.exp(math.fsum(logs) / len(logs)):.4f} ({len(logs)} rows)")
-    print(f"geometric mean of the ratios: {', '.join(means)}", file=out)
+    print(geometric_means((c.phase, c.ratio) for c in both), file=out)
     for side, lines in gone:
         for line in lines:
             print(f"only {side} has {line}", file=out)
@@ -269,13 +234,6 @@ def compare(options: argparse.Namespace) -> int:
     except Exception:
         traceback.print_exc()
         return UNMEASURED
-
-
-def percentage(text: str) -> float:
-    """1% → 0.01."""
-    if not re.fullmatch(r"\d+(\.\d+)?%", text):
-        raise argparse.ArgumentTypeError(f"{text!r}: a percentage such as 1% or 0.5% is needed")
-    return float(text[:-1]) / 100
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:

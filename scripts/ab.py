@@ -1,0 +1,154 @@
+#!/usr/bin/python3
+"""Which of two commands is slower? Both in turn, in pairs of random order, on this machine.
+
+    scripts/ab.py 'old/nsbench --op=clone' 'new/nsbench --op=clone'
+    scripts/ab.py '--op=clone --cpu=0' '--op=clone --cpu=1'
+    scripts/ab.py --before-a='sysctl -q kernel.numa_balancing=0' --before-b='sysctl -q kernel.numa_balancing=1' \\
+                  --after='sysctl -q kernel.numa_balancing=0' '--ns=pid' '--ns=pid'
+
+A command is an nsbench with options, or options alone for the nsbench of this tree. Each row's figure is the median of
+the pairs' ratios B/A, its interval and its test those of the sign test: what the machine drifts from pair to pair cancels.
+Exit codes: 0 B is not slower; 1 it is; 2 usage, or could not be measured; 130 interrupted, after showing whole pairs.
+"""
+import argparse
+import contextlib
+import random
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from answers.options import add_judging
+from answers.read import INTERRUPTED, Unreadable, main
+
+OURS = Path(__file__).resolve().parent / "nsbench"
+OWN_OUTPUT = ("--out", "--resume", "--csv", "--json")
+A_CASE_FAILED = 1  # nsbench's exit code when others have figures
+
+
+def command_of(text: str) -> list[str]:
+    """The words of a command. Unreadable for one that says itself where its results go."""
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise Unreadable(f"{text!r}: {error}") from None
+    for word in words:
+        if word.split("=")[0] in OWN_OUTPUT:
+            raise Unreadable(f"{text!r}: without {word.split('=')[0]}: ab.py takes the results (--out=DIR keeps the runs)")
+    return words if words and not words[0].startswith("-") else [str(OURS), *words]
+
+
+def hook(text: str | None) -> None:
+    """Runs a hook in a shell. Unreadable if it fails, as nothing measured after that would mean what was asked."""
+    if not text:
+        return
+    done = subprocess.run(text, shell=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace")
+    if done.returncode:
+        raise Unreadable(f"hook {text!r}: exit code {done.returncode}{_last(done.stderr)}")
+
+
+def _last(text: str) -> str:
+    lines = text.strip().splitlines()
+    return f": {lines[-1]}" if lines else ""
+
+
+def measure(words: list[str], folder: Path) -> None:
+    """One run into a folder. Unreadable if there is none afterwards."""
+    try:
+        done = subprocess.run([*words, f"--out={folder}", "--quiet"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                              text=True, errors="replace")
+    except OSError as error:
+        raise Unreadable(f"{words[0]}: {error.strerror}") from None
+    if done.returncode in (-signal.SIGINT, 128 + signal.SIGINT):
+        raise KeyboardInterrupt
+    if done.returncode not in (0, A_CASE_FAILED) or not (folder / "results.csv").exists():
+        raise Unreadable(f"{shlex.join(words)}: exit code {done.returncode}{_last(done.stderr)}")
+
+
+@contextlib.contextmanager
+def folder_of(out: Path | None) -> Iterator[Path]:
+    """Where the runs go. Unreadable for a folder with something in it."""
+    if out is None:
+        with tempfile.TemporaryDirectory(prefix="nsbench-ab-") as name:
+            yield Path(name)
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    if any(out.iterdir()):
+        raise Unreadable(f"--out: {out} is not empty")
+    yield out
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    one = argparse.ArgumentParser(prog="scripts/ab.py", description=__doc__, allow_abbrev=False,
+                                  usage="%(prog)s [options] 'COMMAND A' 'COMMAND B'",
+                                  formatter_class=argparse.RawDescriptionHelpFormatter)
+    one.add_argument("--pairs", type=int, metavar="N",
+                     help="as many as the rows need for a change to be seen though one pair contradicts, at least 12")
+    one.add_argument("--before-a", metavar="CMD", help="run by the shell before each run of A")
+    one.add_argument("--before-b", metavar="CMD", help="likewise, of B")
+    one.add_argument("--after", metavar="CMD", help="run once at the end, also of an interrupted one: puts things back")
+    one.add_argument("--out", type=Path, metavar="DIR", help="keep the runs there, as a-01, b-01, …")
+    one.add_argument("--seed", type=int, metavar="N", help="of the order within pairs")
+    add_judging(one)
+    return one
+
+
+def ab(words: list[str]) -> int:
+    """The script."""
+    # A command may be options alone, which argparse would take for its own: the last two words are the commands.
+    top = parser()
+    if "-h" in words or "--help" in words:
+        top.parse_args(["--help"])
+    if len(words) < 2:
+        top.error("two commands are needed")
+    options = top.parse_args(words[:-2])
+    if options.pairs is not None and options.pairs < 1:
+        top.error("--pairs: a number from 1 is needed")
+    commands = {"a": command_of(words[-2]), "b": command_of(words[-1])}
+    from answers import pairs, show, sources  # only now: --help is there without pandas and scipy
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that --after is run then, too
+    order = random.Random(options.seed)
+    runs: dict[str, list[sources.Source]] = {"a": [], "b": []}
+    interrupted = False
+
+    def result() -> object:
+        return pairs.compare_pairs(runs["a"], runs["b"], options.threshold, options.alpha, options.phase, options.filter)
+
+    with folder_of(options.out) as folder:
+        try:
+            wanted = options.pairs or 1
+            while len(runs["a"]) < wanted:
+                number = len(runs["a"]) + 1
+                pair = {}
+                for side in order.sample("ab", 2):
+                    if sys.stderr.isatty():
+                        of = wanted if number > 1 or options.pairs else "?"
+                        print(f"\rpair {number} of {of}: {side.upper()} ", end="", file=sys.stderr, flush=True)
+                    hook(getattr(options, f"before_{side}"))
+                    path = folder / f"{side}-{number:02}"
+                    measure(commands[side], path)
+                    pair[side] = pairs.usable(side.upper(), sources.load(path, options.ignore))
+                for side, source in pair.items():
+                    runs[side].append(source)
+                if number == 1 and not options.pairs:
+                    wanted = max(12, pairs.needed(len(result().rows), options.alpha, contrary=1))
+        except KeyboardInterrupt:
+            interrupted = True
+        finally:
+            if sys.stderr.isatty():
+                print(file=sys.stderr)
+            hook(options.after)
+        if interrupted and not runs["a"]:
+            raise KeyboardInterrupt
+        found = result()
+    found.identities = tuple([f"{name}: {text}"] for name, text in zip("AB", words[-2:]))
+    show.show(found, options.format, options.all)
+    return INTERRUPTED if interrupted else found.code
+
+
+if __name__ == "__main__":
+    main(ab, "ab")

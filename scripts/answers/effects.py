@@ -1,0 +1,222 @@
+"""How much two groups of independent figures differ, row by row, and whether that is more than their scatter.
+
+What scatters is whole runs, or boots: all samples of a run share its luck, so a run counts once, with its median. Times
+are compared by their logarithms, since changes and disturbances both multiply. The test is Yuen's, which is Welch's on
+trimmed means: sides may scatter differently, and from ten runs a side on one run at either end cannot decide, because
+now and then a whole run is disturbed. A rank test would need no assumption on how runs scatter, but with few runs and
+hundreds of rows its smallest possible p is above Holm's limit whatever the change.
+"""
+import functools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+TRIM = 0.1  # of the runs at either end
+TRIM_ROUNDS = 0.25  # of a run's rounds: there are more of them, and more of them are disturbed
+POWER = 0.8  # of the runs that need() asks for
+MOST_RUNS = 1000  # more are no advice
+
+
+@dataclass(frozen=True)
+class Trend:
+    """How all rows of a run drift with time: `slope`, its variance, and the degrees of freedom that it was found with.
+    `base` and `new` are the times of the sides' runs, their unit is free."""
+
+    slope: float
+    variance: float
+    freedom: float
+    base: np.ndarray
+    new: np.ndarray
+
+
+@dataclass
+class Effects:
+    """An array element for each row, NaN where nothing can be said. `log` is ln(new/base), `low` and `high` its interval
+    for the row alone, `p` of the row alone, `spread` the standard deviation of one run's logarithm; `base` and `new` are
+    the sides' trimmed means, so that `log` is their difference."""
+
+    base: np.ndarray
+    new: np.ndarray
+    log: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    p: np.ndarray
+    spread: np.ndarray
+
+
+def _mean(x: np.ndarray, own: np.ndarray, inflate: float, trim: float) -> tuple[np.ndarray, np.ndarray, int]:
+    """The trimmed means of sorted rows, their variances, and how many figures are in each.
+
+    No group can scatter less than what each of its figures is known to (`own`, a variance): with two or three runs that
+    happen to agree there would be no bounds to confidence else. `inflate` is for figures that follow their neighbours.
+    """
+    n = x.shape[1]
+    cut = int(trim * n)
+    kept = n - 2 * cut
+    mean = x[:, cut:n - cut].mean(axis=1)
+    if n == 1:
+        return mean, np.where(own > 0, own, np.nan), kept
+    winsorised = np.clip(x, x[:, cut, None], x[:, n - cut - 1, None])
+    variance = winsorised.var(axis=1, ddof=1) * (n - 1) / (kept * (kept - 1)) * inflate
+    return mean, np.maximum(variance, own / kept), kept
+
+
+FOR_A_TREND = 5  # runs a side: with fewer its slope is so uncertain that nothing could be said of any row
+
+
+def trend(base: np.ndarray, new: np.ndarray, times: tuple[np.ndarray, np.ndarray]) -> Trend | None:
+    """The drift that the runs of each side share, over their times; None where there are too few runs or no times.
+
+    The slope is the median of those between all pairs of runs of one side (Theil and Sen), so that a change between the
+    sides is no drift, and a disturbed run does not tilt it. For normal scatter its variance is π/3 of least squares'.
+    """
+    sides = (base, new)
+    if any(side.shape[1] < FOR_A_TREND or len(set(t)) < FOR_A_TREND for side, t in zip(sides, times)):
+        return None
+    slopes, residuals, squares = [], [], 0.0
+    centred = []
+    for side, t in zip(sides, times):
+        whole = side[np.isfinite(side).all(axis=1)]
+        if not len(whole):
+            return None
+        common = np.median(whole - np.median(whole, axis=1, keepdims=True), axis=0)
+        i, j = np.triu_indices(len(t), 1)
+        apart = t[i] != t[j]
+        slopes.append((common[i] - common[j])[apart] / (t[i] - t[j])[apart])
+        centred.append((common, t - t.mean()))
+        squares += float(((t - t.mean())**2).sum())
+    slope = float(np.median(np.concatenate(slopes)))
+    for common, t in centred:
+        rest = np.sort(common - slope * t)
+        cut = int(TRIM * len(rest))
+        rest = np.clip(rest, rest[cut], rest[len(rest) - cut - 1])
+        residuals.append(((rest - rest.mean())**2).sum() * (len(rest) - 1) / (len(rest) - 2 * cut - 1))
+    freedom = base.shape[1] + new.shape[1] - 3
+    return Trend(slope, math.pi / 3 * sum(residuals) / freedom / squares, freedom, *times)
+
+
+def _group(base: np.ndarray, new: np.ndarray, own: tuple, inflate: tuple, level: float, trim: float,
+           more: tuple[float, float]) -> tuple[np.ndarray, ...]:
+    """Effects of rows that all have as many figures: their fields in order."""
+    mean_b, var_b, n_b = _mean(base, own[0], inflate[0], trim)
+    mean_n, var_n, n_n = _mean(new, own[1], inflate[1], trim)
+    # A side with a single run is taken to scatter as the other does.
+    if n_b == 1 and n_n > 1:
+        var_b = np.maximum(np.nan_to_num(var_b), var_n * n_n)
+    if n_n == 1 and n_b > 1:
+        var_n = np.maximum(np.nan_to_num(var_n), var_b * n_b)
+    parts = [(v, n - 1) for v, n in ((var_b, n_b), (var_n, n_n)) if n > 1]
+    variance = var_b + var_n + more[0]
+    if more[0]:
+        parts.append((np.full(len(var_b), more[0]), more[1]))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if len(parts) >= 2:
+            freedom = variance**2 / sum(v**2 / n for v, n in parts)
+        else:  # without any repetition only what the runs say of themselves is known
+            freedom = np.full(len(variance), parts[0][1] if parts else np.inf)
+        log = mean_n - mean_b
+        error = np.sqrt(variance)
+        t = np.abs(log) / error
+        certain = error == 0  # identical figures on each side
+        p = np.where(certain, np.where(log == 0, 1.0, 0.0), 2 * stats.t.sf(t, freedom))
+        half = np.where(certain, 0, stats.t.isf((1 - level) / 2, freedom) * error)
+    return mean_b, mean_n, log, log - half, log + half, p, np.sqrt((var_b * n_b + var_n * n_n) / 2)
+
+
+def effects(base: np.ndarray, new: np.ndarray, own: tuple[np.ndarray, np.ndarray] | None = None,
+            inflate: tuple[float, float] = (1.0, 1.0), level: float = 0.95, trim: float = TRIM,
+            drift: Trend | None = None) -> Effects:
+    """Of two matrices of logarithms, a row for each row and a column for each run; NaN where a run lacks the row.
+
+    `own` is each side's known variance of a figure by itself, a vector; 0 or NaN where it is unknown. `drift` is taken off.
+    """
+    rows = len(base)
+    own = tuple(np.nan_to_num(v) for v in own) if own else (np.zeros(rows), np.zeros(rows))
+    more = (0.0, np.inf)  # what the drift's own uncertainty adds to the variance: nothing where the sides alternate
+    if drift:
+        middle = (drift.base.mean() + drift.new.mean()) / 2
+        base, new = base - drift.slope * (drift.base - middle), new - drift.slope * (drift.new - middle)
+        # The line has followed some of the scatter that it was drawn through.
+        inflate = tuple(of * (drift.freedom + 1) / drift.freedom for of in inflate)
+        more = (drift.variance * float(drift.base.mean() - drift.new.mean())**2, drift.freedom)
+    base, new = np.sort(base, axis=1), np.sort(new, axis=1)  # NaN goes last
+    counts = np.stack([np.isfinite(base).sum(axis=1), np.isfinite(new).sum(axis=1)], axis=1)
+    out = np.full((7, rows), np.nan)
+    for n_b, n_n in np.unique(counts, axis=0) if rows else []:
+        if n_b and n_n:
+            of = (counts == (n_b, n_n)).all(axis=1)
+            out[:, of] = _group(base[of, :n_b], new[of, :n_n], (own[0][of], own[1][of]), inflate, level, trim, more)
+    return Effects(*out)
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """The p of each row corrected for that many rows (Holm 1979): whatever depends on what, the chance of even one false
+    alarm among all rows is below the limit that these are held against. NaN rows were not tested and do not count."""
+    corrected = np.full(len(p), np.nan)
+    tested = np.flatnonzero(~np.isnan(p))
+    order = tested[np.argsort(p[tested], kind="stable")]
+    factors = np.arange(len(order), 0, -1)
+    corrected[order] = np.minimum(np.maximum.accumulate(p[order] * factors), 1) if len(order) else []
+    return corrected
+
+
+@functools.cache
+def _detectable(alpha: float) -> np.ndarray:
+    """For 2, 3, … figures a side: the smallest change, in standard deviations of one, that is found with POWER."""
+    n = np.arange(2, MOST_RUNS + 1)
+    return (stats.t.isf(alpha / 2, 2 * n - 2) + stats.t.isf(1 - POWER, 2 * n - 2)) * np.sqrt(2 / n)
+
+
+def need(log: np.ndarray, spread: np.ndarray, alpha: float, rows: int) -> np.ndarray:
+    """About how many runs a side would resolve changes of that size among so many rows; NaN for more than MOST_RUNS."""
+    sizes = _detectable(alpha / max(rows, 1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        wanted = np.where(spread > 0, np.abs(log) / spread, np.inf)
+    index = np.searchsorted(-sizes, -wanted)
+    return np.where((index < len(sizes)) & (wanted > 0), index + 2.0, np.nan)
+
+
+def follow(figures: np.ndarray) -> float:
+    """How much more the mean of a series scatters than that of independent figures, from how each follows the one before:
+    one for all rows, since what makes rounds drift is the machine's. Rows are series in the order of measuring."""
+    n = figures.shape[1]
+    if n < 4:
+        return 1.0
+    with np.errstate(invalid="ignore"), np.testing.suppress_warnings() as quiet:
+        quiet.filter(RuntimeWarning)
+        x = figures - np.nanmean(figures, axis=1, keepdims=True)
+        correlation = np.nanmean(x[:, 1:] * x[:, :-1], axis=1) / np.nanmean(x * x, axis=1)
+        middle = np.nanmedian(correlation) + 1 / n  # the estimate is too low by about 1/n
+    r = float(np.clip(np.nan_to_num(middle), 0, 0.95))
+    return (1 + r) / (1 - r)
+
+
+@functools.cache
+def at_most(k: int, n: int) -> float:
+    """The chance that at most k of n tosses of a coin are heads."""
+    return float(stats.binom.cdf(k, n, 0.5))
+
+
+@functools.cache
+def _cut(n: int, level: float) -> int:
+    """How many order statistics at either end the interval of a median leaves out."""
+    k = 0
+    while at_most(k + 1, n) <= (1 - level) / 2:
+        k += 1
+    return k
+
+
+def sign_interval(ratios: np.ndarray, level: float = 0.95) -> tuple[float, float, float, float, float]:
+    """The median of paired log ratios, its interval from order statistics, the sign test's p, and the interval's true
+    level, which is below `level` only where there are too few pairs for it."""
+    ratios = np.sort(ratios[np.isfinite(ratios)])
+    n = len(ratios)
+    if n == 0:
+        return (np.nan,) * 5
+    above, below = int((ratios > 0).sum()), int((ratios < 0).sum())
+    p = min(1.0, 2 * at_most(min(above, below), above + below)) if above + below else 1.0
+    cut = _cut(n, level)
+    real = max(0.0, 1 - 2 * at_most(cut, n))
+    return float(np.median(ratios)), float(ratios[cut]), float(ratios[n - 1 - cut]), p, real

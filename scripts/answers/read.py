@@ -1,0 +1,274 @@
+"""Reads what `nsbench --out` and `--csv` wrote, whole and checked, or says in one line what is wrong with it.
+
+A wrong figure that is shown is worse than a run that is refused: a file that was cut, a number that is none, a row that
+stands there twice are errors, never NaN.
+"""
+import csv
+import functools
+import io
+import json
+import lzma
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from answers import columns
+
+try:
+    import numpy as np
+    import pandas as pd
+except ImportError:
+    print("python3-pandas is missing: apt-get install python3-pandas python3-scipy python3-matplotlib", file=sys.stderr)
+    sys.exit(3)
+
+SCHEMA_VERSION = 1  # of run.json: kSchemaVersion in src/run/run_json.cpp
+MEASURED = ("ok", "imprecise")  # the statuses of rows that have figures
+UNREADABLE = 2
+INTERRUPTED = 130
+
+# In a measured row of results.csv only these may be empty: an interval needs rounds, a delta needs a none.
+MAY_BE_EMPTY = {"stack_bytes", "parallel", "ci_low", "ci_high", "precision", "delta", "delta_low", "delta_high"}
+NEVER_EMPTY = ("run_id", "kernel", "clock", "case", "phase", "unit", "status")
+
+
+class Unreadable(Exception):
+    """What the user is told, in one line: the file, what is wrong with it, and where that helps, the remedy."""
+
+
+def text_of(path: Path) -> str:
+    """The text of a file. OSError becomes Unreadable, except that a file that is not there stays FileNotFoundError."""
+    try:
+        if path.suffix == ".xz":
+            with lzma.open(path, "rt", encoding="utf-8") as file:
+                return file.read()
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise
+    except EOFError:
+        raise Unreadable(f"{path}: cut off: the end of the compressed file is missing") from None
+    except UnicodeDecodeError:
+        raise Unreadable(f"{path}: not a text file") from None
+    except OSError as error:
+        raise Unreadable(f"{path}: {error.strerror}") from None
+    except lzma.LZMAError as error:
+        raise Unreadable(f"{path}: {error}") from None
+
+
+def _where(path: Path, rows: "pd.Series") -> str:
+    """The file and the line of the first row that is marked; line 1 is the header."""
+    return f"{path}, line {int(rows.to_numpy().argmax()) + 2}"
+
+
+def read_table(path: Path, file: str) -> pd.DataFrame:
+    """A file's table with the dictionary's columns: numbers as floats with NaN where the field is empty, text as text.
+
+    `file` names the table in the dictionary, such as samples.csv; `path` may be compressed by xz.
+    """
+    wanted = columns.of(file)
+    text = text_of(path)
+    if not text:
+        raise Unreadable(f"{path}: empty")
+    if not text.endswith("\n"):
+        raise Unreadable(f"{path}: ends within a line: it was cut, or is still being written")
+    if "\0" in text:
+        raise Unreadable(f"{path}: not a text file")
+    lines = text.splitlines()
+    # pandas fills a short row up and takes a long first one for an index: counted here, so that neither passes.
+    counts = [len(fields) for fields in csv.reader(lines)] if '"' in text else [line.count(",") + 1 for line in lines]
+    for number, count in enumerate(counts, 1):
+        if count != counts[0]:
+            raise Unreadable(f"{path}, line {number}: {count} fields, the header has {counts[0]}")
+    numbers = [name for name, column in wanted.items() if column.is_number]
+    # "" alone is no number: NA, nan and the like would pass for one with pandas' defaults.
+    table = pd.read_csv(io.StringIO(text), dtype=dict.fromkeys(wanted.keys() - set(numbers), str), keep_default_na=False,
+                        na_values=dict.fromkeys(numbers, [""]), low_memory=False)
+    if missing := [name for name in wanted if name not in table.columns]:
+        known = "" if set(wanted) - set(missing) else f": is it a {file} of nsbench?"
+        raise Unreadable(f"{path}: column {missing[0]} is missing"
+                         f"{f' (and {len(missing) - 1} others)' if len(missing) > 1 else ''}{known}")
+    table = table[list(wanted)].copy()
+    if table.empty:
+        return table.astype(dict.fromkeys(numbers, float))
+    for name in numbers:
+        if not pd.api.types.is_numeric_dtype(table[name]) or np.isinf(table[name]).any():
+            texts = table[name].astype(object).fillna("").astype(str)
+            wrong = ~np.isfinite(pd.to_numeric(texts.replace("", "0"), errors="coerce").astype(float))
+            raise Unreadable(f"{_where(path, wrong)}: {name} is {texts[wrong].iloc[0]!r}, not a number")
+        table[name] = table[name].astype(float)
+    return table
+
+
+def _check_results(path: Path, table: pd.DataFrame) -> None:
+    """Unreadable for what nsbench does not write."""
+    if table.empty:
+        raise Unreadable(f"{path}: no rows: the run has measured nothing")
+    for name in NEVER_EMPTY:
+        empty = table[name] == ""
+        if empty.any():
+            raise Unreadable(f"{_where(path, empty)}: {name} is empty")
+    for name in ("run_id", "clock"):
+        if table[name].nunique() > 1:
+            first, second = table[name].unique()[:2]
+            raise Unreadable(f"{path}: rows of more than one {name}: {first} and {second}; one file for each run is needed")
+    wrong = ~table["status"].isin([*MEASURED, "skipped", "failed"])
+    if wrong.any():
+        raise Unreadable(f"{_where(path, wrong)}: unknown status {table['status'][wrong].iloc[0]!r}")
+    measured = table["status"].isin(MEASURED)
+    for name, column in columns.of("results.csv").items():
+        if column.is_number and name not in MAY_BE_EMPTY:
+            empty = measured & table[name].isna()
+            if empty.any():
+                raise Unreadable(f"{_where(path, empty)}: {name} is empty in a measured row")
+    twice = table.duplicated(["case", "phase"])
+    if twice.any():
+        row = table[twice].iloc[0]
+        raise Unreadable(f"{_where(path, twice)}: {row['case']} {row['phase']} stands there twice")
+
+
+class Run:
+    """One run. `info` is run.json, and empty where there was only a results.csv; the tables beside results.csv are read
+    when they are asked for, and None where the run has none."""
+
+    def __init__(self, path: Path, folder: Path | None, info: dict, results: pd.DataFrame) -> None:
+        self.path = path
+        self.folder = folder
+        self.info = info
+        self.results = results
+
+    @property
+    def name(self) -> str:
+        """What it was called: the folder's name, or the CSV file's without its suffix."""
+        return Path(os.path.abspath(self.folder)).name if self.folder else self.path.stem
+
+    @property
+    def clock(self) -> str:
+        """wall or instructions."""
+        return self.results["clock"].iloc[0]
+
+    @property
+    def kernel(self) -> str:
+        return self.results["kernel"].iloc[0]
+
+    @property
+    def run_id(self) -> str:
+        return self.results["run_id"].iloc[0]
+
+    @property
+    def unit(self) -> str:
+        """Of all its times."""
+        return columns.unit_of(self.clock)
+
+    @property
+    def measured(self) -> pd.DataFrame:
+        """The rows that have figures."""
+        return self.results[self.results["status"].isin(MEASURED)]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the machine was; empty where there was only a results.csv."""
+        return self.info.get("environment", {})
+
+    def identity(self) -> str:
+        """Which run that is, in one line."""
+        parts = [self.name, f"kernel {self.kernel}"]
+        if cpu := self.environment.get("cpu_model"):
+            parts.append(f"{cpu}, {self.environment.get('cpus', '?')} CPUs")
+        if (virtual := self.environment.get("virtualisation", "none")) not in ("none", "unknown"):
+            parts.append(virtual)
+        if version := self.info.get("nsbench_version"):
+            parts.append(f"nsbench {version}")
+        return " · ".join([*parts, f"{self.clock} clock", self.run_id])
+
+    def _table(self, file: str) -> pd.DataFrame | None:
+        for name in (file, f"{file}.xz"):
+            if self.folder:
+                try:
+                    return read_table(self.folder / name, file)
+                except FileNotFoundError:
+                    continue
+        return None
+
+    @functools.cached_property
+    def samples(self) -> pd.DataFrame | None:
+        """samples.csv, or samples.csv.xz."""
+        return self._table("samples.csv")
+
+    @functools.cached_property
+    def probe(self) -> pd.DataFrame | None:
+        """probe.csv."""
+        return self._table("probe.csv")
+
+    @functools.cached_property
+    def memory(self) -> pd.DataFrame | None:
+        """memory.csv."""
+        return self._table("memory.csv")
+
+
+def _read_info(path: Path) -> dict:
+    """run.json. Unreadable for none of nsbench's, or one of another version."""
+    try:
+        info = json.loads(text_of(path))
+    except ValueError as error:
+        raise Unreadable(f"{path}: no JSON: {error}") from None
+    if not isinstance(info, dict) or "schema_version" not in info:
+        raise Unreadable(f"{path}: has no schema_version: is it nsbench's?")
+    if info["schema_version"] != SCHEMA_VERSION:
+        raise Unreadable(f"{path}: schema_version {info['schema_version']}; this one knows {SCHEMA_VERSION}: "
+                         "use the scripts of the nsbench that wrote it")
+    return info
+
+
+def read_run(path: str | Path) -> Run:
+    """A run: a folder that `nsbench --out` wrote, or a results.csv alone. A results.csv beside its run.json is read as
+    its folder. Unreadable for all else."""
+    path = Path(path)
+    try:
+        folder = path if path.is_dir() else path.parent if (path.parent / "run.json").exists() else None
+        if folder and path != folder and path.name != "results.csv":
+            folder = None
+        if folder is None:
+            results = path
+            info = {}
+        else:
+            results = folder / "results.csv"
+            info = _read_info(folder / "run.json")
+        table = read_table(results, "results.csv")
+    except FileNotFoundError as error:
+        missing = Path(error.filename)
+        if missing == path:
+            raise Unreadable(f"{path}: No such file or directory") from None
+        raise Unreadable(f"{path}: has no {missing.name}: is it a folder that nsbench --out wrote?") from None
+    except OSError as error:
+        raise Unreadable(f"{path}: {error.strerror}") from None
+    _check_results(results, table)
+    run = Run(path, folder, info, table)
+    if info and (info.get("run_id"), info.get("clock")) != (run.run_id, run.clock):
+        raise Unreadable(f"{folder}: run.json is of {info.get('run_id')}, results.csv of {run.run_id}")
+    return run
+
+
+def main(body: Callable[[list[str]], int], name: str) -> NoReturn:
+    """Runs a script's body with the command line's words and exits with what it returns. What cannot be read is one line
+    with the script's name, and 2; never a traceback."""
+    try:
+        code = body(sys.argv[1:])
+        sys.stdout.flush()
+    except Unreadable as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        code = UNREADABLE
+    except BrokenPipeError:  # the reader of the pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = UNREADABLE
+    except OSError as error:
+        print(f"{name}: {f'{error.filename}: ' if error.filename else ''}{error.strerror}", file=sys.stderr)
+        code = UNREADABLE
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted", file=sys.stderr)
+        code = INTERRUPTED
+    except Exception:  # a mistake of the script's: never with the 1 that says slower
+        traceback.print_exc()
+        code = UNREADABLE
+    sys.exit(code)

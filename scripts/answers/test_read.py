@@ -1,0 +1,134 @@
+"""Tests of the reader: a run as nsbench writes it, and each way in which one can be broken."""
+import json
+import lzma
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+pytest.importorskip("pandas", reason="python3-pandas is missing")
+from answers import columns, read  # noqa: E402
+from answers.fixtures import result_row, write_run  # noqa: E402
+
+ROWS = [result_row("clone/none/stack:1M", "create", 1000.0),
+        result_row("clone/NEWPID/stack:1M", "create", 1100.5, ci_low=""),
+        result_row("clone/NEWTIME/stack:1M", "create", None, status="skipped", errno="EINVAL", reason="no, not here")]
+
+
+def test_the_dictionary_has_all_files_and_types() -> None:
+    assert list(columns.tables()) == ["results.csv", "samples.csv", "probe.csv", "memory.csv"]
+    results = columns.of("results.csv")
+    assert list(results)[:4] == ["run_id", "kernel", "clock", "case"]
+    text = {name for name, column in results.items() if not column.is_number}
+    assert text == {"run_id", "kernel", "clock", "case", "operation", "namespaces", "syscall", "spawn", "phase", "unit",
+                    "status", "errno", "reason"}
+    assert results["median"].unit == columns.TICKS
+    assert columns.phases()[:2] == ["create", "ready"] and columns.phases()[-1] == "drain"
+
+
+def test_a_folder(tmp_path: Path) -> None:
+    run = read.read_run(write_run(tmp_path / "one", ROWS))
+    assert (run.name, run.clock, run.kernel, run.unit) == ("one", "wall", "6.1.0", "ns")
+    assert list(run.results.columns) == list(columns.of("results.csv"))
+    assert run.results["median"].tolist()[:2] == [1000.0, 1100.5]
+    assert run.results["reason"].tolist()[2] == "no, not here"
+    assert len(run.measured) == 2
+    assert (run.samples, run.probe, run.memory) == (None, None, None)
+    assert run.identity() == "one · kernel 6.1.0 · A CPU, 2 CPUs · kvm · nsbench 0.1.0 · wall clock · id-one"
+
+
+def test_a_csv_alone_and_beside_its_json(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "one", ROWS)
+    assert read.read_run(folder / "results.csv").info["run_id"] == "id-one"
+    shutil.copy(folder / "results.csv", tmp_path / "alone.csv")
+    run = read.read_run(tmp_path / "alone.csv")
+    assert (run.info, run.name, run.samples) == ({}, "alone", None)
+
+
+@pytest.mark.parametrize("name", ["samples.csv", "samples.csv.xz"])
+def test_samples_plain_and_compressed(tmp_path: Path, name: str) -> None:
+    folder = write_run(tmp_path / "one", ROWS)
+    names = list(columns.of("samples.csv"))
+    row = {"case": "clone/none/stack:1M", "round": 1, "block": 4, "sample": 0, "counted": 1, "create": 7}
+    text = ",".join(names) + "\n" + ",".join(str(row.get(name, "")) for name in names) + "\n"
+    with (lzma.open if name.endswith(".xz") else open)(folder / name, "wt") as file:
+        file.write(text)
+    samples = read.read_run(folder).samples
+    assert samples["create"].tolist() == [7.0] and samples["total"].isna().all()
+
+
+def broken(folder: Path, change: object) -> str:
+    """What is said of a run whose results.csv was changed."""
+    file = folder / "results.csv"
+    file.write_text(change(file.read_text()))
+    with pytest.raises(read.Unreadable) as error:
+        read.read_run(folder)
+    assert "\n" not in str(error.value)
+    return str(error.value).replace(str(folder), "RUN")
+
+
+@pytest.mark.parametrize(("change", "says"), [
+    (lambda text: "", "RUN/results.csv: empty"),
+    (lambda text: text.splitlines()[0] + "\n", "no rows"),
+    (lambda text: text[:-5], "ends within a line"),
+    (lambda text: text[:len(text) // 2], "ends within a line"),
+    (lambda text: text[:len(text) // 2] + "\n", "fields, the header has 31"),
+    (lambda text: text.replace("median", "mediam"), "RUN/results.csv: column median is missing"),
+    (lambda text: "a,b\n1,2\n", "column run_id is missing (and 30 others): is it a results.csv of nsbench?"),
+    (lambda text: text.replace("1100.500", "nan"), "line 3: median is 'nan', not a number"),
+    (lambda text: text.replace("1100.500", "inf"), "line 3: median is 'inf', not a number"),
+    (lambda text: text.replace("1100.500", "x"), "line 3: median is 'x', not a number"),
+    (lambda text: text.replace("1100.500", ""), "line 3: median is empty in a measured row"),
+    (lambda text: text.replace("skipped", "maybe"), "line 4: unknown status 'maybe'"),
+    (lambda text: text.replace("id-one", "id-two", 1), "more than one run_id: id-two and id-one"),
+    (lambda text: text + text.splitlines()[1] + "\n", "line 5: clone/none/stack:1M create stands there twice"),
+    (lambda text: text.replace("id-one", "id-two"), "run.json is of id-one, results.csv of id-two"),
+    (lambda text: text[:40] + "\0" + text[40:], "not a text file"),
+    (lambda text: text.replace("6.1.0", "6.1.0,x"), "line 2: 32 fields, the header has 31"),
+])
+def test_a_broken_csv_is_one_line(tmp_path: Path, change: object, says: str) -> None:
+    assert says in broken(write_run(tmp_path / "one", ROWS), change)
+
+
+@pytest.mark.parametrize(("text", "says"), [
+    ("", "no JSON"), ("[]", "has no schema_version"), ("{}", "has no schema_version"),
+    (json.dumps({"schema_version": 2}), "schema_version 2; this one knows 1"),
+])
+def test_a_broken_run_json_is_one_line(tmp_path: Path, text: str, says: str) -> None:
+    folder = write_run(tmp_path / "one", ROWS)
+    (folder / "run.json").write_text(text)
+    with pytest.raises(read.Unreadable, match=says):
+        read.read_run(folder)
+
+
+def test_what_is_not_there(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "one", ROWS)
+    with pytest.raises(read.Unreadable, match="No such file"):
+        read.read_run(tmp_path / "two")
+    (folder / "run.json").unlink()
+    with pytest.raises(read.Unreadable, match="has no run.json: is it a folder that nsbench --out wrote"):
+        read.read_run(folder)
+
+
+def test_a_compressed_file_that_was_cut(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "one", ROWS)
+    (folder / "samples.csv.xz").write_bytes(lzma.compress(b"a" * 10000)[:40])
+    with pytest.raises(read.Unreadable, match="cut off"):
+        read.read_run(folder).samples
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root is needed to become another user")
+def test_no_permission_is_one_line(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "one", ROWS)
+    folder.chmod(0)
+    program = f"import sys; sys.path.insert(0, {str(Path(__file__).resolve().parents[1])!r})\n" \
+        f"from answers import columns, read\ncolumns.tables()\nimport os; os.setuid(65534)\n" \
+        f"read.main(lambda words: read.read_run({str(folder)!r}) and 0, 'compare')"
+    for directory in (tmp_path, *tmp_path.parents[:-2]):
+        directory.chmod(0o755)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (2, f"compare: {folder}/run.json: Permission denied\n")
