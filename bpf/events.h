@@ -16,6 +16,7 @@ enum nsb_function {
 enum {
     NSB_MAX_FUNCTIONS = 128,
     NSB_NO_PARENT = 127,   // the caller is no traced function
+    NSB_PREEMPTION = 126, // in a callee's place: a sampler had to wait for the CPU, in no traced function
     NSB_DEPTH = 16,        // traced functions inside each other
     NSB_SLOTS = 1024,      // tasks at once, by their pid's low bits
     NSB_BUCKETS = 1024,    // of a function's histogram

@@ -367,6 +367,15 @@ int enter_object_fentry(const __u64* ctx) {
     return 0;
 }
 
+// A sampler is preempted on its way back to user mode as a rule, which is still part of its system call's time.
+static __always_inline void note_preemption(struct slot* s, __u64 off) {
+    if (s->task.skipped) return;
+    struct nsb_edge* e = edge_at(s->task.row, NSB_NO_PARENT, NSB_PREEMPTION);
+    if (!e) return;
+    __sync_fetch_and_add(&e->calls, 1);
+    __sync_fetch_and_add(&e->total, off);
+}
+
 static __always_inline int is_runnable(struct task_struct* task) {
     if (bpf_core_field_exists(task->__state)) return task->__state == 0;
     return ((struct task_struct___old*)task)->state == 0;
@@ -396,6 +405,7 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct* prev, struct task_stru
         const __u64 off = now - n->off_since;
         n->waited += off;
         n->off_since = 0;
+        if (n->runnable && n->task.leads && n->depth == 0) note_preemption(n, off);
         if (!n->task.skipped) count(n->stack, n->runnable ? NSB_PREEMPTED : NSB_WAIT, n->adopted, off);
     }
     return 0;

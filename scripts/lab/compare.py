@@ -21,7 +21,7 @@ from pathlib import Path
 
 from answers.exact import MEASURED, Change, Key, beyond, geometric_means, measured, missing
 from answers.options import percentage
-from lab import guest, initramfs, packages, runs
+from lab import functions, guest, initramfs, packages, runs
 from lab.errors import OK, USAGE, LabError
 from lab.options import add_jobs, add_machine, printable
 
@@ -213,6 +213,8 @@ def report(base: Run, new: Run, options: argparse.Namespace) -> int:
         print(f"{len(changed)} of {len(both)} rows changed by more than {limit}: "
               f"{slower} slower, {len(changed) - slower} faster", file=out)
     print(geometric_means((c.phase, c.ratio) for c in both), file=out)
+    for line in functions.behind(base.folder, new.folder, (c.case for c in changed)):
+        print(line, file=out)
     for side, lines in gone:
         for line in lines:
             print(f"only {side} has {line}", file=out)

@@ -54,6 +54,22 @@ def test_identical_rows_are_no_change(tmp_path: Path) -> None:
     assert "geometric mean of the ratios: create 1.0000 (2 rows), total 1.0000 (1 rows)" in out
 
 
+def test_names_the_functions_behind_a_change(tmp_path: Path) -> None:
+    sides = [write(tmp_path / "base", BASE), write(tmp_path / "new", BASE | {("clone/none", "create"): 1500.0})]
+    own = [{"copy_process": 700, "alloc_pid": 90, "cleanup_net": 5}, {"copy_process": 710, "alloc_pid": 80, "new_one": 400}]
+    for folder, functions in zip(sides, own):
+        lines = ["case,function,path,self"] + [f"clone/none,{name},{'async' if 'net' in name else 'create'},{ticks}"
+                                               for name, ticks in functions.items()]
+        (folder / "probe.csv").write_text("\n".join([*lines, "clone/none,not_called,create,", ""]))
+    code, out, _ = compare(*sides)
+    assert code == 1
+    of = out.splitlines().index("clone/none: functions that changed most, by their own time")
+    assert [line.split() for line in out.splitlines()[of + 1:of + 4]] == [
+        ["new_one", "+400", "not", "seen", "to", "400"], ["copy_process", "+10", "700", "to", "710"],
+        ["alloc_pid", "-10", "90", "to", "80"]]
+    assert "cleanup_net" not in out
+
+
 def test_slower_is_1_with_the_largest_change_first(tmp_path: Path) -> None:
     code, out, _ = changed(tmp_path, {("clone/none", "create"): 1.02, ("clone/none", "total"): 1.5, ("clone/NEWPID", "create"): 1.005})
     assert code == 1

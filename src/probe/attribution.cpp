@@ -123,6 +123,10 @@ void add_edges(ProbedCase& probed, const Edges& edges, const CallCost& cost) {
     const std::vector<Sums> sums = sum_up(edges);
     for (const auto& [at, s] : edges) {
         const auto& [parent, function] = at;
+        if (function == NSB_PREEMPTION) {
+            probed.preempted = s.total;
+            continue;
+        }
         // Which of its callers a callee was called for is not known: they share it by their calls.
         const double own_callees = s.calls > 0 ? sums[function].callees * s.calls / sums[function].calls : 0;
         probed.edges.push_back({parent == NSB_NO_PARENT ? std::nullopt : std::optional(parent), function,
@@ -277,22 +281,24 @@ std::vector<std::size_t> middle_half(std::span<const double> values) {
     return {order.begin() + quarter, order.end() - quarter};
 }
 
-std::optional<double> fit_call_cost(std::span<const CostPoint> points) {
+double fit_call_cost(std::span<const CostPoint> points, double loop) {
     std::vector<std::pair<double, double>> ratios;  // with their weights
-    double weights = 0;
+    double heaviest = 0;
     for (const CostPoint& point : points) {
         if (point.calls <= 0) continue;
         const double error = std::max(1.0, std::hypot(point.error, kDisturbance * point.time));
         ratios.emplace_back(point.extra / point.calls, point.calls / error);
-        weights += ratios.back().second;
+        heaviest = std::max(heaviest, ratios.back().second);
     }
+    ratios.emplace_back(loop, heaviest);
     std::ranges::sort(ratios);
-    double below = 0;
+    double rest = 0;
+    for (const auto& [ratio, weight] : ratios) rest += weight / 2;
     for (const auto& [ratio, weight] : ratios) {
-        below += weight;
-        if (below >= weights / 2) return std::max(0.0, ratio);
+        rest -= weight;
+        if (rest <= 0) return std::max(0.0, ratio);
     }
-    return std::nullopt;
+    return std::max(0.0, loop);
 }
 
 CallCost calibrate(const Snapshot& loop, double extra) {

@@ -1,7 +1,6 @@
 // From what the probe counted to times and bytes per execution, by function and by kind. Pure values.
 #pragma once
 
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -34,9 +33,10 @@ struct CostPoint {
     double calls = 0;  ///< traced in that phase
 };
 
-/// What a traced call costs: the median over cases, weighted by what each knows. None where they know
-/// nothing.
-std::optional<double> fit_call_cost(std::span<const CostPoint> points);
+/// What a traced call costs: the median over cases, weighted by what each knows, and over `loop`, what a loop
+/// of unshare(0) says, which counts as much as the best of them: a single case may be disturbed in other
+/// ways.
+double fit_call_cost(std::span<const CostPoint> points, double loop);
 
 /// What a traced call costs, where `extra` ticks in all were seen for the calls of a loop that does next to
 /// nothing: the shortest one's time is what falls inside.

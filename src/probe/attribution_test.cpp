@@ -102,14 +102,13 @@ TEST(Calibrate, TakesTheShortestCallForWhatFallsInside) {
 }
 
 TEST(FitCallCost, IsTheMedianByWhatEachCaseKnows) {
-    const auto fit = [](std::vector<CostPoint> points) { return fit_call_cost(points); };
-    EXPECT_EQ(fit({}), std::nullopt);
-    EXPECT_EQ(fit({{100, 1, 1000, 0}}), std::nullopt);
-    EXPECT_EQ(fit({{1000, 1, 0, 10}, {50000, 1e6, 0, 10}}), 100.0);
-    EXPECT_EQ(fit({{690, 1, 0, 1}, {700, 1, 0, 1}, {100, 1, 0, 1}}), 690.0);
-    // A long phase's difference is uncertain by more than its own error.
-    EXPECT_EQ(fit({{1000, 1, 1e3, 10}, {50000, 1, 1e7, 100}}), 100.0);
-    EXPECT_EQ(fit({{-50, 1, 0, 10}}), 0.0);
+    const auto fit = [](double loop, std::vector<CostPoint> points) { return fit_call_cost(points, loop); };
+    EXPECT_EQ(fit(650, {}), 650);
+    EXPECT_EQ(fit(650, {{100, 1, 1000, 0}}), 650);
+    EXPECT_EQ(fit(650, {{690, 1, 0, 1}, {691, 1, 0, 1}, {700, 1, 0, 1}, {100, 1, 0, 1}}), 690);
+    // One disturbed case beside another: what the loop says.
+    EXPECT_EQ(fit(650, {{6800, 10, 1e5, 10}, {1000, 100, 1e6, 100}}), 650);
+    EXPECT_EQ(fit(0, {{-50, 1, 0, 10}}), 0);
 }
 
 TEST(Attribution, NeverGoesBelowZero) {

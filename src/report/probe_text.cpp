@@ -172,6 +172,11 @@ std::string probe_tree(const RunIdentity& run, const ProbedCase& probed) {
     text += '\n' + line("function", "calls/op", "total", "self", "waiting", fmt::format("of {}", phase));
     Tree tree(run, probed);
     for (const Path path : {Path::create, Path::destroy, Path::async}) text += tree.path(path);
+    if (probed.preempted >= 1) {
+        text += fmt::format(
+            "preempted {:>8}  outside traced functions, on the way back from the system call as a rule\n",
+            format_ticks(probed.preempted, run));
+    }
     text += added_lines(run, probed) + wait_lines(run, probed) + memory_lines(probed);
     for (const ObjectCount& count : probed.objects) {
         text += fmt::format("{} namespaces: {} made, {} of them seen gone, {} pending", info(count.kind).name,

@@ -197,7 +197,7 @@ void ProbedPass::fit_cost() {
     }
     // How much of it falls inside is known from the loop alone.
     const CallCost& loop = report_.cost_of_unshare;
-    const double whole = probe::fit_call_cost(points).value_or(loop.whole());
+    const double whole = probe::fit_call_cost(points, loop.whole());
     const double inside = std::min(loop.inside, whole);
     report_.cost = {inside, whole - inside};
 }

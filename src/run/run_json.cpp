@@ -75,6 +75,7 @@ Json probed_json(const ProbedCase& probed) {
     for (const Added& added : probed.adds) {
         json["adds_to_none"].push_back({{"function", kTraced[added.function].name}, {"self", added.ticks}});
     }
+    json["preempted"] = probed.preempted;
     json["lost"] = Json(probed.lost);
     json["namespaces"] = Json::array();
     for (const ObjectCount& count : probed.objects) {
