@@ -17,6 +17,7 @@ import statistics
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 BLOCKS = 10  # nsbench spreads a fixed number of samples over so many rounds
@@ -108,7 +109,7 @@ def same_twice(build, trials):
 def known_truths(trials):
     """Counts how often compare.py's statistics call anything a change where nothing is, and miss one that is there."""
     import numpy
-    from answers.trials import TRUTHS, outcomes
+    from answers.trials import TRUTHS, outcomes, single_alarms
     print(f"{trials} A/A comparisons of {COMPARED_ROWS} rows, {RUNS_A_SIDE} runs a side; "
           f"then one row slower by {TRUE_CHANGE:.0%}")
     print(f"{'runs':<22} {'false alarm in any row':>22} {'without the threshold':>22} {'slower row found':>17}")
@@ -120,6 +121,10 @@ def known_truths(trials):
         good = good and alarms <= ALARMS_LIMIT and found >= FOUND_LIMIT
         print(f"{truth.name:<22} {alarms:>22.1%} {resolved:>22.1%} {found:>17.1%}", flush=True)
     print(f"at most {ALARMS_LIMIT:.0%} may, at least {FOUND_LIMIT:.0%} must")
+    quiet = TRUTHS[0]
+    for truth, what in ((replace(quiet, run=0, row_in_run=0), "all alike"), (quiet, "quiet")):
+        alarms = single_alarms(truth, numpy.random.default_rng(1), trials, COMPARED_ROWS, THRESHOLD, ALPHA) / trials
+        print(f"one run a side, {what}: {alarms:.1%} (not judged: one run does not tell how runs differ by themselves)")
     return good
 
 

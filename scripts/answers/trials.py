@@ -81,3 +81,15 @@ def verdicts(base: np.ndarray, new: np.ndarray, times: tuple, threshold: float, 
     corrected = effects.holm(of.p)
     figures = zip(np.exp(of.log), np.exp(of.low), np.exp(of.high), corrected)
     return [verdict(*values, threshold, alpha) for values in figures]
+
+
+def single_alarms(truth: Truth, random: np.random.Generator, trials: int, rows: int, threshold: float, alpha: float) -> int:
+    """In how many A/A comparisons of one run a side anything was called a change: by rounds, as compare.py does then."""
+    alarms = 0
+    for done in range(0, trials, 10):
+        for base, new in np.median(runs(truth, random, min(10, trials - done), rows, 2), axis=4).swapaxes(1, 2):
+            of = effects.effects(base, new, inflate=(effects.follow(base), effects.follow(new)), level=1 - alpha,
+                                 trim=effects.TRIM_ROUNDS)
+            figures = zip(np.exp(of.log), np.exp(of.low), np.exp(of.high), effects.holm(of.p))
+            alarms += any(verdict(*values, threshold, alpha) in ("slower", "faster") for values in figures)
+    return alarms
