@@ -16,6 +16,7 @@ enum nsb_function {
 enum {
     NSB_MAX_FUNCTIONS = 128,
     NSB_NO_PARENT = 127,   // the caller is no traced function
+    NSB_RETURN_NS = 2000,  // from the end of a traced system call to user mode, at most
     NSB_PREEMPTION = 126, // in a callee's place: a sampler had to wait for the CPU, in no traced function
     NSB_DEPTH = 16,        // traced functions inside each other
     NSB_SLOTS = 1024,      // tasks at once, by their pid's low bits
@@ -41,7 +42,7 @@ struct nsb_task {
 // A program's argument: the number of its function, and what else it must know; patched into the instruction
 // that loads NSB_ARGUMENT when the program is made for a function.
 enum { NSB_ARGUMENT = 0x4e534221 };
-enum { NSB_ID_MASK = 127, NSB_ASYNC = 1 << 8, NSB_MADE = 1 << 9, NSB_GONE = 1 << 10, NSB_FORKS = 1 << 11 };
+enum { NSB_ID_MASK = 127, NSB_ASYNC = 1 << 8, NSB_MADE = 1 << 9, NSB_GONE = 1 << 10, NSB_FORKS = 1 << 11, NSB_CREATE = 1 << 12 };
 
 // A traced function seen from one caller. Times in ns of CLOCK_MONOTONIC.
 struct nsb_edge {

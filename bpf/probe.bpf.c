@@ -31,6 +31,8 @@ struct slot {
     __u32 depth;
     __u32 adopted;  // a worker's, while it tears namespaces down
     __u32 runnable;
+    __u32 returning;  // 1: preempted on its way back from a traced system call
+    __u64 left_at;    // when it left the outermost traced function on a path of creation
     __u64 off_since;  // 0: on a CPU
     __u64 waited;
     __u64 stack;  // where it was when it blocked
@@ -299,7 +301,9 @@ static __always_inline void left(__u64 what, __u64 now) {
     struct slot* s = current_slot();
     if (!s) return;
     pop(s, what & NSB_ID_MASK, now);
-    if (s->adopted && s->depth == 0) release(s);
+    if (s->depth > 0) return;
+    if (what & NSB_CREATE) s->left_at = now;
+    if (s->adopted) release(s);
 }
 
 // Puts an address in the place of another, or of a free place's 0; false where there is none such.
@@ -367,7 +371,7 @@ int enter_object_fentry(const __u64* ctx) {
     return 0;
 }
 
-// A sampler is preempted on its way back to user mode as a rule, which is still part of its system call's time.
+// A sampler preempted on its way back to user mode: that is still part of its system call's time.
 static __always_inline void note_preemption(struct slot* s, __u64 off) {
     if (s->task.skipped) return;
     struct nsb_edge* e = edge_at(s->task.row, NSB_NO_PARENT, NSB_PREEMPTION);
@@ -392,6 +396,7 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct* prev, struct task_stru
             s->task.pid = 0;
         } else if (s) {
             s->runnable = preempt || is_runnable(prev);
+            s->returning = s->runnable && s->task.leads && s->depth == 0 && now - s->left_at < NSB_RETURN_NS;
             s->stack = s->runnable ? 0 : keep_stack(ctx);
             s->off_since = now;
         }
@@ -405,7 +410,7 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct* prev, struct task_stru
         const __u64 off = now - n->off_since;
         n->waited += off;
         n->off_since = 0;
-        if (n->runnable && n->task.leads && n->depth == 0) note_preemption(n, off);
+        if (n->returning) note_preemption(n, off);
         if (!n->task.skipped) count(n->stack, n->runnable ? NSB_PREEMPTED : NSB_WAIT, n->adopted, off);
     }
     return 0;

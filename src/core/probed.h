@@ -89,8 +89,7 @@ struct ProbedCase {
     std::vector<Added> adds;  ///< to its base, by function, the largest first; empty without one
     std::map<std::string, std::uint64_t> lost;  ///< events, by reason
     double unprobed = 0, probed = 0;            ///< medians of the case's first phase, interleaved
-    double preempted =
-        0;  ///< ticks per execution that the sampler waited for its CPU outside traced functions
+    double preempted = 0;    ///< ticks per execution that the sampler waited for its CPU on the way back
     double first_phase = 0;  ///< typical, the probe's cost taken off: what functions' times are shares of
     double events = 0;       ///< traced calls per execution, whose cost was taken off
     std::string error;       ///< why there is nothing

@@ -22,6 +22,7 @@ std::int32_t argument(std::size_t number, bool is_entry) {
     const TracedFunction& function = kTraced[number];
     auto value = static_cast<std::int32_t>(number);
     if (function.path == Path::async) value |= NSB_ASYNC;
+    if (function.path == Path::create) value |= NSB_CREATE;
     if (is_entry && function.object == ObjectRole::forks) value |= NSB_FORKS;
     if (is_entry && function.object == ObjectRole::made) value |= NSB_MADE;
     if (is_entry && function.object == ObjectRole::gone) value |= NSB_GONE;

@@ -273,12 +273,12 @@ std::string name_call_site(const Stack& stack) {
     return "unknown";
 }
 
-std::vector<std::size_t> middle_half(std::span<const double> values) {
+std::vector<std::size_t> middle_fifth(std::span<const double> values) {
     std::vector<std::size_t> order(values.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::ranges::stable_sort(order, {}, [&](std::size_t i) { return values[i]; });
-    const auto quarter = static_cast<std::ptrdiff_t>(order.size() / 4);
-    return {order.begin() + quarter, order.end() - quarter};
+    const auto outside = static_cast<std::ptrdiff_t>(order.size() * 2 / 5);
+    return {order.begin() + outside, order.end() - outside};
 }
 
 double fit_call_cost(std::span<const CostPoint> points, double loop) {

@@ -19,11 +19,12 @@ struct Seen {
     std::uint64_t typical_samples = 0;
 };
 
-/// Which are the middle half of these values. A tick of the timer, a refill of a slab or a grace period's
-/// callbacks fall on few executions, and would be a large part of what a namespace adds. Executions are kept
+/// Which are the middle fifth of these values. A tick of the timer, a refill of a slab or a grace period's
+/// callbacks fall on some executions, a third of them at times, and would be a large part of what a namespace
+/// adds. Executions are kept
 /// or left out whole, so that callees' times still add up to their callers', as medians of functions would
 /// not.
-std::vector<std::size_t> middle_half(std::span<const double> values);
+std::vector<std::size_t> middle_fifth(std::span<const double> values);
 
 /// A case's first phase with and without the probe.
 struct CostPoint {

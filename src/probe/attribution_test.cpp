@@ -83,11 +83,11 @@ TEST(Attribution, ACallerTakesAtLeastWhatItsCalleesTake) {
     EXPECT_DOUBLE_EQ(times_of(probed, "kernel_clone").total, 600);
 }
 
-TEST(MiddleHalf, LeavesOutAQuarterAtEachEnd) {
-    const std::vector<double> values{5, 900, 3, 4, 1, 6, 7, 2};
-    EXPECT_EQ(middle_half(values), (std::vector<std::size_t>{2, 3, 0, 5}));
-    EXPECT_EQ(middle_half(std::vector<double>{8, 9}), (std::vector<std::size_t>{0, 1}));
-    EXPECT_TRUE(middle_half({}).empty());
+TEST(MiddleFifth, LeavesOutAsManyAtEachEnd) {
+    const std::vector<double> values{5, 900, 3, 4, 1, 6, 7, 2, 8, 9};
+    EXPECT_EQ(middle_fifth(values), (std::vector<std::size_t>{0, 5}));
+    EXPECT_EQ(middle_fifth(std::vector<double>{8, 9}), (std::vector<std::size_t>{0, 1}));
+    EXPECT_TRUE(middle_fifth({}).empty());
 }
 
 TEST(Calibrate, TakesTheShortestCallForWhatFallsInside) {

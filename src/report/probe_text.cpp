@@ -173,9 +173,8 @@ std::string probe_tree(const RunIdentity& run, const ProbedCase& probed) {
     Tree tree(run, probed);
     for (const Path path : {Path::create, Path::destroy, Path::async}) text += tree.path(path);
     if (probed.preempted >= 1) {
-        text += fmt::format(
-            "preempted {:>8}  outside traced functions, on the way back from the system call as a rule\n",
-            format_ticks(probed.preempted, run));
+        text += fmt::format("preempted {:>8}  for want of the CPU on the way back from the system call\n",
+                            format_ticks(probed.preempted, run));
     }
     text += added_lines(run, probed) + wait_lines(run, probed) + memory_lines(probed);
     for (const ObjectCount& count : probed.objects) {

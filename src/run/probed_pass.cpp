@@ -44,15 +44,15 @@ struct Estimate {
     double value = 0, error = 0;
 };
 
-/// The mean of the middle half, and about its standard error: a normal distribution's quartiles are 1.349
-/// standard deviations apart.
+/// The mean of the middle fifth, and about its standard error: a normal distribution's are within 0.507
+/// standard deviations.
 Estimate midmean(std::span<const double> values) {
     std::vector<double> kept;
-    for (const std::size_t i : probe::middle_half(values)) kept.push_back(values[i]);
+    for (const std::size_t i : probe::middle_fifth(values)) kept.push_back(values[i]);
     if (kept.empty()) return {};
     const auto [low, high] = std::ranges::minmax(kept);
     return {std::reduce(kept.begin(), kept.end()) / static_cast<double>(kept.size()),
-            (high - low) / 1.349 / std::sqrt(static_cast<double>(values.size()))};
+            (high - low) / 0.507 * 1.25 / std::sqrt(static_cast<double>(values.size()))};
 }
 
 }  // namespace
@@ -150,7 +150,7 @@ void ProbedPass::visit_probed(Work& work, std::uint32_t block, probe::Seen Work:
 }
 
 void ProbedPass::settle(Work& work) {
-    for (const std::size_t i : probe::middle_half(work.pending)) {
+    for (const std::size_t i : probe::middle_fifth(work.pending)) {
         probe::add(work.functions.typical, work.pending_calls[i]);
         ++work.functions.typical_samples;
     }
