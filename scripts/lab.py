@@ -6,6 +6,8 @@
     scripts/lab.py run --kernel 6.1 [--kernel 7 ...] [--out DIR] [--jobs N] -- --filter='^clone/NEWPID/stack:1M$'
     scripts/lab.py compare 6.1 7 -- --filter='^clone/NEWPID/stack:1M$'
     scripts/lab.py atlas [--out DIR]
+    scripts/lab.py page [DIR]
+    scripts/lab.py agree --kernel 6.1
     scripts/lab.py shell --kernel 6.1
 
 KERNEL is a series such as 6.1 (its newest package), a package's version or name, or a path to a bzImage.
@@ -19,7 +21,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from lab import atlas, compare, guest, packages, runs
+from lab import agree, atlas, compare, guest, packages, page, runs
 from lab.errors import FAILED, INTERRUPTED, OK, USAGE, LabError
 from lab.options import add_append, add_jobs, add_machine
 
@@ -110,6 +112,8 @@ def parser() -> argparse.ArgumentParser:
     one.set_defaults(command=shell)
     compare.add_parser(commands)
     atlas.add_parser(commands)
+    page.add_parser(commands)
+    agree.add_parser(commands)
     return top
 
 

@@ -91,9 +91,9 @@ class Machine:
         return [QEMU, *COMMON, *ACCELERATORS[self.accel], "-m", str(self.memory), *ports,
                 "-kernel", str(kernel), "-initrd", str(initrd), "-append", self.command_line]
 
-    def initrd(self, mode: str, arguments: list[str] | None = None, base: bytes | None = None) -> bytes:
-        """The initramfs with /init's settings: mode 'run' or 'shell', and nsbench's arguments."""
-        text = f"mode={mode}\nsettle={SETTLE[self.accel]}\nset -- {shlex.join(arguments or [])}\n"
+    def initrd(self, mode: str, arguments: list[str] | None = None, base: bytes | None = None, more: str = "") -> bytes:
+        """The initramfs with /init's settings: mode 'run' or 'shell', nsbench's arguments, and more shell text."""
+        text = f"mode={mode}\nsettle={SETTLE[self.accel]}\nset -- {shlex.join(arguments or [])}\n{more}"
         return (initramfs.base() if base is None else base) + initramfs.settings(text)
 
 
