@@ -19,7 +19,7 @@ from lab.options import add_append, add_machine, positive
 
 SETS = {"none": 0, "pid": 0x20000000, "net": 0x40000000, "all": 0x7E020080}
 LIMIT = 0.01
-BLOCKS, PER_BLOCK, LEAD_IN = 10, 3, 2  # of nsbench at --samples=30
+BLOCKS, PER_BLOCK, LEAD_IN = 10, 10, 2  # of nsbench at --samples=100
 TURN = """
 nsbench --op=clone --ns={name} --stack=1M --samples={samples} --seed={pair} --clock={clock} --cpu=0 --no-progress --csv={out}.csv
 for block in {blocks}; do
