@@ -246,8 +246,10 @@ def run_all(every: list[Wanted], out: Path, jobs: int = 0) -> list[Result]:
         try:
             while waiting or running:
                 while waiting and len(running) < (jobs or os.cpu_count() or 1):
-                    running.append(start(*waiting.pop(0), out))
-                    progress.show(running[-1].result.image.name, "started", event=True)
+                    one, result = waiting.pop(0)
+                    with full_disk(result):
+                        running.append(start(one, result, out))
+                    progress.show(one.image.name, "failed" if result.error else "started", event=True)
                 time.sleep(0.1)
                 for job in [job for job in running if step(job, progress)]:
                     running.remove(job)
@@ -258,6 +260,17 @@ def run_all(every: list[Wanted], out: Path, jobs: int = 0) -> list[Result]:
             for left in out.glob(PART + "*"):
                 shutil.rmtree(left, ignore_errors=True)
     return results
+
+
+@contextlib.contextmanager
+def full_disk(result: Result) -> Iterator[None]:
+    """A full disk is the result's error, which names its folder."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        result.error = LabError(f"{result.folder}: {error.strerror}")
 
 
 def start(one: Wanted, result: Result, out: Path) -> Job:
@@ -273,15 +286,12 @@ def step(job: Job, progress: Progress) -> bool:
         if job.guest.running():
             progress.show(name, f"{job.guest.state()}, {seconds}")
             return False
-        job.collect()
-        progress.show(name, f"done in {seconds}, {job.result.folder}", event=True)
+        with full_disk(job.result):
+            job.collect()
+        how = "failed after" if job.result.error else "done in"
+        progress.show(name, f"{how} {seconds}, {job.result.folder}", event=True)
     except LabError as error:
         job.result.error = error
         job.result.booted = job.guest.state() not in ("booting", "settling")
-        progress.show(name, f"failed after {seconds}", event=True)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        job.result.error = LabError(f"{job.result.folder}: {error.strerror}")
         progress.show(name, f"failed after {seconds}", event=True)
     return True
