@@ -69,8 +69,8 @@ def what(runs: Runs) -> list[str]:
         lines.append(f"| {run.name} | `{package}` | {len(run.rows)} | {wide} |")
     kernels = " ".join(f"--kernel {run.version}" for run in runs)
     return [*lines, "",
-            "The same build on the same kernels gives the same figures to the bit; another build moves them a little, since what is",
-            "cloned is the sampler. `run.json` has the hashes. The runs are made again, and this page from them, by", "",
+            "The same build on the same kernels gives the same figures to the bit; what is cloned is nsbench's sampler, so that another",
+            "build of it can give others. `run.json` has the hashes. The runs are made again, and this page from them, by", "",
             "```", f"scripts/lab.py atlas {kernels} --out DIR", "scripts/lab.py page DIR", "```", ""]
 
 
@@ -92,8 +92,6 @@ def kinds(runs: Runs) -> list[str]:
         if cheap:
             values = [f.value for kind in cheap for f in added[kind]]
             lines.append(f"- {', '.join(cheap)} add less than a tenth of a plain clone on every kernel: {span(values)} thousand.")
-        share = [100 * added["NEWNET"][i].value / run.added("clone", ALL, "create").value for i, run in enumerate(runs)]
-        lines.append(f"- NEWNET alone is {min(share):.0f}% to {max(share):.0f}% of what all eight kinds together add.")
     return [*lines, ""]
 
 
