@@ -30,9 +30,20 @@ done
 
 def script(pairs: int, clock: str) -> str:
     """Shell text for the guest: the turns of all pairs; their files are in /tmp/out."""
-    turns = [TURN.format(name=name, samples=BLOCKS * PER_BLOCK, pair=pair, clock=clock, out=f"/tmp/out/{name}.{pair}",
-                         blocks=" ".join("x" * BLOCKS), flags=flags, count=LEAD_IN + PER_BLOCK)
-             for pair in range(1, pairs + 1) for name, flags in SETS.items()]
+    turns = [
+        TURN.format(
+            name=name,
+            samples=BLOCKS * PER_BLOCK,
+            pair=pair,
+            clock=clock,
+            out=f"/tmp/out/{name}.{pair}",
+            blocks=" ".join("x" * BLOCKS),
+            flags=flags,
+            count=LEAD_IN + PER_BLOCK,
+        )
+        for pair in range(1, pairs + 1)
+        for name, flags in SETS.items()
+    ]
     return f"measure() {{\nmkdir /tmp/out\n{''.join(turns)}}}\n"
 
 
@@ -50,7 +61,9 @@ def nsbench(text: str, name: str, phase: str) -> float:
     rows = [row for row in csv.DictReader(io.StringIO(text)) if row["phase"] == phase]
     chosen = [row for row in rows if (row["namespaces"] == "none") == (name == "none")]
     if len(chosen) != 1 or not chosen[0]["median"]:
-        raise LabError(f"nsbench in the guest measured no {phase} for {name}: {[row['reason'] for row in chosen]}")
+        raise LabError(
+            f"nsbench in the guest measured no {phase} for {name}: {[row['reason'] for row in chosen]}"
+        )
     return float(chosen[0]["median"])
 
 
@@ -58,7 +71,9 @@ def measure(options: argparse.Namespace) -> dict[str, bytes]:
     """The files that the guest sent."""
     machine = guest.Machine(options.accel, options.append, options.memory, options.timeout)
     extra = {"bin/nsbench-yardstick": initramfs.build_directory() / "nsbench-yardstick"}
-    initrd = machine.initrd("run", base=initramfs.base(extra), more=script(options.pairs, guest.CLOCKS[options.accel]))
+    initrd = machine.initrd(
+        "run", base=initramfs.base(extra), more=script(options.pairs, guest.CLOCKS[options.accel])
+    )
     image = runs.images([options.kernel])[0]
     with tempfile.TemporaryDirectory(prefix="nsbench-lab-") as name:
         running = guest.Guest(machine, image.path, Path(name), initrd)
@@ -80,22 +95,34 @@ def agree(options: argparse.Namespace) -> int:
     print(f"{'set':6} {'phase':7} {'bare loop':>12} {'nsbench':>12} {'ratio':>8}  of {options.pairs} pairs")
     for name in SETS:
         for number, phase in enumerate(("create", "total")):
-            pairs = [(nsbench(files[f"{name}.{pair}.csv"].decode(), name, phase),
-                      yardstick(files[f"{name}.{pair}.times"].decode(), number)) for pair in range(1, options.pairs + 1)]
+            pairs = [
+                (
+                    nsbench(files[f"{name}.{pair}.csv"].decode(), name, phase),
+                    yardstick(files[f"{name}.{pair}.times"].decode(), number),
+                )
+                for pair in range(1, options.pairs + 1)
+            ]
             ratios = sorted(one / other for one, other in pairs)
             ratio = statistics.median(ratios)
             within = phase != "create" or abs(ratio - 1) <= LIMIT
             good = good and within
             one, other = (statistics.median(pair[i] for pair in pairs) for i in (0, 1))
-            print(f"{name:6} {phase:7} {other:12.0f} {one:12.0f} {ratio:8.4f}  {ratios[0]:.4f} … {ratios[-1]:.4f}"
-                  f"{'' if within else '  beyond 1%'}")
+            print(
+                f"{name:6} {phase:7} {other:12.0f} {one:12.0f} {ratio:8.4f}  {ratios[0]:.4f} … {ratios[-1]:.4f}"
+                f"{'' if within else '  beyond 1%'}"
+            )
     return OK if good else FAILED
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Adds the command to lab.py's."""
-    one = commands.add_parser("agree", help="nsbench against a bare C loop in one guest", description=__doc__,
-                              allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
+    one = commands.add_parser(
+        "agree",
+        help="nsbench against a bare C loop in one guest",
+        description=__doc__,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     one.add_argument("--kernel", required=True, metavar="KERNEL")
     one.add_argument("--pairs", type=positive, default=5, metavar="N", help="turns of each (%(default)s)")
     add_append(one)

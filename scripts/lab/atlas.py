@@ -29,11 +29,20 @@ def candidates(name: str) -> list[str]:
 def measure(options: argparse.Namespace) -> list[runs.Result]:
     """The result for each kernel; of a series whose newest does not boot, a line says so and the next older is tried."""
     machine = guest.Machine(options.accel, options.append, options.memory, options.timeout)
-    words = [*options.nsbench, *([] if any(w.startswith("--filter") for w in options.nsbench) else [f"--filter={CASES}"])]
+    words = [
+        *options.nsbench,
+        *([] if any(w.startswith("--filter") for w in options.nsbench) else [f"--filter={CASES}"]),
+    ]
     waiting = [candidates(name) for name in options.kernel or KERNELS]
     done: list[runs.Result] = []
     while waiting:
-        every = runs.each([names.pop(0) for names in waiting], words, options.out, machine, keep=runs.Keep(True, options.again))
+        every = runs.each(
+            [names.pop(0) for names in waiting],
+            words,
+            options.out,
+            machine,
+            keep=runs.Keep(True, options.again),
+        )
         results = runs.run_all(every, options.out, options.jobs)
         rest = []
         for names, result in zip(waiting, results):
@@ -53,19 +62,32 @@ def atlas(options: argparse.Namespace) -> int:
         if result.error:
             raise LabError(f"{result.image.name}: {result.error}", result.error.code, result.error.tail)
         if result.status:
-            print(f"lab: {result.image.name}: nsbench's exit code is {result.status}: {result.folder} says what failed", file=sys.stderr)
+            print(
+                f"lab: {result.image.name}: nsbench's exit code is {result.status}: {result.folder} says what failed",
+                file=sys.stderr,
+            )
             code = FAILED
     return code
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Adds the command to lab.py's."""
-    one = commands.add_parser("atlas", help="every set of namespaces on several kernels, for results/", description=__doc__,
-                              allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
+    one = commands.add_parser(
+        "atlas",
+        help="every set of namespaces on several kernels, for results/",
+        description=__doc__,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     one.add_argument("--kernel", action="append", metavar="KERNEL", help=f"repeatable ({', '.join(KERNELS)})")
-    one.add_argument("--out", type=Path, default=RESULTS, metavar="DIR", help="a folder for each kernel in it (results)")
-    one.add_argument("--again", action="store_true",
-                     help="replace what another build of nsbench, or other options, left there")
+    one.add_argument(
+        "--out", type=Path, default=RESULTS, metavar="DIR", help="a folder for each kernel in it (results)"
+    )
+    one.add_argument(
+        "--again",
+        action="store_true",
+        help="replace what another build of nsbench, or other options, left there",
+    )
     add_jobs(one)
     add_append(one)
     add_machine(one)

@@ -46,7 +46,11 @@ class Recorded:
     def added(self, operation: str, kinds: str, phase: str) -> Figure | None:
         """What the set adds to `none`."""
         row = self.rows.get((operation, kinds, phase))
-        return Figure(*(float(row[name]) for name in ("delta", "delta_low", "delta_high"))) if row and row["delta"] else None
+        return (
+            Figure(*(float(row[name]) for name in ("delta", "delta_low", "delta_high")))
+            if row and row["delta"]
+            else None
+        )
 
     def sets(self, operation: str, phase: str) -> list[str]:
         return [kinds for one, kinds, other in self.rows if (one, other) == (operation, phase)]
@@ -67,7 +71,9 @@ def read(folder: Path) -> Recorded:
     """The run in this folder. LabError for one that cannot stand on the page."""
     record = json.loads((folder / "run.json").read_text())
     if record.get("clock") != "instructions":
-        raise LabError(f"{folder}: its clock is {record.get('clock')!r}: the page is of the instruction clock", USAGE)
+        raise LabError(
+            f"{folder}: its clock is {record.get('clock')!r}: the page is of the instruction clock", USAGE
+        )
     rows = {}
     with open(folder / "results.csv", newline="") as file:
         for row in csv.DictReader(file):
@@ -82,7 +88,9 @@ def read_all(directory: Path) -> list[Recorded]:
     found = [read(path.parent) for path in sorted(directory.glob("*/run.json"))]
     if not found:
         raise LabError(f"{directory}: no runs in it: scripts/lab.py atlas makes them", USAGE)
-    return sorted(found, key=lambda run: [int(part) for part in run.name.split("~")[0].split(".") if part.isdigit()])
+    return sorted(
+        found, key=lambda run: [int(part) for part in run.name.split("~")[0].split(".") if part.isdigit()]
+    )
 
 
 def middle(values: list[float]) -> Figure:

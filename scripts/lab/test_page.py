@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import agree, guest, initramfs, packages, page, recorded
+from lab import agree, guest, initramfs, packages, page, recorded, sections
 from lab.errors import LabError
 
 PROGRAM = Path(__file__).resolve().parents[1] / "lab.py"
@@ -17,7 +17,9 @@ RESULTS = PROGRAM.parents[1] / "results"
 
 
 def lab(*words: object) -> subprocess.CompletedProcess:
-    done = subprocess.run([sys.executable, PROGRAM, *map(str, words)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, PROGRAM, *map(str, words)], capture_output=True, text=True, check=False
+    )
     assert "Traceback" not in done.stderr
     return done
 
@@ -42,7 +44,13 @@ def scale(folder: Path, factor: float, **which: str) -> None:
         rows = list(csv.DictReader(file))
     for row in rows:
         if all(row[name] == value for name, value in which.items()):
-            row.update({n: str(float(row[n]) * factor) for n in ("median", "ci_low", "ci_high", "delta", "delta_low", "delta_high") if row[n]})
+            row.update(
+                {
+                    n: str(float(row[n]) * factor)
+                    for n in ("median", "ci_low", "ci_high", "delta", "delta_low", "delta_high")
+                    if row[n]
+                }
+            )
     with open(folder / "results.csv", "w", newline="") as file:
         out = csv.DictWriter(file, rows[0], lineterminator="\n")
         out.writeheader()
@@ -59,7 +67,9 @@ def test_the_page_is_checked_against_the_files(copy: Path) -> None:
     scale(newest(copy), 1.5, operation="setns", phase="switch")
     done = lab("page", copy, "--check")
     assert (done.returncode, (copy / "README.md").read_text()) == (1, before)
-    assert done.stderr.strip().splitlines() == [f"lab: {copy}/README.md is not what the recorded runs give: scripts/lab.py page writes it"]
+    assert done.stderr.strip().splitlines() == [
+        f"lab: {copy}/README.md is not what the recorded runs give: scripts/lab.py page writes it"
+    ]
     assert lab("page", copy).returncode == 0
     assert lab("page", copy, "--check").returncode == 0
     after = (copy / "README.md").read_text()
@@ -75,13 +85,24 @@ def test_a_sentence_stands_only_where_it_holds_for_every_kernel(copy: Path) -> N
 
 def test_a_change_counts_only_where_intervals_do_not_meet() -> None:
     run = recorded.read(newest(RESULTS))
-    assert page.change(run, run, "unshare", "create")[1:] == (0, 0, 1.0)
+    assert sections.change(run, run, "unshare", "create")[1:] == (0, 0, 1.0)
 
 
-@pytest.mark.parametrize(("value", "text"), [(401, "0.40"), (1322, "1.32"), (9994, "9.99"), (9996, "10.0"), (65232, "65.2"),
-                                             (99960, "100"), (1014992, "1015"), (-8640, "−8.64")])
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (401, "0.40"),
+        (1322, "1.32"),
+        (9994, "9.99"),
+        (9996, "10.0"),
+        (65232, "65.2"),
+        (99960, "100"),
+        (1014992, "1015"),
+        (-8640, "−8.64"),
+    ],
+)
 def test_thousands_have_three_digits(value: float, text: str) -> None:
-    assert page.k(value) == text
+    assert sections.k(value) == text
 
 
 def test_what_cannot_be_a_page_is_one_line(tmp_path: Path, copy: Path) -> None:
@@ -116,7 +137,10 @@ def test_a_bare_loop_in_the_guest_measures_the_same() -> None:
     need(guests)
     done = lab("agree", "--kernel=6.1", "--pairs=1")
     assert done.returncode in (0, 1), done.stderr
-    ratios = {name: float(ratio) for name, ratio in re.findall(r"^(\w+) +create +\d+ +\d+ +([\d.]+)", done.stdout, re.M)}
+    ratios = {
+        name: float(ratio)
+        for name, ratio in re.findall(r"^(\w+) +create +\d+ +\d+ +([\d.]+)", done.stdout, re.M)
+    }
     assert set(ratios) == set(agree.SETS)
     assert all(abs(ratio - 1) < 2 * agree.LIMIT for ratio in ratios.values()), done.stdout
 
@@ -124,8 +148,20 @@ def test_a_bare_loop_in_the_guest_measures_the_same() -> None:
 def test_an_added_cost_is_seen_where_it_is_paid(tmp_path: Path) -> None:
     need(guests)
     cases = "--filter=^unshare/(none|NEWCGROUP|NEWPID|NEWUSER|NEWUTS)$"
-    done = lab("compare", "6.1", "6.1", "--append-new=slub_debug=FZP", "--phase=create", "--threshold=0%", "--format=csv",
-               "--out", tmp_path, "--", cases, "--samples=10")
+    done = lab(
+        "compare",
+        "6.1",
+        "6.1",
+        "--append-new=slub_debug=FZP",
+        "--phase=create",
+        "--threshold=0%",
+        "--format=csv",
+        "--out",
+        tmp_path,
+        "--",
+        cases,
+        "--samples=10",
+    )
     assert done.returncode == 1, done.stderr
     rows = list(csv.DictReader(done.stdout.splitlines()))
     assert {row["case"].split("/")[1] for row in rows} == {"NEWCGROUP", "NEWPID", "NEWUSER", "NEWUTS"}
