@@ -54,9 +54,9 @@ inline void touch(Memory& memory) {
     memory.child_begin = 0;
 }
 
-/// Reaps a child. Fails with what the child reported of itself, or Call::child where it ended in another way
-/// than by returning 0.
-[[nodiscard]] Failure reap_child(pid_t pid, const Memory& memory);
+/// Reaps a child. Fails with what the child reported of itself in `memory`, if it can report there, or with
+/// Call::child where it ended in another way than by returning 0.
+[[nodiscard]] Failure reap_child(pid_t pid, const Memory* memory = nullptr);
 
 /// clone(2) or clone3(2) as this block's set and parameters ask for; descriptors aside.
 [[nodiscard]] sys::CloneOptions clone_options(const Block& block);

@@ -1,4 +1,6 @@
 // clone and clone3: one call that makes a child and its namespaces at once.
+#include <sys/mman.h>
+
 #include "block.h"
 #include "sys/mount.h"
 #include "sys/stamp.h"
@@ -9,6 +11,46 @@ namespace {
 int mark_and_exit(void* stamp) {
     static_cast<const sys::Stamp*>(stamp)->mark();
     return 0;
+}
+
+/// While it lives, the memory shared with nsbench is not mapped: fork copies every mapping, and what is timed
+/// is the clone of a process without it.
+class Unmapped {
+  public:
+    explicit Unmapped(Memory& memory) : at_(&memory) { munmap(at_, sizeof(Memory)); }
+    ~Unmapped() {
+        if (mmap(at_, sizeof(Memory), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, protocol::kMemory, 0) ==
+            MAP_FAILED) {
+            _exit(1);
+        }
+    }
+    Unmapped(const Unmapped&) = delete;
+    Unmapped& operator=(const Unmapped&) = delete;
+    Unmapped(Unmapped&&) = delete;
+    Unmapped& operator=(Unmapped&&) = delete;
+
+  private:
+    void* at_;
+};
+
+/// One clone of a child that marks its first moment, and its reaping.
+struct Cloned {
+    sys::Result<pid_t> pid;
+    Failure failure;
+    sys::Moment call, reaped;
+    std::uint64_t returned;
+};
+
+/// Between the call and its return nothing is stored: the first store to a page after a fork is a fault that
+/// copies it.
+[[gnu::noinline]] Cloned clone_and_reap(const sys::CloneOptions& options, const sys::Stack& stack,
+                                        sys::Stamp& stamp) {
+    const sys::Moment call = sys::Moment::before();
+    const auto pid = sys::clone_child(options, stack, mark_and_exit, &stamp);
+    const std::uint64_t returned = sys::now();
+    const Failure failure = pid ? reap_child(*pid) : Failure{};
+    const sys::Moment reaped = sys::Moment::after();
+    return {pid, failure, call, reaped, returned};
 }
 
 void run(Block& block) {
@@ -31,24 +73,23 @@ void run(Block& block) {
     if (block.value(Parameter::pidfd) != 0) options.pidfd = &pidfd;
 
     while (Record* record = block.next()) {
-        const sys::Moment call = sys::Moment::before();
-        const auto pid = sys::clone_child(options, *stack, mark_and_exit, &*stamp);
-        const std::uint64_t returned = sys::now();
-        if (!pid) return block.fail({options.use_clone3 ? Call::clone3 : Call::clone, pid.error()});
-        const Failure failure = reap_child(*pid, block.memory);
-        const sys::Moment reaped = sys::Moment::after();
+        const Cloned one = [&] {
+            const Unmapped during(block.memory);
+            return clone_and_reap(options, *stack, *stamp);
+        }();
         const sys::Fd owned_pidfd(pidfd);
-        if (failure.error != 0) return block.fail(failure);
+        if (!one.pid) return block.fail({options.use_clone3 ? Call::clone3 : Call::clone, one.pid.error()});
+        if (one.failure.error != 0) return block.fail(one.failure);
 
         const std::uint64_t mark = stamp->take();
         if (mark == 0) return block.fail({Call::eventfd, EIO});
-        const auto child = sys::time_between(call, reaped, mark);
+        const auto child = sys::time_between(one.call, one.reaped, mark);
         if (!child) return block.fail({Call::child, ERANGE});
 
-        time_of(*record, Phase::create) = returned - call.ns;
-        time_of(*record, Phase::ready) = *child - call.ns;
-        time_of(*record, Phase::exit) = reaped.ns - *child;
-        time_of(*record, Phase::total) = reaped.ns - call.ns;
+        time_of(*record, Phase::create) = one.returned - one.call.ns;
+        time_of(*record, Phase::ready) = *child - one.call.ns;
+        time_of(*record, Phase::exit) = one.reaped.ns - *child;
+        time_of(*record, Phase::total) = one.reaped.ns - one.call.ns;
     }
 }
 

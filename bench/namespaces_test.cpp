@@ -77,11 +77,25 @@ class EverySet : public testing::Test {
         for (int bits = 0; bits < KindSet::kCount; ++bits) check(KindSet(static_cast<std::uint8_t>(bits)));
     }
 
-    /// Shared with the children, as the sampler's is.
+    /// Shared with the children, as the sampler's is, and a file with the same number.
     struct Shared {
-        void* const mapping =
-            mmap(nullptr, sizeof(Memory), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-        ~Shared() { munmap(mapping, sizeof(Memory)); }
+        Shared() {
+            EXPECT_EQ(ftruncate(file, sizeof(Memory)), 0);
+            if (file != protocol::kMemory) {
+                EXPECT_EQ(dup2(file, protocol::kMemory), protocol::kMemory);
+            }
+        }
+        ~Shared() {
+            munmap(mapping, sizeof(Memory));
+            if (file != protocol::kMemory) close(protocol::kMemory);
+            close(file);
+        }
+        Shared(const Shared&) = delete;
+        Shared& operator=(const Shared&) = delete;
+        Shared(Shared&&) = delete;
+        Shared& operator=(Shared&&) = delete;
+        const int file = memfd_create("memory", 0);
+        void* const mapping = mmap(nullptr, sizeof(Memory), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     } shared_;
     Memory& memory_ = *static_cast<Memory*>(shared_.mapping);
 };

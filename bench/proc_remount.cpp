@@ -53,7 +53,7 @@ void run_proc_remount(Block& block) {
         const std::uint64_t call = sys::now();
         const auto pid = sys::clone_child(options, *stack, remount_and_exit, &block);
         if (!pid) return block.fail({options.use_clone3 ? Call::clone3 : Call::clone, pid.error()});
-        const Failure failure = reap_child(*pid, block.memory);
+        const Failure failure = reap_child(*pid, &block.memory);
         const std::uint64_t reaped = sys::now();
         if (failure.error != 0) return block.fail(failure);
 

@@ -60,7 +60,7 @@ void run_setns(Block& block) {
             if (!entered) memory.child_failure = {Call::setns, entered.error()};
             _exit(0);
         }
-        const Failure failure = reap_child(*pid, memory);
+        const Failure failure = reap_child(*pid, &memory);
         if (failure.error != 0) return block.fail(failure);
         time_of(*record, Phase::switch_) = memory.child_end - memory.child_begin;
     }

@@ -22,7 +22,7 @@ void run_unshare(Block& block) {
             if (!unshared) memory.child_failure = {Call::unshare, unshared.error()};
             _exit(0);
         }
-        const Failure failure = reap_child(*pid, memory);
+        const Failure failure = reap_child(*pid, &memory);
         const std::uint64_t reaped = sys::now();
         if (failure.error != 0) return block.fail(failure);
 

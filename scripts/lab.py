@@ -5,6 +5,9 @@
     scripts/lab.py fetch KERNEL...
     scripts/lab.py run --kernel 6.1 [--kernel 7 ...] [--out DIR] [--jobs N] -- --filter='^clone/NEWPID/stack:1M$'
     scripts/lab.py compare 6.1 7 -- --filter='^clone/NEWPID/stack:1M$'
+    scripts/lab.py atlas [--out DIR]
+    scripts/lab.py page [DIR]
+    scripts/lab.py agree --kernel 6.1
     scripts/lab.py shell --kernel 6.1
 
 KERNEL is a series such as 6.1 (its newest package), a package's version or name, or a path to a bzImage.
@@ -18,7 +21,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from lab import compare, guest, packages, runs
+from lab import agree, atlas, compare, guest, packages, page, runs
 from lab.errors import FAILED, INTERRUPTED, OK, USAGE, LabError
 from lab.options import add_append, add_jobs, add_machine
 
@@ -58,7 +61,8 @@ def fetch(options: argparse.Namespace) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Measures; nsbench's own table on standard output for a single kernel."""
-    results = runs.run_all(options.kernel, options.nsbench, options.out, machine_of(options), options.jobs)
+    every = runs.each(options.kernel, options.nsbench, options.out, machine_of(options))
+    results = runs.run_all(every, options.out, options.jobs)
     code = OK
     for result in results:
         if result.error:
@@ -107,6 +111,9 @@ def parser() -> argparse.ArgumentParser:
     add_machine(one)
     one.set_defaults(command=shell)
     compare.add_parser(commands)
+    atlas.add_parser(commands)
+    page.add_parser(commands)
+    agree.add_parser(commands)
     return top
 
 

@@ -10,10 +10,7 @@ import dataclasses
 import fcntl
 import hashlib
 import json
-import os
-import shutil
 import sys
-import time
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -101,40 +98,20 @@ def measure(wanted: dict[str, tuple[str, guest.Machine]], nsbench: list[str], ro
     guest.qemu_version()
     base = initramfs.base()
     folders: dict[str, Path] = {}
-    waiting: dict[Path, tuple[runs.Result, dict, guest.Machine, bytes]] = {}
+    absent: dict[Path, runs.Wanted] = {}
     for side, (kernel, machine) in wanted.items():
-        arguments = runs.arguments(nsbench, machine.accel)
-        initrd = machine.initrd("run", arguments, base)
         try:
             image = runs.images([kernel])[0]
         except LabError as error:
             raise LabError(str(error), UNMEASURED) from None
-        lab = runs.inputs(image, machine, initrd, arguments)
-        folder = root / hashlib.sha256(json.dumps(lab, sort_keys=True).encode()).hexdigest()[:16]
-        folders[side] = folder
         image = dataclasses.replace(image, name=f"{side} {image.name}")
-        waiting.setdefault(folder, (runs.Result(image, folder), lab, machine, initrd))
+        one = runs.wanted(image, machine, runs.arguments(nsbench, machine.accel), base, root)
+        digest = hashlib.sha256(json.dumps(one.lab, sort_keys=True).encode()).hexdigest()[:16]
+        folders[side] = root / digest
+        if not (root / digest).exists():
+            absent.setdefault(root / digest, dataclasses.replace(one, folder=root / digest))
     with alone(root):
-        for folder, (_, lab, _, _) in list(waiting.items()):
-            if runs.finished(folder, lab):
-                del waiting[folder]
-        results = [one[0] for one in waiting.values()]
-        progress = runs.Progress([result.image.name for result in results])
-        running: list[runs.Job] = []
-        try:
-            while waiting or running:
-                while waiting and len(running) < (jobs or os.cpu_count() or 1):
-                    result, lab, machine, initrd = waiting.pop(next(iter(waiting)))
-                    running.append(runs.start(result, {result.image.name: lab}, machine, initrd, root))
-                    progress.show(result.image.name, "started", event=True)
-                time.sleep(0.1)
-                for job in [job for job in running if runs.step(job, progress)]:
-                    running.remove(job)
-                    shutil.rmtree(job.part, ignore_errors=True)
-        finally:
-            for job in running:
-                job.guest.kill()
-                shutil.rmtree(job.part, ignore_errors=True)
+        results = runs.run_all(list(absent.values()), root, jobs)
     for result in results:
         if result.error:
             raise LabError(f"{result.image.name}: {result.error}", result.error.code, result.error.tail)
@@ -147,8 +124,7 @@ def alone(root: Path) -> Iterator[None]:
     root.mkdir(parents=True, exist_ok=True)
     with open(root / "lock", "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        with runs.exclusive(root):
-            yield
+        yield
 
 
 def sides(options: argparse.Namespace) -> tuple[Run, Run]:

@@ -53,6 +53,11 @@ def check_image(path: Path) -> str:
         raise LabError(f"kernel {path}: {error.strerror}", USAGE) from None
     if data[0x202:0x206] != b"HdrS" and data[:4] != b"\x7fELF":
         raise LabError(f"kernel {path}: not a kernel image for x86 (bzImage)", USAGE)
+    if data[:4] != b"\x7fELF":
+        # Documentation/arch/x86/boot.rst: the setup's size in sectors beyond the first, then the rest's in 16 bytes
+        size = (data[0x1F1] + 1) * 512 + int.from_bytes(data[0x1F4:0x1F8], "little") * 16
+        if len(data) < size:
+            raise LabError(f"kernel {path}: cut off: {len(data)} bytes of {size}", USAGE)
     return hashlib.sha256(data).hexdigest()
 
 
@@ -91,9 +96,9 @@ class Machine:
         return [QEMU, *COMMON, *ACCELERATORS[self.accel], "-m", str(self.memory), *ports,
                 "-kernel", str(kernel), "-initrd", str(initrd), "-append", self.command_line]
 
-    def initrd(self, mode: str, arguments: list[str] | None = None, base: bytes | None = None) -> bytes:
-        """The initramfs with /init's settings: mode 'run' or 'shell', and nsbench's arguments."""
-        text = f"mode={mode}\nsettle={SETTLE[self.accel]}\nset -- {shlex.join(arguments or [])}\n"
+    def initrd(self, mode: str, arguments: list[str] | None = None, base: bytes | None = None, more: str = "") -> bytes:
+        """The initramfs with /init's settings: mode 'run' or 'shell', nsbench's arguments, and more shell text."""
+        text = f"mode={mode}\nsettle={SETTLE[self.accel]}\nset -- {shlex.join(arguments or [])}\n{more}"
         return (initramfs.base() if base is None else base) + initramfs.settings(text)
 
 
@@ -181,6 +186,7 @@ class Guest:
             why = stderr.splitlines()[-1] if stderr else f"exit {self.process.returncode}"
             raise LabError(f"QEMU failed: {why}", FAILED, tail(console))
         if not console.strip():
-            raise LabError("the guest ended without a word on its console: is this a kernel for x86-64 with a serial console?")
+            raise LabError("the guest ended without a word on its console: is this a kernel for x86-64 with a serial "
+                           f"console, and are {self.machine.memory} MB enough (--memory)?")
         raise LabError("the guest ended before its results were out whole (a full disk, or too little --memory?)", FAILED,
                        tail(console))

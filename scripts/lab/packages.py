@@ -24,6 +24,7 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 LISTS_AGE = 24 * 3600  # seconds after which the package lists are fetched again
 RETRY_AGE = 300  # seconds within which an unknown kernel is no reason to fetch them again
 PACKAGE = re.compile(r"linux-(image|binary)-(\d+\.\d+\.\d.*-cloud-amd64)")
+SERIES = r"\d+(\.\d+)*"
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ def version_key(kernel: Kernel) -> object:
 def select(kernels: list[Kernel], wanted: str) -> Kernel | None:
     """The newest of a series ('6.1', '7'), or the one of this version, release or package; kernels oldest first."""
     exact = [k for k in kernels if wanted in (k.version, k.release, k.package, k.release.removesuffix("-cloud-amd64"))]
-    series = [k for k in kernels if re.fullmatch(r"\d+(\.\d+)*", wanted) and k.version.startswith((wanted + ".", wanted + "-"))]
+    series = [k for k in kernels if re.fullmatch(SERIES, wanted) and k.version.startswith((wanted + ".", wanted + "-"))]
     return (exact or series or [None])[-1]
 
 
@@ -190,6 +191,13 @@ def find(wanted: list[str]) -> list[Kernel]:
             have = ", ".join(dict.fromkeys(".".join(re.split(r"[.-]", k.version)[:2]) for k in known))
             raise LabError(f"kernel {name!r} is neither a file nor a package; the archive has {have}", USAGE)
     return [kernel for kernel in found.values() if kernel]
+
+
+def series(name: str) -> list[Kernel]:
+    """The kernels of a series in the lists there are, newest first; none for any other name."""
+    with locked():
+        known = Apt().kernels()
+    return [k for k in reversed(known) if re.fullmatch(SERIES, name) and k.version.startswith((name + ".", name + "-"))]
 
 
 def fetch(kernel: Kernel) -> Path:

@@ -1,9 +1,11 @@
 """Runs: kernels measured side by side, each into a folder of result files that appears whole or not at all."""
 import contextlib
+import ctypes
 import errno
 import fcntl
 import hashlib
 import json
+import lzma
 import os
 import re
 import shutil
@@ -20,6 +22,7 @@ from lab.guest import CLOCKS, SETTLE, Guest, Machine, check_image, qemu_version
 
 FILES = ("run.json", "results.csv", "samples.csv")
 FOREIGN = ("--out", "--resume", "--csv", "--json")  # they name files, which would stay in the guest
+AT_FDCWD, RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 PART = ".part-"  # folders being made; what a killed lab left of them is removed by the next
 
 
@@ -43,7 +46,16 @@ class Result:
     stdout: str = ""
     stderr: str = ""
     fresh: bool = True  # False: it had been measured before
+    booted: bool = True  # False: the guest ended, or was ended, before nsbench started
     error: LabError | None = None
+
+
+@dataclass(frozen=True)
+class Keep:
+    """How a run's files are kept: samples.csv compressed; in the place of another run in that folder."""
+
+    compressed: bool = False
+    replace: bool = False
 
 
 def images(wanted: list[str]) -> list[Image]:
@@ -104,8 +116,8 @@ def inputs(image: Image, machine: Machine, initrd: bytes, options: list[str]) ->
     }
 
 
-def finished(folder: Path, lab: dict[str, object]) -> bool:
-    """Whether the folder holds this very run. LabError if it holds another."""
+def finished(folder: Path, lab: dict[str, object], keep: Keep = Keep()) -> bool:
+    """Whether the folder holds this very run. LabError if it holds another, unless that is to be replaced."""
     if not folder.exists():
         return False
     try:
@@ -113,25 +125,37 @@ def finished(folder: Path, lab: dict[str, object]) -> bool:
     except (OSError, ValueError, KeyError, TypeError):
         raise LabError(f"{folder} exists and is no run of the lab: give another --out", USAGE) from None
     differing = [key for key in lab if recorded.get(key) != lab[key]]
-    if differing:
+    if differing and not keep.replace:
         raise LabError(f"{folder} holds a run with another {', '.join(differing)}: give another --out", USAGE)
-    return True
+    return not differing
 
 
-def publish(folder: Path, part: Path, files: dict[str, bytes], lab: dict[str, object]) -> None:
-    """Makes the folder out of what the guest sent, in one step, and on disk before it appears."""
+def exchange(one: Path, other: Path) -> None:
+    """Swaps two folders in one step."""
+    if ctypes.CDLL(None, use_errno=True).renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(other))
+
+
+def publish(folder: Path, part: Path, files: dict[str, bytes], lab: dict[str, object], keep: Keep = Keep()) -> None:
+    """Makes the folder out of what the guest sent, in one step, and on disk before it appears; a folder that is to be
+    replaced is left in `part`."""
     ready = part / "ready"
     ready.mkdir()
     record = json.loads(files["run.json"])
     record["lab"] = lab
     contents = {name: data for name, data in files.items() if name.endswith((".csv", ".json"))}
     contents["run.json"] = (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode()
+    if keep.compressed and "samples.csv" in contents:
+        contents["samples.csv.xz"] = lzma.compress(contents.pop("samples.csv"), preset=9)
     for name, data in contents.items():
         with open(ready / name, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-    ready.rename(folder)
+    if folder.exists():
+        exchange(ready, folder)
+    else:
+        ready.rename(folder)
 
 
 class Progress:
@@ -155,12 +179,40 @@ class Progress:
         sys.stderr.flush()
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """A run asked for: the kernel, the machine, what it starts from, and the folder that its result files become."""
+
+    image: Image
+    machine: Machine
+    initrd: bytes
+    folder: Path
+    lab: dict[str, object]
+    keep: Keep
+
+
+def wanted(image: Image, machine: Machine, options: list[str], base: bytes, folder: Path, keep: Keep = Keep()) -> Wanted:
+    """nsbench with these options (as arguments() returned them) on this kernel, into this folder."""
+    initrd = machine.initrd("run", options, base)
+    return Wanted(image, machine, initrd, folder, inputs(image, machine, initrd, options), keep)
+
+
+def each(kernels: list[str], options: list[str], out: Path, machine: Machine,
+         extra: dict[str, Path] | None = None, keep: Keep = Keep()) -> list[Wanted]:
+    """The same run on each of these kernels, into `out`/NAME, in the order asked for; images that are missing are
+    downloaded. `extra` as in initramfs.base(). LabError for a wrong option or kernel, and where something is missing."""
+    qemu_version()
+    options = arguments(options, machine.accel)
+    base = initramfs.base(extra)
+    return [wanted(image, machine, options, base, out / image.name, keep) for image in images(kernels)]
+
+
 @dataclass
 class Job:
     """A guest at work for a result, in a folder of its own."""
 
+    wanted: Wanted
     result: Result
-    lab: dict[str, object]
     guest: Guest
     part: Path
 
@@ -174,40 +226,34 @@ class Job:
         if missing:
             said = (result.stderr.strip() or result.stdout.strip() or f"no {missing[0]}").splitlines()[0]
             raise LabError(f"nsbench in the guest: exit {result.status}: {said}", USAGE if result.status == 2 else FAILED)
-        publish(result.folder, self.part, files, self.lab)
+        publish(result.folder, self.part, files, self.wanted.lab, self.wanted.keep)
 
 
-def run_all(wanted: list[str], options: list[str], out: Path, machine: Machine, jobs: int = 0,
-            extra: dict[str, Path] | None = None) -> list[Result]:
-    """Measures each kernel, `jobs` at a time (0: as many as CPUs), into `out`/NAME; in the order asked for.
+def run_all(every: list[Wanted], out: Path, jobs: int = 0) -> list[Result]:
+    """Makes the runs that are not in their folders yet, all of them in `out`, `jobs` at a time (0: as many as CPUs).
 
-    A kernel that fails has its error in its result, the others go on. LabError for what concerns them all: a wrong
-    option, a folder that holds another run, another lab in `out`. However it ends, no guest is left behind.
+    A run that fails has its error in its result, the others go on. LabError for what concerns them all: a folder that
+    holds another run, another lab in `out`. However it ends, no guest is left behind.
     """
-    qemu_version()
-    options = arguments(options, machine.accel)
-    initrd = machine.initrd("run", options, initramfs.base(extra))
-    found = images(wanted)
     with exclusive(out):
-        results = [Result(image, out / image.name) for image in found]
-        labs = {r.image.name: inputs(r.image, machine, initrd, options) for r in results}
-        for result in results:
-            result.fresh = not finished(result.folder, labs[result.image.name])
-        waiting, running = [r for r in results if r.fresh], []
-        progress = Progress([image.name for image in found])
+        results = [Result(one.image, one.folder, fresh=not finished(one.folder, one.lab, one.keep)) for one in every]
+        waiting = [pair for pair in zip(every, results) if pair[1].fresh]
+        progress = Progress([one.image.name for one in every])
         for result in results:
             if not result.fresh:
                 progress.show(result.image.name, f"measured before, {result.folder}", event=True)
+        running: list[Job] = []
         try:
             while waiting or running:
                 while waiting and len(running) < (jobs or os.cpu_count() or 1):
-                    running.append(start(waiting.pop(0), labs, machine, initrd, out))
-                    progress.show(running[-1].result.image.name, "started", event=True)
+                    one, result = waiting.pop(0)
+                    with full_disk(result):
+                        running.append(start(one, result, out))
+                    progress.show(one.image.name, "failed" if result.error else "started", event=True)
                 time.sleep(0.1)
-                for job in list(running):
-                    if step(job, progress):
-                        running.remove(job)
-                        shutil.rmtree(job.part, ignore_errors=True)
+                for job in [job for job in running if step(job, progress)]:
+                    running.remove(job)
+                    shutil.rmtree(job.part, ignore_errors=True)
         finally:
             for job in running:
                 job.guest.kill()
@@ -216,10 +262,21 @@ def run_all(wanted: list[str], options: list[str], out: Path, machine: Machine, 
     return results
 
 
-def start(result: Result, labs: dict[str, dict], machine: Machine, initrd: bytes, out: Path) -> Job:
-    """Starts the guest of a result."""
+@contextlib.contextmanager
+def full_disk(result: Result) -> Iterator[None]:
+    """A full disk is the result's error, which names its folder."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        result.error = LabError(f"{result.folder}: {error.strerror}")
+
+
+def start(one: Wanted, result: Result, out: Path) -> Job:
+    """Starts the guest of a run."""
     part = Path(tempfile.mkdtemp(dir=out, prefix=PART))
-    return Job(result, labs[result.image.name], Guest(machine, result.image.path, part, initrd), part)
+    return Job(one, result, Guest(one.machine, one.image.path, part, one.initrd), part)
 
 
 def step(job: Job, progress: Progress) -> bool:
@@ -229,14 +286,12 @@ def step(job: Job, progress: Progress) -> bool:
         if job.guest.running():
             progress.show(name, f"{job.guest.state()}, {seconds}")
             return False
-        job.collect()
-        progress.show(name, f"done in {seconds}, {job.result.folder}", event=True)
+        with full_disk(job.result):
+            job.collect()
+        how = "failed after" if job.result.error else "done in"
+        progress.show(name, f"{how} {seconds}, {job.result.folder}", event=True)
     except LabError as error:
         job.result.error = error
-        progress.show(name, f"failed after {seconds}", event=True)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        job.result.error = LabError(f"{job.result.folder}: {error.strerror}")
+        job.result.booted = job.guest.state() not in ("booting", "settling")
         progress.show(name, f"failed after {seconds}", event=True)
     return True

@@ -1,4 +1,6 @@
 """Tests of the lab: its parts, how it fails (with a fake QEMU), and one real guest measured twice."""
+import argparse
+import lzma
 import os
 import shutil
 import signal
@@ -10,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import guest, initramfs, packages, runs
+from lab import atlas, guest, initramfs, packages, runs
 from lab.errors import IMPOSSIBLE, USAGE, LabError
 
 PROGRAM = Path(__file__).resolve().parents[1] / "lab.py"
@@ -174,6 +176,81 @@ def test_a_guest_that_fails_says_why_and_leaves_nothing(lab: Lab, script: str, s
     assert says in next(line for line in stderr.splitlines() if line.startswith("lab: "))
 
 
+def test_a_full_disk_is_named(lab: Lab) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small tmpfs needs root")
+    lab.out.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "full", lab.out], check=True)
+    try:
+        code, stderr = lab.run()
+    finally:
+        subprocess.run(["umount", lab.out], check=True)
+    assert code == 1
+    assert stderr.splitlines()[-1].endswith(": No space left on device") and str(lab.out) in stderr
+
+
+def test_a_kernel_that_is_cut_off_is_told(lab: Lab) -> None:
+    data = bytearray(lab.kernel.read_bytes())
+    data[0x1F1], data[0x1F4] = 3, 255
+    lab.kernel.write_bytes(data)
+    code, stderr = lab.run()
+    assert code == USAGE
+    assert f"cut off: {len(data)} bytes of {4 * 512 + 255 * 16}" in stderr
+
+
+def test_an_interrupted_download_leaves_no_kernel(tmp_path: Path) -> None:
+    """apt-get's place is taken by a program that writes half a package and waits."""
+    tool = tmp_path / "bin" / "apt-get"
+    tool.parent.mkdir()
+    tool.write_text("#!/bin/sh\necho half >kernel.deb; touch $XDG_CACHE_HOME/begun; exec sleep 1000\n")
+    tool.chmod(0o755)
+    code = f"import sys; sys.path.insert(0, {str(PROGRAM.parent)!r})\nfrom lab import packages\n" \
+           "packages.fetch(packages.Kernel('linux-image-9.9.9-cloud-amd64', '9.9.9-cloud-amd64', '9.9.9-1', 1))"
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "PATH": f"{tool.parent}:{os.environ['PATH']}"}
+    process = subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE, start_new_session=True)
+    limit = time.monotonic() + 30
+    while not (tmp_path / "begun").exists():
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=30)
+    cache = tmp_path / "nsbench" / "lab"
+    assert process.returncode != 0
+    assert not list(cache.glob("part-*")) and not list(cache.glob("kernels/*"))
+
+
+def test_another_run_in_the_folder_is_replaced_in_one_step(tmp_path: Path) -> None:
+    image = runs.Image("k", Path("k"), "0")
+    folder = finish(tmp_path, image, {"accel": "tcg"})
+    other, keep = {"accel": "kvm"}, runs.Keep(compressed=True, replace=True)
+    assert not runs.finished(folder, other, keep)
+    part = tmp_path / (runs.PART + "y")
+    part.mkdir()
+    runs.publish(folder, part, {"run.json": b"{}", "results.csv": b"new\n", "samples.csv": b"s\n"}, other, keep)
+    assert sorted(p.name for p in folder.iterdir()) == ["results.csv", "run.json", "samples.csv.xz"]
+    assert lzma.decompress((folder / "samples.csv.xz").read_bytes()) == b"s\n"
+    assert (part / "ready" / "results.csv").read_bytes() == b"r\n"
+    assert runs.finished(folder, other, keep)
+
+
+def test_the_atlas_tries_older_kernels_until_one_boots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+
+    def run_all(every: list[str], out: Path, jobs: int) -> list[runs.Result]:
+        tried.append(every)
+        bad = {"7.3": LabError("panic"), "7.2": LabError("panic")}
+        return [runs.Result(runs.Image(name, Path(name), "0"), out / name, error=bad.get(name), booted=name not in bad)
+                for name in every]
+
+    monkeypatch.setattr(atlas, "candidates", lambda name: {"7": ["7.3", "7.2", "7.1"]}.get(name, [name]))
+    monkeypatch.setattr(runs, "each", lambda names, *_, **__: names)
+    monkeypatch.setattr(runs, "run_all", run_all)
+    options = argparse.Namespace(accel="tcg", append="", memory=512, timeout=9, nsbench=[], kernel=["6.1", "7"], out=tmp_path,
+                                 again=False, jobs=1)
+    assert [result.image.name for result in atlas.measure(options)] == ["6.1", "7.1"]
+    assert tried == [["6.1", "7.3"], ["7.2"], ["7.1"]]
+
+
 def test_a_guest_that_hangs_is_ended(lab: Lab) -> None:
     lab.qemu("echo 'lab: booted' >$console; exec sleep 1000\n")
     code, stderr = lab.run("run", "--kernel", str(lab.kernel), "--timeout", "1")
@@ -221,7 +298,7 @@ def test_a_missing_qemu_names_the_package(lab: Lab, monkeypatch: pytest.MonkeyPa
     assert error.value.code == IMPOSSIBLE
 
 
-def test_two_guests_side_by_side_measure_the_same(tmp_path: Path) -> None:
+def test_two_guests_measure_the_same_while_the_cpus_are_busy(tmp_path: Path) -> None:
     try:
         guest.qemu_version()
         image = packages.fetch(packages.find(["6.1"])[0])
@@ -229,8 +306,16 @@ def test_two_guests_side_by_side_measure_the_same(tmp_path: Path) -> None:
     except LabError as error:
         pytest.skip(str(error))
     command = [sys.executable, PROGRAM, "run", "--kernel", image, "--out"]
-    both = [subprocess.Popen([*command, tmp_path / name, "--", *OPTIONS]) for name in "ab"]
-    assert [process.wait() for process in both] == [0, 0]
+    first = subprocess.run([*command, tmp_path / "a", "--", *OPTIONS], check=False)
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 1)]
+    try:
+        second = subprocess.run([*command, tmp_path / "b", "--", *OPTIONS], check=False)
+        assert [other.poll() for other in others] == [None] * len(others)
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+    assert (first.returncode, second.returncode) == (0, 0)
     for name in ("results.csv", "samples.csv"):
         one, other = (next((tmp_path / run).glob(f"*/{name}")).read_text().splitlines() for run in "ab")
         assert len(one) > 1

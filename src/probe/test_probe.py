@@ -142,8 +142,9 @@ def in_guest(tmp_path_factory):
         if (kernel, backend) not in done:
             try:
                 packages.find([kernel])
-                result = runs.run_all([kernel], [f"--probe={backend}", *KINDS, f"--samples={SAMPLES}"],
-                                      tmp_path_factory.mktemp("guest"), guest.Machine("tcg", "", 512, 900))[0]
+                out = tmp_path_factory.mktemp("guest")
+                words = [f"--probe={backend}", *KINDS, f"--samples={SAMPLES}"]
+                result = runs.run_all(runs.each([kernel], words, out, guest.Machine("tcg", "", 512, 900)), out)[0]
             except LabError as error:
                 pytest.skip(str(error))
             assert not result.error, result.error  # a splat on the console is an error

@@ -50,7 +50,8 @@ Result<Stack> Stack::map(std::size_t bytes, bool prefault) {
         mmap(nullptr, bytes + kGuard, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     if (mapping == MAP_FAILED) return tl::unexpected(errno);
     Stack stack(mapping, bytes);
-    if (mprotect(mapping, kGuard, PROT_NONE) != 0) return tl::unexpected(errno);
+    // A hole, not a page without permissions: that would be a mapping of its own, which every fork copies.
+    if (munmap(mapping, kGuard) != 0) return tl::unexpected(errno);
     if (prefault) {
         auto* const pages = static_cast<volatile char*>(stack.base());
         for (std::size_t i = 0; i < bytes; i += kGuard) pages[i] = 1;
@@ -59,7 +60,7 @@ Result<Stack> Stack::map(std::size_t bytes, bool prefault) {
 }
 
 Stack::~Stack() {
-    if (mapping_ != nullptr) munmap(mapping_, bytes_ + kGuard);
+    if (mapping_ != nullptr) munmap(base(), bytes_);
 }
 
 void* Stack::base() const {

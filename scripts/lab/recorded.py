@@ -1,0 +1,99 @@
+"""Recorded runs of the atlas, read back: what results/README.md is made from."""
+import csv
+import json
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.errors import USAGE, LabError
+
+KINDS = ("NEWCGROUP", "NEWIPC", "NEWNET", "NEWNS", "NEWPID", "NEWTIME", "NEWUSER", "NEWUTS")
+ALL = "-".join(KINDS)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A median or a difference to `none`, with its 95% interval, in instructions."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One kernel's run: run.json, and the measured rows of results.csv by operation, set, phase and `via`."""
+
+    folder: Path
+    record: dict
+    rows: dict[tuple[str, str, str], dict[str, str]]
+
+    @property
+    def name(self) -> str:
+        """The version without Debian's suffixes, such as 6.1.192."""
+        return self.version.split("-")[0]
+
+    @property
+    def version(self) -> str:
+        """The package's version, by which the lab finds the kernel; of one's own kernel, its release."""
+        package = self.record["lab"]["kernel_package"]
+        return package.split()[1] if package else self.record["kernel"]
+
+    def median(self, operation: str, kinds: str, phase: str) -> Figure | None:
+        row = self.rows.get((operation, kinds, phase))
+        return Figure(*(float(row[name]) for name in ("median", "ci_low", "ci_high"))) if row else None
+
+    def added(self, operation: str, kinds: str, phase: str) -> Figure | None:
+        """What the set adds to `none`."""
+        row = self.rows.get((operation, kinds, phase))
+        return (
+            Figure(*(float(row[name]) for name in ("delta", "delta_low", "delta_high")))
+            if row and row["delta"]
+            else None
+        )
+
+    def sets(self, operation: str, phase: str) -> list[str]:
+        return [kinds for one, kinds, other in self.rows if (one, other) == (operation, phase)]
+
+    def adding(self, operation: str, kind: str, phase: str) -> list[float]:
+        """The median of each set with this kind less that of the same set without it."""
+        found = []
+        for kinds in self.sets(operation, phase):
+            names = [name for name in kinds.split("-") if name != "none"]
+            more = self.median(operation, "-".join(sorted([*names, kind])), phase)
+            less = self.median(operation, kinds, phase)
+            if kind not in names and more and less:
+                found.append(more.value - less.value)
+        return found
+
+
+def read(folder: Path) -> Recorded:
+    """The run in this folder. LabError for one that cannot stand on the page."""
+    record = json.loads((folder / "run.json").read_text())
+    if record.get("clock") != "instructions":
+        raise LabError(
+            f"{folder}: its clock is {record.get('clock')!r}: the page is of the instruction clock", USAGE
+        )
+    rows = {}
+    with open(folder / "results.csv", newline="") as file:
+        for row in csv.DictReader(file):
+            if row["status"] in ("ok", "imprecise"):
+                via = next((":" + part[4:] for part in row["case"].split("/") if part.startswith("via:")), "")
+                rows[row["operation"] + via, row["namespaces"], row["phase"]] = row
+    return Recorded(folder, record, rows)
+
+
+def read_all(directory: Path) -> list[Recorded]:
+    """The runs in a directory, oldest kernel first. LabError where there is none."""
+    found = [read(path.parent) for path in sorted(directory.glob("*/run.json"))]
+    if not found:
+        raise LabError(f"{directory}: no runs in it: scripts/lab.py atlas makes them", USAGE)
+    return sorted(
+        found, key=lambda run: [int(part) for part in run.name.split("~")[0].split(".") if part.isdigit()]
+    )
+
+
+def middle(values: list[float]) -> Figure:
+    """Median and quartiles."""
+    low, value, high = statistics.quantiles(values, n=4, method="inclusive")
+    return Figure(value, low, high)
