@@ -27,7 +27,8 @@ RESULT_COLUMNS = (
     "ci_low ci_high precision min mean stddev p90 p99 max outliers_mild outliers_severe delta delta_low delta_high "
     "status errno reason"
 ).split()
-PHASES = "create ready exit total switch mount unmount drain setgroups uid_map gid_map".split()
+PHASES = ("start create ready exit total switch mount unmount drain setgroups uid_map gid_map maps hostname root proc lo "
+          "pivot exec load cpu").split()
 
 SAMPLER = "nsbench-sampler"
 
@@ -93,12 +94,12 @@ class Started:
     """A run in the background, in a session of its own. What it leaves behind becomes this process's child, so that
     its processes can be told from those of any other run on the machine."""
 
-    def __init__(self, *args):
+    def __init__(self, *args, **kwargs):
         if ctypes.CDLL(None).prctl(36, 1, 0, 0, 0):  # PR_SET_CHILD_SUBREAPER
             raise OSError("prctl(PR_SET_CHILD_SUBREAPER)")
         self.process = subprocess.Popen(
             [binary(), *map(str, args)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            encoding="utf-8", start_new_session=True)
+            encoding="utf-8", start_new_session=True, **kwargs)
         self.pid = self.process.pid
 
     def __enter__(self):

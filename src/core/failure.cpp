@@ -8,6 +8,16 @@
 
 namespace nsb {
 
+namespace {
+
+bool is_about_a_path(protocol::Call call) {
+    using protocol::Call;
+    return call == Call::mount_tmpfs || call == Call::mkdir || call == Call::chdir ||
+           call == Call::open_program;
+}
+
+}  // namespace
+
 bool is_unsupported(const protocol::Failure& failure) {
     switch (failure.error) {
         case EPERM:
@@ -32,6 +42,9 @@ std::string explain(const protocol::Failure& failure) {
     if (failure.call == protocol::Call::sampler && failure.error == ECHILD) {
         return "the sampler was killed or crashed in this case; a new one went on with the others";
     }
+    if (failure.call == protocol::Call::runtime && failure.error == ECHILD) {
+        return "the runtime did not start the program, and did not say why";
+    }
     const auto meaning = [&]() -> std::string_view {
         switch (failure.error) {
             case EPERM:
@@ -43,6 +56,8 @@ std::string explain(const protocol::Failure& failure) {
             case EOPNOTSUPP:
                 return "this kernel does not take these flags or options";
             case ENOENT:
+                // A directory or file by its path is another matter.
+                if (is_about_a_path(failure.call)) return "";
                 return "this kernel does not have that kind of namespace";
             case ENODEV:
                 return "this kernel does not have that file system";

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <filesystem>
 #include <functional>
 #include <numeric>
 #include <set>
@@ -12,6 +13,7 @@
 
 #include "run/interrupt.h"
 #include "run/rounds.h"
+#include "sys/file.h"
 
 namespace nsb::run {
 namespace {
@@ -68,6 +70,11 @@ env::Left left_behind(const Case& c, std::uint32_t samples, bool in_userns) {
 Runner::Runner(RunInfo& info, const std::vector<Case>& plan)
     : info_(info), team_(most_at_once(plan), info.options.cpu) {
     describe_team();
+    const auto any_of = [&](Operation operation) {
+        return std::ranges::any_of(plan, [&](const Case& c) { return c.operation == operation; });
+    };
+    if (any_of(Operation::container) || any_of(Operation::runtime)) describe_root();
+    if (any_of(Operation::runtime)) describe_stage();
     for (const Case& c : plan) {
         const Case real = info_.in_userns ? c.through_userns() : c;
         if (find(real) == nullptr) series_.push_back({real, {}, {}});
@@ -128,14 +135,40 @@ void Runner::describe_team() {
     }
 }
 
+void Runner::describe_root() {
+    // The line of the mount at /: "ID PARENT DEVICE ROOT / OPTIONS… - TYPE …" (proc_pid_mountinfo(5)).
+    const std::string mounts = sys::read_file("/proc/self/mountinfo").value_or("");
+    if (mounts.find(" / / ") != std::string::npos && mounts.find(" - rootfs ") != std::string::npos) {
+        info_.warnings.emplace_back(
+            "the root is an initramfs, which pivot_root(2) cannot leave: in the phase pivot the new root is "
+            "moved over it");
+    }
+}
+
+void Runner::describe_stage() {
+    if (info_.in_userns) {
+        info_.warnings.emplace_back(
+            "not root: runtimes are started inside a user namespace, so theirs are one level deeper than "
+            "ours");
+    } else if (std::filesystem::exists("/sys/fs/cgroup/unified/cgroup.controllers")) {
+        info_.warnings.emplace_back(
+            "cgroup version 2 at /sys/fs/cgroup/unified is hidden from the runtimes: crun refuses it beside "
+            "version 1");
+    }
+}
+
 void Runner::resume(const std::vector<Series>& measured, std::uint32_t rounds) {
     for (Series& own : series_) {
         const auto before = std::find_if(measured.begin(), measured.end(),
                                          [&](const Series& s) { return s.measured == own.measured; });
         if (before == measured.end()) continue;
         own = *before;
-        // Whatever befell the sampler is no property of the case: it is tried again.
-        if (own.failure && own.failure->call == protocol::Call::sampler) own.failure.reset();
+        // Whatever befell the sampler is no property of the case, and a runtime may have been installed
+        // since: it is tried again.
+        if (own.failure &&
+            (own.failure->call == protocol::Call::sampler || own.failure->call == protocol::Call::runtime)) {
+            own.failure.reset();
+        }
         if (!own.samples.empty()) blocks_ = std::max(blocks_, own.samples.back().block);
     }
     // Samples may have come from a round that run.json does not know of, where a run was killed while it
@@ -178,7 +211,7 @@ const Series* Runner::find(const Case& c) const {
 std::uint32_t Runner::samples_wanted(std::size_t i) const {
     if (series_[i].failure) return 0;
     if (info_.options.samples) {
-        const auto at_once = static_cast<std::uint32_t>(cases_[i].value(Parameter::parallel));
+        const auto at_once = std::max(1U, static_cast<std::uint32_t>(cases_[i].value(Parameter::parallel)));
         const std::uint32_t have = medians_[i].counted() / at_once;
         return std::min(info_.samples_per_block,
                         *info_.options.samples - std::min(*info_.options.samples, have));
@@ -272,6 +305,7 @@ void Runner::run(std::uint32_t round, const std::vector<Visit>& visits) {
         },
         [&](const Group& group) { drain(group, round); });
     for (const Visit& visit : visits) medians_[visit.series].extend(series_[visit.series]);
+    if (team_.runtimes()) info_.runtimes = team_.runtimes()->all();
 }
 
 tl::expected<std::vector<double>, std::string> Runner::visit(const Visit& visit, std::uint32_t round) {
@@ -292,6 +326,12 @@ tl::expected<std::vector<double>, std::string> Runner::visit(const Visit& visit,
         for (std::size_t i = 0; i < block.size(); ++i) {
             if (block[i].failure.error != 0) {
                 series.failure = block[i].failure;
+                series.said = team_.said();
+                // A runtime that has never done it cannot do it here; one that has, broke.
+                if (series.failure->call == protocol::Call::runtime && series.failure->error == ECHILD &&
+                    series.samples.empty()) {
+                    series.failure->error = EOPNOTSUPP;
+                }
                 continue;
             }
             const bool led_in = i < visit.lead_in;
