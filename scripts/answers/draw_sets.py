@@ -8,24 +8,13 @@ from matplotlib.ticker import FuncFormatter, LogLocator
 from answers import draw, kinds, views
 from answers.read import Run
 
-# The kinds that cost most are the map's rows, so that its structure shows: rows differ much, columns little.
-ROWS = ["NEWNET", "NEWNS", "NEWIPC", "NEWUSER"]
-COLUMNS = ["NEWPID", "NEWTIME", "NEWCGROUP", "NEWUTS"]
-
-
-def subsets(members: list[str]) -> list[tuple[str, ...]]:
-    """All subsets in the order of a binary count whose highest bit is the first kind."""
-    size = len(members)
-    return [tuple(flag for bit, flag in enumerate(members) if value >> (size - 1 - bit) & 1) for value in range(2**size)]
-
-
 def heat_map(run: Run, operation: str) -> Figure | str:
     """(a) delta of all 256 sets, create phase."""
     table = views.of_sets(run, operation, "create")["delta"].dropna()
     if len(table) < 16:
         return f"heat map of {operation}: {len(table)} sets with a delta; it takes 16"
     scale, unit = kinds.axis_unit(run.clock)
-    rows, columns = subsets(ROWS), subsets(COLUMNS)
+    rows, columns = views.subsets(views.MAP_ROWS), views.subsets(views.MAP_COLUMNS)
     grid = np.array([[table.get(kinds.set_id(row + column), np.nan) for column in columns] for row in rows]) / scale
     figure, axes = draw.new(10.5, 7.4)
     positive = grid[grid > 0]
@@ -108,7 +97,7 @@ def _sums(axes: object, sums: object, unit: str) -> None:
 
 
 def _pairs(figure: Figure, axes: object, pairs: object, unit: str) -> None:
-    order = [*ROWS, *COLUMNS]
+    order = [*views.MAP_ROWS, *views.MAP_COLUMNS]
     grid = np.array(pairs.loc[order, order])
     limit = float(np.nanmax(np.abs(grid))) or 1.0
     image = axes.imshow(np.ma.masked_invalid(grid), cmap=draw.DIVERGING, norm=TwoSlopeNorm(0, -limit, limit))

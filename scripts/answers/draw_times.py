@@ -134,8 +134,9 @@ def kernels(runs: list[Run], operation: str) -> Figure | str:
         bottom = min(0.0, float(np.nanmin([values.min(), low.min()])))
         axis.set_ylim(bottom * 1.15, top * 1.22 or 1)
         axis.set_xlim(-0.3, len(order) - 0.35)
-        for x, value in zip(place, values):
-            axis.annotate(kinds.three_digits(value).replace("-", "−"), (x, value), xytext=(5, 4), textcoords="offset points", ha="left",
+        following = [*list(values)[1:], -np.inf]
+        for x, value, then in zip(place, values, following):
+            axis.annotate(kinds.three_digits(value).replace("-", "−"), (x, value), xytext=(5, -11 if then > value else 4), textcoords="offset points", ha="left",
                           fontsize=7.5)
         axis.set_xticks(range(len(order)), [short_version(kernel) for kernel in order], rotation=30 if len(order) > 5 else 0)
         axis.set_title("none: the whole create" if name == kinds.NONE else f"{kinds.label(name)}: adds", loc="left")

@@ -17,6 +17,16 @@ TIMES = ["median", "ci_low", "ci_high", "p90", "p99", "max", "delta", "delta_low
 SEGMENTS = {"clone": ["ready", "exit"], "clone3": ["ready", "exit"], "unshare": ["create", "exit"],
             "proc_remount": ["mount", "unmount"], "setns": ["switch"]}
 
+# The kinds that cost most are the rows of a map of all sets, so that its structure shows: rows differ much, columns little.
+MAP_ROWS = ["NEWNET", "NEWNS", "NEWIPC", "NEWUSER"]
+MAP_COLUMNS = ["NEWPID", "NEWTIME", "NEWCGROUP", "NEWUTS"]
+
+
+def subsets(members: list[str]) -> list[tuple[str, ...]]:
+    """All subsets in the order of a binary count whose highest bit is the first kind."""
+    size = len(members)
+    return [tuple(flag for bit, flag in enumerate(members) if value >> (size - 1 - bit) & 1) for value in range(2**size)]
+
 
 def plain(run: Run, operation: str) -> pd.DataFrame:
     """The measured rows of the operation's plain cases at the reference stack: 1M, or what most cases have."""
