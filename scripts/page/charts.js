@@ -4,8 +4,8 @@
 const COLOURS = { NEWNET: "#D55E00", NEWNS: "#0072B2", NEWIPC: "#009E73", NEWUSER: "#CC79A7", NEWPID: "#E69F00", NEWTIME: "#56B4E9",
   NEWCGROUP: "#8A8A8A", NEWUTS: "#A03060", none: "#222222" };
 const DARK_COLOURS = { NEWNS: "#4A9BE0", NEWUTS: "#D8709C", none: "#E8E8E8", NEWCGROUP: "#A8A8A8" };
-const MARKS = { NEWNET: "rect", NEWNS: "triangle", NEWIPC: "diamond", NEWUSER: "pin", NEWPID: "circle", NEWTIME: "arrow", NEWCGROUP: "roundRect",
-  NEWUTS: "emptyCircle", none: "emptyRect" };
+const MARKS = { NEWNET: "rect", NEWNS: "triangle", NEWIPC: "diamond", NEWUSER: "path://M0,0L10,0L5,9z", NEWPID: "circle", NEWTIME: "path://M4,0h3v4h4v3h-4v4h-3v-4h-4v-3h4z", NEWCGROUP: "roundRect",
+  NEWUTS: "path://M5,0L10,4L8,10L2,10L0,4z", none: "path://M0,3h10v4h-10z" };
 const SERIES = ["#3B8BC4", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#A03060", "#999933", "#7B6FD0", "#BBBBBB"];
 const SEQUENTIAL = ["#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#e1cc55", "#fee838"];
 const DIVERGING = ["#b35806", "#e08214", "#fdb863", "#fee0b6", "#f7f7f7", "#d8daeb", "#b2abd2", "#8073ac", "#542788"];
@@ -28,6 +28,7 @@ function draw(id) {
     old?.dispose();
     CHARTS.set(id, null);
     element.classList.add("empty");
+    element.style.height = "";
     element.textContent = option;
     return;
   }
@@ -35,9 +36,12 @@ function draw(id) {
     element.classList.remove("empty");
     element.textContent = "";
   }
-  const chart = old ?? echarts.init(element, null, { renderer: "canvas" });
+  const { pixels, ...rest } = option;
+  element.style.height = pixels ? `${pixels}px` : "";
+  const chart = old ?? echarts.init(element, isDark() ? "dark" : null, { renderer: "canvas" });
   CHARTS.set(id, chart);
-  chart.setOption({ ...common(), ...option }, { notMerge: true });
+  chart.resize();
+  chart.setOption({ ...common(), ...rest }, { notMerge: true });
 }
 
 /** Draws again what has been in view; the others will be when they come into view. */
@@ -60,7 +64,7 @@ function common() {
   return {
     animation: false, backgroundColor: "transparent", textStyle: { color: css("--text"), fontFamily: "system-ui, DejaVu Sans, sans-serif" },
     aria: { enabled: true }, toolbox: toolbox(),
-    grid: { left: 8, right: 24, top: 56, bottom: 12, containLabel: true },
+    grid: { left: 28, right: 24, top: 56, bottom: 34, containLabel: true },
   };
 }
 

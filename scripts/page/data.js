@@ -90,4 +90,5 @@ function sizeText(value) {
 }
 
 const unitOf = (clock) => (clock === "instructions" ? "thousand instructions" : "µs");
+const shortUnitOf = (clock) => (clock === "instructions" ? "k instr." : "µs");
 const escaped = (text) => String(text).replace(/[&<>"']/g, (letter) => `&#${letter.charCodeAt(0)};`);

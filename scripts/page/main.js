@@ -54,7 +54,7 @@ function listen() {
   on("row-status", filterRows);
   on("more", showColumns);
   on("theme", () => { document.documentElement.dataset.theme = isDark() ? "light" : "dark"; restyle(); drawFlame(); }, "click");
-  addEventListener("resize", drawFlame);
+  addEventListener("resize", fitFlame);
 }
 
 function offerKinds() {

@@ -33,6 +33,7 @@ declare("sets", () => {
   let [low, high] = [Math.min(...cells.map((cell) => scaled(cell.value))), Math.max(...cells.map((cell) => scaled(cell.value)))];
   if (shown === "ratio") high = Math.max(Math.abs(low), Math.abs(high), 0.01), low = -high;
   const unit = shown === "ratio" ? "×" : unitOf(first.clock);
+  const shortUnit = shown === "ratio" ? "×" : shortUnitOf(first.clock);
   const factor = shown === "ratio" ? 1 : 1000;
   const real = (value) => threeDigits((log ? 10 ** value : value) / factor);
   return {
@@ -44,11 +45,11 @@ declare("sets", () => {
       if (other) lines.push(`${escaped(second.name)}: median ${timeText(other.median, first.clock)}, ×${threeDigits(other.median / row.median)}`);
       return lines.join("<br>") + (shown === "ratio" ? "" : `<br>${row.samples} samples, ${escaped(row.status)}`) + (value <= 0 ? "<br>not above zero" : "");
     } }),
-    grid: { left: 8, right: 110, top: 32, bottom: 24, containLabel: true },
-    xAxis: axis("… and of these", { type: "category", nameGap: 68, data: acrosses.map((one) => one.map((flag) => DATA.kinds[flag]).join("\n") || "–"), axisLabel: { color: css("--text"), interval: 0 } }),
-    yAxis: axis("the set consists of these …", { type: "category", nameGap: 112, data: ups.map((one) => one.map((flag) => DATA.kinds[flag]).join(" ") || "–"), axisLabel: { color: css("--text"), interval: 0 } }),
+    grid: { left: 32, right: 110, top: 32, bottom: 30, containLabel: true },
+    xAxis: axis("… and of these", { type: "category", nameGap: 74, data: acrosses.map((one) => one.map((flag) => DATA.kinds[flag]).join("\n") || "–"), axisLabel: { color: css("--text"), interval: 0, lineHeight: 14 } }),
+    yAxis: axis("the set consists of these …", { type: "category", nameGap: 116, data: ups.map((one) => one.map((flag) => DATA.kinds[flag]).join(" ") || "–"), axisLabel: { color: css("--text"), interval: 0 } }),
     visualMap: { min: low, max: high === low ? low + 1 : high, calculable: true, dimension: 2, orient: "vertical", right: 0, top: "middle", precision: 3, itemHeight: 280,
-      inRange: { color: shown === "ratio" ? DIVERGING : SEQUENTIAL }, formatter: real, textStyle: { color: css("--text") }, text: [unit, ""] },
+      inRange: { color: shown === "ratio" ? DIVERGING : SEQUENTIAL }, formatter: real, textStyle: { color: css("--text") }, text: [shortUnit, ""] },
     series: [{ type: "heatmap", itemStyle: { borderColor: css("--back"), borderWidth: 1 }, emphasis: { itemStyle: { borderColor: css("--accent"), borderWidth: 2 } },
       data: cells.map((cell) => ({ value: [cell.x, cell.y, scaled(cell.value)], cell, label: { show: true, fontSize: 10, formatter: threeDigits(cell.value / factor),
         color: shown === "ratio" ? (Math.abs(scaled(cell.value)) > 0.65 * high ? "#fff" : "#111") : (scaled(cell.value) - low) / (high - low) > 0.5 ? "#111" : "#fff" } })) }],
@@ -65,18 +66,20 @@ declare("added", () => {
   const order = singles(first, operation, phase).sort(([, a], [, b]) => a.delta - b.delta).map(([flag]) => flag);
   if (!order.length) return nothing("Single kinds with a delta");
   const series = [];
+  // On a logarithmic axis an interval that reaches zero ends at its left edge.
+  const positive = order.map((flag) => setRow(first, operation, flag, phase)).flatMap((row) => [row.delta, row.delta_low]).filter((value) => value > 0);
+  const least = STATE.scale === "log" ? Math.min(...positive) / 2 : -Infinity;
   shownRuns().forEach((run, number) => {
     const rows = new Map(singles(run, operation, phase));
-    series.push({ name: run.name, type: "scatter", symbolSize: 11,
+    series.push({ name: run.name, type: "scatter", symbolSize: 11, color: css("--dim"), itemStyle: { color: css("--dim"), opacity: number ? 0.55 : 1 },
       data: order.map((flag, y) => [drawable((rows.get(flag)?.delta ?? NaN) / 1000), y, flag]).filter(([x]) => x !== null)
         .map((value) => ({ value, symbol: markOf(value[2]), itemStyle: { color: colourOf(value[2]), opacity: number ? 0.55 : 1 } })) });
-    series.push({ name: run.name, type: "custom", silent: true, encode: { x: [0, 1], y: 2 },
-      data: order.map((flag, y) => { const row = rows.get(flag); return row && row.delta_low !== null ? [row.delta_low / 1000, row.delta_high / 1000, y, flag] : null; }).filter(Boolean),
-      renderItem: (params, api) => {
-        const floor = STATE.scale === "log" ? 1e-9 : -Infinity;
-        const left = Math.max(api.coord([Math.max(api.value(0), floor), api.value(2)])[0], params.coordSys.x);
-        const [right, y] = api.coord([Math.max(api.value(1), floor), api.value(2)]);
-        return { type: "line", shape: { x1: left, x2: Math.max(right, left), y1: y + number * 6, y2: y + number * 6 },
+    series.push({ name: run.name, type: "custom", color: css("--dim"), silent: true, encode: { x: [0, 1], y: 2 },
+      data: order.map((flag, y) => { const row = rows.get(flag); return row && row.delta_low !== null ? [Math.max(row.delta_low, least) / 1000, Math.max(row.delta_high, least) / 1000, y, flag] : null; }).filter(Boolean),
+      renderItem: (_params, api) => {
+        const [left] = api.coord([api.value(0), api.value(2)]);
+        const [right, y] = api.coord([api.value(1), api.value(2)]);
+        return { type: "line", shape: { x1: left, x2: right, y1: y + number * 6, y2: y + number * 6 },
           style: { stroke: colourOf(order[api.value(2)]), lineWidth: 2, lineDash: number ? [4, 3] : null } };
       } });
   });
@@ -128,13 +131,13 @@ declare("pairs", () => {
     if (up !== across && one) cells.push({ value: [x, order.length - 1 - y, (one.measured - one.sum) / 1000], one });
   }));
   const limit = Math.max(...cells.map(({ value }) => Math.abs(value[2])), 1e-9);
-  const unit = unitOf(first.clock);
+  const [unit, shortUnit] = [unitOf(first.clock), shortUnitOf(first.clock)];
   const names = order.map(labelOf);
   return { title: heading(`Pairs: measured delta less the sum of both, in ${unit}`), toolbox: toolbox(false),
     tooltip: tooltip({ formatter: ({ data: { one } }) => `<b>${labelOf(one.set)}</b><br>measured ${timeText(one.measured, first.clock)}${interval(one.row, "delta_low", "delta_high", first.clock)}<br>sum ${timeText(one.sum, first.clock)}` }),
     grid: { left: 8, right: 110, top: 32, bottom: 8, containLabel: true },
     xAxis: axis("", { type: "category", data: names }), yAxis: axis("", { type: "category", data: [...names].reverse() }),
-    visualMap: { min: -limit, max: limit, calculable: true, dimension: 2, right: 0, top: "middle", itemHeight: 200, precision: 2, inRange: { color: DIVERGING }, textStyle: { color: css("--text") }, text: [unit, ""] },
+    visualMap: { min: -limit, max: limit, calculable: true, dimension: 2, right: 0, top: "middle", itemHeight: 200, precision: 2, inRange: { color: DIVERGING }, textStyle: { color: css("--text") }, text: [shortUnit, ""] },
     series: [{ type: "heatmap", itemStyle: { borderColor: css("--back"), borderWidth: 1 },
       data: cells.map((cell) => ({ ...cell, label: { show: true, fontSize: 11, formatter: threeDigits(cell.value[2]), color: Math.abs(cell.value[2]) > 0.65 * limit ? "#fff" : "#111" } })) }] };
 });
@@ -176,9 +179,17 @@ declare("distributions", () => {
     dataZoom: [{ type: "inside", xAxisIndex: 0, zoomOnMouseWheel: "ctrl" }] };
 });
 
-/** Bars beside one another for each run, stacked of parts. */
+/** Set by set, the runs that have it. */
+function setsOfRuns(has) {
+  const sets = [...new Set(shownRuns().flatMap((run) => chosenSets(run, STATE.operation)))];
+  return sets.flatMap((set) => shownRuns().filter((run) => has(run, set)).map((run) => [run, set]));
+}
+
+const setNames = (pairs) => pairs.map(([run, set]) => (STATE.second ? `${labelOf(set)} · ${run.name}` : labelOf(set)));
+
+/** A bar for each name, stacked of parts. */
 function stacked(names, parts, name, unit, text, more = {}) {
-  return { legend: legend(), tooltip: tooltip({ trigger: "axis", axisPointer: { type: "shadow" }, formatter: (items) => [`<b>${escaped(items[0].axisValue.replace("\n", " "))}</b>`,
+  return { pixels: 120 + 30 * Math.max(names.length, 4), legend: legend(), tooltip: tooltip({ trigger: "axis", axisPointer: { type: "shadow" }, formatter: (items) => [`<b>${escaped(items[0].axisValue)}</b>`,
       ...items.filter((item) => item.value).map((item) => `${item.marker} ${escaped(item.seriesName)}: ${text(item.value)}`)].join("<br>") }),
     aria: { enabled: true, decal: { show: true } },
     xAxis: axis(`${name} in ${unit}`, { type: "value" }), yAxis: axis("", { type: "category", inverse: true, data: names, axisLabel: { color: css("--text"), interval: 0 } }),
@@ -187,25 +198,22 @@ function stacked(names, parts, name, unit, text, more = {}) {
 
 declare("phases", () => {
   const { operation, first } = STATE;
-  const columns = shownRuns().flatMap((run) => chosenSets(run, operation).map((set) => [run, set]));
+  const columns = setsOfRuns((run, set) => setRow(run, operation, set, "total") ?? setRow(run, operation, set, "switch"));
   const parts = first.operations[operation]?.segments ?? [];
   const of = (phase) => columns.map(([run, set]) => (setRow(run, operation, set, phase)?.median ?? 0) / 1000);
   const shown = parts.map((phase) => [phase, of(phase)]).filter(([, values]) => values.some(Boolean));
   if (!shown.length) return `Phases: ${first.name} has none of ${operation} that follow one another.`;
   const rest = of("total").map((total, index) => Math.max(0, total - shown.reduce((sum, [, values]) => sum + values[index], 0)));
   if (rest.some((value, index) => value > 0.02 * of("total")[index])) shown.push(["rest of total", rest]);
-  const names = columns.map(([run, set]) => labelOf(set) + (STATE.second ? `\n${run.name}` : ""));
-  return { title: heading(`${operation}: what total consists of`), ...stacked(names, shown, "medians", unitOf(first.clock), (value) => timeText(value * 1000, first.clock)) };
+  return { title: heading(`${operation}: what total consists of`), ...stacked(setNames(columns), shown, "medians", unitOf(first.clock), (value) => timeText(value * 1000, first.clock)) };
 });
 
 declare("drain", () => {
   const { operation, first } = STATE;
-  const columns = shownRuns().flatMap((run) => chosenSets(run, operation).filter((set) => setRow(run, operation, set, "drain")).map((set) => [run, set]));
+  const columns = setsOfRuns((run, set) => setRow(run, operation, set, "drain"));
   if (!columns.length) return `drain: ${first.name} saw none of ${operation}.`;
   const values = columns.map(([run, set]) => setRow(run, operation, set, "drain").median / 1000);
-  const names = columns.map(([run, set]) => labelOf(set) + (STATE.second ? `\n${run.name}` : ""));
-  return { title: heading("drain: afterwards, by the kernel's workers"), ...stacked(names, [["drain", values]], "amortised per namespace,", unitOf(first.clock), (value) => timeText(value * 1000, first.clock)),
-    xAxis: timeAxis(`amortised per namespace, in ${unitOf(first.clock)}`), legend: undefined };
+  return { title: heading("drain: afterwards, by the kernel's workers"), ...stacked(setNames(columns), [["drain", values]], "amortised per namespace", unitOf(first.clock), (value) => timeText(value * 1000, first.clock)), legend: undefined };
 });
 
 declare("kernels", () => {

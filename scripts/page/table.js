@@ -67,8 +67,10 @@ function drawTable() {
   fillChoice("row-status", [...new Set(STATE.first.rows.map((row) => row.status))], "all");
   table?.destroy();
   table = new Tabulator("#table", { data: tableRows(), columns: tableColumns(), height: 520, layout: "fitDataFill", columnDefaults: { headerSortTristate: true, resizable: true }, placeholder: "No row matches." });
-  table.on("tableBuilt", () => { showColumns(); filterRows(); });
-  table.on("dataFiltered", () => setTimeout(count));
+  // A table that another has replaced meanwhile may still call.
+  const mine = table;
+  mine.on("tableBuilt", () => { if (mine === table) { showColumns(); filterRows(); } });
+  mine.on("dataFiltered", () => setTimeout(() => { if (mine === table) count(); }));
 }
 
 function showColumns() {
