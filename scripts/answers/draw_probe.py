@@ -56,7 +56,7 @@ def functions(run: Run) -> Figure | str:
 def icicle(run: Run, folded: str | None) -> Figure | str:
     """(g) sampled stacks of the dearest case as an icicle: callers above, widths are shares of time."""
     if not folded:
-        return f"icicle: no stacks (nsbench --probe --folded=RUN/{stacks.FILE}, where the probe samples)"
+        return "icicle: no stacks (nsbench --probe --folded=FILE, where the probe samples; then --folded=FILE here too)"
     cases = stacks.by_case(folded)
     case = max(views.of_interest(cases), key=lambda name: stacks.weight(cases[name]))
     root = stacks.tree(cases[case])

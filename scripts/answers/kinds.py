@@ -30,9 +30,8 @@ def three_digits(value: float) -> str:
     """1234.5 → 1230, 12.345 → 12.3: what is significant of a figure, without an exponent."""
     if value == 0 or not math.isfinite(value):
         return "0" if value == 0 else str(value)
-    digits = max(0, 2 - math.floor(math.log10(abs(value)) + 1e-12))
-    rounded = round(value, 2 - math.floor(math.log10(abs(value)) + 1e-12))
-    return f"{rounded:.{digits}f}"
+    rounded = float(f"{value:.3g}")
+    return f"{rounded:.{max(0, 2 - math.floor(math.log10(abs(rounded)) + 1e-12))}f}"
 
 
 def time_text(value: float, clock: str, sign: bool = False) -> str:

@@ -51,7 +51,7 @@ function drawFlame() {
   element.textContent = "";
   document.getElementById("flame-details").textContent = "\u00a0";
   if (!tree) {
-    element.textContent = `${STATE.first.name} has no sampled stacks (nsbench --probe --folded=RUN/stacks.folded, where the probe samples).`;
+    element.textContent = `${STATE.first.name} has no sampled stacks (nsbench --probe --folded=FILE, where the probe samples; then report.py --folded=FILE).`;
     return;
   }
   const share = (node) => `${node.data.name}: ${timeText(node.value, STATE.first.clock)} per execution, ${(node.value / tree.value * 100).toFixed(1)}% of ${tree.name}`;
