@@ -42,14 +42,30 @@ def drawings(runs: list[read.Run], folded: list[Path]) -> Iterator[tuple[str, Ca
 
 
 def body(words: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="plot.py", description=__doc__.splitlines()[0],
-                                     epilog="Exit codes: 0 plots were made; 2 wrong use, or a run that cannot be read.")
+    parser = argparse.ArgumentParser(
+        prog="plot.py",
+        description=__doc__.splitlines()[0],
+        epilog="Exit codes: 0 plots were made; 2 wrong use, or a run that cannot be read.",
+    )
     parser.add_argument("runs", nargs="+", metavar="RUN", help="a run's folder, or a results.csv")
-    parser.add_argument("-o", "--out", type=Path, default=Path("plots"), metavar="DIR", help="where to (plots)")
+    parser.add_argument(
+        "-o", "--out", type=Path, default=Path("plots"), metavar="DIR", help="where to (plots)"
+    )
     parser.add_argument("--format", default="png", metavar="FORMAT[,…]", help=f"{', '.join(FORMATS)} (png)")
-    parser.add_argument("--only", default="", metavar="LETTERS", help="plots by their letters: af for the heat maps and kernels")
-    parser.add_argument("--folded", type=Path, action="append", default=[], metavar="FILE",
-                        help=f"the run's folded stacks, where they are not its {stacks.FILE}; once for each run, in order")
+    parser.add_argument(
+        "--only",
+        default="",
+        metavar="LETTERS",
+        help="plots by their letters: af for the heat maps and kernels",
+    )
+    parser.add_argument(
+        "--folded",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help=f"the run's folded stacks, where they are not its {stacks.FILE}; once for each run, in order",
+    )
     parser.add_argument("--quiet", action="store_true", help="do not say what was made")
     options = parser.parse_args(words)
     formats = list(dict.fromkeys(options.format.split(",")))
@@ -64,7 +80,9 @@ def body(words: list[str]) -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     made = 0
     for name, make in drawings(runs, options.folded):
-        bare = name.removeprefix(next((f"{run.name}-" for run in runs if len(runs) > 1 and name.startswith(f"{run.name}-")), ""))
+        bare = name.removeprefix(
+            next((f"{run.name}-" for run in runs if len(runs) > 1 and name.startswith(f"{run.name}-")), "")
+        )
         if options.only and bare[0] not in options.only:
             continue
         figure = make()

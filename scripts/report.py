@@ -15,16 +15,25 @@ from answers import limits, page, read, stacks
 
 
 def body(words: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="report.py", description=__doc__.splitlines()[0],
-                                     epilog="Exit codes: 0 the report was made; 2 wrong use, or a run that cannot be read.")
+    parser = argparse.ArgumentParser(
+        prog="report.py",
+        description=__doc__.splitlines()[0],
+        epilog="Exit codes: 0 the report was made; 2 wrong use, or a run that cannot be read.",
+    )
     parser.add_argument("runs", nargs="+", metavar="RUN", help="a run's folder, or a results.csv")
     parser.add_argument("-o", "--out", default="report.html", metavar="FILE|-", help="where to (report.html)")
-    parser.add_argument("--folded", type=Path, action="append", default=[], metavar="FILE",
-                        help=f"the run's folded stacks, where they are not its {stacks.FILE}; once for each run, in order")
+    parser.add_argument(
+        "--folded",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help=f"the run's folded stacks, where they are not its {stacks.FILE}; once for each run, in order",
+    )
     parser.add_argument("--quiet", action="store_true", help="do not say what was made")
     options = parser.parse_args(words)
     runs = limits.read_runs(options.runs)
-    named = [*options.folded[:len(runs)], *[None] * (len(runs) - len(options.folded))]
+    named = [*options.folded[: len(runs)], *[None] * (len(runs) - len(options.folded))]
     made = page.build(runs, [stacks.of_run(run, file) for run, file in zip(runs, named)])
     if options.out == "-":
         sys.stdout.buffer.write(made)

@@ -18,23 +18,72 @@ try:
     from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter, NullFormatter
 except ImportError:
-    raise Unreadable("python3-matplotlib is missing: scripts/vendor installs it "
-                     "(or: apt-get install python3-matplotlib)") from None
+    raise Unreadable(
+        "python3-matplotlib is missing: scripts/vendor installs it "
+        "(or: apt-get install python3-matplotlib)"
+    ) from None
 
 # Okabe and Ito's palette, without its yellow, which is lost on paper; the marks tell the same apart without colour.
-COLOUR = {"NEWNET": "#D55E00", "NEWNS": "#0072B2", "NEWIPC": "#009E73", "NEWUSER": "#CC79A7", "NEWPID": "#E69F00",
-          "NEWTIME": "#56B4E9", "NEWCGROUP": "#7F7F7F", "NEWUTS": "#882255", kinds.NONE: "#000000", kinds.ALL: "#332288"}
-MARK = {"NEWNET": "s", "NEWNS": "^", "NEWIPC": "D", "NEWUSER": "v", "NEWPID": "o", "NEWTIME": "P", "NEWCGROUP": "X",
-        "NEWUTS": "p", kinds.NONE: ".", kinds.ALL: "*"}
-SERIES = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#882255", "#999933", "#332288", "#BBBBBB"]
+COLOUR = {
+    "NEWNET": "#D55E00",
+    "NEWNS": "#0072B2",
+    "NEWIPC": "#009E73",
+    "NEWUSER": "#CC79A7",
+    "NEWPID": "#E69F00",
+    "NEWTIME": "#56B4E9",
+    "NEWCGROUP": "#7F7F7F",
+    "NEWUTS": "#882255",
+    kinds.NONE: "#000000",
+    kinds.ALL: "#332288",
+}
+MARK = {
+    "NEWNET": "s",
+    "NEWNS": "^",
+    "NEWIPC": "D",
+    "NEWUSER": "v",
+    "NEWPID": "o",
+    "NEWTIME": "P",
+    "NEWCGROUP": "X",
+    "NEWUTS": "p",
+    kinds.NONE: ".",
+    kinds.ALL: "*",
+}
+SERIES = [
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#CC79A7",
+    "#56B4E9",
+    "#D55E00",
+    "#882255",
+    "#999933",
+    "#332288",
+    "#BBBBBB",
+]
 HATCH = ["", "///", "...", "\\\\\\", "xxx", "---", "ooo", "+++", "||", ""]
 SEQUENTIAL = "cividis"  # reads the same for all who see colours and in grey
 DIVERGING = "PuOr"
 
-STYLE = {"font.size": 9, "axes.titlesize": 10, "axes.labelsize": 9, "xtick.labelsize": 8, "ytick.labelsize": 8,
-         "legend.fontsize": 8, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True,
-         "grid.color": "#DDDDDD", "grid.linewidth": 0.6, "axes.axisbelow": True, "figure.dpi": 110, "savefig.dpi": 110,
-         "hatch.linewidth": 0.5, "svg.fonttype": "none", "svg.hashsalt": "nsbench", "legend.frameon": False}
+STYLE = {
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.labelsize": 9,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#DDDDDD",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "figure.dpi": 110,
+    "savefig.dpi": 110,
+    "hatch.linewidth": 0.5,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "nsbench",
+    "legend.frameon": False,
+}
 
 
 def colour(name: str, index: int = 0) -> str:
@@ -59,13 +108,17 @@ def title(figure: Figure, text: str) -> None:
 
 def identify(figure: Figure, runs: list[Run]) -> None:
     """Which runs these are, in the lower left corner."""
-    lines = [run.identity() for run in runs[:4]] + ([f"and {len(runs) - 4} more runs"] if len(runs) > 4 else [])
+    lines = [run.identity() for run in runs[:4]] + (
+        [f"and {len(runs) - 4} more runs"] if len(runs) > 4 else []
+    )
     width = int(figure.get_figwidth() * 17)
     text = "\n".join(line for one in lines for line in textwrap.wrap(one, width))
     count = text.count("\n") + 1
     bottom = (count * 0.135 + 0.08) / figure.get_figheight()
     figure.get_layout_engine().set(rect=(0, bottom, 1, 1 - bottom))
-    figure.text(0.01, 0.04 / figure.get_figheight(), text, fontsize=7, color="#555555", va="bottom", ha="left")
+    figure.text(
+        0.01, 0.04 / figure.get_figheight(), text, fontsize=7, color="#555555", va="bottom", ha="left"
+    )
 
 
 def number(value: float, _place: object = None) -> str:
@@ -97,8 +150,11 @@ def save(figure: Figure, folder: Path, name: str, formats: list[str]) -> list[Pa
     for kind in formats:
         path = folder / f"{name}.{kind}"
         partial = path.with_name(f".{path.name}.partial")
-        metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None},
-                    "pdf": {"CreationDate": None, "Producer": None}}[kind]
+        metadata = {
+            "png": {"Software": None},
+            "svg": {"Date": None, "Creator": None},
+            "pdf": {"CreationDate": None, "Producer": None},
+        }[kind]
         try:
             figure.savefig(partial, format=kind, metadata=metadata)
             partial.replace(path)

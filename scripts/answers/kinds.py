@@ -2,8 +2,16 @@
 import math
 
 # Flag → the kind's name, in the order in which a set's id has them.
-KINDS = {"NEWCGROUP": "cgroup", "NEWIPC": "ipc", "NEWNET": "net", "NEWNS": "mnt", "NEWPID": "pid", "NEWTIME": "time",
-         "NEWUSER": "user", "NEWUTS": "uts"}
+KINDS = {
+    "NEWCGROUP": "cgroup",
+    "NEWIPC": "ipc",
+    "NEWNET": "net",
+    "NEWNS": "mnt",
+    "NEWPID": "pid",
+    "NEWTIME": "time",
+    "NEWUSER": "user",
+    "NEWUTS": "uts",
+}
 NONE = "none"
 ALL = "-".join(KINDS)
 
@@ -36,8 +44,11 @@ def three_digits(value: float) -> str:
 
 def time_text(value: float, clock: str, sign: bool = False) -> str:
     """A time with its unit: 36.5 µs, 1.41 ms; 146 k instructions."""
-    steps = ([(1e9, "G instructions"), (1e6, "M instructions"), (1e3, "k instructions"), (1, "instructions")]
-             if clock == "instructions" else [(1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1, "ns")])
+    steps = (
+        [(1e9, "G instructions"), (1e6, "M instructions"), (1e3, "k instructions"), (1, "instructions")]
+        if clock == "instructions"
+        else [(1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1, "ns")]
+    )
     # 0.9995: what rounds up to the next unit is written in it
     scale, unit = next((step for step in steps if abs(value) >= step[0] * 0.9995), steps[-1])
     return f"{'+' if sign and value > 0 else ''}{three_digits(value / scale)} {unit}".replace("-", "−")
@@ -45,8 +56,10 @@ def time_text(value: float, clock: str, sign: bool = False) -> str:
 
 def bytes_text(value: float) -> str:
     """16384 → 16 KiB."""
-    scale, unit = next((step for step in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")) if abs(value) >= step[0]),
-                       (1, "B"))
+    scale, unit = next(
+        (step for step in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")) if abs(value) >= step[0]),
+        (1, "B"),
+    )
     return f"{three_digits(value / scale)} {unit}".replace("-", "−")
 
 

@@ -9,8 +9,10 @@ MOST_RUNS = 16  # more lines than that no reader tells apart, and a page holds n
 def read_runs(paths: list[str]) -> list[read.Run]:
     """The runs. Unreadable for one that cannot be read, twice the same, or more than can be shown."""
     if len(paths) > MOST_RUNS:
-        raise read.Unreadable(f"{len(paths)} runs: at most {MOST_RUNS} can be told apart here; compare.py takes any number "
-                              "as repetitions")
+        raise read.Unreadable(
+            f"{len(paths)} runs: at most {MOST_RUNS} can be told apart here; compare.py takes any number "
+            "as repetitions"
+        )
     runs = [read.read_run(path) for path in paths]
     for what, values in (("run", [run.run_id for run in runs]), ("name", [run.name for run in runs])):
         value, count = Counter(values).most_common(1)[0]

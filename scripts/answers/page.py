@@ -30,7 +30,37 @@ VENDORED = {
 SCRIPTS = ("data.js", "charts.js", "plots.js", "probe.js", "table.js", "main.js")
 
 # Where a curve of a distribution is kept: dense in the tail, which is what it is looked at for.
-PROBABILITIES = [0, 1, 2, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60, 65, 70, 75, 80, 85, 90, 92, 94, 96, 98, 99, 99.5, 99.9, 100]
+PROBABILITIES = [
+    0,
+    1,
+    2,
+    5,
+    10,
+    15,
+    20,
+    25,
+    30,
+    35,
+    40,
+    45,
+    50,
+    55,
+    60,
+    65,
+    70,
+    75,
+    80,
+    85,
+    90,
+    92,
+    94,
+    96,
+    98,
+    99,
+    99.5,
+    99.9,
+    100,
+]
 LEAST_SHARE = 0.001  # of a case's time: narrower frames of a flame graph are left out
 
 
@@ -65,11 +95,18 @@ def _cases(run: Run) -> dict[str, dict]:
         phases = [name for name in columns.phases() if name in set(rows["phase"])]
         sweeps = {}
         for name in views.stack_sweep(run, operation, phases[0]):
-            more = run.measured[(run.measured["operation"] == operation) & (run.measured["namespaces"] == name)
-                                & run.measured["case"].str.match(views.PLAIN)]
+            more = run.measured[
+                (run.measured["operation"] == operation)
+                & (run.measured["namespaces"] == name)
+                & run.measured["case"].str.match(views.PLAIN)
+            ]
             sweeps[name] = {int(size): case for size, case in zip(more["stack_bytes"], more["case"])}
-        found[operation] = {"sets": dict(zip(rows["namespaces"], rows["case"])), "phases": phases, "sweeps": sweeps,
-                            "segments": views.SEGMENTS.get(operation, [])}
+        found[operation] = {
+            "sets": dict(zip(rows["namespaces"], rows["case"])),
+            "phases": phases,
+            "sweeps": sweeps,
+            "segments": views.SEGMENTS.get(operation, []),
+        }
     return found
 
 
@@ -78,7 +115,11 @@ def _functions(run: Run) -> dict[str, dict]:
     for path in ("create", "destroy", "async"):
         table = views.functions(run, path, 9)
         if not table.empty:
-            found[path] = {"cases": list(table.index), "functions": list(table.columns), "self": table.round(1).to_numpy().T.tolist()}
+            found[path] = {
+                "cases": list(table.index),
+                "functions": list(table.columns),
+                "self": table.round(1).to_numpy().T.tolist(),
+            }
     return found
 
 
@@ -86,15 +127,27 @@ def _memory(run: Run) -> dict | None:
     table = views.memory(run)
     if table.empty:
         return None
-    sites = {case: [[*place, round(value, 1)] for place, value in views.call_sites(run, case, 12).items()] for case in table.index}
-    return {"cases": list(table.index), "allocators": list(table.columns), "bytes": table.round(1).to_numpy().T.tolist(), "sites": sites}
+    sites = {
+        case: [[*place, round(value, 1)] for place, value in views.call_sites(run, case, 12).items()]
+        for case in table.index
+    }
+    return {
+        "cases": list(table.index),
+        "allocators": list(table.columns),
+        "bytes": table.round(1).to_numpy().T.tolist(),
+        "sites": sites,
+    }
 
 
 def _stacks(folded: str | None) -> dict[str, dict]:
     if not folded:
         return {}
     cases = stacks.by_case(folded)
-    return {case: _pruned(tree := stacks.tree(rows, case), tree["value"] * LEAST_SHARE) for case, rows in cases.items() if stacks.weight(rows)}
+    return {
+        case: _pruned(tree := stacks.tree(rows, case), tree["value"] * LEAST_SHARE)
+        for case, rows in cases.items()
+        if stacks.weight(rows)
+    }
 
 
 def _pruned(node: dict, least: float) -> dict:
@@ -107,9 +160,19 @@ def data(run: Run, folded: str | None) -> dict:
     path = run.folder / "results.csv" if run.folder else run.path
     with (lzma.open if path.suffix == ".xz" else open)(path, "rt", encoding="utf-8") as file:
         text = file.read()
-    return {"name": run.name, "identity": run.identity(), "kernel": run.kernel, "clock": run.clock, "id": run.run_id, "csv": text,
-            "operations": _cases(run), "quantiles": quantiles(run), "functions": _functions(run), "memory": _memory(run),
-            "stacks": _stacks(folded)}
+    return {
+        "name": run.name,
+        "identity": run.identity(),
+        "kernel": run.kernel,
+        "clock": run.clock,
+        "id": run.run_id,
+        "csv": text,
+        "operations": _cases(run),
+        "quantiles": quantiles(run),
+        "functions": _functions(run),
+        "memory": _memory(run),
+        "stacks": _stacks(folded),
+    }
 
 
 def _list(lines: list[str]) -> str:
@@ -119,20 +182,37 @@ def _list(lines: list[str]) -> str:
 def _about(run: Run) -> str:
     """The words on one run."""
     warned = words.warnings(run)
-    return (f"<article><h3>{html.escape(run.name)}</h3><p class='identity'>{html.escape(run.identity())}</p>{_list(words.summary(run))}"
-            + (f"<div class='warnings'><h4>Warnings</h4>{_list(warned)}</div>" if warned else "")
-            + (f"<details><summary>What else belongs beside the figures</summary>{_list(notes)}</details>" if (notes := words.notes(run)) else "")
-            + "</article>")
+    return (
+        f"<article><h3>{html.escape(run.name)}</h3><p class='identity'>{html.escape(run.identity())}</p>{_list(words.summary(run))}"
+        + (f"<div class='warnings'><h4>Warnings</h4>{_list(warned)}</div>" if warned else "")
+        + (
+            f"<details><summary>What else belongs beside the figures</summary>{_list(notes)}</details>"
+            if (notes := words.notes(run))
+            else ""
+        )
+        + "</article>"
+    )
 
 
 def _environments(runs: list[Run]) -> str:
     """A table of all runs' environments; rows in which they differ are marked."""
-    table = pd.DataFrame({run.name: {**{str(k): str(v) for k, v in run.environment.items()},
-                                     "nsbench": str(run.info.get("nsbench_version", "unknown")),
-                                     "arguments": " ".join(map(str, run.info.get("arguments", [])))} for run in runs}).fillna("unknown")
+    table = pd.DataFrame(
+        {
+            run.name: {
+                **{str(k): str(v) for k, v in run.environment.items()},
+                "nsbench": str(run.info.get("nsbench_version", "unknown")),
+                "arguments": " ".join(map(str, run.info.get("arguments", []))),
+            }
+            for run in runs
+        }
+    ).fillna("unknown")
     head = "".join(f"<th>{html.escape(run.name)}</th>" for run in runs)
-    body = "".join(f"<tr{' class=differs' if row.nunique() > 1 else ''}><th>{html.escape(name)}</th>"
-                   + "".join(f"<td>{html.escape(value)}</td>" for value in row) + "</tr>" for name, row in table.iterrows())
+    body = "".join(
+        f"<tr{' class=differs' if row.nunique() > 1 else ''}><th>{html.escape(name)}</th>"
+        + "".join(f"<td>{html.escape(value)}</td>" for value in row)
+        + "</tr>"
+        for name, row in table.iterrows()
+    )
     return f"<table><tr><th></th>{head}</tr>{body}</table>"
 
 
@@ -144,9 +224,13 @@ def vendored() -> None:
     try:
         made = subprocess.run([ROOT / "scripts/vendor"], stdout=sys.stderr, check=False)
     except OSError as error:
-        raise Unreadable(f"scripts/vendor: {error.strerror}; it fetches {', '.join(lacking)} for the page") from None
+        raise Unreadable(
+            f"scripts/vendor: {error.strerror}; it fetches {', '.join(lacking)} for the page"
+        ) from None
     if made.returncode or not (LIBRARIES / "echarts").is_dir():
-        raise Unreadable(f"{', '.join(lacking)}: missing in build/page; run scripts/vendor where npm reaches its registry")
+        raise Unreadable(
+            f"{', '.join(lacking)}: missing in build/page; run scripts/vendor where npm reaches its registry"
+        )
 
 
 def _library(name: str) -> tuple[str, str, str]:
@@ -155,33 +239,56 @@ def _library(name: str) -> tuple[str, str, str]:
     folder = LIBRARIES / name
     version = json.loads((folder / "package.json").read_text())["version"]
     # A source map is another file, which the page does not have.
-    code = re.sub(r"^//# sourceMappingURL=.*$", "", (folder / script).read_text(encoding="utf-8"), flags=re.MULTILINE)
-    look = re.sub(r"/\*# sourceMappingURL=.*?\*/", "", (folder / style).read_text(encoding="utf-8")) if style else ""
+    code = re.sub(
+        r"^//# sourceMappingURL=.*$", "", (folder / script).read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
+    look = (
+        re.sub(r"/\*# sourceMappingURL=.*?\*/", "", (folder / style).read_text(encoding="utf-8"))
+        if style
+        else ""
+    )
     terms = "\n".join((folder / file).read_text(encoding="utf-8") for file in licences)
-    return code.replace("</script", "<\\/script"), look, f"<details><summary>{name} {version}</summary><pre>{html.escape(terms)}</pre></details>"
+    return (
+        code.replace("</script", "<\\/script"),
+        look,
+        f"<details><summary>{name} {version}</summary><pre>{html.escape(terms)}</pre></details>",
+    )
 
 
 def build(runs: list[Run], folded: list[str | None]) -> bytes:
     """The whole page. Unreadable where it would be larger than a mail or a browser likes."""
     vendored()
     parts = [_library(name) for name in VENDORED]
-    payload = {"runs": [data(run, text) for run, text in zip(runs, folded)], "probabilities": PROBABILITIES, "kinds": kinds.KINDS,
-               "rows": views.MAP_ROWS, "columns": views.MAP_COLUMNS, "all": kinds.ALL}
+    payload = {
+        "runs": [data(run, text) for run, text in zip(runs, folded)],
+        "probabilities": PROBABILITIES,
+        "kinds": kinds.KINDS,
+        "rows": views.MAP_ROWS,
+        "columns": views.MAP_COLUMNS,
+        "all": kinds.ALL,
+    }
     packed = gzip.compress(json.dumps(payload, separators=(",", ":"), allow_nan=False).encode(), 9, mtime=0)
     compared = [line for run in runs[1:] for line in words.comparison(runs[0], run)]
     filled = {
         "title": html.escape(f"nsbench: {', '.join(run.name for run in runs)}"),
-        "style": "\n".join([part[1] for part in parts] + [(SOURCES / "page.css").read_text(encoding="utf-8")]),
-        "summary": "".join(_about(run) for run in runs) + (f"<article><h3>Side by side</h3>{_list(compared)}</article>" if compared else ""),
+        "style": "\n".join(
+            [part[1] for part in parts] + [(SOURCES / "page.css").read_text(encoding="utf-8")]
+        ),
+        "summary": "".join(_about(run) for run in runs)
+        + (f"<article><h3>Side by side</h3>{_list(compared)}</article>" if compared else ""),
         "environment": _environments(runs),
         "licences": "".join(part[2] for part in parts),
         "libraries": "".join(f"<script>{part[0]}</script>\n" for part in parts),
         "data": base64.b64encode(packed).decode(),
-        "scripts": "".join(f"<script>{(SOURCES / name).read_text(encoding='utf-8')}</script>\n" for name in SCRIPTS),
+        "scripts": "".join(
+            f"<script>{(SOURCES / name).read_text(encoding='utf-8')}</script>\n" for name in SCRIPTS
+        ),
     }
     template = (SOURCES / "page.html").read_text(encoding="utf-8")
     page = re.sub(r"\{\{(\w+)\}\}", lambda match: filled[match[1]], template).encode()
     if len(page) > MOST_BYTES:
-        raise Unreadable(f"the report of {len(runs)} runs would be {len(page) / 1e6:.1f} MB, and at most {MOST_BYTES / 1e6:g} MB is "
-                         "sensible: give fewer runs, or runs of fewer cases (nsbench --filter)")
+        raise Unreadable(
+            f"the report of {len(runs)} runs would be {len(page) / 1e6:.1f} MB, and at most {MOST_BYTES / 1e6:g} MB is "
+            "sensible: give fewer runs, or runs of fewer cases (nsbench --filter)"
+        )
     return page

@@ -25,7 +25,9 @@ PATIENCE = 30  # seconds for what takes less than one on an idle machine
 
 
 def report(*words: object) -> subprocess.CompletedProcess:
-    return subprocess.run([SCRIPTS / "report.py", *map(str, words)], capture_output=True, text=True, timeout=300)
+    return subprocess.run(
+        [SCRIPTS / "report.py", *map(str, words)], capture_output=True, text=True, timeout=300
+    )
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -40,7 +42,11 @@ def libraries() -> None:
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report of three full runs: two by wall time, one by instructions."""
     folder = tmp_path_factory.mktemp("page")
-    runs = [full_run(folder / "base"), full_run(folder / "next", factor=1.25, probed=False), full_run(folder / "lab", clock="instructions", factor=3)]
+    runs = [
+        full_run(folder / "base"),
+        full_run(folder / "next", factor=1.25, probed=False),
+        full_run(folder / "lab", clock="instructions", factor=3),
+    ]
     made = report(*runs, "-o", folder / "report.html")
     assert (made.returncode, made.stderr) == (0, "")
     assert (folder / "report.html").stat().st_size <= 5e6
@@ -54,8 +60,16 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chro
     options = webdriver.ChromeOptions()
     options.binary_location = "/usr/bin/chromium"
     profile = tmp_path_factory.mktemp("profile")
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1500,1000",
-                     f"--user-data-dir={profile}", "--disable-background-networking", "--no-first-run"):
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--window-size=1500,1000",
+        f"--user-data-dir={profile}",
+        "--disable-background-networking",
+        "--no-first-run",
+    ):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
@@ -78,12 +92,19 @@ def opened(browser: webdriver.Chrome, page: Path) -> Iterator[webdriver.Chrome]:
     for kind in ("browser", "performance"):
         browser.get_log(kind)
     browser.get(page.as_uri())
-    wait("the page is drawn", lambda: browser.execute_script("return document.documentElement.dataset.ready === 'yes'"))
+    wait(
+        "the page is drawn",
+        lambda: browser.execute_script("return document.documentElement.dataset.ready === 'yes'"),
+    )
     wait("the table is filled", lambda: shown_rows(browser))
     yield browser
     assert [entry["message"] for entry in browser.get_log("browser")] == []
     events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    asked = {event["params"]["request"]["url"].split("#")[0] for event in events if event["method"] == "Network.requestWillBeSent"}
+    asked = {
+        event["params"]["request"]["url"].split("#")[0]
+        for event in events
+        if event["method"] == "Network.requestWillBeSent"
+    }
     assert page.as_uri() in asked  # the log is kept
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
 
@@ -92,7 +113,8 @@ def shown_rows(browser: webdriver.Chrome) -> list[list[str]]:
     """The cells that the table shows, row by row."""
     return browser.execute_script(
         "return [...document.querySelectorAll('#table .tabulator-row')].map((row) => [...row.querySelectorAll('.tabulator-cell')]"
-        ".filter((cell) => cell.style.display !== 'none').map((cell) => cell.textContent))")
+        ".filter((cell) => cell.style.display !== 'none').map((cell) => cell.textContent))"
+    )
 
 
 def choose(browser: webdriver.Chrome, name: str, text: str) -> None:
@@ -102,7 +124,9 @@ def choose(browser: webdriver.Chrome, name: str, text: str) -> None:
         if option.text == text:
             option.click()
             return
-    raise AssertionError(f"{name} has no {text}: {[option.text for option in element.find_elements(By.TAG_NAME, 'option')]}")
+    raise AssertionError(
+        f"{name} has no {text}: {[option.text for option in element.find_elements(By.TAG_NAME, 'option')]}"
+    )
 
 
 def heat_map(browser: webdriver.Chrome) -> object:
@@ -120,7 +144,10 @@ def test_sorts(opened: webdriver.Chrome) -> None:
     header.click()
     wait("the smallest median is first", lambda: shown_rows(opened)[0][0].startswith("unshare/none"))
     header.click()
-    wait("the largest median is first", lambda: "drain" in shown_rows(opened)[0][1] and "1.00 ms" in shown_rows(opened)[0])
+    wait(
+        "the largest median is first",
+        lambda: "drain" in shown_rows(opened)[0][1] and "1.00 ms" in shown_rows(opened)[0],
+    )
 
 
 def test_filters(opened: webdriver.Chrome) -> None:
@@ -132,7 +159,9 @@ def test_filters(opened: webdriver.Chrome) -> None:
     assert rows and all("NEWPID" in row[0] or row[0].startswith("clone/all eight") for row in rows)
     assert {row[0].split("/")[0] for row in rows} == {"clone"}
     count = int(opened.find_element(By.ID, "count").text.split()[0])
-    expected = opened.execute_script("return DATA.runs[0].rows.filter((row) => row.case.includes('NEWPID')).length")
+    expected = opened.execute_script(
+        "return DATA.runs[0].rows.filter((row) => row.case.includes('NEWPID')).length"
+    )
     assert count == expected > 500
     opened.find_element(By.ID, "filter").clear()
     opened.find_element(By.ID, "filter").send_keys("(")  # no expression: says so, breaks nothing
@@ -144,11 +173,21 @@ def test_hovers_over_the_heat_map(opened: webdriver.Chrome) -> None:
     place = opened.execute_script(
         "const chart = echarts.getInstanceByDom(document.getElementById('sets'));"
         "const cell = chart.getOption().series[0].data.find((one) => one.cell.set === 'NEWNET-NEWPID');"
-        "return chart.convertToPixel({seriesIndex: 0}, cell.value)")
+        "return chart.convertToPixel({seriesIndex: 0}, cell.value)"
+    )
     size = element.size
-    ActionChains(opened).move_to_element_with_offset(element, int(place[0] - size["width"] / 2), int(place[1] - size["height"] / 2)).perform()
-    text = wait("a tooltip names the set", lambda: next((one.text for one in element.find_elements(By.TAG_NAME, "div") if "net+pid" in one.text), ""))
-    row = opened.execute_script("return timeText(rowAt(DATA.runs[0], 'clone/NEWNET-NEWPID/stack:1M', 'create').delta, 'wall')")
+    ActionChains(opened).move_to_element_with_offset(
+        element, int(place[0] - size["width"] / 2), int(place[1] - size["height"] / 2)
+    ).perform()
+    text = wait(
+        "a tooltip names the set",
+        lambda: next(
+            (one.text for one in element.find_elements(By.TAG_NAME, "div") if "net+pid" in one.text), ""
+        ),
+    )
+    row = opened.execute_script(
+        "return timeText(rowAt(DATA.runs[0], 'clone/NEWNET-NEWPID/stack:1M', 'create').delta, 'wall')"
+    )
     assert "clone/NEWNET-NEWPID/stack:1M" in text and f"delta {row}" in text and "95%" in text
 
 
@@ -159,41 +198,71 @@ def test_switches_the_clock_and_compares_two_runs(opened: webdriver.Chrome) -> N
     choose(opened, "second", "next")
     choose(opened, "shown", "median of the second run ÷ first")
     assert opened.execute_script(title) == "clone, create: next ÷ base"
-    ratios = opened.execute_script("return echarts.getInstanceByDom(document.getElementById('sets')).getOption().series[0].data.map((one) => one.cell.value)")
+    ratios = opened.execute_script(
+        "return echarts.getInstanceByDom(document.getElementById('sets')).getOption().series[0].data.map((one) => one.cell.value)"
+    )
     assert len(ratios) == 256 and all(abs(ratio - 1.25) < 0.1 for ratio in ratios)
     choose(opened, "shown", "delta")
     choose(opened, "clock", "instructions")
     assert opened.execute_script(title) == "clone, create: delta in thousand instructions"
-    offered = [option.text for option in opened.find_elements(By.CSS_SELECTOR, "#first option, #second option")]
+    offered = [
+        option.text for option in opened.find_elements(By.CSS_SELECTOR, "#first option, #second option")
+    ]
     assert offered == ["lab", "none", "lab"]  # a run by wall time is never offered beside one by instructions
-    wait("the table is of the other run", lambda: opened.find_element(By.ID, "count").text.endswith("rows of lab") and "instr." in shown_rows(opened)[0][3])
+    wait(
+        "the table is of the other run",
+        lambda: opened.find_element(By.ID, "count").text.endswith("rows of lab")
+        and "instr." in shown_rows(opened)[0][3],
+    )
 
 
 def test_all_charts_are_drawn_in_light_and_dark(opened: webdriver.Chrome) -> None:
     for _ in range(2):
         for element in opened.find_elements(By.CLASS_NAME, "chart"):
             opened.execute_script("arguments[0].scrollIntoView()", element)
-            wait(f"{element.get_attribute('id')} is drawn or says why not", lambda: element.find_elements(By.TAG_NAME, "canvas") or element.text)  # noqa: B023
-        empty = {element.get_attribute("id") for element in opened.find_elements(By.CSS_SELECTOR, ".chart.empty")}
+            wait(
+                f"{element.get_attribute('id')} is drawn or says why not",
+                lambda: element.find_elements(By.TAG_NAME, "canvas") or element.text,
+            )  # noqa: B023
+        empty = {
+            element.get_attribute("id") for element in opened.find_elements(By.CSS_SELECTOR, ".chart.empty")
+        }
         assert empty == {"kernels"}  # all three runs are of one kernel
         opened.find_element(By.ID, "theme").click()
     choose(opened, "scale", "linear")
     opened.find_element(By.ID, "kind-net").click()
-    assert opened.execute_script("return echarts.getInstanceByDom(document.getElementById('sets')).getOption().series[0].data.length") == 127
+    assert (
+        opened.execute_script(
+            "return echarts.getInstanceByDom(document.getElementById('sets')).getOption().series[0].data.length"
+        )
+        == 127
+    )
 
 
 def test_the_flame_graph(opened: webdriver.Chrome) -> None:
     assert len(opened.find_elements(By.CSS_SELECTOR, "#flame rect")) == 9
     opened.find_element(By.ID, "flame-find").send_keys("leaf_3")
-    found = wait("what is looked for is marked", lambda: opened.execute_script("return [...document.querySelectorAll('#flame rect')].filter((one) => one.getAttribute('fill') === '#56B4E9').length"))
+    found = wait(
+        "what is looked for is marked",
+        lambda: opened.execute_script(
+            "return [...document.querySelectorAll('#flame rect')].filter((one) => one.getAttribute('fill') === '#56B4E9').length"
+        ),
+    )
     assert found == 1
 
 
 def test_words_and_files(opened: webdriver.Chrome, page: Path) -> None:
     words = opened.find_element(By.ID, "summary").text
-    base = opened.execute_script("return timeText(rowAt(DATA.runs[0], 'clone/none/stack:1M', 'create').median, 'wall')")
-    net = opened.execute_script("return timeText(rowAt(DATA.runs[0], 'clone/NEWNET/stack:1M', 'create').delta, 'wall')")
-    assert f"clone without namespaces takes {base} until" in words and f"Alone, the kinds add to clone: net {net}, mnt" in words
+    base = opened.execute_script(
+        "return timeText(rowAt(DATA.runs[0], 'clone/none/stack:1M', 'create').median, 'wall')"
+    )
+    net = opened.execute_script(
+        "return timeText(rowAt(DATA.runs[0], 'clone/NEWNET/stack:1M', 'create').delta, 'wall')"
+    )
+    assert (
+        f"clone without namespaces takes {base} until" in words
+        and f"Alone, the kinds add to clone: net {net}, mnt" in words
+    )
     assert "1 were not to be had or failed: no cgroup2, not here (1)" in words
     assert "a <warning> & more" in words
     assert "base has the wall clock, lab instructions: they are never compared." in words
@@ -221,7 +290,9 @@ def bad(tmp_path: Path, how: str) -> list[Path]:
     elif how == "column":
         results.write_text(text.replace(",median,", ",middle,"))
     elif how == "schema":
-        (folder / "run.json").write_text((folder / "run.json").read_text().replace('"schema_version": 1', '"schema_version": 9'))
+        (folder / "run.json").write_text(
+            (folder / "run.json").read_text().replace('"schema_version": 1', '"schema_version": 9')
+        )
     elif how == "nan":
         results.write_text(text.replace("1000.000", "nan"))
     elif how == "absent":
@@ -237,15 +308,30 @@ def bad(tmp_path: Path, how: str) -> list[Path]:
     return [folder]
 
 
-BAD = {"no rows": "no rows", "cut": "within a line", "column": "column median is missing", "schema": "schema_version 9", "nan": "not a number",
-       "absent": "No such file", "twice": "the same run", "hundred": "100 runs", "samples": "within a line", "stacks": "not a folded stack"}
+BAD = {
+    "no rows": "no rows",
+    "cut": "within a line",
+    "column": "column median is missing",
+    "schema": "schema_version 9",
+    "nan": "not a number",
+    "absent": "No such file",
+    "twice": "the same run",
+    "hundred": "100 runs",
+    "samples": "within a line",
+    "stacks": "not a folded stack",
+}
 
 
 @pytest.mark.parametrize("script", ["report.py", "plot.py"])
 @pytest.mark.parametrize("how", BAD)
 def test_what_cannot_be_shown_is_one_line(tmp_path: Path, how: str, script: str) -> None:
     runs = bad(tmp_path, how)
-    made = subprocess.run([SCRIPTS / script, *map(str, runs), "-o", tmp_path / "out", "--quiet"], capture_output=True, text=True, timeout=100)
+    made = subprocess.run(
+        [SCRIPTS / script, *map(str, runs), "-o", tmp_path / "out", "--quiet"],
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
     assert (made.returncode, made.stdout) == (2, "")
     assert made.stderr.startswith(f"{script}: ") and BAD[how] in made.stderr and made.stderr.count("\n") == 1
     assert not (tmp_path / "out").is_file()
@@ -256,6 +342,22 @@ def test_what_cannot_be_shown_is_one_line(tmp_path: Path, how: str, script: str)
 def test_a_folder_without_permission(tmp_path: Path, script: str) -> None:
     folder = write_run(tmp_path / "run", [result_row("clone/none/stack:1M", "create", 1000.0)])
     folder.chmod(0)
-    made = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "/usr/bin/python3", SCRIPTS / script, folder],
-                          capture_output=True, text=True, timeout=100)
-    assert (made.returncode, made.stdout) == (2, "") and made.stderr.count("\n") == 1 and "Permission denied" in made.stderr
+    made = subprocess.run(
+        [
+            "setpriv",
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+            "/usr/bin/python3",
+            SCRIPTS / script,
+            folder,
+        ],
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert (
+        (made.returncode, made.stdout) == (2, "")
+        and made.stderr.count("\n") == 1
+        and "Permission denied" in made.stderr
+    )

@@ -14,8 +14,13 @@ REFERENCE_STACK = 1 << 20
 TIMES = ["median", "ci_low", "ci_high", "p90", "p99", "max", "delta", "delta_low", "delta_high"]
 
 # What a sample's total consists of, one after the other; create overlaps with ready in a clone.
-SEGMENTS = {"clone": ["ready", "exit"], "clone3": ["ready", "exit"], "unshare": ["create", "exit"],
-            "proc_remount": ["mount", "unmount"], "setns": ["switch"]}
+SEGMENTS = {
+    "clone": ["ready", "exit"],
+    "clone3": ["ready", "exit"],
+    "unshare": ["create", "exit"],
+    "proc_remount": ["mount", "unmount"],
+    "setns": ["switch"],
+}
 
 # The kinds that cost most are the rows of a map of all sets, so that its structure shows: rows differ much, columns little.
 MAP_ROWS = ["NEWNET", "NEWNS", "NEWIPC", "NEWUSER"]
@@ -25,7 +30,10 @@ MAP_COLUMNS = ["NEWPID", "NEWTIME", "NEWCGROUP", "NEWUTS"]
 def subsets(members: list[str]) -> list[tuple[str, ...]]:
     """All subsets in the order of a binary count whose highest bit is the first kind."""
     size = len(members)
-    return [tuple(flag for bit, flag in enumerate(members) if value >> (size - 1 - bit) & 1) for value in range(2**size)]
+    return [
+        tuple(flag for bit, flag in enumerate(members) if value >> (size - 1 - bit) & 1)
+        for value in range(2**size)
+    ]
 
 
 def plain(run: Run, operation: str) -> pd.DataFrame:
@@ -52,7 +60,11 @@ def set_operations(run: Run, at_least: int = 1) -> list[str]:
 
 def singles(table: pd.DataFrame) -> pd.DataFrame:
     """Of a table over sets: the rows of single kinds that have a delta, the dearest first."""
-    return table[table.index.isin(list(kinds.KINDS))].dropna(subset=["delta"]).sort_values("delta", ascending=False)
+    return (
+        table[table.index.isin(list(kinds.KINDS))]
+        .dropna(subset=["delta"])
+        .sort_values("delta", ascending=False)
+    )
 
 
 def sums(table: pd.DataFrame) -> pd.DataFrame:
@@ -66,7 +78,9 @@ def sums(table: pd.DataFrame) -> pd.DataFrame:
             expected = sum(alone[flag] for flag in members)
             resolved = not row["delta_low"] <= expected <= row["delta_high"]
             rows.append((name, len(members), row["delta"], expected, row["delta"] - expected, resolved))
-    return pd.DataFrame(rows, columns=["set", "kinds", "measured", "expected", "interaction", "resolved"]).set_index("set")
+    return pd.DataFrame(
+        rows, columns=["set", "kinds", "measured", "expected", "interaction", "resolved"]
+    ).set_index("set")
 
 
 def pairs(table: pd.DataFrame) -> pd.DataFrame:
@@ -125,7 +139,11 @@ def versions(runs: list[Run], operation: str, phase: str) -> dict[str, pd.DataFr
         table = of_sets(run, operation, phase)
         for name in chosen_sets(table.index):
             row = table.loc[name]
-            names = ("median", "ci_low", "ci_high") if name == kinds.NONE else ("delta", "delta_low", "delta_high")
+            names = (
+                ("median", "ci_low", "ci_high")
+                if name == kinds.NONE
+                else ("delta", "delta_low", "delta_high")
+            )
             found.setdefault(name, []).append((run.kernel, run.name, *(row[column] for column in names)))
     header = ["kernel", "run", "value", "low", "high"]
     return {name: pd.DataFrame(found[name], columns=header) for name in chosen_sets(found)}
@@ -150,7 +168,9 @@ def functions(run: Run, path: str, top: int) -> pd.DataFrame:
     probe = run.probe
     if probe is None:
         return pd.DataFrame()
-    rows = probe[(probe["path"] == path) & probe["self"].notna() & probe["case"].isin(of_interest(probe["case"]))]
+    rows = probe[
+        (probe["path"] == path) & probe["self"].notna() & probe["case"].isin(of_interest(probe["case"]))
+    ]
     table = rows.pivot_table(index="case", columns="function", values="self", aggfunc="sum").fillna(0)
     table = table.loc[[case for case in of_interest(probe["case"]) if case in table.index]]
     order = table.max().sort_values(ascending=False).index
@@ -165,14 +185,18 @@ def memory(run: Run) -> pd.DataFrame:
     rows = run.memory
     if rows is None or rows.empty:
         return pd.DataFrame()
-    table = rows.pivot_table(index="case", columns="allocator", values="bytes_per_op", aggfunc="sum").fillna(0)
+    table = rows.pivot_table(index="case", columns="allocator", values="bytes_per_op", aggfunc="sum").fillna(
+        0
+    )
     return table.reindex(columns=["kmalloc", "slab", "percpu"]).fillna(0).loc[of_interest(rows["case"])]
 
 
 def call_sites(run: Run, case: str, top: int) -> pd.DataFrame:
     """The places of a case that allocate most: bytes per execution by (call_site, allocator)."""
     rows = run.memory[run.memory["case"] == case]
-    return rows.groupby(["call_site", "allocator"])["bytes_per_op"].sum().sort_values(ascending=False).head(top)
+    return (
+        rows.groupby(["call_site", "allocator"])["bytes_per_op"].sum().sort_values(ascending=False).head(top)
+    )
 
 
 def phases_of(run: Run) -> list[str]:

@@ -1,8 +1,26 @@
 "use strict";
 // The runs: unpacked once, and looked up by case and phase. A figure that is not there is null, never 0.
 
-const NUMBERS = new Set(["stack_bytes", "parallel", "samples", "median", "ci_low", "ci_high", "precision", "min", "mean", "stddev", "p90",
-  "p99", "max", "outliers_mild", "outliers_severe", "delta", "delta_low", "delta_high"]);
+const NUMBERS = new Set([
+  "stack_bytes",
+  "parallel",
+  "samples",
+  "median",
+  "ci_low",
+  "ci_high",
+  "precision",
+  "min",
+  "mean",
+  "stddev",
+  "p90",
+  "p99",
+  "max",
+  "outliers_mild",
+  "outliers_severe",
+  "delta",
+  "delta_low",
+  "delta_high",
+]);
 
 /** The fields of a line of CSV; a quoted one may hold commas and doubled quotes. */
 function fieldsOf(line) {
@@ -27,7 +45,9 @@ function rowsOf(csv) {
 }
 
 async function unpacked() {
-  const packed = Uint8Array.from(atob(document.getElementById("data").textContent.trim()), (letter) => letter.charCodeAt(0));
+  const packed = Uint8Array.from(atob(document.getElementById("data").textContent.trim()), (letter) =>
+    letter.charCodeAt(0),
+  );
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
   const data = await new Response(stream).json();
   for (const run of data.runs) {
@@ -45,8 +65,18 @@ function rowAt(run, name, phase) {
 
 const FLAGS = () => Object.keys(DATA.kinds);
 const flagsOf = (set) => (set === "none" ? [] : set.split("-"));
-const setOf = (flags) => FLAGS().filter((flag) => flags.includes(flag)).join("-") || "none";
-const labelOf = (set) => set === "none" ? "none" : set === DATA.all ? "all eight" : flagsOf(set).map((flag) => DATA.kinds[flag] ?? flag).join("+");
+const setOf = (flags) =>
+  FLAGS()
+    .filter((flag) => flags.includes(flag))
+    .join("-") || "none";
+const labelOf = (set) =>
+  set === "none"
+    ? "none"
+    : set === DATA.all
+      ? "all eight"
+      : flagsOf(set)
+          .map((flag) => DATA.kinds[flag] ?? flag)
+          .join("+");
 
 /** The set's row of the operation's plain cases. */
 function setRow(run, operation, set, phase) {
@@ -73,19 +103,38 @@ function threeDigits(value) {
 /** A time with its unit, for a text. */
 function timeText(value, clock) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
-  const steps = clock === "instructions" ? [[1e9, "G instr."], [1e6, "M instr."], [1e3, "k instr."], [1, "instr."]]
-    : [[1e9, "s"], [1e6, "ms"], [1e3, "µs"], [1, "ns"]];
+  const steps =
+    clock === "instructions"
+      ? [
+          [1e9, "G instr."],
+          [1e6, "M instr."],
+          [1e3, "k instr."],
+          [1, "instr."],
+        ]
+      : [
+          [1e9, "s"],
+          [1e6, "ms"],
+          [1e3, "µs"],
+          [1, "ns"],
+        ];
   const [scale, unit] = steps.find(([least]) => Math.abs(value) >= least * 0.9995) ?? steps.at(-1);
   return threeDigits(value / scale) + " " + unit;
 }
 
 function bytesText(value) {
-  const [scale, unit] = [[2 ** 20, "MiB"], [2 ** 10, "KiB"]].find(([least]) => Math.abs(value) >= least) ?? [1, "B"];
+  const [scale, unit] = [
+    [2 ** 20, "MiB"],
+    [2 ** 10, "KiB"],
+  ].find(([least]) => Math.abs(value) >= least) ?? [1, "B"];
   return threeDigits(value / scale) + " " + unit;
 }
 
 function sizeText(value) {
-  const [scale, unit] = [[2 ** 30, "G"], [2 ** 20, "M"], [2 ** 10, "K"]].find(([least]) => value >= least && value % least === 0) ?? [1, ""];
+  const [scale, unit] = [
+    [2 ** 30, "G"],
+    [2 ** 20, "M"],
+    [2 ** 10, "K"],
+  ].find(([least]) => value >= least && value % least === 0) ?? [1, ""];
   return value / scale + unit;
 }
 

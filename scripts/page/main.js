@@ -2,7 +2,16 @@
 // The reader's choices and what follows from each.
 
 let DATA = null;
-const STATE = { clock: "", first: null, second: null, operation: "", phase: "", scale: "log", shown: "delta", kinds: new Set() };
+const STATE = {
+  clock: "",
+  first: null,
+  second: null,
+  operation: "",
+  phase: "",
+  scale: "log",
+  shown: "delta",
+  kinds: new Set(),
+};
 const pick = (id) => document.getElementById(id);
 
 /** Runs of one clock are offered, since those of two are never compared. */
@@ -20,8 +29,14 @@ function chooseRuns() {
   if (pick("second").value === pick("first").value) pick("second").value = "";
   STATE.second = pick("second").value === "" ? null : DATA.runs[Number(pick("second").value)];
   fillChoice("operation", Object.keys(STATE.first.operations));
-  fillChoice("flame-case", Object.keys(STATE.first.stacks).map((one) => [one.replace(DATA.all, "all eight"), one]));
-  fillChoice("memory-case", (STATE.first.memory?.cases ?? []).map((one) => [one.replace(DATA.all, "all eight"), one]));
+  fillChoice(
+    "flame-case",
+    Object.keys(STATE.first.stacks).map((one) => [one.replace(DATA.all, "all eight"), one]),
+  );
+  fillChoice(
+    "memory-case",
+    (STATE.first.memory?.cases ?? []).map((one) => [one.replace(DATA.all, "all eight"), one]),
+  );
   choosePhases();
   drawTable();
   drawFlame();
@@ -34,16 +49,30 @@ function choosePhases() {
   redraw();
 }
 
-function on(id, action, event = "change") { pick(id).addEventListener(event, () => action(pick(id).value)); }
+function on(id, action, event = "change") {
+  pick(id).addEventListener(event, () => action(pick(id).value));
+}
 
 function listen() {
-  on("clock", (value) => { STATE.clock = value; offerRuns(); });
+  on("clock", (value) => {
+    STATE.clock = value;
+    offerRuns();
+  });
   on("first", chooseRuns);
   on("second", chooseRuns);
   on("operation", choosePhases);
-  on("phase", (value) => { STATE.phase = value; redraw(); });
-  on("scale", (value) => { STATE.scale = value; redraw(); });
-  on("shown", (value) => { STATE.shown = value; redraw(); });
+  on("phase", (value) => {
+    STATE.phase = value;
+    redraw();
+  });
+  on("scale", (value) => {
+    STATE.scale = value;
+    redraw();
+  });
+  on("shown", (value) => {
+    STATE.shown = value;
+    redraw();
+  });
   on("path", () => redraw());
   on("memory-case", () => redraw());
   on("flame-case", drawFlame);
@@ -53,14 +82,26 @@ function listen() {
   on("row-phase", filterRows);
   on("row-status", filterRows);
   on("more", showColumns);
-  on("theme", () => { document.documentElement.dataset.theme = isDark() ? "light" : "dark"; restyle(); drawFlame(); }, "click");
+  on(
+    "theme",
+    () => {
+      document.documentElement.dataset.theme = isDark() ? "light" : "dark";
+      restyle();
+      drawFlame();
+    },
+    "click",
+  );
   addEventListener("resize", fitFlame);
 }
 
 function offerKinds() {
   for (const [flag, name] of Object.entries(DATA.kinds)) {
     const box = Object.assign(document.createElement("input"), { type: "checkbox", checked: true, id: `kind-${name}` });
-    box.addEventListener("change", () => { if (box.checked) STATE.kinds.add(flag); else STATE.kinds.delete(flag); redraw(); });
+    box.addEventListener("change", () => {
+      if (box.checked) STATE.kinds.add(flag);
+      else STATE.kinds.delete(flag);
+      redraw();
+    });
     const label = document.createElement("label");
     label.append(box, name);
     pick("kinds").append(label);

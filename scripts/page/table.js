@@ -8,13 +8,54 @@ const NAMES = { precision: "95% ±", delta: "adds to none" };
 
 function columnOf(name) {
   const clock = () => STATE.clock;
-  const times = ["median", "ci_low", "ci_high", "min", "mean", "stddev", "p90", "p99", "max", "delta", "delta_low", "delta_high", "other"];
+  const times = [
+    "median",
+    "ci_low",
+    "ci_high",
+    "min",
+    "mean",
+    "stddev",
+    "p90",
+    "p99",
+    "max",
+    "delta",
+    "delta_low",
+    "delta_high",
+    "other",
+  ];
   const column = { field: name, title: NAMES[name] ?? name, visible: USUAL.includes(name), headerTooltip: true };
-  if (name === "case") return { ...column, frozen: true, minWidth: 330, formatter: (cell) => escaped(cell.getValue()).replace(DATA.all, "<abbr title='" + DATA.all + "'>all eight</abbr>") };
-  if (times.includes(name)) return { ...column, hozAlign: "right", sorter: "number", sorterParams: { alignEmptyValues: "bottom" }, formatter: (cell) => timeText(cell.getValue(), clock()) };
-  if (name === "precision") return { ...column, hozAlign: "right", sorter: "number", sorterParams: { alignEmptyValues: "bottom" }, formatter: (cell) => (cell.getValue() === null ? "–" : `±${(cell.getValue() * 100).toFixed(1)}%`) };
-  if (NUMBERS.has(name)) return { ...column, hozAlign: "right", sorter: "number", formatter: (cell) => cell.getValue() ?? "–" };
-  if (name === "status") return { ...column, formatter: (cell) => `<span class="status-${escaped(cell.getValue())}" title="${escaped(cell.getRow().getData().reason)}">${escaped(cell.getValue())}</span>` };
+  if (name === "case")
+    return {
+      ...column,
+      frozen: true,
+      minWidth: 330,
+      formatter: (cell) =>
+        escaped(cell.getValue()).replace(DATA.all, "<abbr title='" + DATA.all + "'>all eight</abbr>"),
+    };
+  if (times.includes(name))
+    return {
+      ...column,
+      hozAlign: "right",
+      sorter: "number",
+      sorterParams: { alignEmptyValues: "bottom" },
+      formatter: (cell) => timeText(cell.getValue(), clock()),
+    };
+  if (name === "precision")
+    return {
+      ...column,
+      hozAlign: "right",
+      sorter: "number",
+      sorterParams: { alignEmptyValues: "bottom" },
+      formatter: (cell) => (cell.getValue() === null ? "–" : `±${(cell.getValue() * 100).toFixed(1)}%`),
+    };
+  if (NUMBERS.has(name))
+    return { ...column, hozAlign: "right", sorter: "number", formatter: (cell) => cell.getValue() ?? "–" };
+  if (name === "status")
+    return {
+      ...column,
+      formatter: (cell) =>
+        `<span class="status-${escaped(cell.getValue())}" title="${escaped(cell.getRow().getData().reason)}">${escaped(cell.getValue())}</span>`,
+    };
   return { ...column, formatter: (cell) => escaped(cell.getValue()) };
 }
 
@@ -31,8 +72,19 @@ function tableColumns() {
   const columns = names.map(columnOf);
   if (STATE.second) {
     const at = columns.findIndex((column) => column.field === "median") + 1;
-    columns.splice(at, 0, { ...columnOf("other"), title: `median of ${STATE.second.name}`, visible: true },
-      { field: "ratio", title: "÷ first", hozAlign: "right", sorter: "number", sorterParams: { alignEmptyValues: "bottom" }, formatter: (cell) => (cell.getValue() === null ? "–" : `×${cell.getValue().toFixed(3)}`) });
+    columns.splice(
+      at,
+      0,
+      { ...columnOf("other"), title: `median of ${STATE.second.name}`, visible: true },
+      {
+        field: "ratio",
+        title: "÷ first",
+        hozAlign: "right",
+        sorter: "number",
+        sorterParams: { alignEmptyValues: "bottom" },
+        formatter: (cell) => (cell.getValue() === null ? "–" : `×${cell.getValue().toFixed(3)}`),
+      },
+    );
   }
   return columns;
 }
@@ -40,7 +92,10 @@ function tableColumns() {
 function fillChoice(id, values, all) {
   const element = document.getElementById(id);
   const old = element.value;
-  element.replaceChildren(...(all ? [new Option(all, "")] : []), ...values.map((value) => (Array.isArray(value) ? new Option(...value) : new Option(value, value))));
+  element.replaceChildren(
+    ...(all ? [new Option(all, "")] : []),
+    ...values.map((value) => (Array.isArray(value) ? new Option(...value) : new Option(value, value))),
+  );
   if ([...element.options].some((option) => option.value === old)) element.value = old;
 }
 
@@ -59,18 +114,35 @@ function filterRows() {
 }
 
 function count() {
-  document.getElementById("count").textContent = `${table.getDataCount("active")} of ${STATE.first.rows.length} rows of ${STATE.first.name}`;
+  document.getElementById("count").textContent =
+    `${table.getDataCount("active")} of ${STATE.first.rows.length} rows of ${STATE.first.name}`;
 }
 
 function drawTable() {
   fillChoice("row-phase", [...new Set(STATE.first.rows.map((row) => row.phase))], "all");
   fillChoice("row-status", [...new Set(STATE.first.rows.map((row) => row.status))], "all");
   table?.destroy();
-  table = new Tabulator("#table", { data: tableRows(), columns: tableColumns(), height: 520, layout: "fitDataFill", columnDefaults: { headerSortTristate: true, resizable: true }, placeholder: "No row matches." });
+  table = new Tabulator("#table", {
+    data: tableRows(),
+    columns: tableColumns(),
+    height: 520,
+    layout: "fitDataFill",
+    columnDefaults: { headerSortTristate: true, resizable: true },
+    placeholder: "No row matches.",
+  });
   // A table that another has replaced meanwhile may still call.
   const mine = table;
-  mine.on("tableBuilt", () => { if (mine === table) { showColumns(); filterRows(); } });
-  mine.on("dataFiltered", () => setTimeout(() => { if (mine === table) count(); }));
+  mine.on("tableBuilt", () => {
+    if (mine === table) {
+      showColumns();
+      filterRows();
+    }
+  });
+  mine.on("dataFiltered", () =>
+    setTimeout(() => {
+      if (mine === table) count();
+    }),
+  );
 }
 
 function showColumns() {
@@ -78,12 +150,16 @@ function showColumns() {
   for (const column of table.getColumns()) {
     const name = column.getField();
     if (USUAL.includes(name) || name === "other" || name === "ratio") continue;
-    if (all) column.show(); else column.hide();
+    if (all) column.show();
+    else column.hide();
   }
 }
 
 function save(text, name) {
-  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(new Blob([text], { type: "text/csv" })), download: name });
+  const link = Object.assign(document.createElement("a"), {
+    href: URL.createObjectURL(new Blob([text], { type: "text/csv" })),
+    download: name,
+  });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
@@ -92,11 +168,17 @@ function offerFiles() {
   const place = document.getElementById("downloads");
   place.textContent = "Download: ";
   for (const run of DATA.runs) {
-    const button = Object.assign(document.createElement("button"), { type: "button", textContent: `results.csv of ${run.name}` });
+    const button = Object.assign(document.createElement("button"), {
+      type: "button",
+      textContent: `results.csv of ${run.name}`,
+    });
     button.addEventListener("click", () => save(run.csv, `${run.name}-results.csv`));
     place.append(button, " ");
   }
-  const shown = Object.assign(document.createElement("button"), { type: "button", textContent: "the rows below as CSV" });
+  const shown = Object.assign(document.createElement("button"), {
+    type: "button",
+    textContent: "the rows below as CSV",
+  });
   shown.addEventListener("click", () => table.download("csv", "rows.csv"));
   place.append(shown);
 }
