@@ -49,17 +49,16 @@ def test_every_plot_of_a_full_run(tmp_path: Path) -> None:
 
 def test_kernels_and_the_same_bytes_again(tmp_path: Path) -> None:
     runs = [
-        full_run(tmp_path / name, clock="instructions", factor=factor, probed=False, kernel=name)
+        full_run(tmp_path / name, clock="instructions", factor=factor, probed=False, samples=3, kernel=name)
         for name, factor in (("6.1.0", 1), ("6.12.1", 1.2))
     ]
     csv = runs[1] / "results.csv"
     csv.write_text(csv.read_text().replace(",6.1.0,", ",6.12.1,"))
     for folder in ("one", "two"):
-        made = plot(*runs, "-o", tmp_path / folder, "--only=f", "--format=png,svg")
+        made = plot(*runs, "-o", tmp_path / folder, "--only=f", "--format=svg")
         assert (made.returncode, made.stderr) == (0, "")
-    for name in ("f-kernels-clone.png", "f-kernels-unshare.svg"):
+    for name in ("f-kernels-clone.svg", "f-kernels-unshare.svg"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
-    assert (tmp_path / "one/f-kernels-clone.png").read_bytes().startswith(b"\x89PNG")
     table = views.versions([read.read_run(run) for run in reversed(runs)], "clone", "create")["NEWNET"]
     assert list(table["kernel"]) == ["6.1.0", "6.12.1"]
 
@@ -72,6 +71,7 @@ def test_what_cannot_be_drawn_says_why(tmp_path: Path) -> None:
     run = write_run(tmp_path / "small", rows)
     made = plot(run, "-o", tmp_path / "plots")
     assert made.returncode == 0 and made.stdout == f"{tmp_path}/plots/b-kinds-clone.png\n"
+    assert (tmp_path / "plots/b-kinds-clone.png").read_bytes().startswith(b"\x89PNG")
     assert "not made: a-sets-clone: heat map of clone: 2 sets with a delta; it takes 16" in made.stderr
     assert (
         "not made: h-memory: memory: the run has no memory.csv (nsbench --probe --out writes it)"
