@@ -1,4 +1,4 @@
-"""Plots of the probe: (g) the kernel's functions as stacked bars and an icicle of sampled stacks, (h) memory per kind."""
+"""Plots of the probe: (g) the kernel's functions as bars and sampled stacks as an icicle, (h) memory per kind."""
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle

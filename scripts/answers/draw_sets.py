@@ -1,5 +1,5 @@
-"""Plots over sets of kinds: (a) all sets as a heat map, (b) what each kind adds and whether sets cost their sum, (c) over
-the stack's size."""
+"""Plots over sets of kinds: (a) all sets as a heat map, (b) what each kind adds and whether sets cost their sum,
+(c) over the stack's size."""
 import numpy as np
 from matplotlib.colors import LogNorm, TwoSlopeNorm
 from matplotlib.figure import Figure

@@ -86,7 +86,8 @@ def quantiles(run: Run) -> dict[str, dict[str, list[float]]]:
 
 
 def _cases(run: Run) -> dict[str, dict]:
-    """Operation → its set's cases, those over stack sizes, and what its total consists of: the page has no rules of its own."""
+    """Operation → its sets' cases, those over stack sizes, and what its total consists of: the page has no rules
+    of its own."""
     found = {}
     for operation in dict.fromkeys(run.measured["operation"]):
         rows = views.plain(run, operation)
@@ -183,7 +184,8 @@ def _about(run: Run) -> str:
     """The words on one run."""
     warned = words.warnings(run)
     return (
-        f"<article><h3>{html.escape(run.name)}</h3><p class='identity'>{html.escape(run.identity())}</p>{_list(words.summary(run))}"
+        f"<article><h3>{html.escape(run.name)}</h3>"
+        f"<p class='identity'>{html.escape(run.identity())}</p>{_list(words.summary(run))}"
         + (f"<div class='warnings'><h4>Warnings</h4>{_list(warned)}</div>" if warned else "")
         + (
             f"<details><summary>What else belongs beside the figures</summary>{_list(notes)}</details>"

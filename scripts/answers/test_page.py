@@ -112,7 +112,8 @@ def opened(browser: webdriver.Chrome, page: Path) -> Iterator[webdriver.Chrome]:
 def shown_rows(browser: webdriver.Chrome) -> list[list[str]]:
     """The cells that the table shows, row by row."""
     return browser.execute_script(
-        "return [...document.querySelectorAll('#table .tabulator-row')].map((row) => [...row.querySelectorAll('.tabulator-cell')]"
+        "return [...document.querySelectorAll('#table .tabulator-row')]"
+        ".map((row) => [...row.querySelectorAll('.tabulator-cell')]"
         ".filter((cell) => cell.style.display !== 'none').map((cell) => cell.textContent))"
     )
 
@@ -199,7 +200,8 @@ def test_switches_the_clock_and_compares_two_runs(opened: webdriver.Chrome) -> N
     choose(opened, "shown", "median of the second run ÷ first")
     assert opened.execute_script(title) == "clone, create: next ÷ base"
     ratios = opened.execute_script(
-        "return echarts.getInstanceByDom(document.getElementById('sets')).getOption().series[0].data.map((one) => one.cell.value)"
+        "return echarts.getInstanceByDom(document.getElementById('sets'))"
+        ".getOption().series[0].data.map((one) => one.cell.value)"
     )
     assert len(ratios) == 256 and all(abs(ratio - 1.25) < 0.1 for ratio in ratios)
     choose(opened, "shown", "delta")
@@ -245,7 +247,8 @@ def test_the_flame_graph(opened: webdriver.Chrome) -> None:
     found = wait(
         "what is looked for is marked",
         lambda: opened.execute_script(
-            "return [...document.querySelectorAll('#flame rect')].filter((one) => one.getAttribute('fill') === '#56B4E9').length"
+            "return [...document.querySelectorAll('#flame rect')]"
+            ".filter((one) => one.getAttribute('fill') === '#56B4E9').length"
         ),
     )
     assert found == 1

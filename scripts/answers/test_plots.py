@@ -209,5 +209,5 @@ def test_words_say_only_what_was_measured(tmp_path: Path) -> None:
             )
         )
     )
-    assert said[0] == "1 cases in 1 rows: 0 of them reached the precision that was asked for in every phase."
+    assert said[0] == "1 case in 1 row: 0 of them reached the precision that was asked for in every phase."
     assert len(said) == 2 and said[1].startswith("The 99th percentile is 1.00 times the median")

@@ -22,7 +22,8 @@ SEGMENTS = {
     "setns": ["switch"],
 }
 
-# The kinds that cost most are the rows of a map of all sets, so that its structure shows: rows differ much, columns little.
+# The kinds that cost most are the rows of a map of all sets, so that its structure shows: rows differ much, columns
+# little.
 MAP_ROWS = ["NEWNET", "NEWNS", "NEWIPC", "NEWUSER"]
 MAP_COLUMNS = ["NEWPID", "NEWTIME", "NEWCGROUP", "NEWUTS"]
 
@@ -110,7 +111,7 @@ def chosen_sets(available: object) -> list[str]:
 
 
 def segments(run: Run, operation: str) -> pd.DataFrame:
-    """Case → the medians of what follows one another in a sample, its total, and drain; for the sets of chosen_sets."""
+    """Set → the medians of what follows one another in a sample, its total, and drain; of chosen_sets."""
     rows = plain(run, operation)
     table = rows.pivot(index="namespaces", columns="phase", values="median")
     wanted = [name for name in SEGMENTS[operation] if name in table.columns]
@@ -163,8 +164,8 @@ def of_interest(cases: object) -> list[str]:
 
 
 def functions(run: Run, path: str, top: int) -> pd.DataFrame:
-    """Case → self of each function on that path (create, destroy, async), per execution: the columns are the `top` dearest
-    over all shown cases, then `other traced functions`."""
+    """Case → self of each function on that path (create, destroy, async), per execution: the columns are
+    the `top` dearest over all shown cases, then `other traced functions`."""
     probe = run.probe
     if probe is None:
         return pd.DataFrame()

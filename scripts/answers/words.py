@@ -1,4 +1,5 @@
-"""What a run says, in sentences: each figure is computed from the run's rows, and what a run does not hold is not said."""
+"""What a run says, in sentences: each figure is computed from the run's rows, and what it does not hold is
+not said."""
 import math
 from collections import Counter
 
@@ -38,15 +39,22 @@ def comparison(first: Run, second: Run) -> list[str]:
         f" {lone[0]} rows are in {first.name} alone, {lone[1]} in {second.name} alone." if any(lone) else ""
     )
     return [
-        f"From {first.name} to {second.name} the medians of {len(ratios)} rows change by {percent(mean - 1)} on the geometric mean; "
-        f"most upwards {worst[0]} ({worst[1]}) by {percent(ratios[worst] - 1)}, most downwards {best[0]} ({best[1]}) by "
-        f"{percent(ratios[best] - 1)}.{rest} Whether that is more than noise, two runs cannot say: compare.py with several "
+        f"From {first.name} to {second.name} the medians of {len(ratios)} rows change by "
+        f"{percent(mean - 1)} on the geometric mean; "
+        f"most upwards {worst[0]} ({worst[1]}) by {percent(ratios[worst] - 1)}, "
+        f"most downwards {best[0]} ({best[1]}) by "
+        f"{percent(ratios[best] - 1)}.{rest} Whether that is more than noise, two runs cannot say: "
+        "compare.py with several "
         "runs a side can."
     ]
 
 
 def percent(fraction: float) -> str:
     return f"{fraction * 100:+.1f}%".replace("-", "−")
+
+
+def _many(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def coverage(run: Run) -> str:
@@ -57,7 +65,7 @@ def coverage(run: Run) -> str:
     lacking = [case for case, status in states.items() if status & {"skipped", "failed"}]
     seconds = run.info.get("measuring", {}).get("seconds")
     aim = run.info.get("options", {}).get("precision")
-    text = f"{len(states)} cases in {len(rows)} rows" + (
+    text = f"{_many(len(states), 'case')} in {_many(len(rows), 'row')}" + (
         f", measured in {seconds:.0f} s" if seconds and run.clock == "wall" else ""
     )
     text += (
@@ -87,9 +95,15 @@ def of_operation(run: Run, operation: str) -> list[str]:
     found = []
     if kinds.NONE in table.index:
         base = table.loc[kinds.NONE, "median"]
-        text = f"{operation} without namespaces takes {kinds.time_text(base, run.clock)} until the caller returns (create)"
+        text = (
+            f"{operation} without namespaces takes {kinds.time_text(base, run.clock)} "
+            "until the caller returns (create)"
+        )
         if kinds.ALL in table.index and not math.isnan(whole := table.loc[kinds.ALL, "delta"]):
-            text += f"; all eight kinds add {kinds.time_text(whole, run.clock)}, {kinds.three_digits((base + whole) / base)} times as much in all"
+            text += (
+                f"; all eight kinds add {kinds.time_text(whole, run.clock)}, "
+                f"{kinds.three_digits((base + whole) / base)} times as much in all"
+            )
         found.append(text + ".")
     alone = views.singles(table)
     if len(alone) >= 2:
@@ -109,7 +123,8 @@ def of_operation(run: Run, operation: str) -> list[str]:
         most = sums["interaction"].abs().idxmax()
         row = sums.loc[most]
         found.append(
-            f"Beside the sum of its kinds' deltas, half of {len(sums)} sets of {operation} are within {off.median() * 100:.0f}%; the interval of "
+            f"Beside the sum of its kinds' deltas, half of {len(sums)} sets of {operation} are within "
+            f"{off.median() * 100:.0f}%; the interval of "
             f"{len(sums) - away} holds the sum, that of {away} does not. Farthest off is {kinds.label(most)}: "
             f"{kinds.time_text(row['measured'], run.clock)} rather than {kinds.time_text(row['expected'], run.clock)}."
         )
@@ -125,7 +140,8 @@ def stack(run: Run) -> list[str]:
     apart = low["ci_high"] < high["ci_low"] or high["ci_high"] < low["ci_low"]
     return [
         f"With a stack of {kinds.size_text(sweep.index[-1])} instead of {kinds.size_text(sweep.index[0])} clone takes "
-        f"{kinds.time_text(high['median'], run.clock)} instead of {kinds.time_text(low['median'], run.clock)}: their intervals "
+        f"{kinds.time_text(high['median'], run.clock)} instead of "
+        f"{kinds.time_text(low['median'], run.clock)}: their intervals "
         f"{'lie apart' if apart else 'overlap'}."
     ]
 
@@ -170,7 +186,8 @@ def tails(run: Run) -> list[str]:
     worst = rows.loc[ratio.idxmax()]
     return [
         f"The 99th percentile is {kinds.three_digits(float(ratio.median()))} times the median in the middle case, and "
-        f"{kinds.three_digits(float(ratio.max()))} times in {worst['case']} ({worst['phase']}, {int(worst['samples'])} samples)."
+        f"{kinds.three_digits(float(ratio.max()))} times in {worst['case']} "
+        f"({worst['phase']}, {int(worst['samples'])} samples)."
     ]
 
 
@@ -190,7 +207,8 @@ def probe(run: Run) -> list[str]:
     ]
     means = run.probe[run.probe["case"] == case]["backend"].mode().iloc[0]
     return [
-        f"Of what {case} spends in traced functions when it creates, most is in {', '.join(parts)} (mostly seen by {means})."
+        f"Of what {case} spends in traced functions when it creates, most is in "
+        f"{', '.join(parts)} (mostly seen by {means})."
     ]
 
 
