@@ -223,7 +223,7 @@ def kernels(runs: list[Run], operation: str) -> Figure | str:
             axis.annotate(
                 kinds.three_digits(value).replace("-", "−"),
                 (x, value),
-                xytext=(5, -11 if then > value else 4),
+                xytext=(5, -11 if then > value > 0.2 * top else 4),
                 textcoords="offset points",
                 ha="left",
                 fontsize=7.5,
