@@ -8,25 +8,27 @@ build=$root/build/$preset
 
 say() { printf '%s\n' "$*" >&2; }
 
-# packages run|test: the names in scripts/packages, those for the tests only if asked for.
+# packages run|answers|test: the names in scripts/packages: those without a mark, those marked so, all.
 packages() {
     local name kind
     while read -r name kind; do
         case $name in '' | '#'*) continue ;; esac
-        [ -z "$kind" ] || [ "$kind" = "$1" ] || continue
+        case $1/$kind in run/ | answers/answers | test/*) ;; *) continue ;; esac
         printf '%s\n' "$name"
     done <"$root/scripts/packages"
 }
 
-# missing_packages run|test: those of them that dpkg does not have installed.
+# missing_packages run|answers|test: those of them that dpkg does not have installed. npm may come from elsewhere:
+# Debian's cannot be installed beside such a one.
 missing_packages() {
     local name
     packages "$@" | while read -r name; do
+        if [ "$name" = npm ] && command -v npm >/dev/null; then continue; fi
         [ "$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || printf '%s\n' "$name"
     done
 }
 
-# install_packages run|test: once for each state of the list; as root, through sudo, or by saying which line to run.
+# install_packages run|answers|test: once for each state of the list; as root, through sudo, or by saying which line to run.
 install_packages() {
     local stamp missing as_root=
     stamp=$root/build/.packages-$1-$(cksum <"$root/scripts/packages" | cut -d' ' -f1)

@@ -1,0 +1,215 @@
+"""Plots over sets of kinds: (a) all sets as a heat map, (b) what each kind adds and whether sets cost their sum,
+(c) over the stack's size."""
+import numpy as np
+from matplotlib.colors import LogNorm, TwoSlopeNorm
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator
+
+from answers import draw, kinds, views
+from answers.read import Run
+
+
+def heat_map(run: Run, operation: str) -> Figure | str:
+    """(a) delta of all 256 sets, create phase."""
+    table = views.of_sets(run, operation, "create")["delta"].dropna()
+    if len(table) < 16:
+        return f"heat map of {operation}: {len(table)} sets with a delta; it takes 16"
+    scale, unit = kinds.axis_unit(run.clock)
+    rows, columns = views.subsets(views.MAP_ROWS), views.subsets(views.MAP_COLUMNS)
+    grid = (
+        np.array([[table.get(kinds.set_id(row + column), np.nan) for column in columns] for row in rows])
+        / scale
+    )
+    figure, axes = draw.new(10.5, 7.4)
+    positive = grid[grid > 0]
+    norm = LogNorm(
+        max(float(np.nanpercentile(positive, 2)), float(positive.max()) / 1e4), float(positive.max())
+    )
+    image = axes.imshow(np.where(grid > 0, grid, norm.vmin), norm=norm, cmap=draw.SEQUENTIAL, aspect="auto")
+    image.set_data(np.ma.masked_invalid(np.where(np.isnan(grid), np.nan, np.maximum(grid, norm.vmin))))
+    for y, x in np.ndindex(grid.shape):
+        value = grid[y, x]
+        name = kinds.set_id(rows[y] + columns[x])
+        text = (
+            "none"
+            if name == kinds.NONE
+            else "–"
+            if np.isnan(value)
+            else kinds.three_digits(value).replace("-", "−")
+        )
+        dark = np.isnan(value) or norm(max(value, norm.vmin)) > 0.5
+        axes.text(x, y, text, ha="center", va="center", fontsize=7.5, color="black" if dark else "white")
+    axes.set_xticks(range(16), ["\n".join(kinds.KINDS[flag] for flag in one) or "–" for one in columns])
+    axes.set_yticks(range(16), [" ".join(kinds.KINDS[flag] for flag in one) or "–" for one in rows])
+    axes.set_xlabel("… and of these")
+    axes.set_ylabel("the set consists of these …")
+    axes.grid(False)
+    axes.set_xticks(np.arange(17) - 0.5, minor=True)
+    axes.set_yticks(np.arange(17) - 0.5, minor=True)
+    axes.grid(which="minor", color="white", linewidth=0.8)
+    axes.tick_params(which="both", length=0)
+    bar = figure.colorbar(image, ax=axes, pad=0.01, fraction=0.03)
+    bar.set_label(f"delta in {unit} (logarithmic)")
+    draw.plain_ticks(bar.ax.yaxis)
+    draw.title(
+        figure,
+        f"What each of {len(table) + 1} sets adds to {operation} without namespaces, in {unit} (phase create)",
+    )
+    draw.identify(figure, [run])
+    return figure
+
+
+def added(run: Run, operation: str) -> Figure | str:
+    """(b) what each kind adds; whether sets cost the sum of their kinds."""
+    table = views.of_sets(run, operation, "create")
+    alone, sums, pairs = views.singles(table), views.sums(table), views.pairs(table)
+    if len(alone) < 2:
+        return f"kinds of {operation}: {len(alone)} single kinds with a delta; it takes 2"
+    scale, unit = kinds.axis_unit(run.clock)
+    have_sums = len(sums) >= 3
+    figure, axes = draw.new(11.5 if have_sums else 5, 4.3, 1, 3 if have_sums else 1, squeeze=False)
+    bars = axes[0][0]
+    values = alone[["delta", "delta_low", "delta_high"]].iloc[::-1] / scale
+    floor = float(values[values > 0].min().min()) / 2
+    for place, (name, row) in enumerate(values.iterrows()):
+        low, high = max(row["delta_low"], floor), max(row["delta_high"], floor)
+        if not np.isnan(low):
+            bars.plot([low, high], [place, place], color=draw.colour(name), linewidth=2)
+        resolved = not row["delta_low"] <= 0
+        bars.plot(
+            max(row["delta"], floor),
+            place,
+            draw.mark(name),
+            color=draw.colour(name),
+            markersize=7,
+            fillstyle="full" if resolved else "none",
+        )
+        bars.annotate(
+            kinds.three_digits(row["delta"]).replace("-", "−"),
+            (max(row["delta"], high, floor), place),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8,
+        )
+    bars.set_yticks(range(len(values)), [kinds.label(name) for name in values.index])
+    bars.set_xscale("log")
+    bars.set_xlim(floor * 0.9, float(values.max().max()) * 3)
+    draw.plain_ticks(bars.xaxis)
+    bars.set_xlabel(f"delta in {unit}, 95% interval")
+    bars.set_title("One kind alone (hollow: not told from zero)", loc="left")
+    if have_sums:
+        _sums(
+            axes[0][1],
+            sums / {"kinds": 1, "measured": scale, "expected": scale, "interaction": scale, "resolved": 1},
+            unit,
+        )
+        _pairs(figure, axes[0][2], pairs / scale, unit)
+    draw.title(
+        figure,
+        f"What each kind adds to {operation}, and whether sets cost the sum of their kinds (phase create)",
+    )
+    draw.identify(figure, [run])
+    return figure
+
+
+def _sums(axes: object, sums: object, unit: str) -> None:
+    shown = sums[(sums["measured"] > 0) & (sums["expected"] > 0)]
+    away = shown["resolved"].astype(bool)
+    for rows, filled, text in (
+        (shown[~away], False, "the interval holds the sum"),
+        (shown[away], True, "it does not"),
+    ):
+        axes.plot(
+            rows["expected"],
+            rows["measured"],
+            "o",
+            color=draw.SERIES[0] if not filled else draw.SERIES[5],
+            markersize=3.5,
+            fillstyle="full" if filled else "none",
+            label=f"{text}: {len(rows)}",
+            linestyle="none",
+        )
+    ends = [
+        float(shown[["measured", "expected"]].min().min()) * 0.8,
+        float(shown[["measured", "expected"]].max().max()) * 1.25,
+    ]
+    axes.plot(ends, ends, color="black", linewidth=1, linestyle="--", label="the sum")
+    axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends)
+    draw.plain_ticks(axes.xaxis)
+    draw.plain_ticks(axes.yaxis)
+    axes.set_xlabel(f"sum of the kinds' deltas in {unit}")
+    axes.set_ylabel(f"measured delta in {unit}")
+    axes.set_title("Sets of two to eight kinds", loc="left")
+    axes.legend(loc="upper left")
+
+
+def _pairs(figure: Figure, axes: object, pairs: object, unit: str) -> None:
+    order = [*views.MAP_ROWS, *views.MAP_COLUMNS]
+    grid = np.array(pairs.loc[order, order])
+    limit = float(np.nanmax(np.abs(grid))) or 1.0
+    image = axes.imshow(np.ma.masked_invalid(grid), cmap=draw.DIVERGING, norm=TwoSlopeNorm(0, -limit, limit))
+    for y, x in np.ndindex(grid.shape):
+        if not np.isnan(grid[y, x]):
+            strong = abs(grid[y, x]) > 0.6 * limit
+            rounded = round(float(grid[y, x]), 0 if limit >= 100 else 1)
+            text = f"{rounded:+g}" if rounded else "0"
+            axes.text(
+                x,
+                y,
+                text.replace("-", "−"),
+                ha="center",
+                va="center",
+                fontsize=6.5,
+                color="white" if strong else "black",
+            )
+    names = [kinds.KINDS[flag] for flag in order]
+    axes.set_xticks(range(8), names, rotation=45)
+    axes.set_yticks(range(8), names)
+    axes.grid(False)
+    axes.set_title("Pairs: beside the sum", loc="left")
+    bar = figure.colorbar(image, ax=axes, fraction=0.045, pad=0.02)
+    bar.set_label(f"measured − sum in {unit}")
+
+
+def stack_sizes(run: Run, operation: str) -> Figure | str:
+    """(c) create and total over the stack's size."""
+    sweeps = {
+        phase: views.stack_sweep(run, operation, phase) for phase in ("create", "total", "mount", "unmount")
+    }
+    sweeps = {phase: sweep for phase, sweep in sweeps.items() if sweep}
+    if not sweeps:
+        return f"stack sizes of {operation}: no set at three sizes or more"
+    scale, unit = kinds.axis_unit(run.clock)
+    figure, axes = draw.new(2 + 4.2 * len(sweeps), 5, 1, len(sweeps), squeeze=False)
+    for axis, (phase, sweep) in zip(axes[0], sweeps.items()):
+        for index, (name, rows) in enumerate(sweep.items()):
+            medians = rows["median"] / scale
+            low, high = rows["ci_low"] / scale, rows["ci_high"] / scale
+            axis.errorbar(
+                rows.index,
+                medians,
+                yerr=[medians - low, high - medians],
+                marker=draw.mark(name),
+                markersize=5,
+                color=draw.colour(name, index),
+                label=kinds.label(name),
+                linewidth=1.2,
+                elinewidth=0.8,
+                capsize=2,
+            )
+        axis.set_xscale("log", base=2)
+        axis.set_yscale("log")
+        sizes = sorted({size for rows in sweep.values() for size in rows.index})
+        axis.set_xticks(sizes, [kinds.size_text(size) for size in sizes])
+        axis.xaxis.set_minor_formatter(FuncFormatter(lambda *_: ""))
+        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        draw.plain_ticks(axis.yaxis)
+        axis.set_xlabel("the child's stack in bytes (mapped, not touched)")
+        axis.set_ylabel(f"{phase} in {unit}, median and its 95% interval")
+        axis.set_title(f"phase {phase}", loc="left")
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    axes[0][-1].legend(handles[::-1], labels[::-1], loc="center left", bbox_to_anchor=(1, 0.5))
+    draw.title(figure, f"{operation} over the size of the child's stack")
+    draw.identify(figure, [run])
+    return figure

@@ -1,0 +1,253 @@
+"""Plots of times: (d) distributions, (e) phases, (f) kernels."""
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
+
+from answers import draw, kinds, views
+from answers.read import Run
+
+
+def distributions(run: Run, operation: str) -> Figure | str:
+    """(d) for each kind the share of samples that took at most so long, with percentiles."""
+    if run.samples is None:
+        return "distributions: the run has no samples.csv (nsbench --out writes it)"
+    rows = views.plain(run, operation)
+    rows = rows[rows["phase"] == "create"].set_index("namespaces")
+    names = [
+        name
+        for name in views.chosen_sets(rows.index)
+        if len(views.times_of(run, rows.loc[name, "case"], "create"))
+    ]
+    if not names:
+        return f"distributions of {operation}: no counted samples"
+    scale, unit = kinds.axis_unit(run.clock)
+    times = {name: views.times_of(run, rows.loc[name, "case"], "create") / scale for name in names}
+    across = min(5, len(names))
+    down = -(-len(names) // across)
+    figure, axes = draw.new(
+        2.5 * across + 0.6, 2.5 * down + 0.7, down, across, sharex=True, sharey=True, squeeze=False
+    )
+    low = min(t[0] for t in times.values()) * 0.9
+    # A single sample that was interrupted for milliseconds would press all curves together: 99.9% is in the picture.
+    high = max(np.percentile(t, 99.9) for t in times.values()) * 1.3
+    for axis, name in zip(axes.flat, names):
+        for other in names:
+            axis.step(
+                times[other],
+                np.arange(1, len(times[other]) + 1) / len(times[other]) * 100,
+                where="post",
+                color="#CCCCCC",
+                linewidth=0.7,
+            )
+        mine = times[name]
+        axis.step(
+            mine,
+            np.arange(1, len(mine) + 1) / len(mine) * 100,
+            where="post",
+            color=draw.colour(name),
+            linewidth=1.8,
+        )
+        texts = []
+        for percent, shape in ((50, "o"), (90, "s"), (99, "^")):
+            value = float(np.percentile(mine, percent))
+            axis.plot(value, percent, shape, color=draw.colour(name), markersize=4.5, markeredgecolor="white")
+            texts.append(f"p{percent} {kinds.three_digits(value)}")
+        right = np.median(mine) < np.sqrt(low * high)
+        axis.text(
+            0.97 if right else 0.03,
+            0.06 if right else 0.95,
+            "\n".join([*texts, f"max {kinds.three_digits(float(mine[-1]))}", f"n {len(mine)}"]),
+            transform=axis.transAxes,
+            ha="right" if right else "left",
+            va="bottom" if right else "top",
+            fontsize=7.5,
+            bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1},
+        )
+        axis.set_title(kinds.label(name), loc="left")
+        axis.set_xscale("log")
+        axis.set_xlim(low, high)
+        axis.xaxis.set_major_locator(LogLocator(subs=(1,) if high / low > 50 else (1, 2, 5)))
+        draw.plain_ticks(axis.xaxis)
+    for axis in list(axes.flat)[len(names) :]:
+        axis.set_visible(False)
+    draw.outer_labels(axes, len(names), f"create in {unit} (logarithmic)", "% of samples")
+    draw.title(
+        figure, f"Share of samples whose create took at most so long, {operation}; grey: the other panels"
+    )
+    draw.identify(figure, [run])
+    return figure
+
+
+def phases(run: Run, operations: list[str]) -> Figure | str:
+    """(e) what a sample consists of, for each kind; what its teardown costs afterwards."""
+    tables = {name: views.segments(run, name) for name in operations}
+    tables = {name: table for name, table in tables.items() if not table.empty and "total" in table.columns}
+    if not tables:
+        return "phases: no operation with phases that follow one another"
+    scale, unit = kinds.axis_unit(run.clock)
+    drains = any("drain" in table.columns for table in tables.values())
+    heights = [len(table) + 1.6 for table in tables.values()]
+    figure, axes = draw.new(
+        11,
+        1.2 + 0.27 * sum(heights),
+        len(tables),
+        2 if drains else 1,
+        squeeze=False,
+        height_ratios=heights,
+        width_ratios=[3, 2] if drains else [1],
+    )
+    for line, (operation, table) in zip(axes, tables.items()):
+        table = table.iloc[::-1] / scale
+        place = np.arange(len(table))
+        left = np.zeros(len(table))
+        names = [name for name in views.SEGMENTS[operation] if name in table.columns]
+        for index, name in enumerate(names):
+            line[0].barh(
+                place,
+                table[name].fillna(0),
+                left=left,
+                color=draw.SERIES[index],
+                hatch=draw.HATCH[index],
+                label=name,
+                edgecolor="white",
+                linewidth=0.3,
+            )
+            left += table[name].fillna(0).to_numpy()
+        rest = (table["total"] - left).clip(lower=0)
+        if (rest > 0.02 * table["total"]).any():
+            line[0].barh(
+                place,
+                rest,
+                left=left,
+                color="#DDDDDD",
+                label="rest of total",
+                edgecolor="white",
+                linewidth=0.3,
+            )
+        if "create" in table.columns and "create" not in names:
+            line[0].plot(
+                table["create"], place, "|", color="black", markersize=10, markeredgewidth=1.6, label="create"
+            )
+        for y, total in zip(place, table["total"]):
+            line[0].annotate(
+                kinds.three_digits(total),
+                (max(total, left[y]), y),
+                xytext=(4, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=7.5,
+            )
+        line[0].set_yticks(place, [kinds.label(name) for name in table.index])
+        line[0].set_title(operation, loc="left")
+        line[0].set_xlim(0, float(np.nanmax([table["total"].max(), left.max()])) * 1.1)
+        line[0].set_xlabel(f"medians in {unit}; the figure is the phase total")
+        line[0].grid(axis="y", visible=False)
+        line[0].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=4, borderaxespad=0.1)
+        if drains:
+            _drain(line[1], table, place, unit)
+    draw.title(figure, "What a sample consists of, and what its asynchronous teardown costs afterwards")
+    draw.identify(figure, [run])
+    return figure
+
+
+def _drain(axes: object, table: object, place: np.ndarray, unit: str) -> None:
+    if "drain" not in table.columns or table["drain"].dropna().empty:
+        axes.set_visible(False)
+        return
+    axes.barh(
+        place,
+        table["drain"].fillna(0),
+        color=draw.SERIES[1],
+        hatch=draw.HATCH[1],
+        edgecolor="white",
+        linewidth=0.3,
+    )
+    for y, value in zip(place, table["drain"]):
+        text = "–" if np.isnan(value) else kinds.three_digits(value)
+        axes.annotate(
+            text,
+            (0 if np.isnan(value) else value, y),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=7.5,
+            color="#777777" if np.isnan(value) else "black",
+        )
+    axes.set_yticks(place, [""] * len(place))
+    axes.set_xlim(0, float(table["drain"].max()) * 1.2)
+    axes.set_title("drain: afterwards, by the kernel's workers", loc="left")
+    axes.set_xlabel(f"amortised per namespace, in {unit}")
+    axes.grid(axis="y", visible=False)
+
+
+def kernels(runs: list[Run], operation: str) -> Figure | str:
+    """(f) what each kind costs from kernel to kernel; a panel each, as their sizes differ a hundredfold."""
+    clocks = {run.clock for run in runs}
+    if len(clocks) > 1:
+        return "kernels: runs of both clocks, which are never compared"
+    if len({run.kernel for run in runs}) < 2:
+        return "kernels: fewer than two kernels"
+    tables = {
+        name: table
+        for name, table in views.versions(runs, operation, "create").items()
+        if table["kernel"].nunique() > 1
+    }
+    if not tables:
+        return f"kernels: {operation} of fewer than two"
+    scale, unit = kinds.axis_unit(runs[0].clock)
+    order = sorted({run.kernel for run in runs}, key=views.version_key)
+    across = min(5, len(tables))
+    down = -(-len(tables) // across)
+    figure, axes = draw.new(2.5 * across + 0.5, 2.5 * down + 0.6, down, across, squeeze=False)
+    for axis, (name, table) in zip(axes.flat, tables.items()):
+        place = [order.index(kernel) for kernel in table["kernel"]]
+        values, low, high = (table[column] / scale for column in ("value", "low", "high"))
+        axis.errorbar(
+            place,
+            values,
+            yerr=[(values - low).clip(lower=0), (high - values).clip(lower=0)],
+            marker=draw.mark(name),
+            color=draw.colour(name),
+            linewidth=1.6,
+            markersize=6,
+            elinewidth=0.8,
+            capsize=3,
+        )
+        axis.axhline(0, color="black", linewidth=0.6)
+        top = float(np.nanmax([values.max(), high.max()]))
+        bottom = min(0.0, float(np.nanmin([values.min(), low.min()])))
+        axis.set_ylim(bottom * 1.15, top * 1.22 or 1)
+        axis.set_xlim(-0.3, len(order) - 0.35)
+        following = [*list(values)[1:], -np.inf]
+        for x, value, then in zip(place, values, following):
+            axis.annotate(
+                kinds.three_digits(value).replace("-", "−"),
+                (x, value),
+                xytext=(5, -11 if then > value > 0.2 * top else 4),
+                textcoords="offset points",
+                ha="left",
+                fontsize=7.5,
+            )
+        axis.set_xticks(
+            range(len(order)),
+            [short_version(kernel) for kernel in order],
+            rotation=30 if len(order) > 5 else 0,
+        )
+        axis.set_title(
+            "none: the whole create" if name == kinds.NONE else f"{kinds.label(name)}: adds", loc="left"
+        )
+    for axis in list(axes.flat)[len(tables) :]:
+        axis.set_visible(False)
+    draw.outer_labels(axes, len(tables), "kernel", unit)
+    draw.title(
+        figure,
+        f"{operation}'s create from kernel to kernel, medians and 95% intervals; each panel has its own scale",
+    )
+    draw.identify(figure, runs)
+    return figure
+
+
+def short_version(kernel: str) -> str:
+    """6.1.0-56-cloud-amd64 → 6.1: what tells kernels apart on an axis."""
+    parts = kernel.split(".")
+    return ".".join(parts[:2]).split("-")[0] if len(parts) > 1 else kernel

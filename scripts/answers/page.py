@@ -1,0 +1,296 @@
+"""The report: one HTML file that holds the charting libraries, the figures and what draws them, and asks nobody."""
+import base64
+import gzip
+import html
+import json
+import lzma
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from answers import columns, kinds, stacks, views, words
+from answers.read import Run, Unreadable
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = ROOT / "scripts/page"
+LIBRARIES = ROOT / "build/page/node_modules"
+MOST_BYTES = 5_000_000
+
+# package → its script, its style, its licence's files
+VENDORED = {
+    "echarts": ("dist/echarts.min.js", None, ("LICENSE", "NOTICE")),
+    "d3": ("dist/d3.min.js", None, ("LICENSE",)),
+    "d3-flame-graph": ("dist/d3-flamegraph.umd.min.js", None, ("LICENSE",)),
+    "tabulator-tables": ("dist/js/tabulator.min.js", "dist/css/tabulator.min.css", ("LICENSE",)),
+}
+SCRIPTS = ("data.js", "charts.js", "plots.js", "probe.js", "table.js", "main.js")
+
+# Where a curve of a distribution is kept: dense in the tail, which is what it is looked at for.
+PROBABILITIES = [
+    0,
+    1,
+    2,
+    5,
+    10,
+    15,
+    20,
+    25,
+    30,
+    35,
+    40,
+    45,
+    50,
+    55,
+    60,
+    65,
+    70,
+    75,
+    80,
+    85,
+    90,
+    92,
+    94,
+    96,
+    98,
+    99,
+    99.5,
+    99.9,
+    100,
+]
+LEAST_SHARE = 0.001  # of a case's time: narrower frames of a flame graph are left out
+
+
+def quantiles(run: Run) -> dict[str, dict[str, list[float]]]:
+    """Case → phase → the counted samples' count, and their values at PROBABILITIES."""
+    samples = run.samples
+    if samples is None:
+        return {}
+    samples = samples[samples["counted"].astype(float) == 1]
+    plain = run.results.loc[run.results["case"].str.match(views.PLAIN), "case"].unique()
+    samples = samples[samples["case"].isin(plain)]
+    phases = [name for name in views.phases_of(run) if name in samples.columns]
+    values = samples[phases].to_numpy()
+    found: dict[str, dict[str, list[float]]] = {}
+    for case, rows in samples.groupby("case", sort=False).indices.items():
+        for index, phase in enumerate(phases):
+            mine = values[rows, index]
+            mine = mine[~np.isnan(mine)]
+            if len(mine) > 1:
+                at = np.percentile(mine, PROBABILITIES)
+                found.setdefault(case, {})[phase] = [len(mine), *(float(f"{value:.4g}") for value in at)]
+    return found
+
+
+def _cases(run: Run) -> dict[str, dict]:
+    """Operation → its sets' cases, those over stack sizes, and what its total consists of: the page has no rules
+    of its own."""
+    found = {}
+    for operation in dict.fromkeys(run.measured["operation"]):
+        rows = views.plain(run, operation)
+        if rows.empty:
+            continue
+        phases = [name for name in columns.phases() if name in set(rows["phase"])]
+        sweeps = {}
+        for name in views.stack_sweep(run, operation, phases[0]):
+            more = run.measured[
+                (run.measured["operation"] == operation)
+                & (run.measured["namespaces"] == name)
+                & run.measured["case"].str.match(views.PLAIN)
+            ]
+            sweeps[name] = {int(size): case for size, case in zip(more["stack_bytes"], more["case"])}
+        found[operation] = {
+            "sets": dict(zip(rows["namespaces"], rows["case"])),
+            "phases": phases,
+            "sweeps": sweeps,
+            "segments": views.SEGMENTS.get(operation, []),
+        }
+    return found
+
+
+def _functions(run: Run) -> dict[str, dict]:
+    found = {}
+    for path in ("create", "destroy", "async"):
+        table = views.functions(run, path, 9)
+        if not table.empty:
+            found[path] = {
+                "cases": list(table.index),
+                "functions": list(table.columns),
+                "self": table.round(1).to_numpy().T.tolist(),
+            }
+    return found
+
+
+def _memory(run: Run) -> dict | None:
+    table = views.memory(run)
+    if table.empty:
+        return None
+    sites = {
+        case: [[*place, round(value, 1)] for place, value in views.call_sites(run, case, 12).items()]
+        for case in table.index
+    }
+    return {
+        "cases": list(table.index),
+        "allocators": list(table.columns),
+        "bytes": table.round(1).to_numpy().T.tolist(),
+        "sites": sites,
+    }
+
+
+def _stacks(folded: str | None) -> dict[str, dict]:
+    if not folded:
+        return {}
+    cases = stacks.by_case(folded)
+    return {
+        case: _pruned(tree := stacks.tree(rows, case), tree["value"] * LEAST_SHARE)
+        for case, rows in cases.items()
+        if stacks.weight(rows)
+    }
+
+
+def _pruned(node: dict, least: float) -> dict:
+    children = [_pruned(child, least) for child in node["children"] if child["value"] >= least]
+    return {"name": node["name"], "value": node["value"], **({"children": children} if children else {})}
+
+
+def data(run: Run, folded: str | None) -> dict:
+    """What the page's scripts draw of the run; its rows are its results.csv, as it is downloaded."""
+    path = run.folder / "results.csv" if run.folder else run.path
+    with (lzma.open if path.suffix == ".xz" else open)(path, "rt", encoding="utf-8") as file:
+        text = file.read()
+    return {
+        "name": run.name,
+        "identity": run.identity(),
+        "kernel": run.kernel,
+        "clock": run.clock,
+        "id": run.run_id,
+        "csv": text,
+        "operations": _cases(run),
+        "quantiles": quantiles(run),
+        "functions": _functions(run),
+        "memory": _memory(run),
+        "stacks": _stacks(folded),
+    }
+
+
+def _list(lines: list[str]) -> str:
+    return "<ul>" + "".join(f"<li>{html.escape(line)}</li>" for line in lines) + "</ul>" if lines else ""
+
+
+def _about(run: Run) -> str:
+    """The words on one run."""
+    warned = words.warnings(run)
+    return (
+        f"<article><h3>{html.escape(run.name)}</h3>"
+        f"<p class='identity'>{html.escape(run.identity())}</p>{_list(words.summary(run))}"
+        + (f"<div class='warnings'><h4>Warnings</h4>{_list(warned)}</div>" if warned else "")
+        + (
+            f"<details><summary>What else belongs beside the figures</summary>{_list(notes)}</details>"
+            if (notes := words.notes(run))
+            else ""
+        )
+        + "</article>"
+    )
+
+
+def _environments(runs: list[Run]) -> str:
+    """A table of all runs' environments; rows in which they differ are marked."""
+    table = pd.DataFrame(
+        {
+            run.name: {
+                **{str(k): str(v) for k, v in run.environment.items()},
+                "nsbench": str(run.info.get("nsbench_version", "unknown")),
+                "arguments": " ".join(map(str, run.info.get("arguments", []))),
+            }
+            for run in runs
+        }
+    ).fillna("unknown")
+    head = "".join(f"<th>{html.escape(run.name)}</th>" for run in runs)
+    body = "".join(
+        f"<tr{' class=differs' if row.nunique() > 1 else ''}><th>{html.escape(name)}</th>"
+        + "".join(f"<td>{html.escape(value)}</td>" for value in row)
+        + "</tr>"
+        for name, row in table.iterrows()
+    )
+    return f"<table><tr><th></th>{head}</tr>{body}</table>"
+
+
+def vendored() -> None:
+    """Unreadable where the charting libraries are not there and scripts/vendor cannot fetch them."""
+    lacking = [name for name, (script, *_) in VENDORED.items() if not (LIBRARIES / name / script).exists()]
+    if not lacking:
+        return
+    try:
+        made = subprocess.run([ROOT / "scripts/vendor"], stdout=sys.stderr, check=False)
+    except OSError as error:
+        raise Unreadable(
+            f"scripts/vendor: {error.strerror}; it fetches {', '.join(lacking)} for the page"
+        ) from None
+    if made.returncode or not (LIBRARIES / "echarts").is_dir():
+        raise Unreadable(
+            f"{', '.join(lacking)}: missing in build/page; run scripts/vendor where npm reaches its registry"
+        )
+
+
+def _library(name: str) -> tuple[str, str, str]:
+    """A package's script, style and licence, as they stand in the page."""
+    script, style, licences = VENDORED[name]
+    folder = LIBRARIES / name
+    version = json.loads((folder / "package.json").read_text())["version"]
+    # A source map is another file, which the page does not have.
+    code = re.sub(
+        r"^//# sourceMappingURL=.*$", "", (folder / script).read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
+    look = (
+        re.sub(r"/\*# sourceMappingURL=.*?\*/", "", (folder / style).read_text(encoding="utf-8"))
+        if style
+        else ""
+    )
+    terms = "\n".join((folder / file).read_text(encoding="utf-8") for file in licences)
+    return (
+        code.replace("</script", "<\\/script"),
+        look,
+        f"<details><summary>{name} {version}</summary><pre>{html.escape(terms)}</pre></details>",
+    )
+
+
+def build(runs: list[Run], folded: list[str | None]) -> bytes:
+    """The whole page. Unreadable where it would be larger than a mail or a browser likes."""
+    vendored()
+    parts = [_library(name) for name in VENDORED]
+    payload = {
+        "runs": [data(run, text) for run, text in zip(runs, folded)],
+        "probabilities": PROBABILITIES,
+        "kinds": kinds.KINDS,
+        "rows": views.MAP_ROWS,
+        "columns": views.MAP_COLUMNS,
+        "all": kinds.ALL,
+    }
+    packed = gzip.compress(json.dumps(payload, separators=(",", ":"), allow_nan=False).encode(), 9, mtime=0)
+    compared = [line for run in runs[1:] for line in words.comparison(runs[0], run)]
+    filled = {
+        "title": html.escape(f"nsbench: {', '.join(run.name for run in runs)}"),
+        "style": "\n".join(
+            [part[1] for part in parts] + [(SOURCES / "page.css").read_text(encoding="utf-8")]
+        ),
+        "summary": "".join(_about(run) for run in runs)
+        + (f"<article><h3>Side by side</h3>{_list(compared)}</article>" if compared else ""),
+        "environment": _environments(runs),
+        "licences": "".join(part[2] for part in parts),
+        "libraries": "".join(f"<script>{part[0]}</script>\n" for part in parts),
+        "data": base64.b64encode(packed).decode(),
+        "scripts": "".join(
+            f"<script>{(SOURCES / name).read_text(encoding='utf-8')}</script>\n" for name in SCRIPTS
+        ),
+    }
+    template = (SOURCES / "page.html").read_text(encoding="utf-8")
+    page = re.sub(r"\{\{(\w+)\}\}", lambda match: filled[match[1]], template).encode()
+    if len(page) > MOST_BYTES:
+        raise Unreadable(
+            f"the report of {len(runs)} runs would be {len(page) / 1e6:.1f} MB, and at most {MOST_BYTES / 1e6:g} MB is "
+            "sensible: give fewer runs, or runs of fewer cases (nsbench --filter)"
+        )
+    return page

@@ -1,0 +1,62 @@
+"""Folded stacks, as nsbench --folded writes them: CASE;caller;…;function WEIGHT."""
+from pathlib import Path
+
+from answers.read import Run, Unreadable
+
+FILE = "stacks.folded"  # within a run's folder it is found without being named
+
+
+def read(path: Path) -> str:
+    """The text of a file of folded stacks. Unreadable for what is none."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise Unreadable(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Unreadable(f"{path}: not a text file") from None
+    if text and not text.endswith("\n"):
+        raise Unreadable(f"{path}: ends within a line: it was cut, or is still being written")
+    for number, line in enumerate(text.splitlines(), 1):
+        stack, _, weight = line.rpartition(" ")
+        if ";" not in stack or not weight.isdigit():
+            raise Unreadable(f"{path}, line {number}: not a folded stack (CASE;function;… WEIGHT)")
+    return text
+
+
+def of_run(run: Run, named: Path | None) -> str | None:
+    """The run's folded stacks: of the named file, or of the run's folder; None without."""
+    if named:
+        return read(named) or None
+    path = run.folder / FILE if run.folder else None
+    return (read(path) or None) if path and path.exists() else None
+
+
+def by_case(text: str) -> dict[str, list[tuple[list[str], int]]]:
+    """Case → its stacks, outermost function first, with their weights."""
+    found: dict[str, list[tuple[list[str], int]]] = {}
+    for line in text.splitlines():
+        stack, _, weight = line.rpartition(" ")
+        case, *frames = stack.split(";")
+        found.setdefault(case, []).append((frames, int(weight)))
+    return found
+
+
+def weight(rows: list[tuple[list[str], int]]) -> int:
+    return sum(value for _, value in rows)
+
+
+def tree(rows: list[tuple[list[str], int]], name: str = "all") -> dict:
+    """The stacks as {name, value, children}, children by name; a value holds those of its children."""
+    root: dict = {"name": name, "value": 0, "children": {}}
+    for frames, value in rows:
+        node = root
+        node["value"] += value
+        for frame in frames:
+            node = node["children"].setdefault(frame, {"name": frame, "value": 0, "children": {}})
+            node["value"] += value
+    return _listed(root)
+
+
+def _listed(node: dict) -> dict:
+    children = [_listed(child) for _, child in sorted(node["children"].items())]
+    return {"name": node["name"], "value": node["value"], "children": children}

@@ -1,0 +1,54 @@
+#!/usr/bin/python3
+"""One HTML file on a run or several: it opens in a browser without network, and holds all it shows.
+
+    nsbench --out=run && scripts/report.py run
+
+What was measured in words, the machine and its warnings, a table to sort and filter, interactive plots, flame graphs,
+and the CSV files to download. For pictures see plot.py; whether runs differ compare.py says.
+"""
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from answers import limits, page, read, stacks
+
+
+def body(words: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="report.py",
+        description=__doc__.splitlines()[0],
+        epilog="Exit codes: 0 the report was made; 2 wrong use, or a run that cannot be read.",
+    )
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="a run's folder, or a results.csv")
+    parser.add_argument("-o", "--out", default="report.html", metavar="FILE|-", help="where to (report.html)")
+    parser.add_argument(
+        "--folded",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help=f"the run's folded stacks, where they are not its {stacks.FILE}; once for each run, in order",
+    )
+    parser.add_argument("--quiet", action="store_true", help="do not say what was made")
+    options = parser.parse_args(words)
+    runs = limits.read_runs(options.runs)
+    named = [*options.folded[: len(runs)], *[None] * (len(runs) - len(options.folded))]
+    made = page.build(runs, [stacks.of_run(run, file) for run, file in zip(runs, named)])
+    if options.out == "-":
+        sys.stdout.buffer.write(made)
+        return 0
+    out = Path(options.out)
+    partial = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        partial.write_bytes(made)
+        partial.replace(out)
+    finally:
+        partial.unlink(missing_ok=True)
+    if not options.quiet:
+        print(f"{out}: {len(made) / 1e6:.1f} MB, {len(runs)} run{'s' if len(runs) > 1 else ''}")
+    return 0
+
+
+if __name__ == "__main__":
+    read.main(body, "report.py")
