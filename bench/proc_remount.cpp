@@ -10,8 +10,7 @@ namespace {
 Failure mount_proc(const Block& block) {
     const bool pid_only = block.value(Parameter::subset) != 0;
     if (block.value(Parameter::mount_via) == static_cast<std::uint64_t>(MountVia::mount)) {
-        const auto mounted = sys::checked(::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
-                                                  pid_only ? "subset=pid" : nullptr));
+        const auto mounted = sys::mount_proc("/proc", pid_only ? "subset=pid" : nullptr);
         return mounted ? Failure{} : Failure{Call::mount, mounted.error()};
     }
     const auto proc = pid_only ? sys::mount_detached("proc", "subset", "pid") : sys::mount_detached("proc");

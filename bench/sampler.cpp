@@ -1,12 +1,15 @@
 // The sampler: a small static process that carries out blocks of samples for nsbench. A fork-style clone
 // copies its parent's page tables and mappings, so all that is in here is part of every figure: no C++
 // run-time library, no heap.
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <csignal>
+#include <cstring>
 #include <initializer_list>
 
 #include "block.h"
+#include "stage.h"
 
 namespace nsb::bench {
 namespace {
@@ -19,6 +22,8 @@ int serve() {
     // With nsbench gone there is nobody to measure for; the socket's end is noticed between blocks, this at
     // once.
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    // Neither is for the programs that are started from here.
+    for (const int fd : {protocol::kSocket, protocol::kMemory}) fcntl(fd, F_SETFD, FD_CLOEXEC);
     void* const mapping =
         mmap(nullptr, sizeof(Memory), PROT_READ | PROT_WRITE, MAP_SHARED, protocol::kMemory, 0);
     if (mapping == MAP_FAILED) return 1;
@@ -42,6 +47,8 @@ int serve() {
 }  // namespace
 }  // namespace nsb::bench
 
-int main() {
-    return nsb::bench::serve();
+/// Without an argument, the sampler; with `stage`, the one for what other programs do (stage.h).
+int main(int count, char** arguments) {
+    const bool on_stage = count > 1 && std::strcmp(arguments[1], "stage") == 0;
+    return on_stage ? nsb::bench::serve_on_stage(nsb::bench::serve) : nsb::bench::serve();
 }

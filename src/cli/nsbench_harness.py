@@ -27,7 +27,8 @@ RESULT_COLUMNS = (
     "ci_low ci_high precision min mean stddev p90 p99 max outliers_mild outliers_severe delta delta_low delta_high "
     "status errno reason"
 ).split()
-PHASES = "create ready exit total switch mount unmount drain setgroups uid_map gid_map".split()
+PHASES = ("start create ready exit total switch mount unmount drain setgroups uid_map gid_map maps hostname root proc lo "
+          "pivot exec load cpu").split()
 
 SAMPLER = "nsbench-sampler"
 

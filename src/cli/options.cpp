@@ -51,7 +51,7 @@ po::options_description selection_options() {
         ("filter", po::value<std::string>()->value_name("REGEX"),
          "those whose id matches, such as NEWPID or '/NEWPID/'")(
             "op", strings()->value_name("OP,..."),
-            "of these operations: clone, clone3, unshare, setns, proc_remount, userns_map")(
+            "of these operations: clone, clone3, unshare, setns, proc_remount, userns_map, container, runtime")(
             "ns", strings()->value_name("SET"),
             "of exactly this set: kinds or flags joined by commas, none, or all; repeatable")(
             "stack", strings()->value_name("SIZE,..."), "with stacks of these sizes, 16K to 1G")(
@@ -59,8 +59,7 @@ po::options_description selection_options() {
             "parallel", strings()->value_name("N,..."), "with so many samplers at once")(
             "with", strings()->value_name("KEY:VALUE,..."),
             "with these values of any parameter of an id: touch:all, via:fsmount, subset:pid, pidfd:yes, "
-            "cgroup:into, "
-            "twin:yes; repeatable");
+            "cgroup:into, by:crun, twin:yes; repeatable");
     return options;
 }
 

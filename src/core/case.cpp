@@ -43,6 +43,7 @@ std::vector<Phase> Case::phases() const {
     for (std::size_t i = 0; i < kPhases; ++i) {
         const auto phase = static_cast<Phase>(i);
         if (!info(operation).phases.contains(phase)) continue;
+        if (!set.contains(nsb::info(phase).needs)) continue;
         if (phase == Phase::drain && !set.intersects(kTornDownLater)) continue;
         phases.push_back(phase);
     }
@@ -51,6 +52,7 @@ std::vector<Phase> Case::phases() const {
 
 std::optional<Case> Case::base() const {
     if (value(Parameter::twin) != 0) return with(Parameter::twin, 0);
+    if (operation == Operation::runtime) return Case::of(Operation::container, set);
     if (set.empty() || !info(operation).takes(KindSet{})) return std::nullopt;
     Case base = *this;
     base.set = KindSet{};
@@ -79,6 +81,10 @@ std::string_view Case::syscall() const {
                                                                                               : "fsmount";
         case Operation::userns_map:
             return "write";
+        case Operation::container:
+            return set.contains(Kind::time) ? "clone3" : "clone";
+        case Operation::runtime:
+            return "execve";
     }
     return "";
 }
@@ -91,7 +97,7 @@ std::string format_value(Parameter parameter, std::uint64_t value) {
         case ParameterType::count:
             return std::to_string(value);
         case ParameterType::choice:
-            return std::string(p.choices.at(value));
+            return std::string(p.choices()[value]);
     }
     return "";
 }
@@ -108,11 +114,11 @@ tl::expected<std::uint64_t, std::string> parse_value(Parameter parameter, std::s
         case ParameterType::count:
             return parse_count(text, p.low, p.high);
         case ParameterType::choice:
-            for (std::size_t i = 0; i < p.choices.size(); ++i) {
-                if (text == p.choices[i]) return i;
+            for (std::size_t i = 0; i < p.choices().size(); ++i) {
+                if (text == p.choices()[i]) return i;
             }
             return tl::unexpected(
-                fmt::format("{} or {}{}", p.choices[0], p.choices[1], nearest_hint(text, p.choices)));
+                fmt::format("{}{}", fmt::join(p.choices(), " or "), nearest_hint(text, p.choices())));
     }
     return tl::unexpected<std::string>("a value");
 }

@@ -28,10 +28,12 @@ struct Case {
         return info(operation).parameters.contains(parameter);
     }
 
-    /// The phases this case can have, in order. `drain` only where the kernel tears something down later.
+    /// The phases this case can have, in order: those that its set has the kinds for, and `drain` only where
+    /// the kernel tears something down later.
     [[nodiscard]] std::vector<Phase> phases() const;
 
-    /// What `delta` is taken against: the same without namespaces, or, for a twin, the case itself.
+    /// What `delta` is taken against: the same without namespaces; for a twin, the case itself; for a
+    /// runtime, the container of the same set.
     [[nodiscard]] std::optional<Case> base() const;
 
     /// As an ordinary user can run it: its set gains NEWUSER where the operation makes the namespaces itself.

@@ -32,6 +32,9 @@ std::string explain(const protocol::Failure& failure) {
     if (failure.call == protocol::Call::sampler && failure.error == ECHILD) {
         return "the sampler was killed or crashed in this case; a new one went on with the others";
     }
+    if (failure.call == protocol::Call::runtime && failure.error == ECHILD) {
+        return "the runtime did not start the program, and did not say why";
+    }
     const auto meaning = [&]() -> std::string_view {
         switch (failure.error) {
             case EPERM:

@@ -13,36 +13,59 @@ namespace nsb {
 
 /// A part of a sample with its own time, in the order of the table's columns.
 enum class Phase : std::uint8_t {
+    start,
     create,
     ready,
     switch_,
     setgroups,
     uid_map,
     gid_map,
+    maps,
+    hostname,
+    root,
+    proc,
+    lo,
+    pivot,
+    exec,
     mount,
     unmount,
+    load,
     exit,
     total,
+    cpu,
     drain
 };
-inline constexpr std::size_t kPhases = 11;
+inline constexpr std::size_t kPhases = 21;
 
 struct PhaseInfo {
     std::string_view name;
     std::string_view meaning;
+    KindSet needs{};  ///< a case has the phase only where its set has all of these
 };
 
 inline constexpr std::array<PhaseInfo, kPhases> kPhaseTable{{
+    {"start", "from the call to the first instruction of the program inside"},
     {"create", "the call, in the caller"},
     {"ready", "from the call to the child's first instruction"},
     {"switch", "setns(2), in the caller"},
     {"setgroups", "writing deny to /proc/PID/setgroups: open, write, close"},
     {"uid_map", "writing /proc/PID/uid_map: open, write, close"},
     {"gid_map", "writing /proc/PID/gid_map: open, write, close"},
+    {"maps", "writing one's own setgroups, uid_map and gid_map, inside", Kind::user},
+    {"hostname", "sethostname(2), inside", Kind::uts},
+    {"root", "mounts made private, a tmpfs, the program written to it", Kind::mnt},
+    {"proc", "mounting proc in the new root", Kind::mnt | Kind::pid},
+    {"lo", "setting the loopback link up", Kind::net},
+    {"pivot", "pivot_root(2), and the old root unmounted", Kind::mnt},
+    {"exec", "from execveat(2) to the program's first instruction"},
     {"mount", "mounting proc on /proc, inside"},
     {"unmount", "unmounting it again, inside"},
-    {"exit", "from the child's exit (unshare: from the call's return) to the parent's reaping"},
+    {"load", "the runtime started to say its version and no more, beside each sample; no part of total"},
+    {"exit",
+     "from the child's exit (unshare: from the call's return; a program inside: from its first instruction) "
+     "to the parent's reaping"},
     {"total", "from the call to the child reaped"},
+    {"cpu", "CPU time of the runtime and of what it waited for (wait4): the rest of total is waiting"},
     {"drain",
      "the kernel's asynchronous teardown: worker time per namespace, the mean over a batch of cases"},
 }};
@@ -60,22 +83,30 @@ enum class Parameter : std::uint8_t {
     pidfd,
     cgroup,
     subset,
+    by,
     parallel,
     twin
 };
-inline constexpr std::size_t kParameters = 10;
+inline constexpr std::size_t kParameters = 11;
 
 enum class ParameterType : std::uint8_t { size, count, choice };
+
+inline constexpr std::size_t kMostChoices = 5;
 
 struct ParameterInfo {
     std::string_view key;  ///< in a case id, before the colon
     ParameterType type;
-    std::array<std::string_view, 2>
-        choices;              ///< a choice's value is its index here; the first is the default
+    std::array<std::string_view, kMostChoices>
+        choice_names;         ///< a choice's value is its index here; the first is the default
     std::uint64_t initial;    ///< bytes, a count, or an index into choices
     std::uint64_t low, high;  ///< what is accepted
     bool always_in_id;        ///< also at its default
     std::string_view meaning;
+
+    /// The names that there are: the array's rest is empty.
+    [[nodiscard]] constexpr std::span<const std::string_view> choices() const {
+        return {choice_names.data(), type == ParameterType::choice ? high + 1 : 0};
+    }
 };
 
 inline constexpr std::uint64_t kPage = 4096;
@@ -113,6 +144,14 @@ inline constexpr std::array<ParameterInfo, kParameters> kParameterTable{{
      false,
      "CLONE_INTO_CGROUP, the root cgroup"},
     {"subset", ParameterType::choice, {"all", "pid"}, 0, 0, 1, false, "proc mounted with subset=pid"},
+    {"by",
+     ParameterType::choice,
+     {"unshare", "bwrap", "crun", "runc", "nspawn"},
+     0,
+     0,
+     4,
+     true,
+     "the container runtime"},
     {"parallel", ParameterType::count, {}, 1, 1, kMaxParallel, false, "samplers at once"},
     {"twin", ParameterType::choice, {"no", "yes"}, 0, 0, 1, false, "measured a second time, against itself"},
 }};
@@ -124,6 +163,8 @@ constexpr const ParameterInfo& info(Parameter parameter) {
 enum class JoinVia : std::uint64_t { nsfd, pidfd };
 enum class MountVia : std::uint64_t { mount, fsmount };
 enum class Spawn : std::uint64_t { fork, vm };
+enum class By : std::uint64_t { unshare, bwrap, crun, runc, nspawn };
+inline constexpr std::size_t kRuntimes = 5;
 
 using ParameterValues = std::array<std::uint64_t, kParameters>;
 
@@ -158,6 +199,10 @@ constexpr bool with_user(KindSet set) {
 constexpr bool only_user(KindSet set) {
     return set == KindSet(Kind::user);
 }
+/// What each of the runtimes makes unless told otherwise, or can be told to make.
+constexpr bool usual_container(KindSet set) {
+    return set == (Kind::ipc | Kind::net | Kind::mnt | Kind::pid | Kind::uts);
+}
 }  // namespace set_rules
 
 /// A set of enumerators, as bits.
@@ -190,16 +235,26 @@ namespace names {
     inline constexpr Flags<type> value { \
         type::value                      \
     }
+NSB_FLAG(Phase, start);
 NSB_FLAG(Phase, create);
 NSB_FLAG(Phase, ready);
 NSB_FLAG(Phase, switch_);
 NSB_FLAG(Phase, setgroups);
 NSB_FLAG(Phase, uid_map);
 NSB_FLAG(Phase, gid_map);
+NSB_FLAG(Phase, maps);
+NSB_FLAG(Phase, hostname);
+NSB_FLAG(Phase, root);
+NSB_FLAG(Phase, proc);
+NSB_FLAG(Phase, lo);
+NSB_FLAG(Phase, pivot);
+NSB_FLAG(Phase, exec);
 NSB_FLAG(Phase, mount);
 NSB_FLAG(Phase, unmount);
+NSB_FLAG(Phase, load);
 NSB_FLAG(Phase, exit);
 NSB_FLAG(Phase, total);
+NSB_FLAG(Phase, cpu);
 NSB_FLAG(Phase, drain);
 NSB_FLAG(Parameter, stack);
 NSB_FLAG(Parameter, join_via);
@@ -209,6 +264,7 @@ NSB_FLAG(Parameter, touch);
 NSB_FLAG(Parameter, pidfd);
 NSB_FLAG(Parameter, cgroup);
 NSB_FLAG(Parameter, subset);
+NSB_FLAG(Parameter, by);
 NSB_FLAG(Parameter, parallel);
 NSB_FLAG(Parameter, twin);
 #undef NSB_FLAG

@@ -38,10 +38,22 @@ enum class Call : std::uint8_t {
     waitpid,
     child,
     eventfd,
+    sethostname,
+    mount_tmpfs,
+    mkdir,
+    open_program,
+    write_program,
+    socket,
+    lo_up,
+    chdir,
+    pivot_root,
+    exec,
+    stage,
+    runtime,
     sampler
 };
 
-inline constexpr std::array<const char*, 24> kCallNames{"",
+inline constexpr std::array<const char*, 36> kCallNames{"",
                                                         "clone",
                                                         "clone3",
                                                         "unshare",
@@ -64,6 +76,18 @@ inline constexpr std::array<const char*, 24> kCallNames{"",
                                                         "waitpid",
                                                         "child",
                                                         "eventfd",
+                                                        "sethostname",
+                                                        "mount(tmpfs)",
+                                                        "mkdir",
+                                                        "open(program)",
+                                                        "write(program)",
+                                                        "socket",
+                                                        "ioctl(SIOCSIFFLAGS)",
+                                                        "chdir",
+                                                        "pivot_root",
+                                                        "execveat",
+                                                        "stage",
+                                                        "runtime",
                                                         "sampler"};
 
 constexpr const char* name(Call call) {
@@ -84,6 +108,15 @@ struct Record {
 
 inline constexpr std::uint32_t kMaxSamples = 4096;
 
+/// What a block of the operation runtime needs beside its request. Lists are strings one after the other, each
+/// ended by a zero byte, the last by two.
+struct Errand {
+    char command[2048];      ///< the runtime's path and arguments
+    char environment[1024];  ///< NAME=VALUE
+    char config[6144];       ///< the bundle's config.json; empty where the runtime takes none
+    char said[512];          ///< back: the last line that a runtime which failed wrote to standard error
+};
+
 /// The shared mapping: the sampler and its children write, nsbench reads once a block is done.
 struct Memory {
     std::uint64_t child_begin;            ///< the clock at the current child's first instruction
@@ -91,6 +124,7 @@ struct Memory {
     std::uint64_t child_phases[kPhases];  ///< what the child timed itself
     Failure child_failure;
     Record records[kMaxSamples];
+    Errand errand;
 };
 
 /// Asks for a block of samples of one case.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace nsb {
@@ -14,7 +15,7 @@ Row make_row(const Series& series, const Series* base, Phase phase, const RowCon
     if (series.failure) {
         row.status = is_unsupported(*series.failure) ? Status::skipped : Status::failed;
         row.error = errno_name(series.failure->error);
-        row.reason = explain(*series.failure);
+        row.reason = series.said.empty() ? explain(*series.failure) : series.said;
         return row;
     }
     std::vector<double> values = series.counted(phase);
@@ -49,7 +50,7 @@ Row make_row(const Series& series, const Series* base, Phase phase, const RowCon
                                  100 * context.target_precision);
     }
 
-    if (base != nullptr) {
+    if (base != nullptr && std::ranges::count(base->measured.phases(), phase) != 0) {
         std::vector<double> differences;
         for (const auto& [round, value] : base->round_medians(phase)) {
             if (const auto own = medians.find(round); own != medians.end())

@@ -30,6 +30,7 @@ struct Series {
     Case measured;
     std::vector<Sample> samples;  ///< in the order in which they were taken
     std::optional<protocol::Failure> failure;
+    std::string said{};  ///< by a runtime that failed, and by whom: better than what the errno says
 
     /// The medians of the counted samples of each round, by round. Empty for a phase that was never seen.
     [[nodiscard]] std::map<std::uint32_t, double> round_medians(Phase phase) const;

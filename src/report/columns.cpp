@@ -77,7 +77,8 @@ constexpr auto kResultColumns = std::to_array<Column<R>>({
      [](const R& r) { return from_figures(r, [](const Figures& f) { return std::to_string(f.outliers_mild); }); }},
     {"outliers_severe", "samples", "samples beyond 3 interquartile ranges; kept",
      [](const R& r) { return from_figures(r, [](const Figures& f) { return std::to_string(f.outliers_severe); }); }},
-    {"delta", kTicks, "what the set adds to none of the same operation and parameters, paired by round",
+    {"delta", kTicks, "what the set adds to none of the same operation and parameters, paired by round; for a runtime, what "
+     "it adds to the container operation of the same set",
      [](const R& r) { return from_delta(r, [](const Delta& d) { return number(d.value); }); }},
     {"delta_low", kTicks, "95% interval of delta",
      [](const R& r) { return from_delta(r, [](const Delta& d) { return d.ci ? number(d.ci->low) : ""; }); }},
@@ -95,6 +96,7 @@ constexpr auto kResultColumns = std::to_array<Column<R>>({
 template <Phase phase>
 std::string sample_time(const S& r) {
     if (r.sample == nullptr || !info(r.series.measured.operation).phases.contains(phase)) return "";
+    if (!r.series.measured.set.contains(info(phase).needs)) return "";
     if (phase == Phase::drain && r.sample->time(phase) == 0) return "";
     return number(r.sample->time(phase));
 }
@@ -118,16 +120,26 @@ constexpr auto kSampleColumns = std::to_array<Column<S>>({
      [](const S& r) { return std::to_string(r.index); }},
     {"counted", "0 or 1", "1; or 0 for a warm-up: the first round, and the first samples of each block",
      [](const S& r) { return std::string(r.sample != nullptr && r.sample->counted ? "1" : "0"); }},
+    phase_column<Phase::start>(),
     phase_column<Phase::create>(),
     phase_column<Phase::ready>(),
     phase_column<Phase::switch_>(),
     phase_column<Phase::setgroups>(),
     phase_column<Phase::uid_map>(),
     phase_column<Phase::gid_map>(),
+    phase_column<Phase::maps>(),
+    phase_column<Phase::hostname>(),
+    phase_column<Phase::root>(),
+    phase_column<Phase::proc>(),
+    phase_column<Phase::lo>(),
+    phase_column<Phase::pivot>(),
+    phase_column<Phase::exec>(),
     phase_column<Phase::mount>(),
     phase_column<Phase::unmount>(),
+    phase_column<Phase::load>(),
     phase_column<Phase::exit>(),
     phase_column<Phase::total>(),
+    phase_column<Phase::cpu>(),
     phase_column<Phase::drain>(),
     {"errno", "", "name of the errno that ended the case; then there are no times",
      [](const S& r) { return r.sample == nullptr ? errno_name(r.series.failure->error) : ""; }},

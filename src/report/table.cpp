@@ -85,6 +85,8 @@ std::vector<TableColumn> make_columns(const RunIdentity& run, const std::vector<
     for (const Line& line : lines) {
         if (line.rows.size() > phases.size()) phases = line.measured().phases();
     }
+    const bool beside_ours = lines.front().measured().operation == Operation::runtime;
+    const std::string base_name = beside_ours ? "adds to ours" : "adds to none";
     const auto of_phase = [](const Line& line, Phase phase) -> const Row* {
         for (const Row* row : line.rows) {
             if (row->phase == phase && row->figures) return row;
@@ -106,7 +108,7 @@ std::vector<TableColumn> make_columns(const RunIdentity& run, const std::vector<
                            }});
         columns.push_back(
             {"p99", 20, [&run](const Line& line) { return format_ticks(line.first().figures->p99, run); }});
-        columns.push_back({"adds to none", 70, [&run](const Line& line) -> std::string {
+        columns.push_back({base_name, 70, [&run](const Line& line) -> std::string {
                                const auto& delta = line.first().delta;
                                if (!delta) return "";
                                return fmt::format("{}{}", delta->value < 0 ? "" : "+",

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 #include <regex>
 #include <set>
 
@@ -50,6 +51,11 @@ std::vector<std::uint64_t> planned_values(Operation operation, KindSet set, Para
         const auto pidfd = static_cast<std::uint64_t>(JoinVia::pidfd);
         if (set.size() > 1) return {pidfd};  // a namespace file is of one kind
         return {static_cast<std::uint64_t>(JoinVia::nsfd), pidfd};
+    }
+    if (parameter == Parameter::by) {
+        std::vector<std::uint64_t> all(info(parameter).choices().size());
+        std::iota(all.begin(), all.end(), 0);
+        return all;
     }
     return {info(parameter).initial};
 }

@@ -14,6 +14,7 @@
 #include "env/environment.h"
 #include "report/columns.h"
 #include "run/plan.h"
+#include "run/runtimes.h"
 
 namespace nsb::run {
 
@@ -57,6 +58,7 @@ struct RunInfo {
     double seconds = 0;                   ///< that the measuring took
     int interrupted_by = 0;               ///< a signal's number
     std::vector<std::string> warnings;
+    std::vector<Runtime> runtimes;        ///< empty where none was asked for
     std::optional<ProbeReport> probe;  ///< absent where it was off, or could not be had
 };
 

@@ -61,6 +61,15 @@ RunOptions parse_options(const Json& json) {
     return options;
 }
 
+Json runtime_json(const Runtime& runtime) {
+    Json json;
+    json["by"] = nsb::info(Parameter::by).choices()[static_cast<std::size_t>(runtime.by)];
+    json["path"] = runtime.path.empty() ? Json() : Json(runtime.path);
+    json["version"] = runtime.path.empty() ? Json() : Json(runtime.version);
+    json["command"] = runtime.command.empty() ? Json() : Json(runtime.command);
+    return json;
+}
+
 /// What probe.csv and memory.csv do not say: costs, losses, waits.
 Json probed_json(const ProbedCase& probed) {
     Json json;
@@ -177,6 +186,8 @@ std::string run_json(const RunInfo& info) {
                          {"drained_samples", info.drained_samples},
                          {"seconds", info.seconds},
                          {"interrupted_by_signal", info.interrupted_by}};
+    json["runtimes"] = Json::array();
+    for (const Runtime& runtime : info.runtimes) json["runtimes"].push_back(runtime_json(runtime));
     json["probe"] = info.probe ? probe_json(*info.probe) : Json("off");
     json["measuring"]["drain_unseen"] = info.drain_unseen ? Json(info.drain_unseen->reason) : Json();
     return json.dump(2) + "\n";

@@ -134,8 +134,12 @@ void Runner::resume(const std::vector<Series>& measured, std::uint32_t rounds) {
                                          [&](const Series& s) { return s.measured == own.measured; });
         if (before == measured.end()) continue;
         own = *before;
-        // Whatever befell the sampler is no property of the case: it is tried again.
-        if (own.failure && own.failure->call == protocol::Call::sampler) own.failure.reset();
+        // Whatever befell the sampler is no property of the case, and a runtime may have been installed since:
+        // it is tried again.
+        if (own.failure && (own.failure->call == protocol::Call::sampler ||
+                            own.failure->call == protocol::Call::runtime)) {
+            own.failure.reset();
+        }
         if (!own.samples.empty()) blocks_ = std::max(blocks_, own.samples.back().block);
     }
     // Samples may have come from a round that run.json does not know of, where a run was killed while it
@@ -272,6 +276,7 @@ void Runner::run(std::uint32_t round, const std::vector<Visit>& visits) {
         },
         [&](const Group& group) { drain(group, round); });
     for (const Visit& visit : visits) medians_[visit.series].extend(series_[visit.series]);
+    if (team_.runtimes()) info_.runtimes = team_.runtimes()->all();
 }
 
 tl::expected<std::vector<double>, std::string> Runner::visit(const Visit& visit, std::uint32_t round) {
@@ -292,6 +297,12 @@ tl::expected<std::vector<double>, std::string> Runner::visit(const Visit& visit,
         for (std::size_t i = 0; i < block.size(); ++i) {
             if (block[i].failure.error != 0) {
                 series.failure = block[i].failure;
+                series.said = team_.said();
+                // A runtime that has never done it cannot do it here; one that has, broke.
+                if (series.failure->call == protocol::Call::runtime && series.failure->error == ECHILD &&
+                    series.samples.empty()) {
+                    series.failure->error = EOPNOTSUPP;
+                }
                 continue;
             }
             const bool led_in = i < visit.lead_in;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 
 #include "sys/error.h"
 #include "sys/file.h"
@@ -17,13 +18,34 @@ using protocol::Call;
 using protocol::Memory;
 using protocol::Record;
 
-Sampler::Sampler(std::filesystem::path program, std::optional<int> cpu)
-    : program_(std::move(program)), cpu_(cpu) {
+namespace {
+
+constexpr auto kClearingUp = std::chrono::seconds(5);
+
+}  // namespace
+
+Sampler::Sampler(std::filesystem::path program, std::optional<int> cpu, Role role)
+    : program_(std::move(program)), cpu_(cpu), role_(role) {
     start();
 }
 
 Sampler::~Sampler() {
+    stop();
     unmap();
+}
+
+void Sampler::stop() {
+    // A stage clears up behind its runtimes once nobody listens any more; the others have nothing to do then.
+    socket_.reset();
+    if (role_ == Role::runtimes && process_) (void)process_->ends_within(kClearingUp);
+    process_.reset();
+}
+
+std::string Sampler::said() const {
+    const char* const text = memory_->errand.said;
+    std::string said(text, strnlen(text, sizeof memory_->errand.said));
+    std::ranges::replace_if(said, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7F; }, ' ');
+    return said;
 }
 
 void Sampler::unmap() {
@@ -32,6 +54,7 @@ void Sampler::unmap() {
 }
 
 void Sampler::start() {
+    stop();
     // Memory of its own for each: a child that outlives a sampler goes on writing to that sampler's.
     unmap();
     memory_file_ = sys::Fd(static_cast<int>(
@@ -46,8 +69,9 @@ void Sampler::start() {
     sys::must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "socketpair");
     socket_ = sys::Fd(ends[0]);
     const sys::Fd sampler_end(ends[1]);
-    process_.reset();
-    process_.emplace(program_, std::vector<int>{sampler_end.get(), memory_file_.get()});
+    const auto arguments =
+        role_ == Role::runtimes ? std::vector<std::string>{"stage"} : std::vector<std::string>{};
+    process_.emplace(program_, std::vector<int>{sampler_end.get(), memory_file_.get()}, arguments);
     if (cpu_) {
         const auto pinned = sys::restrict_to(process_->pid(), {*cpu_});
         if (!pinned)

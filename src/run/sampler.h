@@ -16,13 +16,23 @@ namespace nsb::run {
 /// started.
 class Sampler {
   public:
+    /// What it is for: the operations that are timed in it, or starting other programs on a stage of their own
+    /// (bench/stage.h).
+    enum class Role : std::uint8_t { operations, runtimes };
+
     /// `cpu`: the one it and its children are pinned to. Throws sys::SystemError.
-    Sampler(std::filesystem::path program, std::optional<int> cpu);
+    Sampler(std::filesystem::path program, std::optional<int> cpu, Role role = Role::operations);
     Sampler(Sampler&&) noexcept = default;
     Sampler& operator=(Sampler&&) = delete;
     ~Sampler();
 
     void send(const protocol::Request& request);
+
+    /// What the next request needs beside itself.
+    void set_errand(const protocol::Errand& errand) { memory_->errand = errand; }
+
+    /// What a runtime that failed in the request sent last said, in printable characters.
+    [[nodiscard]] std::string said() const;
 
     /// The samples of the request sent last. A sampler that ends, or does not answer within `limit`, is
     /// replaced, and the result is one sample that failed with ECHILD or ETIMEDOUT.
@@ -37,11 +47,13 @@ class Sampler {
 
   private:
     void start();
+    void stop();
     void unmap();
     std::vector<protocol::Record> replaced(int error);
 
     std::filesystem::path program_;
     std::optional<int> cpu_;
+    Role role_;
     sys::Fd memory_file_;
     protocol::Memory* memory_ = nullptr;
     sys::Fd socket_;

@@ -28,9 +28,8 @@ double median_of(const Block& block, Phase phase) {
 
 }  // namespace
 
-Team::Team(std::size_t size, std::optional<int> cpu) {
+Team::Team(std::size_t size, std::optional<int> cpu) : program_(find_sampler()) {
     const std::vector<int> allowed = sys::allowed_cpus();
-    const std::filesystem::path program = find_sampler();
     const auto first = cpu ? std::ranges::find(allowed, *cpu) - allowed.begin() : 0;
     for (std::size_t i = 0; i < size; ++i) {
         std::optional<int> own;
@@ -38,7 +37,7 @@ Team::Team(std::size_t size, std::optional<int> cpu) {
             own = allowed[(static_cast<std::size_t>(first) + i) % allowed.size()];
             cpus_.push_back(*own);
         }
-        samplers_.emplace_back(program, own);
+        samplers_.emplace_back(program_, own);
     }
     if (cpu && allowed.size() > 1) {
         std::vector<int> others;
@@ -48,13 +47,13 @@ Team::Team(std::size_t size, std::optional<int> cpu) {
     find_privilege();
 }
 
-std::vector<Block> Team::carry_out(protocol::Request request, std::size_t at_once,
+std::vector<Block> Team::carry_out(protocol::Request request, std::span<Sampler> samplers,
                                    std::chrono::nanoseconds limit) {
     request.time_limit_ns = static_cast<std::uint64_t>(limit.count());
     request.in_userns = in_userns_;
-    for (std::size_t i = 0; i < at_once; ++i) samplers_[i].send(request);
+    for (Sampler& sampler : samplers) sampler.send(request);
     std::vector<Block> blocks;
-    for (std::size_t i = 0; i < at_once; ++i) blocks.push_back(samplers_[i].receive(limit + kPatience));
+    for (Sampler& sampler : samplers) blocks.push_back(sampler.receive(limit + kPatience));
     return blocks;
 }
 
@@ -64,14 +63,40 @@ std::vector<Block> Team::take(const Case& c, std::uint32_t samples, std::chrono:
     request.operation = c.operation;
     request.set = c.set;
     request.values = c.values;
-    return carry_out(request, c.has(Parameter::parallel) ? c.value(Parameter::parallel) : 1, limit);
+    said_.clear();
+    if (c.operation == Operation::runtime) return take_runtime(request, c, limit);
+    const std::size_t at_once = c.has(Parameter::parallel) ? c.value(Parameter::parallel) : 1;
+    return carry_out(request, std::span(samplers_).first(at_once), limit);
+}
+
+std::vector<Block> Team::take_runtime(const protocol::Request& request, const Case& c,
+                                      std::chrono::nanoseconds limit) {
+    if (!runtimes_) runtimes_ = Runtimes::find();
+    if (!launcher_) {
+        const std::optional<int> cpu = cpus_.empty() ? std::nullopt : std::optional(cpus_.front());
+        launcher_.emplace(program_, cpu, Sampler::Role::runtimes);
+    }
+    const auto errand =
+        runtimes_->errand(c, in_userns_ ? "" : fmt::format("nsbench-{}", launcher_->pid()));
+    if (!errand) {
+        said_ = errand.error();
+        return {{protocol::Record{{protocol::Call::runtime, ENOENT}, {}}}};
+    }
+    launcher_->set_errand(*errand);
+    std::vector<Block> blocks = carry_out(request, {&*launcher_, 1}, limit);
+    const protocol::Failure failure = blocks.front().back().failure;
+    if (failure.error != 0 && failure.call == protocol::Call::runtime) {
+        const std::string said = launcher_->said();
+        said_ = fmt::format("{}: {}", runtimes_->of(c).program, said.empty() ? explain(failure) : said);
+    }
+    return blocks;
 }
 
 Team::Overhead Team::measure_overhead() {
     protocol::Request request{};
     request.samples = kCalibrations;
     request.calibrate = true;
-    const Block block = carry_out(request, 1, 1s).front();
+    const Block block = carry_out(request, std::span(samplers_).first(1), 1s).front();
     return {median_of(block, Phase::create), median_of(block, Phase::total), median_of(block, Phase::switch_),
             samplers_.front().footprint()};
 }

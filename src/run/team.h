@@ -3,9 +3,11 @@
 
 #include <chrono>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <vector>
 
+#include "run/runtimes.h"
 #include "run/sampler.h"
 
 namespace nsb::run {
@@ -29,6 +31,12 @@ class Team {
     /// early after `limit`, with at least one sample.
     std::vector<Block> take(const Case& c, std::uint32_t samples, std::chrono::nanoseconds limit);
 
+    /// What a runtime that failed in the block taken last said, and its name; empty where none did.
+    [[nodiscard]] const std::string& said() const { return said_; }
+
+    /// The runtimes that cases were taken of; absent where none was.
+    [[nodiscard]] const std::optional<Runtimes>& runtimes() const { return runtimes_; }
+
     /// Whether namespaces are made through a user namespace, because that is all that is permitted.
     [[nodiscard]] bool in_userns() const { return in_userns_; }
 
@@ -48,11 +56,17 @@ class Team {
     Overhead measure_overhead();
 
   private:
-    std::vector<Block> carry_out(protocol::Request request, std::size_t at_once,
+    std::vector<Block> carry_out(protocol::Request request, std::span<Sampler> samplers,
                                  std::chrono::nanoseconds limit);
+    std::vector<Block> take_runtime(const protocol::Request& request, const Case& c,
+                                    std::chrono::nanoseconds limit);
     void find_privilege();
 
+    std::filesystem::path program_;
     std::vector<Sampler> samplers_;
+    std::optional<Sampler> launcher_;  // started by the first case of a runtime
+    std::optional<Runtimes> runtimes_;
+    std::string said_;
     std::vector<int> cpus_;
     bool in_userns_ = false;
 };

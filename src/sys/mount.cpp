@@ -14,6 +14,14 @@ Result<int> make_mounts_private() {
     return checked(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr));
 }
 
+Result<int> mount_proc(const char* path, const char* options) {
+    return checked(::mount("proc", path, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, options));
+}
+
+Result<int> mount_tmpfs(const char* path) {
+    return checked(::mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755"));
+}
+
 using protocol::Call;
 
 tl::expected<Fd, protocol::Failure> mount_detached(const char* filesystem, const char* key,

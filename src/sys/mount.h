@@ -10,6 +10,13 @@ namespace nsb::sys {
 /// mount below would appear on the host as well.
 Result<int> make_mounts_private();
 
+/// Mounts proc at `path`, which shows the processes of the caller's pid namespace. EPERM in a user namespace
+/// whose mounts cover a part of their own /proc.
+Result<int> mount_proc(const char* path, const char* options = nullptr);
+
+/// Mounts an empty tmpfs at `path`.
+Result<int> mount_tmpfs(const char* path);
+
 /// A new mount of `filesystem` that no path leads to: it is seen through this descriptor only and goes with
 /// it. `key` and `value` are an option of the file system, or null. Errors: those of fsopen(2), fsconfig(2),
 /// fsmount(2).

@@ -1,8 +1,11 @@
 #include "sys/process.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <spawn.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <csignal>
@@ -12,12 +15,14 @@
 
 namespace nsb::sys {
 
-Process::Process(const std::filesystem::path& program, const std::vector<int>& descriptors) {
+Process::Process(const std::filesystem::path& program, const std::vector<int>& descriptors,
+                 const std::vector<std::string>& arguments, std::optional<int> output) {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);
     for (int fd = 0; fd < 3; ++fd) posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
+    if (output) posix_spawn_file_actions_adddup2(&actions, *output, STDOUT_FILENO);
     // First out of the way of each other, then into place: a descriptor may sit where another has to go.
     std::vector<Fd> copies;
     copies.reserve(descriptors.size());
@@ -34,16 +39,46 @@ Process::Process(const std::filesystem::path& program, const std::vector<int>& d
     posix_spawnattr_setsigdefault(&attributes, &all);
     posix_spawnattr_setflags(&attributes,
                              POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    std::string name = program.native();
-    char* arguments[] = {name.data(), nullptr};
+    std::vector<std::string> strings{program.native()};
+    strings.insert(strings.end(), arguments.begin(), arguments.end());
+    std::vector<char*> words;
+    for (std::string& string : strings) words.push_back(string.data());
+    words.push_back(nullptr);
     char* environment[] = {nullptr};
-    const int error = posix_spawn(&pid_, program.c_str(), &actions, &attributes, arguments, environment);
+    const int error = posix_spawn(&pid_, program.c_str(), &actions, &attributes, words.data(), environment);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     if (error != 0) {
         pid_ = -1;
         throw SystemError("posix_spawn", program.native(), error);
     }
+}
+
+bool Process::ends_within(std::chrono::milliseconds limit) {
+    if (pid_ < 0) return true;
+    const auto pidfd = Fd::own(syscall(SYS_pidfd_open, pid_, 0));
+    pollfd wait{pidfd ? pidfd->get() : -1, POLLIN, 0};
+    if (poll(&wait, 1, static_cast<int>(limit.count())) <= 0) return false;
+    (void)reap(std::exchange(pid_, -1));
+    return true;
+}
+
+Result<std::string> output_of(const std::filesystem::path& program,
+                              const std::vector<std::string>& arguments) {
+    static constexpr auto kPatience = std::chrono::seconds(5);
+    const auto file = Fd::own(memfd_create("output", MFD_CLOEXEC));
+    if (!file) return tl::unexpected(file.error());
+    try {
+        Process process(program, {}, arguments, file->get());
+        if (!process.ends_within(kPatience)) return tl::unexpected(ETIMEDOUT);
+    } catch (const SystemError& error) {
+        return tl::unexpected(error.error());
+    }
+    std::string text(1U << 16U, '\0');
+    const ssize_t length = pread(file->get(), text.data(), text.size(), 0);
+    if (length < 0) return tl::unexpected(errno);
+    text.resize(static_cast<std::size_t>(length));
+    return text;
 }
 
 std::optional<int> Process::kill_and_reap() {

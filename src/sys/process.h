@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -15,15 +16,19 @@ namespace nsb::sys {
 /// A child that runs another program. The destructor kills and reaps it.
 class Process {
   public:
-    /// Starts `program` without arguments or environment, in a session of its own (a terminal's Ctrl-C is for
-    /// its parent alone), with `descriptors` as 3, 4, … and its standard streams on /dev/null. Throws
+    /// Starts `program` with these arguments and without an environment, in a session of its own (a terminal's Ctrl-C is for
+    /// its parent alone), with `descriptors` as 3, 4, … and its standard streams on /dev/null, but for `output`. Throws
     /// SystemError.
-    Process(const std::filesystem::path& program, const std::vector<int>& descriptors);
+    Process(const std::filesystem::path& program, const std::vector<int>& descriptors,
+            const std::vector<std::string>& arguments = {}, std::optional<int> output = {});
     Process(Process&& other) noexcept : pid_(std::exchange(other.pid_, -1)) {}
     Process& operator=(Process&&) = delete;
     ~Process() { (void)kill_and_reap(); }
 
     [[nodiscard]] pid_t pid() const { return pid_; }
+
+    /// Waits so long for its end and reaps it; false if it goes on.
+    bool ends_within(std::chrono::milliseconds limit);
 
     /// Ends it; its wait status, or nothing if that was known before.
     std::optional<int> kill_and_reap();
@@ -31,6 +36,11 @@ class Process {
   private:
     pid_t pid_ = -1;
 };
+
+/// What a program writes to standard output, without an environment or input and within a few seconds; an errno
+/// where it cannot be started or does not end in time.
+Result<std::string> output_of(const std::filesystem::path& program,
+                              const std::vector<std::string>& arguments);
 
 /// The CPUs that this process may run on, ascending.
 std::vector<int> allowed_cpus();

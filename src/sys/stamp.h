@@ -56,6 +56,9 @@ class Stamp {
                      : "rcx", "r11", "memory");
     }
 
+    /// What a program writes its time stamp counter to, in the child's stead.
+    [[nodiscard]] int fd() const { return event_.get(); }
+
     /// In the parent: the counter at the last mark(), which is forgotten; 0 if there was none.
     [[nodiscard]] std::uint64_t take() const {
         std::uint64_t tsc = 0;

@@ -1,0 +1,156 @@
+// container: a whole start, as a runtime does it: a clone, then inside the id maps, the hostname, a new root
+// with its own proc, the loopback link, pivot_root, and a program that says when it runs and exits.
+#include <fcntl.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <cstring>
+
+#include "id_maps.h"
+#include "inside.h"
+#include "sys/mount.h"
+#include "sys/stamp.h"
+
+namespace nsb::bench {
+namespace {
+
+constexpr std::size_t kStack = 64U << 10U;
+
+/// The new root is mounted here, in the container's own mount namespace: a directory that every system has
+/// and that proc is not mounted below, for in a user namespace a proc that is partly covered cannot be
+/// mounted again.
+#define NSB_NEW_ROOT "/tmp"
+
+struct Plan {
+    Block& block;
+    IdMaps maps;
+    const sys::Stamp& stamp;
+    const sys::Fd& program;  ///< for a container without a root of its own
+};
+
+Failure failure_of(Call call, const sys::Result<int>& result) {
+    return result ? Failure{} : Failure{call, result.error()};
+}
+
+Failure write_maps(const Plan& plan) {
+    return plan.maps.write_own();
+}
+
+Failure set_hostname(const Plan& /*plan*/) {
+    static constexpr char kName[] = "nsbench";
+    return failure_of(Call::sethostname, sys::checked(sethostname(kName, sizeof kName - 1)));
+}
+
+Failure make_root(const Plan& /*plan*/) {
+    if (const auto cut = sys::make_mounts_private(); !cut) return {Call::mount_private, cut.error()};
+    if (const auto root = sys::mount_tmpfs(NSB_NEW_ROOT); !root) return {Call::mount_tmpfs, root.error()};
+    if (mkdirat(AT_FDCWD, NSB_NEW_ROOT "/proc", 0755) != 0) return {Call::mkdir, errno};
+    return write_image(NSB_NEW_ROOT "/program", program_image());
+}
+
+Failure mount_proc(const Plan& /*plan*/) {
+    return failure_of(Call::mount, sys::mount_proc(NSB_NEW_ROOT "/proc"));
+}
+
+Failure raise_loopback(const Plan& /*plan*/) {
+    const auto socket = sys::Fd::own(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    if (!socket) return {Call::socket, socket.error()};
+    ifreq request{};
+    std::strcpy(request.ifr_name, "lo");  // NOLINT: fits
+    request.ifr_flags = IFF_UP;
+    return failure_of(Call::lo_up, sys::checked(ioctl(socket->get(), SIOCSIFFLAGS, &request)));
+}
+
+/// Without a directory for the old root: it ends up over the new one at /, and "." is what it is left by
+/// (pivot_root(2), "pivot_root(".", ".")").
+Failure pivot(const Plan& /*plan*/) {
+    if (chdir(NSB_NEW_ROOT) != 0) return {Call::chdir, errno};
+    if (syscall(SYS_pivot_root, ".", ".") != 0) return {Call::pivot_root, errno};
+    if (umount2(".", MNT_DETACH) != 0) return {Call::umount, errno};
+    if (chdir("/") != 0) return {Call::chdir, errno};
+    return {};
+}
+
+struct Step {
+    Phase phase;  ///< whose kinds the set must have
+    Failure (*run)(const Plan& plan);
+};
+
+constexpr Step kSteps[] = {
+    {Phase::maps, write_maps}, {Phase::hostname, set_hostname}, {Phase::root, make_root},
+    {Phase::proc, mount_proc}, {Phase::lo, raise_loopback},     {Phase::pivot, pivot},
+};
+
+Failure become_program(const Plan& plan) {
+    char name[] = "program";
+    char* const arguments[] = {name, nullptr};
+    char* const environment[] = {nullptr};
+    if (dup2(plan.stamp.fd(), STDOUT_FILENO) < 0) return {Call::eventfd, errno};
+    const bool has_root = plan.block.request.set.contains(info(Phase::root).needs);
+    syscall(SYS_execveat, has_root ? AT_FDCWD : plan.program.get(), has_root ? "/program" : "", arguments,
+            environment, has_root ? 0 : AT_EMPTY_PATH);
+    return {Call::exec, errno};
+}
+
+int start_inside(void* argument) {
+    const Plan& plan = *static_cast<const Plan*>(argument);
+    Memory& memory = plan.block.memory;
+    touch(memory);
+    std::uint64_t begin = sys::now();
+    memory.child_begin = begin;
+    for (const Step& step : kSteps) {
+        if (!plan.block.request.set.contains(info(step.phase).needs)) continue;
+        memory.child_failure = step.run(plan);
+        if (memory.child_failure.error != 0) return 0;
+        const std::uint64_t end = sys::now();
+        child_phase(memory, step.phase) = end - begin;
+        begin = end;
+    }
+    memory.child_end = begin;
+    memory.child_failure = become_program(plan);
+    return 0;
+}
+
+}  // namespace
+
+void run_container(Block& block) {
+    Memory& memory = block.memory;
+    const auto stack = sys::Stack::map(kStack, false);
+    if (!stack) return block.fail({Call::mmap, stack.error()});
+    const auto stamp = sys::Stamp::make();
+    if (!stamp) return block.fail({Call::eventfd, stamp.error()});
+    const auto program = image_without_name(program_image());
+    if (!program) return block.fail(program.error());
+    Plan plan{block, {}, *stamp, *program};
+    sys::CloneOptions options;
+    options.flags = block.request.set.flags();
+    options.use_clone3 = block.request.set.contains(Kind::time);
+
+    while (Record* record = block.next()) {
+        const sys::Moment call = sys::Moment::before();
+        const auto pid = sys::clone_child(options, *stack, start_inside, &plan);
+        const std::uint64_t returned = sys::now();
+        if (!pid) return block.fail({options.use_clone3 ? Call::clone3 : Call::clone, pid.error()});
+        const Failure failure = reap_child(*pid, memory);
+        const sys::Moment reaped = sys::Moment::after();
+        if (failure.error != 0) return block.fail(failure);
+
+        const auto runs = sys::time_between(call, reaped, stamp->take());
+        if (!runs) return block.fail({Call::child, ERANGE});
+        time_of(*record, Phase::start) = *runs - call.ns;
+        time_of(*record, Phase::create) = returned - call.ns;
+        time_of(*record, Phase::ready) = memory.child_begin - call.ns;
+        for (const Step& step : kSteps) {
+            if (!block.request.set.contains(info(step.phase).needs)) continue;
+            time_of(*record, step.phase) = child_phase(memory, step.phase);
+        }
+        time_of(*record, Phase::exec) = *runs - memory.child_end;
+        time_of(*record, Phase::exit) = reaped.ns - *runs;
+        time_of(*record, Phase::total) = reaped.ns - call.ns;
+    }
+}
+
+}  // namespace nsb::bench

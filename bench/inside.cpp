@@ -1,0 +1,57 @@
+#include "inside.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+
+// NSB_PROGRAM and NSB_WITNESS are the built programs' paths.
+asm(".pushsection .rodata\n"
+    ".balign 64\n"
+    "nsb_program: .incbin \"" NSB_PROGRAM
+    "\"\n"
+    "nsb_program_end:\n"
+    "nsb_witness: .incbin \"" NSB_WITNESS
+    "\"\n"
+    "nsb_witness_end:\n"
+    ".popsection\n");
+extern "C" const char nsb_program[], nsb_program_end[], nsb_witness[], nsb_witness_end[];
+
+namespace nsb::bench {
+namespace {
+
+using protocol::Call;
+using protocol::Failure;
+
+Failure write_whole(int fd, const Image& image) {
+    const ssize_t wrote = write(fd, image.begin, image.size);
+    if (wrote < 0) return {Call::write_program, errno};
+    // A file system that takes a part has no room for the rest.
+    if (static_cast<std::size_t>(wrote) != image.size) return {Call::write_program, ENOSPC};
+    return {};
+}
+
+}  // namespace
+
+Image program_image() {
+    return {nsb_program, static_cast<std::size_t>(nsb_program_end - nsb_program)};
+}
+
+Image witness_image() {
+    return {nsb_witness, static_cast<std::size_t>(nsb_witness_end - nsb_witness)};
+}
+
+Failure write_image(const char* path, const Image& image) {
+    const auto file = sys::Fd::own(open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755));
+    if (!file) return {Call::open_program, file.error()};
+    return write_whole(file->get(), image);
+}
+
+tl::expected<sys::Fd, Failure> image_without_name(const Image& image) {
+    auto file = sys::Fd::own(memfd_create("program", MFD_CLOEXEC));
+    if (!file) return tl::unexpected(Failure{Call::open_program, file.error()});
+    if (const Failure failure = write_whole(file->get(), image); failure.error != 0) {
+        return tl::unexpected(failure);
+    }
+    return std::move(*file);
+}
+
+}  // namespace nsb::bench

@@ -1,0 +1,257 @@
+// runtime: the job of `container` by another program: its start, the start of the program inside, its end.
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <csignal>
+#include <cstring>
+#include <initializer_list>
+
+#include "inside.h"
+#include "stage.h"
+#include "sys/stamp.h"
+
+namespace nsb::bench {
+namespace {
+
+constexpr std::size_t kStack = 64U << 10U;
+constexpr std::size_t kMostWords = 64;
+
+/// The strings of an errand's list, as execve(2) wants them.
+class Words {
+  public:
+    explicit Words(char* list, std::size_t size) {
+        std::size_t count = 0;
+        for (char* word = list; word < list + size && *word != '\0' && count < kMostWords - 1;
+             word += std::strlen(word) + 1) {
+            words_[count++] = word;
+        }
+        words_[count] = nullptr;
+    }
+    [[nodiscard]] char* const* get() const { return words_; }
+
+  private:
+    char* words_[kMostWords];
+};
+
+/// What a runtime and the program inside it write to one of their streams. Never blocks the reader.
+class Pipe {
+  public:
+    static sys::Result<Pipe> make() {
+        int ends[2];
+        if (pipe2(ends, O_CLOEXEC) != 0) return tl::unexpected(errno);
+        Pipe pipe{sys::Fd(ends[0]), sys::Fd(ends[1])};
+        if (fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0) return tl::unexpected(errno);
+        return pipe;
+    }
+    [[nodiscard]] int write_end() const { return write_.get(); }
+
+    /// Everything written until now, of which the last `size` bytes are kept.
+    std::size_t take(char* buffer, std::size_t size) const {
+        char chunk[512];
+        std::size_t length = 0;
+        for (;;) {
+            const ssize_t got = read(read_.get(), chunk, sizeof chunk);
+            if (got <= 0) return length;
+            for (ssize_t i = 0; i < got; ++i) {
+                if (length == size) std::memmove(buffer, buffer + 1, --length);
+                buffer[length++] = chunk[i];
+            }
+        }
+    }
+
+  private:
+    Pipe(sys::Fd read, sys::Fd write) : read_(std::move(read)), write_(std::move(write)) {}
+    sys::Fd read_, write_;
+};
+
+/// A program to start, and with which streams.
+struct Start {
+    char* const* command;
+    char* const* environment;
+    int output;
+    int errors;
+    int failed = 0;  ///< execve's errno: the child shares its parent's memory until then
+};
+
+int become(void* argument) {
+    auto& start = *static_cast<Start*>(argument);
+    // nsbench's samplers ignore them, and what is ignored stays so.
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, SIG_DFL);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    dup2(start.output, STDOUT_FILENO);
+    dup2(start.errors, STDERR_FILENO);
+    execve(start.command[0], start.command, start.environment);
+    start.failed = errno;
+    return 127;
+}
+
+struct Ended {
+    sys::Moment call{}, reaped{};
+    std::uint64_t cpu = 0;  ///< ns, also of the descendants that it waited for
+    Failure failure;
+};
+
+/// Starts a program and waits for its end: anything but exit status 0 is a failure.
+Ended run_to_its_end(Start& start, const sys::Stack& stack) {
+    Ended ended;
+    sys::CloneOptions options;
+    options.flags = CLONE_VM | CLONE_VFORK;
+    ended.call = sys::Moment::before();
+    const auto pid = sys::clone_child(options, stack, become, &start);
+    if (!pid) {
+        ended.failure = {Call::clone, pid.error()};
+        return ended;
+    }
+    int status = 0;
+    rusage usage{};
+    pid_t reaped = 0;
+    do {
+        reaped = wait4(*pid, &status, 0, &usage);
+    } while (reaped < 0 && errno == EINTR);
+    const int error = errno;
+    ended.reaped = sys::Moment::after();
+    for (const timeval& time : {usage.ru_utime, usage.ru_stime}) {
+        ended.cpu += static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000U +
+                     static_cast<std::uint64_t>(time.tv_usec) * 1'000U;
+    }
+    if (reaped < 0) {
+        ended.failure = {Call::waitpid, error};
+    } else if (start.failed != 0) {
+        ended.failure = {Call::runtime, start.failed};
+    } else if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+        ended.failure = {Call::runtime, ECHILD};
+    }
+    // This is the first process of its pid namespace: what a runtime does not wait for comes here.
+    while (waitpid(-1, nullptr, WNOHANG) > 0) {
+    }
+    return ended;
+}
+
+class Launcher {
+  public:
+    Launcher(Block& block, sys::Stack stack, Pipe output, Pipe errors, sys::Fd nothing)
+        : block_(block),
+          errand_(block.memory.errand),
+          command_(errand_.command, sizeof errand_.command),
+          environment_(errand_.environment, sizeof errand_.environment),
+          stack_(std::move(stack)),
+          output_(std::move(output)),
+          errors_(std::move(errors)),
+          nothing_(std::move(nothing)) {}
+
+    [[nodiscard]] Failure write_config() const {
+        if (errand_.config[0] == '\0') return {};
+        const auto file = sys::Fd::own(open("config.json", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+        if (!file) return {Call::open_program, file.error()};
+        const std::size_t length = strnlen(errand_.config, sizeof errand_.config);
+        if (write(file->get(), errand_.config, length) < 0) return {Call::write_program, errno};
+        return {};
+    }
+
+    /// Starts a container whose program says which namespaces it is in: exactly those asked for must differ.
+    [[nodiscard]] Failure check_namespaces() {
+        const auto exchange = [] {
+            return syscall(SYS_renameat2, AT_FDCWD, "rootfs/program", AT_FDCWD, "rootfs/witness",
+                           RENAME_EXCHANGE);
+        };
+        if (exchange() != 0) return {Call::stage, errno};
+        Start start{command_.get(), environment_.get(), output_.write_end(), errors_.write_end()};
+        const Ended ended = run_to_its_end(start, stack_);
+        if (exchange() != 0) return {Call::stage, errno};
+        std::uint64_t inodes[kKinds.size()];
+        const std::size_t length = output_.take(reinterpret_cast<char*>(inodes), sizeof inodes);
+        if (ended.failure.error != 0) return said(ended.failure);
+        if (length != sizeof inodes) return said({Call::runtime, ECHILD});
+        for (const KindInfo& kind : kKinds) {
+            char path[32] = "/proc/self/ns/";
+            std::memcpy(path + 14, kind.name.data(), kind.name.size());
+            struct stat own {};
+            if (stat(path, &own) != 0) continue;
+            const bool differs = own.st_ino != inodes[static_cast<std::size_t>(kind.kind)];
+            if (differs == block_.request.set.contains(kind.kind)) continue;
+            std::strcpy(errand_.said, differs ? "it makes a namespace that was not asked for: "  // NOLINT
+                                              : "it does not make a namespace that was asked for: ");
+            std::strncat(errand_.said, kind.flag.data(), kind.flag.size());
+            return {Call::runtime, EOPNOTSUPP};
+        }
+        return {};
+    }
+
+    [[nodiscard]] Failure sample(Record& record) {
+        char version[] = "--version";
+        char* words[] = {command_.get()[0], version, nullptr};
+        Start idle{words, environment_.get(), nothing_.get(), nothing_.get()};
+        const Ended loaded = run_to_its_end(idle, stack_);
+        if (loaded.failure.error != 0) return loaded.failure;
+
+        Start start{command_.get(), environment_.get(), output_.write_end(), errors_.write_end()};
+        const Ended ended = run_to_its_end(start, stack_);
+        std::uint64_t tsc = 0;
+        const std::size_t length = output_.take(reinterpret_cast<char*>(&tsc), sizeof tsc);
+        if (ended.failure.error != 0) return said(ended.failure);
+        if (length != sizeof tsc) return said({Call::runtime, ECHILD});
+        char ignored[1];
+        (void)errors_.take(ignored, sizeof ignored);
+        const auto runs = sys::time_between(ended.call, ended.reaped, tsc);
+        if (!runs) return {Call::child, ERANGE};
+        time_of(record, Phase::start) = *runs - ended.call.ns;
+        time_of(record, Phase::load) = loaded.reaped.ns - loaded.call.ns;
+        time_of(record, Phase::exit) = ended.reaped.ns - *runs;
+        time_of(record, Phase::total) = ended.reaped.ns - ended.call.ns;
+        time_of(record, Phase::cpu) = ended.cpu;
+        return {};
+    }
+
+  private:
+    /// Keeps the last line of what was written to standard error beside the failure.
+    Failure said(Failure failure) {
+        char text[sizeof errand_.said];
+        std::size_t length = errors_.take(text, sizeof text - 1);
+        while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == '\r')) --length;
+        text[length] = '\0';
+        const char* const line = std::strrchr(text, '\n');
+        std::strcpy(errand_.said, line != nullptr ? line + 1 : text);  // NOLINT: of the same size
+        return failure;
+    }
+
+    Block& block_;
+    protocol::Errand& errand_;
+    Words command_, environment_;
+    sys::Stack stack_;
+    Pipe output_, errors_;
+    sys::Fd nothing_;
+};
+
+/// The cases whose containers were seen to be in the namespaces asked for.
+bool is_checked[kRuntimes][KindSet::kCount];
+
+}  // namespace
+
+void run_runtime(Block& block) {
+    block.memory.errand.said[0] = '\0';
+    if (const Failure failure = stage_failure(); failure.error != 0) return block.fail(failure);
+    auto stack = sys::Stack::map(kStack, false);
+    if (!stack) return block.fail({Call::mmap, stack.error()});
+    auto output = Pipe::make();
+    auto errors = Pipe::make();
+    auto nothing = sys::Fd::own(open("/dev/null", O_WRONLY | O_CLOEXEC));
+    if (!output || !errors || !nothing) return block.fail({Call::stage, errno});
+    Launcher launcher(block, std::move(*stack), std::move(*output), std::move(*errors), std::move(*nothing));
+    if (const Failure failure = launcher.write_config(); failure.error != 0) return block.fail(failure);
+
+    bool& checked = is_checked[block.value(Parameter::by)][block.request.set.bits()];
+    if (!checked) {
+        if (const Failure failure = launcher.check_namespaces(); failure.error != 0)
+            return block.fail(failure);
+        checked = true;
+    }
+    while (Record* record = block.next()) {
+        if (const Failure failure = launcher.sample(*record); failure.error != 0) return block.fail(failure);
+    }
+}
+
+}  // namespace nsb::bench

@@ -1,0 +1,23 @@
+// The cgroups that container runtimes make: they remove them when all goes well, and only then.
+#pragma once
+
+#include <cstddef>
+
+namespace nsb::bench {
+
+/// Made before the first runtime starts; the destructor removes what has come since.
+class RuntimeCgroups {
+  public:
+    RuntimeCgroups();
+    RuntimeCgroups(const RuntimeCgroups&) = delete;
+    RuntimeCgroups& operator=(const RuntimeCgroups&) = delete;
+    ~RuntimeCgroups();
+
+  private:
+    static constexpr std::size_t kMost = 64;
+    char paths_[kMost][256];
+    std::size_t count_ = 0;
+    void note(const char* hierarchy, const char* own, const char* name);
+};
+
+}  // namespace nsb::bench

@@ -1,0 +1,118 @@
+#include "stage.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <csignal>
+#include <cstring>
+
+#include "id_maps.h"
+#include "inside.h"
+#include "runtime_cgroups.h"
+#include "sys/mount.h"
+
+namespace nsb::bench {
+namespace {
+
+constexpr std::size_t kStack = 256U << 10U;
+
+/// Directories that a runtime mounts something on, or insists on.
+constexpr const char* kDirectories[] = {"/run/nsbench",
+                                        "/run/nsbench/rootfs",
+                                        "/run/nsbench/rootfs/dev",
+                                        "/run/nsbench/rootfs/etc",
+                                        "/run/nsbench/rootfs/proc",
+                                        "/run/nsbench/rootfs/run",
+                                        "/run/nsbench/rootfs/sys",
+                                        "/run/nsbench/rootfs/tmp",
+                                        "/run/nsbench/rootfs/usr",
+                                        "/run/nsbench/rootfs/var"};
+
+Failure failure_here{Call::stage, EINVAL};
+
+struct Plan {
+    int (*serve)();
+    const IdMaps* maps;  ///< null where no user namespace is made
+};
+
+Failure set_up(const Plan& plan) {
+    if (plan.maps != nullptr) {
+        if (const Failure failure = plan.maps->write_own(); failure.error != 0) return failure;
+    }
+    if (const auto cut = sys::make_mounts_private(); !cut) return {Call::mount_private, cut.error()};
+    if (const auto run = sys::mount_tmpfs("/run"); !run) return {Call::mount_tmpfs, run.error()};
+    if (const auto proc = sys::mount_proc("/proc"); !proc) return {Call::mount, proc.error()};
+    // crun refuses a version 2 hierarchy beside those of version 1; where there is none, there is nothing to
+    // hide.
+    (void)umount2("/sys/fs/cgroup/unified", MNT_DETACH);
+    for (const char* const directory : kDirectories) {
+        if (mkdir(directory, 0755) != 0) return {Call::mkdir, errno};
+    }
+    for (const auto& [path, image] : {std::pair{"/run/nsbench/rootfs/program", program_image()},
+                                      std::pair{"/run/nsbench/rootfs/witness", witness_image()}}) {
+        if (const Failure failure = write_image(path, image); failure.error != 0) return failure;
+    }
+    if (chdir("/run/nsbench") != 0) return {Call::chdir, errno};
+    return {};
+}
+
+int first_process(void* argument) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    const Plan& plan = *static_cast<const Plan*>(argument);
+    failure_here = set_up(plan);
+    return plan.serve();
+}
+
+/// Whether nsbench has something to say (true), or is gone.
+bool is_asked() {
+    pollfd socket{protocol::kSocket, POLLIN, 0};
+    while (poll(&socket, 1, -1) < 0 && errno == EINTR) {
+    }
+    return (socket.revents & POLLIN) != 0;
+}
+
+void wait_for_either_end(pid_t stage) {
+    const auto ended = sys::Fd::own(syscall(SYS_pidfd_open, stage, 0));
+    pollfd ends[] = {{protocol::kSocket, 0, 0}, {ended ? ended->get() : -1, POLLIN, 0}};
+    while (poll(ends, 2, -1) < 0 && errno == EINTR) {
+    }
+}
+
+}  // namespace
+
+Failure stage_failure() {
+    return failure_here;
+}
+
+int serve_on_stage(int (*serve)()) {
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, SIG_IGN);
+    // By the first request nsbench has pinned this process, and the stage inherits that.
+    if (!is_asked()) return 0;
+    const RuntimeCgroups cgroups;
+    const auto stack = sys::Stack::map(kStack, false);
+    if (!stack) return 1;
+    const IdMaps maps;
+    Plan plan{serve, nullptr};
+    sys::CloneOptions options;
+    options.flags = CLONE_NEWPID | CLONE_NEWNS;
+    auto stage = sys::clone_child(options, *stack, first_process, &plan);
+    if (!stage && stage.error() == EPERM) {
+        plan.maps = &maps;
+        options.flags |= CLONE_NEWUSER;
+        stage = sys::clone_child(options, *stack, first_process, &plan);
+    }
+    if (!stage) {
+        failure_here = {Call::clone, stage.error()};
+        return serve();
+    }
+    wait_for_either_end(*stage);
+    kill(*stage, SIGKILL);
+    (void)sys::reap(*stage);
+    return 0;
+}
+
+}  // namespace nsb::bench

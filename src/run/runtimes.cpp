@@ -1,0 +1,203 @@
+#include "run/runtimes.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <span>
+
+#include "core/text.h"
+#include "sys/process.h"
+
+namespace nsb::run {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::string_view kHostname = "nsbench";
+
+/// A runtime's word for a kind; an empty one stands for what it always does.
+struct Option {
+    Kind kind;
+    std::string_view word;
+};
+
+tl::unexpected<std::string> no_option(Kind kind) {
+    return tl::unexpected(fmt::format("it has no option for {}", info(kind).flag));
+}
+
+/// Appends the words of the set's kinds; fails at a kind of the set that is none of `options`.
+tl::expected<void, std::string> append(std::vector<std::string>& words, KindSet set,
+                                       std::span<const Option> options) {
+    for (const KindInfo& kind : kKinds) {
+        if (!set.contains(kind.kind)) continue;
+        const auto option =
+            std::ranges::find_if(options, [&](const Option& o) { return o.kind == kind.kind; });
+        if (option == options.end()) return no_option(kind.kind);
+        if (!option->word.empty()) words.emplace_back(option->word);
+    }
+    return {};
+}
+
+tl::expected<Job, std::string> unshare_job(KindSet set) {
+    static constexpr Option kWords[]{{Kind::cgroup, "--cgroup"}, {Kind::ipc, "--ipc"}, {Kind::net, "--net"},
+                                     {Kind::mnt, "--mount"},     {Kind::pid, "--pid"}, {Kind::time, "--time"},
+                                     {Kind::user, "--user"},     {Kind::uts, "--uts"}};
+    Job job;
+    if (const auto words = append(job.arguments, set, kWords); !words) return tl::unexpected(words.error());
+    if (set.contains(Kind::user)) job.arguments.emplace_back("--map-root-user");
+    for (const char* word : {"--fork", "--mount-proc", "--root=rootfs", "/program"}) {
+        job.arguments.emplace_back(word);
+    }
+    return job;
+}
+
+tl::expected<Job, std::string> bwrap_job(KindSet set) {
+    static constexpr Option kWords[]{{Kind::cgroup, "--unshare-cgroup"}, {Kind::ipc, "--unshare-ipc"},
+                                     {Kind::net, "--unshare-net"},       {Kind::mnt, ""},
+                                     {Kind::pid, "--unshare-pid"},       {Kind::user, "--unshare-user"},
+                                     {Kind::uts, "--unshare-uts"}};
+    Job job;
+    if (const auto words = append(job.arguments, set, kWords); !words) return tl::unexpected(words.error());
+    const auto add = [&](std::initializer_list<std::string_view> words) {
+        job.arguments.insert(job.arguments.end(), words.begin(), words.end());
+    };
+    if (set.contains(Kind::user)) add({"--uid", "0", "--gid", "0"});
+    if (set.contains(Kind::uts)) add({"--hostname", kHostname});
+    add({"--bind", "rootfs", "/", "--proc", "/proc", "--as-pid-1", "/program"});
+    return job;
+}
+
+Json oci_config(KindSet set, const std::string& cgroup) {
+    static constexpr Option kTypes[]{{Kind::cgroup, "cgroup"}, {Kind::ipc, "ipc"}, {Kind::net, "network"},
+                                     {Kind::mnt, "mount"},     {Kind::pid, "pid"}, {Kind::time, "time"},
+                                     {Kind::user, "user"},     {Kind::uts, "uts"}};
+    Json config;
+    config["ociVersion"] = "1.0.0";
+    config["process"] = {{"terminal", false},
+                         {"user", {{"uid", 0}, {"gid", 0}}},
+                         {"args", {"/program"}},
+                         {"env", {"PATH=/"}},
+                         {"cwd", "/"}};
+    config["root"] = {{"path", "rootfs"}, {"readonly", false}};
+    if (set.contains(Kind::uts)) config["hostname"] = kHostname;
+    config["mounts"] = Json::array({{{"destination", "/proc"}, {"type", "proc"}, {"source", "proc"}}});
+    Json& own = config["linux"];
+    own["namespaces"] = Json::array();
+    for (const Option& type : kTypes) {
+        if (set.contains(type.kind)) own["namespaces"].push_back({{"type", type.word}});
+    }
+    if (set.contains(Kind::user)) {
+        const Json one = Json::array({{{"containerID", 0}, {"hostID", 0}, {"size", 1}}});
+        own["uidMappings"] = one;
+        own["gidMappings"] = one;
+    }
+    if (!cgroup.empty()) own["cgroupsPath"] = "/" + cgroup;
+    return config;
+}
+
+Job oci_job(KindSet set, const std::string& cgroup) {
+    return {{"run", "nsbench"}, {}, oci_config(set, cgroup).dump()};
+}
+
+tl::expected<Job, std::string> nspawn_job(KindSet set) {
+    static constexpr Option kWords[]{
+        {Kind::cgroup, ""}, {Kind::ipc, ""}, {Kind::net, "--private-network"},
+        {Kind::mnt, ""},    {Kind::pid, ""}, {Kind::user, "--private-users=0:65536"},
+        {Kind::uts, ""}};
+    // Without a service manager or a bus, which the stage has not: it works by itself.
+    Job job{{"--quiet", "--directory=rootfs", "--register=no", "--keep-unit", "--pipe"}, {}, {}};
+    if (const auto words = append(job.arguments, set, kWords); !words) return tl::unexpected(words.error());
+    if (set.contains(Kind::uts)) job.arguments.push_back(fmt::format("--hostname={}", kHostname));
+    job.arguments.emplace_back("/program");
+    // It makes these unless its environment says otherwise (systemd-nspawn's documentation, ENVIRONMENT.md).
+    job.environment.push_back(fmt::format("SYSTEMD_NSPAWN_USE_CGNS={}", set.contains(Kind::cgroup) ? 1 : 0));
+    for (const auto& [kind, name] : {std::pair{Kind::ipc, "IPC"}, std::pair{Kind::uts, "UTS"}}) {
+        if (!set.contains(kind)) job.environment.push_back(fmt::format("SYSTEMD_NSPAWN_SHARE_NS_{}=1", name));
+    }
+    return job;
+}
+
+/// The file that the PATH leads to; empty where there is none.
+std::string find_program(const std::string& name) {
+    const char* const path = std::getenv("PATH");
+    std::vector<std::string> folders = split(path != nullptr ? path : "", ":");
+    for (const char* const folder : {"/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"}) {
+        folders.emplace_back(folder);
+    }
+    for (const std::string& folder : folders) {
+        std::string file = fmt::format("{}/{}", folder, name);
+        if (folder.starts_with('/') && access(file.c_str(), X_OK) == 0) return file;
+    }
+    return {};
+}
+
+/// Puts words into a list of an errand; false where they do not fit.
+bool put(std::span<char> list, const std::vector<std::string>& words) {
+    std::size_t at = 0;
+    for (const std::string& word : words) {
+        if (at + word.size() + 2 > list.size()) return false;
+        std::memcpy(&list[at], word.c_str(), word.size() + 1);
+        at += word.size() + 1;
+    }
+    list[at] = '\0';
+    return true;
+}
+
+}  // namespace
+
+tl::expected<Job, std::string> make_job(By by, KindSet set, const std::string& cgroup) {
+    switch (by) {
+        case By::unshare:
+            return unshare_job(set);
+        case By::bwrap:
+            return bwrap_job(set);
+        case By::crun:
+        case By::runc:
+            return oci_job(set, cgroup);
+        case By::nspawn:
+            return nspawn_job(set);
+    }
+    return tl::unexpected<std::string>("unknown");
+}
+
+Runtimes Runtimes::find() {
+    std::vector<Runtime> all{{By::unshare, "unshare", "util-linux"},
+                             {By::bwrap, "bwrap", "bubblewrap"},
+                             {By::crun, "crun", "crun"},
+                             {By::runc, "runc", "runc"},
+                             {By::nspawn, "systemd-nspawn", "systemd-container"}};
+    for (Runtime& runtime : all) {
+        runtime.path = find_program(runtime.program);
+        if (runtime.path.empty()) continue;
+        const std::string said = sys::output_of(runtime.path, {"--version"}).value_or("");
+        runtime.version = said.substr(0, said.find('\n'));
+    }
+    return Runtimes(std::move(all));
+}
+
+tl::expected<protocol::Errand, std::string> Runtimes::errand(const Case& c, const std::string& cgroup) {
+    Runtime& runtime = all_[c.value(Parameter::by)];
+    if (runtime.path.empty()) {
+        return tl::unexpected(
+            fmt::format("{} is not installed: apt-get install {}", runtime.program, runtime.package));
+    }
+    const auto job = make_job(runtime.by, c.set, cgroup);
+    if (!job) return tl::unexpected(fmt::format("{}: {}", runtime.program, job.error()));
+    runtime.command = {runtime.path};
+    runtime.command.insert(runtime.command.end(), job->arguments.begin(), job->arguments.end());
+    std::vector<std::string> environment{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"};
+    environment.insert(environment.end(), job->environment.begin(), job->environment.end());
+    protocol::Errand errand{};
+    if (!put(errand.command, runtime.command) || !put(errand.environment, environment) ||
+        job->config.size() >= sizeof errand.config) {
+        return tl::unexpected(fmt::format("{}: its command line is too long", runtime.program));
+    }
+    job->config.copy(errand.config, sizeof errand.config - 1);
+    return errand;
+}
+
+}  // namespace nsb::run

@@ -1,0 +1,52 @@
+// The container runtimes that are installed here, and how each is told to do the job of the operation
+// container.
+#pragma once
+
+#include <array>
+#include <string>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "core/case.h"
+#include "core/protocol.h"
+
+namespace nsb::run {
+
+struct Runtime {
+    By by;
+    std::string program;                 ///< its file's name
+    std::string package;                 ///< Debian's, which has it
+    std::string path{};                  ///< empty where it is not installed
+    std::string version{};               ///< the first line of what it says of itself
+    std::vector<std::string> command{};  ///< the last that was asked of it
+};
+
+class Runtimes {
+  public:
+    /// Looks for all of them in the PATH and in the administrator's directories, and asks their versions.
+    static Runtimes find();
+
+    /// What a case of the operation runtime needs, or why this runtime cannot do it. `cgroup`: where an OCI
+    /// runtime puts its container; empty as an ordinary user, who may not say.
+    tl::expected<protocol::Errand, std::string> errand(const Case& c, const std::string& cgroup);
+
+    [[nodiscard]] const std::vector<Runtime>& all() const { return all_; }
+    [[nodiscard]] const Runtime& of(const Case& c) const { return all_[c.value(Parameter::by)]; }
+
+  private:
+    explicit Runtimes(std::vector<Runtime> all) : all_(std::move(all)) {}
+    std::vector<Runtime> all_;
+};
+
+/// A runtime's command line and what else it needs, apart from whether it is here.
+struct Job {
+    std::vector<std::string> arguments;    ///< after the program's path
+    std::vector<std::string> environment;  ///< beside the PATH
+    std::string config;                    ///< the bundle's config.json, for runc and crun
+};
+
+/// Starts /program in ./rootfs with the namespaces of `set`, its own proc, and a hostname and loopback link
+/// where the runtime has options for them. The error names the kind that it has no option for.
+tl::expected<Job, std::string> make_job(By by, KindSet set, const std::string& cgroup);
+
+}  // namespace nsb::run
