@@ -46,7 +46,8 @@ Failure set_hostname(const Plan& /*plan*/) {
 
 Failure make_root(const Plan& /*plan*/) {
     if (const auto cut = sys::make_mounts_private(); !cut) return {Call::mount_private, cut.error()};
-    if (const auto root = sys::mount_tmpfs(NSB_NEW_ROOT); !root) return {Call::mount_tmpfs, root.error()};
+    if (const auto root = sys::mount_tmpfs(NSB_NEW_ROOT, sys::Devices::no); !root)
+        return {Call::mount_tmpfs, root.error()};
     if (mkdirat(AT_FDCWD, NSB_NEW_ROOT "/proc", 0755) != 0) return {Call::mkdir, errno};
     return write_image(NSB_NEW_ROOT "/program", program_image());
 }

@@ -44,7 +44,9 @@ Failure set_up(const Plan& plan) {
         if (const Failure failure = plan.maps->write_own(); failure.error != 0) return failure;
     }
     if (const auto cut = sys::make_mounts_private(); !cut) return {Call::mount_private, cut.error()};
-    if (const auto run = sys::mount_tmpfs("/run"); !run) return {Call::mount_tmpfs, run.error()};
+    // runc makes devices in the root that it is given.
+    if (const auto run = sys::mount_tmpfs("/run", sys::Devices::yes); !run)
+        return {Call::mount_tmpfs, run.error()};
     if (const auto proc = sys::mount_proc("/proc"); !proc) return {Call::mount, proc.error()};
     // crun refuses a version 2 hierarchy beside those of version 1; where there is none, there is nothing to
     // hide.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 
 #include "report/probe_text.h"
 #include "run/probed_pass.h"
@@ -39,7 +40,10 @@ std::optional<probe::Probe> open_probe(const Options& options, const std::vector
 void run_probed_pass(const Options& options, run::RunInfo& info, run::Runner& runner, probe::Probe& probe,
                      const std::function<void(double done)>& observer) {
     std::vector<Case> cases;
-    for (const Series& series : runner.series()) cases.push_back(series.measured);
+    for (const Series& series : runner.series()) {
+        // The probe follows the samplers and their children, which other programs' containers are not.
+        if (series.measured.operation != Operation::runtime) cases.push_back(series.measured);
+    }
     run::ProbedPass pass(runner.team(), info, probe, std::move(cases), options.folded.has_value());
     std::optional<std::chrono::nanoseconds> budget;
     if (info.options.budget) budget = *info.options.budget / 2;
@@ -50,7 +54,9 @@ void run_probed_pass(const Options& options, run::RunInfo& info, run::Runner& ru
 std::string probe_lines(const Options& options, const run::RunInfo& info, const run::Runner& runner) {
     if (!info.probe) return "";
     std::string text;
-    const std::size_t planned = runner.series().size() - runner.bases().size();
+    const auto planned = static_cast<std::size_t>(
+        std::ranges::count_if(std::span(runner.series()).first(runner.series().size() - runner.bases().size()),
+                              [](const Series& s) { return s.measured.operation != Operation::runtime; }));
     if (planned <= kMostTrees) {
         for (std::size_t i = 0; i < std::min(planned, info.probe->cases.size()); ++i) {
             text += report::probe_tree(info.identity, info.probe->cases[i]) + "\n";

@@ -199,9 +199,9 @@ constexpr bool with_user(KindSet set) {
 constexpr bool only_user(KindSet set) {
     return set == KindSet(Kind::user);
 }
-/// What each of the runtimes makes unless told otherwise, or can be told to make.
+/// What container runtimes make unless told otherwise, where the host has version 2 of cgroups.
 constexpr bool usual_container(KindSet set) {
-    return set == (Kind::ipc | Kind::net | Kind::mnt | Kind::pid | Kind::uts);
+    return set == KindSet::all() - (Kind::time | Kind::user);
 }
 }  // namespace set_rules
 

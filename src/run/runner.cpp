@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <filesystem>
 #include <functional>
 #include <numeric>
 #include <set>
@@ -68,6 +69,9 @@ env::Left left_behind(const Case& c, std::uint32_t samples, bool in_userns) {
 Runner::Runner(RunInfo& info, const std::vector<Case>& plan)
     : info_(info), team_(most_at_once(plan), info.options.cpu) {
     describe_team();
+    if (std::ranges::any_of(plan, [](const Case& c) { return c.operation == Operation::runtime; })) {
+        describe_stage();
+    }
     for (const Case& c : plan) {
         const Case real = info_.in_userns ? c.through_userns() : c;
         if (find(real) == nullptr) series_.push_back({real, {}, {}});
@@ -125,6 +129,17 @@ void Runner::describe_team() {
         info_.warnings.push_back(
             fmt::format("parallel:{} on {} CPUs: samplers that share a CPU wait for each other",
                         info_.sampler_cpus.size(), distinct));
+    }
+}
+
+void Runner::describe_stage() {
+    if (info_.in_userns) {
+        info_.warnings.emplace_back(
+            "not root: runtimes are started inside a user namespace, so theirs are one level deeper than ours");
+    } else if (std::filesystem::exists("/sys/fs/cgroup/unified/cgroup.controllers")) {
+        info_.warnings.emplace_back(
+            "cgroup version 2 at /sys/fs/cgroup/unified is hidden from the runtimes: crun refuses it beside "
+            "version 1");
     }
 }
 

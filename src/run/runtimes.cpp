@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -84,7 +85,9 @@ Json oci_config(KindSet set, const std::string& cgroup) {
                          {"cwd", "/"}};
     config["root"] = {{"path", "rootfs"}, {"readonly", false}};
     if (set.contains(Kind::uts)) config["hostname"] = kHostname;
-    config["mounts"] = Json::array({{{"destination", "/proc"}, {"type", "proc"}, {"source", "proc"}}});
+    // Into /dev they put devices, which would stay in a root that all containers share.
+    config["mounts"] = Json::array({{{"destination", "/proc"}, {"type", "proc"}, {"source", "proc"}},
+                                    {{"destination", "/dev"}, {"type", "tmpfs"}, {"source", "tmpfs"}}});
     Json& own = config["linux"];
     own["namespaces"] = Json::array();
     for (const Option& type : kTypes) {
@@ -179,14 +182,16 @@ Runtimes Runtimes::find() {
     return Runtimes(std::move(all));
 }
 
-tl::expected<protocol::Errand, std::string> Runtimes::errand(const Case& c, const std::string& cgroup) {
+tl::expected<protocol::Errand, Unseen> Runtimes::errand(const Case& c, const std::string& cgroup) {
     Runtime& runtime = all_[c.value(Parameter::by)];
     if (runtime.path.empty()) {
-        return tl::unexpected(
-            fmt::format("{} is not installed: apt-get install {}", runtime.program, runtime.package));
+        return tl::unexpected(Unseen{ENOENT, fmt::format("{} is not installed: apt-get install {}", runtime.program,
+                                                         runtime.package)});
     }
     const auto job = make_job(runtime.by, c.set, cgroup);
-    if (!job) return tl::unexpected(fmt::format("{}: {}", runtime.program, job.error()));
+    if (!job) {
+        return tl::unexpected(Unseen{EOPNOTSUPP, fmt::format("{}: {}", runtime.program, job.error())});
+    }
     runtime.command = {runtime.path};
     runtime.command.insert(runtime.command.end(), job->arguments.begin(), job->arguments.end());
     std::vector<std::string> environment{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"};
@@ -194,7 +199,7 @@ tl::expected<protocol::Errand, std::string> Runtimes::errand(const Case& c, cons
     protocol::Errand errand{};
     if (!put(errand.command, runtime.command) || !put(errand.environment, environment) ||
         job->config.size() >= sizeof errand.config) {
-        return tl::unexpected(fmt::format("{}: its command line is too long", runtime.program));
+        return tl::unexpected(Unseen{E2BIG, fmt::format("{}: its command line is too long", runtime.program)});
     }
     job->config.copy(errand.config, sizeof errand.config - 1);
     return errand;

@@ -9,6 +9,7 @@
 
 #include "core/case.h"
 #include "core/protocol.h"
+#include "core/series.h"
 
 namespace nsb::run {
 
@@ -28,7 +29,7 @@ class Runtimes {
 
     /// What a case of the operation runtime needs, or why this runtime cannot do it. `cgroup`: where an OCI
     /// runtime puts its container; empty as an ordinary user, who may not say.
-    tl::expected<protocol::Errand, std::string> errand(const Case& c, const std::string& cgroup);
+    tl::expected<protocol::Errand, Unseen> errand(const Case& c, const std::string& cgroup);
 
     [[nodiscard]] const std::vector<Runtime>& all() const { return all_; }
     [[nodiscard]] const Runtime& of(const Case& c) const { return all_[c.value(Parameter::by)]; }

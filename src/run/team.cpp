@@ -79,8 +79,8 @@ std::vector<Block> Team::take_runtime(const protocol::Request& request, const Ca
     const auto errand =
         runtimes_->errand(c, in_userns_ ? "" : fmt::format("nsbench-{}", launcher_->pid()));
     if (!errand) {
-        said_ = errand.error();
-        return {{protocol::Record{{protocol::Call::runtime, ENOENT}, {}}}};
+        said_ = errand.error().reason;
+        return {{protocol::Record{{protocol::Call::runtime, errand.error().error}, {}}}};
     }
     launcher_->set_errand(*errand);
     std::vector<Block> blocks = carry_out(request, {&*launcher_, 1}, limit);

@@ -18,8 +18,9 @@ Result<int> mount_proc(const char* path, const char* options) {
     return checked(::mount("proc", path, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, options));
 }
 
-Result<int> mount_tmpfs(const char* path) {
-    return checked(::mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755"));
+Result<int> mount_tmpfs(const char* path, Devices devices) {
+    const unsigned long flags = MS_NOSUID | (devices == Devices::no ? MS_NODEV : 0U);
+    return checked(::mount("tmpfs", path, "tmpfs", flags, "mode=755"));
 }
 
 using protocol::Call;

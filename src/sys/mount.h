@@ -14,8 +14,9 @@ Result<int> make_mounts_private();
 /// whose mounts cover a part of their own /proc.
 Result<int> mount_proc(const char* path, const char* options = nullptr);
 
-/// Mounts an empty tmpfs at `path`.
-Result<int> mount_tmpfs(const char* path);
+/// Mounts an empty tmpfs at `path`, in which device files work or do not.
+enum class Devices : bool { no, yes };
+Result<int> mount_tmpfs(const char* path, Devices devices);
 
 /// A new mount of `filesystem` that no path leads to: it is seen through this descriptor only and goes with
 /// it. `key` and `value` are an option of the file system, or null. Errors: those of fsopen(2), fsconfig(2),
