@@ -31,6 +31,10 @@ struct Plan {
     const sys::Fd& program;  ///< for a container without a root of its own
 };
 
+bool has_root(const Block& block) {
+    return block.request.set.contains(info(Phase::root).needs);
+}
+
 Failure failure_of(Call call, const sys::Result<int>& result) {
     return result ? Failure{} : Failure{call, result.error()};
 }
@@ -89,10 +93,12 @@ Failure become_program(const Plan& plan) {
     char name[] = "program";
     char* const arguments[] = {name, nullptr};
     char* const environment[] = {nullptr};
-    if (dup2(plan.stamp.fd(), STDOUT_FILENO) < 0) return {Call::eventfd, errno};
-    const bool has_root = plan.block.request.set.contains(info(Phase::root).needs);
-    syscall(SYS_execveat, has_root ? AT_FDCWD : plan.program.get(), has_root ? "/program" : "", arguments,
-            environment, has_root ? 0 : AT_EMPTY_PATH);
+    if (dup3(plan.stamp.fd(), STDOUT_FILENO, 0) < 0) return {Call::eventfd, errno};
+    if (has_root(plan.block)) {
+        syscall(SYS_execveat, AT_FDCWD, "/program", arguments, environment, 0);
+    } else {
+        syscall(SYS_execveat, plan.program.get(), "", arguments, environment, AT_EMPTY_PATH);
+    }
     return {Call::exec, errno};
 }
 
@@ -123,9 +129,13 @@ void run_container(Block& block) {
     if (!stack) return block.fail({Call::mmap, stack.error()});
     const auto stamp = sys::Stamp::make();
     if (!stamp) return block.fail({Call::eventfd, stamp.error()});
-    const auto program = image_without_name(program_image());
-    if (!program) return block.fail(program.error());
-    Plan plan{block, {}, *stamp, *program};
+    sys::Fd program;
+    if (!has_root(block)) {
+        auto file = image_without_name(program_image());
+        if (!file) return block.fail(file.error());
+        program = std::move(*file);
+    }
+    Plan plan{block, {}, *stamp, program};
     sys::CloneOptions options;
     options.flags = block.request.set.flags();
     options.use_clone3 = block.request.set.contains(Kind::time);

@@ -142,6 +142,7 @@ TEST_F(EverySet, UnshareMakesExactlyThese) {
 
 TEST_F(EverySet, EveryOperationMeasuresEverySetThatItTakes) {
     for (const OperationInfo& operation : kOperations) {
+        if (operation.operation == Operation::runtime) continue;  // other programs, on a stage
         for_each_set([&](KindSet set) {
             if (!operation.takes(set)) return;
             protocol::Request request = request_for(operation.operation, set);
@@ -162,6 +163,15 @@ TEST_F(EverySet, EveryOperationMeasuresEverySetThatItTakes) {
             }
         });
     }
+}
+
+TEST(Runtime, IsRefusedOutsideItsStage) {
+    protocol::Memory memory{};
+    const protocol::Request request = request_for(Operation::runtime, Kind::mnt | Kind::pid);
+    Block block(request, memory);
+    find(Operation::runtime)(block);
+    EXPECT_EQ(memory.records[0].failure.call, Call::stage);
+    EXPECT_EQ(memory.records[0].failure.error, EINVAL);
 }
 
 TEST(TimeNamespaceTrap, CloneNeverTakesItsFlag) {

@@ -94,12 +94,12 @@ class Started:
     """A run in the background, in a session of its own. What it leaves behind becomes this process's child, so that
     its processes can be told from those of any other run on the machine."""
 
-    def __init__(self, *args):
+    def __init__(self, *args, **kwargs):
         if ctypes.CDLL(None).prctl(36, 1, 0, 0, 0):  # PR_SET_CHILD_SUBREAPER
             raise OSError("prctl(PR_SET_CHILD_SUBREAPER)")
         self.process = subprocess.Popen(
             [binary(), *map(str, args)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            encoding="utf-8", start_new_session=True)
+            encoding="utf-8", start_new_session=True, **kwargs)
         self.pid = self.process.pid
 
     def __enter__(self):

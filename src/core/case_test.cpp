@@ -42,6 +42,36 @@ TEST(CaseId, IsStableAndNeedsNoQuoting) {
         "proc_remount/NEWNS-NEWPID/stack:8M");
 }
 
+TEST(CaseId, NamesTheRuntime) {
+    const Case crun = Case::of(Operation::runtime, Kind::mnt | Kind::pid)
+                          .with(Parameter::by, static_cast<std::uint64_t>(By::crun));
+    EXPECT_EQ(to_string(crun), "runtime/NEWNS-NEWPID/by:crun");
+    EXPECT_EQ(parse_case("runtime/NEWNS-NEWPID/by:crun"), crun);
+    EXPECT_NE(parse_case("runtime/NEWNS-NEWPID/by:crum").error().find("'crun'"), std::string::npos);
+    EXPECT_FALSE(parse_case("runtime/NEWPID/by:crun"));
+}
+
+TEST(Base, OfARuntimeIsOurContainerOfTheSameSet) {
+    const Case crun = *parse_case("runtime/NEWNS-NEWPID-NEWUTS/by:crun");
+    EXPECT_EQ(to_string(*crun.base()), "container/NEWNS-NEWPID-NEWUTS");
+    EXPECT_EQ(to_string(*crun.through_userns().base()), "container/NEWNS-NEWPID-NEWUSER-NEWUTS");
+    EXPECT_EQ(to_string(*crun.base()->base()), "container/none");
+}
+
+TEST(Phases, AreThoseThatTheSetHasTheKindsFor) {
+    const auto names = [](const char* id) {
+        std::string text;
+        for (const Phase phase : parse_case(id)->phases()) text += std::string(info(phase).name) + ' ';
+        return text;
+    };
+    EXPECT_EQ(names("container/none"), "start create ready exec exit total ");
+    EXPECT_EQ(names("container/NEWNS"), "start create ready root pivot exec exit total ");
+    EXPECT_EQ(names("container/NEWPID-NEWUTS"), "start create ready hostname exec exit total ");
+    EXPECT_EQ(names("container/NEWNET-NEWNS-NEWPID-NEWUSER"),
+              "start create ready maps root proc lo pivot exec exit total drain ");
+    EXPECT_EQ(names("runtime/NEWNET-NEWNS-NEWPID/by:bwrap"), "start load exit total cpu ");
+}
+
 TEST(CaseId, ParsesBackForEverySetAndOperation) {
     const std::regex plain("[A-Za-z0-9/:._-]+");
     for (const OperationInfo& operation : kOperations) {

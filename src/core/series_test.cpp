@@ -36,6 +36,29 @@ TEST(MakeRows, LeavesWarmUpsOut) {
     EXPECT_DOUBLE_EQ(row.figures->max, 10);
 }
 
+TEST(MakeRows, HasNoDeltaToAPhaseThatTheBaseHasNot) {
+    const Series ours = series_of(*parse_case("container/NEWNS-NEWPID"), {10, 20, 30, 40, 50, 60});
+    const Series theirs = series_of(*parse_case("runtime/NEWNS-NEWPID/by:crun"), {11, 22, 33, 44, 55, 66});
+    const auto rows = make_rows(theirs, &ours, {});
+    EXPECT_DOUBLE_EQ(row_of(rows, Phase::start).delta->value, 3.5);
+    EXPECT_TRUE(row_of(rows, Phase::total).delta);
+    EXPECT_FALSE(row_of(rows, Phase::load).delta);
+    EXPECT_FALSE(row_of(rows, Phase::cpu).delta);
+}
+
+TEST(MakeRows, SaysWhatARuntimeSaid) {
+    Series series{*parse_case("runtime/NEWNS-NEWPID/by:crun"),
+                  {},
+                  protocol::Failure{protocol::Call::runtime, EOPNOTSUPP},
+                  "crun: no"};
+    EXPECT_EQ(make_rows(series, nullptr, {}).front().reason, "crun: no");
+    EXPECT_EQ(make_rows(series, nullptr, {}).front().status, Status::skipped);
+    series.said.clear();
+    series.failure->error = ECHILD;
+    EXPECT_NE(make_rows(series, nullptr, {}).front().reason.find("did not start the program"), std::string::npos);
+    EXPECT_EQ(make_rows(series, nullptr, {}).front().status, Status::failed);
+}
+
 TEST(MakeRows, PairsTheDeltaByRoundSoThatDriftCancels) {
     const Series none = series_of(Case::of(Operation::clone, {}), {10, 20, 30, 40, 50, 60});
     const Series pid = series_of(Case::of(Operation::clone, Kind::pid), {13, 23, 33, 43, 53, 63});

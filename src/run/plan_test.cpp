@@ -57,6 +57,26 @@ TEST(Plan, ReachesSeveralKindsBySetnsWhenBothAreNamed) {
     EXPECT_EQ(ids(selection), (std::set<std::string>{"setns/NEWNET-NEWPID/via:pidfd"}));
 }
 
+TEST(Plan, HasContainersAndRuntimesWhereTheyAreNamed) {
+    Selection selection;
+    selection.operations = {Operation::container, Operation::runtime};
+    EXPECT_EQ(ids(selection),
+              (std::set<std::string>{
+                  "container/NEWCGROUP-NEWIPC-NEWNET-NEWNS-NEWPID-NEWUTS",
+                  "runtime/NEWCGROUP-NEWIPC-NEWNET-NEWNS-NEWPID-NEWUTS/by:unshare",
+                  "runtime/NEWCGROUP-NEWIPC-NEWNET-NEWNS-NEWPID-NEWUTS/by:bwrap",
+                  "runtime/NEWCGROUP-NEWIPC-NEWNET-NEWNS-NEWPID-NEWUTS/by:crun",
+                  "runtime/NEWCGROUP-NEWIPC-NEWNET-NEWNS-NEWPID-NEWUTS/by:runc",
+                  "runtime/NEWCGROUP-NEWIPC-NEWNET-NEWNS-NEWPID-NEWUTS/by:nspawn"}));
+    selection.values = {{"by", {"bwrap", "runc"}}};
+    selection.sets = {Kind::mnt | Kind::pid, Kind::uts};
+    EXPECT_EQ(ids(selection),
+              (std::set<std::string>{"container/NEWNS-NEWPID", "container/NEWUTS",
+                                     "runtime/NEWNS-NEWPID/by:bwrap", "runtime/NEWNS-NEWPID/by:runc"}));
+    selection.values = {{"by", {"docker"}}};
+    EXPECT_FALSE(make_plan(selection));
+}
+
 TEST(Plan, SaysWhatIsWrong) {
     Selection selection;
     selection.filter = "(";

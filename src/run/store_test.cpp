@@ -32,7 +32,7 @@ class StoreTest : public testing::Test {
     void save(const fs::path& folder) {
         Series measured{Case::of(Operation::clone, Kind::pid), {}, {}};
         measured.samples.push_back({1, 5, true, {}});
-        measured.samples.back().times[0] = 33000;
+        measured.samples.back().times[static_cast<std::size_t>(Phase::create)] = 33000;
         Series failed{
             Case::of(Operation::clone, Kind::net), {}, protocol::Failure{protocol::Call::clone, ENOSPC}};
         const std::vector<const Series*> series{&measured, &failed};

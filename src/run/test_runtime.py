@@ -1,0 +1,223 @@
+"""The operation runtime: other programs' containers beside ours, what they say when they cannot, and what they leave."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "cli"))
+from nsbench_harness import Started, binary, host_state, needs_root, read_csv, run, wait_for
+
+pytestmark = needs_root
+
+PROGRAMS = {"unshare": "unshare", "bwrap": "bwrap", "crun": "crun", "runc": "runc", "nspawn": "systemd-nspawn"}
+USUAL = "NEWCGROUP-NEWIPC-NEWNET-NEWNS-NEWPID-NEWUTS"
+BOTH = "--op=container,runtime"
+
+
+def cgroups():
+    """The cgroups near the root: where runtimes make theirs."""
+    root = Path("/sys/fs/cgroup")
+    return sorted(str(path) for depth in ("*", "*/*") for path in root.glob(depth) if path.is_dir())
+
+
+@pytest.fixture(name="host", autouse=True)
+def fixture_host():
+    """Every test here compares the host before and after, with its cgroups and what runtimes keep in /run."""
+    def state():
+        return {**host_state(), "cgroups": cgroups(), "run": sorted(os.listdir("/run"))}
+    before = state()
+    yield before
+    after = state()
+    for what, was in before.items():
+        assert after[what] == was, f"{what} differ after the run"
+
+
+def installed():
+    return [by for by, program in PROGRAMS.items() if shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin")]
+
+
+def by_runtime(rows):
+    """The rows of each runtime's case, by phase."""
+    found = {}
+    for row in rows:
+        if row["operation"] == "runtime":
+            found.setdefault(row["case"].partition("by:")[2], {})[row["phase"]] = row
+    return found
+
+
+def replacing(by, script, *args, **kwargs):
+    """Runs nsbench where another file stands in a runtime's place, in a mount namespace that is gone afterwards."""
+    program = shutil.which(PROGRAMS[by], path=os.environ["PATH"] + ":/usr/sbin")
+    if not program:
+        pytest.skip(f"{PROGRAMS[by]} is not installed")
+    return subprocess.Popen(["unshare", "--mount", "--propagation=private", "sh", "-c",
+                             'mount --bind "$1" "$2" && shift 2 && exec "$@"', "sh", script, program, binary(), *args],
+                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
+                            start_new_session=True, **kwargs)
+
+
+def stand_in(folder, text):
+    script = folder / "stand-in"
+    script.write_text("#!/bin/sh\n" + text)
+    script.chmod(0o755)
+    return script
+
+
+def outcome(by, script, folder, *args):
+    """The phases' rows of a runtime whose file is another, with nsbench's exit code."""
+    process = replacing(by, script, "--op=runtime", f"--with=by:{by}", "--samples=10", f"--csv={folder}/a.csv", *args)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode in (0, 1, 3), out + err
+    return process.returncode, by_runtime(read_csv(folder / "a.csv"))[by]
+
+
+def test_each_runtime_is_measured_beside_ours_or_says_why_not(tmp_path):
+    folder = tmp_path / "out"
+    with Started(BOTH, "--samples=10", f"--out={folder}") as started:
+        code, out, err = started.finish(timeout=60)
+        assert not started.living()
+    assert code == 0, out + err
+    runtimes = {entry["by"]: entry for entry in json.loads((folder / "run.json").read_text())["runtimes"]}
+    rows = by_runtime(read_csv(folder / "results.csv"))
+    assert set(rows) == set(runtimes) == set(PROGRAMS)
+    for by, phases in rows.items():
+        assert set(phases) == {"start", "load", "exit", "total", "cpu"}
+        for phase, row in phases.items():
+            if row["status"] == "skipped":
+                assert row["errno"] and row["reason"].startswith(PROGRAMS[by]) and not row["median"]
+                continue
+            assert float(row["median"]) > 0 and row["namespaces"] == USUAL
+            assert bool(row["delta"]) == (phase in ("start", "exit", "total")), phase
+        if by not in installed():
+            assert phases["start"]["errno"] == "ENOENT" and "apt-get install" in phases["start"]["reason"]
+            assert runtimes[by]["version"] is None
+            continue
+        assert runtimes[by]["version"] and runtimes[by]["command"][0] == runtimes[by]["path"]
+        said = subprocess.run([runtimes[by]["path"], "--version"], capture_output=True, encoding="utf-8", check=True)
+        assert said.stdout.startswith(runtimes[by]["version"])
+    # unshare and bwrap need nothing of the machine but namespaces.
+    for by in {"unshare", "bwrap"} & set(installed()):
+        assert rows[by]["start"]["status"] in ("ok", "imprecise"), rows[by]["start"]
+    assert "adds to ours" in out and "adds to none" in out
+
+
+def test_ours_and_theirs_are_measured_in_the_same_rounds(tmp_path):
+    result = run(BOTH, "--with=by:unshare", "--samples=20", f"--out={tmp_path}/out")
+    assert result.returncode == 0, result.stdout + result.stderr
+    rounds = {}
+    for row in read_csv(tmp_path / "out" / "samples.csv"):
+        if row["counted"] == "1":
+            rounds.setdefault(row["case"], set()).add(row["round"])
+    assert rounds[f"container/{USUAL}"] == rounds[f"runtime/{USUAL}/by:unshare"] and len(rounds) == 3
+
+
+@pytest.mark.parametrize("kinds", ["mnt,pid", "ipc,mnt,pid,uts", "cgroup,ipc,mnt,net,pid,user,uts", "all"])
+def test_a_runtime_makes_the_namespaces_of_the_set_or_says_why_not(kinds, tmp_path):
+    """Each one's container is asked by its own program, before the first sample, which namespaces it is in."""
+    result = run("--op=runtime", f"--ns={kinds}", "--samples=2", f"--csv={tmp_path}/a.csv")
+    assert result.returncode == 0, result.stdout + result.stderr
+    rows = by_runtime(read_csv(tmp_path / "a.csv"))
+    assert rows["unshare"]["start"]["median"]
+    assert all(phases["start"]["median"] or phases["start"]["reason"] for phases in rows.values())
+
+
+def test_a_missing_runtime_is_skipped_by_name(tmp_path):
+    """Bound over it, a file that nobody may execute stands for one that is not there."""
+    nothing = tmp_path / "nothing"
+    nothing.touch(mode=0o644)
+    code, phases = outcome("bwrap", nothing, tmp_path)
+    assert code == 3
+    for row in phases.values():
+        assert (row["status"], row["errno"]) == ("skipped", "ENOENT")
+        assert row["reason"] == "bwrap is not installed: apt-get install bubblewrap"
+
+
+@pytest.mark.parametrize("text, reason", [
+    ("echo first >&2; echo 'no cgroup for you' >&2; exit 1", "bwrap: no cgroup for you"),
+    ("exit 7", "bwrap: runtime: "),
+    ("kill -9 $$", "bwrap: runtime: "),
+    ("exec rootfs/program", "bwrap: runtime: "),
+    ("exec rootfs/program 8>&1", "bwrap: runtime: "),
+])
+def test_a_runtime_that_cannot_is_skipped_with_what_it_said(text, reason, tmp_path):
+    script = stand_in(tmp_path, f'[ "$1" != --version ] || exit 0\n{text}\n')
+    code, phases = outcome("bwrap", script, tmp_path)
+    if "rootfs" in text:  # it runs, but in the namespaces of whoever starts it
+        reason = "bwrap: it does not make a namespace that was asked for: NEWCGROUP"
+    assert code == 3
+    for row in phases.values():
+        assert (row["status"], row["errno"]) == ("skipped", "EOPNOTSUPP") and row["reason"].startswith(reason), row
+
+
+def test_a_namespace_too_many_is_noticed(tmp_path):
+    script = stand_in(tmp_path, '[ "$1" != --version ] || exit 0\n'
+                      'exec unshare --mount --pid --uts --fork --mount-proc --root=rootfs /program\n')
+    code, phases = outcome("bwrap", script, tmp_path, "--ns=mnt,pid")
+    assert code == 3
+    assert phases["start"]["reason"] == "bwrap: it makes a namespace that was not asked for: NEWUTS"
+
+
+def test_a_runtime_that_breaks_later_has_failed(tmp_path):
+    """Its first times are no figures: a failed row has none."""
+    script = stand_in(tmp_path, '[ "$1" != --version ] || exit 0\n'
+                      'echo >>/run/count\n[ "$(wc -l </run/count)" -le 5 ] || { echo worn out >&2; exit 1; }\n'
+                      'exec unshare --mount --pid --fork --mount-proc --root=rootfs /program\n')
+    code, phases = outcome("bwrap", script, tmp_path, "--ns=mnt,pid")
+    assert code == 1
+    for row in phases.values():
+        assert (row["status"], row["errno"], row["median"]) == ("failed", "ECHILD", "")
+        assert row["reason"] == "bwrap: worn out"
+    assert not os.path.exists("/run/count")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("by", PROGRAMS)
+def test_a_killed_run_leaves_nothing(by, number):
+    """Also cgroups, which are the host's: who watches over the runtimes removes them."""
+    with Started("--op=runtime", f"--with=by:{by}", "--budget=20s", "--precision=0.01%") as started:
+        started.sampler()
+        time.sleep(0.3 + 0.5 * random.random())
+        started.signal(number)
+        started.finish(timeout=20)
+        wait_for(lambda: not started.living(), 5, f"the end of {started.living()}")
+
+
+def test_a_runtime_that_hangs_ends_with_nsbench(tmp_path):
+    script = stand_in(tmp_path, '[ "$1" != --version ] || exit 0\n'
+                      'trap "" TERM INT HUP; setsid sh -c "trap \'\' TERM; sleep 77" & sleep 77\n')
+    process = replacing("bwrap", script, "--op=runtime", "--with=by:bwrap", "--budget=20s")
+
+    def sleepers():
+        shown = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, encoding="utf-8", check=True).stdout
+        return [line for line in shown.splitlines() if line.endswith(" sleep 77")]
+
+    try:
+        wait_for(lambda: len(sleepers()) == 2, 10, "the runtime to hang")
+    finally:
+        process.kill()
+        process.communicate()
+    wait_for(lambda: not sleepers(), 5, "its end")
+
+
+def test_the_death_of_the_stage_costs_one_case(tmp_path):
+    """The one that starts runtimes is replaced, as a sampler is."""
+    with Started(BOTH, "--with=by:unshare,bwrap", "--budget=4s", "--precision=0.01%", f"--csv={tmp_path}/a.csv") as started:
+        def stages():
+            return [pid for pid, (_, comm) in started.living().items() if comm == "nsbench-sampler"
+                    and os.readlink(f"/proc/{pid}/ns/pid") != os.readlink("/proc/self/ns/pid")]
+
+        time.sleep(1)
+        os.kill(wait_for(stages, 5, "the stage")[0], signal.SIGKILL)
+        code, out, err = started.finish()
+        assert not started.living()
+    assert code == 1, out + err
+    rows = by_runtime(read_csv(tmp_path / "a.csv"))
+    assert sorted(phases["start"]["status"] == "failed" for phases in rows.values()) == [False, True]
