@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <initializer_list>
 
@@ -91,6 +92,7 @@ int become(void* argument) {
 
 struct Ended {
     sys::Moment call{}, reaped{};
+    int status = 0;
     std::uint64_t cpu = 0;  ///< ns, also of the descendants that it waited for
     Failure failure;
 };
@@ -106,11 +108,10 @@ Ended run_to_its_end(Start& start, const sys::Stack& stack) {
         ended.failure = {Call::clone, pid.error()};
         return ended;
     }
-    int status = 0;
     rusage usage{};
     pid_t reaped = 0;
     do {
-        reaped = wait4(*pid, &status, 0, &usage);
+        reaped = wait4(*pid, &ended.status, 0, &usage);
     } while (reaped < 0 && errno == EINTR);
     const int error = errno;
     ended.reaped = sys::Moment::after();
@@ -122,7 +123,7 @@ Ended run_to_its_end(Start& start, const sys::Stack& stack) {
         ended.failure = {Call::waitpid, error};
     } else if (start.failed != 0) {
         ended.failure = {Call::runtime, start.failed};
-    } else if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+    } else if (!WIFEXITED(ended.status) || WEXITSTATUS(ended.status) != 0) {
         ended.failure = {Call::runtime, ECHILD};
     }
     // This is the first process of its pid namespace: what a runtime does not wait for comes here.
@@ -164,8 +165,7 @@ class Launcher {
         if (exchange() != 0) return {Call::stage, errno};
         std::uint64_t inodes[kKinds.size()];
         const std::size_t length = output_.take(reinterpret_cast<char*>(inodes), sizeof inodes);
-        if (ended.failure.error != 0) return said(ended.failure);
-        if (length != sizeof inodes) return said({Call::runtime, ECHILD});
+        if (ended.failure.error != 0 || length != sizeof inodes) return said(ended);
         for (const KindInfo& kind : kKinds) {
             char path[32] = "/proc/self/ns/";
             std::memcpy(path + 14, kind.name.data(), kind.name.size());
@@ -192,8 +192,7 @@ class Launcher {
         const Ended ended = run_to_its_end(start, stack_);
         std::uint64_t tsc = 0;
         const std::size_t length = output_.take(reinterpret_cast<char*>(&tsc), sizeof tsc);
-        if (ended.failure.error != 0) return said(ended.failure);
-        if (length != sizeof tsc) return said({Call::runtime, ECHILD});
+        if (ended.failure.error != 0 || length != sizeof tsc) return said(ended);
         char ignored[1];
         (void)errors_.take(ignored, sizeof ignored);
         const auto runs = sys::time_between(ended.call, ended.reaped, tsc);
@@ -207,15 +206,23 @@ class Launcher {
     }
 
   private:
-    /// Keeps the last line of what was written to standard error beside the failure.
-    Failure said(Failure failure) {
+    /// What failed, and beside it the last line that was written to standard error, or how it ended.
+    Failure said(const Ended& ended) {
         char text[sizeof errand_.said];
         std::size_t length = errors_.take(text, sizeof text - 1);
         while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == '\r')) --length;
         text[length] = '\0';
+        if (length == 0 && WIFSIGNALED(ended.status)) {
+            std::snprintf(text, sizeof text, "it was ended by signal %d", WTERMSIG(ended.status));
+        } else if (length == 0 && WEXITSTATUS(ended.status) != 0) {
+            std::snprintf(text, sizeof text, "it ended with exit status %d", WEXITSTATUS(ended.status));
+        } else if (length == 0) {
+            std::strcpy(text,
+                        "it ended well, but the program inside did not say that it ran");  // NOLINT: fits
+        }
         const char* const line = std::strrchr(text, '\n');
         std::strcpy(errand_.said, line != nullptr ? line + 1 : text);  // NOLINT: of the same size
-        return failure;
+        return ended.failure.error != 0 ? ended.failure : Failure{Call::runtime, ECHILD};
     }
 
     Block& block_;

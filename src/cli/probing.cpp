@@ -23,7 +23,8 @@ probe::Choice choice_of(const std::string& text) {
 
 }  // namespace
 
-std::optional<probe::Probe> open_probe(const Options& options, const std::vector<Case>& plan, run::RunInfo& info) {
+std::optional<probe::Probe> open_probe(const Options& options, const std::vector<Case>& plan,
+                                       run::RunInfo& info) {
     if (options.probe == "off") return std::nullopt;
     KindSet kinds;
     for (const Case& c : plan) kinds = kinds | c.set;
@@ -54,9 +55,9 @@ void run_probed_pass(const Options& options, run::RunInfo& info, run::Runner& ru
 std::string probe_lines(const Options& options, const run::RunInfo& info, const run::Runner& runner) {
     if (!info.probe) return "";
     std::string text;
-    const auto planned = static_cast<std::size_t>(
-        std::ranges::count_if(std::span(runner.series()).first(runner.series().size() - runner.bases().size()),
-                              [](const Series& s) { return s.measured.operation != Operation::runtime; }));
+    const auto planned = static_cast<std::size_t>(std::ranges::count_if(
+        std::span(runner.series()).first(runner.series().size() - runner.bases().size()),
+        [](const Series& s) { return s.measured.operation != Operation::runtime; }));
     if (planned <= kMostTrees) {
         for (std::size_t i = 0; i < std::min(planned, info.probe->cases.size()); ++i) {
             text += report::probe_tree(info.identity, info.probe->cases[i]) + "\n";

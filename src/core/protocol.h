@@ -108,8 +108,8 @@ struct Record {
 
 inline constexpr std::uint32_t kMaxSamples = 4096;
 
-/// What a block of the operation runtime needs beside its request. Lists are strings one after the other, each
-/// ended by a zero byte, the last by two.
+/// What a block of the operation runtime needs beside its request. Lists are strings one after the other,
+/// each ended by a zero byte, the last by two.
 struct Errand {
     char command[2048];      ///< the runtime's path and arguments
     char environment[1024];  ///< NAME=VALUE

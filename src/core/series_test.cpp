@@ -55,7 +55,8 @@ TEST(MakeRows, SaysWhatARuntimeSaid) {
     EXPECT_EQ(make_rows(series, nullptr, {}).front().status, Status::skipped);
     series.said.clear();
     series.failure->error = ECHILD;
-    EXPECT_NE(make_rows(series, nullptr, {}).front().reason.find("did not start the program"), std::string::npos);
+    EXPECT_NE(make_rows(series, nullptr, {}).front().reason.find("did not start the program"),
+              std::string::npos);
     EXPECT_EQ(make_rows(series, nullptr, {}).front().status, Status::failed);
 }
 

@@ -61,13 +61,12 @@ TEST(Plan, HasContainersAndRuntimesWhereTheyAreNamed) {
     Selection selection;
     selection.operations = {Operation::container, Operation::runtime};
     EXPECT_EQ(ids(selection),
-              (std::set<std::string>{
-                  "container/NEWCGROUP-NEWIPC-NEWNET-NEWNS-NEWPID-NEWUTS",
-                  "runtime/NEWCGROUP-NEWIPC-NEWNET-NEWNS-NEWPID-NEWUTS/by:unshare",
-                  "runtime/NEWCGROUP-NEWIPC-NEWNET-NEWNS-NEWPID-NEWUTS/by:bwrap",
-                  "runtime/NEWCGROUP-NEWIPC-NEWNET-NEWNS-NEWPID-NEWUTS/by:crun",
-                  "runtime/NEWCGROUP-NEWIPC-NEWNET-NEWNS-NEWPID-NEWUTS/by:runc",
-                  "runtime/NEWCGROUP-NEWIPC-NEWNET-NEWNS-NEWPID-NEWUTS/by:nspawn"}));
+              (std::set<std::string>{"container/NEWCGROUP-NEWIPC-NEWNET-NEWNS-NEWPID-NEWUTS",
+                                     "runtime/NEWCGROUP-NEWIPC-NEWNET-NEWNS-NEWPID-NEWUTS/by:unshare",
+                                     "runtime/NEWCGROUP-NEWIPC-NEWNET-NEWNS-NEWPID-NEWUTS/by:bwrap",
+                                     "runtime/NEWCGROUP-NEWIPC-NEWNET-NEWNS-NEWPID-NEWUTS/by:crun",
+                                     "runtime/NEWCGROUP-NEWIPC-NEWNET-NEWNS-NEWPID-NEWUTS/by:runc",
+                                     "runtime/NEWCGROUP-NEWIPC-NEWNET-NEWNS-NEWPID-NEWUTS/by:nspawn"}));
     selection.values = {{"by", {"bwrap", "runc"}}};
     selection.sets = {Kind::mnt | Kind::pid, Kind::uts};
     EXPECT_EQ(ids(selection),

@@ -135,7 +135,8 @@ void Runner::describe_team() {
 void Runner::describe_stage() {
     if (info_.in_userns) {
         info_.warnings.emplace_back(
-            "not root: runtimes are started inside a user namespace, so theirs are one level deeper than ours");
+            "not root: runtimes are started inside a user namespace, so theirs are one level deeper than "
+            "ours");
     } else if (std::filesystem::exists("/sys/fs/cgroup/unified/cgroup.controllers")) {
         info_.warnings.emplace_back(
             "cgroup version 2 at /sys/fs/cgroup/unified is hidden from the runtimes: crun refuses it beside "
@@ -149,10 +150,10 @@ void Runner::resume(const std::vector<Series>& measured, std::uint32_t rounds) {
                                          [&](const Series& s) { return s.measured == own.measured; });
         if (before == measured.end()) continue;
         own = *before;
-        // Whatever befell the sampler is no property of the case, and a runtime may have been installed since:
-        // it is tried again.
-        if (own.failure && (own.failure->call == protocol::Call::sampler ||
-                            own.failure->call == protocol::Call::runtime)) {
+        // Whatever befell the sampler is no property of the case, and a runtime may have been installed
+        // since: it is tried again.
+        if (own.failure &&
+            (own.failure->call == protocol::Call::sampler || own.failure->call == protocol::Call::runtime)) {
             own.failure.reset();
         }
         if (!own.samples.empty()) blocks_ = std::max(blocks_, own.samples.back().block);
@@ -197,7 +198,7 @@ const Series* Runner::find(const Case& c) const {
 std::uint32_t Runner::samples_wanted(std::size_t i) const {
     if (series_[i].failure) return 0;
     if (info_.options.samples) {
-        const auto at_once = static_cast<std::uint32_t>(cases_[i].value(Parameter::parallel));
+        const auto at_once = std::max(1U, static_cast<std::uint32_t>(cases_[i].value(Parameter::parallel)));
         const std::uint32_t have = medians_[i].counted() / at_once;
         return std::min(info_.samples_per_block,
                         *info_.options.samples - std::min(*info_.options.samples, have));

@@ -185,8 +185,8 @@ Runtimes Runtimes::find() {
 tl::expected<protocol::Errand, Unseen> Runtimes::errand(const Case& c, const std::string& cgroup) {
     Runtime& runtime = all_[c.value(Parameter::by)];
     if (runtime.path.empty()) {
-        return tl::unexpected(Unseen{ENOENT, fmt::format("{} is not installed: apt-get install {}", runtime.program,
-                                                         runtime.package)});
+        return tl::unexpected(Unseen{ENOENT, fmt::format("{} is not installed: apt-get install {}",
+                                                         runtime.program, runtime.package)});
     }
     const auto job = make_job(runtime.by, c.set, cgroup);
     if (!job) {
@@ -199,7 +199,8 @@ tl::expected<protocol::Errand, Unseen> Runtimes::errand(const Case& c, const std
     protocol::Errand errand{};
     if (!put(errand.command, runtime.command) || !put(errand.environment, environment) ||
         job->config.size() >= sizeof errand.config) {
-        return tl::unexpected(Unseen{E2BIG, fmt::format("{}: its command line is too long", runtime.program)});
+        return tl::unexpected(
+            Unseen{E2BIG, fmt::format("{}: its command line is too long", runtime.program)});
     }
     job->config.copy(errand.config, sizeof errand.config - 1);
     return errand;

@@ -16,8 +16,8 @@ namespace nsb::run {
 /// started.
 class Sampler {
   public:
-    /// What it is for: the operations that are timed in it, or starting other programs on a stage of their own
-    /// (bench/stage.h).
+    /// What it is for: the operations that are timed in it, or starting other programs on a stage of their
+    /// own (bench/stage.h).
     enum class Role : std::uint8_t { operations, runtimes };
 
     /// `cpu`: the one it and its children are pinned to. Throws sys::SystemError.

@@ -28,7 +28,8 @@ std::vector<Group> schedule(std::span<const Visit> visits, std::span<const Case>
         const Case& c = cases[visit.series];
         const TeardownClass teardown = teardown_class(c);
         Open& open = open_groups[static_cast<std::size_t>(teardown)];
-        const std::uint64_t leaves = (visit.lead_in + visit.samples) * c.value(Parameter::parallel);
+        const std::uint64_t leaves =
+            (visit.lead_in + visit.samples) * std::max<std::uint64_t>(1, c.value(Parameter::parallel));
         if (!open.group.empty() && (teardown == TeardownClass::none || open.backlog + leaves > max_backlog)) {
             groups.push_back(std::move(open.group));
             open = {};

@@ -76,8 +76,7 @@ std::vector<Block> Team::take_runtime(const protocol::Request& request, const Ca
         const std::optional<int> cpu = cpus_.empty() ? std::nullopt : std::optional(cpus_.front());
         launcher_.emplace(program_, cpu, Sampler::Role::runtimes);
     }
-    const auto errand =
-        runtimes_->errand(c, in_userns_ ? "" : fmt::format("nsbench-{}", launcher_->pid()));
+    const auto errand = runtimes_->errand(c, in_userns_ ? "" : fmt::format("nsbench-{}", launcher_->pid()));
     if (!errand) {
         said_ = errand.error().reason;
         return {{protocol::Record{{protocol::Call::runtime, errand.error().error}, {}}}};

@@ -142,19 +142,17 @@ def test_a_missing_runtime_is_skipped_by_name(tmp_path):
 
 @pytest.mark.parametrize("text, reason", [
     ("echo first >&2; echo 'no cgroup for you' >&2; exit 1", "bwrap: no cgroup for you"),
-    ("exit 7", "bwrap: runtime: "),
-    ("kill -9 $$", "bwrap: runtime: "),
-    ("exec rootfs/program", "bwrap: runtime: "),
-    ("exec rootfs/program 8>&1", "bwrap: runtime: "),
+    ("exit 7", "bwrap: it ended with exit status 7"),
+    ("kill -9 $$", "bwrap: it was ended by signal 9"),
+    ("exit 0", "bwrap: it ended well, but the program inside did not say that it ran"),
+    ("exec rootfs/program", "bwrap: it does not make a namespace that was asked for: NEWCGROUP"),
 ])
 def test_a_runtime_that_cannot_is_skipped_with_what_it_said(text, reason, tmp_path):
     script = stand_in(tmp_path, f'[ "$1" != --version ] || exit 0\n{text}\n')
     code, phases = outcome("bwrap", script, tmp_path)
-    if "rootfs" in text:  # it runs, but in the namespaces of whoever starts it
-        reason = "bwrap: it does not make a namespace that was asked for: NEWCGROUP"
     assert code == 3
     for row in phases.values():
-        assert (row["status"], row["errno"]) == ("skipped", "EOPNOTSUPP") and row["reason"].startswith(reason), row
+        assert (row["status"], row["errno"], row["reason"]) == ("skipped", "EOPNOTSUPP", reason)
 
 
 def test_a_namespace_too_many_is_noticed(tmp_path):
@@ -200,7 +198,7 @@ def test_a_runtime_that_hangs_ends_with_nsbench(tmp_path):
         return [line for line in shown.splitlines() if line.endswith(" sleep 77")]
 
     try:
-        wait_for(lambda: len(sleepers()) == 2, 10, "the runtime to hang")
+        wait_for(lambda: len(sleepers()) >= 2, 10, "the runtime to hang")
     finally:
         process.kill()
         process.communicate()

@@ -16,9 +16,9 @@ namespace nsb::sys {
 /// A child that runs another program. The destructor kills and reaps it.
 class Process {
   public:
-    /// Starts `program` with these arguments and without an environment, in a session of its own (a terminal's Ctrl-C is for
-    /// its parent alone), with `descriptors` as 3, 4, … and its standard streams on /dev/null, but for `output`. Throws
-    /// SystemError.
+    /// Starts `program` with these arguments and without an environment, in a session of its own (a
+    /// terminal's Ctrl-C is for its parent alone), with `descriptors` as 3, 4, … and its standard streams on
+    /// /dev/null, but for `output`. Throws SystemError.
     Process(const std::filesystem::path& program, const std::vector<int>& descriptors,
             const std::vector<std::string>& arguments = {}, std::optional<int> output = {});
     Process(Process&& other) noexcept : pid_(std::exchange(other.pid_, -1)) {}
@@ -37,8 +37,8 @@ class Process {
     pid_t pid_ = -1;
 };
 
-/// What a program writes to standard output, without an environment or input and within a few seconds; an errno
-/// where it cannot be started or does not end in time.
+/// What a program writes to standard output, without an environment or input and within a few seconds; an
+/// errno where it cannot be started or does not end in time.
 Result<std::string> output_of(const std::filesystem::path& program,
                               const std::vector<std::string>& arguments);
 
