@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "cli"))
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "cli")]
+from test_container import refuse
 from nsbench_harness import Started, binary, host_state, needs_root, read_csv, run, wait_for
 
 pytestmark = needs_root
@@ -174,6 +175,38 @@ def test_a_runtime_that_breaks_later_has_failed(tmp_path):
         assert (row["status"], row["errno"], row["median"]) == ("failed", "ECHILD", "")
         assert row["reason"] == "bwrap: worn out"
     assert not os.path.exists("/run/count")
+
+
+@pytest.mark.parametrize("name, number, arguments", [
+    ("pivot_root", 155, {}), ("chroot", 161, {}), ("sethostname", 170, {}), ("socket", 41, {0: 16}),
+])
+def test_a_system_call_refused_to_the_runtimes_leaves_nothing(name, number, arguments, tmp_path):
+    """Whichever of them makes it says so in its own words, or does without; the host is compared by the fixture."""
+    with Started("--op=runtime", "--samples=2", f"--csv={tmp_path}/a.csv",
+                 preexec_fn=lambda: refuse(number, arguments)) as started:
+        code, out, err = started.finish(timeout=60)
+        assert not started.living(), name
+    assert code in (0, 1, 3), out + err
+    rows = by_runtime(read_csv(tmp_path / "a.csv"))
+    assert set(rows) == set(PROGRAMS)
+    for phases in rows.values():
+        assert all(bool(row["median"]) != bool(row["errno"]) for row in phases.values())
+    if name == "chroot":
+        assert rows["unshare"]["start"]["errno"] == "EOPNOTSUPP" and "rootfs" in rows["unshare"]["start"]["reason"]
+
+
+@pytest.mark.parametrize("number, arguments, call", [
+    (165, {3: 0x44000}, "mount(MS_PRIVATE)"), (165, {3: 0x2}, "mount(tmpfs)"), (165, {3: 0xE}, "mount"),
+    (83, {1: 0o755}, "mkdir"), (316, {}, "stage"), (56, {0: 0x20020011}, "clone"),
+])
+def test_a_stage_that_cannot_be_made_says_why(number, arguments, call, tmp_path):
+    with Started("--op=runtime", "--with=by:unshare", "--samples=2", f"--csv={tmp_path}/a.csv",
+                 preexec_fn=lambda: refuse(number, arguments)) as started:
+        code, out, err = started.finish()
+        assert not started.living()
+    assert code == 1, out + err
+    for row in by_runtime(read_csv(tmp_path / "a.csv"))["unshare"].values():
+        assert (row["status"], row["errno"]) == ("failed", "EIO") and row["reason"].startswith(f"{call}: "), row
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])

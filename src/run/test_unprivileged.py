@@ -107,6 +107,23 @@ def test_every_operation_is_measured_or_says_why_not(home):
     assert (result.returncode == 1) == any(row["status"] == "failed" for row in rows)
 
 
+@pytest.mark.usefixtures("user_namespaces")
+def test_containers_start_through_a_user_namespace(home):
+    """Ours with its id maps, theirs on a stage inside another one; what cannot be had says why."""
+    result = as_user(home, home / "nsbench", "--op=container,runtime", "--samples=4", f"--out={home}/container")
+    assert result.returncode == 0, result.stdout + result.stderr
+    rows = read_csv(home / "container" / "results.csv")
+    namespaces = "NEWCGROUP-NEWIPC-NEWNET-NEWNS-NEWPID-NEWUSER-NEWUTS"
+    assert {row["namespaces"] for row in rows} == {namespaces}
+    ours = {row["phase"]: row for row in rows if row["case"] == f"container/{namespaces}"}
+    for phase in ("start", "maps", "hostname", "root", "proc", "lo", "pivot", "exec", "exit", "total"):
+        assert float(ours[phase]["median"]) > 0, ours[phase]
+    unshare = next(row for row in rows if row["case"].endswith("by:unshare"))
+    assert float(unshare["median"]) > 0 and unshare["delta"], unshare
+    for row in rows:
+        assert row["median"] or row["reason"], row
+
+
 def test_listing_needs_no_rights(home):
     result = as_user(home, home / "nsbench", "list", "--op=clone", "--stack=1M")
     assert result.returncode == 0 and result.stderr == ""
