@@ -8,6 +8,16 @@
 
 namespace nsb {
 
+namespace {
+
+bool is_about_a_path(protocol::Call call) {
+    using protocol::Call;
+    return call == Call::mount_tmpfs || call == Call::mkdir || call == Call::chdir ||
+           call == Call::open_program;
+}
+
+}  // namespace
+
 bool is_unsupported(const protocol::Failure& failure) {
     switch (failure.error) {
         case EPERM:
@@ -46,6 +56,8 @@ std::string explain(const protocol::Failure& failure) {
             case EOPNOTSUPP:
                 return "this kernel does not take these flags or options";
             case ENOENT:
+                // A directory or file by its path is another matter.
+                if (is_about_a_path(failure.call)) return "";
                 return "this kernel does not have that kind of namespace";
             case ENODEV:
                 return "this kernel does not have that file system";

@@ -13,6 +13,7 @@
 
 #include "run/interrupt.h"
 #include "run/rounds.h"
+#include "sys/file.h"
 
 namespace nsb::run {
 namespace {
@@ -69,9 +70,11 @@ env::Left left_behind(const Case& c, std::uint32_t samples, bool in_userns) {
 Runner::Runner(RunInfo& info, const std::vector<Case>& plan)
     : info_(info), team_(most_at_once(plan), info.options.cpu) {
     describe_team();
-    if (std::ranges::any_of(plan, [](const Case& c) { return c.operation == Operation::runtime; })) {
-        describe_stage();
-    }
+    const auto any_of = [&](Operation operation) {
+        return std::ranges::any_of(plan, [&](const Case& c) { return c.operation == operation; });
+    };
+    if (any_of(Operation::container) || any_of(Operation::runtime)) describe_root();
+    if (any_of(Operation::runtime)) describe_stage();
     for (const Case& c : plan) {
         const Case real = info_.in_userns ? c.through_userns() : c;
         if (find(real) == nullptr) series_.push_back({real, {}, {}});
@@ -129,6 +132,16 @@ void Runner::describe_team() {
         info_.warnings.push_back(
             fmt::format("parallel:{} on {} CPUs: samplers that share a CPU wait for each other",
                         info_.sampler_cpus.size(), distinct));
+    }
+}
+
+void Runner::describe_root() {
+    // The line of the mount at /: "ID PARENT DEVICE ROOT / OPTIONS… - TYPE …" (proc_pid_mountinfo(5)).
+    const std::string mounts = sys::read_file("/proc/self/mountinfo").value_or("");
+    if (mounts.find(" / / ") != std::string::npos && mounts.find(" - rootfs ") != std::string::npos) {
+        info_.warnings.emplace_back(
+            "the root is an initramfs, which pivot_root(2) cannot leave: in the phase pivot the new root is "
+            "moved over it");
     }
 }
 

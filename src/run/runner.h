@@ -58,6 +58,7 @@ class Runner {
     using Clock = std::chrono::steady_clock;
 
     void describe_team();
+    void describe_root();
     void describe_stage();
     [[nodiscard]] std::chrono::nanoseconds time_left() const;
     [[nodiscard]] std::optional<double> seconds_left() const;
