@@ -31,6 +31,9 @@ Process::Process(const std::filesystem::path& program, const std::vector<int>& d
             static_cast<int>(must(fcntl(fd, F_DUPFD_CLOEXEC, 64), "fcntl", "F_DUPFD_CLOEXEC")));
         posix_spawn_file_actions_adddup2(&actions, copies.back().get(), 2 + static_cast<int>(copies.size()));
     }
+    // Whatever else is open here, inherited from who started it, is not for it: a clone would copy it each
+    // time.
+    posix_spawn_file_actions_addclosefrom_np(&actions, 3 + static_cast<int>(descriptors.size()));
     sigset_t none;
     sigset_t all;
     sigemptyset(&none);
