@@ -88,6 +88,10 @@ std::vector<Block> Team::take_runtime(const protocol::Request& request, const Ca
         const std::string said = launcher_->said();
         said_ = fmt::format("{}: {}", runtimes_->of(c).program, said.empty() ? explain(failure) : said);
     }
+    if (failure.error == ETIMEDOUT && failure.call == protocol::Call::sampler) {
+        said_ = fmt::format("{} did not end within {} s: it was killed, with all that it had started",
+                            runtimes_->of(c).program, (limit + kPatience) / 1s);
+    }
     return blocks;
 }
 
