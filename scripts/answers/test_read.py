@@ -27,7 +27,7 @@ def test_the_dictionary_has_all_files_and_types() -> None:
     assert text == {"run_id", "kernel", "clock", "case", "operation", "namespaces", "syscall", "spawn", "phase", "unit",
                     "status", "errno", "reason"}
     assert results["median"].unit == columns.TICKS
-    assert columns.phases()[:2] == ["create", "ready"] and columns.phases()[-1] == "drain"
+    assert columns.phases()[:3] == ["start", "create", "ready"] and columns.phases()[-1] == "drain"
 
 
 def test_a_folder(tmp_path: Path) -> None:
@@ -59,6 +59,19 @@ def test_samples_plain_and_compressed(tmp_path: Path, name: str) -> None:
         file.write(text)
     samples = read.read_run(folder).samples
     assert samples["create"].tolist() == [7.0] and samples["total"].isna().all()
+
+
+def test_samples_of_an_earlier_version_have_fewer_phases(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "one", ROWS)
+    names = [name for name in columns.of("samples.csv") if name not in ("start", "cpu")]
+    row = {"case": "clone/none/stack:1M", "round": 1, "block": 4, "sample": 0, "counted": 1, "create": 7}
+    text = ",".join(names) + "\n" + ",".join(str(row.get(name, "")) for name in names) + "\n"
+    (folder / "samples.csv").write_text(text)
+    samples = read.read_run(folder).samples
+    assert samples["create"].tolist() == [7.0] and samples["start"].isna().all() and samples["cpu"].isna().all()
+    (folder / "samples.csv").write_text(text.replace("round,", "circle,"))
+    with pytest.raises(read.Unreadable, match="column round is missing"):
+        assert read.read_run(folder).samples is None
 
 
 def broken(folder: Path, change: object) -> str:
