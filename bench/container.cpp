@@ -152,7 +152,7 @@ void run_container(Block& block) {
         const auto pid = sys::clone_child(options, *stack, start_inside, &plan);
         const std::uint64_t returned = sys::now();
         if (!pid) return block.fail({options.use_clone3 ? Call::clone3 : Call::clone, pid.error()});
-        const Failure failure = reap_child(*pid, memory);
+        const Failure failure = reap_child(*pid, &memory);
         const sys::Moment reaped = sys::Moment::after();
         if (failure.error != 0) return block.fail(failure);
 
