@@ -1,8 +1,9 @@
-"""agree: does nsbench measure what a bare C loop measures? Both in one guest, in turns; none of nsbench's code in the loop.
+"""agree: does nsbench measure what a bare C loop measures? Both in one guest, in turns.
 
-The loop (bench/yardstick.c) is started as often as nsbench makes blocks, each time for as many samples as a block has, of
-which as many are left out at its start. What is compared is the median of each pair of turns; the figure is the median
-ratio of the pairs. The table also has `total`, in which nsbench's child tells when it began, and the loop's does not.
+The loop (bench/yardstick.c), in which none of nsbench's code is, is started as often as nsbench makes blocks, each time
+for as many samples as a block has, of which as many are left out at its start. What is compared is the median of each
+pair of turns; the figure is the median ratio of the pairs. The table also has `total`, in which nsbench's child tells
+when it began, and the loop's does not.
 Exit codes: 0 create agrees within 1% for every set; 1 it does not; 2 usage; 3 not possible here.
 """
 import argparse
@@ -21,7 +22,8 @@ SETS = {"none": 0, "pid": 0x20000000, "net": 0x40000000, "all": 0x7E020080}
 LIMIT = 0.01
 BLOCKS, PER_BLOCK, LEAD_IN = 10, 10, 2  # of nsbench at --samples=100
 TURN = """
-nsbench --op=clone --ns={name} --stack=1M --samples={samples} --seed={pair} --clock={clock} --cpu=0 --no-progress --csv={out}.csv
+nsbench --op=clone --ns={name} --stack=1M --samples={samples} --seed={pair} --clock={clock} --cpu=0 \\
+    --no-progress --csv={out}.csv
 for block in {blocks}; do
     taskset 1 nsbench-yardstick {flags:x} {count} >>{out}.times && sleep 0.2
 done
@@ -108,7 +110,8 @@ def agree(options: argparse.Namespace) -> int:
             good = good and within
             one, other = (statistics.median(pair[i] for pair in pairs) for i in (0, 1))
             print(
-                f"{name:6} {phase:7} {other:12.0f} {one:12.0f} {ratio:8.4f}  {ratios[0]:.4f} … {ratios[-1]:.4f}"
+                f"{name:6} {phase:7} {other:12.0f} {one:12.0f} {ratio:8.4f}  {ratios[0]:.4f} … "
+                f"{ratios[-1]:.4f}"
                 f"{'' if within else '  beyond 1%'}"
             )
     return OK if good else FAILED

@@ -1,7 +1,7 @@
 """atlas: every set of namespaces on several kernels, recorded under results/, from which its page is made.
 
-The cases are the default plan's at one stack size: all sets by clone and by unshare, setns, proc_remount. Kept per kernel
-are run.json, results.csv and samples.csv.xz.
+The cases are the default plan's at one stack size: all sets by clone and by unshare, setns, proc_remount. Kept per
+kernel are run.json, results.csv and samples.csv.xz.
 """
 import argparse
 import sys
@@ -18,7 +18,7 @@ TRIES = 3  # kernels of a series, newest first, until one boots
 
 
 def candidates(name: str) -> list[str]:
-    """What is tried for a kernel's name, in this order: the newest versions of a series, or the one that is named."""
+    """What is tried for a kernel's name, in this order: the newest of a series, or the one that is named."""
     if "/" in name or Path(name).exists():
         return [name]
     exact = packages.find([name])[0]
@@ -27,7 +27,7 @@ def candidates(name: str) -> list[str]:
 
 
 def measure(options: argparse.Namespace) -> list[runs.Result]:
-    """The result for each kernel; of a series whose newest does not boot, a line says so and the next older is tried."""
+    """The result for each kernel; where a series' newest does not boot, a line says so and an older is tried."""
     machine = guest.Machine(options.accel, options.append, options.memory, options.timeout)
     words = [
         *options.nsbench,
@@ -63,7 +63,8 @@ def atlas(options: argparse.Namespace) -> int:
             raise LabError(f"{result.image.name}: {result.error}", result.error.code, result.error.tail)
         if result.status:
             print(
-                f"lab: {result.image.name}: nsbench's exit code is {result.status}: {result.folder} says what failed",
+                f"lab: {result.image.name}: nsbench's exit code is {result.status}: {result.folder} says "
+                "what failed",
                 file=sys.stderr,
             )
             code = FAILED

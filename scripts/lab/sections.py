@@ -52,9 +52,12 @@ def by_kind(runs: Runs, operation: str, phase: str) -> list[tuple[str, list[str]
 def what(runs: Runs) -> list[str]:
     arguments = runs[0].record["options"]
     lines = [
-        "The clock of these runs counts the instructions that the guest executes: path length, not time. It knows no cache",
-        "misses, no memory latency, no lock contention, no second CPU. Figures are in thousands of instructions; in brackets the",
-        f"95% interval of the median, from rounds. {arguments['samples']} samples of each case and phase, mitigations off.",
+        "The clock of these runs counts the instructions that the guest executes: path length, not time. "
+        "It knows no cache",
+        "misses, no memory latency, no lock contention, no second CPU. Figures are in thousands of "
+        "instructions; in brackets the",
+        f"95% interval of the median, from rounds. {arguments['samples']} samples of each case and phase, "
+        "mitigations off.",
         "",
         "| kernel | package | rows | interval beyond ±2% |",
         "|---|---|---:|---:|",
@@ -67,8 +70,10 @@ def what(runs: Runs) -> list[str]:
     return [
         *lines,
         "",
-        "The same build on the same kernels gives the same figures to the bit; what is cloned is nsbench's sampler, so that another",
-        "build of it can give others. `run.json` has the hashes. The runs are made again, and this page from them, by",
+        "The same build on the same kernels gives the same figures to the bit; what is cloned is nsbench's "
+        "sampler, so that another",
+        "build of it can give others. `run.json` has the hashes. The runs are made again, and this page "
+        "from them, by",
         "",
         "```",
         f"scripts/lab.py atlas {kernels} --out DIR",
@@ -90,15 +95,18 @@ def kinds(runs: Runs) -> list[str]:
             times = [added[first][i].low / rest[i] for i in range(len(runs))]
             if min(times) > 1:
                 lines.append(
-                    f"- On every kernel {first} is the dearest: {span([f.value for f in added[first]])} thousand instructions, "
-                    f"at least {math.floor(min(times) * 10) / 10:g} times any other kind (by the intervals' ends)."
+                    f"- On every kernel {first} is the dearest: {span([f.value for f in added[first]])} "
+                    "thousand instructions, "
+                    f"at least {math.floor(min(times) * 10) / 10:g} times any other kind (by the "
+                    "intervals' ends)."
                 )
         bare = [run.median("clone", "none", "create") for run in runs]
         cheap = [kind for kind in KINDS if all(f.high < 0.1 * b.low for f, b in zip(added[kind], bare))]
         if cheap:
             values = [f.value for kind in cheap for f in added[kind]]
             lines.append(
-                f"- {', '.join(cheap)} add less than a tenth of a plain clone on every kernel: {span(values)} thousand."
+                f"- {', '.join(cheap)} add less than a tenth of a plain clone on every kernel: "
+                f"{span(values)} thousand."
             )
     return [*lines, ""]
 
@@ -115,7 +123,8 @@ def total(runs: Runs) -> list[str]:
     for kind in below:
         values = [-run.added("clone", kind, "total").value for run in runs]
         lines.append(
-            f"- A clone with {kind} ends earlier than one without: {span(values)} thousand instructions less. What is "
+            f"- A clone with {kind} ends earlier than one without: {span(values)} thousand instructions "
+            "less. What is "
             f"compared is clone3 with clone: only clone3 has a flag for time namespaces."
         )
     return [*lines, ""] if below else lines
@@ -134,7 +143,8 @@ def unshare(runs: Runs) -> list[str]:
     ]
     if share:
         lines += [
-            f"- unshare of NEWPID is {min(share):.1f}% to {max(share):.1f}% of a clone with it: no process is made, and the "
+            f"- unshare of NEWPID is {min(share):.1f}% to {max(share):.1f}% of a clone with it: no process "
+            "is made, and the "
             "namespace itself comes with the first child.",
             "",
         ]
@@ -148,7 +158,8 @@ def teardown(runs: Runs) -> list[str]:
         for name in names
     ]
     lines = [
-        "What is left to do when the child has been reaped, for each namespace (phase `drain`, by workers of the kernel; on one",
+        "What is left to do when the child has been reaped, for each namespace (phase `drain`, by workers "
+        "of the kernel; on one",
         "CPU, where waiting for other CPUs can be free):",
         "",
         *table(runs, "after clone", rows),
@@ -160,7 +171,8 @@ def teardown(runs: Runs) -> list[str]:
                 (more, most), (less, least) = sorted(((one, x), (other, y)), key=lambda pair: -pair[1].value)
                 ratio = most.value / least.value
                 lines.append(
-                    f"- {kind}: {ratio:.{1 if ratio < 10 else 0}f} times as much on {more.name} as on {less.name}."
+                    f"- {kind}: {ratio:.{1 if ratio < 10 else 0}f} times as much on {more.name} as on "
+                    f"{less.name}."
                 )
     return [*lines, ""]
 
@@ -193,7 +205,8 @@ def setns(runs: Runs) -> list[str]:
     ]
     if more and min(more) > 0:
         lines += [
-            f"- A pidfd costs more than the namespace's file, by {min(more):.0f} to {max(more):.0f} instructions.",
+            f"- A pidfd costs more than the namespace's file, by {min(more):.0f} to {max(more):.0f} "
+            "instructions.",
             "",
         ]
     return lines
@@ -205,7 +218,8 @@ def proc(runs: Runs) -> list[str]:
         for phase in ("mount", "unmount", "total")
     ]
     lines = [
-        "proc mounted afresh in new mount and pid namespaces, and unmounted (`total` has the clone and the reaping):",
+        "proc mounted afresh in new mount and pid namespaces, and unmounted (`total` has the clone and the "
+        "reaping):",
         "",
         *table(runs, "proc_remount", rows),
     ]
@@ -213,7 +227,8 @@ def proc(runs: Runs) -> list[str]:
     if all(figures) and len(runs) > 1 and all(a.low > b.high for a, b in zip(figures, figures[1:])):
         first, last = figures[0].value, figures[-1].value
         lines += [
-            f"- The mount has become shorter with every one of these kernels: {k(first)} → {k(last)} thousand, "
+            f"- The mount has become shorter with every one of these kernels: {k(first)} → {k(last)} "
+            "thousand, "
             f"{100 * (1 - last / first):.0f}% less.",
             "",
         ]
@@ -221,7 +236,7 @@ def proc(runs: Runs) -> list[str]:
 
 
 def change(one: Recorded, other: Recorded, operation: str, phase: str) -> tuple[int, int, int, float]:
-    """Rows of both; how many are slower and faster, their intervals apart; the geometric mean of the ratios."""
+    """Rows of both; how many are slower and faster, intervals apart; the geometric mean of the ratios."""
     slower = faster = 0
     logs = []
     for kinds in one.sets(operation, phase):
@@ -236,7 +251,8 @@ def change(one: Recorded, other: Recorded, operation: str, phase: str) -> tuple[
 def versions(runs: Runs) -> list[str]:
     pairs = list(zip(runs, runs[1:])) + ([(runs[0], runs[-1])] if len(runs) > 2 else [])
     lines = [
-        "From one kernel to the next: the geometric mean of the ratios over all sets, and how many sets are slower or faster",
+        "From one kernel to the next: the geometric mean of the ratios over all sets, and how many sets "
+        "are slower or faster",
         "with intervals that do not meet:",
         "",
         "| from | to | operation | phase | ratio | slower | faster | of |",
@@ -252,7 +268,8 @@ def versions(runs: Runs) -> list[str]:
             count, slower, faster, ratio = change(one, other, operation, phase)
             if count:
                 lines.append(
-                    f"| {one.name} | {other.name} | {operation} | {phase} | {ratio:.3f} | {slower} | {faster} | {count} |"
+                    f"| {one.name} | {other.name} | {operation} | {phase} | {ratio:.3f} | {slower} | "
+                    f"{faster} | {count} |"
                 )
     lines.append("")
     for one, other in zip(runs, runs[1:]):
@@ -291,7 +308,8 @@ def sets(runs: Runs) -> list[str]:
             (kind, ["–" if f is None else f"{k(f.value)} ({k(f.low)} … {k(f.high)})" for f in figures])
         )
     lines = [
-        "What a kind adds to a set that lacks it: the median over the 128 sets without it, in brackets the quartiles",
+        "What a kind adds to a set that lacks it: the median over the 128 sets without it, in brackets the "
+        "quartiles",
         "(clone, `create`). It says what NEWUSER or NEWNET costs beside other kinds:",
         "",
         *table(runs, "kind added", rows),
@@ -312,8 +330,10 @@ def sets(runs: Runs) -> list[str]:
         if len(ratios) > 1:
             f = recorded.middle(ratios)
             lines.append(
-                f"- {run.name}: a set of several kinds adds {f.value:.2f} times the sum of what its kinds add alone (median of "
-                f"{len(ratios)} sets; half of them {f.low:.2f} to {f.high:.2f}); for {len(apart)} the interval lies outside the sum's."
+                f"- {run.name}: a set of several kinds adds {f.value:.2f} times the sum of what its kinds "
+                "add alone (median of "
+                f"{len(ratios)} sets; half of them {f.low:.2f} to {f.high:.2f}); for {len(apart)} the "
+                "interval lies outside the sum's."
             )
     return [*lines, ""]
 

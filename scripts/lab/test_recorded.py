@@ -133,7 +133,7 @@ def guests() -> None:
 
 
 def test_a_bare_loop_in_the_guest_measures_the_same() -> None:
-    """One pair of turns, held to twice what the command allows of five; while the sampler had two mappings more, it was 4.5%."""
+    """One pair of turns, held to twice what the command allows of five: a sampler with two more mappings had 4.5%."""
     need(guests)
     done = lab("agree", "--kernel=6.1", "--pairs=1")
     assert done.returncode in (0, 1), done.stderr
