@@ -1,9 +1,14 @@
 // The commands verify and exec: namespaces to look at and to use.
 #include <fmt/format.h>
 
+#include <pwd.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdlib>
 
 #include "cli/commands.h"
+#include "isolate/exec.h"
 #include "isolate/verdicts.h"
 #include "run/runner.h"
 
@@ -25,6 +30,23 @@ std::string shown(const NamespaceOptions& options, const std::vector<isolate::Re
     return isolate::verdict_table(results, use_colour());
 }
 
+std::string users_shell() {
+    const char* const shell = std::getenv("SHELL");
+    if (shell != nullptr && *shell != '\0') return shell;
+    const passwd* const user = getpwuid(geteuid());
+    return user != nullptr && user->pw_shell != nullptr && *user->pw_shell != '\0' ? user->pw_shell
+                                                                                   : "/bin/sh";
+}
+
+/// What stands behind a step that was not permitted.
+std::string hint(const NamespaceOptions& options, const isolate::NotTaken& error) {
+    if (options.proc && std::string_view(error.what()).starts_with("mount(proc")) {
+        return "a path of /proc is mounted over, and a user namespace may not show what is below (nsbench "
+               "doctor)";
+    }
+    return "a security module or a seccomp filter forbids it";
+}
+
 }  // namespace
 
 int run_verify(const Options& options) {
@@ -44,8 +66,27 @@ int run_verify(const Options& options) {
     }
 }
 
-int run_exec(const Options&) {
-    return kUsage;
+int run_exec(const Options& options) {
+    const NamespaceOptions& chosen = options.namespaces;
+    isolate::Program program;
+    program.recipe.set = chosen.set;
+    program.recipe.ids = chosen.map_root ? isolate::Ids::root : isolate::Ids::own;
+    program.recipe.dies_with_parent = chosen.set.contains(Kind::pid);
+    program.proc = chosen.proc;
+    program.net_lo = chosen.net_lo;
+    program.hostname = chosen.hostname;
+    program.command = chosen.command.empty() ? std::vector{users_shell()} : chosen.command;
+    try {
+        return isolate::execute(program);
+    } catch (const isolate::NotMade& error) {
+        if (error.error() == EPERM && !chosen.set.contains(Kind::user)) {
+            throw run::NotPermitted(fmt::format("{}: needs root, or user in --ns", error.what()));
+        }
+        throw not_permitted(error);
+    } catch (const isolate::NotTaken& error) {
+        if (error.error() != EPERM) throw;
+        throw run::NotPermitted(fmt::format("{}: {}", error.what(), hint(chosen, error)));
+    }
 }
 
 }  // namespace nsb::cli
