@@ -51,7 +51,7 @@ Answer give_cgroup(const std::string& pid) {
     at_end([name] {
         // Its process is being killed: gone within moments.
         for (int tries = 0;
-             unlinkat(root.get(), name.c_str(), AT_REMOVEDIR) != 0 && errno == EBUSY && tries < 1000;
+             unlinkat(root.get(), name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT && tries < 1000;
              ++tries) {
             usleep(1000);
         }

@@ -15,7 +15,7 @@
 namespace nsb::isolate {
 namespace {
 
-constexpr int kPatience = 10'000;             // milliseconds
+constexpr int kPatience = 5'000;              // milliseconds
 constexpr std::size_t kLongest = 64U << 10U;  // of a message
 
 std::vector<std::function<void()>>& last_actions() {
@@ -122,7 +122,7 @@ Answer Peer::ask(Request request, const std::string& argument) {
     const int ready = static_cast<int>(sys::must(poll(&waiting, 1, kPatience), "poll"));
     if (ready == 0) {
         end();
-        throw sys::SystemError("poll", "a process of the check did not answer in 10 s", ETIMEDOUT);
+        throw sys::SystemError("poll", "a process of the check did not answer in 5 s", ETIMEDOUT);
     }
     Answer answer;
     const auto error = receive_message<int>(channel_.get(), answer.text);

@@ -41,7 +41,7 @@ class Peer {
 
     [[nodiscard]] pid_t pid() const { return container_.pid(); }
 
-    /// Throws SystemError where it has died or does not answer within ten seconds.
+    /// Throws SystemError where it has died or does not answer within five seconds.
     Answer ask(Request request, const std::string& argument = "");
 
     /// As ask(), where only success will do: else throws WentWrong.

@@ -16,7 +16,7 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "cli"), str(HERE.parents[1] / "scripts")]
-from lab import guest, initramfs, packages
+from lab import guest, initramfs, runs
 from lab.errors import LabError
 from nsbench_harness import KINDS, assert_one_line, binary, host_state, needs_root, on_terminal, run, wait_for
 
@@ -219,8 +219,8 @@ def test_each_call_made_to_fail_once(call):
     """In every process, the first time; also where that breaks the run itself, nothing is left."""
     if not shutil.which("strace"):
         pytest.skip("strace is not installed")
-    # Past the loader's own calls, which are not nsbench's.
-    when = {"openat": "12+40", "write": "3+5"}.get(call, "1+100")
+    # The loader's own calls come first, which are not nsbench's.
+    when = {"openat": "20+1000", "write": "2+1000"}.get(call, "1+1000")
     done = subprocess.run(["strace", "-f", "-qqq", "-o", "/dev/null", "-e", f"inject={call}:error=EIO:when={when}",
                            binary(), "verify", "--format=csv"], stdin=subprocess.DEVNULL, capture_output=True,
                           encoding="utf-8", timeout=60, check=False)
@@ -240,7 +240,7 @@ def fixture_files(request, tmp_path_factory):
     """What a guest with this kernel sent: runs as root, as an ordinary user, and without each kind."""
     folder = tmp_path_factory.mktemp("guest")
     try:
-        kernel = packages.fetch(packages.find([request.param])[0])
+        kernel = runs.images([request.param])[0].path
         machine = guest.Machine("tcg", "", 512, 600)
         made = machine.initrd("run", base=initramfs.base({"init": HERE / "guest_init"}))
         one = guest.Guest(machine, kernel, folder, made)
