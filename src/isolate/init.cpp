@@ -112,7 +112,10 @@ class Init {
 
     void reap_all() {
         int status = 0;
-        for (pid_t pid = 0; (pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0;) {
+        for (;;) {
+            const pid_t pid = waitpid(-1, &status, WNOHANG | WUNTRACED);
+            if (pid < 0 && errno == EINTR) continue;
+            if (pid <= 0) return;
             if (WIFSTOPPED(status)) {
                 if (pid == command_) send(channel_, Message::What::stopped, WSTOPSIG(status));
             } else if (pid == command_) {

@@ -364,3 +364,27 @@ def test_as_the_leader_of_the_session(user):
         terminal.expect(r"\nstarted\n")
         pid = terminal.pid
     wait_for(lambda: not named("sleep", "62.5"), 5, f"the end of all inside {pid}")
+
+
+# the host stays as it was, also where a step fails
+
+@needs_root
+@pytest.mark.parametrize("call", "socketpair pipe2 clone3 openat write prctl mount sethostname ioctl socket signalfd4 clone "
+                         "execve poll recvfrom sendto read wait4".split())
+def test_each_call_made_to_fail_once(call):
+    """In every process, the first time that is not the loader's: it ends by itself, and nothing is left."""
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
+    mark = f"0.1{os.getpid()}"
+    when = {"openat": 20, "write": 1, "read": 40, "execve": 2}.get(call, 1)
+    error = "EINTR" if call == "wait4" else "EIO"  # its other errors say that there is no child
+    done = subprocess.run(["strace", "-f", "-qqq", "-o", "/dev/null", "-e", f"inject={call}:error={error}:when={when}+1000",
+                           binary(), "exec", "--ns=all", "--proc", "--hostname=box", "--net-lo", "--map-root", "--",
+                           "sleep", mark], stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8",
+                          timeout=20, check=False)
+    if "ptrace" in done.stderr:
+        pytest.skip(done.stderr.strip())
+    assert "terminate called" not in done.stderr
+    if done.returncode:
+        assert_one_line(done.stderr)
+    wait_for(lambda: not named("sleep", mark), 5, "the end of the command")
