@@ -70,7 +70,7 @@ class Outside {
         std::array<pollfd, 2> sources{{{signals.get(), POLLIN, 0}, {channel_.get(), POLLIN, 0}}};
         std::optional<int> ended;
         while (!ended) {
-            if (poll(sources.data(), sources.size(), -1) < 0 && errno != EINTR) break;
+            if (poll(sources.data(), sources.size(), -1) < 0 && errno != EINTR) sys::must(-1, "poll");
             if (sources[0].revents != 0) pass_on(signals);
             if (sources[1].revents == 0) continue;
             Message message{};
