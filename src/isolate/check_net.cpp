@@ -98,7 +98,7 @@ Verdict check_port(Stage& stage) {
     const Answer again_inside = inside.ask(bind_port, port);
     const Answer again_outside = stage.outside.ask(bind_port, port);
     const auto describe = [&](const Answer& answer) {
-        return fmt::format("port {} {}", port, answer.error == 0 ? "is free" : answer.text);
+        return fmt::format("port {}{}", port, answer.error == 0 ? " is free" : ": " + answer.text);
     };
     return judge(again_inside.error == 0 && again_outside.error == EADDRINUSE, describe(again_inside),
                  describe(again_outside));
