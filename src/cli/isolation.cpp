@@ -15,13 +15,13 @@
 namespace nsb::cli {
 namespace {
 
-/// Why no namespace can be made here, and which setting to change.
-run::NotPermitted not_permitted(const isolate::NotMade& error) {
+/// Says why no namespace can be made here, and which setting to change.
+[[noreturn]] void refuse(const isolate::NotMade& error) {
     for (const env::Finding& finding : env::examine()) {
         if (finding.id != "user_namespaces" || finding.remedy.empty()) continue;
-        return run::NotPermitted(fmt::format("{}: {} → {}", error.what(), finding.observed, finding.remedy));
+        throw run::NotPermitted(fmt::format("{}: {} → {}", error.what(), finding.observed, finding.remedy));
     }
-    return run::NotPermitted(fmt::format("{}; nsbench doctor says what stands in the way", error.what()));
+    throw run::NotPermitted(fmt::format("{}; nsbench doctor says what stands in the way", error.what()));
 }
 
 std::string shown(const NamespaceOptions& options, const std::vector<isolate::Result>& results) {
@@ -62,7 +62,7 @@ int run_verify(const Options& options) {
     try {
         return chosen.left_out.empty() ? verify() : isolate::in_sandbox(verify);
     } catch (const isolate::NotMade& error) {
-        throw not_permitted(error);
+        refuse(error);
     }
 }
 
@@ -82,7 +82,7 @@ int run_exec(const Options& options) {
         if (error.error() == EPERM && !chosen.set.contains(Kind::user)) {
             throw run::NotPermitted(fmt::format("{}: needs root, or user in --ns", error.what()));
         }
-        throw not_permitted(error);
+        refuse(error);
     } catch (const isolate::NotTaken& error) {
         if (error.error() != EPERM) throw;
         throw run::NotPermitted(fmt::format("{}: {}", error.what(), hint(chosen, error)));

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <csignal>
+#include <sstream>
 
 #include "core/failure.h"
 #include "isolate/checks.h"
@@ -98,7 +99,7 @@ Answer keep(const std::string& argument) {
     int made = 0;
     int wanted = 0;
     int is_bound = 0;
-    (void)std::sscanf(argument.c_str(), "%d %d %d", &made, &wanted, &is_bound);
+    std::istringstream(argument) >> made >> wanted >> is_bound;
     constexpr const char* kPlace = "/dev";
     leave_mounts();
     sys::must(mount("nsbench", kPlace, "tmpfs", 0, "size=64k"), "mount", kPlace);

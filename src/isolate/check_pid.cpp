@@ -142,9 +142,8 @@ Verdict check_members_die(Stage& stage) {
         if (*member == 0) {
             setsid();
             char none = 0;
-            (void)!write(leash.life_write.get(), "!", 1);
-            (void)!read(leash.release_read.get(), &none, 1);
-            _exit(0);
+            if (write(leash.life_write.get(), "!", 1) != 1) _exit(1);
+            _exit(read(leash.release_read.get(), &none, 1) == 0 ? 0 : 1);
         }
         leash.life_write.reset();
         pause();

@@ -72,8 +72,8 @@ Answer offset_clock(const std::string& argument) {
     if (!child) return Answer::failed("fork");
     if (*child == 0) {
         const Told told = read_in_new_namespace(clock, argument.ends_with("new"), write_end.get());
-        if (told.error != 0) (void)!write(write_end.get(), &told, sizeof told);
-        _exit(0);
+        if (told.error == 0) _exit(0);
+        _exit(write(write_end.get(), &told, sizeof told) == sizeof told ? 0 : 1);
     }
     write_end.reset();
     (void)sys::reap(*child);

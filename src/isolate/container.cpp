@@ -39,7 +39,7 @@ bool hear(const sys::Fd& from) {
 
 void tell(const sys::Fd& to) {
     // SIGPIPE or EPIPE: the other side is gone, which is seen by who waits for it.
-    (void)!write(to.get(), "!", 1);
+    [[maybe_unused]] const ssize_t wrote = write(to.get(), "!", 1);
 }
 
 void write_map(pid_t pid, const char* name, const std::string& text) {

@@ -7,6 +7,7 @@
 #include <array>
 #include <csignal>
 #include <cstring>
+#include <ranges>
 #include <vector>
 
 #include "core/failure.h"
@@ -62,8 +63,7 @@ int serve(int channel) {
         const Answer answer = carry_out(*request, argument);
         if (!send_message(channel, answer.error, answer.text)) break;
     }
-    auto& actions = last_actions();
-    for (auto action = actions.rbegin(); action != actions.rend(); ++action) (*action)();
+    for (const auto& action : last_actions() | std::views::reverse) action();
     return 0;
 }
 
