@@ -35,6 +35,10 @@ int dispatch(const Options& options) {
             return run_measurements(options);
         case Command::list:
             return list_cases(options);
+        case Command::verify:
+            return run_verify(options);
+        case Command::exec:
+            return run_exec(options);
         case Command::doctor:
             return run_doctor(options);
         case Command::dictionary:

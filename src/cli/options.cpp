@@ -20,6 +20,10 @@ constexpr std::string_view kExitCodes =
     "Exit codes: 0 measured; 1 a case failed, or a check said no; 2 usage; 3 not permitted or not\n"
     "supported here, with what to do; 128+N ended by signal N, what was measured is kept.\n";
 
+constexpr std::string_view kExecCodes =
+    "Exit codes: the command's; 128+N if signal N ended it; 127 if there is no such command, 126 if it\n"
+    "cannot be run. Before it runs: 1 failed; 2 usage; 3 not permitted or not supported here.\n";
+
 struct CommandText {
     Command command;
     std::string_view name;
@@ -32,6 +36,10 @@ constexpr CommandText kCommands[]{
      "Measures what each Linux namespace costs: every case of the plan that matches, in a table."},
     {Command::list, "list", "nsbench list [OPTIONS]",
      "Prints the ids of the cases that would be measured, one a line."},
+    {Command::verify, "verify", "nsbench verify [--ns=SET] [--format=table|csv|json]",
+     "Makes each kind of namespace and checks from inside and outside what it isolates."},
+    {Command::exec, "exec", "nsbench exec --ns=SET [OPTIONS] [-- COMMAND...]",
+     "Runs a command, or your shell, inside new namespaces, and exits with its exit code."},
     {Command::doctor, "doctor", "nsbench doctor",
      "Says what on this machine spoils figures or is missing, what to do, and how noisy it is (5 s)."},
     {Command::dictionary, "dictionary", "nsbench dictionary",
@@ -101,8 +109,33 @@ po::options_description output_options() {
     return options;
 }
 
+po::options_description verify_options() {
+    po::options_description options("Which checks");
+    options.add_options()  //
+        ("ns", po::value<std::string>()->value_name("SET"),
+         "of these kinds (all): kinds or flags joined by commas, none, or all")(
+            "format", po::value<std::string>()->value_name("FORMAT"), "table, csv or json (table)")(
+            "without", po::value<std::string>()->value_name("SET"),
+            "make none of these kinds, so that their checks fail; in a container that takes the host's place");
+    return options;
+}
+
+po::options_description exec_options() {
+    po::options_description options("Inside");
+    options.add_options()  //
+        ("ns", po::value<std::string>()->value_name("SET"),
+         "the namespaces: kinds or flags joined by commas, none, or all")(
+            "proc", "mount /proc anew: it shows the processes inside alone (needs pid and mnt)")(
+            "hostname", po::value<std::string>()->value_name("NAME"), "set the hostname (needs uts)")(
+            "map-root", "be root inside; without it you keep your ids (needs user)")(
+            "net-lo", "set the loopback interface up (needs net)");
+    return options;
+}
+
 po::options_description options_of(Command command) {
     po::options_description all;
+    if (command == Command::verify) all.add(verify_options());
+    if (command == Command::exec) all.add(exec_options());
     if (command == Command::run || command == Command::list) all.add(selection_options());
     if (command == Command::run) all.add(measuring_options()).add(output_options());
     if (command != Command::run) {
@@ -122,7 +155,7 @@ std::string help_text(const CommandText& command) {
             if (other.command != Command::run) text << fmt::format("  {:<12}{}\n", other.name, other.what);
         }
     }
-    text << options_of(command.command) << '\n' << kExitCodes;
+    text << options_of(command.command) << '\n' << (command.command == Command::exec ? kExecCodes : kExitCodes);
     return text.str();
 }
 
@@ -166,7 +199,9 @@ po::variables_map parse_words(const std::vector<std::string>& words, Command com
         throw UsageError(fmt::format("unknown option '{}'{} (nsbench --help lists them)", name,
                                      nearest_hint(name, views)));
     } catch (const po::too_many_positional_options_error&) {
-        throw UsageError("a word that is no option; options are written --name=value");
+        throw UsageError(command == Command::exec
+                             ? "a word that is no option; the command stands behind --"
+                             : "a word that is no option; options are written --name=value");
     } catch (const po::error& error) {
         throw UsageError(error.what());
     }
@@ -212,6 +247,39 @@ run::Selection parse_selection(const po::variables_map& values) {
         }
     }
     return selection;
+}
+
+void parse_namespaces(const po::variables_map& values, Options& options) {
+    NamespaceOptions& given = options.namespaces;
+    const auto set_of = [&](const char* name) {
+        const auto& text = values[name].as<std::string>();
+        const auto set = parse_set(text);
+        if (!set) throw UsageError(fmt::format("--{}={}: {}", name, text, set.error()));
+        return *set;
+    };
+    if (values.count("ns") != 0) given.set = set_of("ns");
+    if (options.command == Command::verify) {
+        if (values.count("without") != 0) given.left_out = set_of("without");
+        if (values.count("format") == 0) return;
+        given.format = values["format"].as<std::string>();
+        static constexpr std::array<std::string_view, 3> kFormats{"table", "csv", "json"};
+        if (std::ranges::find(kFormats, given.format) != kFormats.end()) return;
+        throw UsageError(fmt::format("--format={}: accepted is {}{}", given.format, fmt::join(kFormats, ", "),
+                                     nearest_hint(given.format, kFormats)));
+    }
+    if (values.count("ns") == 0) throw UsageError("exec: --ns=SET is missing, such as --ns=pid,mnt");
+    given.proc = values.count("proc") != 0;
+    given.net_lo = values.count("net-lo") != 0;
+    given.map_root = values.count("map-root") != 0;
+    if (values.count("hostname") != 0) given.hostname = values["hostname"].as<std::string>();
+    const auto needs = [&](bool is_given, const char* option, KindSet kinds) {
+        if (!is_given || given.set.contains(kinds)) return;
+        throw UsageError(fmt::format("{}: needs {} in --ns", option, to_string(kinds - given.set)));
+    };
+    needs(given.proc, "--proc", Kind::pid | Kind::mnt);
+    needs(given.net_lo, "--net-lo", Kind::net);
+    needs(given.map_root, "--map-root", Kind::user);
+    needs(given.hostname.has_value(), "--hostname", Kind::uts);
 }
 
 std::optional<int> parse_cpu(const std::string& text) {
@@ -298,6 +366,12 @@ Options parse(const std::vector<std::string>& arguments) {
     options.arguments = arguments;
     std::vector<std::string> words = arguments;
     options.command = take_command(words);
+    if (options.command == Command::exec) {
+        // What follows is the command's, also where it looks like an option.
+        const auto dashes = std::find(words.begin(), words.end(), "--");
+        if (dashes != words.end()) options.namespaces.command.assign(dashes + 1, words.end());
+        words.erase(dashes, words.end());
+    }
     const po::variables_map values = parse_words(words, options.command);
     if (values.count("help") != 0) {
         options.text = help_text(text_of(options.command));
@@ -316,6 +390,8 @@ Options parse(const std::vector<std::string>& arguments) {
             options.narrowed = options.narrowed || values.count(name) != 0;
         }
     }
+    if (options.command == Command::verify || options.command == Command::exec)
+        parse_namespaces(values, options);
     if (options.command == Command::run || options.command == Command::doctor)
         parse_measuring(values, options);
     return options;

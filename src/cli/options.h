@@ -19,12 +19,25 @@ class UsageError : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-enum class Command { run, list, doctor, dictionary, help, version };
+enum class Command { run, list, verify, exec, doctor, dictionary, help, version };
+
+/// Of the commands that make namespaces to be used rather than timed: verify and exec.
+struct NamespaceOptions {
+    KindSet set = KindSet::all();
+    KindSet left_out;              ///< verify makes its namespaces without these
+    std::string format = "table";  ///< of verify: table, csv or json
+    bool proc = false;             ///< exec's steps inside
+    bool net_lo = false;
+    bool map_root = false;
+    std::optional<std::string> hostname;
+    std::vector<std::string> command;  ///< empty: the user's shell
+};
 
 struct Options {
     Command command = Command::run;
     std::string text;  ///< of help and version
     run::RunOptions run;
+    NamespaceOptions namespaces;
     std::optional<std::string> csv, json, out, resume;
     bool budget_given = false;  ///< these two may differ from a resumed run's
     bool precision_given = false;

@@ -1,6 +1,7 @@
 #include "sys/process.h"
 
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <sched.h>
 #include <spawn.h>
@@ -89,6 +90,16 @@ std::optional<int> Process::kill_and_reap() {
     kill(pid_, SIGKILL);
     const auto status = reap(std::exchange(pid_, -1));
     return status ? std::optional(*status) : std::nullopt;
+}
+
+Result<pid_t> fork_into(std::uint64_t flags) {
+    clone_args args{};
+    args.flags = flags;
+    args.exit_signal = SIGCHLD;
+    const auto pid = checked(static_cast<pid_t>(syscall(SYS_clone3, &args, sizeof args)));
+    // CLONE_NEWTIME is no flag of clone(2): that bit belongs to its exit signal.
+    if (pid || pid.error() != ENOSYS || (flags & CLONE_NEWTIME) != 0) return pid;
+    return checked(static_cast<pid_t>(syscall(SYS_clone, flags | SIGCHLD, nullptr, nullptr, nullptr, 0)));
 }
 
 std::vector<int> allowed_cpus() {

@@ -1,0 +1,92 @@
+// The commands verify and exec: namespaces to look at and to use.
+#include <fmt/format.h>
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "cli/commands.h"
+#include "isolate/exec.h"
+#include "isolate/verdicts.h"
+#include "run/runner.h"
+
+namespace nsb::cli {
+namespace {
+
+/// Says why no namespace can be made here, and which setting to change.
+[[noreturn]] void refuse(const isolate::NotMade& error) {
+    for (const env::Finding& finding : env::examine()) {
+        if (finding.id != "user_namespaces" || finding.remedy.empty()) continue;
+        throw run::NotPermitted(fmt::format("{}: {} → {}", error.what(), finding.observed, finding.remedy));
+    }
+    throw run::NotPermitted(fmt::format("{}; nsbench doctor says what stands in the way", error.what()));
+}
+
+std::string shown(const NamespaceOptions& options, const std::vector<isolate::Result>& results) {
+    if (options.format == "csv") return isolate::verdict_csv(results);
+    if (options.format == "json") return isolate::verdict_json(results);
+    return isolate::verdict_table(results, use_colour());
+}
+
+std::string users_shell() {
+    const char* const shell = std::getenv("SHELL");
+    if (shell != nullptr && *shell != '\0') return shell;
+    const passwd* const user = getpwuid(geteuid());
+    return user != nullptr && user->pw_shell != nullptr && *user->pw_shell != '\0' ? user->pw_shell
+                                                                                   : "/bin/sh";
+}
+
+/// What stands behind a step that was not permitted.
+std::string hint(const NamespaceOptions& options, const isolate::NotTaken& error) {
+    if (options.proc && std::string_view(error.what()).starts_with("mount(proc")) {
+        return "a path of /proc is mounted over, and a user namespace may not show what is below (nsbench "
+               "doctor)";
+    }
+    return "a security module or a seccomp filter forbids it";
+}
+
+}  // namespace
+
+int run_verify(const Options& options) {
+    const NamespaceOptions& chosen = options.namespaces;
+    const auto verify = [&] {
+        const auto results = isolate::verify({chosen.set, chosen.left_out});
+        print(shown(chosen, results));
+        const bool has_failed = std::any_of(
+            results.begin(), results.end(),
+            [](const isolate::Result& result) { return result.verdict.outcome == isolate::Outcome::failed; });
+        return has_failed ? kFailed : kMeasured;
+    };
+    try {
+        return chosen.left_out.empty() ? verify() : isolate::in_sandbox(verify);
+    } catch (const isolate::NotMade& error) {
+        refuse(error);
+    }
+}
+
+int run_exec(const Options& options) {
+    const NamespaceOptions& chosen = options.namespaces;
+    isolate::Program program;
+    program.recipe.set = chosen.set;
+    program.recipe.ids = chosen.map_root ? isolate::Ids::root : isolate::Ids::own;
+    program.recipe.dies_with_parent = chosen.set.contains(Kind::pid);
+    program.proc = chosen.proc;
+    program.net_lo = chosen.net_lo;
+    program.hostname = chosen.hostname;
+    program.command = chosen.command.empty() ? std::vector{users_shell()} : chosen.command;
+    try {
+        return isolate::execute(program);
+    } catch (const isolate::NotMade& error) {
+        if (error.error() == EPERM && !chosen.set.contains(Kind::user)) {
+            throw run::NotPermitted(fmt::format("{}: needs root, or user in --ns", error.what()));
+        }
+        refuse(error);
+    } catch (const isolate::NotTaken& error) {
+        if (error.error() != EPERM) throw;
+        throw run::NotPermitted(fmt::format("{}: {}", error.what(), hint(chosen, error)));
+    }
+}
+
+}  // namespace nsb::cli

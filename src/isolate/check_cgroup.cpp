@@ -1,0 +1,81 @@
+// cgroup: from where paths are counted. A process in the root cgroup sees no difference, so one is made if
+// need be.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <sstream>
+
+#include "isolate/checks.h"
+#include "sys/file.h"
+#include "sys/mount.h"
+
+namespace nsb::isolate {
+namespace {
+
+/// All paths of /proc/PID/cgroup, one for each hierarchy, without repetition: "/" or "/ /system.slice".
+std::string paths(const std::string& file) {
+    const auto text = sys::read_file(file);
+    if (!text) throw sys::SystemError("open", file, text.error());
+    std::istringstream lines(*text);
+    std::string all;
+    for (std::string line; std::getline(lines, line);) {
+        const std::string path = line.substr(line.find(':', line.find(':') + 1) + 1);
+        if ((" " + all + " ").find(" " + path + " ") != std::string::npos) continue;
+        all += (all.empty() ? "" : " ") + path;
+    }
+    return all;
+}
+
+Answer paths_of(const std::string& pid) {
+    return {0, paths(fmt::format("/proc/{}/cgroup", pid))};
+}
+
+Answer leave_cgroups(const std::string&) {
+    if (unshare(CLONE_NEWCGROUP) != 0) return Answer::failed("unshare");
+    return {};
+}
+
+/// Puts a process into a new cgroup of its own, through a mount of the hierarchy that nobody else sees.
+Answer give_cgroup(const std::string& pid) {
+    auto hierarchy = sys::mount_detached("cgroup2");
+    if (!hierarchy) {
+        errno = hierarchy.error().error;
+        return Answer::failed(protocol::name(hierarchy.error().call));
+    }
+    static const sys::Fd root = std::move(*hierarchy);
+    const std::string name = fmt::format("nsbench-{}", pid);
+    if (mkdirat(root.get(), name.c_str(), 0755) != 0) return Answer::failed("mkdir");
+    at_end([name] {
+        // Its process is being killed: gone within moments.
+        for (int tries = 0;
+             unlinkat(root.get(), name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT && tries < 1000;
+             ++tries) {
+            usleep(1000);
+        }
+    });
+    const sys::Fd file(openat(root.get(), (name + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
+    if (write(file.get(), pid.data(), pid.size()) < 0) return Answer::failed("write(cgroup.procs)");
+    return {0, name};
+}
+
+}  // namespace
+
+Verdict check_cgroup_root(Stage& stage) {
+    // The process has to be where it belongs before its namespace is made: so not by clone3, but by unshare.
+    Peer inside(stage.recipe(KindSet{}));
+    const std::string pid = std::to_string(inside.pid());
+    const Answer given = stage.outside.ask(give_cgroup, pid);
+    const std::string before = stage.outside.must(paths_of, pid);
+    if (given.error != 0 && before == "/") {
+        return skip(fmt::format("its cgroup is / already, and no other can be made: {}", given.text));
+    }
+    if (!stage.left_out.contains(Kind::cgroup)) inside.must(leave_cgroups);
+    const std::string seen_inside = inside.must(paths_of, "self");
+    const std::string seen_outside = stage.outside.must(paths_of, pid);
+    return judge(seen_inside == "/" && seen_outside == before && before != "/", seen_inside, seen_outside);
+}
+
+}  // namespace nsb::isolate

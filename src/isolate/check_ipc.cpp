@@ -1,0 +1,120 @@
+// ipc: System V objects and POSIX message queues, each made on one side and looked for on the other.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <mqueue.h>
+#include <sys/ipc.h>
+#include <sys/msg.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "isolate/checks.h"
+
+namespace nsb::isolate {
+namespace {
+
+/// One kind of object: -1 and errno where a call fails. Found by its key, removed by what find gives.
+struct Objects {
+    int (*make)(int key);
+    int (*find)(int key);
+    int (*remove)(int key, int found);
+};
+
+constexpr int kMode = IPC_CREAT | IPC_EXCL | 0600;
+
+std::string queue_name(int key) {
+    return fmt::format("/nsbench-{:08x}", key);
+}
+
+constexpr Objects kSysvQueue{[](int key) { return msgget(key, kMode); },
+                             [](int key) { return msgget(key, 0); },
+                             [](int, int id) { return msgctl(id, IPC_RMID, nullptr); }};
+constexpr Objects kSysvSemaphores{[](int key) { return semget(key, 1, kMode); },
+                                  [](int key) { return semget(key, 0, 0); },
+                                  [](int, int id) { return semctl(id, 0, IPC_RMID); }};
+constexpr Objects kSysvMemory{[](int key) { return shmget(key, 4096, kMode); },
+                              [](int key) { return shmget(key, 0, 0); },
+                              [](int, int id) { return shmctl(id, IPC_RMID, nullptr); }};
+constexpr Objects kPosixQueue{[](int key) {
+                                  mq_attr small{};
+                                  small.mq_maxmsg = 1;
+                                  small.mq_msgsize = 8;
+                                  return mq_open(queue_name(key).c_str(),
+                                                 O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600, &small);
+                              },
+                              [](int key) { return mq_open(queue_name(key).c_str(), O_RDWR | O_CLOEXEC); },
+                              [](int key, int queue) {
+                                  mq_close(queue);
+                                  return mq_unlink(queue_name(key).c_str());
+                              }};
+
+template <const Objects& objects>
+Answer remove(const std::string& key_text) {
+    const int key = std::stoi(key_text);
+    const int found = objects.find(key);
+    if (found >= 0) objects.remove(key, found);
+    return {};
+}
+
+/// Gives the key that was free.
+template <const Objects& objects>
+Answer make(const std::string& first) {
+    for (int key = std::stoi(first);; ++key) {
+        if (objects.make(key) >= 0) {
+            // Also where nsbench is killed before it asks for that.
+            at_end([key] { remove<objects>(std::to_string(key)); });
+            return {0, std::to_string(key)};
+        }
+        if (errno != EEXIST) return Answer::failed("make");
+    }
+}
+
+template <const Objects& objects>
+Answer find(const std::string& key) {
+    if (objects.find(std::stoi(key)) < 0) return Answer::failed("find");
+    return {0, "found"};
+}
+
+std::string describe(const Answer& answer) {
+    if (answer.error == ENOENT) return "not found (ENOENT)";
+    return answer.text;
+}
+
+template <const Objects& objects>
+Verdict check_objects(Stage& stage) {
+    const int base = 0x6e730000 | (getpid() & 0xff) << 8;
+    Peer inside(stage.recipe(Kind::ipc));
+    const Answer made_outside = stage.outside.ask(make<objects>, std::to_string(base));
+    if (made_outside.error == ENOSYS) return skip("this kernel has no such objects (ENOSYS)");
+    if (made_outside.error != 0) throw WentWrong(made_outside.text);
+    const Answer seen_inside = inside.ask(find<objects>, made_outside.text);
+    const std::string made_inside = inside.must(make<objects>, std::to_string(base + 0x80));
+    const Answer seen_outside = stage.outside.ask(find<objects>, made_inside);
+    stage.outside.must(remove<objects>, made_outside.text);
+    inside.must(remove<objects>, made_inside);
+    return judge(seen_inside.error == ENOENT && seen_outside.error == ENOENT,
+                 fmt::format("the outside's is {}", describe(seen_inside)),
+                 fmt::format("the inside's is {}", describe(seen_outside)));
+}
+
+}  // namespace
+
+Verdict check_sysv_queue(Stage& stage) {
+    return check_objects<kSysvQueue>(stage);
+}
+
+Verdict check_sysv_semaphores(Stage& stage) {
+    return check_objects<kSysvSemaphores>(stage);
+}
+
+Verdict check_sysv_memory(Stage& stage) {
+    return check_objects<kSysvMemory>(stage);
+}
+
+Verdict check_posix_queue(Stage& stage) {
+    return check_objects<kPosixQueue>(stage);
+}
+
+}  // namespace nsb::isolate

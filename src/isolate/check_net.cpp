@@ -1,0 +1,116 @@
+// net: interfaces, ports, routes.
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <sstream>
+
+#include "isolate/checks.h"
+
+namespace nsb::isolate {
+namespace {
+
+/// What tunnel modules add to every new net namespace unless net.core.fb_tunnels_only_for_init_net is set
+/// (Documentation/admin-guide/sysctl/net.rst).
+constexpr std::array<std::string_view, 9> kFallbackTunnels{"tunl0",   "gre0",    "gretap0", "erspan0", "sit0",
+                                                           "ip6tnl0", "ip6gre0", "ip_vti0", "ip6_vti0"};
+
+sys::Fd datagram_socket() {
+    return sys::Fd(
+        static_cast<int>(sys::must(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket", "AF_INET")));
+}
+
+/// "lo:down eth0:up", in the kernel's order.
+Answer interfaces(const std::string&) {
+    const sys::Fd socket = datagram_socket();
+    std::string text;
+    struct if_nameindex* const all = if_nameindex();
+    if (all == nullptr) return Answer::failed("if_nameindex");
+    for (const struct if_nameindex* one = all; one->if_index != 0; ++one) {
+        ifreq request{};
+        std::strncpy(request.ifr_name, one->if_name, IFNAMSIZ - 1);
+        const bool is_up =
+            ioctl(socket.get(), SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_UP) != 0;
+        text += fmt::format("{}{}:{}", text.empty() ? "" : " ", one->if_name, is_up ? "up" : "down");
+    }
+    if_freenameindex(all);
+    return {0, text};
+}
+
+bool is_only_lo(const std::string& text) {
+    std::istringstream words(text);
+    bool has_lo = false;
+    for (std::string word; words >> word;) {
+        const std::string name = word.substr(0, word.find(':'));
+        const bool is_known = name == "lo" || std::find(kFallbackTunnels.begin(), kFallbackTunnels.end(),
+                                                        name) != kFallbackTunnels.end();
+        if (!is_known || !word.ends_with(":down")) return false;
+        has_lo = has_lo || name == "lo";
+    }
+    return has_lo;
+}
+
+/// Binds a port (0: any that is free) and keeps it; gives its number.
+Answer bind_port(const std::string& port) {
+    static std::vector<sys::Fd> kept;
+    sys::Fd socket = datagram_socket();
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<std::uint16_t>(std::stoi(port)));
+    if (bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+        return Answer::failed("bind");
+    }
+    socklen_t length = sizeof address;
+    getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &length);
+    kept.push_back(std::move(socket));
+    return {0, std::to_string(ntohs(address.sin_port))};
+}
+
+/// Asks for a route by connecting a datagram socket, which sends nothing.
+Answer find_route(const std::string& destination) {
+    const sys::Fd socket = datagram_socket();
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(9);
+    inet_pton(AF_INET, destination.c_str(), &address.sin_addr);
+    if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+        return Answer::failed("connect");
+    }
+    return {0, "connect: done"};
+}
+
+}  // namespace
+
+Verdict check_only_lo(Stage& stage) {
+    Peer inside(stage.recipe(Kind::net));
+    const std::string seen = inside.must(interfaces);
+    return judge(is_only_lo(seen), seen, stage.outside.must(interfaces));
+}
+
+Verdict check_port(Stage& stage) {
+    Peer inside(stage.recipe(Kind::net));
+    const std::string port = stage.outside.must(bind_port, "0");
+    const Answer again_inside = inside.ask(bind_port, port);
+    const Answer again_outside = stage.outside.ask(bind_port, port);
+    const auto describe = [&](const Answer& answer) {
+        return fmt::format("port {}{}", port, answer.error == 0 ? " is free" : ": " + answer.text);
+    };
+    return judge(again_inside.error == 0 && again_outside.error == EADDRINUSE, describe(again_inside),
+                 describe(again_outside));
+}
+
+Verdict check_no_route(Stage& stage) {
+    Peer inside(stage.recipe(Kind::net));
+    const Answer loopback = inside.ask(find_route, "127.0.0.1");
+    const Answer elsewhere = inside.ask(find_route, "192.0.2.1");  // TEST-NET-1, nobody's address
+    return judge(loopback.error == ENETUNREACH && elsewhere.error == ENETUNREACH,
+                 fmt::format("127.0.0.1 {}; 192.0.2.1 {}", loopback.seen(), elsewhere.seen()),
+                 fmt::format("127.0.0.1 {}", stage.outside.ask(find_route, "127.0.0.1").seen()));
+}
+
+}  // namespace nsb::isolate

@@ -1,0 +1,167 @@
+#include "isolate/checks.h"
+
+#include <fmt/format.h>
+
+#include <sched.h>
+#include <sys/wait.h>
+
+#include <array>
+
+#include "core/failure.h"
+#include "isolate/inside.h"
+
+namespace nsb::isolate {
+namespace {
+
+constexpr KindSet kProc = Kind::mnt | Kind::pid;
+
+constexpr std::array<Check, 26> kChecks{{
+    {"uts", "hostname", "a hostname set inside is not seen outside", Kind::uts, check_hostname},
+    {"uts", "domainname", "a domain name set inside is not seen outside", Kind::uts, check_domainname},
+    {"ipc", "sysv_queue", "neither side finds the other's System V message queue", Kind::ipc,
+     check_sysv_queue},
+    {"ipc", "sysv_semaphores", "neither side finds the other's System V semaphores", Kind::ipc,
+     check_sysv_semaphores},
+    {"ipc", "sysv_memory", "neither side finds the other's System V shared memory", Kind::ipc,
+     check_sysv_memory},
+    {"ipc", "posix_queue", "neither side finds the other's POSIX message queue", Kind::ipc,
+     check_posix_queue},
+    {"pid", "init", "the first process inside is process 1", Kind::pid, check_init},
+    {"pid", "unseen", "a process outside can be neither seen nor signalled from inside", Kind::pid,
+     check_unseen},
+    {"pid", "orphans", "an orphan's new parent is process 1", Kind::pid, check_orphans},
+    {"pid", "members_die", "when process 1 dies all others inside die", Kind::pid, check_members_die},
+    {"pid", "proc_before", "before it is mounted anew /proc shows the outside's processes", Kind::pid,
+     check_proc_before},
+    {"mnt", "mounts", "a mount inside is not seen outside", Kind::mnt, check_mounts},
+    {"mnt", "proc_remounted", "mounted anew inside /proc shows the inside's processes alone", kProc,
+     check_proc_remounted},
+    {"user", "overflow_ids", "before the maps are written ids read as the overflow id", Kind::user,
+     check_overflow_ids},
+    {"user", "root_inside", "after that it is root inside, an ordinary user outside", Kind::user,
+     check_root_inside},
+    {"user", "capabilities", "all capabilities inside, which do not count outside", Kind::user,
+     check_capabilities},
+    {"net", "only_lo", "no interface but lo, which is down", Kind::net, check_only_lo},
+    {"net", "port", "a port bound outside can be bound inside", Kind::net, check_port},
+    {"net", "no_route", "no route, not even to 127.0.0.1", Kind::net, check_no_route},
+    {"cgroup", "root", "its own cgroup is shown as /", Kind::cgroup, check_cgroup_root},
+    {"time", "monotonic", "an offset of CLOCK_MONOTONIC is seen inside only", Kind::time, check_monotonic},
+    {"time", "boottime", "an offset of CLOCK_BOOTTIME is seen inside only", Kind::time, check_boottime},
+    {"links", "differ", "/proc/PID/ns differs for exactly these kinds", {}, check_links_differ},
+    {"links", "shared", "all processes inside have the same /proc/PID/ns", {}, check_links_shared},
+    {"links",
+     "kept_open",
+     "an open file keeps each, to be entered after its processes are gone",
+     {},
+     check_kept_open},
+    {"links",
+     "kept_bound",
+     "a bind mount keeps each, to be entered after its processes are gone",
+     {},
+     check_kept_bound},
+}};
+
+/// What keeps a set from being made here, rather than being broken.
+bool is_refusal(int error) {
+    switch (error) {
+        case EPERM:
+        case EACCES:
+        case ENOSYS:
+        case EINVAL:
+        case ENOSPC:
+        case EUSERS:
+            return true;
+        default:
+            return false;
+    }
+}
+
+std::string why_not_made(const NotMade& error) {
+    return fmt::format("{}: {}", error.what(), explain({protocol::Call::clone3, error.error()}));
+}
+
+bool is_asked(const Check& check, KindSet asked) {
+    if (check.kind == "links") return true;
+    for (const KindInfo& kind : kKinds) {
+        if (check.kind == kind.name) return asked.contains(kind.kind);
+    }
+    return false;
+}
+
+Verdict run(const Check& check, Stage& stage) {
+    try {
+        return check.run(stage);
+    } catch (const NotMade& error) {
+        if (is_refusal(error.error())) return skip(why_not_made(error));
+        return {Outcome::failed, "", "", error.what()};
+    } catch (const std::runtime_error& error) {
+        return {Outcome::failed, "", "", error.what()};
+    }
+}
+
+/// NEWUSER where nothing can be made without it. Throws NotMade where nothing can be made with it either.
+KindSet needed_here() {
+    Recipe recipe;
+    recipe.set = Kind::uts;
+    try {
+        (void)Container::start(recipe, [] { return 0; });
+    } catch (const NotMade& error) {
+        if (error.error() != EPERM) return {};
+        recipe.set = Kind::user;
+        // It may be made and still be worth nothing (Ubuntu's kernel.apparmor_restrict_unprivileged_userns).
+        const int refused =
+            Container::start(recipe, [] { return unshare(CLONE_NEWUTS) == 0 ? 0 : errno; }).wait();
+        if (refused != 0) throw NotMade("unshare", "NEWUTS, in a user namespace", WEXITSTATUS(refused));
+        return Kind::user;
+    }
+    return {};
+}
+
+}  // namespace
+
+Verdict judge(bool is_isolated, std::string inside, std::string outside) {
+    return {is_isolated ? Outcome::passed : Outcome::failed, std::move(inside), std::move(outside),
+            is_isolated ? "" : "not isolated"};
+}
+
+Verdict skip(std::string reason) {
+    return {Outcome::skipped, "", "", std::move(reason)};
+}
+
+Recipe Stage::recipe(KindSet set) const {
+    Recipe recipe;
+    recipe.set = (set | gained) - left_out;
+    return recipe;
+}
+
+std::span<const Check> checks() {
+    return kChecks;
+}
+
+std::vector<Result> verify(const Selection& selection) {
+    const KindSet gained = needed_here();
+    Stage stage{Peer::outside(), gained, selection.left_out, selection.asked | gained};
+    std::vector<Result> results;
+    for (const Check& check : kChecks) {
+        if (!is_asked(check, selection.asked)) continue;
+        const KindSet made = check.set.empty() ? stage.asked : check.set | gained;
+        results.push_back({&check, made, run(check, stage)});
+    }
+    return results;
+}
+
+int in_sandbox(const Container::Main& main) {
+    Recipe recipe;
+    recipe.set = KindSet::all();
+    recipe.set = needed_here().empty() ? recipe.set - Kind::user : recipe.set;
+    Container sandbox = Container::start(recipe, [&] {
+        make_own_mounts();
+        mount_proc();
+        raise_lo();
+        return main();
+    });
+    return exit_code(sandbox.wait());
+}
+
+}  // namespace nsb::isolate

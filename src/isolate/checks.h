@@ -1,0 +1,96 @@
+// What each namespace kind isolates, as a table of checks that look from inside and from outside.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "isolate/peer.h"
+
+namespace nsb::isolate {
+
+enum class Outcome : std::uint8_t { passed, failed, skipped };
+
+struct Verdict {
+    Outcome outcome = Outcome::skipped;
+    std::string inside;   ///< what was seen there
+    std::string outside;  ///< and there, at the same time
+    std::string reason;   ///< why it failed or was skipped
+};
+
+/// Passed or failed by what was seen.
+Verdict judge(bool is_isolated, std::string inside, std::string outside);
+/// It cannot be had here.
+Verdict skip(std::string reason);
+
+/// What a check works with.
+struct Stage {
+    Peer outside;
+    KindSet gained;    ///< NEWUSER for an ordinary user, who may make the other kinds only together with it
+    KindSet left_out;  ///< made without these, so that their checks must fail
+    KindSet asked;     ///< the whole set that was asked for
+
+    /// How to make `set` here.
+    [[nodiscard]] Recipe recipe(KindSet set) const;
+};
+
+struct Check {
+    std::string_view kind;  ///< by name, or `links`
+    std::string_view id;
+    std::string_view what;  ///< what is isolated, in a few words
+    KindSet set;            ///< what it makes; empty: the set that was asked for
+    Verdict (*run)(Stage&);
+};
+
+/// Every check, in the order in which they are shown.
+std::span<const Check> checks();
+
+struct Result {
+    const Check* check;
+    KindSet made;  ///< the namespaces that it was about, with what was gained
+    Verdict verdict;
+};
+
+struct Selection {
+    KindSet asked = KindSet::all();
+    KindSet left_out;
+};
+
+/// The checks of the kinds asked for, and those of the links. Throws NotMade where no namespace can be made.
+std::vector<Result> verify(const Selection& selection);
+
+/// Where namespaces are left out on purpose, what would be seen outside must not be the host: runs `main` in
+/// a container of all kinds and returns its exit code. Throws NotMade, SystemError.
+int in_sandbox(const Container::Main& main);
+
+// The checks' own functions, each in the file of its kind.
+Verdict check_hostname(Stage& stage);
+Verdict check_domainname(Stage& stage);
+Verdict check_sysv_queue(Stage& stage);
+Verdict check_sysv_semaphores(Stage& stage);
+Verdict check_sysv_memory(Stage& stage);
+Verdict check_posix_queue(Stage& stage);
+Verdict check_init(Stage& stage);
+Verdict check_unseen(Stage& stage);
+Verdict check_orphans(Stage& stage);
+Verdict check_members_die(Stage& stage);
+Verdict check_proc_before(Stage& stage);
+Verdict check_mounts(Stage& stage);
+Verdict check_proc_remounted(Stage& stage);
+Verdict check_overflow_ids(Stage& stage);
+Verdict check_root_inside(Stage& stage);
+Verdict check_capabilities(Stage& stage);
+Verdict check_only_lo(Stage& stage);
+Verdict check_port(Stage& stage);
+Verdict check_no_route(Stage& stage);
+Verdict check_cgroup_root(Stage& stage);
+Verdict check_monotonic(Stage& stage);
+Verdict check_boottime(Stage& stage);
+Verdict check_links_differ(Stage& stage);
+Verdict check_links_shared(Stage& stage);
+Verdict check_kept_open(Stage& stage);
+Verdict check_kept_bound(Stage& stage);
+
+}  // namespace nsb::isolate

@@ -1,0 +1,70 @@
+// A process in new namespaces, as a container runtime starts one: clone3, id maps, then its own steps.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "core/kinds.h"
+#include "sys/error.h"
+#include "sys/fd.h"
+
+namespace nsb::isolate {
+
+/// What ids read as inside a new user namespace.
+enum class Ids : std::uint8_t {
+    unmapped,  ///< the overflow id
+    own,       ///< the same number inside and outside
+    root       ///< 0 inside
+};
+
+struct Recipe {
+    KindSet set;
+    Ids ids = Ids::root;  ///< for sets with a user namespace
+    /// Whose id 0 inside is outside; without it the caller's own, the only one that an ordinary user may map.
+    std::optional<unsigned> root_is;
+    bool dies_with_parent = true;
+};
+
+/// The kernel made no process in these namespaces.
+class NotMade : public sys::SystemError {
+    using sys::SystemError::SystemError;
+};
+
+/// The first process of the namespaces. The destructor kills it, and with it a pid namespace's other
+/// processes.
+class Container {
+  public:
+    using Main = std::function<int()>;
+
+    /// Runs `main` in a copy of this process inside; its return value is the exit status. `main` starts once
+    /// the id maps are written and it is certain to die with its parent. Throws NotMade, or SystemError for a
+    /// later step.
+    static Container start(const Recipe& recipe, const Main& main);
+
+    Container(Container&& other) noexcept : pid_(std::exchange(other.pid_, -1)) {}
+    Container& operator=(Container&&) = delete;
+    ~Container() { (void)end(); }
+
+    /// As the caller's pid namespace numbers it.
+    [[nodiscard]] pid_t pid() const { return pid_; }
+
+    /// Kills it and waits for its end; its wait status, or nothing if that was known before.
+    std::optional<int> end();
+
+    /// Waits for its end; its wait status.
+    int wait();
+
+  private:
+    explicit Container(pid_t pid) : pid_(pid) {}
+    pid_t pid_;
+};
+
+/// Writes setgroups, uid_map and gid_map of a process in a new user namespace. Throws SystemError.
+void map_ids(pid_t pid, const Recipe& recipe);
+
+/// The link of /proc/PID/ns: "uts:[4026531838]"; empty where the kernel has no such kind. `pid` may be
+/// `self`, which proc finds whatever pid namespace it was mounted in. Throws SystemError.
+std::string namespace_link(const std::string& pid, Kind kind);
+
+}  // namespace nsb::isolate

@@ -1,0 +1,110 @@
+#include "isolate/verdicts.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+namespace nsb::isolate {
+namespace {
+
+struct Column {
+    const char* name;
+    std::string (*get)(const Result&);
+};
+
+/// The columns of CSV and JSON.
+constexpr std::array<Column, 8> kColumns{{
+    {"verdict", [](const Result& r) { return std::string(to_string(r.verdict.outcome)); }},
+    {"kind", [](const Result& r) { return std::string(r.check->kind); }},
+    {"check", [](const Result& r) { return std::string(r.check->id); }},
+    {"namespaces", [](const Result& r) { return nsb::to_string(r.made); }},
+    {"what", [](const Result& r) { return std::string(r.check->what); }},
+    {"inside", [](const Result& r) { return r.verdict.inside; }},
+    {"outside", [](const Result& r) { return r.verdict.outside; }},
+    {"reason", [](const Result& r) { return r.verdict.reason; }},
+}};
+
+/// RFC 4180.
+std::string quoted(const std::string& field) {
+    if (field.find_first_of(",\"\n") == std::string::npos) return field;
+    std::string text = "\"";
+    for (const char c : field) {
+        if (c == '"') text += '"';
+        text += c == '\n' ? ' ' : c;
+    }
+    return text + '"';
+}
+
+const char* paint(Outcome outcome) {
+    switch (outcome) {
+        case Outcome::passed:
+            return "\033[32m";
+        case Outcome::failed:
+            return "\033[31m";
+        case Outcome::skipped:
+            return "\033[33m";
+    }
+    return "";
+}
+
+}  // namespace
+
+std::string_view to_string(Outcome outcome) {
+    switch (outcome) {
+        case Outcome::passed:
+            return "passed";
+        case Outcome::failed:
+            return "failed";
+        case Outcome::skipped:
+            return "skipped";
+    }
+    return "";
+}
+
+std::string verdict_table(const std::vector<Result>& results, bool colour) {
+    std::size_t id_width = 0;
+    for (const Result& r : results) id_width = std::max(id_width, r.check->id.size());
+    std::string text;
+    std::array<int, 3> counts{};
+    for (const Result& r : results) {
+        const Verdict& v = r.verdict;
+        ++counts[static_cast<std::size_t>(v.outcome)];
+        text +=
+            fmt::format("{}{:<8}{}{:<7} {:<{}}  {}\n", colour ? paint(v.outcome) : "", to_string(v.outcome),
+                        colour ? "\033[0m" : "", r.check->kind, r.check->id, id_width, r.check->what);
+        const std::string indent(8 + 8 + id_width + 2, ' ');
+        if (!v.reason.empty()) text += fmt::format("{}{}\n", indent, v.reason);
+        if (!v.inside.empty()) text += fmt::format("{}inside:  {}\n", indent, v.inside);
+        if (!v.outside.empty()) text += fmt::format("{}outside: {}\n", indent, v.outside);
+    }
+    return text + fmt::format("\n{} passed, {} failed, {} skipped\n", counts[0], counts[1], counts[2]);
+}
+
+std::string verdict_csv(const std::vector<Result>& results) {
+    std::string text;
+    for (const Column& column : kColumns) text += fmt::format("{}{}", text.empty() ? "" : ",", column.name);
+    text += '\n';
+    for (const Result& result : results) {
+        std::string line;
+        for (const Column& column : kColumns) {
+            if (&column != kColumns.data()) line += ',';
+            line += quoted(column.get(result));
+        }
+        text += line + '\n';
+    }
+    return text;
+}
+
+std::string verdict_json(const std::vector<Result>& results) {
+    nlohmann::ordered_json all = nlohmann::ordered_json::array();
+    for (const Result& result : results) {
+        nlohmann::ordered_json one;
+        for (const Column& column : kColumns) one[column.name] = column.get(result);
+        all.push_back(std::move(one));
+    }
+    return all.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';
+}
+
+}  // namespace nsb::isolate
