@@ -244,3 +244,20 @@ def own_calls(folder: Path, report: dict) -> dict:
 def test_both_backends_count_the_same_calls(in_guest, kernel):
     fentry, kprobe = (own_calls(*in_guest(kernel, backend)) for backend in ("fentry", "kprobe"))
     assert fentry == kprobe
+
+
+@pytest.mark.parametrize("capabilities,suffices", [("+bpf,+perfmon,+syslog", True), ("+bpf,+perfmon", False),
+                                                   ("+bpf,+syslog", False), ("+perfmon,+syslog", False)])
+def test_three_capabilities_suffice(here, tmp_path, capabilities, suffices):
+    """Without root, by sampling or better; without one of the three it measures all the same, and names them."""
+    tmp_path.chmod(0o777)
+    done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", f"--inh-caps={capabilities}",
+                           f"--ambient-caps={capabilities}", NSBENCH, "--probe", "--op=clone", "--ns=uts", "--stack=1M",
+                           "--budget=2s"], capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "clone/NEWUSER-NEWUTS/stack:1M" in done.stdout
+    if suffices:
+        assert "Probe: clone/NEWUSER-NEWUTS/stack:1M" in done.stdout
+    else:
+        warning = next(line for line in (done.stdout + done.stderr).splitlines() if "--probe: cannot be had here" in line)
+        assert "CAP_" in warning
