@@ -63,15 +63,19 @@ Answer give_cgroup(const std::string& pid) {
 
 }  // namespace
 
+Answer leave_root_cgroup(Peer& outside, const std::string& pid) {
+    if (outside.must(paths_of, pid) != "/") return {};
+    return outside.ask(give_cgroup, pid);
+}
+
 Verdict check_cgroup_root(Stage& stage) {
     // The process has to be where it belongs before its namespace is made: so not by clone3, but by unshare.
     Peer inside(stage.recipe(KindSet{}));
     const std::string pid = std::to_string(inside.pid());
-    const Answer given = stage.outside.ask(give_cgroup, pid);
-    const std::string before = stage.outside.must(paths_of, pid);
-    if (given.error != 0 && before == "/") {
+    const Answer given = leave_root_cgroup(stage.outside, pid);
+    if (given.error != 0)
         return skip(fmt::format("its cgroup is / already, and no other can be made: {}", given.text));
-    }
+    const std::string before = stage.outside.must(paths_of, pid);
     if (!stage.left_out.contains(Kind::cgroup)) inside.must(leave_cgroups);
     const std::string seen_inside = inside.must(paths_of, "self");
     const std::string seen_outside = stage.outside.must(paths_of, pid);

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include <array>
+#include <filesystem>
 
 #include "core/failure.h"
 #include "isolate/inside.h"
@@ -153,9 +154,14 @@ std::vector<Result> verify(const Selection& selection) {
 
 int in_sandbox(const Container::Main& main) {
     Recipe recipe;
-    recipe.set = KindSet::all();
+    // A new cgroup namespace would hide in which cgroup this is.
+    recipe.set = KindSet::all() - Kind::cgroup;
     recipe.set = needed_here().empty() ? recipe.set - Kind::user : recipe.set;
+    // What is made beyond the sandbox's namespaces is removed by a process that outlives them.
+    Peer outside = Peer::outside();
     Container sandbox = Container::start(recipe, [&] {
+        // Still the outside's /proc: this process's number there.
+        (void)leave_root_cgroup(outside, std::filesystem::read_symlink("/proc/self"));
         make_own_mounts();
         mount_proc();
         raise_lo();

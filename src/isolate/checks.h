@@ -65,6 +65,10 @@ std::vector<Result> verify(const Selection& selection);
 /// a container of all kinds and returns its exit code. Throws NotMade, SystemError.
 int in_sandbox(const Container::Main& main);
 
+/// Has `outside` put the process `pid` into a new cgroup if it is in the root cgroup, where nothing can be
+/// seen; that cgroup goes when `outside` ends.
+Answer leave_root_cgroup(Peer& outside, const std::string& pid);
+
 // The checks' own functions, each in the file of its kind.
 Verdict check_hostname(Stage& stage);
 Verdict check_domainname(Stage& stage);
