@@ -27,6 +27,13 @@ struct RunOptions {
     std::uint64_t seed = 0;
     std::optional<int> cpu;  ///< the first sampler's CPU; none: not pinned
     std::string clock = "wall";
+
+    /// The idle time before each block. Where the clock counts instructions it costs nothing, and lets the
+    /// kernel finish what earlier blocks left to it (RCU callbacks, which give back stacks and slabs): without
+    /// it a clone took one of two values, 10% apart, for a whole block.
+    [[nodiscard]] std::chrono::milliseconds settle() const {
+        return std::chrono::milliseconds(clock == "instructions" ? 100 : 0);
+    }
 };
 
 /// What is constant in the measuring, published because it shapes the figures.

@@ -68,7 +68,7 @@ env::Left left_behind(const Case& c, std::uint32_t samples, bool in_userns) {
 }
 
 Runner::Runner(RunInfo& info, const std::vector<Case>& plan)
-    : info_(info), team_(most_at_once(plan), info.options.cpu) {
+    : info_(info), team_(most_at_once(plan), info.options.cpu, info.options.settle()) {
     describe_team();
     const auto any_of = [&](Operation operation) {
         return std::ranges::any_of(plan, [&](const Case& c) { return c.operation == operation; });

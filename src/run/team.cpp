@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <thread>
 
 #include "core/failure.h"
 #include "core/statistics.h"
@@ -15,6 +16,8 @@ using namespace std::chrono_literals;
 
 /// How long a sampler may be silent beyond its block's own limit.
 constexpr auto kPatience = 10s;
+/// What a timer's tick takes, with room to spare.
+constexpr auto kTick = 300us;
 
 double median_of(const Block& block, Phase phase) {
     std::vector<double> values;
@@ -26,9 +29,18 @@ double median_of(const Block& block, Phase phase) {
     return values.empty() ? 0 : median(std::move(values));
 }
 
+/// Sleeps for `least` and on to a multiple of it on the clock, and a little beyond, where the timer's tick is
+/// over: what follows begins at the same moment between two ticks each time.
+void settle(std::chrono::nanoseconds least) {
+    using std::chrono::steady_clock;
+    const auto periods = steady_clock::now().time_since_epoch() / least + 2;
+    std::this_thread::sleep_until(steady_clock::time_point(periods * least + kTick));
+}
+
 }  // namespace
 
-Team::Team(std::size_t size, std::optional<int> cpu) : program_(find_sampler()) {
+Team::Team(std::size_t size, std::optional<int> cpu, std::chrono::nanoseconds settle)
+    : program_(find_sampler()), settle_(settle) {
     const std::vector<int> allowed = sys::allowed_cpus();
     const auto first = cpu ? std::ranges::find(allowed, *cpu) - allowed.begin() : 0;
     for (std::size_t i = 0; i < size; ++i) {
@@ -64,6 +76,7 @@ std::vector<Block> Team::take(const Case& c, std::uint32_t samples, std::chrono:
     request.set = c.set;
     request.values = c.values;
     said_.clear();
+    if (settle_ > 0ns) settle(settle_);
     if (c.operation == Operation::runtime) return take_runtime(request, c, limit);
     const std::size_t at_once = c.has(Parameter::parallel) ? c.value(Parameter::parallel) : 1;
     return carry_out(request, std::span(samplers_).first(at_once), limit);

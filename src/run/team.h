@@ -24,8 +24,9 @@ using Block = std::vector<protocol::Record>;
 class Team {
   public:
     /// Starts `size` samplers: the first on `cpu`, the next on the CPUs after it, or none pinned. This
-    /// process keeps off the first one's CPU where there is another. Throws sys::SystemError, NotPermitted.
-    Team(std::size_t size, std::optional<int> cpu);
+    /// process keeps off the first one's CPU where there is another. Each block is preceded by an idle time of
+    /// at least `settle`. Throws sys::SystemError, NotPermitted.
+    Team(std::size_t size, std::optional<int> cpu, std::chrono::nanoseconds settle);
 
     /// A block of `samples` samples from each sampler that the case takes, all at the same time; each ends
     /// early after `limit`, with at least one sample.
@@ -63,6 +64,7 @@ class Team {
     void find_privilege();
 
     std::filesystem::path program_;
+    std::chrono::nanoseconds settle_;
     std::vector<Sampler> samplers_;
     std::optional<Sampler> launcher_;  // started by the first case of a runtime
     std::optional<Runtimes> runtimes_;

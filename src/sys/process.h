@@ -16,7 +16,7 @@ namespace nsb::sys {
 /// A child that runs another program. The destructor kills and reaps it.
 class Process {
   public:
-    /// Starts `program` with these arguments and without an environment, in a session of its own (a
+    /// Starts `program` with these arguments and without an environment, in a process group of its own (a
     /// terminal's Ctrl-C is for its parent alone), with `descriptors` as 3, 4, … and its standard streams on
     /// /dev/null, but for `output`. Throws SystemError.
     Process(const std::filesystem::path& program, const std::vector<int>& descriptors,
