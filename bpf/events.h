@@ -15,18 +15,19 @@ enum nsb_function {
 // Strides are powers of two: clang 14 drops bounds checks on indices that are multiplied.
 enum {
     NSB_MAX_FUNCTIONS = 128,
-    NSB_NO_PARENT = 127,   // the caller is no traced function
     NSB_RETURN_NS = 2000,  // from the end of a traced system call to user mode, at most
-    NSB_PREEMPTION = 126, // in a callee's place: a sampler had to wait for the CPU, in no traced function
+    NSB_PREEMPTION = 126,  // in a function's place: a sampler had to wait for the CPU, in no traced function
     NSB_DEPTH = 16,        // traced functions inside each other
     NSB_SLOTS = 1024,      // tasks at once, by their pid's low bits
     NSB_BUCKETS = 1024,    // of a function's histogram
     NSB_SUB_BITS = 5,      // buckets of an octave, as bits: 32, so that a percentile is off by at most 3%
     NSB_FRAMES = 48,       // of a stack
-    NSB_EDGES = 256,       // callers with their callees
+    NSB_NODES = 256,       // of the call tree
+    NSB_ROOT = 0,          // the node whose calls no traced function makes
+    NSB_NO_NODE = 255,     // stands for all that there is no room for
     NSB_OBJECT_BITS = 14,  // namespaces at once, as bits
     NSB_EXECUTIONS = 64,   // told apart at a time
-    NSB_ROWS = 66,         // of edges: the workers' calls, those of each execution, those of any further ones
+    NSB_ROWS = 66,         // of calls: the workers', those of each execution, those of any further ones
 };
 
 // The first part of a task's slot.
@@ -34,7 +35,7 @@ struct nsb_task {
     __u32 pid;      // 0: free
     __u32 leads;    // a sampler: each of its forks begins an execution
     __u32 lead_in;  // how many of these come before those that count
-    __u32 row;      // of edges, that its calls go to
+    __u32 row;      // of calls, that its own go to
     __u32 skipped;  // 1: in a lead-in, of which nothing is noted
     __u32 forks;
 };
@@ -44,20 +45,19 @@ struct nsb_task {
 enum { NSB_ARGUMENT = 0x4e534221 };
 enum { NSB_ID_MASK = 127, NSB_ASYNC = 1 << 8, NSB_MADE = 1 << 9, NSB_GONE = 1 << 10, NSB_FORKS = 1 << 11, NSB_CREATE = 1 << 12 };
 
-// A traced function seen from one caller. Times in ns of CLOCK_MONOTONIC.
-struct nsb_edge {
+// Calls of a traced function on one path of callers: a node of the call tree. Times in ns of CLOCK_MONOTONIC.
+struct nsb_calls {
     __u64 calls;
     __u64 total;
     __u64 self;       // total without the traced functions inside
     __u64 wait;       // of total, off the CPU
-    __u64 self_wait;  // of self, off the CPU
     __u64 max;
     __u64 inside;  // calls of traced functions inside, at any depth
-    __u64 unused;
+    __u64 unused[2];
 };
 
-// Which functions an edge joins: caller << 7 | callee.
-enum { NSB_EDGE_NAMES = NSB_MAX_FUNCTIONS * NSB_MAX_FUNCTIONS };
+// A node is named by its caller's number and its function: node << 7 | function.
+enum { NSB_NODE_NAMES = NSB_NODES * NSB_MAX_FUNCTIONS };
 
 // What a profile's entry counts.
 enum nsb_what {
@@ -94,7 +94,7 @@ enum nsb_lost {
     NSB_LOST_STACK,     // no room for another stack, or none could be taken
     NSB_LOST_PROFILE,   // no room for another entry
     NSB_LOST_LIVE,      // no room for another allocation
-    NSB_LOST_EDGE,      // no room for another caller with its callee
+    NSB_LOST_NODE,      // no room for another path of calls
     NSB_LOST_OBJECT,    // no room for another namespace
     NSB_LOST_REASONS
 };

@@ -21,9 +21,9 @@ struct frame {
     __u64 begin;
     __u64 waited;  // the slot's wait at the beginning
     __u64 inner;   // time in traced functions called from here
-    __u64 inner_wait;
     __u64 inner_calls;  // at any depth
-    __u64 id;
+    __u32 id;
+    __u32 node;
 };
 
 struct slot {
@@ -60,11 +60,11 @@ struct slot {
 MAP(slots, BPF_MAP_TYPE_ARRAY, __u32, struct slot, NSB_SLOTS);
 MAP(running, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, __u64, 1);  // the slot's number plus one; 0: none of ours
 MAP(scratch, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, struct nsb_stack, 1);
-// An edge's sums, a row for each execution. Edges have numbers, from 1 on, as they are met.
-SHARED(edges, struct nsb_edge, NSB_ROWS* NSB_EDGES);
-MAP(edge_names, BPF_MAP_TYPE_HASH, __u32, __u32, NSB_EDGES);
-MAP(edge_numbers, BPF_MAP_TYPE_ARRAY, __u32, __u32, NSB_EDGE_NAMES);
-__u32 edge_count = 0;
+// The call tree: sums of each node, a row for each execution. Nodes have numbers, from 1 on, as they are met.
+SHARED(calls, struct nsb_calls, NSB_ROWS* NSB_NODES);
+MAP(node_names, BPF_MAP_TYPE_HASH, __u32, __u32, NSB_NODES);
+MAP(node_numbers, BPF_MAP_TYPE_ARRAY, __u32, __u32, NSB_NODE_NAMES);
+__u32 node_count = 0;
 __u32 forks_are_traced = 0;  // 1: kernel_clone is attached to
 SHARED(buckets, __u64, NSB_MAX_FUNCTIONS* NSB_BUCKETS);
 MAP(profile, BPF_MAP_TYPE_HASH, struct nsb_profile_key, struct nsb_profile, 32768);
@@ -181,7 +181,36 @@ static __always_inline __u64 argument(void) {
     return value;
 }
 
-static __always_inline void push(struct slot* s, __u64 id) {
+// Gives a node the next number. Two CPUs may both number the same one: src/probe adds its sums up by its name.
+static __always_inline __u32 number_node(__u32 name) {
+    for (int attempt = 0; attempt < 4; ++attempt) {
+        const __u32 next = node_count + 1;
+        if (next >= NSB_NO_NODE) break;
+        // An atomic addition that returns the sum is there from 5.12 only.
+        if (bpf_map_update_elem(&node_names, &next, &name, BPF_NOEXIST) != 0) continue;
+        node_count = next;
+        return next;
+    }
+    lose(NSB_LOST_NODE);
+    return NSB_NO_NODE;
+}
+
+// The node of a function that is called at `caller`.
+static __always_inline __u32 node_below(__u32 caller, __u32 id) {
+    if (caller == NSB_NO_NODE) return NSB_NO_NODE;
+    const __u32 name = (caller << 7 | id) & (NSB_NODE_NAMES - 1);
+    __u32* number = bpf_map_lookup_elem(&node_numbers, &name);
+    if (!number) return NSB_NO_NODE;
+    if (!*number) *number = number_node(name);
+    return *number;
+}
+
+static __always_inline struct nsb_calls* calls_at(__u32 row, __u32 node) {
+    const __u32 at = row * NSB_NODES + (node & (NSB_NODES - 1));
+    return bpf_map_lookup_elem(&calls, &at);
+}
+
+static __always_inline void push(struct slot* s, __u32 id) {
     const __u32 depth = s->depth++;
     if (depth >= NSB_DEPTH) {
         lose(NSB_LOST_DEPTH);
@@ -189,9 +218,9 @@ static __always_inline void push(struct slot* s, __u64 id) {
     }
     struct frame* f = &s->frames[depth & (NSB_DEPTH - 1)];
     f->id = id;
+    f->node = node_below(depth > 0 ? s->frames[(depth - 1) & (NSB_DEPTH - 1)].node : NSB_ROOT, id);
     f->waited = s->waited;
     f->inner = 0;
-    f->inner_wait = 0;
     f->inner_calls = 0;
     f->begin = bpf_ktime_get_ns();
 }
@@ -210,31 +239,7 @@ static __always_inline __u32 bucket(__u64 ns) {
     return ((octave << NSB_SUB_BITS) | step) & (NSB_BUCKETS - 1);
 }
 
-// Gives an edge the next number. Two CPUs may both number the same one; its sums are added up by its name.
-static __always_inline __u32 number_edge(__u32 name) {
-    for (int attempt = 0; attempt < 4; ++attempt) {
-        const __u32 next = edge_count + 1;
-        if (next >= NSB_EDGES) break;
-        // An atomic addition that returns the sum is there from 5.12 only.
-        if (bpf_map_update_elem(&edge_names, &next, &name, BPF_NOEXIST) != 0) continue;
-        edge_count = next;
-        return next;
-    }
-    lose(NSB_LOST_EDGE);
-    return 0;
-}
-
-static __always_inline struct nsb_edge* edge_at(__u32 row, __u64 parent, __u64 id) {
-    const __u32 name = ((parent << 7) | id) & (NSB_EDGE_NAMES - 1);
-    __u32* number = bpf_map_lookup_elem(&edge_numbers, &name);
-    if (!number) return 0;
-    if (!*number) *number = number_edge(name);
-    if (!*number) return 0;
-    const __u32 at = row * NSB_EDGES + (*number & (NSB_EDGES - 1));
-    return bpf_map_lookup_elem(&edges, &at);
-}
-
-static __always_inline void pop(struct slot* s, __u64 id, __u64 now) {
+static __always_inline void pop(struct slot* s, __u32 id, __u64 now) {
     if (s->depth == 0) return;  // entered before it was traced
     const __u32 depth = --s->depth;
     if (depth >= NSB_DEPTH) return;
@@ -245,26 +250,22 @@ static __always_inline void pop(struct slot* s, __u64 id, __u64 now) {
     }
     const __u64 total = now - f->begin;
     const __u64 wait = s->waited - f->waited;
-    __u64 parent = NSB_NO_PARENT;
     if (depth > 0) {
         struct frame* outer = &s->frames[(depth - 1) & (NSB_DEPTH - 1)];
-        parent = outer->id;
         outer->inner += total;
-        outer->inner_wait += wait;
         outer->inner_calls += f->inner_calls + 1;
     }
     if (s->task.skipped) return;
-    struct nsb_edge* e = edge_at(s->task.row, parent, id);
-    if (e) {
-        __sync_fetch_and_add(&e->calls, 1);
-        __sync_fetch_and_add(&e->total, total);
-        __sync_fetch_and_add(&e->self, total - f->inner);
-        __sync_fetch_and_add(&e->wait, wait);
-        __sync_fetch_and_add(&e->self_wait, wait - f->inner_wait);
-        __sync_fetch_and_add(&e->inside, f->inner_calls);
-        if (total > e->max) e->max = total;
+    struct nsb_calls* c = calls_at(s->task.row, f->node);
+    if (c) {
+        __sync_fetch_and_add(&c->calls, 1);
+        __sync_fetch_and_add(&c->total, total);
+        __sync_fetch_and_add(&c->self, total - f->inner);
+        __sync_fetch_and_add(&c->wait, wait);
+        __sync_fetch_and_add(&c->inside, f->inner_calls);
+        if (total > c->max) c->max = total;
     }
-    const __u32 b = ((__u32)id << 10 | bucket(total)) & (NSB_MAX_FUNCTIONS * NSB_BUCKETS - 1);
+    const __u32 b = (id << 10 | bucket(total)) & (NSB_MAX_FUNCTIONS * NSB_BUCKETS - 1);
     __u64* n = bpf_map_lookup_elem(&buckets, &b);
     if (n) __sync_fetch_and_add(n, 1);
 }
@@ -374,10 +375,10 @@ int enter_object_fentry(const __u64* ctx) {
 // A sampler preempted on its way back to user mode: that is still part of its system call's time.
 static __always_inline void note_preemption(struct slot* s, __u64 off) {
     if (s->task.skipped) return;
-    struct nsb_edge* e = edge_at(s->task.row, NSB_NO_PARENT, NSB_PREEMPTION);
-    if (!e) return;
-    __sync_fetch_and_add(&e->calls, 1);
-    __sync_fetch_and_add(&e->total, off);
+    struct nsb_calls* c = calls_at(s->task.row, node_below(NSB_ROOT, NSB_PREEMPTION));
+    if (!c) return;
+    __sync_fetch_and_add(&c->calls, 1);
+    __sync_fetch_and_add(&c->total, off);
 }
 
 static __always_inline int is_runnable(struct task_struct* task) {

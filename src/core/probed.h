@@ -39,11 +39,25 @@ struct FunctionRow {
         missed;  ///< calls that the kernel did not trace; absent where it does not count them
 };
 
-/// A function as called from one other: an edge of the tree.
-struct CallEdge {
-    std::optional<std::size_t> parent;  ///< none: called by no traced function
+/// What a call of a traced function is part of.
+enum class Stage : std::uint8_t {
+    call,     ///< the system call that the case's first phase times
+    prepare,  ///< others before it: the fork of a process to carry it out in
+    destroy,  ///< the end of processes, and unmounting
+    async     ///< teardown by workers, amortised over a batch
+};
+std::string_view to_string(Stage stage);
+
+/// A function as called on one path of traced functions: a node of the call tree.
+struct CallNode {
+    std::optional<std::size_t> caller;  ///< into ProbedCase::calls, before its callees; none: no traced function
     std::size_t function = 0;
-    double calls = 0, total = 0, self = 0, waiting = 0;  ///< per execution, in ticks
+    Stage stage = Stage::call;
+    std::optional<double> calls;  ///< per execution; unknown where stacks were sampled
+    double total = 0;             ///< ticks per execution: self, and what its callees take
+    double self = 0;
+    double waiting = 0;  ///< of total: off the CPU
+    double samples = 0;  ///< of stacks, where they were sampled
 };
 
 /// A wait inside a traced function, named by what was waited for.
@@ -81,7 +95,7 @@ struct ProbedCase {
     std::uint64_t samples = 0;  ///< with functions traced
     std::uint64_t memory_samples = 0;
     std::vector<FunctionRow> functions;  ///< one for each of kTraced
-    std::vector<CallEdge> edges;
+    std::vector<CallNode> calls;
     std::vector<Wait> waits;  ///< the longest first
     std::vector<MemoryRow> memory;
     std::vector<ObjectCount> objects;
@@ -95,12 +109,19 @@ struct ProbedCase {
     std::string error;       ///< why there is nothing
 };
 
+/// What calls are part of that no traced function makes: those of `function` in executions of `operation`.
+Stage stage_of(std::size_t function, Operation operation);
+
 /// By function, the largest first, of those that differ. Their sum is what the traced part of the system call
 /// takes longer.
 std::vector<Added> added(const ProbedCase& probed, const ProbedCase& base);
 
-/// Traced calls per execution on the way from the system call.
-double calls_in_create(const ProbedCase& probed);
+/// The system call that is timed, all its callees included: ticks, waits, calls and samples of its own and of
+/// all inside, per execution.
+struct CallSum {
+    double ticks = 0, calls = 0, samples = 0;
+};
+CallSum sum_of_call(const ProbedCase& probed);
 
 /// The probe's part of a run.
 struct ProbeReport {

@@ -13,26 +13,41 @@ std::size_t number_of(std::string_view name) {
     return 0;
 }
 
-CallEdge edge(std::optional<std::string_view> parent, std::string_view function, double calls, double self) {
-    return {
-        parent ? std::optional(number_of(*parent)) : std::nullopt, number_of(function), calls, self, self, 0};
+CallNode node(std::optional<std::size_t> caller, std::string_view function, Stage stage, double self) {
+    return {caller, number_of(function), stage, 1, self, self, 0, 0};
 }
 
-TEST(Added, IsWhatFunctionsTakeLongerOnTheWayFromTheSystemCall) {
+TEST(Added, IsWhatFunctionsTakeLongerInTheSystemCall) {
     ProbedCase none, uts;
-    none.edges = {edge({}, "kernel_clone", 1, 100), edge("kernel_clone", "copy_process", 1, 5000)};
-    uts.edges = {edge({}, "kernel_clone", 1, 90), edge("kernel_clone", "copy_process", 1, 5000),
-                 edge("copy_process", "copy_utsname", 1, 700),
+    none.calls = {node({}, "kernel_clone", Stage::call, 100), node(0, "copy_process", Stage::call, 5000)};
+    uts.calls = {node({}, "kernel_clone", Stage::call, 90), node(0, "copy_process", Stage::call, 5000),
+                 node(1, "copy_utsname", Stage::call, 700),
                  // The process ends: no part of making it.
-                 edge({}, "exit_task_namespaces", 1, 40),
-                 edge("exit_task_namespaces", "switch_task_namespaces", 1, 60)};
+                 node({}, "exit_task_namespaces", Stage::destroy, 40),
+                 node(3, "switch_task_namespaces", Stage::destroy, 60)};
     const std::vector<Added> adds = added(uts, none);
     ASSERT_EQ(adds.size(), 2U);
     EXPECT_EQ(adds[0].function, number_of("copy_utsname"));
     EXPECT_DOUBLE_EQ(adds[0].ticks, 700);
     EXPECT_EQ(adds[1].function, number_of("kernel_clone"));
     EXPECT_DOUBLE_EQ(adds[1].ticks, -10);
-    EXPECT_DOUBLE_EQ(calls_in_create(uts), 3);
+    EXPECT_DOUBLE_EQ(sum_of_call(uts).calls, 3);
+    EXPECT_DOUBLE_EQ(sum_of_call(uts).ticks, 90);
+}
+
+TEST(Stage, TellsTheCallThatIsTimedFromThoseThatPrepareIt) {
+    const auto stage = [](std::string_view function, Operation operation) {
+        return to_string(stage_of(number_of(function), operation));
+    };
+    EXPECT_EQ(stage("__x64_sys_clone", Operation::clone), "call");
+    EXPECT_EQ(stage("__x64_sys_clone3", Operation::clone), "call");
+    EXPECT_EQ(stage("__x64_sys_clone", Operation::unshare), "prepare");
+    EXPECT_EQ(stage("__x64_sys_unshare", Operation::unshare), "call");
+    EXPECT_EQ(stage("__x64_sys_unshare", Operation::setns), "prepare");
+    EXPECT_EQ(stage("__x64_sys_mount", Operation::proc_remount), "call");
+    EXPECT_EQ(stage("__x64_sys_umount", Operation::proc_remount), "destroy");
+    EXPECT_EQ(stage("switch_task_namespaces", Operation::clone), "destroy");
+    EXPECT_EQ(stage("cleanup_net", Operation::clone), "async");
 }
 
 }  // namespace

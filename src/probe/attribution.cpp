@@ -17,7 +17,7 @@ using Stack = std::vector<std::string>;
 
 constexpr std::array<std::string_view, NSB_LOST_REASONS> kLostNames{
     "nested too deep",        "left out of order",         "no slot for a task", "no stack",
-    "no room in the profile", "no room for an allocation", "no room for a call", "no room for a namespace"};
+    "no room in the profile", "no room for an allocation", "no room for a path of calls", "no room for a namespace"};
 
 std::optional<std::size_t> find_traced(const std::string& name) {
     static const auto kNumbers = [] {
@@ -45,166 +45,184 @@ bool starts_with_any(std::string_view name, std::span<const std::string_view> pr
 /// Between a tracepoint and the probe.
 constexpr std::array<std::string_view, 4> kTracing{"bpf_", "__bpf_", "__traceiter_", "trace_"};
 
-/// Sums of a function, or of a function as called from one other.
-struct Sums {
-    double calls = 0, total = 0, self = 0, wait = 0, max = 0, inside = 0;
-    double callees = 0;  // calls of traced functions straight from it
-
-    void add(const nsb_edge& edge, double weight) {
-        calls += weight * static_cast<double>(edge.calls);
-        total += weight * static_cast<double>(edge.total);
-        self += weight * static_cast<double>(edge.self);
-        wait += weight * static_cast<double>(edge.wait);
-        inside += weight * static_cast<double>(edge.inside);
-        max = std::max(max, static_cast<double>(edge.max));
-    }
-};
-
-using Edges = std::map<std::pair<std::size_t, std::size_t>, Sums>;  // by caller and callee
-
-Edges weighted(std::span<const EdgeEntry> entries, double weight, Edges edges = {}) {
-    for (const EdgeEntry& entry : entries) edges[{entry.parent, entry.function}].add(entry.sums, weight);
-    return edges;
-}
-
 /// What an entry counts once, per execution.
 double weight(const Seen& seen, bool async) {
     return 1 / static_cast<double>(async ? seen.torn_down : seen.samples);
-}
-
-Edges all_edges(const Seen& seen) {
-    return weighted(seen.snapshot.async, weight(seen, true),
-                    weighted(seen.snapshot.edges, weight(seen, false)));
-}
-
-/// The times that are typical; the workers' are from all executions.
-Edges typical_edges(const Seen& seen) {
-    if (seen.typical_samples == 0) return all_edges(seen);
-    return weighted(seen.snapshot.async, weight(seen, true),
-                    weighted(seen.typical, 1 / static_cast<double>(seen.typical_samples)));
-}
-
-std::vector<Sums> sum_up(const Edges& edges) {
-    std::vector<Sums> sums(NSB_MAX_FUNCTIONS);
-    for (const auto& [at, edge] : edges) {
-        Sums& s = sums[at.second];
-        s.calls += edge.calls;
-        s.total += edge.total;
-        s.self += edge.self;
-        s.wait += edge.wait;
-        s.inside += edge.inside;
-        s.max = std::max(s.max, edge.max);
-        sums[at.first].callees += edge.calls;
-    }
-    return sums;
 }
 
 double less(double value, double taken_off) {
     return std::max(0.0, value - taken_off);
 }
 
-/// `all`: per execution, over all of them; `s`: over the typical ones.
-FunctionTimes times_of_calls(const Sums& all, const Sums& s, std::span<const std::uint64_t> buckets,
-                             const CallCost& cost) {
-    const double in_call = cost.inside + cost.whole() * all.inside / all.calls;  // of one call
+/// A node of the call tree with its sums per execution: of all executions, and of the typical ones.
+struct Node {
+    std::optional<std::size_t> caller;  // into Tree::nodes
+    std::uint32_t function = 0;
+    bool async = false;
+    double calls = 0, inside = 0, max = 0;
+    double typical_calls = 0, self = 0, waiting = 0;
+    double callees = 0;  // typical calls of traced functions straight from it
+};
+
+/// The nodes of a case's traced calls, callers before callees.
+class Tree {
+  public:
+    explicit Tree(const Seen& seen) {
+        const bool all_are_typical = seen.typical_samples == 0;
+        add(seen.snapshot.calls, false, weight(seen, false), all_are_typical ? weight(seen, false) : 0);
+        if (!all_are_typical) add(seen.typical, false, 0, 1 / static_cast<double>(seen.typical_samples));
+        add(seen.snapshot.async, true, weight(seen, true), weight(seen, true));
+        for (Node& node : nodes_) {
+            if (node.caller) nodes_[*node.caller].callees += node.typical_calls;
+        }
+    }
+    [[nodiscard]] std::span<const Node> nodes() const { return nodes_; }
+    [[nodiscard]] double preempted() const { return preempted_; }
+
+  private:
+    void add(std::span<const CallEntry> entries, bool async, double weight_of_all, double weight_of_typical) {
+        std::vector<CallEntry> sorted(entries.begin(), entries.end());
+        std::ranges::stable_sort(sorted, {}, &CallEntry::node);
+        for (const CallEntry& entry : sorted) {
+            const auto total = static_cast<double>(entry.sums.total);
+            if (entry.function == NSB_PREEMPTION) {
+                preempted_ += weight_of_typical * total;
+                continue;
+            }
+            Node& node = at(entry, async);
+            const auto calls = static_cast<double>(entry.sums.calls);
+            node.calls += weight_of_all * calls;
+            node.inside += weight_of_all * static_cast<double>(entry.sums.inside);
+            if (weight_of_all > 0) node.max = std::max(node.max, static_cast<double>(entry.sums.max));
+            node.typical_calls += weight_of_typical * calls;
+            node.self += weight_of_typical * static_cast<double>(entry.sums.self);
+            node.waiting += weight_of_typical * static_cast<double>(entry.sums.wait);
+        }
+    }
+
+    Node& at(const CallEntry& entry, bool async) {
+        const auto [known, is_new] = numbers_.try_emplace({async, entry.node}, nodes_.size());
+        if (is_new) {
+            const auto caller = numbers_.find({async, entry.caller});
+            nodes_.push_back({caller == numbers_.end() ? std::nullopt : std::optional(caller->second),
+                              entry.function, async});
+        }
+        return nodes_[known->second];
+    }
+
+    std::vector<Node> nodes_;
+    std::map<std::pair<bool, std::uint32_t>, std::size_t> numbers_;
+    double preempted_ = 0;
+};
+
+/// Makes each node's total of its own time and its callees': what is taken off for the probe is a mean, and may
+/// be more than one function's share.
+void sum_up_totals(std::vector<CallNode>& calls) {
+    for (CallNode& node : calls) node.total = node.self;
+    for (auto node = calls.rbegin(); node != calls.rend(); ++node) {
+        node->waiting = std::min(node->waiting, node->total);
+        if (node->caller) calls[*node->caller].total += node->total;
+    }
+}
+
+std::vector<CallNode> call_tree(std::span<const Node> nodes, Operation operation, const CallCost& cost) {
+    std::vector<CallNode> calls;
+    for (const Node& node : nodes) {
+        const Stage stage = node.async    ? Stage::async
+                            : node.caller ? calls[*node.caller].stage
+                                          : stage_of(node.function, operation);
+        const double self = less(node.self, cost.inside * node.typical_calls + cost.outside * node.callees);
+        calls.push_back({node.caller, node.function, stage, node.calls, 0, self, node.waiting, 0});
+    }
+    sum_up_totals(calls);
+    return calls;
+}
+
+/// The workers, whose calls and times tracepoints tell exactly: what was sampled says what is inside.
+void add_workers(std::vector<CallNode>& calls, std::span<const Node> nodes) {
+    for (const Node& worker : nodes) {
+        if (!worker.async) continue;
+        auto at = std::ranges::find_if(calls, [&](const CallNode& node) {
+            return node.stage == Stage::async && !node.caller && node.function == worker.function;
+        });
+        if (at == calls.end()) at = calls.insert(at, {{}, worker.function, Stage::async, 0, 0, 0, 0, 0});
+        const double inside = at->total - at->self;
+        at->calls = worker.calls;
+        at->self = less(worker.self, inside);
+        at->total = inside + at->self;
+        at->waiting = std::min(worker.waiting, at->total);
+    }
+}
+
+/// The same from stacks, whose times are estimates and whose calls are unknown.
+std::vector<CallNode> call_tree(const Seen& seen, std::span<const Node> workers, Operation operation) {
+    std::map<std::pair<std::optional<std::size_t>, std::size_t>, std::size_t> numbers;
+    std::vector<CallNode> calls;
+    for (const ProfileEntry& entry : seen.snapshot.profile) {
+        if (entry.what != NSB_SAMPLE && entry.what != NSB_WAIT) continue;
+        const bool is_wait = entry.what == NSB_WAIT;
+        const double ticks = weight(seen, entry.async) *
+                             (is_wait ? static_cast<double>(entry.sum)
+                                      : static_cast<double>(entry.count * kSamplingPeriodNs));
+        const std::vector<std::size_t> on_stack = traced_on(*entry.stack);
+        std::optional<std::size_t> at;
+        for (auto function = on_stack.rbegin(); function != on_stack.rend(); ++function) {
+            const auto [known, is_new] = numbers.try_emplace({at, *function}, calls.size());
+            if (is_new) {
+                const Stage stage = entry.async ? Stage::async
+                                    : at        ? calls[*at].stage
+                                                : stage_of(*function, operation);
+                calls.push_back({at, *function, stage, std::nullopt, 0, 0, 0, 0});
+            }
+            at = known->second;
+            if (is_wait) calls[*at].waiting += ticks;
+            if (!is_wait) calls[*at].samples += static_cast<double>(entry.count);
+        }
+        if (at) calls[*at].self += ticks;
+    }
+    sum_up_totals(calls);
+    add_workers(calls, workers);
+    return calls;
+}
+
+/// Times of a function on all paths. Percentiles are of all executions, the others of the typical ones.
+FunctionTimes times_of(std::size_t function, const ProbedCase& probed, const Seen& seen) {
     FunctionTimes times;
-    times.calls = all.calls;
-    times.total = less(s.total, cost.inside * s.calls + cost.whole() * s.inside);
-    times.self = std::min(times.total, less(s.self, cost.inside * s.calls + cost.outside * s.callees));
-    times.waiting = std::min(times.total, s.wait);
-    times.p50 = less(percentile(buckets, 0.5), in_call);
-    times.p90 = less(percentile(buckets, 0.9), in_call);
-    times.p99 = less(percentile(buckets, 0.99), in_call);
-    times.max = less(all.max, in_call);
+    for (const CallNode& node : probed.calls) {
+        if (node.function != function) continue;
+        if (node.calls) times.calls = times.calls.value_or(0) + *node.calls;
+        times.total += node.total;
+        times.self += node.self;
+        times.waiting += node.waiting;
+        times.samples += node.samples;
+        // Samples are counts: their standard deviation is their root. Workers' are few, and divided otherwise.
+        const double once = weight(seen, node.stage == Stage::async) * static_cast<double>(kSamplingPeriodNs);
+        times.error = std::hypot(times.error, 1.96 * once * std::sqrt(node.samples));
+    }
     return times;
 }
 
-void add_edges(ProbedCase& probed, const Edges& edges, const CallCost& cost) {
-    const std::vector<Sums> sums = sum_up(edges);
-    for (const auto& [at, s] : edges) {
-        const auto& [parent, function] = at;
-        if (function == NSB_PREEMPTION) {
-            probed.preempted = s.total;
-            continue;
-        }
-        // Which of its callers a callee was called for is not known: they share it by their calls.
-        const double own_callees = s.calls > 0 ? sums[function].callees * s.calls / sums[function].calls : 0;
-        probed.edges.push_back({parent == NSB_NO_PARENT ? std::nullopt : std::optional(parent), function,
-                                s.calls, less(s.total, cost.inside * s.calls + cost.whole() * s.inside),
-                                less(s.self, cost.inside * s.calls + cost.outside * own_callees), s.wait});
+void add_percentiles(FunctionTimes& times, std::size_t function, std::span<const Node> nodes,
+                     std::span<const std::uint64_t> buckets, const CallCost& cost) {
+    double calls = 0;
+    double inside = 0;
+    double max = 0;
+    for (const Node& node : nodes) {
+        if (node.function != function) continue;
+        calls += node.calls;
+        inside += node.inside;
+        max = std::max(max, node.max);
     }
-}
-
-/// What is taken off for the probe is a mean, and may be more than one function's share: a caller's total is
-/// then lifted to what its callees took.
-void hold_accounts(ProbedCase& probed) {
-    std::vector<FunctionRow*> by_total;
-    for (FunctionRow& row : probed.functions) {
-        if (row.times) by_total.push_back(&row);
-    }
-    // Callees before callers.
-    std::ranges::stable_sort(by_total, {}, [](const FunctionRow* row) { return row->times->total; });
-    for (int pass = 0; pass < NSB_DEPTH; ++pass) {
-        bool changed = false;
-        for (FunctionRow* row : by_total) {
-            double inner = 0, own = 0, calls = 0;
-            for (const CallEdge& edge : probed.edges) {
-                if (edge.parent == row->function) inner += edge.total;
-                if (edge.function == row->function) own += edge.total, calls += edge.calls;
-            }
-            if (inner <= own) continue;
-            changed = true;
-            for (CallEdge& edge : probed.edges) {
-                if (edge.function == row->function) edge.total += (inner - own) * edge.calls / calls;
-            }
-            row->times->total = std::max(row->times->total, inner);
-        }
-        if (!changed) break;
-    }
+    const double in_call = cost.inside + cost.whole() * inside / calls;  // of one call
+    times.p50 = less(percentile(buckets, 0.5), in_call);
+    times.p90 = less(percentile(buckets, 0.9), in_call);
+    times.p99 = less(percentile(buckets, 0.99), in_call);
+    times.max = less(max, in_call);
 }
 
 /// Attached programs change a little of what the kernel does, such as where it finds memory: a part of a
 /// phase's time, by which the difference between probed and unprobed is uncertain however many its samples.
 constexpr double kDisturbance = 0.01;
-
-/// A function's times per execution, from stacks.
-struct FromStacks {
-    double running = 0, own_running = 0, waiting = 0, own_waiting = 0;
-    double variance = 0;  // of running: samples are counts
-    double samples = 0;
-};
-
-std::vector<FromStacks> sum_up_stacks(const Seen& seen) {
-    std::vector<FromStacks> sums(kTraced.size());
-    for (const ProfileEntry& entry : seen.snapshot.profile) {
-        if (entry.what != NSB_SAMPLE && entry.what != NSB_WAIT) continue;
-        const bool is_wait = entry.what == NSB_WAIT;
-        const double once =
-            weight(seen, entry.async) * (is_wait ? 1 : static_cast<double>(kSamplingPeriodNs));
-        const auto count = static_cast<double>(is_wait ? entry.sum : entry.count);
-        const std::vector<std::size_t> on_stack = traced_on(*entry.stack);
-        for (const std::size_t i : std::set(on_stack.begin(), on_stack.end())) {
-            FromStacks& s = sums[i];
-            const bool is_own = i == on_stack.front();
-            (is_wait ? s.waiting : s.running) += once * count;
-            if (is_own) (is_wait ? s.own_waiting : s.own_running) += once * count;
-            if (is_wait) continue;
-            s.variance += once * once * count;
-            s.samples += count;
-        }
-    }
-    return sums;
-}
-
-FunctionTimes times_of_stacks(const FromStacks& s) {
-    FunctionTimes times;
-    times.total = s.running + s.waiting;
-    times.self = s.own_running + s.own_waiting;
-    times.waiting = s.waiting;
-    times.error = 1.96 * std::sqrt(s.variance);
-    times.samples = s.samples;
-    return times;
-}
 
 std::vector<Wait> find_waits(const Seen& seen) {
     std::map<std::pair<std::string, std::size_t>, Wait> waits;
@@ -304,11 +322,11 @@ double fit_call_cost(std::span<const CostPoint> points, double loop) {
 CallCost calibrate(const Snapshot& loop, double extra) {
     double calls = 0;
     std::optional<double> shortest;
-    for (const EdgeEntry& edge : loop.edges) {
-        const auto own = static_cast<double>(edge.sums.calls);
+    for (const CallEntry& entry : loop.calls) {
+        const auto own = static_cast<double>(entry.sums.calls);
         calls += own;
-        if (edge.sums.inside == 0) {
-            const double mean = static_cast<double>(edge.sums.total) / own;
+        if (entry.sums.inside == 0) {
+            const double mean = static_cast<double>(entry.sums.total) / own;
             shortest = std::min(shortest.value_or(mean), mean);
         }
     }
@@ -320,26 +338,22 @@ CallCost calibrate(const Snapshot& loop, double extra) {
 
 void attribute_functions(ProbedCase& probed, const Seen& seen, const Measure& measure) {
     const CallCost cost = measure.traces_calls ? measure.cost : CallCost{};
-    const std::vector<Sums> all = sum_up(all_edges(seen));
-    const Edges edges = typical_edges(seen);
-    const std::vector<Sums> typical = sum_up(edges);
-    const std::vector<FromStacks> stacks = sum_up_stacks(seen);
+    const Operation operation = probed.measured.operation;
+    const Tree tree(seen);
+    probed.calls = measure.traces_calls ? call_tree(tree.nodes(), operation, cost)
+                                        : call_tree(seen, tree.nodes(), operation);
+    probed.preempted = tree.preempted();
     for (std::size_t i = 0; i < kTraced.size(); ++i) {
         const Probe::Service& service = measure.services[i];
         FunctionRow row{i, service.backend, service.reason, {}, service.missed};
-        if (all[i].calls > 0) {
-            row.times = times_of_calls(all[i], typical[i], seen.snapshot.buckets[i], cost);
-        } else if (row.backend == Backend::sampling && stacks[i].running + stacks[i].waiting > 0) {
-            row.times = times_of_stacks(stacks[i]);
+        if (std::ranges::find(probed.calls, i, &CallNode::function) != probed.calls.end()) {
+            row.times = times_of(i, probed, seen);
+            if (row.times->calls) add_percentiles(*row.times, i, tree.nodes(), seen.snapshot.buckets[i], cost);
+            probed.events += row.times->calls.value_or(0);
         }
         probed.functions.push_back(std::move(row));
-        probed.events += all[i].calls;
     }
     probed.samples = seen.samples;
-    if (measure.traces_calls) {
-        add_edges(probed, edges, cost);
-        hold_accounts(probed);
-    }
     probed.waits = find_waits(seen);
     for (std::size_t i = 0; i < kLostNames.size(); ++i) {
         if (seen.snapshot.lost[i] > 0) probed.lost[std::string(kLostNames[i])] += seen.snapshot.lost[i];

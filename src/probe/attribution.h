@@ -15,7 +15,7 @@ struct Seen {
     std::uint64_t samples = 0;
     std::uint64_t torn_down = 0;  ///< executions whose namespaces workers tore down: lead-ins too
     /// The executions that times are taken from; where there are none, times are from all.
-    std::vector<EdgeEntry> typical;
+    std::vector<CallEntry> typical;
     std::uint64_t typical_samples = 0;
 };
 
@@ -50,7 +50,7 @@ struct Measure {
     CallCost cost;  ///< taken off
 };
 
-/// Fills functions, edges, waits and lost from traced calls, or, where there are none, from sampled stacks.
+/// Fills functions, calls, waits and lost from traced calls, or, where there are none, from sampled stacks.
 void attribute_functions(ProbedCase& probed, const Seen& seen, const Measure& measure);
 
 /// Stacks with their time per execution in ticks: on the CPU, and waiting ("[waiting]" is their innermost

@@ -19,8 +19,8 @@ std::vector<Probe::Service> services(Backend backend) {
     return std::vector<Probe::Service>(kTraced.size(), {backend, "", 0});
 }
 
-EdgeEntry edge(std::uint32_t parent, std::string_view function, nsb_edge sums) {
-    return {parent, number_of(function), sums};
+CallEntry entry(std::uint32_t node, std::uint32_t caller, std::string_view function, nsb_calls sums) {
+    return {node, caller, number_of(function), sums};
 }
 
 const FunctionTimes& times_of(const ProbedCase& probed, std::string_view function) {
@@ -32,10 +32,8 @@ TEST(Attribution, DividesByExecutionsAndTakesTheProbesCostOff) {
     seen.samples = 10;
     // Ten calls of the outer function for 10000 ns in all, each with two calls of the inner one, 1000 ns
     // each.
-    seen.snapshot.edges.push_back(
-        edge(NSB_NO_PARENT, "kernel_clone", {10, 100000, 80000, 0, 0, 12000, 20, 0}));
-    seen.snapshot.edges.push_back(
-        edge(number_of("kernel_clone"), "copy_process", {20, 20000, 20000, 5000, 5000, 1500, 0, 0}));
+    seen.snapshot.calls = {entry(1, NSB_ROOT, "kernel_clone", {10, 100000, 80000, 0, 12000, 20, {}}),
+                           entry(2, 1, "copy_process", {20, 20000, 20000, 5000, 1500, 0, {}})};
     ProbedCase probed;
     const auto served = services(Backend::fentry);
     attribute_functions(probed, seen, {served, true, {30, 70}});
@@ -54,11 +52,10 @@ TEST(Attribution, DividesByExecutionsAndTakesTheProbesCostOff) {
 TEST(Attribution, TakesTimesFromTypicalExecutionsAndCallsFromAll) {
     Seen seen;
     seen.samples = 4;
-    seen.snapshot.edges = {edge(NSB_NO_PARENT, "kernel_clone", {4, 9400, 9400, 0, 0, 9100, 0, 0}),
-                           edge(NSB_NO_PARENT, "cleanup_net", {1, 800, 800, 0, 0, 800, 0, 0})};
+    seen.snapshot.calls = {entry(1, NSB_ROOT, "kernel_clone", {4, 9400, 9400, 0, 9100, 0, {}})};
     seen.torn_down = 4;
-    seen.snapshot.async = {edge(NSB_NO_PARENT, "cleanup_net", {1, 800, 800, 0, 0, 800, 0, 0})};
-    seen.typical = {edge(NSB_NO_PARENT, "kernel_clone", {2, 200, 200, 0, 0, 100, 0, 0})};
+    seen.snapshot.async = {entry(2, NSB_ROOT, "cleanup_net", {1, 800, 800, 0, 800, 0, {}})};
+    seen.typical = {entry(1, NSB_ROOT, "kernel_clone", {2, 200, 200, 0, 100, 0, {}})};
     seen.typical_samples = 2;
     ProbedCase probed;
     const auto served = services(Backend::fentry);
@@ -69,18 +66,40 @@ TEST(Attribution, TakesTimesFromTypicalExecutionsAndCallsFromAll) {
     EXPECT_DOUBLE_EQ(times_of(probed, "cleanup_net").total, 200);
 }
 
-TEST(Attribution, ACallerTakesAtLeastWhatItsCalleesTake) {
+TEST(Attribution, ACallerTakesWhatItsCalleesTake) {
     Seen seen;
     seen.samples = 1;
-    seen.snapshot.edges = {
-        edge(NSB_NO_PARENT, "kernel_clone", {1, 1500, 500, 0, 0, 1500, 1, 0}),
-        edge(number_of("kernel_clone"), "copy_process", {1, 1000, 1000, 0, 0, 1000, 0, 0})};
+    seen.snapshot.calls = {entry(1, NSB_ROOT, "kernel_clone", {1, 1500, 500, 0, 1500, 1, {}}),
+                           entry(2, 1, "copy_process", {1, 1000, 1000, 0, 1000, 0, {}})};
     ProbedCase probed;
     const auto served = services(Backend::fentry);
     // Taken off: 1200 of the caller, 400 of the callee.
     attribute_functions(probed, seen, {served, true, {400, 400}});
     EXPECT_DOUBLE_EQ(times_of(probed, "copy_process").total, 600);
     EXPECT_DOUBLE_EQ(times_of(probed, "kernel_clone").total, 600);
+}
+
+TEST(Attribution, TellsPathsApart) {
+    Seen seen;
+    seen.samples = 1;
+    seen.snapshot.calls = {
+        entry(1, NSB_ROOT, "__x64_sys_clone", {1, 5000, 5000, 0, 5000, 0, {}}),
+        entry(2, NSB_ROOT, "__x64_sys_unshare", {1, 900, 800, 0, 900, 1, {}}),
+        entry(3, 2, "switch_task_namespaces", {1, 100, 100, 0, 100, 0, {}}),
+        entry(4, NSB_ROOT, "exit_task_namespaces", {1, 70, 10, 0, 70, 1, {}}),
+        entry(5, 4, "switch_task_namespaces", {1, 60, 60, 0, 60, 0, {}})};
+    ProbedCase probed;
+    probed.measured.operation = Operation::unshare;
+    const auto served = services(Backend::fentry);
+    attribute_functions(probed, seen, {served, true, {}});
+    EXPECT_DOUBLE_EQ(times_of(probed, "switch_task_namespaces").total, 160);
+    EXPECT_DOUBLE_EQ(sum_of_call(probed).ticks, 900);
+    EXPECT_DOUBLE_EQ(sum_of_call(probed).calls, 2);
+    ASSERT_EQ(probed.calls.size(), 5U);
+    EXPECT_EQ(probed.calls[0].stage, Stage::prepare);
+    EXPECT_EQ(probed.calls[2].stage, Stage::call);
+    EXPECT_EQ(probed.calls[4].stage, Stage::destroy);
+    EXPECT_DOUBLE_EQ(probed.calls[3].total, 70);
 }
 
 TEST(MiddleFifth, LeavesOutAsManyAtEachEnd) {
@@ -92,9 +111,8 @@ TEST(MiddleFifth, LeavesOutAsManyAtEachEnd) {
 
 TEST(Calibrate, TakesTheShortestCallForWhatFallsInside) {
     Snapshot loop;
-    loop.edges = {
-        edge(NSB_NO_PARENT, "ksys_unshare", {10, 9000, 5000, 0, 0, 900, 10, 0}),
-        edge(number_of("ksys_unshare"), "unshare_nsproxy_namespaces", {10, 2500, 2500, 0, 0, 260, 0, 0})};
+    loop.calls = {entry(1, NSB_ROOT, "ksys_unshare", {10, 9000, 5000, 0, 900, 10, {}}),
+                  entry(2, 1, "unshare_nsproxy_namespaces", {10, 2500, 2500, 0, 260, 0, {}})};
     const CallCost cost = calibrate(loop, 20 * 600);
     EXPECT_DOUBLE_EQ(cost.inside, 250);
     EXPECT_DOUBLE_EQ(cost.outside, 350);
@@ -114,7 +132,7 @@ TEST(FitCallCost, IsTheMedianByWhatEachCaseKnows) {
 TEST(Attribution, NeverGoesBelowZero) {
     Seen seen;
     seen.samples = 1;
-    seen.snapshot.edges.push_back(edge(NSB_NO_PARENT, "copy_utsname", {1, 40, 40, 0, 0, 40, 0, 0}));
+    seen.snapshot.calls = {entry(1, NSB_ROOT, "copy_utsname", {1, 40, 40, 0, 40, 0, {}})};
     ProbedCase probed;
     const auto served = services(Backend::kprobe);
     attribute_functions(probed, seen, {served, true, {500, 500}});
@@ -201,7 +219,7 @@ TEST(Symbols, NamesFunctionsAndNothingBehindThem) {
 }
 
 TEST(Traced, NamesAreThereOnceAndFitTheNumbers) {
-    EXPECT_LT(kTraced.size(), static_cast<std::size_t>(NSB_NO_PARENT));
+    EXPECT_LT(kTraced.size(), static_cast<std::size_t>(NSB_PREEMPTION));
     for (std::size_t i = 0; i < kTraced.size(); ++i) EXPECT_EQ(number_of(kTraced[i].name), i);
 }
 

@@ -83,28 +83,25 @@ bool is_work_function(const TracedFunction& f) {
 
 }  // namespace
 
-void add(std::vector<EdgeEntry>& to, std::span<const EdgeEntry> edges) {
-    for (const EdgeEntry& edge : edges) {
-        const auto at = std::ranges::find_if(to, [&](const EdgeEntry& other) {
-            return other.parent == edge.parent && other.function == edge.function;
-        });
+void add(std::vector<CallEntry>& to, std::span<const CallEntry> calls) {
+    for (const CallEntry& entry : calls) {
+        const auto at = std::ranges::find(to, entry.node, &CallEntry::node);
         if (at == to.end()) {
-            to.push_back(edge);
+            to.push_back(entry);
             continue;
         }
-        nsb_edge& sums = at->sums;
-        sums.calls += edge.sums.calls;
-        sums.total += edge.sums.total;
-        sums.self += edge.sums.self;
-        sums.wait += edge.sums.wait;
-        sums.self_wait += edge.sums.self_wait;
-        sums.max = std::max(sums.max, edge.sums.max);
-        sums.inside += edge.sums.inside;
+        nsb_calls& sums = at->sums;
+        sums.calls += entry.sums.calls;
+        sums.total += entry.sums.total;
+        sums.self += entry.sums.self;
+        sums.wait += entry.sums.wait;
+        sums.max = std::max(sums.max, entry.sums.max);
+        sums.inside += entry.sums.inside;
     }
 }
 
 Snapshot& Snapshot::operator+=(const Snapshot& other) {
-    add(edges, other.edges);
+    add(calls, other.calls);
     add(async, other.async);
     profile.insert(profile.end(), other.profile.begin(), other.profile.end());
     for (std::size_t i = 0; i < kTraced.size(); ++i) {
@@ -124,8 +121,8 @@ struct Probe::State {
     Symbols symbols;
     std::unique_ptr<btf, FreeBtf> kernel;
     std::unique_ptr<nsb_probe, CloseSkeleton> skeleton;
-    SharedArray<nsb_edge> edges;
-    std::vector<std::uint32_t> edge_names{0};  // by number
+    SharedArray<nsb_calls> calls;
+    std::vector<CallEntry> nodes{{NSB_ROOT, NSB_ROOT, 0, {}}};  // by number
     SharedArray<__u64> buckets, lost, namespaces;
     SharedArray<nsb_objects> objects;
     std::vector<Served> served;
@@ -144,7 +141,7 @@ struct Probe::State {
     }
     void set_slots(std::span<const pid_t> pids, std::uint32_t lead_in);
     [[nodiscard]] bool traces_forks() const;
-    void learn_edges();
+    void learn_nodes();
     const std::vector<std::string>& stack(std::uint64_t key);
 };
 
@@ -172,7 +169,7 @@ tl::expected<void, std::string> Probe::State::load() {
         array = std::move(*mapped);
         return {};
     };
-    return map(edges, skeleton->maps.edges)
+    return map(calls, skeleton->maps.calls)
         .and_then([&] { return map(buckets, skeleton->maps.buckets); })
         .and_then([&] { return map(lost, skeleton->maps.lost); })
         .and_then([&] { return map(namespaces, skeleton->maps.namespaces); })
@@ -367,7 +364,7 @@ void Probe::begin(std::span<const pid_t> samplers, std::uint32_t lead_in) {
     if (state_->stacks.size() > bpf_map__max_entries(maps.stacks) / 2) {
         clear_hash<std::uint64_t>(bpf_map__fd(maps.stacks));
     }
-    state_->edges.clear();
+    state_->calls.clear();
     state_->buckets.clear();
     state_->lost.clear();
     state_->namespaces.clear();
@@ -392,30 +389,37 @@ const std::vector<std::string>& Probe::State::stack(std::uint64_t key) {
     return at->second;
 }
 
-void Probe::State::learn_edges() {
+void Probe::State::learn_nodes() {
     std::uint32_t name = 0;
-    for (auto number = static_cast<std::uint32_t>(edge_names.size());
-         bpf_map_lookup_elem(bpf_map__fd(skeleton->maps.edge_names), &number, &name) == 0; ++number) {
-        edge_names.push_back(name);
+    for (auto number = static_cast<std::uint32_t>(nodes.size());
+         bpf_map_lookup_elem(bpf_map__fd(skeleton->maps.node_names), &number, &name) == 0; ++number) {
+        CallEntry node{number, nodes[name / NSB_MAX_FUNCTIONS].node, name % NSB_MAX_FUNCTIONS, {}};
+        // Where two CPUs numbered the same calls, the first number stands for both.
+        const auto same = std::ranges::find_if(nodes.begin() + 1, nodes.end(), [&](const CallEntry& known) {
+            return known.caller == node.caller && known.function == node.function;
+        });
+        if (same != nodes.end()) node.node = same->node;
+        nodes.push_back(node);
     }
 }
 
 Snapshot Probe::read() {
     Snapshot snapshot;
-    state_->learn_edges();
+    state_->learn_nodes();
     for (std::size_t row = 0; row < NSB_ROWS; ++row) {
-        const auto sums = state_->edges.entries().subspan(row * NSB_EDGES, NSB_EDGES);
-        std::vector<EdgeEntry> own;
-        for (std::size_t number = 1; number < state_->edge_names.size(); ++number) {
-            const std::uint32_t name = state_->edge_names[number];
+        const auto sums = state_->calls.entries().subspan(row * NSB_NODES, NSB_NODES);
+        std::vector<CallEntry> own;
+        for (std::size_t number = 1; number < state_->nodes.size(); ++number) {
             if (sums[number].calls == 0) continue;
-            own.push_back({name / NSB_MAX_FUNCTIONS, name % NSB_MAX_FUNCTIONS, sums[number]});
+            CallEntry entry = state_->nodes[number];
+            entry.sums = sums[number];
+            own.push_back(entry);
         }
         if (row == 0) {
             add(snapshot.async, own);
             continue;
         }
-        add(snapshot.edges, own);
+        add(snapshot.calls, own);
         if (row <= NSB_EXECUTIONS && !own.empty()) snapshot.executions.push_back(std::move(own));
     }
     for (std::size_t i = 0; i < kTraced.size(); ++i) {

@@ -35,21 +35,23 @@ struct ProfileEntry {
     std::uint64_t count, sum;
 };
 
-struct EdgeEntry {
-    std::uint32_t parent;  ///< NSB_NO_PARENT: none
+/// A node of the call tree and its sums. A caller's number is smaller than its callees'.
+struct CallEntry {
+    std::uint32_t node;
+    std::uint32_t caller;  ///< a node, or NSB_ROOT
     std::uint32_t function;
-    nsb_edge sums;
+    nsb_calls sums;
 };
 
-/// Adds edges up, so that each is there once.
-void add(std::vector<EdgeEntry>& to, std::span<const EdgeEntry> edges);
+/// Adds calls up, so that each node is there once.
+void add(std::vector<CallEntry>& to, std::span<const CallEntry> calls);
 
 /// Sums since begin().
 struct Snapshot {
-    std::vector<EdgeEntry> edges;  ///< each once, of the followed tasks
+    std::vector<CallEntry> calls;  ///< each node once, of the followed tasks
     /// The same of the first NSB_EXECUTIONS executions, one by one in their order.
-    std::vector<std::vector<EdgeEntry>> executions;
-    std::vector<EdgeEntry> async;                                    ///< of the workers
+    std::vector<std::vector<CallEntry>> executions;
+    std::vector<CallEntry> async;                                    ///< of the workers
     std::array<std::vector<std::uint64_t>, kTraced.size()> buckets;  ///< empty where it was never called
     std::vector<ProfileEntry> profile;
     std::array<nsb_objects, kTraced.size()> objects{};

@@ -196,14 +196,15 @@ def test_accounting_holds(probed):
         if row["total"]:
             assert 0 <= float(row["self"]) <= float(row["total"])
     for case in report["cases"]:
-        inner = collections.Counter()
-        outer = collections.Counter()
-        for edge in case["edges"]:
-            inner[edge["parent"]] += edge["total"]
-            outer[edge["function"]] += edge["total"]
-        for function, total in inner.items():
-            if function:
-                assert total <= outer[function] * 1.001 + 1, (case["case"], function)
+        callees = collections.Counter()
+        for node in case["calls"]:
+            if node["caller"] is not None:
+                assert node["caller"] < case["calls"].index(node)
+                callees[node["caller"]] += node["total"]
+        for number, node in enumerate(case["calls"]):
+            assert 0 <= node["self"] <= node["total"]
+            assert node["waiting"] <= node["total"]
+            assert node["self"] + callees[number] == pytest.approx(node["total"]), (case["case"], node)
 
 
 def test_what_functions_add_is_what_the_kind_adds(probed):
@@ -224,25 +225,24 @@ def test_what_functions_add_is_what_the_kind_adds(probed):
     assert len(compared) == 8
 
 
-def own_calls(folder: Path, report: dict) -> dict:
-    """Calls of each function by each caller, in the benchmark's own processes: workers gather what they do."""
-    asynchronous = {row["function"] for row in rows((folder / "probe.csv").read_text()) if row["path"] == "async"}
+def own_calls(report: dict) -> dict:
+    """Calls of each function on each path, in the benchmark's own processes: workers gather what they do."""
     # What runs when the kernel gets to it, in whichever process that is, is no operation's: RCU's callbacks, and
     # the last reference to an open file.
     anywhere = {"put_pid_ns", "mntput_no_expire", "mntput_no_expire_slowpath", "free_mnt_ns"}
     calls = {}
     for case in report["cases"]:
-        below = set(asynchronous)
-        for _ in case["edges"]:
-            below |= {edge["function"] for edge in case["edges"] if edge["parent"] in below}
-        calls |= {(case["case"], edge["parent"], edge["function"]): edge["calls_per_op"] for edge in case["edges"]
-                  if edge["function"] not in below | anywhere}
+        paths: list[tuple[str, ...]] = []
+        for node in case["calls"]:
+            paths.append((*(() if node["caller"] is None else paths[node["caller"]]), node["function"]))
+            if node["stage"] != "async" and not anywhere.intersection(paths[-1]):
+                calls[case["case"], *paths[-1]] = node["calls_per_op"]
     return calls
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_both_backends_count_the_same_calls(in_guest, kernel):
-    fentry, kprobe = (own_calls(*in_guest(kernel, backend)) for backend in ("fentry", "kprobe"))
+    fentry, kprobe = (own_calls(in_guest(kernel, backend)[1]) for backend in ("fentry", "kprobe"))
     assert fentry == kprobe
 
 

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <set>
 
 #include "report/table.h"
 
@@ -31,78 +30,51 @@ std::string format_bytes(double bytes) {
 /// Writes a case's functions, callers before callees.
 class Tree {
   public:
-    Tree(const RunIdentity& run, const ProbedCase& probed) : run_(run), probed_(probed) {}
+    Tree(const RunIdentity& run, const ProbedCase& probed)
+        : run_(run), probed_(probed), sampled_(sum_of_call(probed)) {}
 
-    std::string path(Path wanted) {
-        const std::size_t heading = text_.size();
-        text_ +=
-            fmt::format("{}\n", wanted == Path::async ? "async (amortised over a batch)" : to_string(wanted));
-        const std::size_t empty = text_.size();
-        if (probed_.edges.empty()) {
-            sampled(wanted);
-        } else {
-            children({}, wanted, 1);
-        }
-        if (text_.size() == empty) text_.resize(heading);
-        return std::exchange(text_, {});
+    std::string stage(Stage wanted, std::string_view heading) {
+        children({}, wanted, 1);
+        return text_.empty() ? "" : fmt::format("{}\n{}", heading, std::exchange(text_, {}));
     }
 
   private:
     [[nodiscard]] std::string ticks(double value) const {
         return value > 0 ? format_ticks(value, run_) : "-";
     }
-    [[nodiscard]] std::string share(Path wanted, double total) const {
-        if (wanted != Path::create || probed_.first_phase <= 0) return "";
-        return fmt::format("{:.1f}%", 100 * total / probed_.first_phase);
-    }
 
-    void children(std::optional<std::size_t> parent, Path wanted, std::size_t depth) {
-        std::vector<const CallEdge*> own;
-        for (const CallEdge& edge : probed_.edges) {
-            const bool is_root_elsewhere = !parent && kTraced[edge.function].path != wanted;
-            if (edge.parent == parent && !is_root_elsewhere) own.push_back(&edge);
+    /// Of the first phase; where stacks were sampled, the part of the system call's, with its 95% interval as
+    /// a proportion.
+    [[nodiscard]] std::string share(const CallNode& node) const {
+        if (node.stage != Stage::call) return "";
+        if (node.calls) {
+            return probed_.first_phase > 0 ? fmt::format("{:.1f}%", 100 * node.total / probed_.first_phase) : "";
         }
-        std::ranges::stable_sort(own, std::ranges::greater{}, &CallEdge::total);
-        for (const CallEdge* edge : own) {
-            text_ += line(std::string(2 * depth, ' ') + std::string(kTraced[edge->function].name),
-                          fmt::format("{:.2f}", edge->calls), ticks(edge->total), ticks(edge->self),
-                          ticks(edge->waiting), share(wanted, edge->total));
-            // A function that calls itself through others is shown once on a branch.
-            if (!branch_.insert(edge->function).second) continue;
-            children(edge->function, wanted, depth + 1);
-            branch_.erase(edge->function);
-        }
-    }
-
-    /// The part of the outermost function's stacks that a function is on: a proportion, with its 95%
-    /// interval.
-    static std::string sampled_share(const FunctionTimes& t, const FunctionTimes& all) {
-        const double part = std::min(1.0, t.total / all.total);
-        const double error = 1.96 * std::sqrt(part * (1 - part) / std::max(1.0, all.samples));
+        const double part = std::min(1.0, node.total / sampled_.ticks);
+        const double error = 1.96 * std::sqrt(part * (1 - part) / std::max(1.0, sampled_.samples));
         return fmt::format("{:.1f}% ±{:.1f}", 100 * part, 100 * error);
     }
 
-    void sampled(Path wanted) {
-        std::vector<const FunctionRow*> own;
-        for (const FunctionRow& row : probed_.functions) {
-            if (row.times && kTraced[row.function].path == wanted) own.push_back(&row);
+    void children(std::optional<std::size_t> caller, Stage wanted, std::size_t depth) {
+        std::vector<std::size_t> own;
+        for (std::size_t i = 0; i < probed_.calls.size(); ++i) {
+            if (probed_.calls[i].caller == caller && probed_.calls[i].stage == wanted) own.push_back(i);
         }
         std::ranges::stable_sort(own, std::ranges::greater{},
-                                 [](const FunctionRow* row) { return row->times->total; });
-        for (const FunctionRow* row : own) {
-            const FunctionTimes& t = *row->times;
-            const std::string part =
-                wanted == Path::create ? sampled_share(t, own.front()->times.value()) : "";
-            text_ += line("  " + std::string(kTraced[row->function].name),
-                          t.calls ? fmt::format("{:.2f}", *t.calls) : "?", ticks(t.total), ticks(t.self),
-                          ticks(t.waiting), part);
+                                 [&](std::size_t i) { return probed_.calls[i].total; });
+        for (const std::size_t i : own) {
+            const CallNode& node = probed_.calls[i];
+            text_ += line(std::string(2 * depth, ' ') + std::string(kTraced[node.function].name),
+                          node.calls ? fmt::format("{:.2f}", *node.calls) : "?", ticks(node.total),
+                          ticks(node.self), ticks(node.waiting), share(node));
+            children(i, wanted, depth + 1);
         }
     }
 
     const RunIdentity& run_;
     const ProbedCase& probed_;
+    CallSum sampled_;
     std::string text_;
-    std::set<std::size_t> branch_;
 };
 
 std::string added_lines(const RunIdentity& run, const ProbedCase& probed) {
@@ -171,7 +143,9 @@ std::string probe_tree(const RunIdentity& run, const ProbedCase& probed) {
     if (probed.unprobed > 0) text += fmt::format(" ({:+.1f}%)", 100 * (probed.probed / probed.unprobed - 1));
     text += '\n' + line("function", "calls/op", "total", "self", "waiting", fmt::format("of {}", phase));
     Tree tree(run, probed);
-    for (const Path path : {Path::create, Path::destroy, Path::async}) text += tree.path(path);
+    text += tree.stage(Stage::call, phase) + tree.stage(Stage::prepare, "prepare") +
+            tree.stage(Stage::destroy, "destroy") +
+            tree.stage(Stage::async, "async (amortised over a batch)");
     if (probed.preempted >= 1) {
         text += fmt::format("preempted {:>8}  for want of the CPU on the way back from the system call\n",
                             format_ticks(probed.preempted, run));

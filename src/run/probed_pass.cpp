@@ -189,11 +189,12 @@ void ProbedPass::fit_cost() {
     for (const Work& work : works_) {
         if (work.unprobed.empty() || work.probed.empty()) continue;
         ProbedCase counted;
+        counted.measured = work.c;
         probe::attribute_functions(counted, work.functions, {probe_.services(), true, {}});
         const Estimate without = midmean(work.unprobed);
         const Estimate with = midmean(work.probed);
         points.push_back({with.value - without.value, std::hypot(with.error, without.error), without.value,
-                          calls_in_create(counted)});
+                          sum_of_call(counted).calls});
     }
     // How much of it falls inside is known from the loop alone.
     const CallCost& loop = report_.cost_of_unshare;
@@ -282,7 +283,7 @@ ProbedCase ProbedPass::attribute(Work& work) const {
     if (!work.unprobed.empty()) probed.unprobed = median(work.unprobed);
     if (!work.probed.empty()) {
         probed.probed = median(work.probed);
-        const double own_cost = calls ? report_.cost.whole() * calls_in_create(probed) : 0;
+        const double own_cost = calls ? report_.cost.whole() * sum_of_call(probed).calls : 0;
         probed.first_phase = std::max(0.0, midmean(work.probed).value - own_cost);
     }
     return probed;

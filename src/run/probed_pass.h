@@ -36,7 +36,7 @@ class ProbedPass {
         probe::Seen functions, stacks, memory;
         std::vector<double> unprobed, probed;  // times of the first phase
         std::vector<double> pending;           // of executions whose calls wait to be told typical or not,
-        std::vector<std::vector<probe::EdgeEntry>> pending_calls;
+        std::vector<std::vector<probe::CallEntry>> pending_calls;
         std::string error;
     };
     /// A part of the pass: rounds in which each case is visited once.

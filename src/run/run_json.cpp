@@ -115,14 +115,15 @@ Json probed_json(const ProbedCase& probed) {
         own["waiting"] = row.times->waiting;
         own["error_95"] = row.times->error;
     }
-    json["edges"] = Json::array();
-    for (const CallEdge& edge : probed.edges) {
-        json["edges"].push_back({{"parent", edge.parent ? Json(kTraced[*edge.parent].name) : Json()},
-                                 {"function", kTraced[edge.function].name},
-                                 {"calls_per_op", edge.calls},
-                                 {"total", edge.total},
-                                 {"self", edge.self},
-                                 {"waiting", edge.waiting}});
+    json["calls"] = Json::array();
+    for (const CallNode& node : probed.calls) {
+        json["calls"].push_back({{"caller", node.caller ? Json(*node.caller) : Json()},
+                                 {"function", kTraced[node.function].name},
+                                 {"stage", to_string(node.stage)},
+                                 {"calls_per_op", node.calls ? Json(*node.calls) : Json()},
+                                 {"total", node.total},
+                                 {"self", node.self},
+                                 {"waiting", node.waiting}});
     }
     return json;
 }
