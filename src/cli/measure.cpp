@@ -215,8 +215,8 @@ int run_measurements(const Options& options) {
     const auto plan = make_plan(info.options.selection);
     if (!plan) throw UsageError(plan.error());
     check_outputs(options);
-    if (options.out) store.emplace(create_store(*options.out));
     std::optional<probe::Probe> probe = open_probe(options, *plan, info);
+    if (options.out) store.emplace(create_store(*options.out));
 
     run::catch_signals();
     run::Runner runner(info, *plan);
@@ -269,7 +269,10 @@ int run_measurements(const Options& options) {
                 sys::replace_file(*options.folded, report::folded_stacks(*info.probe));
         },
         [&] {
-            if (is_stdout_taken) return;
+            if (is_stdout_taken) {
+                if (info.probe && !options.quiet) sys::try_write(STDERR_FILENO, probe_lines(options, info, runner));
+                return;
+            }
             print(report::table(info.identity, rows, {terminal_width(), use_colour(), options.sort}));
             if (info.probe) print(fmt::format("\n{}", probe_lines(options, info, runner)));
             if (!options.quiet) print(fmt::format("\n{}", closing_lines(info, runner, rows)));

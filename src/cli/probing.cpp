@@ -1,12 +1,14 @@
 #include "cli/probing.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <span>
 
 #include "report/probe_text.h"
 #include "run/probed_pass.h"
+#include "sys/file.h"
 
 namespace nsb::cli {
 namespace {
@@ -35,6 +37,8 @@ std::optional<probe::Probe> open_probe(const Options& options, const std::vector
             fmt::format("--probe={}: cannot be had here: {}", options.probe, probe.error()));
     }
     info.warnings.push_back(fmt::format("--probe: cannot be had here, measured without: {}", probe.error()));
+    // What was asked for and is not in the files is said also to who wants nothing else to be said.
+    if (options.quiet) sys::try_write(STDERR_FILENO, fmt::format("nsbench: {}\n", info.warnings.back()));
     return std::nullopt;
 }
 

@@ -38,10 +38,13 @@ tl::expected<TeardownWatch, sys::Refusal> TeardownWatch::open() {
         {Kind::net, "cleanup_net", WorkerLedger(true)},
         {Kind::ipc, "free_ipc", WorkerLedger(true)},
         {Kind::user, "free_user_ns", WorkerLedger(false)},
+        {Kind::pid, "destroy_pid_namespace_work", WorkerLedger(false)},
     }};
     std::string filter;
     for (Worker& worker : workers) {
         worker.address = find_symbol(worker.function);
+        // Pid namespaces have a worker from 6.16 on.
+        if (worker.address == 0 && worker.kind == Kind::pid) continue;
         if (worker.address == 0) {
             return tl::unexpected(sys::Refusal{fmt::format("/proc/kallsyms: {}", worker.function), EPERM});
         }
@@ -99,8 +102,16 @@ void TeardownWatch::follow() {
     }
 }
 
+std::uint32_t TeardownWatch::left_to(const Worker& worker, const Left& left) {
+    return worker.address == 0 ? 0 : left[static_cast<std::size_t>(worker.kind)];
+}
+
+bool TeardownWatch::watches(const Left& left) const {
+    return std::ranges::any_of(workers_, [&](const Worker& worker) { return left_to(worker, left) > 0; });
+}
+
 Drained TeardownWatch::wait(const Left& left, std::chrono::nanoseconds limit) {
-    const auto left_of = [&](const Worker& worker) { return left[static_cast<std::size_t>(worker.kind)]; };
+    const auto left_of = [&](const Worker& worker) { return left_to(worker, left); };
     const auto all_done = [&] {
         return std::ranges::all_of(
             workers_, [&](const Worker& worker) { return worker.ledger.is_done(left_of(worker)); });

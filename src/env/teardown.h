@@ -48,13 +48,16 @@ class WorkerLedger {
     std::int64_t busy_ = 0;  // the sum of the ends less the sum of the starts, so items may overlap
 };
 
-/// Watches the work items that destroy net, ipc and user namespaces, through the workqueue tracepoints.
+/// Watches the work items that destroy net, ipc, user and pid namespaces, through the workqueue tracepoints.
 class TeardownWatch {
   public:
     static tl::expected<TeardownWatch, sys::Refusal> open();
 
     /// Forgets what has been seen: a new batch begins.
     void begin();
+
+    /// Whether the kernel leaves any of these to workers.
+    [[nodiscard]] bool watches(const Left& left) const;
 
     /// Waits until the workers are done with `left`, made since begin(), or for `limit`. A batch in which the
     /// kernel dropped events is not complete.
@@ -65,13 +68,15 @@ class TeardownWatch {
         Kind kind;
         const char* function;
         WorkerLedger ledger;
-        std::uint64_t address = 0;  // of the function
+        std::uint64_t address = 0;  // of the function; 0: this kernel has none
     };
-    using Workers = std::array<Worker, 3>;
+    using Workers = std::array<Worker, 4>;
 
     TeardownWatch(sys::TracepointReader reader, const Workers& workers)
         : reader_(std::move(reader)), workers_(workers) {}
     void follow();
+    /// How many of these the worker is to tear down.
+    static std::uint32_t left_to(const Worker& worker, const Left& left);
 
     sys::TracepointReader reader_;
     Workers workers_;

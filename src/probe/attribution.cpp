@@ -424,4 +424,31 @@ std::vector<MemoryRow> attribute_memory(const Seen& seen, const Seen* base) {
     return sorted;
 }
 
+std::vector<ObjectCount> objects_by_allocation(const Seen& memory) {
+    struct Maker {
+        Kind kind;
+        nsb_what allocator;
+        std::string_view function;
+    };
+    // Each asks this allocator for the namespace itself and for nothing else.
+    static constexpr std::array<Maker, 8> kMakers{{{Kind::cgroup, NSB_KMALLOC, "copy_cgroup_ns"},
+                                                   {Kind::ipc, NSB_KMALLOC, "copy_ipcs"},
+                                                   {Kind::net, NSB_SLAB, "copy_net_ns"},
+                                                   {Kind::mnt, NSB_KMALLOC, "alloc_mnt_ns"},
+                                                   {Kind::pid, NSB_SLAB, "copy_pid_ns"},
+                                                   {Kind::time, NSB_KMALLOC, "copy_time_ns"},
+                                                   {Kind::user, NSB_SLAB, "create_user_ns"},
+                                                   {Kind::uts, NSB_SLAB, "copy_utsname"}}};
+    std::vector<ObjectCount> counts;
+    for (const Maker& maker : kMakers) {
+        ObjectCount count{maker.kind, 0, 0, 0};
+        for (const ProfileEntry& entry : memory.snapshot.profile) {
+            if (entry.what != maker.allocator || name_call_site(*entry.stack) != maker.function) continue;
+            (entry.freed ? count.gone : count.made) += entry.count;
+        }
+        if (count.made > 0) counts.push_back(count);
+    }
+    return counts;
+}
+
 }  // namespace nsb::probe

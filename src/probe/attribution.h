@@ -60,6 +60,9 @@ FoldedStacks fold(const Seen& seen);
 /// Allocations per execution less those of `base` (none, or null), the largest first.
 std::vector<MemoryRow> attribute_memory(const Seen& seen, const Seen* base);
 
+/// Namespaces made and seen freed, by what allocates each kind's: where no function is traced.
+std::vector<ObjectCount> objects_by_allocation(const Seen& memory);
+
 /// What a stack waited for: "synchronize_rcu in namespace_unlock".
 std::string name_wait(const std::vector<std::string>& stack);
 

@@ -183,6 +183,22 @@ TEST(Attribution, MemoryIsLessThatOfNone) {
     EXPECT_DOUBLE_EQ(rows[0].freed, 128);
 }
 
+TEST(Attribution, TellsNamespacesByTheirAllocation) {
+    const std::vector<std::string> itself{"kmem_cache_alloc", "copy_net_ns", "create_new_namespaces"};
+    const std::vector<std::string> inside{"kmem_cache_alloc", "ops_init", "setup_net", "copy_net_ns"};
+    Seen seen;
+    seen.samples = 3;
+    seen.snapshot.profile = {{&itself, NSB_SLAB, false, false, 3, 9000},
+                             {&itself, NSB_SLAB, true, false, 2, 6000},
+                             {&itself, NSB_KMALLOC, false, false, 6, 600},
+                             {&inside, NSB_SLAB, false, false, 30, 900}};
+    const auto objects = objects_by_allocation(seen);
+    ASSERT_EQ(objects.size(), 1U);
+    EXPECT_EQ(objects[0].kind, Kind::net);
+    EXPECT_EQ(objects[0].made, 3U);
+    EXPECT_EQ(objects[0].gone, 2U);
+}
+
 TEST(Attribution, FoldsOutermostFirst) {
     const std::vector<std::string> stack{"bpf_trace_run4", "copy_net_ns", "kernel_clone"};
     Seen seen;

@@ -190,7 +190,7 @@ tl::expected<Probe, std::string> Probe::open(Choice choice, KindSet kinds) {
     auto symbols = Symbols::load();
     if (!symbols) {
         return refuse(symbols.error().call, symbols.error().error,
-                      "run as root, or give CAP_SYSLOG, or set kernel.kptr_restrict=0");
+                      kCapabilities);
     }
     state->symbols = std::move(*symbols);
     state->kernel.reset(btf__load_vmlinux_btf());

@@ -102,7 +102,7 @@ std::string wait_lines(const RunIdentity& run, const ProbedCase& probed) {
 }
 
 std::string memory_lines(const ProbedCase& probed) {
-    if (probed.memory_samples == 0) return "memory: not seen\n";
+    if (probed.memory_samples == 0) return "memory: not reached; a larger --budget or a narrower --filter reaches it\n";
     struct Sum {
         double bytes = 0, calls = 0, freed = 0;
     };

@@ -95,23 +95,29 @@ std::vector<double> ProbedPass::take(Work& work, std::uint32_t samples) {
     return times;
 }
 
+bool ProbedPass::is_base(const Work& work) const {
+    return std::ranges::any_of(works_, [&](const Work& other) { return other.c.base() == work.c; });
+}
+
 void ProbedPass::carry_out(const Part& part, const std::function<void(Work&)>& visit) {
     std::vector<std::size_t> order(works_.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     const Clock::time_point begun = Clock::now();
-    const bool timed = budget_ && !part.once;
+    const bool timed = budget_.has_value();
     std::chrono::nanoseconds limit = 1h;
     if (timed)
         limit = std::chrono::nanoseconds(
             std::llround(static_cast<double>(budget_->count()) * part.share / shares_));
     limit_ = std::clamp<std::chrono::nanoseconds>(limit / std::max<std::size_t>(1, works_.size()), 1ms, 1s);
-    for (std::uint32_t round = 0; timed || round < part.rounds; ++round) {
+    for (std::uint32_t round = 0; (timed && !part.once) || round < part.rounds; ++round) {
         std::seed_seq mixed{static_cast<std::uint32_t>(info_.options.seed), round_++};
         std::mt19937_64 random(mixed);
         std::ranges::shuffle(order, random);
+        // Where the budget ends before all have had their turn, bases have had theirs.
+        std::ranges::stable_partition(order, [&](std::size_t i) { return is_base(works_[i]); });
         for (std::size_t i = 0; i < order.size(); ++i) {
             const Clock::duration spent = Clock::now() - begun;
-            if (interrupted_by() != 0 || (round > 0 && spent > limit)) break;
+            if (interrupted_by() != 0 || (timed && spent > limit)) break;
             if (works_[order[i]].error.empty()) visit(works_[order[i]]);
             const auto done_of_rounds =
                 (round + static_cast<double>(i + 1) / static_cast<double>(order.size())) / part.rounds;
@@ -164,7 +170,8 @@ void ProbedPass::visit_memory(Work& work, std::uint32_t block) {
     // A net namespace is freed when the next one's teardown comes round: namespaces that are not followed
     // push out those that are.
     probe_.follow_no_more();
-    for (int flush = 0; flush < 2; ++flush) {
+    const int flushes = work.c.set.contains(Kind::net) ? 2 : 1;
+    for (int flush = 0; flush < flushes; ++flush) {
         (void)take(work, 1);
         std::this_thread::sleep_for(kFreeing);
     }
@@ -270,6 +277,8 @@ ProbedCase ProbedPass::attribute(Work& work) const {
     const bool calls = probe_.traces_calls();
     settle(work);
     const probe::Seen& seen = calls ? work.functions : work.stacks;
+    if (seen.samples == 0 && probed.error.empty())
+        probed.error = "not reached; a larger --budget or a narrower --filter reaches it";
     if (seen.samples > 0) probe::attribute_functions(probed, seen, {services, calls, report_.cost});
     if (work.stacks.samples > 0) probed.folded = probe::fold(work.stacks);
     if (work.memory.samples > 0) {
@@ -279,6 +288,7 @@ ProbedCase ProbedPass::attribute(Work& work) const {
             std::ranges::find_if(works_, [&](const Work& w) { return base_case && w.c == *base_case; });
         const bool has_base = base != works_.end() && base->memory.samples > 0;
         probed.memory = probe::attribute_memory(work.memory, has_base ? &base->memory : nullptr);
+        if (!calls) probed.objects = probe::objects_by_allocation(work.memory);
     }
     if (!work.unprobed.empty()) probed.unprobed = median(work.unprobed);
     if (!work.probed.empty()) {

@@ -44,10 +44,12 @@ class ProbedPass {
         double share = 1;          ///< of the budget, beside the other parts'
         std::uint32_t rounds = 1;  ///< where samples are fixed, or there is no budget
         std::uint32_t block = 1;   ///< samples in a row, whose teardown is waited for before the next block
-        bool once = false;         ///< one round whatever the budget
+        bool once = false;         ///< one round at most, also where the budget has room for more
     };
 
     void carry_out(const Part& part, const std::function<void(Work&)>& visit);
+    /// Whether what other cases add is told by it.
+    [[nodiscard]] bool is_base(const Work& work) const;
     /// Samples of one block, and its teardown.
     std::vector<double> take(Work& work, std::uint32_t samples);
     void drain(const Case& c, std::uint64_t samples);

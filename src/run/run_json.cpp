@@ -103,11 +103,18 @@ Json probed_json(const ProbedCase& probed) {
     }
     double bytes = 0;
     double freed = 0;
+    Json sites = Json::array();
     for (const MemoryRow& row : probed.memory) {
         bytes += row.bytes;
         freed += row.freed;
+        if (row.bytes - row.freed < 1) continue;
+        sites.push_back({{"kind", kind_name(row.kind)},
+                         {"allocator", row.allocator},
+                         {"call_site", row.call_site},
+                         {"bytes_per_op", row.bytes},
+                         {"freed_bytes_per_op", row.freed}});
     }
-    json["memory"] = {{"bytes_per_op", bytes}, {"freed_bytes_per_op", freed}};
+    json["memory"] = {{"bytes_per_op", bytes}, {"freed_bytes_per_op", freed}, {"not_seen_freed", sites}};
     json["functions"] = Json::object();
     for (const FunctionRow& row : probed.functions) {
         if (!row.times) continue;

@@ -62,7 +62,7 @@ env::Left left_behind(const Case& c, std::uint32_t samples, bool in_userns) {
     }
     env::Left left{};
     for (const KindInfo& kind : kKinds) {
-        if ((made & kTornDownLater).contains(kind.kind)) left[static_cast<std::size_t>(kind.kind)] = samples;
+        if ((made & kWaitedFor).contains(kind.kind)) left[static_cast<std::size_t>(kind.kind)] = samples;
     }
     return left;
 }
@@ -352,6 +352,7 @@ void Runner::drain(const Group& group, std::uint32_t round) {
         std::this_thread::sleep_for(kBlindPause);
         return;
     }
+    if (!teardown_->watches(left)) return;
     const env::Drained drained = teardown_->wait(left, drain_limit_);
     teardown_->begin();
     ++info_.drains;

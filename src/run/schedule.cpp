@@ -8,7 +8,7 @@ namespace nsb::run {
 
 TeardownClass teardown_class(const Case& c) {
     if (c.set.contains(Kind::net)) return TeardownClass::net;
-    return c.set.intersects(kTornDownLater) ? TeardownClass::light : TeardownClass::none;
+    return c.set.intersects(kWaitedFor) ? TeardownClass::light : TeardownClass::none;
 }
 
 std::vector<Group> schedule(std::span<const Visit> visits, std::span<const Case> cases, std::uint64_t seed,

@@ -72,6 +72,7 @@ TEST(LeftBehind, CountsWhatSamplesLeaveToTheWorkers) {
     EXPECT_EQ(of(cloned, Kind::net), 10U);
     EXPECT_EQ(of(cloned, Kind::user), 10U);
     EXPECT_EQ(of(cloned, Kind::uts), 0U);
+    EXPECT_EQ(of(left_behind(Case::of(Operation::clone, Kind::pid), 10, false), Kind::pid), 10U);
     // setns enters what one holder made.
     const env::Left entered = left_behind(Case::of(Operation::setns, Kind::net), 10, true);
     EXPECT_EQ(of(entered, Kind::net), 1U);
