@@ -10,9 +10,6 @@ import argparse
 import csv
 import io
 import statistics
-import tempfile
-import time
-from pathlib import Path
 
 from lab import guest, initramfs, runs
 from lab.errors import FAILED, OK, LabError
@@ -76,15 +73,7 @@ def measure(options: argparse.Namespace) -> dict[str, bytes]:
     initrd = machine.initrd(
         "run", base=initramfs.base(extra), more=script(options.pairs, guest.CLOCKS[options.accel])
     )
-    image = runs.images([options.kernel])[0]
-    with tempfile.TemporaryDirectory(prefix="nsbench-lab-") as name:
-        running = guest.Guest(machine, image.path, Path(name), initrd)
-        try:
-            while running.running():
-                time.sleep(0.1)
-            return running.files()
-        finally:
-            running.kill()
+    return guest.carry_out(machine, runs.images([options.kernel])[0].path, initrd)
 
 
 def agree(options: argparse.Namespace) -> int:

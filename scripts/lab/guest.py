@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import tarfile
+import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -190,3 +191,15 @@ class Guest:
                            f"console, and are {self.machine.memory} MB enough (--memory)?")
         raise LabError("the guest ended before its results were out whole (a full disk, or too little --memory?)", FAILED,
                        tail(console))
+
+
+def carry_out(machine: Machine, kernel: Path, initrd: bytes) -> dict[str, bytes]:
+    """A guest from its start to its end: the files that it sent. LabError if they are not whole."""
+    with tempfile.TemporaryDirectory(prefix="nsbench-lab-") as name:
+        guest = Guest(machine, kernel, Path(name), initrd)
+        try:
+            while guest.running():
+                time.sleep(0.1)
+            return guest.files()
+        finally:
+            guest.kill()
