@@ -270,7 +270,8 @@ int run_measurements(const Options& options) {
         },
         [&] {
             if (is_stdout_taken) {
-                if (info.probe && !options.quiet) sys::try_write(STDERR_FILENO, probe_lines(options, info, runner));
+                if (info.probe && !options.quiet)
+                    sys::try_write(STDERR_FILENO, probe_lines(options, info, runner));
                 return;
             }
             print(report::table(info.identity, rows, {terminal_width(), use_colour(), options.sort}));

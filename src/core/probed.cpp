@@ -24,23 +24,26 @@ bool begins_first_phase(std::string_view function, Operation operation) {
         case Operation::setns:
             return function == "__x64_sys_setns";
         case Operation::proc_remount:
-            // By mount(2), or by fsopen(2), fsconfig(2) and fsmount(2), of which the first two are not traced.
-            return function == "__x64_sys_mount" || function == "__x64_sys_fsmount" || function == "path_mount" ||
-                   function == "proc_init_fs_context" || function == "vfs_get_tree";
+            // By mount(2), or by fsopen(2), fsconfig(2) and fsmount(2), of which the first two are not
+            // traced.
+            return function == "__x64_sys_mount" || function == "__x64_sys_fsmount" ||
+                   function == "path_mount" || function == "proc_init_fs_context" ||
+                   function == "vfs_get_tree";
         case Operation::userns_map:
             return false;  // it writes files
         case Operation::container:
             return true;  // all up to its program is one phase
         default:
-            return function == "__x64_sys_clone" || function == "__x64_sys_clone3" || function == "kernel_clone" ||
-                   function == "copy_process";
+            return function == "__x64_sys_clone" || function == "__x64_sys_clone3" ||
+                   function == "kernel_clone" || function == "copy_process";
     }
 }
 
 }  // namespace
 
 std::string_view to_string(Stage stage) {
-    return std::array<std::string_view, 4>{"call", "prepare", "destroy", "async"}[static_cast<std::size_t>(stage)];
+    return std::array<std::string_view, 4>{"call", "prepare", "destroy",
+                                           "async"}[static_cast<std::size_t>(stage)];
 }
 
 Stage stage_of(std::size_t function, Operation operation) {

@@ -50,7 +50,8 @@ std::string_view to_string(Stage stage);
 
 /// A function as called on one path of traced functions: a node of the call tree.
 struct CallNode {
-    std::optional<std::size_t> caller;  ///< into ProbedCase::calls, before its callees; none: no traced function
+    std::optional<std::size_t>
+        caller;  ///< into ProbedCase::calls, before its callees; none: no traced function
     std::size_t function = 0;
     Stage stage = Stage::call;
     std::optional<double> calls;  ///< per execution; unknown where stacks were sampled

@@ -6,37 +6,23 @@
 #include <cmath>
 #include <map>
 #include <numeric>
-#include <set>
 #include <tuple>
-#include <unordered_map>
+
+#include "probe/call_tree.h"
 
 namespace nsb::probe {
 namespace {
 
 using Stack = std::vector<std::string>;
 
-constexpr std::array<std::string_view, NSB_LOST_REASONS> kLostNames{
-    "nested too deep",        "left out of order",         "no slot for a task", "no stack",
-    "no room in the profile", "no room for an allocation", "no room for a path of calls", "no room for a namespace"};
-
-std::optional<std::size_t> find_traced(const std::string& name) {
-    static const auto kNumbers = [] {
-        std::unordered_map<std::string, std::size_t> numbers;
-        for (std::size_t i = 0; i < kTraced.size(); ++i) numbers.emplace(kTraced[i].name, i);
-        return numbers;
-    }();
-    const auto at = kNumbers.find(name);
-    return at == kNumbers.end() ? std::nullopt : std::optional(at->second);
-}
-
-/// The traced functions of a stack, innermost first.
-std::vector<std::size_t> traced_on(const Stack& stack) {
-    std::vector<std::size_t> found;
-    for (const std::string& name : stack) {
-        if (const auto number = find_traced(name)) found.push_back(*number);
-    }
-    return found;
-}
+constexpr std::array<std::string_view, NSB_LOST_REASONS> kLostNames{"nested too deep",
+                                                                    "left out of order",
+                                                                    "no slot for a task",
+                                                                    "no stack",
+                                                                    "no room in the profile",
+                                                                    "no room for an allocation",
+                                                                    "no room for a path of calls",
+                                                                    "no room for a namespace"};
 
 bool starts_with_any(std::string_view name, std::span<const std::string_view> prefixes) {
     return std::ranges::any_of(prefixes, [&](std::string_view prefix) { return name.starts_with(prefix); });
@@ -44,146 +30,6 @@ bool starts_with_any(std::string_view name, std::span<const std::string_view> pr
 
 /// Between a tracepoint and the probe.
 constexpr std::array<std::string_view, 4> kTracing{"bpf_", "__bpf_", "__traceiter_", "trace_"};
-
-/// What an entry counts once, per execution.
-double weight(const Seen& seen, bool async) {
-    return 1 / static_cast<double>(async ? seen.torn_down : seen.samples);
-}
-
-double less(double value, double taken_off) {
-    return std::max(0.0, value - taken_off);
-}
-
-/// A node of the call tree with its sums per execution: of all executions, and of the typical ones.
-struct Node {
-    std::optional<std::size_t> caller;  // into Tree::nodes
-    std::uint32_t function = 0;
-    bool async = false;
-    double calls = 0, inside = 0, max = 0;
-    double typical_calls = 0, self = 0, waiting = 0;
-    double callees = 0;  // typical calls of traced functions straight from it
-};
-
-/// The nodes of a case's traced calls, callers before callees.
-class Tree {
-  public:
-    explicit Tree(const Seen& seen) {
-        const bool all_are_typical = seen.typical_samples == 0;
-        add(seen.snapshot.calls, false, weight(seen, false), all_are_typical ? weight(seen, false) : 0);
-        if (!all_are_typical) add(seen.typical, false, 0, 1 / static_cast<double>(seen.typical_samples));
-        add(seen.snapshot.async, true, weight(seen, true), weight(seen, true));
-        for (Node& node : nodes_) {
-            if (node.caller) nodes_[*node.caller].callees += node.typical_calls;
-        }
-    }
-    [[nodiscard]] std::span<const Node> nodes() const { return nodes_; }
-    [[nodiscard]] double preempted() const { return preempted_; }
-
-  private:
-    void add(std::span<const CallEntry> entries, bool async, double weight_of_all, double weight_of_typical) {
-        std::vector<CallEntry> sorted(entries.begin(), entries.end());
-        std::ranges::stable_sort(sorted, {}, &CallEntry::node);
-        for (const CallEntry& entry : sorted) {
-            const auto total = static_cast<double>(entry.sums.total);
-            if (entry.function == NSB_PREEMPTION) {
-                preempted_ += weight_of_typical * total;
-                continue;
-            }
-            Node& node = at(entry, async);
-            const auto calls = static_cast<double>(entry.sums.calls);
-            node.calls += weight_of_all * calls;
-            node.inside += weight_of_all * static_cast<double>(entry.sums.inside);
-            if (weight_of_all > 0) node.max = std::max(node.max, static_cast<double>(entry.sums.max));
-            node.typical_calls += weight_of_typical * calls;
-            node.self += weight_of_typical * static_cast<double>(entry.sums.self);
-            node.waiting += weight_of_typical * static_cast<double>(entry.sums.wait);
-        }
-    }
-
-    Node& at(const CallEntry& entry, bool async) {
-        const auto [known, is_new] = numbers_.try_emplace({async, entry.node}, nodes_.size());
-        if (is_new) {
-            const auto caller = numbers_.find({async, entry.caller});
-            nodes_.push_back({caller == numbers_.end() ? std::nullopt : std::optional(caller->second),
-                              entry.function, async});
-        }
-        return nodes_[known->second];
-    }
-
-    std::vector<Node> nodes_;
-    std::map<std::pair<bool, std::uint32_t>, std::size_t> numbers_;
-    double preempted_ = 0;
-};
-
-/// Makes each node's total of its own time and its callees': what is taken off for the probe is a mean, and may
-/// be more than one function's share.
-void sum_up_totals(std::vector<CallNode>& calls) {
-    for (CallNode& node : calls) node.total = node.self;
-    for (auto node = calls.rbegin(); node != calls.rend(); ++node) {
-        node->waiting = std::min(node->waiting, node->total);
-        if (node->caller) calls[*node->caller].total += node->total;
-    }
-}
-
-std::vector<CallNode> call_tree(std::span<const Node> nodes, Operation operation, const CallCost& cost) {
-    std::vector<CallNode> calls;
-    for (const Node& node : nodes) {
-        const Stage stage = node.async    ? Stage::async
-                            : node.caller ? calls[*node.caller].stage
-                                          : stage_of(node.function, operation);
-        const double self = less(node.self, cost.inside * node.typical_calls + cost.outside * node.callees);
-        calls.push_back({node.caller, node.function, stage, node.calls, 0, self, node.waiting, 0});
-    }
-    sum_up_totals(calls);
-    return calls;
-}
-
-/// The workers, whose calls and times tracepoints tell exactly: what was sampled says what is inside.
-void add_workers(std::vector<CallNode>& calls, std::span<const Node> nodes) {
-    for (const Node& worker : nodes) {
-        if (!worker.async) continue;
-        auto at = std::ranges::find_if(calls, [&](const CallNode& node) {
-            return node.stage == Stage::async && !node.caller && node.function == worker.function;
-        });
-        if (at == calls.end()) at = calls.insert(at, {{}, worker.function, Stage::async, 0, 0, 0, 0, 0});
-        const double inside = at->total - at->self;
-        at->calls = worker.calls;
-        at->self = less(worker.self, inside);
-        at->total = inside + at->self;
-        at->waiting = std::min(worker.waiting, at->total);
-    }
-}
-
-/// The same from stacks, whose times are estimates and whose calls are unknown.
-std::vector<CallNode> call_tree(const Seen& seen, std::span<const Node> workers, Operation operation) {
-    std::map<std::pair<std::optional<std::size_t>, std::size_t>, std::size_t> numbers;
-    std::vector<CallNode> calls;
-    for (const ProfileEntry& entry : seen.snapshot.profile) {
-        if (entry.what != NSB_SAMPLE && entry.what != NSB_WAIT) continue;
-        const bool is_wait = entry.what == NSB_WAIT;
-        const double ticks = weight(seen, entry.async) *
-                             (is_wait ? static_cast<double>(entry.sum)
-                                      : static_cast<double>(entry.count * kSamplingPeriodNs));
-        const std::vector<std::size_t> on_stack = traced_on(*entry.stack);
-        std::optional<std::size_t> at;
-        for (auto function = on_stack.rbegin(); function != on_stack.rend(); ++function) {
-            const auto [known, is_new] = numbers.try_emplace({at, *function}, calls.size());
-            if (is_new) {
-                const Stage stage = entry.async ? Stage::async
-                                    : at        ? calls[*at].stage
-                                                : stage_of(*function, operation);
-                calls.push_back({at, *function, stage, std::nullopt, 0, 0, 0, 0});
-            }
-            at = known->second;
-            if (is_wait) calls[*at].waiting += ticks;
-            if (!is_wait) calls[*at].samples += static_cast<double>(entry.count);
-        }
-        if (at) calls[*at].self += ticks;
-    }
-    sum_up_totals(calls);
-    add_workers(calls, workers);
-    return calls;
-}
 
 /// Times of a function on all paths. Percentiles are of all executions, the others of the typical ones.
 FunctionTimes times_of(std::size_t function, const ProbedCase& probed, const Seen& seen) {
@@ -195,7 +41,8 @@ FunctionTimes times_of(std::size_t function, const ProbedCase& probed, const See
         times.self += node.self;
         times.waiting += node.waiting;
         times.samples += node.samples;
-        // Samples are counts: their standard deviation is their root. Workers' are few, and divided otherwise.
+        // Samples are counts: their standard deviation is their root. Workers' are few, and divided
+        // otherwise.
         const double once = weight(seen, node.stage == Stage::async) * static_cast<double>(kSamplingPeriodNs);
         times.error = std::hypot(times.error, 1.96 * once * std::sqrt(node.samples));
     }
@@ -340,15 +187,15 @@ void attribute_functions(ProbedCase& probed, const Seen& seen, const Measure& me
     const CallCost cost = measure.traces_calls ? measure.cost : CallCost{};
     const Operation operation = probed.measured.operation;
     const Tree tree(seen);
-    probed.calls = measure.traces_calls ? call_tree(tree.nodes(), operation, cost)
-                                        : call_tree(seen, tree.nodes(), operation);
+    probed.calls = measure.traces_calls ? tree.calls(operation, cost) : sampled_calls(seen, tree, operation);
     probed.preempted = tree.preempted();
     for (std::size_t i = 0; i < kTraced.size(); ++i) {
         const Probe::Service& service = measure.services[i];
         FunctionRow row{i, service.backend, service.reason, {}, service.missed};
         if (std::ranges::find(probed.calls, i, &CallNode::function) != probed.calls.end()) {
             row.times = times_of(i, probed, seen);
-            if (row.times->calls) add_percentiles(*row.times, i, tree.nodes(), seen.snapshot.buckets[i], cost);
+            if (row.times->calls)
+                add_percentiles(*row.times, i, tree.nodes(), seen.snapshot.buckets[i], cost);
             probed.events += row.times->calls.value_or(0);
         }
         probed.functions.push_back(std::move(row));

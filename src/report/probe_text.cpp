@@ -48,7 +48,8 @@ class Tree {
     [[nodiscard]] std::string share(const CallNode& node) const {
         if (node.stage != Stage::call) return "";
         if (node.calls) {
-            return probed_.first_phase > 0 ? fmt::format("{:.1f}%", 100 * node.total / probed_.first_phase) : "";
+            return probed_.first_phase > 0 ? fmt::format("{:.1f}%", 100 * node.total / probed_.first_phase)
+                                           : "";
         }
         const double part = std::min(1.0, node.total / sampled_.ticks);
         const double error = 1.96 * std::sqrt(part * (1 - part) / std::max(1.0, sampled_.samples));
@@ -102,7 +103,8 @@ std::string wait_lines(const RunIdentity& run, const ProbedCase& probed) {
 }
 
 std::string memory_lines(const ProbedCase& probed) {
-    if (probed.memory_samples == 0) return "memory: not reached; a larger --budget or a narrower --filter reaches it\n";
+    if (probed.memory_samples == 0)
+        return "memory: not reached; a larger --budget or a narrower --filter reaches it\n";
     struct Sum {
         double bytes = 0, calls = 0, freed = 0;
     };
