@@ -24,6 +24,7 @@ constexpr auto kChecks = std::to_array<Check>({
     {"teardown_backlog", detail::teardown_backlog},
     {"rcu", detail::rcu},
     {"lockdown", detail::lockdown},
+    {"probe", detail::probe},
     {"mitigations", detail::cpu_mitigations},
     {"thp", detail::transparent_huge_pages},
     {"clocksource", detail::clocksource},

@@ -168,4 +168,22 @@ Finding lockdown(const Root& root) {
             no_remedy("lockdown cannot be lowered while the kernel runs; boot with lockdown=none")};
 }
 
+Finding probe(const Root& root) {
+    const std::string effect = "--probe cannot be had; times stay the same";
+    const auto may = has_capability(root, kCapBpf);
+    if (!may) return unseen(effect, "/proc/self/status has no CapEff");
+    if (std::ranges::count(names_in(root, "/sys/kernel/btf"), "vmlinux") == 0) {
+        return {"", Severity::note, "the kernel has no BTF", effect,
+                no_remedy("it is built in: CONFIG_DEBUG_INFO_BTF")};
+    }
+    std::vector<std::string_view> missing;
+    for (const auto& [capability, name] :
+         {std::pair{kCapBpf, "CAP_BPF"}, std::pair{kCapPerfmon, "CAP_PERFMON"},
+          std::pair{kCapSyslog, "CAP_SYSLOG"}}) {
+        if (!has_capability(root, capability).value_or(false)) missing.emplace_back(name);
+    }
+    if (missing.empty()) return fine("BTF, and the capabilities");
+    return {"", Severity::note, fmt::format("no {}", fmt::join(missing, ", ")), effect, "sudo nsbench"};
+}
+
 }  // namespace nsb::env::detail

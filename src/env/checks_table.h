@@ -35,6 +35,7 @@ Finding proc_overmounts(const Root& root);
 Finding teardown_backlog(const Root& root);
 Finding rcu(const Root& root);
 Finding lockdown(const Root& root);
+Finding probe(const Root& root);
 
 // checks_limits.cpp
 Finding capabilities(const Root& root);

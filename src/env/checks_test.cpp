@@ -226,6 +226,15 @@ TEST_F(Checks, Lockdown) {
     expect("lockdown", Severity::warning, "confidentiality", "nothing to do here: ");
 }
 
+TEST_F(Checks, ProbeNeedsTypesAndCapabilities) {
+    tree.file(kStatus, kRootStatus);
+    expect("probe", Severity::note, "the kernel has no BTF", "nothing to do here: ");
+    tree.file("/sys/kernel/btf/vmlinux", "BTF");
+    expect("probe", Severity::ok, "BTF, and the capabilities");
+    tree.file(kStatus, kUserStatus);
+    expect("probe", Severity::note, "no CAP_BPF, CAP_PERFMON, CAP_SYSLOG", "sudo nsbench");
+}
+
 TEST_F(Checks, Capabilities) {
     tree.file(kStatus, kRootStatus);
     expect("capabilities", Severity::ok, "CAP_SYS_ADMIN");

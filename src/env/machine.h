@@ -57,7 +57,7 @@ std::string container(const Root& root);
 
 /// Whether this process has a capability in effect, by its number in capabilities(7).
 std::optional<bool> has_capability(const Root& root, unsigned capability);
-inline constexpr unsigned kCapSysAdmin = 21;
+inline constexpr unsigned kCapSysAdmin = 21, kCapSyslog = 34, kCapPerfmon = 38, kCapBpf = 39;
 
 /// Which initial namespaces this process is in, told by their fixed inode numbers (enum init_ns_ino in
 /// include/uapi/linux/nsfs.h; older kernels have the same numbers in include/linux/proc_ns.h).
