@@ -19,6 +19,7 @@ enum {
     NSB_PREEMPTION = 126,  // in a function's place: a sampler had to wait for the CPU, in no traced function
     NSB_DEPTH = 16,        // traced functions inside each other
     NSB_SLOTS = 1024,      // tasks at once, by their pid's low bits
+    NSB_PLACES = 4,        // of these that a task may have: its own, or one right after it
     NSB_BUCKETS = 1024,    // of a function's histogram
     NSB_SUB_BITS = 5,      // buckets of an octave, as bits: 32, so that a percentile is off by at most 3%
     NSB_FRAMES = 48,       // of a stack
@@ -90,7 +91,7 @@ struct nsb_stack {
 enum nsb_lost {
     NSB_LOST_DEPTH,     // deeper than NSB_DEPTH
     NSB_LOST_MISMATCH,  // a function left that was not the one entered last
-    NSB_LOST_SLOT,      // two tasks with the same low bits in their pids
+    NSB_LOST_SLOT,      // more than NSB_PLACES tasks with almost the same low bits in their pids
     NSB_LOST_STACK,     // no room for another stack, or none could be taken
     NSB_LOST_PROFILE,   // no room for another entry
     NSB_LOST_LIVE,      // no room for another allocation

@@ -1,6 +1,5 @@
 // The probe's kernel side. `enter` and `leave` are templates: src/probe makes a copy for each traced
-// function, as fentry, kprobe or kprobe.multi program, with the function's number in the place of
-// NSB_ARGUMENT.
+// function, as fentry or kprobe program, with the function's number in the place of NSB_ARGUMENT.
 //
 // A task of the benchmark has a slot with its stack of traced functions. Which slot belongs to the task that
 // runs on a CPU is noted at each switch, so that a traced function looks nothing up but its CPU's entry.
@@ -104,11 +103,21 @@ static __always_inline struct slot* counted_slot(void) {
     return s && !s->task.skipped ? s : 0;
 }
 
-// Gives the task a slot; null where another one has it.
-static __always_inline struct slot* track(__u32 pid, __u32 adopted) {
-    struct slot* s = slot_at(pid);
-    if (!s) return 0;
-    if (s->task.pid && s->task.pid != pid) {
+// The number plus one of the slot that `owner` has, at or right after the place of `pid`; 0: it has none there.
+static __always_inline __u32 find_slot(__u32 pid, __u32 owner) {
+    for (__u32 i = 0; i < NSB_PLACES; ++i) {
+        const struct slot* s = slot_at(pid + i);
+        if (s && s->task.pid == owner) return ((pid + i) & (NSB_SLOTS - 1)) + 1;
+    }
+    return 0;
+}
+
+// Gives the task a slot: its number plus one; 0 where others have all that it might have.
+static __always_inline __u32 track(__u32 pid, __u32 adopted) {
+    __u32 number = find_slot(pid, pid);
+    if (!number) number = find_slot(pid, 0);
+    struct slot* s = number ? slot_at(number - 1) : 0;
+    if (!s) {
         lose(NSB_LOST_SLOT);
         return 0;
     }
@@ -120,7 +129,7 @@ static __always_inline struct slot* track(__u32 pid, __u32 adopted) {
     s->adopted = adopted;
     s->off_since = 0;
     s->waited = 0;
-    return s;
+    return number;
 }
 
 // The current stack's key in the map of stacks; 0 where it could not be kept.
@@ -265,11 +274,10 @@ static __always_inline void pop(struct slot* s, __u32 id, __u64 now) {
 // A worker is the benchmark's for as long as it is inside a function that tears namespaces down.
 static __always_inline struct slot* adopt(void) {
     __u64* here = running_here();
-    const __u32 pid = bpf_get_current_pid_tgid();
-    struct slot* s = track(pid, 1);
-    if (!s || !here) return 0;
-    *here = (pid & (NSB_SLOTS - 1)) + 1;
-    return s;
+    const __u32 number = track(bpf_get_current_pid_tgid(), 1);
+    if (!number || !here) return 0;
+    *here = number;
+    return slot_at(number - 1);
 }
 
 static __always_inline void release(struct slot* s) {
@@ -364,6 +372,22 @@ int enter_object_fentry(const __u64* ctx) {
     return 0;
 }
 
+// One for all functions of a link: what each is told is its cookie.
+SEC("kprobe.multi")
+int enter_multi(struct pt_regs* ctx) {
+    const __u64 what = bpf_get_attach_cookie(ctx);
+    if (what & (NSB_MADE | NSB_GONE)) seen(what, PT_REGS_PARM1(ctx));
+    entered(what);
+    return 0;
+}
+
+SEC("kretprobe.multi")
+int leave_multi(struct pt_regs* ctx) {
+    const __u64 now = bpf_ktime_get_ns();
+    left(bpf_get_attach_cookie(ctx), now);
+    return 0;
+}
+
 // A sampler preempted on its way back to user mode: that is still part of its system call's time.
 static __always_inline void note_preemption(struct slot* s, __u64 off) {
     if (s->task.skipped) return;
@@ -396,9 +420,10 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct* prev, struct task_stru
     }
     *here = 0;
     const __u32 pid = next->pid;
-    struct slot* n = slot_at(pid);
-    if (!n || !pid || n->task.pid != pid) return 0;
-    *here = (pid & (NSB_SLOTS - 1)) + 1;
+    const __u32 number = pid ? find_slot(pid, pid) : 0;
+    struct slot* n = number ? slot_at(number - 1) : 0;
+    if (!n) return 0;
+    *here = number;
     if (n->off_since) {
         const __u64 off = now - n->off_since;
         n->waited += off;
@@ -412,7 +437,8 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct* prev, struct task_stru
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct* parent, struct task_struct* child) {
     struct slot* s = current_slot();
-    struct slot* own = s ? track(child->pid, 0) : 0;
+    const __u32 number = s ? track(child->pid, 0) : 0;
+    struct slot* own = number ? slot_at(number - 1) : 0;
     if (own) own->task.row = s->task.row, own->task.skipped = s->task.skipped;
     // The tracepoint comes near the end of a fork, so the lead-in ends with the last of its forks.
     if (s && s->task.leads && !forks_are_traced && ++s->task.forks >= s->task.lead_in) s->task.skipped = 0;

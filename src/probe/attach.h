@@ -17,50 +17,75 @@ struct btf;
 
 namespace nsb::probe {
 
-/// The loaded templates' instructions.
-struct Templates {
+/// What functions are given: the loaded templates' instructions, to be copied, and programs that many share.
+struct Programs {
     std::span<const bpf_insn> enter, leave, enter_object_kprobe, enter_object_fentry;
+    std::array<int, 2> shared;  ///< for entries, for exits; negative where the kernel lacks what they need
 };
 
-/// How a function is served, with its programs; both descriptors go with it, and so do the programs.
+/// What attaches a function's entry or exit: it goes with this.
+struct End {
+    sys::Fd program;  ///< its own; none where it shares one
+    sys::Fd link;
+};
+using Ends = std::array<End, 2>;  // entry, exit
+
 struct Served {
     Backend backend = Backend::none;
-    std::string reason;
-    std::array<sys::Fd, 2> programs;  ///< entry, exit
-    std::array<sys::Fd, 2> links;
+    std::string reason;  ///< why it is not served, or not by the best backend
+    Ends ends;           ///< empty where it shares those of others
 };
 
-/// Attaches both ends of functions, each by its own attempts: fentry, kprobe.multi, kprobe.
+struct AllServed {
+    std::vector<Served> each;  ///< by number
+    Ends shared;
+};
+
+/// Attaches both ends of functions, by fentry, kprobe or kprobe.multi.
 class Attacher {
   public:
     /// `kernel`: the running kernel's BTF; `only` narrows the ladder to one backend; none does not.
-    Attacher(const Templates& templates, const btf* kernel, const Symbols& symbols, Backend only)
-        : templates_(templates), kernel_(kernel), symbols_(symbols), only_(only) {}
+    Attacher(const Programs& programs, const btf* kernel, const Symbols& symbols, Backend only)
+        : programs_(programs), kernel_(kernel), symbols_(symbols), only_(only) {}
 
-    /// Serves function `number`, or says why it cannot be.
-    Served serve(std::size_t number);
+    /// Serves these functions, or says of each why it cannot be.
+    [[nodiscard]] AllServed serve(std::span<const std::size_t> numbers) const;
 
   private:
-    /// One rung; the error says why not.
-    using Attempt = tl::expected<void, std::string> (Attacher::*)(std::size_t number,
-                                                                  const std::string& symbol, Served& served);
-    tl::expected<void, std::string> by_fentry(std::size_t number, const std::string& symbol, Served& served);
-    tl::expected<void, std::string> by_kprobe_multi(std::size_t number, const std::string& symbol,
-                                                    Served& served);
-    tl::expected<void, std::string> by_kprobe(std::size_t number, const std::string& symbol, Served& served);
-    [[nodiscard]] sys::Result<sys::Fd> load(std::span<const bpf_insn> code, std::size_t number, bool is_entry,
-                                            bpf_prog_type type, bpf_attach_type attach,
-                                            std::uint32_t btf_id) const;
+    /// A function that no rung of the ladder has served yet.
+    struct Wanted {
+        std::size_t number;
+        std::string symbol;
 
-    Templates templates_;
+        /// What its programs are told: its number, and the part it plays.
+        [[nodiscard]] std::uint32_t argument(bool is_entry) const;
+    };
+    /// By each of the wanted: why it is not served, or nothing.
+    using Refusals = std::vector<std::optional<std::string>>;
+    Refusals by_single(std::span<const Wanted> wanted, Backend backend, AllServed& all) const;
+    Refusals by_kprobe_multi(std::span<const Wanted> wanted, AllServed& all) const;
+    [[nodiscard]] tl::expected<Ends, std::string> attach(const Wanted& function, Backend backend) const;
+    [[nodiscard]] tl::expected<std::uint32_t, std::string> fentry_target(const std::string& symbol,
+                                                                         std::size_t number) const;
+    [[nodiscard]] sys::Result<sys::Fd> link_all(std::span<const Wanted> functions, bool is_entry) const;
+
+    Programs programs_;
     const btf* kernel_;
     const Symbols& symbols_;
     Backend only_;
 };
 
-/// Calls that the kernel did not trace because the program was already running; absent where it does not
-/// count them.
-std::optional<std::uint64_t> missed(const Served& served);
+/// Calls that the kernel did not trace: the program was already running on that CPU, or too many tasks were
+/// inside the function at once (a kretprobe's maxactive). Absent where the kernel does not count the first
+/// of the two, or no end is there.
+std::optional<std::uint64_t> missed(const Ends& ends);
+
+/// Runs of a program that the kernel left out because one was already running on that CPU; absent where it
+/// does not count them.
+std::optional<std::uint64_t> missed_runs(int program);
+
+/// What the kernel missed of a link of kprobes; 0 where it does not tell.
+std::uint64_t missed_by_link(const sys::Fd& link);
 
 /// Programs that do nothing, to be held while as many others are loaded, and dropped then. Each program takes
 /// a few bytes of percpu memory (kernel/bpf/core.c: bpf_prog_alloc), from the small gaps where mounts and net

@@ -78,11 +78,11 @@ class Probe {
     void detach();
 
     /// Forgets what was seen and follows these processes and their children, from after each one's first
-    /// `lead_in` forks on. What workers do is seen from the beginning.
-    void begin(std::span<const pid_t> samplers, std::uint32_t lead_in);
+    /// `lead_in` forks on. What workers do is seen from the beginning. The error names the call.
+    tl::expected<void, std::string> begin(std::span<const pid_t> samplers, std::uint32_t lead_in);
 
     /// Lets them go; what they made until now is followed on, until it is freed.
-    void follow_no_more();
+    tl::expected<void, std::string> follow_no_more();
 
     [[nodiscard]] Snapshot read();
 
@@ -90,9 +90,16 @@ class Probe {
     struct Service {
         Backend backend = Backend::none;
         std::string reason;
-        std::optional<std::uint64_t> missed;
+        std::optional<std::uint64_t> missed;  ///< in the whole run
     };
     [[nodiscard]] std::vector<Service> services() const;
+
+    /// Runs of programs that the kernel left out in the whole run, as far as it counts them.
+    struct Missed {
+        std::uint64_t calls;  ///< of all functions, with those that no function's own number has
+        std::uint64_t switches, forks, ticks, allocations;
+    };
+    [[nodiscard]] Missed missed_in_all() const;
 
     /// Whether any function is traced call by call; else times come from samples of stacks.
     [[nodiscard]] bool traces_calls() const;

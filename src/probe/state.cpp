@@ -1,0 +1,242 @@
+#include "probe/state.h"
+
+#include <bpf/bpf.h>
+#include <fmt/format.h>
+#include <linux/perf_event.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "core/failure.h"
+#include "probe/layout.h"
+
+namespace nsb::probe {
+
+tl::unexpected<std::string> refuse(std::string_view what, int error, std::string_view remedy) {
+    return tl::unexpected(
+        fmt::format("{}: {}{}{}", what, errno_name(error), remedy.empty() ? "" : "; ", remedy));
+}
+
+namespace {
+
+std::span<const bpf_insn> code_of(const bpf_program* program) {
+    return {bpf_program__insns(program), bpf_program__insn_cnt(program)};
+}
+
+/// Workers are known by these functions where functions cannot be attached to.
+bool is_work_function(const TracedFunction& f) {
+    return f.name == "cleanup_net" || f.name == "free_ipc" || f.name == "free_user_ns" ||
+           f.name == "destroy_pid_namespace_work";
+}
+
+}  // namespace
+
+tl::expected<void, std::string> Probe::State::load() {
+    skeleton.reset(nsb_probe::open());
+    if (!skeleton) return refuse("opening the probe's object", errno);
+    skeleton->rodata->config = find_layout(kernel.get());
+    const auto& progs = skeleton->progs;
+    bpf_program__set_autoload(progs.on_kmalloc_node, count_arguments(kernel.get(), "kmalloc_node") > 0);
+    bpf_program__set_autoload(progs.on_kmem_cache_alloc_node,
+                              count_arguments(kernel.get(), "kmem_cache_alloc_node") > 0);
+    const bool percpu_is_new = count_arguments(kernel.get(), "percpu_alloc_percpu") > 7;
+    // For kprobes it is there from 5.15.
+    const bool has_cookies =
+        libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_get_attach_cookie, nullptr) == 1;
+    bpf_program__set_autoload(progs.enter_multi, has_cookies);
+    bpf_program__set_autoload(progs.leave_multi, has_cookies);
+    bpf_program__set_autoload(percpu_is_new ? progs.on_percpu_alloc_old : progs.on_percpu_alloc_new, false);
+    if (const int error = nsb_probe::load(skeleton.get()); error != 0) {
+        return refuse("loading the probe", -error, kCapabilities);
+    }
+    const auto map = [](auto& array, const bpf_map* from) -> tl::expected<void, std::string> {
+        auto mapped =
+            std::remove_reference_t<decltype(array)>::map(bpf_map__fd(from), bpf_map__max_entries(from));
+        if (!mapped) return refuse("mmap of a BPF map", mapped.error());
+        array = std::move(*mapped);
+        return {};
+    };
+    return map(calls, skeleton->maps.calls)
+        .and_then([&] { return map(buckets, skeleton->maps.buckets); })
+        .and_then([&] { return map(lost, skeleton->maps.lost); })
+        .and_then([&] { return map(namespaces, skeleton->maps.namespaces); })
+        .and_then([&] { return map(objects, skeleton->maps.objects); });
+}
+
+tl::expected<void, std::string> Probe::State::attach(bpf_program* program, bool may_be_missing) {
+    if (!bpf_program__autoload(program)) return {};
+    bpf_link* const link = bpf_program__attach(program);
+    if (link == nullptr) {
+        if (may_be_missing && errno == ENOENT) return {};
+        return refuse(fmt::format("attaching {}", bpf_program__name(program)), errno, kCapabilities);
+    }
+    links.emplace_back(link, bpf_link__destroy);
+    return {};
+}
+
+tl::expected<void, std::string> Probe::State::attach_functions() {
+    if (choice == Choice::tracepoint) {
+        for (Service& service : services) {
+            service.backend = Backend::none;
+            service.reason = "only tracepoints asked for";
+        }
+    } else {
+        const Backend only = choice == Choice::fentry   ? Backend::fentry
+                             : choice == Choice::kprobe ? Backend::kprobe
+                                                        : Backend::none;
+        const auto& progs = skeleton->progs;
+        const Attacher attacher({code_of(progs.enter),
+                                 code_of(progs.leave),
+                                 code_of(progs.enter_object_kprobe),
+                                 code_of(progs.enter_object_fentry),
+                                 {bpf_program__fd(progs.enter_multi), bpf_program__fd(progs.leave_multi)}},
+                                kernel.get(), symbols, only);
+        std::vector<std::size_t> wanted;
+        for (std::size_t i = 0; i < kTraced.size(); ++i) {
+            if (is_wanted(kTraced[i])) wanted.push_back(i);
+        }
+        const std::vector<sys::Fd> gaps = fill_gaps(2 * kTraced.size());
+        functions = attacher.serve(wanted);
+        for (std::size_t i = 0; i < kTraced.size(); ++i) {
+            services[i].backend = functions.each[i].backend;
+            services[i].reason = functions.each[i].reason;
+        }
+        if (std::ranges::any_of(services, [](const Service& s) { return s.backend != Backend::none; }))
+            return {};
+        if (only != Backend::none) {
+            const auto at =
+                std::ranges::find(kTraced, "kernel_clone", &TracedFunction::name) - kTraced.begin();
+            return tl::unexpected(services[static_cast<std::size_t>(at)].reason);
+        }
+    }
+    // No function can be attached to: what is left are tracepoints, and samples of stacks.
+    for (std::size_t i = 0; i < kTraced.size(); ++i) {
+        if (!is_wanted(kTraced[i])) {
+            services[i].backend = Backend::none;
+            services[i].reason.clear();
+            continue;
+        }
+        if (!symbols.kept_as(kTraced[i].name)) {
+            services[i].backend = Backend::none;
+            services[i].reason = "no such function in this kernel, or inlined";
+            continue;
+        }
+        services[i].backend = is_work_function(kTraced[i]) ? Backend::tracepoint : Backend::sampling;
+        const auto address = symbols.address(std::string(kTraced[i].name));
+        if (!address || services[i].backend != Backend::tracepoint) continue;
+        const auto what = static_cast<std::uint32_t>(i) | NSB_ASYNC;
+        const std::uint64_t key = *address;
+        bpf_map_update_elem(bpf_map__fd(skeleton->maps.workers), &key, &what, BPF_ANY);
+    }
+    return attach(skeleton->progs.on_work).and_then([&] { return attach(skeleton->progs.on_work_end); });
+}
+
+tl::expected<void, std::string> Probe::State::attach_sampling() {
+    perf_event_attr attributes{};
+    attributes.size = sizeof attributes;
+    attributes.type = PERF_TYPE_SOFTWARE;
+    attributes.config = PERF_COUNT_SW_CPU_CLOCK;
+    attributes.sample_period = kSamplingPeriodNs;
+    for (int cpu = 0; cpu < libbpf_num_possible_cpus(); ++cpu) {
+        auto event =
+            sys::Fd::own(syscall(SYS_perf_event_open, &attributes, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC));
+        if (!event && event.error() == ENODEV) continue;  // possible, but not online
+        if (!event) return refuse("perf_event_open(cpu-clock)", event.error(), kCapabilities);
+        if (ioctl(event->get(), PERF_EVENT_IOC_SET_BPF, bpf_program__fd(skeleton->progs.on_tick)) != 0 ||
+            ioctl(event->get(), PERF_EVENT_IOC_ENABLE, 0) != 0) {
+            return refuse("ioctl(PERF_EVENT_IOC_SET_BPF)", errno);
+        }
+        ticks.push_back(std::move(*event));
+    }
+    return {};
+}
+
+tl::expected<void, std::string> Probe::State::attach_memory() {
+    const auto& progs = skeleton->progs;
+    for (bpf_program* const program :
+         {progs.on_kmalloc, progs.on_kmalloc_node, progs.on_kmem_cache_alloc, progs.on_kmem_cache_alloc_node,
+          progs.on_percpu_alloc_old, progs.on_percpu_alloc_new, progs.on_kfree, progs.on_kmem_cache_free,
+          progs.on_percpu_free_percpu}) {
+        if (auto attached = attach(program, true); !attached) return attached;
+    }
+    return {};
+}
+
+bool Probe::State::traces_forks() const {
+    for (std::size_t i = 0; i < kTraced.size(); ++i) {
+        const Backend backend = services[i].backend;
+        if (kTraced[i].object == ObjectRole::forks &&
+            (backend == Backend::fentry || backend == Backend::kprobe))
+            return true;
+    }
+    return false;
+}
+
+tl::expected<void, std::string> Probe::State::set_slots(std::span<const pid_t> pids,
+                                                        std::uint32_t lead_in) const {
+    const std::size_t size = bpf_map__value_size(skeleton->maps.slots);
+    std::vector<std::uint32_t> keys(NSB_SLOTS);
+    std::iota(keys.begin(), keys.end(), 0U);
+    std::vector<std::byte> slots(NSB_SLOTS * size);
+    for (const pid_t pid : pids) {
+        const nsb_task task{static_cast<std::uint32_t>(pid), 1, lead_in, NSB_EXECUTIONS + 1, lead_in > 0, 0};
+        const auto place = [&](std::uint32_t i) {
+            return slots.data() + ((task.pid + i) & (NSB_SLOTS - 1)) * size;
+        };
+        std::uint32_t at = 0;
+        for (nsb_task other{}; at < NSB_PLACES; ++at) {
+            std::memcpy(&other, place(at), sizeof other);
+            if (other.pid == 0) break;
+        }
+        if (at == NSB_PLACES) return tl::unexpected(fmt::format("no slot for the sampler {}", pid));
+        std::memcpy(place(at), &task, sizeof task);
+    }
+    std::uint32_t count = NSB_SLOTS;
+    if (bpf_map_update_batch(bpf_map__fd(skeleton->maps.slots), keys.data(), slots.data(), &count, nullptr) !=
+        0) {
+        return refuse("bpf_map_update_batch(slots)", errno);
+    }
+    return {};
+}
+
+namespace {
+
+/// Empties a hash map. Key by key the kernel would look for the first one each time, from the first bucket
+/// on.
+template <typename Key>
+tl::expected<void, std::string> clear_hash(const bpf_map* map) {
+    // No bucket of these maps comes near so many entries.
+    constexpr std::uint32_t kAtOnce = 4096;
+    std::vector<Key> keys(kAtOnce);
+    std::vector<std::byte> values(kAtOnce * bpf_map__value_size(map));
+    std::uint32_t position = 0;
+    for (bool first = true;; first = false) {
+        std::uint32_t count = kAtOnce;
+        if (bpf_map_lookup_and_delete_batch(bpf_map__fd(map), first ? nullptr : &position, &position,
+                                            keys.data(), values.data(), &count, nullptr) == 0)
+            continue;
+        if (errno == ENOENT) return {};  // the last ones
+        return refuse(fmt::format("emptying the map {}", bpf_map__name(map)), errno);
+    }
+}
+
+}  // namespace
+
+tl::expected<void, std::string> Probe::State::clear() const {
+    calls.clear();
+    buckets.clear();
+    lost.clear();
+    namespaces.clear();
+    objects.clear();
+    const auto& maps = skeleton->maps;
+    return clear_hash<nsb_profile_key>(maps.profile)
+        .and_then([&] { return clear_hash<std::uint64_t>(maps.live); })
+        .and_then([&]() -> tl::expected<void, std::string> {
+            if (stacks.size() <= bpf_map__max_entries(maps.stacks) / 2) return {};
+            return clear_hash<std::uint64_t>(maps.stacks);
+        });
+}
+
+}  // namespace nsb::probe
