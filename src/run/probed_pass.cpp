@@ -136,8 +136,14 @@ void ProbedPass::visit_unprobed(Work& work, std::uint32_t block) {
     work.unprobed.insert(work.unprobed.end(), times.begin(), times.end());
 }
 
+bool ProbedPass::begin(Work& work) {
+    const auto begun = probe_.begin(team_.pids(), lead_in(work.c));
+    if (!begun) work.error = begun.error();
+    return begun.has_value();
+}
+
 void ProbedPass::visit_probed(Work& work, std::uint32_t block, probe::Seen Work::*into) {
-    probe_.begin(team_.pids(), lead_in(work.c));
+    if (!begin(work)) return;
     const std::vector<double> times = take(work, block);
     probe::Snapshot snapshot = probe_.read();
     if (times.empty()) return;
@@ -165,11 +171,11 @@ void ProbedPass::settle(Work& work) {
 }
 
 void ProbedPass::visit_memory(Work& work, std::uint32_t block) {
-    probe_.begin(team_.pids(), lead_in(work.c));
+    if (!begin(work)) return;
     work.memory.samples += take(work, block).size();
     // A net namespace is freed when the next one's teardown comes round: namespaces that are not followed
     // push out those that are.
-    probe_.follow_no_more();
+    if (const auto let_go = probe_.follow_no_more(); !let_go) work.error = let_go.error();
     const int flushes = work.c.set.contains(Kind::net) ? 2 : 1;
     for (int flush = 0; flush < flushes; ++flush) {
         (void)take(work, 1);
@@ -185,7 +191,10 @@ bool ProbedPass::attach(probe::Pass pass) {
 }
 
 void ProbedPass::calibrate_call() {
-    probe_.begin(team_.pids(), 0);
+    if (const auto begun = probe_.begin(team_.pids(), 0); !begun) {
+        report_.notes.push_back(begun.error());
+        return;
+    }
     const double probed = team_.measure_overhead().syscall;
     report_.cost_of_unshare =
         probe::calibrate(probe_.read(), (probed - unprobed_call_) * Team::kCalibrations);
@@ -229,6 +238,18 @@ void ProbedPass::alternate(probe::Pass pass, probe::Seen Work::*into) {
     }
 }
 
+void ProbedPass::note_missed() {
+    const probe::Probe::Missed missed = probe_.missed_in_all();
+    const auto note = [&](std::uint64_t events, const char* what) {
+        if (events > 0) report_.notes.push_back(std::to_string(events) + what);
+    };
+    note(missed.calls, " calls of traced functions were missed by the kernel");
+    note(missed.switches, " switches of tasks were missed by the kernel: waits may be too long or too short");
+    note(missed.forks, " forks were missed by the kernel: what these children did is not seen");
+    note(missed.ticks, " samples of stacks were missed by the kernel");
+    note(missed.allocations, " allocations or frees were missed by the kernel");
+}
+
 ProbeReport ProbedPass::run(std::optional<std::chrono::nanoseconds> budget, const Observer& observer) {
     const Clock::time_point begun = Clock::now();
     observer_ = observer;
@@ -255,6 +276,7 @@ ProbeReport ProbedPass::run(std::optional<std::chrono::nanoseconds> budget, cons
         probe_.detach();
     }
 
+    note_missed();
     for (const auto& service : probe_.services()) report_.backends.push_back(service.backend);
     if (wants_stacks_) report_.sampling_period = static_cast<double>(probe::kSamplingPeriodNs);
     for (Work& work : works_) report_.cases.push_back(attribute(work));

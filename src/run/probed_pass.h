@@ -53,6 +53,8 @@ class ProbedPass {
     /// Samples of one block, and its teardown.
     std::vector<double> take(Work& work, std::uint32_t samples);
     void drain(const Case& c, std::uint64_t samples);
+    /// Whether the probe follows the samplers; else the case has an error.
+    bool begin(Work& work);
     void visit_unprobed(Work& work, std::uint32_t block);
     void visit_probed(Work& work, std::uint32_t block, probe::Seen Work::*into);
     void visit_memory(Work& work, std::uint32_t block);
@@ -61,6 +63,7 @@ class ProbedPass {
     bool attach(probe::Pass pass);
     void alternate(probe::Pass pass, probe::Seen Work::*into);
     void calibrate_call();
+    void note_missed();
     void fit_cost();
     [[nodiscard]] ProbedCase attribute(Work& work) const;
 
