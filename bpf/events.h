@@ -18,7 +18,8 @@ enum {
     NSB_RETURN_NS = 2000,  // from the end of a traced system call to user mode, at most
     NSB_PREEMPTION = 126,  // in a function's place: a sampler had to wait for the CPU, in no traced function
     NSB_DEPTH = 16,        // traced functions inside each other
-    NSB_SLOTS = 1024,      // tasks at once, by their pid's low bits
+    NSB_CPUS = 1024,       // told apart
+    NSB_SLOTS = 256,       // tasks at once, by their pid's low bits
     NSB_PLACES = 4,        // of these that a task may have: its own, or one right after it
     NSB_BUCKETS = 1024,    // of a function's histogram
     NSB_SUB_BITS = 5,      // buckets of an octave, as bits: 32, so that a percentile is off by at most 3%
@@ -31,7 +32,7 @@ enum {
     NSB_ROWS = 66,         // of calls: the workers', those of each execution, those of any further ones
 };
 
-// The first part of a task's slot.
+// Whose slot it is.
 struct nsb_task {
     __u32 pid;      // 0: free
     __u32 leads;    // a sampler: each of its forks begins an execution
@@ -39,6 +40,29 @@ struct nsb_task {
     __u32 row;      // of calls, that its own go to
     __u32 skipped;  // 1: in a lead-in, of which nothing is noted
     __u32 forks;
+};
+
+// A task's stack of traced functions. A power of two in size.
+struct nsb_frame {
+    __u64 begin;
+    __u64 waited;  // the slot's wait at the beginning
+    __u64 inner;   // time in traced functions called from here
+    __u64 inner_calls;  // at any depth
+    __u32 id;
+    __u32 node;
+};
+struct nsb_slot {
+    struct nsb_task task;
+    __u32 depth;
+    __u32 adopted;  // a worker's, while it tears namespaces down
+    __u32 runnable;
+    __u32 returning;  // 1: preempted on its way back from a traced system call
+    __u64 left_at;    // when it left the outermost traced function on a path of creation
+    __u64 off_since;  // 0: on a CPU
+    __u64 waited;
+    __u64 stack;  // where it was when it blocked
+    struct nsb_frame frames[NSB_DEPTH];
+    __u64 unused[39];
 };
 
 // A program's argument: the number of its function, and what else it must know; patched into the instruction

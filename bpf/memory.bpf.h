@@ -10,7 +10,7 @@ struct allocation {
 MAP(live, BPF_MAP_TYPE_HASH, __u64, struct allocation, 262144);
 
 static __always_inline void allocated(void* ctx, __u32 what, __u64 address, __u64 bytes) {
-    struct slot* s = counted_slot();
+    struct nsb_slot* s = counted_slot();
     if (!s || s->adopted || !address) return;
     const struct allocation a = {keep_stack(ctx), bytes, what, 0};
     count(a.stack, what, 0, bytes);

@@ -16,28 +16,6 @@
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
-struct frame {
-    __u64 begin;
-    __u64 waited;  // the slot's wait at the beginning
-    __u64 inner;   // time in traced functions called from here
-    __u64 inner_calls;  // at any depth
-    __u32 id;
-    __u32 node;
-};
-
-struct slot {
-    struct nsb_task task;
-    __u32 depth;
-    __u32 adopted;  // a worker's, while it tears namespaces down
-    __u32 runnable;
-    __u32 returning;  // 1: preempted on its way back from a traced system call
-    __u64 left_at;    // when it left the outermost traced function on a path of creation
-    __u64 off_since;  // 0: on a CPU
-    __u64 waited;
-    __u64 stack;  // where it was when it blocked
-    struct frame frames[NSB_DEPTH];
-};
-
 #define MAP(name_, type_, key_, value_, entries_) \
     struct {                                      \
         __uint(type, type_);                      \
@@ -56,13 +34,14 @@ struct slot {
         __uint(max_entries, entries_);     \
     } name_ SEC(".maps")
 
-MAP(slots, BPF_MAP_TYPE_ARRAY, __u32, struct slot, NSB_SLOTS);
-MAP(running, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, __u64, 1);  // the slot's number plus one; 0: none of ours
+// What each traced call looks at is not in maps, whose look-ups take about as long as the rest.
+struct nsb_slot slots[NSB_SLOTS] = {};
+__u32 running[NSB_CPUS] = {};  // the number plus one of the slot of the task on that CPU; 0: none of ours
+__u32 node_numbers[NSB_NODE_NAMES] = {};
 MAP(scratch, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, struct nsb_stack, 1);
 // The call tree: sums of each node, a row for each execution. Nodes have numbers, from 1 on, as they are met.
 SHARED(calls, struct nsb_calls, NSB_ROWS* NSB_NODES);
 MAP(node_names, BPF_MAP_TYPE_HASH, __u32, __u32, NSB_NODES);
-MAP(node_numbers, BPF_MAP_TYPE_ARRAY, __u32, __u32, NSB_NODE_NAMES);
 __u32 node_count = 0;
 __u32 forks_are_traced = 0;  // 1: kernel_clone is attached to
 SHARED(buckets, __u64, NSB_MAX_FUNCTIONS* NSB_BUCKETS);
@@ -82,32 +61,31 @@ static __always_inline void lose(__u32 reason) {
     if (count) __sync_fetch_and_add(count, 1);
 }
 
-static __always_inline __u64* running_here(void) {
-    const __u32 zero = 0;
-    return bpf_map_lookup_elem(&running, &zero);
+static __always_inline __u32* running_here(void) {
+    const __u64 cpu = bpf_get_smp_processor_id();
+    return &running[cpu & (NSB_CPUS - 1)];
 }
 
-static __always_inline struct slot* slot_at(__u32 index) {
-    index &= NSB_SLOTS - 1;
-    return bpf_map_lookup_elem(&slots, &index);
+static __always_inline struct nsb_slot* slot_at(__u64 number) {
+    return &slots[number & (NSB_SLOTS - 1)];
 }
 
-static __always_inline struct slot* current_slot(void) {
-    const __u64* number = running_here();
-    return number && *number ? slot_at(*number - 1) : 0;
+static __always_inline struct nsb_slot* current_slot(void) {
+    const __u32 number = *running_here();
+    return number ? slot_at(number - 1) : 0;
 }
 
 // The current task's slot where what it does counts.
-static __always_inline struct slot* counted_slot(void) {
-    struct slot* s = current_slot();
+static __always_inline struct nsb_slot* counted_slot(void) {
+    struct nsb_slot* s = current_slot();
     return s && !s->task.skipped ? s : 0;
 }
 
 // The number plus one of the slot that `owner` has, at or right after the place of `pid`; 0: it has none there.
 static __always_inline __u32 find_slot(__u32 pid, __u32 owner) {
     for (__u32 i = 0; i < NSB_PLACES; ++i) {
-        const struct slot* s = slot_at(pid + i);
-        if (s && s->task.pid == owner) return ((pid + i) & (NSB_SLOTS - 1)) + 1;
+        const struct nsb_slot* s = slot_at(pid + i);
+        if (s->task.pid == owner) return ((pid + i) & (NSB_SLOTS - 1)) + 1;
     }
     return 0;
 }
@@ -116,7 +94,7 @@ static __always_inline __u32 find_slot(__u32 pid, __u32 owner) {
 static __always_inline __u32 track(__u32 pid, __u32 adopted) {
     __u32 number = find_slot(pid, pid);
     if (!number) number = find_slot(pid, 0);
-    struct slot* s = number ? slot_at(number - 1) : 0;
+    struct nsb_slot* s = number ? slot_at(number - 1) : 0;
     if (!s) {
         lose(NSB_LOST_SLOT);
         return 0;
@@ -199,9 +177,10 @@ static __always_inline __u32 number_node(__u32 name) {
 // The node of a function that is called at `caller`.
 static __always_inline __u32 node_below(__u32 caller, __u32 id) {
     if (caller == NSB_NO_NODE) return NSB_NO_NODE;
-    const __u32 name = (caller << 7 | id) & (NSB_NODE_NAMES - 1);
-    __u32* number = bpf_map_lookup_elem(&node_numbers, &name);
-    if (!number) return NSB_NO_NODE;
+    __u64 name = caller << 7 | id;
+    barrier_var(name);  // so that the bound comes last: older verifiers forget it at an |
+    name &= NSB_NODE_NAMES - 1;
+    __u32* number = &node_numbers[name];
     if (!*number) *number = number_node(name);
     return *number;
 }
@@ -211,13 +190,13 @@ static __always_inline struct nsb_calls* calls_at(__u32 row, __u32 node) {
     return bpf_map_lookup_elem(&calls, &at);
 }
 
-static __always_inline void push(struct slot* s, __u32 id) {
+static __always_inline void push(struct nsb_slot* s, __u32 id) {
     const __u32 depth = s->depth++;
     if (depth >= NSB_DEPTH) {
         lose(NSB_LOST_DEPTH);
         return;
     }
-    struct frame* f = &s->frames[depth & (NSB_DEPTH - 1)];
+    struct nsb_frame* f = &s->frames[depth & (NSB_DEPTH - 1)];
     f->id = id;
     f->node = node_below(depth > 0 ? s->frames[(depth - 1) & (NSB_DEPTH - 1)].node : NSB_ROOT, id);
     f->waited = s->waited;
@@ -240,11 +219,11 @@ static __always_inline __u32 bucket(__u64 ns) {
     return ((octave << NSB_SUB_BITS) | step) & (NSB_BUCKETS - 1);
 }
 
-static __always_inline void pop(struct slot* s, __u32 id, __u64 now) {
+static __always_inline void pop(struct nsb_slot* s, __u32 id, __u64 now) {
     if (s->depth == 0) return;  // entered before it was traced
     const __u32 depth = --s->depth;
     if (depth >= NSB_DEPTH) return;
-    const struct frame* f = &s->frames[depth & (NSB_DEPTH - 1)];
+    const struct nsb_frame* f = &s->frames[depth & (NSB_DEPTH - 1)];
     if (f->id != id) {
         lose(NSB_LOST_MISMATCH);
         return;
@@ -252,7 +231,7 @@ static __always_inline void pop(struct slot* s, __u32 id, __u64 now) {
     const __u64 total = now - f->begin;
     const __u64 wait = s->waited - f->waited;
     if (depth > 0) {
-        struct frame* outer = &s->frames[(depth - 1) & (NSB_DEPTH - 1)];
+        struct nsb_frame* outer = &s->frames[(depth - 1) & (NSB_DEPTH - 1)];
         outer->inner += total;
         outer->inner_calls += f->inner_calls + 1;
     }
@@ -272,22 +251,20 @@ static __always_inline void pop(struct slot* s, __u32 id, __u64 now) {
 }
 
 // A worker is the benchmark's for as long as it is inside a function that tears namespaces down.
-static __always_inline struct slot* adopt(void) {
-    __u64* here = running_here();
+static __always_inline struct nsb_slot* adopt(void) {
     const __u32 number = track(bpf_get_current_pid_tgid(), 1);
-    if (!number || !here) return 0;
-    *here = number;
+    if (!number) return 0;
+    *running_here() = number;
     return slot_at(number - 1);
 }
 
-static __always_inline void release(struct slot* s) {
-    __u64* here = running_here();
+static __always_inline void release(struct nsb_slot* s) {
     s->task.pid = 0;
-    if (here) *here = 0;
+    *running_here() = 0;
 }
 
 static __always_inline void entered(__u64 what) {
-    struct slot* s = current_slot();
+    struct nsb_slot* s = current_slot();
     if (!s && (what & NSB_ASYNC)) s = adopt();
     if (!s) return;
     if ((what & NSB_FORKS) && s->task.leads) {
@@ -299,7 +276,7 @@ static __always_inline void entered(__u64 what) {
 }
 
 static __always_inline void left(__u64 what, __u64 now) {
-    struct slot* s = current_slot();
+    struct nsb_slot* s = current_slot();
     if (!s) return;
     pop(s, what & NSB_ID_MASK, now);
     if (s->depth > 0) return;
@@ -389,7 +366,7 @@ int leave_multi(struct pt_regs* ctx) {
 }
 
 // A sampler preempted on its way back to user mode: that is still part of its system call's time.
-static __always_inline void note_preemption(struct slot* s, __u64 off) {
+static __always_inline void note_preemption(struct nsb_slot* s, __u64 off) {
     if (s->task.skipped) return;
     struct nsb_calls* c = calls_at(s->task.row, node_below(NSB_ROOT, NSB_PREEMPTION));
     if (!c) return;
@@ -404,14 +381,13 @@ static __always_inline int is_runnable(struct task_struct* task) {
 
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempt, struct task_struct* prev, struct task_struct* next) {
-    __u64* here = running_here();
-    if (!here) return 0;
+    __u32* here = running_here();
     const __u64 now = bpf_ktime_get_ns();
     if (*here) {
-        struct slot* s = slot_at(*here - 1);
-        if (s && prev->exit_state) {
+        struct nsb_slot* s = slot_at(*here - 1);
+        if (prev->exit_state) {
             s->task.pid = 0;
-        } else if (s) {
+        } else {
             s->runnable = preempt || is_runnable(prev);
             s->returning = s->runnable && s->task.leads && s->depth == 0 && now - s->left_at < NSB_RETURN_NS;
             s->stack = s->runnable ? 0 : keep_stack(ctx);
@@ -421,7 +397,7 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct* prev, struct task_stru
     *here = 0;
     const __u32 pid = next->pid;
     const __u32 number = pid ? find_slot(pid, pid) : 0;
-    struct slot* n = number ? slot_at(number - 1) : 0;
+    struct nsb_slot* n = number ? slot_at(number - 1) : 0;
     if (!n) return 0;
     *here = number;
     if (n->off_since) {
@@ -436,9 +412,9 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct* prev, struct task_stru
 
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct* parent, struct task_struct* child) {
-    struct slot* s = current_slot();
+    struct nsb_slot* s = current_slot();
     const __u32 number = s ? track(child->pid, 0) : 0;
-    struct slot* own = number ? slot_at(number - 1) : 0;
+    struct nsb_slot* own = number ? slot_at(number - 1) : 0;
     if (own) own->task.row = s->task.row, own->task.skipped = s->task.skipped;
     // The tracepoint comes near the end of a fork, so the lead-in ends with the last of its forks.
     if (s && s->task.leads && !forks_are_traced && ++s->task.forks >= s->task.lead_in) s->task.skipped = 0;
@@ -457,7 +433,7 @@ int BPF_PROG(on_work, struct work_struct* work) {
 SEC("tp_btf/workqueue_execute_end")
 int BPF_PROG(on_work_end, struct work_struct* work) {
     const __u64 now = bpf_ktime_get_ns();
-    struct slot* s = current_slot();
+    struct nsb_slot* s = current_slot();
     if (!s || !s->adopted) return 0;
     pop(s, s->frames[0].id, now);
     release(s);
@@ -466,7 +442,7 @@ int BPF_PROG(on_work_end, struct work_struct* work) {
 
 SEC("perf_event")
 int on_tick(struct bpf_perf_event_data* ctx) {
-    struct slot* s = counted_slot();
+    struct nsb_slot* s = counted_slot();
     const bool in_user_mode = (ctx->regs.cs & 3) != 0;
     if (s) count(in_user_mode ? 0 : keep_stack(ctx), NSB_SAMPLE, s->adopted, 1);
     return 0;

@@ -16,11 +16,11 @@ std::map<std::size_t, double> own_times(const ProbedCase& probed) {
     return own;
 }
 
-/// What an operation's first phase begins with: one of these system calls, or what they call first.
+/// What an operation's first phase begins with: one of these.
 bool begins_first_phase(std::string_view function, Operation operation) {
     switch (operation) {
         case Operation::unshare:
-            return function == "__x64_sys_unshare" || function == "ksys_unshare";
+            return function == "ksys_unshare";
         case Operation::setns:
             return function == "__x64_sys_setns";
         case Operation::proc_remount:
@@ -34,8 +34,7 @@ bool begins_first_phase(std::string_view function, Operation operation) {
         case Operation::container:
             return true;  // all up to its program is one phase
         default:
-            return function == "__x64_sys_clone" || function == "__x64_sys_clone3" ||
-                   function == "kernel_clone" || function == "copy_process";
+            return function == "kernel_clone" || function == "copy_process";
     }
 }
 

@@ -39,11 +39,11 @@ TEST(Stage, TellsTheCallThatIsTimedFromThoseThatPrepareIt) {
     const auto stage = [](std::string_view function, Operation operation) {
         return to_string(stage_of(number_of(function), operation));
     };
-    EXPECT_EQ(stage("__x64_sys_clone", Operation::clone), "call");
-    EXPECT_EQ(stage("__x64_sys_clone3", Operation::clone), "call");
-    EXPECT_EQ(stage("__x64_sys_clone", Operation::unshare), "prepare");
-    EXPECT_EQ(stage("__x64_sys_unshare", Operation::unshare), "call");
-    EXPECT_EQ(stage("__x64_sys_unshare", Operation::setns), "prepare");
+    EXPECT_EQ(stage("kernel_clone", Operation::clone), "call");
+    EXPECT_EQ(stage("kernel_clone", Operation::clone3), "call");
+    EXPECT_EQ(stage("kernel_clone", Operation::unshare), "prepare");
+    EXPECT_EQ(stage("ksys_unshare", Operation::unshare), "call");
+    EXPECT_EQ(stage("__x64_sys_setns", Operation::setns), "call");
     EXPECT_EQ(stage("__x64_sys_mount", Operation::proc_remount), "call");
     EXPECT_EQ(stage("__x64_sys_umount", Operation::proc_remount), "destroy");
     EXPECT_EQ(stage("switch_task_namespaces", Operation::clone), "destroy");

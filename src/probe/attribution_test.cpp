@@ -82,8 +82,8 @@ TEST(Attribution, ACallerTakesWhatItsCalleesTake) {
 TEST(Attribution, TellsPathsApart) {
     Seen seen;
     seen.samples = 1;
-    seen.snapshot.calls = {entry(1, NSB_ROOT, "__x64_sys_clone", {1, 5000, 5000, 0, 5000, 0, {}}),
-                           entry(2, NSB_ROOT, "__x64_sys_unshare", {1, 900, 800, 0, 900, 1, {}}),
+    seen.snapshot.calls = {entry(1, NSB_ROOT, "kernel_clone", {1, 5000, 5000, 0, 5000, 0, {}}),
+                           entry(2, NSB_ROOT, "ksys_unshare", {1, 900, 800, 0, 900, 1, {}}),
                            entry(3, 2, "switch_task_namespaces", {1, 100, 100, 0, 100, 0, {}}),
                            entry(4, NSB_ROOT, "exit_task_namespaces", {1, 70, 10, 0, 70, 1, {}}),
                            entry(5, 4, "switch_task_namespaces", {1, 60, 60, 0, 60, 0, {}})};

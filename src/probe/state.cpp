@@ -7,7 +7,6 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
-#include <numeric>
 
 #include "core/failure.h"
 #include "probe/layout.h"
@@ -176,27 +175,14 @@ bool Probe::State::traces_forks() const {
 
 tl::expected<void, std::string> Probe::State::set_slots(std::span<const pid_t> pids,
                                                         std::uint32_t lead_in) const {
-    const std::size_t size = bpf_map__value_size(skeleton->maps.slots);
-    std::vector<std::uint32_t> keys(NSB_SLOTS);
-    std::iota(keys.begin(), keys.end(), 0U);
-    std::vector<std::byte> slots(NSB_SLOTS * size);
+    const std::span<nsb_slot> slots = skeleton->bss->slots;
+    std::memset(static_cast<void*>(slots.data()), 0, slots.size_bytes());
     for (const pid_t pid : pids) {
         const nsb_task task{static_cast<std::uint32_t>(pid), 1, lead_in, NSB_EXECUTIONS + 1, lead_in > 0, 0};
-        const auto place = [&](std::uint32_t i) {
-            return slots.data() + ((task.pid + i) & (NSB_SLOTS - 1)) * size;
-        };
         std::uint32_t at = 0;
-        for (nsb_task other{}; at < NSB_PLACES; ++at) {
-            std::memcpy(&other, place(at), sizeof other);
-            if (other.pid == 0) break;
-        }
+        while (at < NSB_PLACES && slots[(task.pid + at) & (NSB_SLOTS - 1)].task.pid != 0) ++at;
         if (at == NSB_PLACES) return tl::unexpected(fmt::format("no slot for the sampler {}", pid));
-        std::memcpy(place(at), &task, sizeof task);
-    }
-    std::uint32_t count = NSB_SLOTS;
-    if (bpf_map_update_batch(bpf_map__fd(skeleton->maps.slots), keys.data(), slots.data(), &count, nullptr) !=
-        0) {
-        return refuse("bpf_map_update_batch(slots)", errno);
+        slots[(task.pid + at) & (NSB_SLOTS - 1)].task = task;
     }
     return {};
 }
