@@ -44,7 +44,12 @@ def kernels(options: argparse.Namespace) -> int:
     with packages.locked():
         apt = packages.Apt()
         if apt.age() > packages.LISTS_AGE:
-            apt.update()
+            try:
+                apt.update()
+            except LabError as error:
+                if not apt.kernels():
+                    raise
+                print(f"lab: {error}; these are the lists of an earlier day", file=sys.stderr)
         found = apt.kernels(None if options.all else packages.archives()[1])
     for kernel in found:
         cached = "cached" if kernel.image.exists() else ""

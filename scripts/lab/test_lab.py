@@ -321,3 +321,64 @@ def test_two_guests_measure_the_same_while_the_cpus_are_busy(tmp_path: Path) -> 
         assert len(one) > 1
         assert [line.split(",", 1)[1] for line in one] == [line.split(",", 1)[1] for line in other]
         assert all(line.split(",")[2] == "instructions" for line in one[1:])
+
+
+def fetching(tmp_path: Path, cache: Path, image: bytes) -> subprocess.CompletedProcess[str]:
+    """Fetches a package with this image through an apt-get that copies it."""
+    (tmp_path / "deb" / "DEBIAN").mkdir(parents=True)
+    (tmp_path / "deb" / "DEBIAN" / "control").write_text(
+        "Package: linux-image\nVersion: 9\nArchitecture: amd64\nMaintainer: t\nDescription: t\n")
+    (tmp_path / "deb" / "boot").mkdir()
+    (tmp_path / "deb" / "boot" / "vmlinuz-9.9.9-cloud-amd64").write_bytes(image)
+    subprocess.run(["dpkg-deb", "-Znone", "--root-owner-group", "-b", tmp_path / "deb", tmp_path / "made.deb"], check=True,
+                   stdout=subprocess.DEVNULL)
+    tool = tmp_path / "bin" / "apt-get"
+    tool.parent.mkdir()
+    tool.write_text(f"#!/bin/sh\nln -s {tmp_path}/made.deb kernel.deb\n")
+    tool.chmod(0o755)
+    code = f"import sys; sys.path.insert(0, {str(PROGRAM.parent)!r})\nfrom lab import errors, packages\ntry:\n" \
+           "    packages.fetch(packages.Kernel('linux-image-9.9.9-cloud-amd64', '9.9.9-cloud-amd64', '9.9.9-1', 1))\n" \
+           "except errors.LabError as error:\n    sys.exit(str(error))"
+    environment = {**os.environ, "XDG_CACHE_HOME": str(cache), "PATH": f"{tool.parent}:{os.environ['PATH']}"}
+    return subprocess.run([sys.executable, "-c", code], env=environment, text=True, capture_output=True)
+
+
+IMAGE = b"\0" * 0x202 + b"HdrS" + bytes(3 << 20)
+
+
+def test_a_package_gives_its_image_or_none(tmp_path: Path) -> None:
+    done = fetching(tmp_path, tmp_path / "cache", IMAGE)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert next((tmp_path / "cache").glob("nsbench/lab/kernels/*/vmlinuz")).read_bytes() == IMAGE
+
+
+def test_a_package_with_another_file_in_the_image_s_place_is_told(tmp_path: Path) -> None:
+    done = fetching(tmp_path, tmp_path / "cache", b"text")
+    assert done.returncode == 1 and "not a kernel image" in done.stderr
+    assert not list((tmp_path / "cache").glob("nsbench/lab/kernels/*"))
+
+
+def test_a_full_disk_leaves_no_cut_off_kernel_in_the_cache(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small tmpfs needs root")
+    (tmp_path / "cache").mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "full", tmp_path / "cache"], check=True)
+    try:
+        done = fetching(tmp_path, tmp_path / "cache", IMAGE)
+        left = list((tmp_path / "cache").glob("nsbench/lab/kernels/*"))
+    finally:
+        subprocess.run(["umount", tmp_path / "cache"], check=True)
+    assert (done.returncode, left) == (1, [])
+    assert done.stderr.startswith(f"{tmp_path}/cache/nsbench/lab: No space left on device: ")
+
+
+def test_without_a_network_there_is_no_empty_list(tmp_path: Path) -> None:
+    """A proxy that does not answer: apt-get update then says so in warnings, and exits with 0."""
+    if not shutil.which("apt-get"):
+        pytest.skip("apt is missing")
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), **{f"{p}_proxy": "http://127.0.0.1:9" for p in ("http", "https")}}
+    for words in (["kernels"], ["fetch", "6.1"]):
+        done = subprocess.run([sys.executable, PROGRAM, *words], env=environment, text=True, capture_output=True)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (IMPOSSIBLE, "", 1)
+        assert "http_proxy" in done.stderr or "no Debian archive" in done.stderr
+    assert not (tmp_path / "nsbench" / "lab" / "apt" / "updated").exists()
