@@ -19,7 +19,7 @@ TRIES = 3  # kernels of a series, newest first, until one boots
 
 def candidates(name: str) -> list[str]:
     """What is tried for a kernel's name, in this order: the newest of a series, or the one that is named."""
-    if "/" in name or Path(name).exists():
+    if runs.is_path(name):
         return [name]
     exact = packages.find([name])[0]
     older = [kernel.release for kernel in packages.series(name) if kernel.release != exact.release]
@@ -92,4 +92,4 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add_jobs(one)
     add_append(one)
     add_machine(one)
-    one.set_defaults(command=atlas)
+    one.set_defaults(command=atlas, takes_nsbench=True)

@@ -69,17 +69,24 @@ class Recorded:
 
 def read(folder: Path) -> Recorded:
     """The run in this folder. LabError for one that cannot stand on the page."""
-    record = json.loads((folder / "run.json").read_text())
+    try:
+        record = json.loads((folder / "run.json").read_text())
+        record["lab"]["kernel_package"], record["kernel"], record["options"]["samples"]
+    except (ValueError, KeyError, TypeError):
+        raise LabError(f"{folder}/run.json is of no run of the lab", USAGE) from None
     if record.get("clock") != "instructions":
         raise LabError(
             f"{folder}: its clock is {record.get('clock')!r}: the page is of the instruction clock", USAGE
         )
     rows = {}
     with open(folder / "results.csv", newline="") as file:
-        for row in csv.DictReader(file):
-            if row["status"] in ("ok", "imprecise"):
-                via = next((":" + part[4:] for part in row["case"].split("/") if part.startswith("via:")), "")
-                rows[row["operation"] + via, row["namespaces"], row["phase"]] = row
+        try:
+            for row in csv.DictReader(file):
+                if row["status"] in ("ok", "imprecise"):
+                    via = next((":" + part[4:] for part in row["case"].split("/") if part.startswith("via:")), "")
+                    rows[row["operation"] + via, row["namespaces"], row["phase"]] = row
+        except (KeyError, AttributeError, csv.Error) as error:
+            raise LabError(f"{folder}/results.csv is not whole: {error}", USAGE) from None
     return Recorded(folder, record, rows)
 
 

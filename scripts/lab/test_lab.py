@@ -74,7 +74,8 @@ def test_defaults_yield_to_what_was_given() -> None:
     assert "--clock=wall" in runs.arguments([], "kvm")
 
 
-@pytest.mark.parametrize("options", [["doctor"], ["--out=x"], ["--resume", "x"], ["--csv=x"]])
+@pytest.mark.parametrize("options", [["doctor"], ["--out=x"], ["--resume", "x"], ["--csv=x"], ["--clock=wall"], ["--clock", "wall"],
+                                     ["--probe", "--folded=mine"]])
 def test_options_without_a_meaning_in_a_guest_are_refused(options: list[str]) -> None:
     with pytest.raises(LabError) as error:
         runs.arguments(options, "tcg")
@@ -82,10 +83,36 @@ def test_options_without_a_meaning_in_a_guest_are_refused(options: list[str]) ->
 
 
 @pytest.mark.parametrize("line", ["[ 1.0] BUG: unable to handle", "[ 1.0] WARNING: CPU: 0 PID: 1", "Oops: 0002 [#1]",
-                                  "Call Trace:", "Kernel panic - not syncing", "Out of memory: Killed process 9"])
+                                  "WARNING: kernel/fork.c:1 at copy_process", "kernel BUG at mm/slub.c:305!", "Call Trace:", "Kernel panic - not syncing", "Out of memory: Killed process 9"])
 def test_faults_are_seen_on_the_console(line: str) -> None:
     assert guest.splat(f"lab: booted\n{line}\nmore\n") == line
     assert guest.splat("Linux version 6.1\nlab: booted\n") is None
+
+
+def test_what_only_looks_like_a_fault_is_none() -> None:
+    assert guest.splat("[ 0.1] DEBUG: x\n[ 0.2] Spectre V2 : WARNING: Unprivileged eBPF is enabled with eIBRS on\n") is None
+
+
+def test_a_folder_is_no_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("6.1").mkdir()
+    Path("bzImage").touch()
+    assert [runs.is_path(name) for name in ("6.1", "bzImage", "./6.1")] == [False, True, True]
+
+
+@pytest.mark.parametrize(("status", "rows", "whole"), [
+    (0, "ok", True), (1, "failed", True), (1, "ok", False), (139, "ok", False), (3, "skipped", False)])
+def test_a_run_that_crashed_is_no_result(status: int, rows: str, whole: bool) -> None:
+    assert runs.complete(status, {"results.csv": f"case,status\nx,{rows}\n".encode()}) == whole
+
+
+def test_a_guest_that_does_not_boot_is_ended(lab: "Lab", monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    lab.qemu("exec sleep 1000\n")
+    monkeypatch.setenv("PATH", f"{lab.bin}:{os.environ['PATH']}")
+    monkeypatch.setattr(guest, "BOOT_LIMIT", {"tcg": 0.2, "kvm": 0.2})
+    for accel, says in (("tcg", "had not booted after"), ("kvm", "KVM does not work here")):
+        with pytest.raises(LabError, match=says):
+            guest.try_boot(guest.Machine(accel), lab.kernel)
 
 
 def finish(out: Path, image: runs.Image, lab: dict) -> Path:
@@ -282,6 +309,7 @@ def test_an_interrupt_ends_the_guests(lab: Lab, number: signal.Signals) -> None:
     (["run", "--kernel", "x", "--jobs", "0"], USAGE, "whole number from 1"),
     (["run", "--kernel", "x", "--append", "a\nb"], USAGE, "printable ASCII"),
     (["run"], USAGE, "--kernel"),
+    (["page"], USAGE, "unrecognized arguments: --out"),
 ])
 def test_bad_input_is_one_line(lab: Lab, words: list[str], code: int, says: str) -> None:
     got, stderr = lab.run(*words)
@@ -382,3 +410,17 @@ def test_without_a_network_there_is_no_empty_list(tmp_path: Path) -> None:
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (IMPOSSIBLE, "", 1)
         assert "http_proxy" in done.stderr or "no Debian archive" in done.stderr
     assert not (tmp_path / "nsbench" / "lab" / "apt" / "updated").exists()
+
+
+def test_options_behind_the_dashes_are_for_those_that_take_them(tmp_path: Path) -> None:
+    for words in (["page", tmp_path], ["kernels"], ["fetch", "6.1"], ["shell", "--kernel=6.1"], ["agree", "--kernel=6.1"]):
+        done = subprocess.run([sys.executable, PROGRAM, *words, "--", "--samples=3"], text=True, capture_output=True)
+        assert (done.returncode, done.stdout) == (USAGE, "") and "only run, compare and atlas" in done.stderr
+
+
+@pytest.mark.parametrize(("redirection", "code"), [(">&-", USAGE), (">/dev/full", 1), ("2>&-", 0), (">&- 2>&-", USAGE)])
+def test_closed_streams_are_no_traceback(redirection: str, code: int) -> None:
+    done = subprocess.run(["sh", "-c", f'"$1" "$2" page --section=kinds {redirection}', "sh", sys.executable, PROGRAM], text=True,
+                          capture_output=True)
+    assert (done.returncode, done.stderr.count("\n")) == (code, int(code != 0 and "2>" not in redirection))
+    assert "Traceback" not in done.stderr

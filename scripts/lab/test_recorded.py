@@ -119,6 +119,13 @@ def test_what_cannot_be_a_page_is_one_line(tmp_path: Path, copy: Path) -> None:
     assert done.returncode == 2 and "'wall'" in done.stderr
 
 
+@pytest.mark.parametrize("text", ["{}", "[]", '{"clock"'])
+def test_a_folder_that_is_no_run_of_the_lab_is_one_line(copy: Path, text: str) -> None:
+    (newest(copy) / "run.json").write_text(text)
+    done = lab("page", copy)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1) and "no run of the lab" in done.stderr
+
+
 def test_the_bare_loop_s_first_samples_are_left_out() -> None:
     lines = [f"{900 if i % 12 < 2 else 100} {5}" for i in range(120)]
     assert agree.yardstick("\n".join(lines), 0) == 100
@@ -133,16 +140,16 @@ def guests() -> None:
 
 
 def test_a_bare_loop_in_the_guest_measures_the_same() -> None:
-    """One pair of turns, held to twice what the command allows of five: a sampler with two more mappings had 4.5%."""
+    """One pair of turns, held to what the command allows of five: a sampler with two more mappings had 4.5%."""
     need(guests)
     done = lab("agree", "--kernel=6.1", "--pairs=1")
-    assert done.returncode in (0, 1), done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     ratios = {
         name: float(ratio)
         for name, ratio in re.findall(r"^(\w+) +create +\d+ +\d+ +([\d.]+)", done.stdout, re.M)
     }
     assert set(ratios) == set(agree.SETS)
-    assert all(abs(ratio - 1) < 2 * agree.LIMIT for ratio in ratios.values()), done.stdout
+    assert all(abs(ratio - 1) <= agree.LIMIT for ratio in ratios.values()), done.stdout
 
 
 def test_an_added_cost_is_seen_where_it_is_paid(tmp_path: Path) -> None:
