@@ -278,6 +278,20 @@ def test_the_atlas_tries_older_kernels_until_one_boots(tmp_path: Path, monkeypat
     assert tried == [["6.1", "7.3"], ["7.2"], ["7.1"]]
 
 
+def test_the_atlas_probes_beside_each_run_that_it_has(lab: "Lab", monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[runs.Wanted] = []
+    monkeypatch.setenv("PATH", f"{lab.bin}:{os.environ['PATH']}")
+    monkeypatch.setattr(runs, "run_all", lambda every, out, jobs: asked.extend(every) or [])
+    options = argparse.Namespace(accel="tcg", append="", memory=512, timeout=9, nsbench=["--samples=5"], out=lab.out, again=False,
+                                 jobs=1)
+    measured = [runs.Result(runs.Image(name, lab.kernel, "0"), lab.out / name, error=error)
+                for name, error in (("a", None), ("b", LabError("panic")))]
+    atlas.probe(options, measured)
+    assert [one.folder for one in asked] == [lab.out / "a" / "probe"]
+    assert asked[0].lab["arguments"][:3] == ["--samples=5", f"--filter={atlas.PROBED}", "--probe"]
+    assert len(asked[0].lab["nsbench_sha256"]) == 64 and str(lab.path) not in asked[0].lab["qemu"]
+
+
 def test_a_guest_that_hangs_is_ended(lab: Lab) -> None:
     lab.qemu("echo 'lab: booted' >$console; exec sleep 1000\n")
     code, stderr = lab.run("run", "--kernel", str(lab.kernel), "--timeout", "1")
