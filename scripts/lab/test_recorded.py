@@ -206,3 +206,12 @@ def test_an_added_cost_is_seen_where_it_is_paid(tmp_path: Path) -> None:
     rows = list(csv.DictReader(done.stdout.splitlines()))
     assert {row["case"].split("/")[1] for row in rows} == {"NEWCGROUP", "NEWPID", "NEWUSER", "NEWUTS"}
     assert all(float(row["ratio"]) > 1 for row in rows)
+
+
+def test_an_option_that_no_kernel_reads_changes_nothing(tmp_path: Path) -> None:
+    """The longer command line shifts what the boot allocates: figures may differ, but not by the threshold."""
+    need(guests)
+    cases = "--filter=^(clone/(none|NEWPID)/stack:1M|unshare/(NEWNS|NEWIPC))$"
+    done = lab("compare", "6.1", "6.1", "--append-new=dummy=1", "--out", tmp_path, "--", cases)
+    assert done.returncode == 0, done.stderr
+    assert "no change" in done.stdout and "unresolved" not in done.stdout
