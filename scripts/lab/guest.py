@@ -103,7 +103,8 @@ class Machine:
     def initrd(self, mode: str, arguments: list[str] | None = None, base: bytes | None = None, more: str = "") -> bytes:
         """The initramfs with /init's settings: mode 'run', 'shell' or 'boot' (and nothing else), nsbench's arguments, and
         more shell text."""
-        text = f"mode={mode}\nsettle={SETTLE[self.accel]}\nclock={CLOCKS[self.accel]}\nset -- {shlex.join(arguments or [])}\n{more}"
+        text = f"mode={mode}\nsettle={SETTLE[self.accel]}\nclock={CLOCKS[self.accel]}\n" \
+               f"set -- {shlex.join(arguments or [])}\n{more}"
         return (initramfs.base() if base is None else base) + initramfs.settings(text)
 
 
@@ -155,7 +156,8 @@ class Guest:
         if self.seconds > limit and self.state() == "booting":
             self.kill()
             if self.machine.accel == "kvm":
-                raise LabError(f"KVM does not work here: no boot within {limit} s; use --accel=tcg", IMPOSSIBLE, tail(self.console))
+                raise LabError(f"KVM does not work here: no boot within {limit} s; use --accel=tcg", IMPOSSIBLE,
+                               tail(self.console))
             raise LabError(f"the guest had not booted after {limit} s and was ended", FAILED, tail(self.console))
         if self.seconds > self.machine.timeout:
             state = self.state()

@@ -74,8 +74,8 @@ def test_defaults_yield_to_what_was_given() -> None:
     assert "--clock=wall" in runs.arguments([], "kvm")
 
 
-@pytest.mark.parametrize("options", [["doctor"], ["--out=x"], ["--resume", "x"], ["--csv=x"], ["--clock=wall"], ["--clock", "wall"],
-                                     ["--probe", "--folded=mine"]])
+@pytest.mark.parametrize("options", [["doctor"], ["--out=x"], ["--resume", "x"], ["--csv=x"], ["--clock=wall"],
+                                     ["--clock", "wall"], ["--probe", "--folded=mine"]])
 def test_options_without_a_meaning_in_a_guest_are_refused(options: list[str]) -> None:
     with pytest.raises(LabError) as error:
         runs.arguments(options, "tcg")
@@ -83,7 +83,8 @@ def test_options_without_a_meaning_in_a_guest_are_refused(options: list[str]) ->
 
 
 @pytest.mark.parametrize("line", ["[ 1.0] BUG: unable to handle", "[ 1.0] WARNING: CPU: 0 PID: 1", "Oops: 0002 [#1]",
-                                  "WARNING: kernel/fork.c:1 at copy_process", "kernel BUG at mm/slub.c:305!", "Call Trace:", "Kernel panic - not syncing", "Out of memory: Killed process 9"])
+                                  "WARNING: kernel/fork.c:1 at copy_process", "kernel BUG at mm/slub.c:305!", "Call Trace:",
+                                  "Kernel panic - not syncing", "Out of memory: Killed process 9"])
 def test_faults_are_seen_on_the_console(line: str) -> None:
     assert guest.splat(f"lab: booted\n{line}\nmore\n") == line
     assert guest.splat("Linux version 6.1\nlab: booted\n") is None
@@ -418,7 +419,8 @@ def test_without_a_network_there_is_no_empty_list(tmp_path: Path) -> None:
     """A proxy that does not answer: apt-get update then says so in warnings, and exits with 0."""
     if not shutil.which("apt-get"):
         pytest.skip("apt is missing")
-    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), **{f"{p}_proxy": "http://127.0.0.1:9" for p in ("http", "https")}}
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "http_proxy": "http://127.0.0.1:9",
+                   "https_proxy": "http://127.0.0.1:9"}
     for words in (["kernels"], ["fetch", "6.1"]):
         done = subprocess.run([sys.executable, PROGRAM, *words], env=environment, text=True, capture_output=True)
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (IMPOSSIBLE, "", 1)
