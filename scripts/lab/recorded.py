@@ -23,9 +23,10 @@ class Figure:
 @dataclass(frozen=True)
 class Probed:
     """What a kernel's probed run says of clone, by set: the instructions of its own that each traced function adds to
-    `none`, and the bytes that each allocator gives more than for `none`."""
+    `none`, the median of its unprobed samples, and the bytes that each allocator gives more than for `none`."""
 
     adds: dict[str, dict[str, float]]
+    unprobed: dict[str, float]
     memory: dict[str, dict[str, float]]
 
 
@@ -105,12 +106,13 @@ def read_probed(folder: Path) -> Probed | None:
     """The probed run in this folder, if there is one. LabError for one that is not whole."""
     if not folder.exists():
         return None
-    probed = Probed({}, {})
+    probed = Probed({}, {}, {})
     try:
         for case in json.loads((folder / "run.json").read_text())["probe"]["cases"]:
             operation, kinds = case["case"].split("/")[:2]
             if operation == "clone" and not case["error"]:
                 probed.adds[kinds] = {row["function"]: row["self"] for row in case["adds_to_none"]}
+                probed.unprobed[kinds] = case["unprobed_median"]
         with open(folder / "memory.csv", newline="") as file:
             for row in csv.DictReader(file):
                 operation, kinds = row["case"].split("/")[:2]

@@ -7,6 +7,7 @@ from lab.words import Runs, digits, k, table
 
 ENOUGH = 0.9  # of what a kind adds: the functions named make up so much of it
 NAMED = 4  # functions of a kind
+AGREES = 0.1  # as much as the probe's figures may be off the unprobed ones
 ALLOCATORS = ("kmalloc", "slab", "percpu")
 KIB = 1024
 
@@ -34,6 +35,10 @@ def name_of(kinds: str) -> str:
     return "all eight" if kinds == ALL else kinds
 
 
+def range_of(low: str, high: str) -> str:
+    return low if low == high else f"{low} to {high}"
+
+
 def code(runs: Runs) -> list[str]:
     """Sentences about the functions."""
     lines, probed = [], [run.probed for run in runs if run.probed]
@@ -44,14 +49,25 @@ def code(runs: Runs) -> list[str]:
         tops = [max(adds, key=adds.__getitem__) for adds in parts]
         shares = [adds[top] / math.fsum(adds.values()) for adds, top in zip(parts, tops)]
         if len(set(tops)) == 1 and all(0.5 < share <= 1 for share in shares):
-            lines.append(f"- {kind}: on every kernel more than half is in {tops[0]} ({100 * min(shares):.0f}% to "
-                         f"{100 * max(shares):.0f}%).")
-    ratios = [math.fsum(adds.values()) / f.value for run in runs if run.probed for kind in (*KINDS, ALL)
-              if (adds := run.probed.adds.get(kind)) and (f := run.added("clone", kind, "create")) and f.value > 0]
-    if ratios:
-        lines.append(f"- The sum of the functions is {min(ratios):.2f} to {max(ratios):.2f} times what the unprobed run says "
-                     f"that the kind adds to `create` ({len(ratios)} kinds and kernels).")
-    return lines
+            span = range_of(f"{100 * min(shares):.0f}%", f"{100 * max(shares):.0f}%")
+            lines.append(f"- {kind}: on every kernel more than half is in {tops[0]}, {span}.")
+    return lines + accounted(runs)
+
+
+def accounted(runs: Runs) -> list[str]:
+    """Whether the functions' sum is what the same run's unprobed samples say."""
+    ratios = {}
+    for run in runs:
+        for kinds, adds in (run.probed.adds if run.probed else {}).items():
+            unprobed = run.probed.unprobed[kinds] - run.probed.unprobed.get("none", math.inf)
+            if adds and unprobed > 0:
+                ratios[f"{name_of(kinds)} on {run.name}"] = math.fsum(adds.values()) / unprobed
+    if not ratios:
+        return []
+    others = [f"{name} {ratio:.2f}" for name, ratio in ratios.items() if abs(ratio - 1) > AGREES]
+    said = f"; the others' ratios: {', '.join(others)}" if others else ""
+    return [f"- For {len(ratios) - len(others)} of {len(ratios)} sets and kernels the sum of the functions is within "
+            f"{100 * AGREES:.0f}% of what the unprobed samples of the same run add to `create`{said}."]
 
 
 def memory(runs: Runs) -> list[str]:
@@ -64,8 +80,9 @@ def memory(runs: Runs) -> list[str]:
     top = tops.pop()
     values = [kinds[top] for kinds in found]
     times = min(kinds[top] / max(value for kind, value in kinds.items() if kind != top) for kinds in found)
-    return [f"- {top} takes the most on every kernel: {min(values) / KIB:.0f} to {max(values) / KIB:.0f} KiB without percpu, at "
-            f"least {math.floor(times * 10) / 10:g} times any other kind."]
+    size = range_of(f"{min(values) / KIB:.0f}", f"{max(values) / KIB:.0f}")
+    return [f"- {top} takes the most on every kernel: {size} KiB without percpu, at least {math.floor(times * 10) / 10:g} times "
+            "any other kind."]
 
 
 def functions(runs: Runs) -> list[str]:
