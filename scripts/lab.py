@@ -12,9 +12,10 @@
 
 KERNEL is a series such as 6.1 (its newest package), a package's version or name, or a path to a bzImage.
 Exit codes: 0 measured; 1 a guest failed, or nsbench in it did; 2 usage; 3 not possible here, with what to do;
-130 interrupted. compare: 0 nothing slower, 1 slower, 2 usage, 125 not measured (as git bisect run takes it).
+130 interrupted. compare, as git bisect run takes it: 0 nothing slower, 1 slower, 125 not measured, 129 usage.
 """
 import argparse
+import os
 import signal
 import subprocess
 import sys
@@ -22,7 +23,7 @@ import tempfile
 from pathlib import Path
 
 from lab import agree, atlas, compare, guest, packages, page, runs
-from lab.errors import FAILED, INTERRUPTED, OK, USAGE, LabError
+from lab.errors import ABORTED, FAILED, INTERRUPTED, OK, UNMEASURED, USAGE, LabError
 from lab.options import add_append, add_jobs, add_machine
 
 
@@ -44,7 +45,12 @@ def kernels(options: argparse.Namespace) -> int:
     with packages.locked():
         apt = packages.Apt()
         if apt.age() > packages.LISTS_AGE:
-            apt.update()
+            try:
+                apt.update()
+            except LabError as error:
+                if not apt.kernels():
+                    raise
+                print(f"lab: {error}; these are the lists of an earlier day", file=sys.stderr)
         found = apt.kernels(None if options.all else packages.archives()[1])
     for kernel in found:
         cached = "cached" if kernel.image.exists() else ""
@@ -80,6 +86,8 @@ def shell(options: argparse.Namespace) -> int:
     guest.qemu_version()
     machine = machine_of(options)
     image = runs.images([options.kernel])[0]
+    if machine.accel == "kvm":
+        guest.try_boot(machine, image.path)
     with tempfile.NamedTemporaryFile(prefix="nsbench-lab-") as initrd:
         initrd.write(machine.initrd("shell"))
         initrd.flush()
@@ -104,7 +112,7 @@ def parser() -> argparse.ArgumentParser:
     add_jobs(one)
     add_append(one)
     add_machine(one)
-    one.set_defaults(command=run)
+    one.set_defaults(command=run, takes_nsbench=True)
     one = commands.add_parser("shell", help="a shell in a guest, nsbench in the PATH", allow_abbrev=False)
     one.add_argument("--kernel", required=True, metavar="KERNEL")
     add_append(one)
@@ -117,25 +125,54 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def main(words: list[str]) -> int:
-    """Runs a command; `options.nsbench` is what stands behind --. Returns the exit code."""
+def parse(words: list[str]) -> argparse.Namespace:
+    """The options; `nsbench` is what stands behind --. Exits where they are wrong."""
     split = words.index("--") if "--" in words else len(words)
-    options = parser().parse_args(words[:split], argparse.Namespace(nsbench=words[split + 1:]))
+    given = parser()
+    options = given.parse_args(words[:split], argparse.Namespace(nsbench=words[split + 1:], takes_nsbench=False))
+    if options.nsbench and not options.takes_nsbench:
+        given.error(f"{options.nsbench[0]!r} behind --: only run, compare and atlas take nsbench's options")
+    return options
+
+
+def streams() -> bool:
+    """Whether standard output is open. A closed descriptor is filled: a file opened later would get its number, and what
+    is printed would be written into it."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free: this one
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")
+    return sys.stdout is not None
+
+
+def main(words: list[str]) -> int:
+    """Runs a command; returns the exit code."""
+    compares = words[:1] == ["compare"]
+    if not streams():
+        print("lab: standard output is closed: the answer has nowhere to go", file=sys.stderr)
+        return ABORTED if compares else USAGE
+    try:
+        options = parse(words)
+    except SystemExit as ended:  # argparse's 2 would be a verdict to git bisect run
+        return ABORTED if compares and ended.code == USAGE else int(ended.code or OK)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return options.command(options)
+        code = options.command(options)
+        sys.stdout.flush()
+        return code
     except LabError as error:
         return tell(error)
     except OSError as error:
         print(f"lab: {f'{error.filename}: ' if error.filename else ''}{error.strerror}", file=sys.stderr)
-        return FAILED
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # if it was standard output, Python would fail again at its end
+        return UNMEASURED if compares else FAILED
     except KeyboardInterrupt:
         print("lab: interrupted; what was finished is kept", file=sys.stderr)
         return INTERRUPTED
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except BrokenPipeError:
-        sys.exit(USAGE)
+    sys.exit(main(sys.argv[1:]))

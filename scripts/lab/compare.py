@@ -1,7 +1,9 @@
 """compare: did this kernel get slower? Two kernels, or two result folders of the lab, row by row.
 
-Exit codes: 0 no row is slower by more than the threshold; 1 at least one is; 2 usage, also for runs that are not to be
-compared; 125 could not be measured, so that `git bisect run` skips the commit; 130 interrupted, which ends a bisection.
+A row counts as slower where its median is beyond the threshold and the 95% intervals of the medians do not meet; one beyond
+by its median alone is unresolved. Exit codes: 0 no row is slower; 1 at least one is; 125 could not be measured, so that
+`git bisect run` skips the commit; 129 usage, also for runs that are not to be compared, and 130 interrupted, which both
+end a bisection.
 """
 import argparse
 import contextlib
@@ -19,11 +21,11 @@ from pathlib import Path
 from answers.exact import MEASURED, Change, Key, beyond, geometric_means, measured, missing
 from answers.options import percentage
 from lab import functions, guest, initramfs, packages, runs
-from lab.errors import OK, USAGE, LabError
+from lab.errors import ABORTED, OK, UNMEASURED, USAGE, LabError
 from lab.options import add_jobs, add_machine, printable
 
 SLOWER = 1
-UNMEASURED = 125
+NAMED = 5  # unresolved rows
 OF_A_RUN = ("run_id", "kernel")  # columns that say which run a row is of; the others are compared
 QUIETLY = {"initramfs_sha256": "nsbench or its options", "qemu_version": "QEMU's version", "memory_mb": "memory"}
 
@@ -40,6 +42,15 @@ class Run:
         lab = self.record["lab"]
         what = lab.get("kernel_package") or f"bzImage {lab['kernel_sha256'][:12]}"
         return f"{self.record['kernel']} ({what}), {lab['command_line']}"
+
+
+def apart(one: dict[str, str], other: dict[str, str]) -> bool:
+    """Whether the 95% intervals of two medians do not meet; one from too few rounds has none."""
+    ends = [row[name] for row in (one, other) for name in ("ci_low", "ci_high")]
+    if not all(ends):
+        return False
+    low, high, other_low, other_high = map(float, ends)
+    return high < other_low or other_high < low
 
 
 def cells(change: Change) -> list[str]:
@@ -66,7 +77,7 @@ def read(folder: Path) -> Run:
             if None in row or None in row.values():
                 raise ValueError("a row with missing or surplus columns")
             if row["status"] in MEASURED:
-                float(row["median"])
+                float(row["median"]), row["ci_low"], row["ci_high"]
             rows[row["case"], row["phase"]] = row
     except (ValueError, KeyError, csv.Error) as error:
         raise LabError(f"{folder}/results.csv is not whole: {error}", UNMEASURED) from None
@@ -162,10 +173,17 @@ def report(base: Run, new: Run, options: argparse.Namespace) -> int:
         one, other = base.rows[key], new.rows[key]
         same = all(one.get(name) == other.get(name) for name in one | other if name not in OF_A_RUN)
         both.append(Change(*key, float(one["median"]), float(other["median"]), same))
+    failed = [f"{side}: {' '.join(key)}: {run.rows[key]['errno']} {run.rows[key]['reason']}"
+              for side, run in (("base", base), ("new", new)) for key in sorted(chosen & set(run.rows))
+              if run.rows[key]["status"] == "failed"]
+    if failed:
+        raise LabError(f"a case failed; {failed[0]}", UNMEASURED)
     gone = [("base", missing(base.rows, new.rows, chosen)), ("new", missing(new.rows, base.rows, chosen))]
     if not both:
         raise LabError(f"no case was measured on both sides{''.join(f'; {line}' for _, l in gone for line in l[:1])}", UNMEASURED)
-    changed = beyond(both, options.threshold)
+    moved = beyond(both, options.threshold)
+    changed = [c for c in moved if apart(base.rows[c.case, c.phase], new.rows[c.case, c.phase])]
+    unresolved = [f"{c.case} {c.phase} {c.ratio - 1:+.2%}" for c in moved if c not in changed]
     slower = sum(c.ratio > 1 for c in changed)
     header = ["case", "phase", "base", "new", "difference", "ratio"]
     rows = [header] + [cells(c) for c in changed]
@@ -181,13 +199,17 @@ def report(base: Run, new: Run, options: argparse.Namespace) -> int:
     limit = f"{options.threshold * 100:g}%"
     if all(c.same for c in both):
         print(f"no change: {len(both)} rows are identical", file=out)
-    elif not changed:
+    elif not moved:
         largest = max(both, key=lambda c: abs(c.ratio - 1))
         print(f"no change beyond {limit}: 0 of {len(both)} rows, {sum(c.same for c in both)} identical; "
               f"largest {largest.ratio - 1:+.4%} ({largest.case} {largest.phase})", file=out)
     else:
         print(f"{len(changed)} of {len(both)} rows changed by more than {limit}: "
               f"{slower} slower, {len(changed) - slower} faster", file=out)
+    if unresolved:
+        more = f" and {len(unresolved) - NAMED} more" if len(unresolved) > NAMED else ""
+        print(f"unresolved: {len(unresolved)} rows beyond {limit} by the median alone, their 95% intervals meet or are unknown "
+              f"(more --samples make them narrower): {', '.join(unresolved[:NAMED])}{more}", file=out)
     print(geometric_means((c.phase, c.ratio) for c in both), file=out)
     for line in functions.behind(base.folder, new.folder, (c.case for c in changed)):
         print(line, file=out)
@@ -198,7 +220,7 @@ def report(base: Run, new: Run, options: argparse.Namespace) -> int:
 
 
 def compare(options: argparse.Namespace) -> int:
-    """The command. No failure may come out as 1, which tells `git bisect run` that the commit is slower."""
+    """The command. No failure may come out as 1 to 124, which tell `git bisect run` that the commit is slower."""
     try:
         base, new = sides(options)
         refuse(base, new)
@@ -206,7 +228,7 @@ def compare(options: argparse.Namespace) -> int:
         sys.stdout.flush()
         return code
     except LabError as error:
-        raise LabError(str(error), USAGE if error.code == USAGE else UNMEASURED, error.tail) from None
+        raise LabError(str(error), ABORTED if error.code == USAGE else UNMEASURED, error.tail) from None
     except OSError as error:
         raise LabError(f"{f'{error.filename}: ' if error.filename else ''}{error.strerror}", UNMEASURED) from None
     except Exception:
@@ -228,4 +250,4 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         one.add_argument(f"--append-{side}", type=printable, default="", metavar="STR", help="more for its kernel's command line")
     add_machine(one)
     add_jobs(one)
-    one.set_defaults(command=compare)
+    one.set_defaults(command=compare, takes_nsbench=True)

@@ -4,6 +4,8 @@ OK = 0
 FAILED = 1  # a guest failed, or nsbench in it did
 USAGE = 2
 IMPOSSIBLE = 3  # not possible on this machine, with what to do
+UNMEASURED = 125  # compare: `git bisect run` skips the commit
+ABORTED = 129  # compare's usage: above 127, so that `git bisect run` ends instead of calling the commit bad
 INTERRUPTED = 130
 
 

@@ -5,11 +5,13 @@ stay as they are. The archive, its mirror and any proxy are the host's; only the
 and package against Debian's keyring.
 """
 import contextlib
+import errno
 import fcntl
 import os
 import re
 import shutil
 import subprocess
+import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.errors import IMPOSSIBLE, USAGE, LabError
+from lab.guest import check_image
 
 SUITES = ("bullseye", "bookworm", "bookworm-backports", "trixie", "trixie-backports", "sid")
 SECURITY_SUITES = ("bullseye-security", "bookworm-security", "trixie-security")
@@ -41,6 +44,12 @@ class Kernel:
         """Where its image is in the cache, or will be."""
         return cache() / "kernels" / f"{self.release}_{self.version}" / "vmlinuz"
 
+    @property
+    def member(self) -> str:
+        """The image's name in the package's archive."""
+        modules = self.package.startswith("linux-binary-")  # from 7.x on
+        return f"./usr/lib/modules/{self.release}/vmlinuz" if modules else f"./boot/vmlinuz-{self.release}"
+
 
 def cache() -> Path:
     """The lab's cache directory, made if it is missing."""
@@ -50,17 +59,28 @@ def cache() -> Path:
     return path
 
 
-def run(*command: str | Path, cwd: Path | None = None) -> str:
-    """Its standard output. LabError with the last line it printed where it is missing or fails."""
+def call(*command: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """The ended command, with its output, in English. LabError where it is missing."""
     try:
-        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, errors="replace",
+        return subprocess.run(command, cwd=cwd, capture_output=True, text=True, errors="replace",
                               stdin=subprocess.DEVNULL, env={**os.environ, "LC_ALL": "C"})
     except FileNotFoundError:
-        raise LabError(f"{command[0]} is missing: apt-get install apt dpkg tar", IMPOSSIBLE) from None
+        raise LabError(f"{command[0]} is missing: apt-get install apt dpkg", IMPOSSIBLE) from None
+
+
+def complaint(done: subprocess.CompletedProcess[str]) -> str:
+    """The last error of a command, or its last warning, or the last line that it printed."""
+    said = (done.stderr.strip() or done.stdout.strip() or f"exit {done.returncode}").splitlines()
+    said = [line for line in said if "Some index files failed" not in line] or said  # the lines before it say why
+    errors, warnings = ([line for line in said if line.startswith(mark)] for mark in ("E:", "W:"))
+    return (errors or warnings or said)[-1]
+
+
+def run(*command: str | Path, cwd: Path | None = None) -> str:
+    """Its standard output. LabError with its complaint where it is missing or fails."""
+    done = call(*command, cwd=cwd)
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip() or f"exit {done.returncode}").splitlines()
-        errors = [line for line in said if line.startswith("E:")]
-        raise LabError(f"{Path(command[0]).name} failed: {(errors or said)[-1]}", IMPOSSIBLE)
+        raise LabError(f"{Path(command[0]).name} failed: {complaint(done)}", IMPOSSIBLE)
     return done.stdout
 
 
@@ -104,17 +124,18 @@ class Apt:
         return time.time() - self.stamp.stat().st_mtime if self.stamp.exists() else float("inf")
 
     def update(self) -> None:
-        """Fetches the lists of every suite that the archive has. LabError where none can be had."""
+        """Fetches the lists of every suite that the archive has. LabError where none comes; older ones then stay."""
         uris, _ = archives()
         signed = f"[signed-by={KEYRING}] " if Path(KEYRING).exists() else ""
         wanted = [(uris["main"], suite) for suite in SUITES]
         wanted += [(uris["security"], suite) for suite in SECURITY_SUITES if "security" in uris]
         (self.root / "sources.list").write_text("".join(f"deb {signed}{uri} {suite} main\n" for uri, suite in wanted))
-        try:
-            run("apt-get", *self.options, "-q", "update")
-        except LabError:  # a suite that the mirror does not have fails the command, the other lists are there all the same
-            if not self.kernels():
-                raise
+        # The exit code says little: a suite that the mirror does not have fails the command, a proxy that does not
+        # answer does not. A list that came, or is current, has a line that begins so.
+        done = call("apt-get", *self.options, "-q", "update")
+        if not re.search(r"^(Get|Hit):", done.stdout, re.MULTILINE) or not self.kernels():
+            raise LabError(f"no list of kernels could be fetched: {complaint(done)}: see to the network, to http_proxy and to "
+                           "apt's sources, or give --kernel a path to a bzImage", IMPOSSIBLE)
         self.stamp.touch()
 
     def kernels(self, suites: list[str] | None = None) -> list[Kernel]:
@@ -204,23 +225,48 @@ def fetch(kernel: Kernel) -> Path:
     """The path of its image, downloaded unless it is in the cache; there whole or not at all. LabError otherwise."""
     if kernel.image.exists():
         return kernel.image
-    with locked(), tempfile.TemporaryDirectory(dir=cache(), prefix="part-") as name:
+    with full(), locked(), tempfile.TemporaryDirectory(dir=cache(), prefix="part-") as name:
         part = Path(name)
         run("apt-get", *Apt().options, "-q", "download", f"{kernel.package}={kernel.version}", cwd=part)
         debs = list(part.glob("*.deb"))
         if len(debs) != 1:
             raise LabError(f"apt-get did not download {kernel.package} {kernel.version}", IMPOSSIBLE)
-        with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", debs[0]], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as tar:
-            # tar fails for the pattern that has no match: the one image found below is what counts
-            subprocess.run(["tar", "-x", "-C", part, "--wildcards", "./boot/vmlinuz-*", "./usr/lib/modules/*/vmlinuz"],
-                           stdin=tar.stdout, stderr=subprocess.DEVNULL)
-        images = [p for pattern in ("boot/vmlinuz-*", "usr/lib/modules/*/vmlinuz") for p in part.glob(pattern) if p.is_file()]
-        if tar.returncode or len(images) != 1:
-            raise LabError(f"{kernel.package} {kernel.version} has no kernel image in it")
         ready = part / "ready"
         ready.mkdir()
-        images[0].rename(ready / "vmlinuz")
+        unpack(debs[0], kernel.member, ready / "vmlinuz")
         kernel.image.parent.parent.mkdir(exist_ok=True)
         if not kernel.image.parent.exists():
             ready.rename(kernel.image.parent)
     return kernel.image
+
+
+@contextlib.contextmanager
+def full() -> Iterator[None]:
+    """A full disk, found by the lab or by apt, is an error that names the cache."""
+    try:
+        yield
+    except (OSError, LabError) as error:
+        full_disk = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+        if not full_disk and os.strerror(errno.ENOSPC) not in str(error):
+            raise
+        raise LabError(f"{cache()}: {os.strerror(errno.ENOSPC)}: free some, or set XDG_CACHE_HOME") from None
+
+
+def unpack(package: Path, member: str, image: Path) -> None:
+    """Writes a package's kernel image, whole and on disk. LabError where the package is damaged or has none."""
+    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", package], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as unpacker:
+        try:
+            with tarfile.open(fileobj=unpacker.stdout, mode="r|") as tar, open(image, "wb") as file:
+                for found in tar:  # to the end: dpkg-deb checks the package only as it goes
+                    if found.name == member.removeprefix("./") or found.name == member:
+                        shutil.copyfileobj(tar.extractfile(found), file)  # type: ignore[arg-type]
+                file.flush()
+                os.fsync(file.fileno())
+        except tarfile.TarError as error:
+            raise LabError(f"{package.name}: {error}") from None
+    if unpacker.returncode:
+        raise LabError(f"{package.name}: dpkg-deb failed: exit {unpacker.returncode}")
+    try:
+        check_image(image)
+    except LabError as error:
+        raise LabError(f"{package.name}: no image in it at {member}: {error}") from None

@@ -36,6 +36,8 @@ def page(options: argparse.Namespace) -> int:
         )
         + "\n"
     )
+    if not part.strip():
+        raise LabError(f"{options.directory}: no run in it has what --section={options.section} is made from", USAGE)
     readme = options.directory / "README.md"
     if options.section or not readme.exists():
         sys.stdout.write(part)

@@ -21,12 +21,24 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Probed:
+    """What a kernel's probed run says of clone, by set: the instructions of its own that each traced function adds to
+    `none`, the median of its unprobed samples, and the bytes that each allocator gives more than for `none`."""
+
+    adds: dict[str, dict[str, float]]
+    unprobed: dict[str, float]
+    memory: dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True)
 class Recorded:
-    """One kernel's run: run.json, and the measured rows of results.csv by operation, set, phase and `via`."""
+    """One kernel's run: run.json, and the measured rows of results.csv by operation, set, phase and `via`. `probed` is
+    the run in its folder probe/."""
 
     folder: Path
     record: dict
     rows: dict[tuple[str, str, str], dict[str, str]]
+    probed: Probed | None = None
 
     @property
     def name(self) -> str:
@@ -69,18 +81,47 @@ class Recorded:
 
 def read(folder: Path) -> Recorded:
     """The run in this folder. LabError for one that cannot stand on the page."""
-    record = json.loads((folder / "run.json").read_text())
+    try:
+        record = json.loads((folder / "run.json").read_text())
+        record["lab"]["kernel_package"], record["kernel"], record["options"]["samples"]
+    except (ValueError, KeyError, TypeError):
+        raise LabError(f"{folder}/run.json is of no run of the lab", USAGE) from None
     if record.get("clock") != "instructions":
         raise LabError(
             f"{folder}: its clock is {record.get('clock')!r}: the page is of the instruction clock", USAGE
         )
     rows = {}
     with open(folder / "results.csv", newline="") as file:
-        for row in csv.DictReader(file):
-            if row["status"] in ("ok", "imprecise"):
-                via = next((":" + part[4:] for part in row["case"].split("/") if part.startswith("via:")), "")
-                rows[row["operation"] + via, row["namespaces"], row["phase"]] = row
-    return Recorded(folder, record, rows)
+        try:
+            for row in csv.DictReader(file):
+                if row["status"] in ("ok", "imprecise"):
+                    via = next((":" + part[4:] for part in row["case"].split("/") if part.startswith("via:")), "")
+                    rows[row["operation"] + via, row["namespaces"], row["phase"]] = row
+        except (KeyError, AttributeError, csv.Error) as error:
+            raise LabError(f"{folder}/results.csv is not whole: {error}", USAGE) from None
+    return Recorded(folder, record, rows, read_probed(folder / "probe"))
+
+
+def read_probed(folder: Path) -> Probed | None:
+    """The probed run in this folder, if there is one. LabError for one that is not whole."""
+    if not folder.exists():
+        return None
+    probed = Probed({}, {}, {})
+    try:
+        for case in json.loads((folder / "run.json").read_text())["probe"]["cases"]:
+            operation, kinds = case["case"].split("/")[:2]
+            if operation == "clone" and not case["error"]:
+                probed.adds[kinds] = {row["function"]: row["self"] for row in case["adds_to_none"]}
+                probed.unprobed[kinds] = case["unprobed_median"]
+        with open(folder / "memory.csv", newline="") as file:
+            for row in csv.DictReader(file):
+                operation, kinds = row["case"].split("/")[:2]
+                if operation == "clone":
+                    of = probed.memory.setdefault(kinds, {})
+                    of[row["allocator"]] = of.get(row["allocator"], 0) + float(row["bytes_per_op"])
+    except (ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
+        raise LabError(f"{folder} is no whole run with the probe: {error}", USAGE) from None
+    return probed
 
 
 def read_all(directory: Path) -> list[Recorded]:

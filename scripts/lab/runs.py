@@ -1,5 +1,6 @@
 """Runs: kernels measured side by side, each into a folder of result files that appears whole or not at all."""
 import contextlib
+import csv
 import ctypes
 import errno
 import fcntl
@@ -8,6 +9,7 @@ import json
 import lzma
 import os
 import re
+import shlex
 import shutil
 import sys
 import tempfile
@@ -22,6 +24,7 @@ from lab.guest import CLOCKS, SETTLE, Guest, Machine, check_image, qemu_version
 
 FILES = ("run.json", "results.csv", "samples.csv")
 FOREIGN = ("--out", "--resume", "--csv", "--json")  # they name files, which would stay in the guest
+STACKS = "stacks.folded"  # where plot.py and report.py look for them
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 PART = ".part-"  # folders being made; what a killed lab left of them is removed by the next
 
@@ -52,16 +55,22 @@ class Result:
 
 @dataclass(frozen=True)
 class Keep:
-    """How a run's files are kept: samples.csv compressed; in the place of another run in that folder."""
+    """How a run's files are kept: samples.csv compressed; in the place of another run in that folder. `instead` is
+    what to do where there is one that is not to be replaced."""
 
     compressed: bool = False
     replace: bool = False
+    instead: str = "give another --out"
+
+
+def is_path(name: str) -> bool:
+    """Whether a kernel's name is a path: it has a slash, or is a file here; a folder may well be called 6.1."""
+    return "/" in name or Path(name).is_file()
 
 
 def images(wanted: list[str]) -> list[Image]:
-    """The kernel of each name, in order and once each; downloads what is missing. A name with a slash, or of a file
-    that exists, is a path. LabError for what is no kernel."""
-    paths = [name for name in wanted if "/" in name or Path(name).exists()]
+    """The kernel of each name, in order and once each; downloads what is missing. LabError for what is no kernel."""
+    paths = [name for name in wanted if is_path(name)]
     names = [name for name in dict.fromkeys(wanted) if name not in paths]
     kernels = dict(zip(names, packages.find(names))) if names else {}
     found: dict[str, Image] = {}
@@ -83,6 +92,10 @@ def arguments(options: list[str], accel: str) -> list[str]:
     if given and not given[0].startswith("-"):
         raise LabError(f"{given[0]!r}: the lab runs `nsbench run`; for other commands use scripts/lab.py shell", USAGE)
     names = {option.split("=", 1)[0] for option in given}
+    if "--clock" in names:
+        raise LabError("--clock behind --: a guest's clock is --accel's: instructions under tcg, wall under kvm", USAGE)
+    if "--folded" in names and f"--folded={STACKS}" not in given:
+        raise LabError(f"--folded behind --: the file is {STACKS}, in the folder of each kernel: --folded={STACKS}", USAGE)
     for name in FOREIGN:
         if name in names:
             raise LabError(f"{name} behind -- would stay in the guest: every result file comes out into lab.py's --out", USAGE)
@@ -108,26 +121,30 @@ def exclusive(out: Path) -> Iterator[None]:
 
 
 def inputs(image: Image, machine: Machine, initrd: bytes, options: list[str]) -> dict[str, object]:
-    """The member "lab" of run.json: all that decides what a run measures."""
+    """The member "lab" of run.json, to which the status comes: all that decides what a run measures."""
+    build = initramfs.build_directory()
+    programs = {f"{name}_sha256": hashlib.sha256((build / name).read_bytes()).hexdigest() for name in initramfs.PROGRAMS}
+    qemu = machine.qemu(Path("vmlinuz"), Path("initrd"), "file:console", "file:sent")
     return {
         "qemu_version": qemu_version(), "kernel_package": image.package, "kernel_sha256": image.sha256,
         "command_line": machine.command_line, "initramfs_sha256": hashlib.sha256(initrd).hexdigest(),
         "accel": machine.accel, "memory_mb": machine.memory, "settle_s": SETTLE[machine.accel], "arguments": options,
+        "qemu": shlex.join(qemu), **programs,
     }
 
 
-def finished(folder: Path, lab: dict[str, object], keep: Keep = Keep()) -> bool:
-    """Whether the folder holds this very run. LabError if it holds another, unless that is to be replaced."""
+def finished(folder: Path, lab: dict[str, object], keep: Keep = Keep()) -> dict | None:
+    """The member "lab" of this very run in the folder, if it is there. LabError if another is, unless that is to be replaced."""
     if not folder.exists():
-        return False
+        return None
     try:
         recorded = json.loads((folder / "run.json").read_text())["lab"]
     except (OSError, ValueError, KeyError, TypeError):
         raise LabError(f"{folder} exists and is no run of the lab: give another --out", USAGE) from None
     differing = [key for key in lab if recorded.get(key) != lab[key]]
     if differing and not keep.replace:
-        raise LabError(f"{folder} holds a run with another {', '.join(differing)}: give another --out", USAGE)
-    return not differing
+        raise LabError(f"{folder} holds a run with another {', '.join(differing)}: {keep.instead}", USAGE)
+    return None if differing else recorded
 
 
 def exchange(one: Path, other: Path) -> None:
@@ -143,7 +160,7 @@ def publish(folder: Path, part: Path, files: dict[str, bytes], lab: dict[str, ob
     ready.mkdir()
     record = json.loads(files["run.json"])
     record["lab"] = lab
-    contents = {name: data for name, data in files.items() if name.endswith((".csv", ".json"))}
+    contents = {name: data for name, data in files.items() if name.endswith((".csv", ".json", ".folded"))}
     contents["run.json"] = (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode()
     if keep.compressed and "samples.csv" in contents:
         contents["samples.csv.xz"] = lzma.compress(contents.pop("samples.csv"), preset=9)
@@ -223,10 +240,17 @@ class Job:
         result.stdout, result.stderr = (files.get(n, b"").decode(errors="replace") for n in ("stdout", "stderr"))
         result.status = int(files.get("status", b"1") or 1)
         missing = [name for name in FILES if name not in files]
-        if missing:
-            said = (result.stderr.strip() or result.stdout.strip() or f"no {missing[0]}").splitlines()[0]
+        if missing or not complete(result.status, files):
+            said = (result.stderr.strip() or result.stdout.strip() or f"no {(missing or ['word'])[0]}").splitlines()[0]
             raise LabError(f"nsbench in the guest: exit {result.status}: {said}", USAGE if result.status == 2 else FAILED)
-        publish(result.folder, self.part, files, self.wanted.lab, self.wanted.keep)
+        publish(result.folder, self.part, files, {**self.wanted.lab, "status": result.status}, self.wanted.keep)
+
+
+def complete(status: int, files: dict[str, bytes]) -> bool:
+    """Whether nsbench came to its end: it writes its files after each round, so that they alone do not say so. 1 is also
+    what it ends with where a case failed, and then that row is there."""
+    rows = csv.DictReader(files["results.csv"].decode(errors="replace").splitlines())
+    return status == 0 or (status == 1 and any(row["status"] == "failed" for row in rows))
 
 
 def run_all(every: list[Wanted], out: Path, jobs: int = 0) -> list[Result]:
@@ -236,7 +260,10 @@ def run_all(every: list[Wanted], out: Path, jobs: int = 0) -> list[Result]:
     holds another run, another lab in `out`. However it ends, no guest is left behind.
     """
     with exclusive(out):
-        results = [Result(one.image, one.folder, fresh=not finished(one.folder, one.lab, one.keep)) for one in every]
+        results = []
+        for one in every:
+            before = finished(one.folder, one.lab, one.keep)
+            results.append(Result(one.image, one.folder, status=before.get("status", 0) if before else 0, fresh=not before))
         waiting = [pair for pair in zip(every, results) if pair[1].fresh]
         progress = Progress([one.image.name for one in every])
         for result in results:

@@ -7,37 +7,9 @@ intervals do not meet.
 import math
 from collections.abc import Callable
 
-from lab import recorded
-from lab.recorded import ALL, KINDS, Figure, Recorded
-
-Runs = list[Recorded]
-
-
-def k(value: float) -> str:
-    """Thousands of instructions, with three digits or whole."""
-    thousands = value / 1000
-    digits = 2 if abs(thousands) < 9.995 else 1 if abs(thousands) < 99.95 else 0
-    return f"{thousands:.{digits}f}".replace("-", "−")
-
-
-def span(values: list[float]) -> str:
-    """From the least to the greatest, in thousands."""
-    low, high = k(min(values)), k(max(values))
-    return low if low == high else f"{low} to {high}"
-
-
-def cell(figure: Figure | None) -> str:
-    """A figure and its interval; the interval alone in words where it is within the digits shown."""
-    if figure is None:
-        return "–"
-    low, high, value = k(figure.low), k(figure.high), k(figure.value)
-    return value if low == high == value else f"{value} ({low} … {high})"
-
-
-def table(runs: Runs, head: str, rows: list[tuple[str, list[str]]]) -> list[str]:
-    """A column for each kernel."""
-    lines = [f"| {head} | " + " | ".join(run.name for run in runs) + " |", "|---" + "|---:" * len(runs) + "|"]
-    return lines + [f"| {name} | " + " | ".join(cells) + " |" for name, cells in rows] + [""]
+from lab import recorded, section_functions
+from lab.recorded import ALL, KINDS, Recorded
+from lab.words import Runs, cell, k, span, table
 
 
 def by_kind(runs: Runs, operation: str, phase: str) -> list[tuple[str, list[str]]]:
@@ -348,10 +320,12 @@ SECTIONS: dict[str, tuple[str, Callable[[Runs], list[str]]]] = {
     "proc": ("Mounting proc", proc),
     "versions": ("What changed between versions", versions),
     "sets": ("Sets of kinds", sets),
+    "functions": ("Where the instructions go", section_functions.functions),
 }
 
 
 def section(name: str, runs: Runs) -> list[str]:
-    """A section's lines, with the command that prints it."""
+    """A section's lines, with the command that prints it; none where these runs have nothing for it."""
     title, make = SECTIONS[name]
-    return [f"### {title}", "", f"`scripts/lab.py page --section={name}`", "", *make(runs)]
+    lines = make(runs)
+    return [f"### {title}", "", f"`scripts/lab.py page --section={name}`", "", *lines] if lines else []

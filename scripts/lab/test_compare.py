@@ -13,13 +13,13 @@ from lab import guest, initramfs, packages
 from lab.errors import LabError
 
 PROGRAM = Path(__file__).resolve().parents[1] / "lab.py"
-COLUMNS = ["run_id", "kernel", "clock", "case", "phase", "unit", "median", "p99", "status", "errno", "reason"]
+COLUMNS = ["run_id", "kernel", "clock", "case", "phase", "unit", "median", "ci_low", "ci_high", "p99", "status", "errno", "reason"]
 BASE = {("clone/none", "create"): 1000.0, ("clone/none", "total"): 2000.0, ("clone/NEWPID", "create"): 1100.5}
 UNSUPPORTED = ("skipped", "EINVAL", "clone: Invalid argument (no such flag, here)")
 
 
-def write(folder: Path, medians: dict, clock: str = "instructions", samples: int = 30) -> Path:
-    """A result folder; a median that is a tuple is a row's status, errno and reason."""
+def write(folder: Path, medians: dict, clock: str = "instructions", samples: int = 30, spread: float = 0.002) -> Path:
+    """A result folder, intervals 0.2% to both sides; a median that is a tuple is a row's status, errno and reason."""
     folder.mkdir()
     lab = {"kernel_package": None, "kernel_sha256": "0" * 64, "command_line": "quiet", "arguments": [f"--samples={samples}"]}
     record = {"kernel": folder.name, "clock": clock, "options": {"samples": samples, "clock": clock}, "lab": lab}
@@ -28,7 +28,8 @@ def write(folder: Path, medians: dict, clock: str = "instructions", samples: int
         out = csv.writer(file, lineterminator="\n")
         out.writerow(COLUMNS)
         for (case, phase), median in medians.items():
-            figures = ["", "", *median] if isinstance(median, tuple) else [f"{median:.3f}", median * 2, "ok", "", ""]
+            figures = ["", "", "", "", *median] if isinstance(median, tuple) else [
+                f"{median:.3f}", f"{median * (1 - spread):.3f}", f"{median * (1 + spread):.3f}", median * 2, "ok", "", ""]
             out.writerow([f"id-{folder.name}", folder.name, clock, case, phase, clock, *figures])
     return folder
 
@@ -96,6 +97,24 @@ def test_threshold_and_phase_choose_what_counts(tmp_path: Path, words: list[str]
     assert ("0 of 3 rows, 2 identical; largest +0.5000% (clone/none create)" in out) == (words in ([], ["--threshold=0.5%"]))
 
 
+def test_a_median_beyond_with_intervals_that_meet_is_unresolved(tmp_path: Path) -> None:
+    sides = [write(tmp_path / name, {key: median * factor for key, median in BASE.items()}, spread=0.05)
+             for name, factor in (("base", 1), ("new", 1.02))]
+    code, out, _ = compare(*sides, "--phase=create")
+    assert code == 0
+    assert "0 of 2 rows changed by more than 1%: 0 slower, 0 faster" in out
+    assert "unresolved: 2 rows" in out and "clone/none create +2.00%" in out
+
+
+def test_a_failed_case_is_125(tmp_path: Path) -> None:
+    failed = ("failed", "ENOMEM", "clone: Cannot allocate memory")
+    sides = write(tmp_path / "base", BASE), write(tmp_path / "new", BASE | {("clone/none", "total"): failed})
+    code, out, err = compare(*sides)
+    assert (code, out) == (125, "")
+    assert "new: clone/none total: ENOMEM clone: Cannot" in err
+    assert compare(*sides, "--phase=create")[0] == 0
+
+
 def test_csv_has_only_the_rows(tmp_path: Path) -> None:
     code, out, err = changed(tmp_path, {("clone/none", "total"): 0.5}, "--format=csv")
     assert (code, out) == (0, "case,phase,base,new,difference,ratio\nclone/none,total,2000,1000,-1000,0.5000\n")
@@ -134,18 +153,18 @@ def test_nothing_in_common_is_125(tmp_path: Path) -> None:
 ])
 def test_runs_that_are_not_alike_are_refused(tmp_path: Path, other: dict, says: str) -> None:
     code, out, err = compare(write(tmp_path / "base", BASE), write(tmp_path / "new", BASE, **other))
-    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert (code, out, len(err.splitlines())) == (129, "", 1)
     assert says in err
 
 
 @pytest.mark.parametrize(("words", "says"), [
     (["--threshold=1"], "percentage"), (["--threshold=x%"], "percentage"), (["--append-new=a\nb"], "printable ASCII"),
     (["--append-base=x"], "measured already"), (["--phase=creat"], "the phases are create, total"),
-    (["--", "--samples=3"], "measured already"), (["--format=xml"], "invalid choice"),
+    (["--", "--samples=3"], "measured already"), (["--format=xml"], "invalid choice"), (["--treshold=1%"], "unrecognized"),
 ])
-def test_wrong_usage_is_2(tmp_path: Path, words: list[str], says: str) -> None:
+def test_wrong_usage_ends_a_bisection(tmp_path: Path, words: list[str], says: str) -> None:
     code, _, err = changed(tmp_path, {}, *words)
-    assert code == 2
+    assert code == 129
     assert says in err.splitlines()[-1]
 
 

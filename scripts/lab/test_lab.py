@@ -74,7 +74,8 @@ def test_defaults_yield_to_what_was_given() -> None:
     assert "--clock=wall" in runs.arguments([], "kvm")
 
 
-@pytest.mark.parametrize("options", [["doctor"], ["--out=x"], ["--resume", "x"], ["--csv=x"]])
+@pytest.mark.parametrize("options", [["doctor"], ["--out=x"], ["--resume", "x"], ["--csv=x"], ["--clock=wall"],
+                                     ["--clock", "wall"], ["--probe", "--folded=mine"]])
 def test_options_without_a_meaning_in_a_guest_are_refused(options: list[str]) -> None:
     with pytest.raises(LabError) as error:
         runs.arguments(options, "tcg")
@@ -82,10 +83,37 @@ def test_options_without_a_meaning_in_a_guest_are_refused(options: list[str]) ->
 
 
 @pytest.mark.parametrize("line", ["[ 1.0] BUG: unable to handle", "[ 1.0] WARNING: CPU: 0 PID: 1", "Oops: 0002 [#1]",
-                                  "Call Trace:", "Kernel panic - not syncing", "Out of memory: Killed process 9"])
+                                  "WARNING: kernel/fork.c:1 at copy_process", "kernel BUG at mm/slub.c:305!", "Call Trace:",
+                                  "Kernel panic - not syncing", "Out of memory: Killed process 9"])
 def test_faults_are_seen_on_the_console(line: str) -> None:
     assert guest.splat(f"lab: booted\n{line}\nmore\n") == line
     assert guest.splat("Linux version 6.1\nlab: booted\n") is None
+
+
+def test_what_only_looks_like_a_fault_is_none() -> None:
+    assert guest.splat("[ 0.1] DEBUG: x\n[ 0.2] Spectre V2 : WARNING: Unprivileged eBPF is enabled with eIBRS on\n") is None
+
+
+def test_a_folder_is_no_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("6.1").mkdir()
+    Path("bzImage").touch()
+    assert [runs.is_path(name) for name in ("6.1", "bzImage", "./6.1")] == [False, True, True]
+
+
+@pytest.mark.parametrize(("status", "rows", "whole"), [
+    (0, "ok", True), (1, "failed", True), (1, "ok", False), (139, "ok", False), (3, "skipped", False)])
+def test_a_run_that_crashed_is_no_result(status: int, rows: str, whole: bool) -> None:
+    assert runs.complete(status, {"results.csv": f"case,status\nx,{rows}\n".encode()}) == whole
+
+
+def test_a_guest_that_does_not_boot_is_ended(lab: "Lab", monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    lab.qemu("exec sleep 1000\n")
+    monkeypatch.setenv("PATH", f"{lab.bin}:{os.environ['PATH']}")
+    monkeypatch.setattr(guest, "BOOT_LIMIT", {"tcg": 0.2, "kvm": 0.2})
+    for accel, says in (("tcg", "had not booted after"), ("kvm", "KVM does not work here")):
+        with pytest.raises(LabError, match=says):
+            guest.try_boot(guest.Machine(accel), lab.kernel)
 
 
 def finish(out: Path, image: runs.Image, lab: dict) -> Path:
@@ -251,6 +279,20 @@ def test_the_atlas_tries_older_kernels_until_one_boots(tmp_path: Path, monkeypat
     assert tried == [["6.1", "7.3"], ["7.2"], ["7.1"]]
 
 
+def test_the_atlas_probes_beside_each_run_that_it_has(lab: "Lab", monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[runs.Wanted] = []
+    monkeypatch.setenv("PATH", f"{lab.bin}:{os.environ['PATH']}")
+    monkeypatch.setattr(runs, "run_all", lambda every, out, jobs: asked.extend(every) or [])
+    options = argparse.Namespace(accel="tcg", append="", memory=512, timeout=9, nsbench=["--samples=5"], out=lab.out, again=False,
+                                 jobs=1)
+    measured = [runs.Result(runs.Image(name, lab.kernel, "0"), lab.out / name, error=error)
+                for name, error in (("a", None), ("b", LabError("panic")))]
+    atlas.probe(options, measured)
+    assert [one.folder for one in asked] == [lab.out / "a" / "probe"]
+    assert asked[0].lab["arguments"][:3] == ["--samples=5", f"--filter={atlas.PROBED}", "--probe"]
+    assert len(asked[0].lab["nsbench_sha256"]) == 64 and str(lab.path) not in asked[0].lab["qemu"]
+
+
 def test_a_guest_that_hangs_is_ended(lab: Lab) -> None:
     lab.qemu("echo 'lab: booted' >$console; exec sleep 1000\n")
     code, stderr = lab.run("run", "--kernel", str(lab.kernel), "--timeout", "1")
@@ -282,6 +324,7 @@ def test_an_interrupt_ends_the_guests(lab: Lab, number: signal.Signals) -> None:
     (["run", "--kernel", "x", "--jobs", "0"], USAGE, "whole number from 1"),
     (["run", "--kernel", "x", "--append", "a\nb"], USAGE, "printable ASCII"),
     (["run"], USAGE, "--kernel"),
+    (["page"], USAGE, "unrecognized arguments: --out"),
 ])
 def test_bad_input_is_one_line(lab: Lab, words: list[str], code: int, says: str) -> None:
     got, stderr = lab.run(*words)
@@ -321,3 +364,79 @@ def test_two_guests_measure_the_same_while_the_cpus_are_busy(tmp_path: Path) -> 
         assert len(one) > 1
         assert [line.split(",", 1)[1] for line in one] == [line.split(",", 1)[1] for line in other]
         assert all(line.split(",")[2] == "instructions" for line in one[1:])
+
+
+def fetching(tmp_path: Path, cache: Path, image: bytes) -> subprocess.CompletedProcess[str]:
+    """Fetches a package with this image through an apt-get that copies it."""
+    (tmp_path / "deb" / "DEBIAN").mkdir(parents=True)
+    (tmp_path / "deb" / "DEBIAN" / "control").write_text(
+        "Package: linux-image\nVersion: 9\nArchitecture: amd64\nMaintainer: t\nDescription: t\n")
+    (tmp_path / "deb" / "boot").mkdir()
+    (tmp_path / "deb" / "boot" / "vmlinuz-9.9.9-cloud-amd64").write_bytes(image)
+    subprocess.run(["dpkg-deb", "-Znone", "--root-owner-group", "-b", tmp_path / "deb", tmp_path / "made.deb"], check=True,
+                   stdout=subprocess.DEVNULL)
+    tool = tmp_path / "bin" / "apt-get"
+    tool.parent.mkdir()
+    tool.write_text(f"#!/bin/sh\nln -s {tmp_path}/made.deb kernel.deb\n")
+    tool.chmod(0o755)
+    code = f"import sys; sys.path.insert(0, {str(PROGRAM.parent)!r})\nfrom lab import errors, packages\ntry:\n" \
+           "    packages.fetch(packages.Kernel('linux-image-9.9.9-cloud-amd64', '9.9.9-cloud-amd64', '9.9.9-1', 1))\n" \
+           "except errors.LabError as error:\n    sys.exit(str(error))"
+    environment = {**os.environ, "XDG_CACHE_HOME": str(cache), "PATH": f"{tool.parent}:{os.environ['PATH']}"}
+    return subprocess.run([sys.executable, "-c", code], env=environment, text=True, capture_output=True)
+
+
+IMAGE = b"\0" * 0x202 + b"HdrS" + bytes(3 << 20)
+
+
+def test_a_package_gives_its_image_or_none(tmp_path: Path) -> None:
+    done = fetching(tmp_path, tmp_path / "cache", IMAGE)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert next((tmp_path / "cache").glob("nsbench/lab/kernels/*/vmlinuz")).read_bytes() == IMAGE
+
+
+def test_a_package_with_another_file_in_the_image_s_place_is_told(tmp_path: Path) -> None:
+    done = fetching(tmp_path, tmp_path / "cache", b"text")
+    assert done.returncode == 1 and "not a kernel image" in done.stderr
+    assert not list((tmp_path / "cache").glob("nsbench/lab/kernels/*"))
+
+
+def test_a_full_disk_leaves_no_cut_off_kernel_in_the_cache(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small tmpfs needs root")
+    (tmp_path / "cache").mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "full", tmp_path / "cache"], check=True)
+    try:
+        done = fetching(tmp_path, tmp_path / "cache", IMAGE)
+        left = list((tmp_path / "cache").glob("nsbench/lab/kernels/*"))
+    finally:
+        subprocess.run(["umount", tmp_path / "cache"], check=True)
+    assert (done.returncode, left) == (1, [])
+    assert done.stderr.startswith(f"{tmp_path}/cache/nsbench/lab: No space left on device: ")
+
+
+def test_without_a_network_there_is_no_empty_list(tmp_path: Path) -> None:
+    """A proxy that does not answer: apt-get update then says so in warnings, and exits with 0."""
+    if not shutil.which("apt-get"):
+        pytest.skip("apt is missing")
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "http_proxy": "http://127.0.0.1:9",
+                   "https_proxy": "http://127.0.0.1:9"}
+    for words in (["kernels"], ["fetch", "6.1"]):
+        done = subprocess.run([sys.executable, PROGRAM, *words], env=environment, text=True, capture_output=True)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (IMPOSSIBLE, "", 1)
+        assert "http_proxy" in done.stderr or "no Debian archive" in done.stderr
+    assert not (tmp_path / "nsbench" / "lab" / "apt" / "updated").exists()
+
+
+def test_options_behind_the_dashes_are_for_those_that_take_them(tmp_path: Path) -> None:
+    for words in (["page", tmp_path], ["kernels"], ["fetch", "6.1"], ["shell", "--kernel=6.1"], ["agree", "--kernel=6.1"]):
+        done = subprocess.run([sys.executable, PROGRAM, *words, "--", "--samples=3"], text=True, capture_output=True)
+        assert (done.returncode, done.stdout) == (USAGE, "") and "only run, compare and atlas" in done.stderr
+
+
+@pytest.mark.parametrize(("redirection", "code"), [(">&-", USAGE), (">/dev/full", 1), ("2>&-", 0), (">&- 2>&-", USAGE)])
+def test_closed_streams_are_no_traceback(redirection: str, code: int) -> None:
+    done = subprocess.run(["sh", "-c", f'"$1" "$2" page --section=kinds {redirection}', "sh", sys.executable, PROGRAM], text=True,
+                          capture_output=True)
+    assert (done.returncode, done.stderr.count("\n")) == (code, int(code != 0 and "2>" not in redirection))
+    assert "Traceback" not in done.stderr

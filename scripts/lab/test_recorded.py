@@ -119,6 +119,47 @@ def test_what_cannot_be_a_page_is_one_line(tmp_path: Path, copy: Path) -> None:
     assert done.returncode == 2 and "'wall'" in done.stderr
 
 
+def probe(folder: Path, adds: dict[str, dict[str, float]], memory: list[tuple]) -> None:
+    """A probed run beside a recorded one."""
+    shutil.rmtree(folder / "probe", ignore_errors=True)
+    (folder / "probe").mkdir()
+    cases = [{"case": f"clone/{kinds}/stack:1M", "error": None, "unprobed_median": 1000 + 1.2 * sum(of.values()),
+              "adds_to_none": [{"function": name, "self": own} for name, own in of.items()]} for kinds, of in adds.items()]
+    (folder / "probe" / "run.json").write_text(json.dumps({"probe": {"cases": cases}}))
+    lines = [f"clone/{kinds}/stack:1M,{allocator},{count}" for kinds, allocator, count in memory]
+    (folder / "probe" / "memory.csv").write_text("\n".join(["case,allocator,bytes_per_op", *lines, ""]))
+
+
+def test_the_functions_that_make_up_a_kind_are_named(copy: Path) -> None:
+    memory = [("NEWUTS", "slab", 512), ("NEWNET", "kmalloc", 102400), ("NEWNET", "kmalloc", 1024), ("NEWNET", "percpu", 3000)]
+    for run in recorded.read_all(copy):
+        probe(run.folder, {"none": {}, "NEWUTS": {"copy_utsname": 1200, "a": 700, "b": 200}, "NEWNET": {"ops_init": 9e5, "a": 1e4}}, memory)
+    lines = lab("page", copy, "--section=functions").stdout.splitlines()
+    rows = {line.split("|")[1].strip(): line.split("|")[2].strip() for line in lines if line.startswith("| NEW")}
+    for cell in (" 910: ops_init 900 |", " 2.10: copy_utsname 1.20, a 0.70 |"):
+        assert sum(cell in line for line in lines) == 1
+    assert rows["NEWNET"] == "101 / 0.00 / 2.93" and rows["NEWUTS"] == "0.00 / 0.50 / 0.00" and rows["NEWPID"] == "–"
+    assert "- NEWUTS: on every kernel more than half is in copy_utsname, 57%." in lines
+    assert "- NEWNET takes the most on every kernel: 101 KiB without percpu, at least 202 times any other kind." in lines
+    assert any(line.startswith("- For 0 of 8 sets and kernels the sum") and "NEWUTS on 6.1.192 0.83" in line for line in lines)
+    (newest(copy) / "probe" / "memory.csv").write_text("case\n1\n")
+    assert "no whole run with the probe" in lab("page", copy).stderr
+
+
+def test_without_a_probed_run_there_is_no_such_section(copy: Path) -> None:
+    for run in recorded.read_all(copy):
+        shutil.rmtree(run.folder / "probe", ignore_errors=True)
+    done = lab("page", copy, "--section=functions")
+    assert (done.returncode, done.stdout) == (2, "") and "--section=functions" in done.stderr
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", '{"clock"'])
+def test_a_folder_that_is_no_run_of_the_lab_is_one_line(copy: Path, text: str) -> None:
+    (newest(copy) / "run.json").write_text(text)
+    done = lab("page", copy)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1) and "no run of the lab" in done.stderr
+
+
 def test_the_bare_loop_s_first_samples_are_left_out() -> None:
     lines = [f"{900 if i % 12 < 2 else 100} {5}" for i in range(120)]
     assert agree.yardstick("\n".join(lines), 0) == 100
@@ -133,16 +174,16 @@ def guests() -> None:
 
 
 def test_a_bare_loop_in_the_guest_measures_the_same() -> None:
-    """One pair of turns, held to twice what the command allows of five: a sampler with two more mappings had 4.5%."""
+    """One pair of turns, held to what the command allows of five: a sampler with two more mappings had 4.5%."""
     need(guests)
     done = lab("agree", "--kernel=6.1", "--pairs=1")
-    assert done.returncode in (0, 1), done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     ratios = {
         name: float(ratio)
         for name, ratio in re.findall(r"^(\w+) +create +\d+ +\d+ +([\d.]+)", done.stdout, re.M)
     }
     assert set(ratios) == set(agree.SETS)
-    assert all(abs(ratio - 1) < 2 * agree.LIMIT for ratio in ratios.values()), done.stdout
+    assert all(abs(ratio - 1) <= agree.LIMIT for ratio in ratios.values()), done.stdout
 
 
 def test_an_added_cost_is_seen_where_it_is_paid(tmp_path: Path) -> None:
@@ -166,3 +207,12 @@ def test_an_added_cost_is_seen_where_it_is_paid(tmp_path: Path) -> None:
     rows = list(csv.DictReader(done.stdout.splitlines()))
     assert {row["case"].split("/")[1] for row in rows} == {"NEWCGROUP", "NEWPID", "NEWUSER", "NEWUTS"}
     assert all(float(row["ratio"]) > 1 for row in rows)
+
+
+def test_an_option_that_no_kernel_reads_changes_nothing(tmp_path: Path) -> None:
+    """The longer command line shifts what the boot allocates: figures may differ, but not by the threshold."""
+    need(guests)
+    cases = "--filter=^(clone/(none|NEWPID)/stack:1M|unshare/(NEWNS|NEWIPC))$"
+    done = lab("compare", "6.1", "6.1", "--append-new=dummy=1", "--out", tmp_path, "--", cases)
+    assert done.returncode == 0, done.stderr
+    assert "no change" in done.stdout and "unresolved" not in done.stdout

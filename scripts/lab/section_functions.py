@@ -1,0 +1,107 @@
+"""The page's section from the probed runs: the kernel functions that a kind's cost is in, and its memory."""
+
+import math
+
+from lab.recorded import ALL, KINDS, Probed
+from lab.words import Runs, digits, k, table
+
+ENOUGH = 0.9  # of what a kind adds: the functions named make up so much of it
+NAMED = 4  # functions of a kind
+AGREES = 0.1  # as much as the probe's figures may be off the unprobed ones
+ALLOCATORS = ("kmalloc", "slab", "percpu")
+KIB = 1024
+
+
+def largest(probed: Probed | None, kinds: str) -> str:
+    """The functions that make up most of what a set adds, the largest first, and the sum of all."""
+    adds = (probed.adds if probed else {}).get(kinds)
+    if not adds:
+        return "–"
+    whole = math.fsum(adds.values())
+    named: list[tuple[str, float]] = []
+    for name, own in sorted(adds.items(), key=lambda item: -item[1])[:NAMED]:
+        if math.fsum(value for _, value in named) < ENOUGH * whole:
+            named.append((name, own))
+    return f"{k(whole)}: " + ", ".join(f"{name} {k(own)}" for name, own in named)
+
+
+def bytes_of(probed: Probed | None, kinds: str) -> str:
+    """KiB by kmalloc, slab and percpu."""
+    memory = (probed.memory if probed else {}).get(kinds)
+    return " / ".join(digits(memory.get(one, 0) / KIB) for one in ALLOCATORS) if memory else "–"
+
+
+def name_of(kinds: str) -> str:
+    return "all eight" if kinds == ALL else kinds
+
+
+def range_of(low: str, high: str) -> str:
+    return low if low == high else f"{low} to {high}"
+
+
+def code(runs: Runs) -> list[str]:
+    """Sentences about the functions."""
+    lines, probed = [], [run.probed for run in runs if run.probed]
+    for kind in KINDS:
+        parts = [one.adds.get(kind) for one in probed]
+        if not all(parts):
+            continue
+        tops = [max(adds, key=adds.__getitem__) for adds in parts]
+        shares = [adds[top] / math.fsum(adds.values()) for adds, top in zip(parts, tops)]
+        if len(set(tops)) == 1 and all(0.5 < share <= 1 for share in shares):
+            span = range_of(f"{100 * min(shares):.0f}%", f"{100 * max(shares):.0f}%")
+            lines.append(f"- {kind}: on every kernel more than half is in {tops[0]}, {span}.")
+    return lines + accounted(runs)
+
+
+def accounted(runs: Runs) -> list[str]:
+    """Whether the functions' sum is what the same run's unprobed samples say."""
+    ratios = {}
+    for run in runs:
+        for kinds, adds in (run.probed.adds if run.probed else {}).items():
+            unprobed = run.probed.unprobed[kinds] - run.probed.unprobed.get("none", math.inf)
+            if adds and unprobed > 0:
+                ratios[f"{name_of(kinds)} on {run.name}"] = math.fsum(adds.values()) / unprobed
+    if not ratios:
+        return []
+    others = [f"{name} {ratio:.2f}" for name, ratio in ratios.items() if abs(ratio - 1) > AGREES]
+    said = f"; the others' ratios: {', '.join(others)}" if others else ""
+    return [f"- For {len(ratios) - len(others)} of {len(ratios)} sets and kernels the sum of the functions is within "
+            f"{100 * AGREES:.0f}% of what the unprobed samples of the same run add to `create`{said}."]
+
+
+def memory(runs: Runs) -> list[str]:
+    """Sentences about memory, percpu left out: it is counted once, not for each CPU."""
+    found = [{kind: one.memory[kind].get("kmalloc", 0) + one.memory[kind].get("slab", 0) for kind in KINDS if kind in one.memory}
+             for one in (run.probed for run in runs) if one and one.memory]
+    tops = {max(kinds, key=kinds.__getitem__) for kinds in found if len(kinds) > 1}
+    if len(tops) != 1:
+        return []
+    top = tops.pop()
+    values = [kinds[top] for kinds in found]
+    times = min(kinds[top] / max(value for kind, value in kinds.items() if kind != top) for kinds in found)
+    size = range_of(f"{min(values) / KIB:.0f}", f"{max(values) / KIB:.0f}")
+    return [f"- {top} takes the most on every kernel: {size} KiB without percpu, at least {math.floor(times * 10) / 10:g} times "
+            "any other kind."]
+
+
+def functions(runs: Runs) -> list[str]:
+    """The section; nothing where no run was probed."""
+    if not any(run.probed for run in runs):
+        return []
+    every = (*KINDS, ALL)
+    return [
+        "What each kind adds to a plain clone, by kernel function: from a second run, in which the probe traced them. The sum",
+        "over all traced functions, then those that make up 90% of it, four at most, each without the traced functions that it",
+        "calls:",
+        "",
+        *table(runs, "clone", [(name_of(kinds), [largest(run.probed, kinds) for run in runs]) for kinds in every]),
+        *code(runs),
+        "",
+        "Memory that is allocated more than for a plain clone, in KiB: by kmalloc / from slabs / percpu, where a copy for each",
+        "possible CPU is not multiplied in:",
+        "",
+        *table(runs, "clone", [(name_of(kinds), [bytes_of(run.probed, kinds) for run in runs]) for kinds in every]),
+        *memory(runs),
+        "",
+    ]
