@@ -130,13 +130,23 @@ def order_notes(base: list[Source], new: list[Source]) -> list[str]:
 def _drift(base: list[Source], new: list[Source], logs: list[np.ndarray], notes: list[str]) -> effects.Trend | None:
     """The drift to take off; a note where there is one."""
     times = tuple(np.array([s.time for s in side]) for side in (base, new))
-    drift = effects.trend(*logs, times) if np.isfinite(np.concatenate(times)).all() else None
+    drift = effects.trend(*logs, times)
     if drift and abs(drift.slope) > 2 * math.sqrt(drift.variance):
         whole = float(np.expm1(drift.slope * np.ptp(np.concatenate(times))))
         if abs(whole) >= WORTH_SAYING:
             notes.append(f"the machine drifted: {whole:+.1%} from the first run to the last, taken off as a straight "
                          "line")
     return drift
+
+
+def _undisturbed(base: list[Source], new: list[Source], logs: list[np.ndarray], notes: list[str]) -> list[list[Source]]:
+    """The runs that count; a note on each of the others."""
+    kept = effects.kept(*logs, tuple(np.array([s.time for s in side]) for side in (base, new)))
+    for side, log, of in zip((base, new), logs, kept):
+        level = np.nanmedian(log[:, of], axis=1, keepdims=True)
+        notes += [f"left out: {side[i].name}, which stands out of its side in all rows, in the middle by "
+                  f"{np.expm1(np.nanmedian(log[:, [i]] - level)):+.1%}" for i in np.flatnonzero(~of)]
+    return [[s for s, one in zip(side, of) if one] for side, of in zip((base, new), kept)]
 
 
 def clock_of(base: list[Source], new: list[Source]) -> str:
@@ -235,6 +245,8 @@ def _judged(base: list[Source], new: list[Source], both: list[Key], result: Comp
         found, result.figures, note, *counts = _single(base[0], new[0], both, level)
         result.notes.append(note)
     else:
+        base, new = _undisturbed(base, new, [_logs(m) for m in medians], result.notes)
+        medians = [_matrix(side, "medians", both) for side in (base, new)]
         own = tuple(_matrix(side, "own", both).mean(axis=1).to_numpy() for side in (base, new))
         logs = [_logs(m) for m in medians]
         found = effects.effects(*logs, own, level=level, drift=_drift(base, new, logs, result.notes))

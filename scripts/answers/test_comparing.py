@@ -110,6 +110,19 @@ def test_a_steady_drift_is_no_change(tmp_path: Path) -> None:
     assert "the machine drifted: +1" in out and "one side was measured wholly before the other" in out
 
 
+def test_disturbed_runs_are_left_out_and_named(tmp_path: Path) -> None:
+    """Two of eight runs of the new side were slowed by something else, and no row is called slower for it."""
+    random = np.random.default_rng(5)
+    words = {"base": ["--base"], "new": ["--new"]}
+    names = [f"clone/none/stack:{size}K" for size in range(1, 13)]
+    for i in range(16):
+        side, luck = ("base", "new")[i % 2], 1.3 if i in (5, 11) else np.exp(random.normal(0, 0.003))
+        rows = [result_row(name, "create", 9000 * luck * np.exp(random.normal(0, 0.002))) for name in names]
+        words[side].append(str(write_run(tmp_path / f"run{i}", rows, started=f"2026-01-01T{i:02}:00:00Z")))
+    code, out, _ = compare(*words["base"], *words["new"])
+    assert code == 0 and re.findall(r"left out: (\w+), .* by \+(?:29|30|31)\.\d%", out) == ["run5", "run11"]
+
+
 def test_one_run_a_side_says_what_that_supports(tmp_path: Path) -> None:
     random = np.random.default_rng(1)
     base, new = run(tmp_path / "base", random, scatter=0), run(tmp_path / "new", random, {"unshare/NEWNET": 1.05}, 0)

@@ -77,7 +77,10 @@ def outcomes(truth: Truth, random: np.random.Generator, trials: int, rows: int, 
 
 def verdicts(base: np.ndarray, new: np.ndarray, times: tuple, threshold: float, alpha: float) -> list[str]:
     """Of matrices of run medians, as compare.py gives them."""
-    of = effects.effects(base, new, level=1 - alpha, drift=effects.trend(base, new, times))
+    kept = effects.kept(base, new, times)
+    base, new = (side[:, of] for side, of in zip((base, new), kept))
+    drift = effects.trend(base, new, tuple(of[k] for of, k in zip(times, kept)))
+    of = effects.effects(base, new, level=1 - alpha, drift=drift)
     corrected = effects.holm(of.p)
     figures = zip(np.exp(of.log), np.exp(of.low), np.exp(of.high), corrected)
     return [verdict(*values, threshold, alpha) for values in figures]
