@@ -19,7 +19,8 @@ from answers.read import main
 MORE = """what the table says:
   slower, faster  more than the threshold, and no chance
   small           no chance, but within the threshold
-  same            not resolved; its interval is within the threshold
+  same            not resolved; its interval is within the threshold. Of counts: the median is the same
+  identical       of counts: every figure is
   ~               not resolved; 'need about N runs' a side would find a change of the size seen, four times of five"""
 
 

@@ -44,8 +44,8 @@ class Row:
 VERDICTS = {
     "slower": "more than the threshold, and no chance",
     "faster": "more than the threshold, and no chance",
-    "~": "not resolved",
     "small": "no chance, but within the threshold",
+    "~": "not resolved",
     "same": "its interval is within the threshold",
     "identical": "all figures are",
 }
@@ -172,8 +172,7 @@ def _merged(side: list[Source]) -> dict:
 def _exact_rows(both: list, base: list[Source], new: list[Source], threshold: float) -> list[Row]:
     """Of counts, which have no scatter: whatever differs has changed."""
     medians = [_matrix(side, "medians", both) for side in (base, new)]
-    wholes = [s.run.results.drop(columns=["run_id", "kernel"]).set_index(INDEX).reindex(both).fillna("").to_numpy()
-              for s in base + new if s.run]
+    wholes = [table.reindex(both).fillna("").to_numpy() for s in base + new if (table := s.figures) is not None]
     whole = len(wholes) == len(base + new)
     same = [whole and all((w[i] == wholes[0][i]).all() for w in wholes) for i in range(len(both))]
     middle = [m.median(axis=1).tolist() for m in medians]
@@ -183,7 +182,7 @@ def _exact_rows(both: list, base: list[Source], new: list[Source], threshold: fl
         change = exact.Change(case, phase, middle[0][i], middle[1][i], same[i])
         ratio = change.ratio
         word = "slower" if ratio - 1 > threshold else "faster" if ratio - 1 < -threshold else \
-            "identical" if change.same else "same"
+            "small" if change.base != change.new else "identical" if change.same else "same"
         rows.append(Row(case, phase, "instructions", change.base, change.new, counts[0][i], counts[1][i], ratio, ratio,
                         ratio, math.nan, math.nan, word, math.nan))
     return rows

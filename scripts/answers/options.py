@@ -44,4 +44,4 @@ def add_judging(one: argparse.ArgumentParser) -> None:
                      help="parameters of the ids that may differ between the sides, such as spawn or stack")
     one.add_argument("--format", choices=("table", "markdown", "csv", "json"), default="table",
                      help="csv: the rows on standard output, all else on standard error (%(default)s)")
-    one.add_argument("--all", action="store_true", help="also show the rows of a long table that have not changed")
+    one.add_argument("--all", action="store_true", help="show all rows, also of a long table")

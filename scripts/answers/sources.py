@@ -19,6 +19,10 @@ QUANTUM = 1 / math.sqrt(12)  # the standard deviation of what rounding to one ti
 INDEX = ["case", "phase"]
 
 
+# Columns of results.csv that are a case's name, or a run's.
+NAMES = ["run_id", "kernel", "operation", "namespaces", "syscall", "stack_bytes", "spawn", "parallel"]
+
+
 def _unchanged(key: Key) -> Key:
     return key
 
@@ -54,6 +58,15 @@ class Source:
         table = medians.stack().unstack("round")
         table.index = pd.MultiIndex.from_tuples([self.shorten(key) for key in table.index], names=INDEX)
         return np.log(table.where(table > 0))
+
+    @property
+    def figures(self) -> pd.DataFrame | None:
+        """All that results.csv says of each row but its names; None where there is no such file."""
+        if self.run is None:
+            return None
+        table = self.run.results.drop(columns=NAMES).set_index(INDEX)
+        table.index = pd.MultiIndex.from_tuples([self.shorten(key) for key in table.index], names=INDEX)
+        return table
 
     @property
     def time(self) -> float:

@@ -206,9 +206,32 @@ def test_instructions_are_compared_exactly(tmp_path: Path) -> None:
     code, out, _ = compare(base, run(tmp_path / "same", random, scatter=0, clock="instructions"))
     assert code == 0 and "6 identical in every figure" in out
     slower = run(tmp_path / "new", random, {"unshare/NEWNET": 1.0001}, 0, clock="instructions")
-    assert compare(base, slower)[0] == 0
+    code, out, _ = compare(base, slower)
+    assert code == 0 and "2 changed by less, 0 with the same median, 4 identical" in out
+    assert re.search(r"^unshare/NEWNET +create +90000 +90009 .* small$", out, re.M)
     code, out, _ = compare(base, slower, "--threshold=0%")
     assert code == 1 and "2 of 6 rows slower by more than 0%" in out and "90000  90009" in out
+
+
+def test_counts_whose_ids_differ_by_a_parameter(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / name, [
+        result_row(f"clone/{kind}/spawn:{name}", "create", median, spawn=name, clock="instructions", unit="instructions")
+        for kind, median in (("none", 1000.0), ("NEWPID", changed))])
+        for name, changed in (("fork", 2000.0), ("vm", 2001.0))]
+    code, out, _ = compare(*runs, "--ignore=spawn", "--format=json")
+    assert code == 0
+    assert verdicts(out) == {("clone/none", "create"): "identical", ("clone/NEWPID", "create"): "small"}
+
+
+@pytest.mark.parametrize("form", ["table", "markdown"])
+def test_a_long_table_shows_what_changed_by_less(tmp_path: Path, form: str) -> None:
+    runs = [write_run(tmp_path / name, [
+        result_row(f"clone/none/stack:{i}K", "create", 1e6 + (i % 2 and more), clock="instructions", unit="instructions")
+        for i in range(1, 101)]) for name, more in (("a", 0), ("b", 5))]
+    out = compare(*runs, f"--format={form}")[1]
+    assert out.count("1000005") == 40 and "60 rows (10 small, 50 identical) not shown: --all" in out
+    out = compare(*runs, f"--format={form}", "--all")[1]
+    assert out.count("1000005") == 50 and out.count("clone/none") == 100 and "not shown" not in out
 
 
 def test_it_starts_as_a_program(tmp_path: Path) -> None:
