@@ -8,7 +8,7 @@ import pandas as pd
 
 from answers import effects, exact
 from answers.exact import Key
-from answers.read import Unreadable
+from answers.script import Unreadable
 from answers.sources import INDEX, Source
 
 REGRESSION, NONE, INCOMPARABLE = 1, 0, 2

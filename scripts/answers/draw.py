@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from answers import kinds
-from answers.read import Run, Unreadable
+from answers.read import Run
+from answers.script import Unreadable
 
 try:
     # An unprivileged user may have no home; matplotlib then warns and caches in a directory of its own.

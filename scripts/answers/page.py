@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from answers import columns, kinds, stacks, views, words
-from answers.read import Run, Unreadable
+from answers.read import Run
+from answers.script import Unreadable
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "scripts/page"

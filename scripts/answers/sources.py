@@ -12,7 +12,8 @@ import pandas as pd
 
 from answers import columns, google
 from answers.exact import Key
-from answers.read import MEASURED, Run, Unreadable, read_run
+from answers.read import MEASURED, Run, read_run
+from answers.script import Unreadable
 
 Z95 = 1.959964  # half the width of a normal 95% interval in standard deviations
 QUANTUM = 1 / math.sqrt(12)  # the standard deviation of what rounding to one tick takes away
