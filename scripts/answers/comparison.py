@@ -1,5 +1,7 @@
 """Two sides of runs, compared row by row, and what must be known before the figures are read."""
+import difflib
 import math
+import os
 import re
 from dataclasses import dataclass, field
 
@@ -13,6 +15,7 @@ from answers.sources import INDEX, Source
 
 REGRESSION, NONE, INCOMPARABLE = 1, 0, 2
 SHOWN = 60  # characters of a value of the environment
+SAME_SAMPLER = 16384  # bytes: the resident ones of one sampler differ by two pages or three from run to run
 ALIKE = 1.25  # batches whose sizes differ by no more
 WORTH_SAYING = 0.001  # of drift: it is taken off anyhow
 TOGETHER = 0.9  # of the rows on one side of zero are no chance
@@ -86,6 +89,22 @@ def _short(values: set[str]) -> str:
     return text if len(text) <= SHOWN else text[:SHOWN - 1] + "…"
 
 
+def _apart(one: set[str], other: set[str]) -> str:
+    """What of two values is not the same: of long ones the words that differ, of a long word the place."""
+    texts = [", ".join(sorted(values)) for values in (one, other)]
+    if max(map(len, texts)) > SHOWN:
+        words = [text.split() for text in texts]
+        parts = [part for part in difflib.SequenceMatcher(None, *words, autojunk=False).get_opcodes() if part[0] != "equal"]
+        if parts:
+            texts = [" … ".join(" ".join(words[side][part[1 + 2 * side]:part[2 + 2 * side]]) or "(nothing)" for part in parts)
+                     for side in (0, 1)]
+    if max(map(len, texts)) > SHOWN:
+        start = max(0, len(os.path.commonprefix(texts)) - SHOWN // 3)
+        texts = [("…" if start else "") + text[start:start + SHOWN] + ("…" if len(text) > start + SHOWN else "")
+                 for text in texts]
+    return " → ".join(texts)
+
+
 def environment_notes(base: list[Source], new: list[Source]) -> list[str]:
     """What is not the same on both sides, and what differs within one."""
     notes = []
@@ -93,9 +112,13 @@ def environment_notes(base: list[Source], new: list[Source]) -> list[str]:
     for name in names:
         one, other = ({s.environment[name] for s in side if name in s.environment} for side in (base, new))
         if one and other and one != other:
-            notes.append(f"{name} differs: {_short(one)} → {_short(other)}")
+            notes.append(f"{name} differs: {_apart(one, other)}")
         elif len(one) > 1:
             notes.append(f"{name} differs among the runs of both sides: {_short(one)}")
+    sizes = [[s.sampler_bytes for s in side if not math.isnan(s.sampler_bytes)] for side in (base, new)]
+    if all(sizes) and abs(np.median(sizes[0]) - np.median(sizes[1])) > SAME_SAMPLER:
+        notes.append("the sampler's size differs: {:.0f} → {:.0f} KiB resident: a fork copies what it maps".format(
+            *(np.median(of) / 1024 for of in sizes)))
     bare = [s.name for s in base + new if s.run is not None and not s.run.info]
     if bare:
         notes.append(f"unknown what {_short(set(bare))} was measured on: a results.csv alone "

@@ -101,6 +101,7 @@ def _cases(run: Run) -> dict[str, dict]:
                 (run.measured["operation"] == operation)
                 & (run.measured["namespaces"] == name)
                 & run.measured["case"].str.match(views.PLAIN)
+                & run.measured["stack_bytes"].notna()
             ]
             sweeps[name] = {int(size): case for size, case in zip(more["stack_bytes"], more["case"])}
         found[operation] = {
@@ -219,20 +220,29 @@ def _environments(runs: list[Run]) -> str:
     return f"<table><tr><th></th>{head}</tr>{body}</table>"
 
 
+def _is_fetched() -> bool:
+    """Whether the libraries are those of package-lock.json: scripts/vendor writes its checksum last."""
+    lock = LIBRARIES.parent / ".lock"
+    if not lock.exists() or not all((LIBRARIES / name / script).exists() for name, (script, *_) in VENDORED.items()):
+        return False
+    wanted = subprocess.run(["cksum", SOURCES / "package-lock.json"], capture_output=True, text=True, check=True)
+    return lock.read_text().strip() == wanted.stdout.split()[0]
+
+
 def vendored() -> None:
     """Unreadable where the charting libraries are not there and scripts/vendor cannot fetch them."""
-    lacking = [name for name, (script, *_) in VENDORED.items() if not (LIBRARIES / name / script).exists()]
-    if not lacking:
+    if _is_fetched():
         return
     try:
         made = subprocess.run([ROOT / "scripts/vendor"], stdout=sys.stderr, check=False)
     except OSError as error:
         raise Unreadable(
-            f"scripts/vendor: {error.strerror}; it fetches {', '.join(lacking)} for the page"
+            f"scripts/vendor: {error.strerror}; it fetches {', '.join(VENDORED)} for the page"
         ) from None
-    if made.returncode or not (LIBRARIES / "echarts").is_dir():
+    if made.returncode or not _is_fetched():
         raise Unreadable(
-            f"{', '.join(lacking)}: missing in build/page; run scripts/vendor where npm reaches its registry"
+            f"build/page has not the libraries of scripts/page/package-lock.json ({', '.join(VENDORED)}): run "
+            "scripts/vendor where npm reaches its registry"
         )
 
 

@@ -81,8 +81,14 @@ class Source:
     def batch(self) -> float:
         """How many namespaces a batch of its drains had on average; NaN where it does not say."""
         measuring = self.run.info.get("measuring", {}) if self.run else {}
-        drains = measuring.get("drains", 0)
-        return measuring.get("drained_samples", 0) / drains if drains else math.nan
+        drains, samples = measuring.get("drains"), measuring.get("drained_samples")
+        return samples / drains if drains and samples is not None else math.nan
+
+    @property
+    def sampler_bytes(self) -> float:
+        """Of the sampler, resident; NaN where it does not say."""
+        of = self.run.info.get("sampler", {}).get("resident_bytes") if self.run else None
+        return math.nan if of is None else of
 
     @property
     def unit(self) -> str:
@@ -110,6 +116,8 @@ def _of_run(run: Run) -> Source:
         options = info.get("options", {})
         environment |= {"pinned to CPU": str(options.get("cpu")), "nsbench": str(info.get("nsbench_version")),
                         "without root": str(info.get("in_userns", False))}
+        if (mappings := info.get("sampler", {}).get("mappings")) is not None:
+            environment["the sampler's mappings"] = str(mappings)
         environment |= {f"lab {key}": str(value) for key, value in info.get("lab", {}).items()}
     half = (measured["ci_high"] - measured["ci_low"]) / 2
     return Source(run.name, run.identity(), run.clock, measured["median"], _own(measured["median"], half),

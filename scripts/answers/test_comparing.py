@@ -186,6 +186,28 @@ def test_a_time_of_zero_is_shown_and_not_judged(tmp_path: Path) -> None:
     assert code == 0 and re.search(r"^clone/none +create +0 ns +5.00 ns +\?  +~$", out, re.M)
 
 
+@pytest.mark.parametrize(("one", "other", "says"), [
+    ("root=/dev/vda quiet " * 5 + "mitigations=auto", "root=/dev/vda quiet " * 5 + "mitigations=off",
+     "mitigations=auto → mitigations=off"),
+    ("quiet " * 20, "quiet " * 20 + "nosmt", r"\(nothing\) → nosmt"),
+    ("a" * 100 + "b" + "c" * 100, "a" * 100 + "d" + "c" * 100, "…a+bc+… → …a+dc+…"),
+    ("6.1", "6.2", "6.1 → 6.2"),
+])
+def test_a_long_value_shows_what_differs(tmp_path: Path, one: str, other: str, says: str) -> None:
+    runs = [write_run(tmp_path / name, [result_row("clone/none", "create", 9.0)], {"command_line": value})
+            for name, value in (("a", one), ("b", other))]
+    assert re.search(f"^command_line differs: {says}$", compare(*runs)[1], re.M)
+
+
+def test_the_samplers_size_is_named(tmp_path: Path) -> None:
+    runs = {name: write_run(tmp_path / name, [result_row("clone/none", "create", 9.0)],
+                            sampler={"resident_bytes": size, "mappings": mappings})
+            for name, size, mappings in (("a", 819200, 12), ("b", 827392, 12), ("c", 1048576, 14))}
+    assert "sampler" not in compare(runs["a"], runs["b"])[1]
+    out = compare(runs["a"], runs["c"])[1]
+    assert "the sampler's mappings differs: 12 → 14" in out and "the sampler's size differs: 800 → 1024 KiB resident" in out
+
+
 def test_drains_of_batches_that_differ_are_named(tmp_path: Path) -> None:
     runs = [write_run(tmp_path / name, [result_row("clone/NEWNET", "drain", 9000.0)],
                       measuring={"drains": 10, "drained_samples": samples}) for name, samples in (("a", 600), ("b", 80))]
