@@ -64,6 +64,8 @@ def body(words: list[str]) -> int:
             continue
         try:
             figure = drawing.make()
+        except (Unreadable, OSError):
+            raise
         except Exception:  # a mistake of the plot's, which must not cost the others
             traceback.print_exc()
             mistakes += 1

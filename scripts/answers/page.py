@@ -28,7 +28,7 @@ VENDORED = {
     "d3-flame-graph": ("dist/d3-flamegraph.umd.min.js", None, ("LICENSE",)),
     "tabulator-tables": ("dist/js/tabulator.min.js", "dist/css/tabulator.min.css", ("LICENSE",)),
 }
-SCRIPTS = ("data.js", "charts.js", "plots.js", "probe.js", "table.js", "main.js")
+SCRIPTS = ("data.js", "charts.js", "sets.js", "times.js", "probe.js", "table.js", "main.js")
 
 # Where a curve of a distribution is kept: dense in the tail, which is what it is looked at for.
 PROBABILITIES = [
