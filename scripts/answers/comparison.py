@@ -232,16 +232,16 @@ def _single(base: Source, new: Source, both: list, level: float) -> tuple[effect
     """A run a side: what its rounds say. The effects, what counts as a figure, a note, and the numbers of figures."""
     series = base.series, new.series
     what = "repetitions" if base.repetitions and new.repetitions else "rounds"
-    caution = "one run a side: says whether these two runs differ, not whether what they ran does; runs and boots differ " \
-        "by themselves (several runs a side, or scripts/ab.py, tell)"
+    caution = f"one run a side does not tell by how much runs differ by themselves: {effects.BETWEEN_RUNS:.0%} is assumed, " \
+        "and a busy machine does more (several runs a side, or scripts/ab.py, tell, and see smaller changes)"
     if series[0] is None or series[1] is None:
         own = tuple(_matrix([s], "own", both).iloc[:, 0].to_numpy() for s in (base, new))
         logs = [_logs(_matrix([s], "medians", both)) for s in (base, new)]
         note = f"{caution}; without samples.csv only by the intervals of their medians"
-        return effects.effects(*logs, own, level=level), "intervals", note, [1] * len(both), [1] * len(both)
+        return effects.effects(*logs, own, level=level, between=effects.BETWEEN_RUNS), "intervals", note, [1] * len(both), [1] * len(both)
     tables = [s.reindex(pd.MultiIndex.from_tuples(both, names=INDEX)).to_numpy() for s in series]
     found = effects.effects(*tables, inflate=tuple(effects.follow(t) for t in tables), level=level,
-                            trim=effects.TRIM_ROUNDS)
+                            trim=effects.TRIM_ROUNDS, between=effects.BETWEEN_RUNS)
     counts = [np.isfinite(t).sum(axis=1).tolist() for t in tables]
     return found, what, caution, *counts
 
@@ -275,8 +275,8 @@ def _judged(base: list[Source], new: list[Source], both: list[Key], result: Comp
         counts = [m.notna().sum(axis=1).tolist() for m in medians]
     corrected = effects.holm(found.p)
     need = effects.need(found.log, found.spread, result.alpha, int((~np.isnan(found.p)).sum()))
-    # Only a change that would matter is worth more runs.
-    need[(np.abs(np.expm1(found.log)) <= result.threshold) | (result.figures == "intervals")] = np.nan
+    # Only a change that would matter is worth more runs; more rounds of one run would not tell it.
+    need[(np.abs(np.expm1(found.log)) <= result.threshold) | (result.figures != "runs")] = np.nan
     # A time of 0 ticks has no logarithm, but can be shown.
     middle = [np.where(np.isnan(of), m.median(axis=1), np.exp(of)) for of, m in zip((found.base, found.new), medians)]
     figures = zip(both, *middle, *counts, *map(np.exp, (found.log, found.low, found.high)), found.p, corrected, need)

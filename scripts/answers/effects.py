@@ -15,6 +15,10 @@ from scipy import stats
 
 TRIM = 0.1  # of the runs at either end
 TRIM_ROUNDS = 0.25  # of a run's rounds: there are more of them, and more of them are disturbed
+# The standard deviation that is assumed between runs where there is one a side, which cannot tell it: of a time's
+# logarithm. A quiet machine's is below it (trials.py: 0.7%); other work on the machine makes it several times as much,
+# which no constant covers.
+BETWEEN_RUNS = 0.01
 POWER = 0.8  # of the runs that need() asks for
 MOST_RUNS = 1000  # more are no advice
 
@@ -156,19 +160,21 @@ def _group(base: np.ndarray, new: np.ndarray, own: tuple, inflate: tuple, level:
 
 def effects(base: np.ndarray, new: np.ndarray, own: tuple[np.ndarray, np.ndarray] | None = None,
             inflate: tuple[float, float] = (1.0, 1.0), level: float = 0.95, trim: float = TRIM,
-            drift: Trend | None = None) -> Effects:
+            drift: Trend | None = None, between: float = 0.0) -> Effects:
     """Of two matrices of logarithms, a row for each row and a column for each run; NaN where a run lacks the row.
 
     `own` is each side's known variance of a figure by itself, a vector; 0 or NaN where it is unknown. `drift` is taken off.
+    `between` is the standard deviation between runs, where the figures are those of one run a side.
     """
     rows = len(base)
     own = tuple(np.nan_to_num(v) for v in own) if own else (np.zeros(rows), np.zeros(rows))
-    more = (0.0, np.inf)  # what the drift's own uncertainty adds to the variance: nothing where the sides alternate
+    more = (2 * between**2, np.inf)  # what is added to the variance, and its degrees of freedom
     if drift:
         middle = (drift.base.mean() + drift.new.mean()) / 2
         base, new = base - drift.slope * (drift.base - middle), new - drift.slope * (drift.new - middle)
         # The line has followed some of the scatter that it was drawn through.
         inflate = tuple(of * (drift.freedom + 1) / drift.freedom for of in inflate)
+        # The drift's own uncertainty: nothing where the sides alternate.
         more = (drift.variance * float(drift.base.mean() - drift.new.mean())**2, drift.freedom)
     base, new = np.sort(base, axis=1), np.sort(new, axis=1)  # NaN goes last
     counts = np.stack([np.isfinite(base).sum(axis=1), np.isfinite(new).sum(axis=1)], axis=1)

@@ -65,8 +65,9 @@ def _ordered(comparison: Comparison, everything: bool) -> tuple[list[Row], list[
     others = rows[len(changed):]
     if everything or len(others) <= LISTED:
         return rows, []
-    # Of the rest what changed by less, and what more runs might resolve.
-    listed = [row for row in others if row.verdict == "small" or not math.isnan(row.need)][:LISTED]
+    # Of the rest what changed by less, and what would matter if more runs resolved it.
+    listed = [row for row in others if row.verdict == "small" or
+              (row.verdict == "~" and abs(row.ratio - 1) > comparison.threshold)][:LISTED]
     shown = set(listed)
     return changed + listed, [row for row in others if row not in shown]
 

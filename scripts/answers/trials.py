@@ -92,7 +92,7 @@ def single_alarms(truth: Truth, random: np.random.Generator, trials: int, rows: 
     for done in range(0, trials, 10):
         for base, new in np.median(runs(truth, random, min(10, trials - done), rows, 2), axis=4).swapaxes(1, 2):
             of = effects.effects(base, new, inflate=(effects.follow(base), effects.follow(new)), level=1 - alpha,
-                                 trim=effects.TRIM_ROUNDS)
+                                 trim=effects.TRIM_ROUNDS, between=effects.BETWEEN_RUNS)
             figures = zip(np.exp(of.log), np.exp(of.low), np.exp(of.high), effects.holm(of.p))
             alarms += any(verdict(*values, threshold, alpha) in ("slower", "faster") for values in figures)
     return alarms
