@@ -9,7 +9,8 @@
 A command is an nsbench with options, or options alone for the nsbench of this tree, quoted as one word; both come last,
 after the options of ab.py itself. Each row's figure is the median of
 the pairs' ratios B/A, its interval and its test those of the sign test: what the machine drifts from pair to pair cancels.
-Exit codes: 0 B is not slower; 1 it is; 2 usage, or could not be measured; 130 interrupted, after showing whole pairs.
+Exit codes: 0 B is not slower; 1 it is; 2 usage, could not be measured, or --after failed; 130 interrupted, after showing
+whole pairs.
 """
 import argparse
 import contextlib
