@@ -6,9 +6,11 @@
     scripts/ab.py --before-a='sysctl -q kernel.numa_balancing=0' --before-b='sysctl -q kernel.numa_balancing=1' \\
                   --after='sysctl -q kernel.numa_balancing=0' '--ns=pid' '--ns=pid'
 
-A command is an nsbench with options, or options alone for the nsbench of this tree. Each row's figure is the median of
+A command is an nsbench with options, or options alone for the nsbench of this tree, quoted as one word; both come last,
+after the options of ab.py itself. Each row's figure is the median of
 the pairs' ratios B/A, its interval and its test those of the sign test: what the machine drifts from pair to pair cancels.
-Exit codes: 0 B is not slower; 1 it is; 2 usage, or could not be measured; 130 interrupted, after showing whole pairs.
+Exit codes: 0 B is not slower; 1 it is; 2 usage, could not be measured, or --after failed; 130 interrupted, after showing
+whole pairs.
 """
 import argparse
 import contextlib
@@ -21,34 +23,68 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from answers.options import add_judging
-from answers.read import INTERRUPTED, Unreadable, main
+from answers.options import Parser, add_judging
+from answers.script import INTERRUPTED, Unreadable, main
 
 OURS = Path(__file__).resolve().parent / "nsbench"
+PATIENCE = 20  # seconds for an nsbench that is told to end: it takes down what it has set up
 OWN_OUTPUT = ("--out", "--resume", "--csv", "--json")
+# Options that nsbench has not: where a command is to stand, they were put after the commands.
+OF_AB = ("--pairs", "--before-a", "--before-b", "--after", "--threshold", "--alpha", "--phase", "--ignore", "--format", "--all")
+ENDING = (signal.SIGTERM, signal.SIGHUP)  # end it as an interrupt does
 A_CASE_FAILED = 1  # nsbench's exit code when others have figures
 
 
 def command_of(text: str) -> list[str]:
-    """The words of a command. Unreadable for one that says itself where its results go."""
+    """The words of a command. Unreadable for one that says itself where its results go, or that is an option of ab.py."""
     try:
         words = shlex.split(text)
     except ValueError as error:
         raise Unreadable(f"{text!r}: {error}") from None
+    first = words[0].split("=")[0] if words else ""
+    if first in OF_AB:
+        raise Unreadable(f"{text!r}: an option of ab.py; the two commands come last, each quoted as one word (--help)")
     for word in words:
         if word.split("=")[0] in OWN_OUTPUT:
             raise Unreadable(f"{text!r}: without {word.split('=')[0]}: ab.py takes the results (--out=DIR keeps the runs)")
     return words if words and not words[0].startswith("-") else [str(OURS), *words]
 
 
+def _ran(command: list[str] | str, **more: object) -> tuple[int, str]:
+    """A command's exit code and what it said on standard error. What interrupts this tells the command to end, and waits
+    for that: nothing may run on behind --after."""
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace",
+                          **more) as child:
+        try:
+            said = child.communicate()[1]
+        except BaseException:
+            child.terminate()
+            try:
+                child.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                child.kill()
+            raise
+    return child.returncode, said
+
+
 def hook(text: str | None) -> None:
     """Runs a hook in a shell. Unreadable if it fails, as nothing measured after that would mean what was asked."""
     if not text:
         return
-    done = subprocess.run(text, shell=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-                          errors="replace")
-    if done.returncode:
-        raise Unreadable(f"hook {text!r}: exit code {done.returncode}{_last(done.stderr)}")
+    code, said = _ran(text, shell=True)
+    if code:
+        raise Unreadable(f"hook {text!r}: exit code {code}{_last(said)}")
+
+
+def restored(text: str | None) -> str:
+    """Runs --after, which no further signal but an interrupt keeps from ending; what went wrong, or nothing."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
+    try:
+        hook(text)
+    except Unreadable as error:
+        return str(error)
+    return ""
 
 
 def _last(text: str) -> str:
@@ -59,14 +95,13 @@ def _last(text: str) -> str:
 def measure(words: list[str], folder: Path) -> None:
     """One run into a folder. Unreadable if there is none afterwards."""
     try:
-        done = subprocess.run([*words, f"--out={folder}", "--quiet"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                              text=True, errors="replace")
+        code, said = _ran([*words, f"--out={folder}", "--quiet"])
     except OSError as error:
         raise Unreadable(f"{words[0]}: {error.strerror}") from None
-    if done.returncode in (-signal.SIGINT, 128 + signal.SIGINT):
+    if code in (-signal.SIGINT, 128 + signal.SIGINT):
         raise KeyboardInterrupt
-    if done.returncode not in (0, A_CASE_FAILED) or not (folder / "results.csv").exists():
-        raise Unreadable(f"{shlex.join(words)}: exit code {done.returncode}{_last(done.stderr)}")
+    if code not in (0, A_CASE_FAILED) or not (folder / "results.csv").exists():
+        raise Unreadable(f"{shlex.join(words)}: exit code {code}{_last(said)}")
 
 
 @contextlib.contextmanager
@@ -82,11 +117,11 @@ def folder_of(out: Path | None) -> Iterator[Path]:
     yield out
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command line."""
-    one = argparse.ArgumentParser(prog="scripts/ab.py", description=__doc__, allow_abbrev=False,
-                                  usage="%(prog)s [options] 'COMMAND A' 'COMMAND B'",
-                                  formatter_class=argparse.RawDescriptionHelpFormatter)
+    one = Parser(prog="scripts/ab.py", description=__doc__, allow_abbrev=False,
+                 usage="%(prog)s [options] 'COMMAND A' 'COMMAND B'",
+                 formatter_class=argparse.RawDescriptionHelpFormatter)
     one.add_argument("--pairs", type=int, metavar="N",
                      help="as many as the rows need for a change to be seen though one pair contradicts, at least 12")
     one.add_argument("--before-a", metavar="CMD", help="run by the shell before each run of A")
@@ -106,15 +141,16 @@ def ab(words: list[str]) -> int:
         top.parse_args(["--help"])
     if len(words) < 2:
         top.error("two commands are needed")
+    commands = {"a": command_of(words[-2]), "b": command_of(words[-1])}
     options = top.parse_args(words[:-2])
     if options.pairs is not None and options.pairs < 1:
         top.error("--pairs: a number from 1 is needed")
-    commands = {"a": command_of(words[-2]), "b": command_of(words[-1])}
+    for number in ENDING:
+        signal.signal(number, signal.default_int_handler)  # so that --after is run then, too
     from answers import pairs, show, sources  # only now: --help is there without pandas and scipy
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that --after is run then, too
     order = random.Random(options.seed)
     runs: dict[str, list[sources.Source]] = {"a": [], "b": []}
-    interrupted = False
+    interrupted, trouble = False, ""
 
     def result() -> object:
         return pairs.compare_pairs(runs["a"], runs["b"], options.threshold, options.alpha, options.phase, options.filter)
@@ -142,12 +178,17 @@ def ab(words: list[str]) -> int:
         finally:
             if sys.stderr.isatty():
                 print(file=sys.stderr)
-            hook(options.after)
+            trouble = restored(options.after)
+            if trouble and sys.exc_info()[0]:  # which is what ends it
+                print(f"ab: {trouble}", file=sys.stderr)
         if interrupted and not runs["a"]:
             raise KeyboardInterrupt
         found = result()
     found.identities = tuple([f"{name}: {text}"] for name, text in zip("AB", words[-2:]))
     show.show(found, options.format, options.all)
+    if trouble:
+        sys.stdout.flush()
+        raise Unreadable(trouble)
     return INTERRUPTED if interrupted else found.code
 
 

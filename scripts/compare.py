@@ -13,20 +13,21 @@ Exit codes: 0 nothing is slower; 1 something is; 2 usage, or runs that cannot be
 import argparse
 from pathlib import Path
 
-from answers.options import add_judging
-from answers.read import main
+from answers.options import Parser, add_judging
+from answers.script import main
 
 MORE = """what the table says:
   slower, faster  more than the threshold, and no chance
   small           no chance, but within the threshold
-  same            not resolved; its interval is within the threshold
+  same            not resolved; its interval is within the threshold. Of counts: the median is the same
+  identical       of counts: every figure is
   ~               not resolved; 'need about N runs' a side would find a change of the size seen, four times of five"""
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command line."""
-    one = argparse.ArgumentParser(prog="scripts/compare.py", description=__doc__, epilog=MORE, allow_abbrev=False,
-                                  formatter_class=argparse.RawDescriptionHelpFormatter)
+    one = Parser(prog="scripts/compare.py", description=__doc__, epilog=MORE, allow_abbrev=False,
+                 formatter_class=argparse.RawDescriptionHelpFormatter)
     one.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="BASE NEW")
     one.add_argument("--base", nargs="+", type=Path, default=[], metavar="RUN", help="runs of one side")
     one.add_argument("--new", nargs="+", type=Path, default=[], metavar="RUN", help="runs of the other")

@@ -6,43 +6,21 @@
 Each plot is made of what the runs have; what cannot be made is named with its reason. For an interactive page with the
 same figures see report.py.
 """
-import argparse
 import sys
-from collections.abc import Callable, Iterator
-from functools import partial
+import traceback
 from pathlib import Path
 
-from answers import limits, read, stacks, views
+from answers import stacks
+from answers.options import Parser
+from answers.script import Unreadable, main
 
 FORMATS = ("png", "svg", "pdf")
-
-
-def drawings(runs: list[read.Run], folded: list[Path]) -> Iterator[tuple[str, Callable[[], object]]]:
-    """(file name, what makes the figure or says why there is none) of all plots."""
-    from answers import draw_probe, draw_sets, draw_times
-
-    for number, run in enumerate(runs):
-        prefix = f"{run.name}-" if len(runs) > 1 else ""
-        operations = views.set_operations(run) or ["clone"]
-        for name in operations:
-            yield f"{prefix}a-sets-{name}", partial(draw_sets.heat_map, run, name)
-            yield f"{prefix}b-kinds-{name}", partial(draw_sets.added, run, name)
-            yield f"{prefix}d-distributions-{name}", partial(draw_times.distributions, run, name)
-        for name in ("clone", "proc_remount"):
-            if name in set(run.measured["operation"]):
-                yield f"{prefix}c-stack-{name}", partial(draw_sets.stack_sizes, run, name)
-        yield f"{prefix}e-phases", partial(draw_times.phases, run, [*operations, "proc_remount"])
-        yield f"{prefix}g-functions", partial(draw_probe.functions, run)
-        text = stacks.of_run(run, folded[number] if number < len(folded) else None)
-        yield f"{prefix}g-icicle", partial(draw_probe.icicle, run, text)
-        yield f"{prefix}h-memory", partial(draw_probe.memory, run)
-    if len(runs) > 1:
-        for name in views.set_operations(runs[0]):
-            yield f"f-kernels-{name}", partial(draw_times.kernels, runs, name)
+LETTERS = "abcdefgh"  # of plots
 
 
 def body(words: list[str]) -> int:
-    parser = argparse.ArgumentParser(
+    """The script."""
+    parser = Parser(
         prog="plot.py",
         description=__doc__.splitlines()[0],
         epilog="Exit codes: 0 plots were made; 2 wrong use, or a run that cannot be read.",
@@ -71,33 +49,41 @@ def body(words: list[str]) -> int:
     formats = list(dict.fromkeys(options.format.split(",")))
     for name in formats:
         if name not in FORMATS:
-            raise read.Unreadable(f"--format={options.format}: {name!r}; known are {', '.join(FORMATS)}")
-    if wrong := set(options.only) - set("abcdefgh"):
-        raise read.Unreadable(f"--only={options.only}: {min(wrong)!r}; the letters are a to h")
-    from answers import draw
+            raise Unreadable(f"--format={options.format}: {name!r}; known are {', '.join(FORMATS)}")
+    if wrong := set(options.only) - set(LETTERS):
+        raise Unreadable(f"--only={options.only}: {min(wrong)!r}; the letters are a to h")
+    from answers import draw, drawings, limits  # only now: --help is there without pandas and matplotlib
 
     runs = limits.read_runs(options.runs)
+    wanted = list(drawings.drawings(runs, options.folded))
     options.out.mkdir(parents=True, exist_ok=True)
-    made = 0
-    for name, make in drawings(runs, options.folded):
-        bare = name.removeprefix(
-            next((f"{run.name}-" for run in runs if len(runs) > 1 and name.startswith(f"{run.name}-")), "")
-        )
-        if options.only and bare[0] not in options.only:
+    made = mistakes = 0
+    for drawing in wanted:
+        # That one run has no kernels to compare is news only where these are asked for.
+        if drawing.letter not in (options.only or (LETTERS if len(runs) > 1 else LETTERS.replace("f", ""))):
             continue
-        figure = make()
+        try:
+            figure = drawing.make()
+        except (Unreadable, OSError):
+            raise
+        except Exception:  # a mistake of the plot's, which must not cost the others
+            traceback.print_exc()
+            mistakes += 1
+            continue
         if isinstance(figure, str):
             if not options.quiet:
-                print(f"not made: {name}: {figure}", file=sys.stderr)
+                print(f"not made: {drawing.name}: {figure}", file=sys.stderr)
             continue
-        for path in draw.save(figure, options.out, name, formats):
+        for path in draw.save(figure, options.out, drawing.name, formats):
             made += 1
             if not options.quiet:
                 print(path)
+    if mistakes:
+        raise Unreadable(f"{mistakes} plots could not be made by a mistake of this script: see above")
     if not made:
-        raise read.Unreadable("nothing to draw: each plot says above why")
+        raise Unreadable("nothing to draw" + ("; without --quiet each plot says why" if options.quiet else ": each plot says above why"))
     return 0
 
 
 if __name__ == "__main__":
-    read.main(body, "plot.py")
+    main(body, "plot.py")

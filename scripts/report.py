@@ -6,16 +6,28 @@
 What was measured in words, the machine and its warnings, a table to sort and filter, interactive plots, flame graphs,
 and the CSV files to download. For pictures see plot.py; whether runs differ compare.py says.
 """
-import argparse
 import os
 import sys
 from pathlib import Path
 
-from answers import limits, page, read, stacks
+from answers import stacks
+from answers.options import Parser
+from answers.script import Unreadable, main
+
+
+def output(given: str) -> Path:
+    """The file that -o names. Unreadable for what cannot be one, before the report is made."""
+    out = Path(given)
+    if not given or out.is_dir():
+        raise Unreadable(f"--out={given}: {'a folder' if given else 'empty'}; a file is needed, such as report.html")
+    if not out.parent.is_dir():
+        raise Unreadable(f"--out={given}: there is no folder {out.parent}")
+    return out
 
 
 def body(words: list[str]) -> int:
-    parser = argparse.ArgumentParser(
+    """The script."""
+    parser = Parser(
         prog="report.py",
         description=__doc__.splitlines()[0],
         epilog="Exit codes: 0 the report was made; 2 wrong use, or a run that cannot be read.",
@@ -32,13 +44,15 @@ def body(words: list[str]) -> int:
     )
     parser.add_argument("--quiet", action="store_true", help="do not say what was made")
     options = parser.parse_args(words)
+    out = output(options.out) if options.out != "-" else None
+    from answers import limits, page  # only now: --help is there without pandas
+
     runs = limits.read_runs(options.runs)
-    named = [*options.folded[: len(runs)], *[None] * (len(runs) - len(options.folded))]
+    named = limits.of_each(runs, options.folded)
     made = page.build(runs, [stacks.of_run(run, file) for run, file in zip(runs, named)])
-    if options.out == "-":
+    if out is None:
         sys.stdout.buffer.write(made)
         return 0
-    out = Path(options.out)
     partial = out.with_name(f".{out.name}.{os.getpid()}")
     try:
         partial.write_bytes(made)
@@ -51,4 +65,4 @@ def body(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    read.main(body, "report.py")
+    main(body, "report.py")

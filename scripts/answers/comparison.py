@@ -1,5 +1,7 @@
 """Two sides of runs, compared row by row, and what must be known before the figures are read."""
+import difflib
 import math
+import os
 import re
 from dataclasses import dataclass, field
 
@@ -8,11 +10,12 @@ import pandas as pd
 
 from answers import effects, exact
 from answers.exact import Key
-from answers.read import Unreadable
+from answers.script import Unreadable
 from answers.sources import INDEX, Source
 
 REGRESSION, NONE, INCOMPARABLE = 1, 0, 2
 SHOWN = 60  # characters of a value of the environment
+SAME_SAMPLER = 16384  # bytes: the resident ones of one sampler differ by two pages or three from run to run
 ALIKE = 1.25  # batches whose sizes differ by no more
 WORTH_SAYING = 0.001  # of drift: it is taken off anyhow
 TOGETHER = 0.9  # of the rows on one side of zero are no chance
@@ -44,8 +47,8 @@ class Row:
 VERDICTS = {
     "slower": "more than the threshold, and no chance",
     "faster": "more than the threshold, and no chance",
-    "~": "not resolved",
     "small": "no chance, but within the threshold",
+    "~": "not resolved",
     "same": "its interval is within the threshold",
     "identical": "all figures are",
 }
@@ -86,6 +89,22 @@ def _short(values: set[str]) -> str:
     return text if len(text) <= SHOWN else text[:SHOWN - 1] + "…"
 
 
+def _apart(one: set[str], other: set[str]) -> str:
+    """What of two values is not the same: of long ones the words that differ, of a long word the place."""
+    texts = [", ".join(sorted(values)) for values in (one, other)]
+    if max(map(len, texts)) > SHOWN:
+        words = [text.split() for text in texts]
+        parts = [part for part in difflib.SequenceMatcher(None, *words, autojunk=False).get_opcodes() if part[0] != "equal"]
+        if parts:
+            texts = [" … ".join(" ".join(words[side][part[1 + 2 * side]:part[2 + 2 * side]]) or "(nothing)" for part in parts)
+                     for side in (0, 1)]
+    if max(map(len, texts)) > SHOWN:
+        start = max(0, len(os.path.commonprefix(texts)) - SHOWN // 3)
+        texts = [("…" if start else "") + text[start:start + SHOWN] + ("…" if len(text) > start + SHOWN else "")
+                 for text in texts]
+    return " → ".join(texts)
+
+
 def environment_notes(base: list[Source], new: list[Source]) -> list[str]:
     """What is not the same on both sides, and what differs within one."""
     notes = []
@@ -93,9 +112,13 @@ def environment_notes(base: list[Source], new: list[Source]) -> list[str]:
     for name in names:
         one, other = ({s.environment[name] for s in side if name in s.environment} for side in (base, new))
         if one and other and one != other:
-            notes.append(f"{name} differs: {_short(one)} → {_short(other)}")
+            notes.append(f"{name} differs: {_apart(one, other)}")
         elif len(one) > 1:
             notes.append(f"{name} differs among the runs of both sides: {_short(one)}")
+    sizes = [[s.sampler_bytes for s in side if not math.isnan(s.sampler_bytes)] for side in (base, new)]
+    if all(sizes) and abs(np.median(sizes[0]) - np.median(sizes[1])) > SAME_SAMPLER:
+        notes.append("the sampler's size differs: {:.0f} → {:.0f} KiB resident: a fork copies what it maps".format(
+            *(np.median(of) / 1024 for of in sizes)))
     bare = [s.name for s in base + new if s.run is not None and not s.run.info]
     if bare:
         notes.append(f"unknown what {_short(set(bare))} was measured on: a results.csv alone "
@@ -130,13 +153,23 @@ def order_notes(base: list[Source], new: list[Source]) -> list[str]:
 def _drift(base: list[Source], new: list[Source], logs: list[np.ndarray], notes: list[str]) -> effects.Trend | None:
     """The drift to take off; a note where there is one."""
     times = tuple(np.array([s.time for s in side]) for side in (base, new))
-    drift = effects.trend(*logs, times) if np.isfinite(np.concatenate(times)).all() else None
+    drift = effects.trend(*logs, times)
     if drift and abs(drift.slope) > 2 * math.sqrt(drift.variance):
         whole = float(np.expm1(drift.slope * np.ptp(np.concatenate(times))))
         if abs(whole) >= WORTH_SAYING:
             notes.append(f"the machine drifted: {whole:+.1%} from the first run to the last, taken off as a straight "
                          "line")
     return drift
+
+
+def _undisturbed(base: list[Source], new: list[Source], logs: list[np.ndarray], notes: list[str]) -> list[list[Source]]:
+    """The runs that count; a note on each of the others."""
+    kept = effects.kept(*logs, tuple(np.array([s.time for s in side]) for side in (base, new)))
+    for side, log, of in zip((base, new), logs, kept):
+        level = np.nanmedian(log[:, of], axis=1, keepdims=True)
+        notes += [f"left out: {side[i].name}, which stands out of its side in all rows, in the middle by "
+                  f"{np.expm1(np.nanmedian(log[:, [i]] - level)):+.1%}" for i in np.flatnonzero(~of)]
+    return [[s for s, one in zip(side, of) if one] for side, of in zip((base, new), kept)]
 
 
 def clock_of(base: list[Source], new: list[Source]) -> str:
@@ -162,8 +195,7 @@ def _merged(side: list[Source]) -> dict:
 def _exact_rows(both: list, base: list[Source], new: list[Source], threshold: float) -> list[Row]:
     """Of counts, which have no scatter: whatever differs has changed."""
     medians = [_matrix(side, "medians", both) for side in (base, new)]
-    wholes = [s.run.results.drop(columns=["run_id", "kernel"]).set_index(INDEX).reindex(both).fillna("").to_numpy()
-              for s in base + new if s.run]
+    wholes = [table.reindex(both).fillna("").to_numpy() for s in base + new if (table := s.figures) is not None]
     whole = len(wholes) == len(base + new)
     same = [whole and all((w[i] == wholes[0][i]).all() for w in wholes) for i in range(len(both))]
     middle = [m.median(axis=1).tolist() for m in medians]
@@ -173,7 +205,7 @@ def _exact_rows(both: list, base: list[Source], new: list[Source], threshold: fl
         change = exact.Change(case, phase, middle[0][i], middle[1][i], same[i])
         ratio = change.ratio
         word = "slower" if ratio - 1 > threshold else "faster" if ratio - 1 < -threshold else \
-            "identical" if change.same else "same"
+            "small" if change.base != change.new else "identical" if change.same else "same"
         rows.append(Row(case, phase, "instructions", change.base, change.new, counts[0][i], counts[1][i], ratio, ratio,
                         ratio, math.nan, math.nan, word, math.nan))
     return rows
@@ -200,16 +232,16 @@ def _single(base: Source, new: Source, both: list, level: float) -> tuple[effect
     """A run a side: what its rounds say. The effects, what counts as a figure, a note, and the numbers of figures."""
     series = base.series, new.series
     what = "repetitions" if base.repetitions and new.repetitions else "rounds"
-    caution = "one run a side: says whether these two runs differ, not whether what they ran does; runs and boots differ " \
-        "by themselves (several runs a side, or scripts/ab.py, tell)"
+    caution = f"one run a side does not tell by how much runs differ by themselves: {effects.BETWEEN_RUNS:.0%} is assumed, " \
+        "and a busy machine does more (several runs a side, or scripts/ab.py, tell, and see smaller changes)"
     if series[0] is None or series[1] is None:
         own = tuple(_matrix([s], "own", both).iloc[:, 0].to_numpy() for s in (base, new))
         logs = [_logs(_matrix([s], "medians", both)) for s in (base, new)]
         note = f"{caution}; without samples.csv only by the intervals of their medians"
-        return effects.effects(*logs, own, level=level), "intervals", note, [1] * len(both), [1] * len(both)
+        return effects.effects(*logs, own, level=level, between=effects.BETWEEN_RUNS), "intervals", note, [1] * len(both), [1] * len(both)
     tables = [s.reindex(pd.MultiIndex.from_tuples(both, names=INDEX)).to_numpy() for s in series]
     found = effects.effects(*tables, inflate=tuple(effects.follow(t) for t in tables), level=level,
-                            trim=effects.TRIM_ROUNDS)
+                            trim=effects.TRIM_ROUNDS, between=effects.BETWEEN_RUNS)
     counts = [np.isfinite(t).sum(axis=1).tolist() for t in tables]
     return found, what, caution, *counts
 
@@ -235,14 +267,16 @@ def _judged(base: list[Source], new: list[Source], both: list[Key], result: Comp
         found, result.figures, note, *counts = _single(base[0], new[0], both, level)
         result.notes.append(note)
     else:
+        base, new = _undisturbed(base, new, [_logs(m) for m in medians], result.notes)
+        medians = [_matrix(side, "medians", both) for side in (base, new)]
         own = tuple(_matrix(side, "own", both).mean(axis=1).to_numpy() for side in (base, new))
         logs = [_logs(m) for m in medians]
         found = effects.effects(*logs, own, level=level, drift=_drift(base, new, logs, result.notes))
         counts = [m.notna().sum(axis=1).tolist() for m in medians]
     corrected = effects.holm(found.p)
     need = effects.need(found.log, found.spread, result.alpha, int((~np.isnan(found.p)).sum()))
-    # Only a change that would matter is worth more runs.
-    need[(np.abs(np.expm1(found.log)) <= result.threshold) | (result.figures == "intervals")] = np.nan
+    # Only a change that would matter is worth more runs; more rounds of one run would not tell it.
+    need[(np.abs(np.expm1(found.log)) <= result.threshold) | (result.figures != "runs")] = np.nan
     # A time of 0 ticks has no logarithm, but can be shown.
     middle = [np.where(np.isnan(of), m.median(axis=1), np.exp(of)) for of, m in zip((found.base, found.new), medians)]
     figures = zip(both, *middle, *counts, *map(np.exp, (found.log, found.low, found.high)), found.p, corrected, need)

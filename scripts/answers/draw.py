@@ -1,16 +1,16 @@
 """The look that all plots share: colours and marks that also people tell apart who do not see all colours, and that
 survive a grey print; units; the run's identity in a corner."""
-import os
+import logging
 import textwrap
-from collections.abc import Callable
 from pathlib import Path
 
 from answers import kinds
-from answers.read import Run, Unreadable
+from answers.read import Run
+from answers.script import Unreadable
 
 try:
-    # An unprivileged user may have no home; matplotlib then warns and caches in a directory of its own.
-    os.environ.setdefault("MPLCONFIGDIR", os.environ.get("TMPDIR", "/tmp"))
+    # A user may have no home that can be written; matplotlib then takes a fresh folder, which it removes, and says so.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     import matplotlib
 
     matplotlib.use("Agg")
@@ -163,7 +163,3 @@ def save(figure: Figure, folder: Path, name: str, formats: list[str]) -> list[Pa
         made.append(path)
     plt.close(figure)
     return made
-
-
-# What makes a figure of runs, or None and why there is nothing to draw.
-Drawing = Callable[[list[Run]], "Figure | str"]

@@ -136,6 +136,8 @@ def memory(run: Run) -> Figure | str:
     table = views.memory(run)
     if table.empty:
         return "memory: the run has no memory.csv (nsbench --probe --out writes it)"
+    if table.sum(axis=1).max() < 1:
+        return "memory: the probe saw none that a kind takes beyond none's"
     figure, axes = draw.new(12, 1.6 + 0.36 * max(len(table), 8), 1, 2, width_ratios=[3, 2])
     shapes = {"kmalloc": "o", "slab": "s", "percpu": "^"}
     place = np.arange(len(table))[::-1]

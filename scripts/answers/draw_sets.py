@@ -20,8 +20,10 @@ def heat_map(run: Run, operation: str) -> Figure | str:
         np.array([[table.get(kinds.set_id(row + column), np.nan) for column in columns] for row in rows])
         / scale
     )
-    figure, axes = draw.new(10.5, 7.4)
     positive = grid[grid > 0]
+    if not positive.size:
+        return f"heat map of {operation}: no delta is above zero, which its logarithmic scale takes"
+    figure, axes = draw.new(10.5, 7.4)
     norm = LogNorm(
         max(float(np.nanpercentile(positive, 2)), float(positive.max()) / 1e4), float(positive.max())
     )
@@ -65,8 +67,10 @@ def added(run: Run, operation: str) -> Figure | str:
     alone, sums, pairs = views.singles(table), views.sums(table), views.pairs(table)
     if len(alone) < 2:
         return f"kinds of {operation}: {len(alone)} single kinds with a delta; it takes 2"
+    if not (alone[["delta", "delta_low", "delta_high"]] > 0).any(axis=None):
+        return f"kinds of {operation}: no delta is above zero, which its logarithmic scale takes"
     scale, unit = kinds.axis_unit(run.clock)
-    have_sums = len(sums) >= 3
+    have_sums = ((sums["measured"] > 0) & (sums["expected"] > 0)).sum() >= 3
     figure, axes = draw.new(11.5 if have_sums else 5, 4.3, 1, 3 if have_sums else 1, squeeze=False)
     bars = axes[0][0]
     values = alone[["delta", "delta_low", "delta_high"]].iloc[::-1] / scale
@@ -147,7 +151,8 @@ def _sums(axes: object, sums: object, unit: str) -> None:
 def _pairs(figure: Figure, axes: object, pairs: object, unit: str) -> None:
     order = [*views.MAP_ROWS, *views.MAP_COLUMNS]
     grid = np.array(pairs.loc[order, order])
-    limit = float(np.nanmax(np.abs(grid))) or 1.0
+    sizes = np.abs(grid[np.isfinite(grid)])
+    limit = float(sizes.max(initial=0)) or 1.0
     image = axes.imshow(np.ma.masked_invalid(grid), cmap=draw.DIVERGING, norm=TwoSlopeNorm(0, -limit, limit))
     for y, x in np.ndindex(grid.shape):
         if not np.isnan(grid[y, x]):
@@ -177,9 +182,13 @@ def stack_sizes(run: Run, operation: str) -> Figure | str:
     sweeps = {
         phase: views.stack_sweep(run, operation, phase) for phase in ("create", "total", "mount", "unmount")
     }
+    sweeps = {
+        phase: {name: rows for name, rows in sweep.items() if (rows["median"] > 0).all()}
+        for phase, sweep in sweeps.items()
+    }
     sweeps = {phase: sweep for phase, sweep in sweeps.items() if sweep}
     if not sweeps:
-        return f"stack sizes of {operation}: no set at three sizes or more"
+        return f"stack sizes of {operation}: no set with times above zero at three sizes or more"
     scale, unit = kinds.axis_unit(run.clock)
     figure, axes = draw.new(2 + 4.2 * len(sweeps), 5, 1, len(sweeps), squeeze=False)
     for axis, (phase, sweep) in zip(axes[0], sweeps.items()):
@@ -189,7 +198,7 @@ def stack_sizes(run: Run, operation: str) -> Figure | str:
             axis.errorbar(
                 rows.index,
                 medians,
-                yerr=[medians - low, high - medians],
+                yerr=[side.clip(lower=0).fillna(0) for side in (medians - low, high - medians)],
                 marker=draw.mark(name),
                 markersize=5,
                 color=draw.colour(name, index),

@@ -13,15 +13,15 @@ def distributions(run: Run, operation: str) -> Figure | str:
         return "distributions: the run has no samples.csv (nsbench --out writes it)"
     rows = views.plain(run, operation)
     rows = rows[rows["phase"] == "create"].set_index("namespaces")
-    names = [
-        name
-        for name in views.chosen_sets(rows.index)
-        if len(views.times_of(run, rows.loc[name, "case"], "create"))
-    ]
-    if not names:
-        return f"distributions of {operation}: no counted samples"
     scale, unit = kinds.axis_unit(run.clock)
-    times = {name: views.times_of(run, rows.loc[name, "case"], "create") / scale for name in names}
+    times = {
+        name: views.times_of(run, rows.loc[name, "case"], "create") / scale
+        for name in views.chosen_sets(rows.index)
+    }
+    names = [name for name, of in times.items() if len(of) and of[0] > 0]
+    if not names:
+        return f"distributions of {operation}: no counted samples, or none above zero"
+    times = {name: times[name] for name in names}
     across = min(5, len(names))
     down = -(-len(names) // across)
     figure, axes = draw.new(
@@ -139,7 +139,7 @@ def phases(run: Run, operations: list[str]) -> Figure | str:
             )
         line[0].set_yticks(place, [kinds.label(name) for name in table.index])
         line[0].set_title(operation, loc="left")
-        line[0].set_xlim(0, float(np.nanmax([table["total"].max(), left.max()])) * 1.1)
+        line[0].set_xlim(0, float(np.nanmax([table["total"].max(), left.max()])) * 1.1 or 1)
         line[0].set_xlabel(f"medians in {unit}; the figure is the phase total")
         line[0].grid(axis="y", visible=False)
         line[0].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=4, borderaxespad=0.1)
@@ -174,7 +174,7 @@ def _drain(axes: object, table: object, place: np.ndarray, unit: str) -> None:
             color="#777777" if np.isnan(value) else "black",
         )
     axes.set_yticks(place, [""] * len(place))
-    axes.set_xlim(0, float(table["drain"].max()) * 1.2)
+    axes.set_xlim(0, float(table["drain"].max()) * 1.2 or 1)
     axes.set_title("drain: afterwards, by the kernel's workers", loc="left")
     axes.set_xlabel(f"amortised per namespace, in {unit}")
     axes.grid(axis="y", visible=False)
@@ -202,10 +202,13 @@ def kernels(runs: list[Run], operation: str) -> Figure | str:
     for axis, (name, table) in zip(axes.flat, tables.items()):
         place = [order.index(kernel) for kernel in table["kernel"]]
         values, low, high = (table[column] / scale for column in ("value", "low", "high"))
+        if values.isna().all():
+            axis.set_title(f"{kinds.label(name)}: no delta", loc="left")
+            continue
         axis.errorbar(
             place,
             values,
-            yerr=[(values - low).clip(lower=0), (high - values).clip(lower=0)],
+            yerr=[side.clip(lower=0).fillna(0) for side in (values - low, high - values)],
             marker=draw.mark(name),
             color=draw.colour(name),
             linewidth=1.6,

@@ -2,8 +2,8 @@
 
 What scatters is whole runs, or boots: all samples of a run share its luck, so a run counts once, with its median. Times
 are compared by their logarithms, since changes and disturbances both multiply. The test is Yuen's, which is Welch's on
-trimmed means: sides may scatter differently, and from ten runs a side on one run at either end cannot decide, because
-now and then a whole run is disturbed. A rank test would need no assumption on how runs scatter, but with few runs and
+trimmed means: sides may scatter differently, and from ten runs a side on one run at either end cannot decide. Before
+that, runs that stand out of their side as a whole are left out, because now and then something disturbs one. A rank test would need no assumption on how runs scatter, but with few runs and
 hundreds of rows its smallest possible p is above Holm's limit whatever the change.
 """
 import functools
@@ -15,6 +15,10 @@ from scipy import stats
 
 TRIM = 0.1  # of the runs at either end
 TRIM_ROUNDS = 0.25  # of a run's rounds: there are more of them, and more of them are disturbed
+# The standard deviation that is assumed between runs where there is one a side, which cannot tell it: of a time's
+# logarithm. A quiet machine's is below it (trials.py: 0.7%); other work on the machine makes it several times as much,
+# which no constant covers.
+BETWEEN_RUNS = 0.01
 POWER = 0.8  # of the runs that need() asks for
 MOST_RUNS = 1000  # more are no advice
 
@@ -64,6 +68,16 @@ def _mean(x: np.ndarray, own: np.ndarray, inflate: float, trim: float) -> tuple[
 
 
 FOR_A_TREND = 5  # runs a side: with fewer its slope is so uncertain that nothing could be said of any row
+FOR_A_DISTURBED = 10  # rows: the middle of fewer is not a run's own
+STANDS_OUT = 6.0  # standard deviations: of twenty normal runs one does so in 1% of comparisons
+MOST_DISTURBED = 0.25  # of a side: more are not disturbed, they are how its runs are
+
+
+def _common(side: np.ndarray) -> np.ndarray | None:
+    """What all rows of each run share: the middle of how far each is from its row's median. None without rows that all
+    runs have."""
+    whole = side[np.isfinite(side).all(axis=1)]
+    return np.median(whole - np.median(whole, axis=1, keepdims=True), axis=0) if len(whole) else None
 
 
 def trend(base: np.ndarray, new: np.ndarray, times: tuple[np.ndarray, np.ndarray]) -> Trend | None:
@@ -73,15 +87,15 @@ def trend(base: np.ndarray, new: np.ndarray, times: tuple[np.ndarray, np.ndarray
     sides is no drift, and a disturbed run does not tilt it. For normal scatter its variance is π/3 of least squares'.
     """
     sides = (base, new)
-    if any(side.shape[1] < FOR_A_TREND or len(set(t)) < FOR_A_TREND for side, t in zip(sides, times)):
+    if any(side.shape[1] < FOR_A_TREND or len(set(t)) < FOR_A_TREND or not np.isfinite(t).all()
+           for side, t in zip(sides, times)):
         return None
     slopes, residuals, squares = [], [], 0.0
     centred = []
     for side, t in zip(sides, times):
-        whole = side[np.isfinite(side).all(axis=1)]
-        if not len(whole):
+        common = _common(side)
+        if common is None:
             return None
-        common = np.median(whole - np.median(whole, axis=1, keepdims=True), axis=0)
         i, j = np.triu_indices(len(t), 1)
         apart = t[i] != t[j]
         slopes.append((common[i] - common[j])[apart] / (t[i] - t[j])[apart])
@@ -90,11 +104,30 @@ def trend(base: np.ndarray, new: np.ndarray, times: tuple[np.ndarray, np.ndarray
     slope = float(np.median(np.concatenate(slopes)))
     for common, t in centred:
         rest = np.sort(common - slope * t)
-        cut = int(TRIM * len(rest))
-        rest = np.clip(rest, rest[cut], rest[len(rest) - cut - 1])
-        residuals.append(((rest - rest.mean())**2).sum() * (len(rest) - 1) / (len(rest) - 2 * cut - 1))
+        n, cut = len(rest), int(TRIM * len(rest))
+        rest = np.clip(rest, rest[cut], rest[n - cut - 1])
+        residuals.append(((rest - rest.mean())**2).sum() * (n / (n - 2 * cut))**2)  # as a trimmed mean's variance
     freedom = base.shape[1] + new.shape[1] - 3
     return Trend(slope, math.pi / 3 * sum(residuals) / freedom / squares, freedom, *times)
+
+
+def kept(base: np.ndarray, new: np.ndarray, times: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Which runs of each side count: not those in which all rows together stand out of their own side, as when something
+    else had the machine. Trimming alone withstands one such run of ten at either end, but three of a hundred runs give
+    two among twenty often. A side is never compared with the other here, so a change between them decides nothing."""
+    sides = (base, new)
+    every = tuple(np.full(side.shape[1], True) for side in sides)
+    if any(side.shape[1] < FOR_A_TREND or np.isfinite(side).all(axis=1).sum() < FOR_A_DISTURBED for side in sides):
+        return every
+    drift = trend(base, new, times)
+    rests = [_common(side) - (drift.slope * t if drift else 0) for side, t in zip(sides, times)]
+    rests = [rest - np.median(rest) for rest in rests]
+    # The quantile holds although MOST_DISTURBED are, and with twenty runs it scatters less than the median would.
+    scale = np.quantile(np.abs(np.concatenate(rests)), 1 - MOST_DISTURBED) / stats.norm.ppf(1 - MOST_DISTURBED / 2)
+    if not scale:
+        return every
+    within = [np.abs(rest) <= STANDS_OUT * scale for rest in rests]
+    return tuple(of if (~of).mean() <= MOST_DISTURBED else all_ for of, all_ in zip(within, every))
 
 
 def _group(base: np.ndarray, new: np.ndarray, own: tuple, inflate: tuple, level: float, trim: float,
@@ -127,19 +160,21 @@ def _group(base: np.ndarray, new: np.ndarray, own: tuple, inflate: tuple, level:
 
 def effects(base: np.ndarray, new: np.ndarray, own: tuple[np.ndarray, np.ndarray] | None = None,
             inflate: tuple[float, float] = (1.0, 1.0), level: float = 0.95, trim: float = TRIM,
-            drift: Trend | None = None) -> Effects:
+            drift: Trend | None = None, between: float = 0.0) -> Effects:
     """Of two matrices of logarithms, a row for each row and a column for each run; NaN where a run lacks the row.
 
     `own` is each side's known variance of a figure by itself, a vector; 0 or NaN where it is unknown. `drift` is taken off.
+    `between` is the standard deviation between runs, where the figures are those of one run a side.
     """
     rows = len(base)
     own = tuple(np.nan_to_num(v) for v in own) if own else (np.zeros(rows), np.zeros(rows))
-    more = (0.0, np.inf)  # what the drift's own uncertainty adds to the variance: nothing where the sides alternate
+    more = (2 * between**2, np.inf)  # what is added to the variance, and its degrees of freedom
     if drift:
         middle = (drift.base.mean() + drift.new.mean()) / 2
         base, new = base - drift.slope * (drift.base - middle), new - drift.slope * (drift.new - middle)
         # The line has followed some of the scatter that it was drawn through.
         inflate = tuple(of * (drift.freedom + 1) / drift.freedom for of in inflate)
+        # The drift's own uncertainty: nothing where the sides alternate.
         more = (drift.variance * float(drift.base.mean() - drift.new.mean())**2, drift.freedom)
     base, new = np.sort(base, axis=1), np.sort(new, axis=1)  # NaN goes last
     counts = np.stack([np.isfinite(base).sum(axis=1), np.isfinite(new).sum(axis=1)], axis=1)

@@ -46,7 +46,7 @@ def call(script: Path, words: Iterable[object]) -> tuple[int, str, str]:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     out, err = io.StringIO(), io.StringIO()
-    argv, handler = sys.argv, signal.getsignal(signal.SIGTERM)
+    argv, handlers = sys.argv, {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     sys.argv = [str(script), *map(str, words)]
     code = None
     try:
@@ -56,5 +56,6 @@ def call(script: Path, words: Iterable[object]) -> tuple[int, str, str]:
         code = exit_.code
     finally:
         sys.argv = argv
-        signal.signal(signal.SIGTERM, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
     return code, out.getvalue(), err.getvalue()

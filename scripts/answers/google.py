@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from answers.exact import Key
-from answers.read import Unreadable, text_of
+from answers.read import text_of
+from answers.script import Unreadable
 
 NANOSECONDS = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
 ENVIRONMENT = ("host_name", "num_cpus", "mhz_per_cpu", "cpu_scaling_enabled", "library_build_type", "kernel",
@@ -47,7 +48,7 @@ def read(path: Path) -> Times:
         raise Unreadable(f"{path}: No such file or directory") from None
     except ValueError as error:
         raise Unreadable(f"{path}: no JSON: {error}") from None
-    except (KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, AttributeError, RecursionError):
         raise Unreadable(f"{path}: not Google Benchmark's JSON: context or benchmarks are missing") from None
     if not times.repetitions and not times.errors:
         raise Unreadable(f"{path}: no repetitions in it: --benchmark_display_aggregates_only leaves them in the file, "

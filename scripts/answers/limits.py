@@ -1,7 +1,9 @@
 """What plots and pages take at once, and names that tell runs apart."""
 from collections import Counter
+from pathlib import Path
 
 from answers import read
+from answers.script import Unreadable
 
 MOST_RUNS = 16  # more lines than that no reader tells apart, and a page holds no more than 5 MB
 
@@ -9,7 +11,7 @@ MOST_RUNS = 16  # more lines than that no reader tells apart, and a page holds n
 def read_runs(paths: list[str]) -> list[read.Run]:
     """The runs. Unreadable for one that cannot be read, twice the same, or more than can be shown."""
     if len(paths) > MOST_RUNS:
-        raise read.Unreadable(
+        raise Unreadable(
             f"{len(paths)} runs: at most {MOST_RUNS} can be told apart here; compare.py takes any number "
             "as repetitions"
         )
@@ -19,5 +21,12 @@ def read_runs(paths: list[str]) -> list[read.Run]:
         if count > 1:
             same = [path for path, one in zip(paths, values) if one == value]
             advice = "" if what == "run" else ": rename a folder, so that they can be told apart"
-            raise read.Unreadable(f"{same[0]} and {same[1]} are the same {what} {value}{advice}")
+            raise Unreadable(f"{same[0]} and {same[1]} are the same {what} {value}{advice}")
     return runs
+
+
+def of_each(runs: list[read.Run], folded: list[Path]) -> list[Path | None]:
+    """The file of folded stacks named for each run. Unreadable for more files than runs."""
+    if len(folded) > len(runs):
+        raise Unreadable(f"--folded={folded[len(runs)]}: there are {len(runs)} runs, and it is once for each, in order")
+    return [*folded, *[None] * (len(runs) - len(folded))]

@@ -1,6 +1,21 @@
 """What options of several scripts accept, and how they refuse what they do not."""
 import argparse
+import difflib
 import re
+from typing import NoReturn
+
+from answers.script import Unreadable
+
+
+class Parser(argparse.ArgumentParser):
+    """Refuses what is wrong in one line, as Unreadable, with the nearest option for a misspelt one."""
+
+    def error(self, message: str) -> NoReturn:
+        text = re.sub(r"^argument ", "", message)
+        if unknown := re.match(r"unrecognized arguments: (-[^\s=]+)", message):
+            near = difflib.get_close_matches(unknown[1], self._option_string_actions, 1)
+            text = f"{unknown[1]}: unknown option" + (f"; the nearest is {near[0]}" if near else "")
+        raise Unreadable(f"{text} (--help)")
 
 
 def percentage(text: str) -> float:
@@ -44,4 +59,4 @@ def add_judging(one: argparse.ArgumentParser) -> None:
                      help="parameters of the ids that may differ between the sides, such as spawn or stack")
     one.add_argument("--format", choices=("table", "markdown", "csv", "json"), default="table",
                      help="csv: the rows on standard output, all else on standard error (%(default)s)")
-    one.add_argument("--all", action="store_true", help="also show the rows of a long table that have not changed")
+    one.add_argument("--all", action="store_true", help="show all rows, also of a long table")

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from answers import columns, kinds, stacks, views, words
-from answers.read import Run, Unreadable
+from answers.read import Run
+from answers.script import Unreadable
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "scripts/page"
@@ -27,7 +28,7 @@ VENDORED = {
     "d3-flame-graph": ("dist/d3-flamegraph.umd.min.js", None, ("LICENSE",)),
     "tabulator-tables": ("dist/js/tabulator.min.js", "dist/css/tabulator.min.css", ("LICENSE",)),
 }
-SCRIPTS = ("data.js", "charts.js", "plots.js", "probe.js", "table.js", "main.js")
+SCRIPTS = ("data.js", "charts.js", "sets.js", "times.js", "probe.js", "table.js", "main.js")
 
 # Where a curve of a distribution is kept: dense in the tail, which is what it is looked at for.
 PROBABILITIES = [
@@ -100,6 +101,7 @@ def _cases(run: Run) -> dict[str, dict]:
                 (run.measured["operation"] == operation)
                 & (run.measured["namespaces"] == name)
                 & run.measured["case"].str.match(views.PLAIN)
+                & run.measured["stack_bytes"].notna()
             ]
             sweeps[name] = {int(size): case for size, case in zip(more["stack_bytes"], more["case"])}
         found[operation] = {
@@ -218,20 +220,29 @@ def _environments(runs: list[Run]) -> str:
     return f"<table><tr><th></th>{head}</tr>{body}</table>"
 
 
+def _is_fetched() -> bool:
+    """Whether the libraries are those of package-lock.json: scripts/vendor writes its checksum last."""
+    lock = LIBRARIES.parent / ".lock"
+    if not lock.exists() or not all((LIBRARIES / name / script).exists() for name, (script, *_) in VENDORED.items()):
+        return False
+    wanted = subprocess.run(["cksum", SOURCES / "package-lock.json"], capture_output=True, text=True, check=True)
+    return lock.read_text().strip() == wanted.stdout.split()[0]
+
+
 def vendored() -> None:
     """Unreadable where the charting libraries are not there and scripts/vendor cannot fetch them."""
-    lacking = [name for name, (script, *_) in VENDORED.items() if not (LIBRARIES / name / script).exists()]
-    if not lacking:
+    if _is_fetched():
         return
     try:
         made = subprocess.run([ROOT / "scripts/vendor"], stdout=sys.stderr, check=False)
     except OSError as error:
         raise Unreadable(
-            f"scripts/vendor: {error.strerror}; it fetches {', '.join(lacking)} for the page"
+            f"scripts/vendor: {error.strerror}; it fetches {', '.join(VENDORED)} for the page"
         ) from None
-    if made.returncode or not (LIBRARIES / "echarts").is_dir():
+    if made.returncode or not _is_fetched():
         raise Unreadable(
-            f"{', '.join(lacking)}: missing in build/page; run scripts/vendor where npm reaches its registry"
+            f"build/page has not the libraries of scripts/page/package-lock.json ({', '.join(VENDORED)}): run "
+            "scripts/vendor where npm reaches its registry"
         )
 
 

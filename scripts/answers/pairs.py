@@ -8,7 +8,7 @@ from scipy import stats
 
 from answers import effects
 from answers.comparison import Comparison, Row, batch_notes, compare, environment_notes, verdict
-from answers.read import Unreadable
+from answers.script import Unreadable
 from answers.sources import INDEX, Source
 
 

@@ -9,34 +9,20 @@ import io
 import json
 import lzma
 import os
-import sys
-import traceback
-from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+
+import numpy as np
+import pandas as pd
 
 from answers import columns
-
-try:
-    import numpy as np
-    import pandas as pd
-except ImportError:
-    print("python3-pandas is missing: apt-get install python3-pandas python3-scipy python3-matplotlib", file=sys.stderr)
-    sys.exit(3)
+from answers.script import Unreadable
 
 SCHEMA_VERSION = 1  # of run.json: kSchemaVersion in src/run/run_json.cpp
 MEASURED = ("ok", "imprecise")  # the statuses of rows that have figures
-UNREADABLE = 2
-IMPOSSIBLE = 3  # a package is missing
-INTERRUPTED = 130
 
 # In a measured row of results.csv only these may be empty: an interval needs rounds, a delta needs a none.
 MAY_BE_EMPTY = {"stack_bytes", "parallel", "ci_low", "ci_high", "precision", "delta", "delta_low", "delta_high"}
 NEVER_EMPTY = ("run_id", "kernel", "clock", "case", "phase", "unit", "status")
-
-
-class Unreadable(Exception):
-    """What the user is told, in one line: the file, what is wrong with it, and where that helps, the remedy."""
 
 
 def text_of(path: Path) -> str:
@@ -98,7 +84,8 @@ def read_table(path: Path, file: str) -> pd.DataFrame:
     if table.empty:
         return table.astype(dict.fromkeys(numbers, float))
     for name in numbers:
-        if not pd.api.types.is_numeric_dtype(table[name]) or np.isinf(table[name]).any():
+        kind = table[name].dtype
+        if not pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind) or np.isinf(table[name]).any():
             texts = table[name].astype(object).fillna("").astype(str)
             wrong = ~np.isfinite(pd.to_numeric(texts.replace("", "0"), errors="coerce").astype(float))
             raise Unreadable(f"{_where(path, wrong)}: {name} is {texts[wrong].iloc[0]!r}, not a number")
@@ -213,17 +200,48 @@ class Run:
         return self._table("memory.csv")
 
 
+# What the scripts take from run.json, where it is there. A list's element stands for all of them, and has all its names.
+NUMBER = (int, float, type(None))
+SHAPE = {
+    "nsbench_version": str, "run_id": str, "started": str, "kernel": str, "clock": str, "arguments": [str], "warnings": [str],
+    "environment": {...: str}, "lab": {}, "options": {"precision": NUMBER},
+    "sampler": {"resident_bytes": NUMBER, "mappings": NUMBER},
+    "measuring": {"seconds": NUMBER, "drains": NUMBER, "drained_samples": NUMBER},
+    "findings": [dict.fromkeys(("id", "severity", "observed", "effect", "remedy"), str)],
+}
+
+
+def _misfit(value: object, shape: object, name: str) -> str | None:
+    """What of the value is not of that shape; None where all is."""
+    if isinstance(shape, (dict, list)):
+        if not isinstance(value, type(shape)):
+            return f"{name} is {value!r:.40}, not {'an object' if isinstance(shape, dict) else 'a list'}"
+        if isinstance(shape, list):
+            inner = shape[0].items() if isinstance(shape[0], dict) else ()
+            lacking = [f"{name}: {key} is missing" for one in value if isinstance(one, dict) for key, _ in inner if key not in one]
+            return next(filter(None, [*lacking, *(_misfit(one, shape[0], name) for one in value)]), None)
+        return next(filter(None, (_misfit(one, shape.get(key, shape.get(..., object)), f"{name}: {key}".removeprefix(": "))
+                                  for key, one in value.items())), None)
+    if not isinstance(value, shape) or (shape is NUMBER and isinstance(value, bool)):
+        return f"{name} is {value!r:.40}, not {'a number' if shape is NUMBER else 'text'}"
+    return None
+
+
 def _read_info(path: Path) -> dict:
-    """run.json. Unreadable for none of nsbench's, or one of another version."""
+    """run.json. Unreadable for none of nsbench's, one of another version, or one that was changed."""
     try:
         info = json.loads(text_of(path))
     except ValueError as error:
         raise Unreadable(f"{path}: no JSON: {error}") from None
+    except RecursionError:
+        raise Unreadable(f"{path}: nested too deeply: is it nsbench's?") from None
     if not isinstance(info, dict) or "schema_version" not in info:
         raise Unreadable(f"{path}: has no schema_version: is it nsbench's?")
-    if info["schema_version"] != SCHEMA_VERSION:
-        raise Unreadable(f"{path}: schema_version {info['schema_version']}; this one knows {SCHEMA_VERSION}: "
+    if info["schema_version"] != SCHEMA_VERSION or isinstance(info["schema_version"], bool):
+        raise Unreadable(f"{path}: schema_version {info['schema_version']!r}; this one knows {SCHEMA_VERSION}: "
                          "use the scripts of the nsbench that wrote it")
+    if wrong := _misfit(info, SHAPE, ""):
+        raise Unreadable(f"{path}: {wrong}")
     return info
 
 
@@ -255,29 +273,3 @@ def read_run(path: str | Path) -> Run:
         raise Unreadable(f"{folder}: run.json is of {info.get('run_id')}, results.csv of {run.run_id}")
     return run
 
-
-def main(body: Callable[[list[str]], int], name: str) -> NoReturn:
-    """Runs a script's body with the command line's words and exits with what it returns. What cannot be read is one line
-    with the script's name, and 2; never a traceback."""
-    try:
-        code = body(sys.argv[1:])
-        sys.stdout.flush()
-    except Unreadable as error:
-        print(f"{name}: {error}", file=sys.stderr)
-        code = UNREADABLE
-    except BrokenPipeError:  # the reader of the pipe has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = UNREADABLE
-    except OSError as error:
-        print(f"{name}: {f'{error.filename}: ' if error.filename else ''}{error.strerror}", file=sys.stderr)
-        code = UNREADABLE
-    except KeyboardInterrupt:
-        print(f"{name}: interrupted", file=sys.stderr)
-        code = INTERRUPTED
-    except ImportError as error:
-        print(f"{name}: python3-{error.name} is missing: apt-get install python3-{error.name}", file=sys.stderr)
-        code = IMPOSSIBLE
-    except Exception:  # a mistake of the script's: never with the 1 that says slower
-        traceback.print_exc()
-        code = UNREADABLE
-    sys.exit(code)

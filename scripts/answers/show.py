@@ -4,13 +4,15 @@ import json
 import math
 import os
 import sys
+from collections import Counter
 from dataclasses import asdict, fields
 from typing import TextIO
 
 from answers.comparison import VERDICTS, Comparison, Row
 
 FORMATS = ("table", "markdown", "csv", "json")
-LISTED = 40  # rows of a table, of those that have not changed
+LISTED = 40  # rows of a table, of those that are neither slower nor faster
+NAMES = {"~": "unresolved"}
 COLOURS = {"slower": "31", "faster": "32"}
 PREFIXES = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1, "ns"))
 
@@ -54,19 +56,20 @@ def _cells(row: Row, figures: str) -> list[str]:
             _p(row.corrected), what]
 
 
-def _ordered(comparison: Comparison, everything: bool) -> tuple[list[Row], int]:
-    """The rows of a table, what changed first, and how many others are left out."""
+def _ordered(comparison: Comparison, everything: bool) -> tuple[list[Row], list[Row]]:
+    """The rows of a table, what changed first, and the others, which are left out."""
     order = {name: i for i, name in enumerate(VERDICTS)}
     rows = sorted(comparison.rows,
                   key=lambda r: (order[r.verdict], -abs(math.log(r.ratio)) if 0 < r.ratio < math.inf else 0))
-    if everything:
-        return rows, 0
     changed = [row for row in rows if row.verdict in ("slower", "faster")]
-    # Of the rest the ones that more runs might resolve, if all will not fit.
-    others = [row for row in rows if row.verdict not in ("slower", "faster")]
-    if len(others) > LISTED:
-        others = [row for row in others if not math.isnan(row.need)][:LISTED]
-    return changed + others, len(rows) - len(changed) - len(others)
+    others = rows[len(changed):]
+    if everything or len(others) <= LISTED:
+        return rows, []
+    # Of the rest what changed by less, and what would matter if more runs resolved it.
+    listed = [row for row in others if row.verdict == "small" or
+              (row.verdict == "~" and abs(row.ratio - 1) > comparison.threshold)][:LISTED]
+    shown = set(listed)
+    return changed + listed, [row for row in others if row not in shown]
 
 
 def summary(comparison: Comparison) -> list[str]:
@@ -77,7 +80,7 @@ def summary(comparison: Comparison) -> list[str]:
              f"{of('small')} changed by less, {of('same', 'identical')} the same, {of('~')} not resolved (~)"]
     if comparison.figures == "exact":
         lines = [f"{of('slower')} of {total} rows slower by more than {limit}, {of('faster')} faster; "
-                 f"{of('same')} within it, {of('identical')} identical in every figure"]
+                 f"{of('small')} changed by less, {of('same')} with the same median, {of('identical')} identical in every figure"]
     return [*lines, comparison.geometric_mean()]
 
 
@@ -91,8 +94,8 @@ def explanation(comparison: Comparison) -> str:
             f"(Holm), changed below {comparison.alpha:g}; scatter of {comparison.figures}")
 
 
-def _markdown(comparison: Comparison, out: TextIO) -> None:
-    rows, left = _ordered(comparison, False)
+def _markdown(comparison: Comparison, everything: bool, out: TextIO) -> None:
+    rows, left = _ordered(comparison, everything)
     for name, identities in zip(("base", "new"), comparison.identities):
         print(f"- **{name}**: {'; '.join(identities)}", file=out)
     for line in comparison.notes + comparison.only:
@@ -103,8 +106,9 @@ def _markdown(comparison: Comparison, out: TextIO) -> None:
     print("", *summary(comparison), *_left(left), explanation(comparison), sep="\n", file=out)
 
 
-def _left(left: int) -> list[str]:
-    return [f"{left} rows that have not changed are not shown: --all"] if left else []
+def _left(left: list[Row]) -> list[str]:
+    of = Counter(NAMES.get(row.verdict, row.verdict) for row in left)
+    return [f"{len(left)} rows ({', '.join(f'{count} {name}' for name, count in of.items())}) not shown: --all"] if left else []
 
 
 def _table(comparison: Comparison, everything: bool, out: TextIO) -> None:
@@ -144,7 +148,7 @@ def show(comparison: Comparison, form: str, everything: bool = False, out: TextI
     """Prints it. What is not rows goes to standard error for csv, so that standard output is the rows alone."""
     out = out or sys.stdout
     if form == "markdown":
-        _markdown(comparison, out)
+        _markdown(comparison, everything, out)
     elif form == "json":
         whole = {name: value for name, value in asdict(comparison).items() if name != "identities"}
         whole |= {"base": comparison.identities[0], "new": comparison.identities[1], "exit_code": comparison.code,

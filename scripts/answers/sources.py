@@ -12,11 +12,16 @@ import pandas as pd
 
 from answers import columns, google
 from answers.exact import Key
-from answers.read import MEASURED, Run, Unreadable, read_run
+from answers.read import MEASURED, Run, read_run
+from answers.script import Unreadable
 
 Z95 = 1.959964  # half the width of a normal 95% interval in standard deviations
 QUANTUM = 1 / math.sqrt(12)  # the standard deviation of what rounding to one tick takes away
 INDEX = ["case", "phase"]
+
+
+# Columns of results.csv that are a case's name, or a run's.
+NAMES = ["run_id", "kernel", "operation", "namespaces", "syscall", "stack_bytes", "spawn", "parallel"]
 
 
 def _unchanged(key: Key) -> Key:
@@ -56,6 +61,15 @@ class Source:
         return np.log(table.where(table > 0))
 
     @property
+    def figures(self) -> pd.DataFrame | None:
+        """All that results.csv says of each row but its names; None where there is no such file."""
+        if self.run is None:
+            return None
+        table = self.run.results.drop(columns=NAMES).set_index(INDEX)
+        table.index = pd.MultiIndex.from_tuples([self.shorten(key) for key in table.index], names=INDEX)
+        return table
+
+    @property
     def time(self) -> float:
         """Seconds since the epoch at its start; NaN where it does not say."""
         try:
@@ -67,8 +81,14 @@ class Source:
     def batch(self) -> float:
         """How many namespaces a batch of its drains had on average; NaN where it does not say."""
         measuring = self.run.info.get("measuring", {}) if self.run else {}
-        drains = measuring.get("drains", 0)
-        return measuring.get("drained_samples", 0) / drains if drains else math.nan
+        drains, samples = measuring.get("drains"), measuring.get("drained_samples")
+        return samples / drains if drains and samples is not None else math.nan
+
+    @property
+    def sampler_bytes(self) -> float:
+        """Of the sampler, resident; NaN where it does not say."""
+        of = self.run.info.get("sampler", {}).get("resident_bytes") if self.run else None
+        return math.nan if of is None else of
 
     @property
     def unit(self) -> str:
@@ -96,6 +116,8 @@ def _of_run(run: Run) -> Source:
         options = info.get("options", {})
         environment |= {"pinned to CPU": str(options.get("cpu")), "nsbench": str(info.get("nsbench_version")),
                         "without root": str(info.get("in_userns", False))}
+        if (mappings := info.get("sampler", {}).get("mappings")) is not None:
+            environment["the sampler's mappings"] = str(mappings)
         environment |= {f"lab {key}": str(value) for key, value in info.get("lab", {}).items()}
     half = (measured["ci_high"] - measured["ci_low"]) / 2
     return Source(run.name, run.identity(), run.clock, measured["median"], _own(measured["median"], half),

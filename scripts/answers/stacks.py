@@ -1,7 +1,11 @@
 """Folded stacks, as nsbench --folded writes them: CASE;caller;…;function WEIGHT."""
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from answers.read import Run, Unreadable
+from answers.script import Unreadable
+
+if TYPE_CHECKING:  # not before pandas is needed
+    from answers.read import Run
 
 FILE = "stacks.folded"  # within a run's folder it is found without being named
 
@@ -23,7 +27,7 @@ def read(path: Path) -> str:
     return text
 
 
-def of_run(run: Run, named: Path | None) -> str | None:
+def of_run(run: "Run", named: Path | None) -> str | None:
     """The run's folded stacks: of the named file, or of the run's folder; None without."""
     if named:
         return read(named) or None

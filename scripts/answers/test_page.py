@@ -280,6 +280,20 @@ def test_standard_output_and_a_run_without_extras(tmp_path: Path) -> None:
     assert made.returncode == 0 and made.stdout.startswith("<!DOCTYPE html>") and made.stderr == ""
 
 
+@pytest.mark.parametrize(
+    "given, says",
+    [
+        ("", "--out=: empty"),
+        (".", "--out=.: a folder"),
+        ("/nowhere/report.html", "--out=/nowhere/report.html: there is no folder /nowhere"),
+    ],
+)
+def test_an_output_that_is_no_file(tmp_path: Path, given: str, says: str) -> None:
+    run = write_run(tmp_path / "one", [result_row("clone/none/stack:1M", "create", 1000.0)])
+    made = report(run, "-o", given)
+    assert made.returncode == 2 and says in made.stderr and made.stderr.count("\n") == 1
+
+
 def bad(tmp_path: Path, how: str) -> list[Path]:
     """Runs that cannot be shown."""
     folder = write_run(tmp_path / "run", [result_row("clone/none/stack:1M", "create", 1000.0)])

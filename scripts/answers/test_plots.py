@@ -1,4 +1,6 @@
 """Tests of plot.py, of what plots and pages share, and of the words on a run."""
+import csv
+import os
 import re
 import subprocess
 import sys
@@ -9,7 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 pytest.importorskip("pandas", reason="python3-pandas is missing")
 pytest.importorskip("matplotlib", reason="python3-matplotlib is missing")
-from answers import kinds, limits, read, stacks, views, words  # noqa: E402
+from answers import draw, drawings, kinds, limits, page, read, stacks, views, words  # noqa: E402
 from answers.fixtures import result_row, write_run  # noqa: E402
 from answers.fixtures_full import full_run  # noqa: E402
 
@@ -79,7 +81,81 @@ def test_what_cannot_be_drawn_says_why(tmp_path: Path) -> None:
     )
     assert "Traceback" not in made.stderr
     nothing = plot(run, "-o", tmp_path / "plots", "--only=h", "--quiet")
-    assert (nothing.returncode, nothing.stderr) == (2, "plot.py: nothing to draw: each plot says above why\n")
+    assert (nothing.returncode, nothing.stderr) == (2, "plot.py: nothing to draw; without --quiet each plot says why\n")
+
+
+def changed(folder: Path, change: object) -> read.Run:
+    """A full run whose measured rows were changed."""
+    file = full_run(folder) / "results.csv"
+    with open(file, newline="") as rows:
+        table = list(csv.DictReader(rows))
+    for row in table:
+        if row["median"]:
+            row.update({name: value for name, value in change(row).items() if row[name]})
+    with open(file, "w", newline="") as rows:
+        out = csv.DictWriter(rows, list(table[0]), lineterminator="\n")
+        out.writeheader()
+        out.writerows(table)
+    return read.read_run(folder)
+
+
+@pytest.mark.parametrize(
+    "change, none",
+    [
+        (lambda row: dict.fromkeys(("delta", "delta_low", "delta_high"), "-5"), "no delta is above zero"),
+        (lambda row: dict.fromkeys(views.TIMES, "0"), "no set with times above zero"),
+        (lambda row: {"ci_low": "1e9", "ci_high": "1", "delta_low": "1e9", "delta_high": "1"}, ""),
+        (lambda row: dict.fromkeys(("ci_low", "ci_high", "delta_low", "delta_high"), ""), ""),
+        (lambda row: {"stack_bytes": ""}, "no set with times above zero at three sizes"),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_figures_at_the_edge_are_drawn_or_say_why_not(tmp_path: Path, change: object, none: str) -> None:
+    run = changed(tmp_path / "run", change)
+    said = ""
+    for drawing in drawings.drawings([run], []):
+        figure = drawing.make()
+        said += figure if isinstance(figure, str) else ""
+        if not isinstance(figure, str):
+            draw.save(figure, tmp_path, drawing.name, ["svg"])
+    assert none in said and not any("nan" in line for line in words.summary(run))
+    page.data(run, None)
+
+
+def test_letters_of_runs_whose_names_begin_alike(tmp_path: Path) -> None:
+    rows = [
+        result_row(f"clone/{name}/stack:1M", "create", 1000.0, delta=5, delta_low=1, delta_high=9)
+        for name in ("NEWPID", "NEWUTS")
+    ]
+    runs = [write_run(tmp_path / name, rows) for name in ("run", "run-b")]
+    made = plot(*runs, "-o", tmp_path / "plots", "--only=b")
+    assert made.returncode == 0 and made.stdout.splitlines() == [
+        f"{tmp_path}/plots/run-b-kinds-clone.png",
+        f"{tmp_path}/plots/run-b-b-kinds-clone.png",
+    ]
+    alone = plot(runs[0], "-o", tmp_path / "plots", "--only=f")
+    assert alone.returncode == 2
+    assert "not made: f-kernels-clone: kernels: fewer than two kernels" in alone.stderr
+    more = plot(runs[0], "-o", tmp_path / "plots", "--folded=a", "--folded=b")
+    assert more.returncode == 2 and "--folded=b: there are 1 runs, and it is once for each" in more.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root is needed to become another user")
+def test_without_a_home(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [result_row("clone/none/stack:1M", "create", 1000.0)])
+    for directory in (tmp_path, *tmp_path.parents[:-2]):
+        directory.chmod(0o755)
+    (tmp_path / "tmp").mkdir(mode=0o777)
+    (tmp_path / "tmp").chmod(0o777)
+    made = subprocess.run(
+        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", SCRIPTS / "plot.py", run, "--only=h"],
+        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", "TMPDIR": str(tmp_path / "tmp")},
+        cwd=tmp_path / "tmp",
+        capture_output=True,
+        text=True,
+    )
+    assert made.returncode == 2 and made.stderr.startswith("not made: h-memory"), made.stderr
+    assert [path.name for path in (tmp_path / "tmp").iterdir()] == ["plots"]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +163,7 @@ def test_what_cannot_be_drawn_says_why(tmp_path: Path) -> None:
     [
         ("--format=gif", "known are png, svg, pdf"),
         ("--only=az", "the letters are a to h"),
-        ("--wrong", "unrecognized"),
+        ("--wrong", "--wrong: unknown option"),
     ],
 )
 def test_wrong_use(tmp_path: Path, option: str, said: str) -> None:

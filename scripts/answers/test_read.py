@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 pytest.importorskip("pandas", reason="python3-pandas is missing")
-from answers import columns, read  # noqa: E402
+from answers import columns, read, script  # noqa: E402
 from answers.fixtures import result_row, write_run  # noqa: E402
 
 ROWS = [result_row("clone/none/stack:1M", "create", 1000.0),
@@ -70,7 +70,7 @@ def test_samples_of_an_earlier_version_have_fewer_phases(tmp_path: Path) -> None
     samples = read.read_run(folder).samples
     assert samples["create"].tolist() == [7.0] and samples["start"].isna().all() and samples["cpu"].isna().all()
     (folder / "samples.csv").write_text(text.replace("round,", "circle,"))
-    with pytest.raises(read.Unreadable, match="column round is missing"):
+    with pytest.raises(script.Unreadable, match="column round is missing"):
         assert read.read_run(folder).samples is None
 
 
@@ -78,7 +78,7 @@ def broken(folder: Path, change: object) -> str:
     """What is said of a run whose results.csv was changed."""
     file = folder / "results.csv"
     file.write_text(change(file.read_text()))
-    with pytest.raises(read.Unreadable) as error:
+    with pytest.raises(script.Unreadable) as error:
         read.read_run(folder)
     assert "\n" not in str(error.value)
     return str(error.value).replace(str(folder), "RUN")
@@ -110,27 +110,50 @@ def test_a_broken_csv_is_one_line(tmp_path: Path, change: object, says: str) -> 
 @pytest.mark.parametrize(("text", "says"), [
     ("", "no JSON"), ("[]", "has no schema_version"), ("{}", "has no schema_version"),
     (json.dumps({"schema_version": 2}), "schema_version 2; this one knows 1"),
+    (json.dumps({"schema_version": "1"}), "schema_version '1'; this one knows 1"),
+    ("[" * 100_000, "nested too deeply"),
 ])
 def test_a_broken_run_json_is_one_line(tmp_path: Path, text: str, says: str) -> None:
     folder = write_run(tmp_path / "one", ROWS)
     (folder / "run.json").write_text(text)
-    with pytest.raises(read.Unreadable, match=says):
+    with pytest.raises(script.Unreadable, match=says):
+        read.read_run(folder)
+
+
+@pytest.mark.parametrize(("changed", "says"), [
+    ({"environment": None}, "environment is None, not an object"), ({"options": None}, "options is None, not an object"),
+    ({"measuring": None}, "measuring is None"), ({"measuring": {"drains": "x"}}, "measuring: drains is 'x', not a number"),
+    ({"started": 5}, "started is 5, not text"), ({"lab": None}, "lab is None"), ({"warnings": None}, "warnings is None, not a list"),
+    ({"arguments": 5}, "arguments is 5, not a list"), ({"findings": ["x"]}, "findings is 'x', not an object"),
+    ({"findings": [{}]}, "findings: id is missing"), ({"environment": {"cpu_model": 5}}, "environment: cpu_model is 5, not text"),
+])
+def test_a_run_json_of_other_types_is_one_line(tmp_path: Path, changed: dict, says: str) -> None:
+    with pytest.raises(script.Unreadable, match=f"run.json: {says}"):
+        folder = write_run(tmp_path / "one", ROWS)
+        file = folder / "run.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | changed))
+        read.read_run(folder)
+
+
+def test_truths_are_no_numbers(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "one", [result_row("clone/none", "create", 9.0, outliers_mild="True")])
+    with pytest.raises(script.Unreadable, match="outliers_mild is 'True', not a number"):
         read.read_run(folder)
 
 
 def test_what_is_not_there(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "one", ROWS)
-    with pytest.raises(read.Unreadable, match="No such file"):
+    with pytest.raises(script.Unreadable, match="No such file"):
         read.read_run(tmp_path / "two")
     (folder / "run.json").unlink()
-    with pytest.raises(read.Unreadable, match="has no run.json: is it a folder that nsbench --out wrote"):
+    with pytest.raises(script.Unreadable, match="has no run.json: is it a folder that nsbench --out wrote"):
         read.read_run(folder)
 
 
 def test_a_compressed_file_that_was_cut(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "one", ROWS)
     (folder / "samples.csv.xz").write_bytes(lzma.compress(b"a" * 10000)[:40])
-    with pytest.raises(read.Unreadable, match="cut off"):
+    with pytest.raises(script.Unreadable, match="cut off"):
         read.read_run(folder).samples
 
 
@@ -139,8 +162,8 @@ def test_no_permission_is_one_line(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "one", ROWS)
     folder.chmod(0)
     program = f"import sys; sys.path.insert(0, {str(Path(__file__).resolve().parents[1])!r})\n" \
-        f"from answers import columns, read\ncolumns.tables()\nimport os; os.setuid(65534)\n" \
-        f"read.main(lambda words: read.read_run({str(folder)!r}) and 0, 'compare')"
+        f"from answers import columns, read, script\ncolumns.tables()\nimport os; os.setuid(65534)\n" \
+        f"script.main(lambda words: read.read_run({str(folder)!r}) and 0, 'compare')"
     for directory in (tmp_path, *tmp_path.parents[:-2]):
         directory.chmod(0o755)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
@@ -151,12 +174,12 @@ def test_a_missing_package_is_one_line_with_the_remedy(capsys: pytest.CaptureFix
     def body(_: list[str]) -> int:
         raise ModuleNotFoundError("No module named 'scipy'", name="scipy")
     with pytest.raises(SystemExit) as left:
-        read.main(body, "compare")
+        script.main(body, "compare")
     assert left.value.code == 3
     assert capsys.readouterr().err == "compare: python3-scipy is missing: apt-get install python3-scipy\n"
 
 
 def test_a_mistake_of_a_script_is_never_the_1_of_a_regression(capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit) as left:
-        read.main(lambda words: 1 // 0, "compare")
+        script.main(lambda words: 1 // 0, "compare")
     assert left.value.code == 2 and "ZeroDivisionError" in capsys.readouterr().err

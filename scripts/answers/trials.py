@@ -77,7 +77,10 @@ def outcomes(truth: Truth, random: np.random.Generator, trials: int, rows: int, 
 
 def verdicts(base: np.ndarray, new: np.ndarray, times: tuple, threshold: float, alpha: float) -> list[str]:
     """Of matrices of run medians, as compare.py gives them."""
-    of = effects.effects(base, new, level=1 - alpha, drift=effects.trend(base, new, times))
+    kept = effects.kept(base, new, times)
+    base, new = (side[:, of] for side, of in zip((base, new), kept))
+    drift = effects.trend(base, new, tuple(of[k] for of, k in zip(times, kept)))
+    of = effects.effects(base, new, level=1 - alpha, drift=drift)
     corrected = effects.holm(of.p)
     figures = zip(np.exp(of.log), np.exp(of.low), np.exp(of.high), corrected)
     return [verdict(*values, threshold, alpha) for values in figures]
@@ -89,7 +92,7 @@ def single_alarms(truth: Truth, random: np.random.Generator, trials: int, rows: 
     for done in range(0, trials, 10):
         for base, new in np.median(runs(truth, random, min(10, trials - done), rows, 2), axis=4).swapaxes(1, 2):
             of = effects.effects(base, new, inflate=(effects.follow(base), effects.follow(new)), level=1 - alpha,
-                                 trim=effects.TRIM_ROUNDS)
+                                 trim=effects.TRIM_ROUNDS, between=effects.BETWEEN_RUNS)
             figures = zip(np.exp(of.log), np.exp(of.low), np.exp(of.high), effects.holm(of.p))
             alarms += any(verdict(*values, threshold, alpha) in ("slower", "faster") for values in figures)
     return alarms

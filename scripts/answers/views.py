@@ -45,7 +45,7 @@ def plain(run: Run, operation: str) -> pd.DataFrame:
         sizes = rows.groupby("stack_bytes")["case"].nunique()
         best = REFERENCE_STACK if sizes.get(REFERENCE_STACK, 0) == sizes.max() else sizes.idxmax()
         rows = rows[rows["stack_bytes"] == best]
-    return rows
+    return rows[~rows.duplicated(["namespaces", "phase"])]  # where stack_bytes is empty nothing tells them apart
 
 
 def of_sets(run: Run, operation: str, phase: str) -> pd.DataFrame:
@@ -97,6 +97,7 @@ def stack_sweep(run: Run, operation: str, phase: str) -> dict[str, pd.DataFrame]
     """Set → its times at each stack size, for sets measured at three sizes or more."""
     rows = run.measured
     rows = rows[(rows["operation"] == operation) & (rows["phase"] == phase) & rows["case"].str.match(PLAIN)]
+    rows = rows[rows["stack_bytes"].notna()]
     found = {}
     for name, group in rows.groupby("namespaces"):
         if len(group) >= 3:

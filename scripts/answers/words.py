@@ -101,8 +101,10 @@ def of_operation(run: Run, operation: str) -> list[str]:
         )
         if kinds.ALL in table.index and not math.isnan(whole := table.loc[kinds.ALL, "delta"]):
             text += (
-                f"; all eight kinds add {kinds.time_text(whole, run.clock)}, "
-                f"{kinds.three_digits((base + whole) / base)} times as much in all"
+                f"; all eight kinds add {kinds.time_text(whole, run.clock)}"
+                + f", {kinds.three_digits((base + whole) / base)} times as much in all"
+                if base > 0
+                else ""
             )
         found.append(text + ".")
     alone = views.singles(table)
@@ -118,13 +120,13 @@ def of_operation(run: Run, operation: str) -> list[str]:
         )
     sums = views.sums(table)
     if len(sums) >= 3:
-        off = (sums["interaction"] / sums["expected"]).abs()
+        off = (sums["interaction"] / sums["expected"]).abs().replace(np.inf, np.nan)
         away = int(sums["resolved"].sum())
         most = sums["interaction"].abs().idxmax()
         row = sums.loc[most]
+        within = f"within {off.median() * 100:.0f}%" if off.notna().any() else "at zero"
         found.append(
-            f"Beside the sum of its kinds' deltas, half of {len(sums)} sets of {operation} are within "
-            f"{off.median() * 100:.0f}%; the interval of "
+            f"Beside the sum of its kinds' deltas, half of {len(sums)} sets of {operation} are {within}; the interval of "
             f"{len(sums) - away} holds the sum, that of {away} does not. Farthest off is {kinds.label(most)}: "
             f"{kinds.time_text(row['measured'], run.clock)} rather than {kinds.time_text(row['expected'], run.clock)}."
         )
@@ -168,7 +170,7 @@ def teardown(run: Run) -> list[str]:
             for name, row in drain[drain.index.isin(list(kinds.KINDS))]
             .sort_values("median", ascending=False)
             .iterrows()
-            if name in create.index
+            if name in create.index and create.loc[name, "median"] > 0
         ]
         if parts:
             found.append(

@@ -1,0 +1,45 @@
+"""How the scripts begin and end: without pandas, so that --help and an interruption work before it is loaded."""
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import NoReturn
+
+UNREADABLE = 2
+IMPOSSIBLE = 3  # a package is missing
+INTERRUPTED = 130
+
+
+class Unreadable(Exception):
+    """What the user is told, in one line: the file or option, what is wrong with it, and where that helps, the remedy."""
+
+
+def main(body: Callable[[list[str]], int], name: str) -> NoReturn:
+    """Runs a script's body with the command line's words and exits with what it returns. What cannot be read is one line
+    with the script's name, and 2; never a traceback."""
+    if sys.stderr is None:  # closed; print would take standard output instead
+        sys.stderr = open(os.devnull, "w")
+    try:
+        if sys.stdout is None:  # refused at once: the next file that is opened would take its place
+            raise Unreadable("standard output is closed: >/dev/null does away with it")
+        code = body(sys.argv[1:])
+        sys.stdout.flush()
+    except Unreadable as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        code = UNREADABLE
+    except BrokenPipeError:  # the reader of the pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = UNREADABLE
+    except OSError as error:
+        print(f"{name}: {f'{error.filename}: ' if error.filename else ''}{error.strerror}", file=sys.stderr)
+        code = UNREADABLE
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted", file=sys.stderr)
+        code = INTERRUPTED
+    except ImportError as error:
+        print(f"{name}: python3-{error.name} is missing: apt-get install python3-{error.name}", file=sys.stderr)
+        code = IMPOSSIBLE
+    except Exception:  # a mistake of the script's: never with the 1 that says slower
+        traceback.print_exc()
+        code = UNREADABLE
+    sys.exit(code)
