@@ -59,9 +59,9 @@ po::options_description selection_options() {
         ("filter", po::value<std::string>()->value_name("REGEX"),
          "those whose id matches, such as NEWPID or '/NEWPID/'")(
             "op", strings()->value_name("OP,..."),
-            "of these operations: clone, clone3, unshare, setns, proc_remount, userns_map, container, runtime")(
-            "ns", strings()->value_name("SET"),
-            "of exactly this set: kinds or flags joined by commas, none, or all; repeatable")(
+            "of these operations: clone, clone3, unshare, setns, proc_remount, userns_map, container, "
+            "runtime")("ns", strings()->value_name("SET"),
+                       "of exactly this set: kinds or flags joined by commas, none, or all; repeatable")(
             "stack", strings()->value_name("SIZE,..."), "with stacks of these sizes, 16K to 1G")(
             "spawn", strings()->value_name("HOW,..."), "fork: memory copied; vm: CLONE_VM|CLONE_VFORK")(
             "parallel", strings()->value_name("N,..."), "with so many samplers at once")(
@@ -116,7 +116,8 @@ po::options_description verify_options() {
          "of these kinds (all): kinds or flags joined by commas, none, or all")(
             "format", po::value<std::string>()->value_name("FORMAT"), "table, csv or json (table)")(
             "without", po::value<std::string>()->value_name("SET"),
-            "make none of these kinds, so that their checks fail; in a container that takes the host's place");
+            "make none of these kinds, so that their checks fail; in a container that takes the host's "
+            "place");
     return options;
 }
 
@@ -155,7 +156,8 @@ std::string help_text(const CommandText& command) {
             if (other.command != Command::run) text << fmt::format("  {:<12}{}\n", other.name, other.what);
         }
     }
-    text << options_of(command.command) << '\n' << (command.command == Command::exec ? kExecCodes : kExitCodes);
+    text << options_of(command.command) << '\n'
+         << (command.command == Command::exec ? kExecCodes : kExitCodes);
     return text.str();
 }
 

@@ -13,7 +13,8 @@ namespace nsb::cli {
 
 /// The probe, loaded and tried, if it was asked for. Where --probe=auto cannot have it, says so in `info`;
 /// throws run::NotPermitted where a backend was forced.
-std::optional<probe::Probe> open_probe(const Options& options, const std::vector<Case>& plan, run::RunInfo& info);
+std::optional<probe::Probe> open_probe(const Options& options, const std::vector<Case>& plan,
+                                       run::RunInfo& info);
 
 /// Probes what the runner measured; the report goes into `info`.
 void run_probed_pass(const Options& options, run::RunInfo& info, run::Runner& runner, probe::Probe& probe,

@@ -58,8 +58,8 @@ tl::expected<std::uint64_t, std::string> parse_value(Parameter parameter, std::s
 /// The operation of that name; the error has the nearest.
 tl::expected<Operation, std::string> parse_operation(std::string_view name);
 
-/// The kinds whose namespaces the kernel tears down in a worker, after the last process has left, at a cost that
-/// has a phase of its own.
+/// The kinds whose namespaces the kernel tears down in a worker, after the last process has left, at a cost
+/// that has a phase of its own.
 inline constexpr KindSet kTornDownLater = Kind::net | Kind::ipc | Kind::user;
 /// Those and pid, which has a worker from 6.16 on: it is waited for as well.
 inline constexpr KindSet kWaitedFor = kTornDownLater | Kind::pid;

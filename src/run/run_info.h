@@ -29,8 +29,8 @@ struct RunOptions {
     std::string clock = "wall";
 
     /// The idle time before each block. Where the clock counts instructions it costs nothing, and lets the
-    /// kernel finish what earlier blocks left to it (RCU callbacks, which give back stacks and slabs): without
-    /// it a clone took one of two values, 10% apart, for a whole block.
+    /// kernel finish what earlier blocks left to it (RCU callbacks, which give back stacks and slabs):
+    /// without it a clone took one of two values, 10% apart, for a whole block.
     [[nodiscard]] std::chrono::milliseconds settle() const {
         return std::chrono::milliseconds(clock == "instructions" ? 100 : 0);
     }
@@ -65,7 +65,7 @@ struct RunInfo {
     double seconds = 0;                   ///< that the measuring took
     int interrupted_by = 0;               ///< a signal's number
     std::vector<std::string> warnings;
-    std::vector<Runtime> runtimes;        ///< empty where none was asked for
+    std::vector<Runtime> runtimes;     ///< empty where none was asked for
     std::optional<ProbeReport> probe;  ///< absent where it was off, or could not be had
 };
 

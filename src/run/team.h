@@ -24,8 +24,8 @@ using Block = std::vector<protocol::Record>;
 class Team {
   public:
     /// Starts `size` samplers: the first on `cpu`, the next on the CPUs after it, or none pinned. This
-    /// process keeps off the first one's CPU where there is another. Each block is preceded by an idle time of
-    /// at least `settle`. Throws sys::SystemError, NotPermitted.
+    /// process keeps off the first one's CPU where there is another. Each block is preceded by an idle time
+    /// of at least `settle`. Throws sys::SystemError, NotPermitted.
     Team(std::size_t size, std::optional<int> cpu, std::chrono::nanoseconds settle);
 
     /// A block of `samples` samples from each sampler that the case takes, all at the same time; each ends

@@ -41,8 +41,8 @@ Process::Process(const std::filesystem::path& program, const std::vector<int>& d
     sigfillset(&all);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &all);
-    // A process group of its own, which no key of the terminal signals. Not a session: that would be a scheduling
-    // group as well (sched_autogroup_create_attach), and each wake-up of a child dearer by one.
+    // A process group of its own, which no key of the terminal signals. Not a session: that would be a
+    // scheduling group as well (sched_autogroup_create_attach), and each wake-up of a child dearer by one.
     posix_spawnattr_setflags(&attributes,
                              POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     std::vector<std::string> strings{program.native()};

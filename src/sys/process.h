@@ -42,9 +42,9 @@ class Process {
 Result<std::string> output_of(const std::filesystem::path& program,
                               const std::vector<std::string>& arguments);
 
-/// fork(2) into new namespaces: 0 in the child, which goes on with a copy of this process's memory. `flags` are
-/// CLONE_NEW*; the exit signal is SIGCHLD. Errors: those of clone3(2); where a filter hides that call, clone(2)
-/// is used for what it can do.
+/// fork(2) into new namespaces: 0 in the child, which goes on with a copy of this process's memory. `flags`
+/// are CLONE_NEW*; the exit signal is SIGCHLD. Errors: those of clone3(2); where a filter hides that call,
+/// clone(2) is used for what it can do.
 Result<pid_t> fork_into(std::uint64_t flags);
 
 /// The CPUs that this process may run on, ascending.
