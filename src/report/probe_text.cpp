@@ -156,7 +156,7 @@ std::string probe_tree(const RunIdentity& run, const ProbedCase& probed) {
     for (const ObjectCount& count : probed.objects) {
         text += fmt::format("{} namespaces: {} made, {} of them seen gone, {} pending", info(count.kind).name,
                             count.made, count.gone, count.made - count.gone);
-        text += count.foreign > 0 ? fmt::format(", {} of others gone\n", count.foreign) : "\n";
+        text += count.foreign > 0 ? fmt::format(", {} of lead-ins or of others gone\n", count.foreign) : "\n";
     }
     for (const auto& [reason, events] : probed.lost)
         text += fmt::format("lost: {} events: {}\n", events, reason);
