@@ -3,12 +3,14 @@
 
 #include <chrono>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "core/case.h"
 #include "core/protocol.h"
 #include "sys/process.h"
+#include "sys/runtime_cgroups.h"
 
 namespace nsb::run {
 
@@ -58,6 +60,7 @@ class Sampler {
     protocol::Memory* memory_ = nullptr;
     sys::Fd socket_;
     std::optional<sys::Process> process_;
+    std::unique_ptr<sys::RuntimeCgroups> cgroups_;  ///< removed here where their watcher was killed
     std::uint32_t sequence_ = 0;
 };
 
