@@ -115,11 +115,17 @@ def test_what_is_missing_is_said():
     for args, word in [(("--", "true"), "--ns=SET"), (("--ns=pid", "--proc", "--", "true"), "NEWNS"),
                        (("--ns=pid", "--hostname=x", "--", "true"), "NEWUTS"), (("--ns=pidd", "--", "true"), "pidd"),
                        (("--ns=pid", "--net-lo"), "NEWNET"), (("--ns=pid", "--map-root"), "NEWUSER"),
-                       (("--ns=pid", "true"), "behind --")]:
+                       (("--ns=pid", "true"), "behind --"), (("--ns=uts", f"--hostname={'x' * 65}"), "64")]:
         done = run("exec", *args)
         assert done.returncode == 2 and done.stdout == ""
         assert_one_line(done.stderr)
         assert word in done.stderr
+
+
+def test_a_closed_standard_output_is_the_commands():
+    done = subprocess.run(["sh", "-c", f"'{binary()}' exec --ns=user --ns=uts -- sh -c '[ -e /proc/self/fd/1 ]; exit $((4 + $?))' >&-"],
+                          stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", timeout=20, check=False)
+    assert (done.returncode, done.stderr) == (5, "")
 
 
 def test_an_ordinary_user_is_told_what_to_add(user):
