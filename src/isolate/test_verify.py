@@ -21,8 +21,8 @@ from lab.errors import LabError
 from nsbench_harness import KINDS, assert_one_line, binary, host_state, needs_root, on_terminal, run, wait_for
 
 NOBODY = 65534
-# Kernels beside those of CI can be named: NSBENCH_KERNELS="5.10 6.12 7" scripts/test -R verify
-KERNELS = os.environ.get("NSBENCH_KERNELS", "6.1").split()
+# All series by: LAB_KERNELS="5.10 6.1 6.12 7" scripts/test -R verify
+KERNELS = os.environ.get("LAB_KERNELS", "6.1").split()
 LINKS = {"differ", "shared", "kept_open", "kept_bound"}
 COLUMNS = "verdict kind check namespaces what inside outside reason".split()
 # Other checks that need a kind as well.
@@ -147,6 +147,13 @@ def test_one_kind_alone(kind):
 
 
 @needs_root
+def test_sets_add_up():
+    rows = parsed(run("verify", "--ns=uts", "--ns=pid", "--format=csv").stdout)
+    assert {row["kind"] for row in rows} == {"uts", "pid", "links"}
+    assert {row["namespaces"] for row in rows if row["kind"] == "links"} == {"NEWPID-NEWUTS"}
+
+
+@needs_root
 def test_formats_say_the_same():
     rows = parsed(run("verify", "--ns=uts", "--format=csv").stdout)
     said = json.loads(run("verify", "--ns=uts", "--format=json").stdout)
@@ -182,6 +189,17 @@ def test_no_user_namespaces_is_3_and_names_the_setting(user):
     assert done.returncode == 3 and done.stdout == "", done.stdout + done.stderr
     assert_one_line(done.stderr)
     assert "user.max_user_namespaces" in done.stderr
+
+
+@needs_root
+def test_a_masked_proc_is_3_and_says_so(user):
+    prefix, program = user
+    mask = ["unshare", "--mount", "sh", "-c", 'mount --bind /dev/null /proc/uptime && exec "$@"', "sh"]
+    done = subprocess.run([*mask, *prefix, program, "verify", "--without=uts"], stdin=subprocess.DEVNULL, check=False,
+                          capture_output=True, encoding="utf-8", timeout=20)
+    assert done.returncode == 3 and done.stdout == "", done.stdout + done.stderr
+    assert_one_line(done.stderr)
+    assert "nsbench doctor" in done.stderr
 
 
 # the host stays as it was, however it ends
