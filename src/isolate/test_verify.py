@@ -18,7 +18,8 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "cli"), str(HERE.parents[1] / "scripts")]
 from lab import guest, initramfs, runs
 from lab.errors import LabError
-from nsbench_harness import KINDS, assert_one_line, binary, host_state, needs_root, on_terminal, run, wait_for
+from nsbench_harness import (KINDS, assert_one_line, binary, host_state, made_to_fail, needs_root, on_terminal, run,
+                             wait_for)
 
 NOBODY = 65534
 # All series by: LAB_KERNELS="5.10 6.1 6.12 7" scripts/test -R verify
@@ -231,24 +232,18 @@ def test_killed_at_any_moment(args, host):
 
 @needs_root
 @pytest.mark.parametrize("call", "clone3 clone unshare setns mount umount2 sethostname setdomainname msgget semget "
-                         "shmget mq_open pipe2 socketpair socket bind connect ioctl openat mkdirat unlinkat prctl "
+                         "shmget msgctl semctl shmctl mq_open mq_unlink pipe2 socketpair socket bind connect ioctl openat mkdirat unlinkat prctl "
                          "setresuid setresgid setsid getpgid kill write readlink fsopen fsmount sched_setaffinity".split())
 def test_each_call_made_to_fail_once(call):
-    """In every process, the first time; also where that breaks the run itself, nothing is left."""
-    if not shutil.which("strace"):
-        pytest.skip("strace is not installed")
+    """In every process, from the first; also where that breaks the run itself, nothing is left."""
     # The loader's own calls come first, which are not nsbench's.
-    when = {"openat": "20+1000", "write": "2+1000"}.get(call, "1+1000")
-    done = subprocess.run(["strace", "-f", "-qqq", "-o", "/dev/null", "-e", f"inject={call}:error=EIO:when={when}",
-                           binary(), "verify", "--format=csv"], stdin=subprocess.DEVNULL, capture_output=True,
-                          encoding="utf-8", timeout=60, check=False)
-    if "ptrace" in done.stderr:
-        pytest.skip(done.stderr.strip())
-    assert done.returncode in (0, 1, 3), done.stdout + done.stderr
-    if done.returncode == 0:
-        assert "failed," not in done.stdout
-    assert "terminate called" not in done.stderr
-    wait_for(lambda: not children(), 5, "the end of its processes")
+    when = {"openat": 20, "write": 2}.get(call, 1)
+    for done in made_to_fail(call, when, "verify", "--format=csv"):
+        assert done.returncode in (0, 1, 3), done.stdout + done.stderr
+        if done.returncode == 0:
+            assert "failed," not in done.stdout
+        assert "terminate called" not in done.stderr
+        wait_for(lambda: not children(), 5, "the end of its processes")
 
 
 # other kernels

@@ -238,6 +238,23 @@ def test_a_runtime_that_hangs_ends_with_nsbench(tmp_path):
     wait_for(lambda: not sleepers(), 5, "its end")
 
 
+@pytest.mark.parametrize("by", ["crun", "runc"])
+def test_the_death_of_the_watcher_leaves_no_cgroup(by):
+    """The process that removes the runtimes' cgroups, killed while there is one; the host is compared by the fixture."""
+    if by not in installed():
+        pytest.skip(f"{by} is not installed")
+    with Started("--op=runtime", f"--with=by:{by}", "--budget=4s", "--precision=0.01%") as started:
+        def watcher():
+            return next((pid for pid, (parent, _) in started.living().items() if parent == started.pid
+                         and Path(f"/proc/{pid}/cmdline").read_bytes().endswith(b"\0stage\0")), None)
+
+        pid = wait_for(watcher, 5, "the watcher")
+        wait_for(lambda: any(path.endswith(f"/nsbench-{pid}") for path in cgroups()), 5, "a container's cgroup")
+        os.kill(pid, signal.SIGKILL)
+        started.finish()
+        assert not started.living()
+
+
 def test_the_death_of_the_stage_costs_one_case(tmp_path):
     """The one that starts runtimes is replaced, as a sampler is."""
     with Started(BOTH, "--with=by:unshare,bwrap", "--budget=4s", "--precision=0.01%", f"--csv={tmp_path}/a.csv") as started:
