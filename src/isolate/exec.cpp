@@ -92,12 +92,13 @@ class Outside {
     /// The command's wait status; nothing where the init was killed.
     std::optional<int> serve() {
         const sigset_t noticed = passed_on();
-        const sys::Fd signals(static_cast<int>(sys::must(signalfd(-1, &noticed, SFD_CLOEXEC), "signalfd")));
+        const sys::Fd signals(
+            static_cast<int>(sys::must(signalfd(-1, &noticed, SFD_CLOEXEC | SFD_NONBLOCK), "signalfd")));
         std::array<pollfd, 2> sources{{{signals.get(), POLLIN, 0}, {channel_.get(), POLLIN, 0}}};
         std::optional<int> ended;
         while (!ended) {
             if (poll(sources.data(), sources.size(), -1) < 0 && errno != EINTR) sys::must(-1, "poll");
-            if (sources[0].revents != 0) pass_on(signals);
+            pass_on(signals);
             if (sources[1].revents == 0) continue;
             Message message{};
             if (recv(channel_.get(), &message, sizeof message, 0) != sizeof message) break;
@@ -114,11 +115,12 @@ class Outside {
   private:
     void pass_on(const sys::Fd& signals) const {
         signalfd_siginfo info{};
-        if (read(signals.get(), &info, sizeof info) != sizeof info) return;
-        const int signal = static_cast<int>(info.ssi_signo);
-        if (signal == SIGCHLD || !is_sent(info)) return;
-        const Message message{Message::What::signal, signal, {}};
-        (void)send(channel_.get(), &message, sizeof message, MSG_NOSIGNAL);
+        while (read(signals.get(), &info, sizeof info) == sizeof info) {
+            const int signal = static_cast<int>(info.ssi_signo);
+            if (signal == SIGCHLD || !is_sent(info)) continue;
+            const Message message{Message::What::signal, signal, {}};
+            (void)send(channel_.get(), &message, sizeof message, MSG_NOSIGNAL);
+        }
     }
 
     Container& init_;
