@@ -36,6 +36,12 @@ class Sampler {
     /// What a runtime that failed in the request sent last said, in printable characters.
     [[nodiscard]] std::string said() const;
 
+    /// What a runtime did in an untimed start, where the request sent last made one.
+    [[nodiscard]] std::optional<protocol::Counts> counts() const {
+        const protocol::Errand& errand = memory_->errand;
+        return errand.is_counted ? std::optional(errand.counts) : std::nullopt;
+    }
+
     /// The samples of the request sent last. A sampler that ends, or does not answer within `limit`, is
     /// replaced, and the result is one sample that failed with ECHILD or ETIMEDOUT.
     std::vector<protocol::Record> receive(std::chrono::nanoseconds limit);

@@ -101,6 +101,11 @@ def test_each_runtime_is_measured_beside_ours_or_says_why_not(tmp_path):
             assert phases["start"]["errno"] == "ENOENT" and "apt-get install" in phases["start"]["reason"]
             assert runtimes[by]["version"] is None
             continue
+        if calls := runtimes[by]["calls"]:
+            assert list(calls) == ["clone", "exec", "mount", "open", "all"] and calls["exec"] >= 2
+            assert calls["all"] >= calls["exec"] - 1 + calls["mount"] + calls["open"]
+            shown = [line.split()[1:] for line in out.splitlines() if line.split()[:1] == [PROGRAMS[by]]]
+            assert shown == [[str(count) for count in calls.values()]]
         assert runtimes[by]["version"] and runtimes[by]["command"][0] == runtimes[by]["path"]
         said = subprocess.run([runtimes[by]["path"], "--version"], capture_output=True, encoding="utf-8", check=True)
         assert said.stdout.startswith(runtimes[by]["version"])
@@ -108,6 +113,9 @@ def test_each_runtime_is_measured_beside_ours_or_says_why_not(tmp_path):
     for by in {"unshare", "bwrap"} & set(installed()):
         assert rows[by]["start"]["status"] in ("ok", "imprecise"), rows[by]["start"]
     assert "adds to ours" in out and "adds to none" in out
+    # A fork, then the program inside; its own start counts as well. Where there is no tracefs, nothing is counted.
+    if calls := runtimes["unshare"]["calls"]:
+        assert (calls["clone"], calls["exec"]) == (1, 2)
 
 
 def test_ours_and_theirs_are_measured_in_the_same_rounds(tmp_path):
