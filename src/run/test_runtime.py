@@ -14,7 +14,7 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "cli")]
 from test_container import refuse
-from nsbench_harness import Started, binary, host_state, needs_root, read_csv, run, wait_for
+from nsbench_harness import SAMPLER, Started, binary, host_state, needs_root, read_csv, run, wait_for
 
 pytestmark = needs_root
 
@@ -253,8 +253,11 @@ def test_the_death_of_the_watcher_leaves_no_cgroup(by):
         pytest.skip(f"{by} is not installed")
     with Started("--op=runtime", f"--with=by:{by}", "--budget=4s", "--precision=0.01%") as started:
         def watcher():
-            return next((pid for pid, (parent, _) in started.living().items() if parent == started.pid
-                         and Path(f"/proc/{pid}/cmdline").read_bytes().endswith(b"\0stage\0")), None)
+            for pid, (parent, comm) in started.living().items():
+                if parent == started.pid and comm == SAMPLER:
+                    if Path(f"/proc/{pid}/cmdline").read_bytes().endswith(b"\0stage\0"):
+                        return pid
+            return None
 
         pid = wait_for(watcher, 5, "the watcher")
         wait_for(lambda: any(path.endswith(f"/nsbench-{pid}") for path in cgroups()), 5, "a container's cgroup")
