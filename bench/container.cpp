@@ -1,16 +1,13 @@
 // container: a whole start, as a runtime does it: a clone, then inside the id maps, the hostname, a new root
 // with its own proc, the loopback link, pivot_root, and a program that says when it runs and exits.
 #include <fcntl.h>
-#include <net/if.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <cstring>
 
 #include "id_maps.h"
 #include "inside.h"
+#include "sys/loopback.h"
 #include "sys/mount.h"
 #include "sys/stamp.h"
 
@@ -61,12 +58,8 @@ Failure mount_proc(const Plan& /*plan*/) {
 }
 
 Failure raise_loopback(const Plan& /*plan*/) {
-    const auto socket = sys::Fd::own(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    if (!socket) return {Call::socket, socket.error()};
-    ifreq request{};
-    std::strcpy(request.ifr_name, "lo");  // NOLINT: fits
-    request.ifr_flags = IFF_UP;
-    return failure_of(Call::lo_up, sys::checked(ioctl(socket->get(), SIOCSIFFLAGS, &request)));
+    const auto raised = sys::raise_loopback();
+    return raised ? Failure{} : raised.error();
 }
 
 /// Without a directory for the old root: it ends up over the new one at /, and "." is what it is left by

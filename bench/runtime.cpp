@@ -11,6 +11,7 @@
 #include <cstring>
 #include <initializer_list>
 
+#include "calls.h"
 #include "inside.h"
 #include "stage.h"
 #include "sys/stamp.h"
@@ -39,23 +40,22 @@ class Words {
 };
 
 /// What a runtime and the program inside it write to one of their streams. Never blocks the reader.
-class Pipe {
+class Stream {
   public:
-    static sys::Result<Pipe> make() {
-        int ends[2];
-        if (pipe2(ends, O_CLOEXEC) != 0) return tl::unexpected(errno);
-        Pipe pipe{sys::Fd(ends[0]), sys::Fd(ends[1])};
-        if (fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0) return tl::unexpected(errno);
-        return pipe;
+    static sys::Result<Stream> make() {
+        auto pipe = sys::Pipe::make();
+        if (!pipe) return tl::unexpected(pipe.error());
+        if (fcntl(pipe->read_end.get(), F_SETFL, O_NONBLOCK) != 0) return tl::unexpected(errno);
+        return Stream(std::move(*pipe));
     }
-    [[nodiscard]] int write_end() const { return write_.get(); }
+    [[nodiscard]] int write_end() const { return pipe_.write_end.get(); }
 
     /// Everything written until now, of which the last `size` bytes are kept.
     std::size_t take(char* buffer, std::size_t size) const {
         char chunk[512];
         std::size_t length = 0;
         for (;;) {
-            const ssize_t got = read(read_.get(), chunk, sizeof chunk);
+            const ssize_t got = read(pipe_.read_end.get(), chunk, sizeof chunk);
             if (got <= 0) return length;
             for (ssize_t i = 0; i < got; ++i) {
                 if (length == size) std::memmove(buffer, buffer + 1, --length);
@@ -65,8 +65,8 @@ class Pipe {
     }
 
   private:
-    Pipe(sys::Fd read, sys::Fd write) : read_(std::move(read)), write_(std::move(write)) {}
-    sys::Fd read_, write_;
+    explicit Stream(sys::Pipe pipe) : pipe_(std::move(pipe)) {}
+    sys::Pipe pipe_;
 };
 
 /// A program to start, and with which streams.
@@ -134,7 +134,7 @@ Ended run_to_its_end(Start& start, const sys::Stack& stack) {
 
 class Launcher {
   public:
-    Launcher(Block& block, sys::Stack stack, Pipe output, Pipe errors, sys::Fd nothing)
+    Launcher(Block& block, sys::Stack stack, Stream output, Stream errors, sys::Fd nothing)
         : block_(block),
           errand_(block.memory.errand),
           command_(errand_.command, sizeof errand_.command),
@@ -179,6 +179,20 @@ class Launcher {
             return {Call::runtime, EOPNOTSUPP};
         }
         return {};
+    }
+
+    /// A start that is not timed, for what it does; where that is not permitted, nothing.
+    void count() {
+        const auto counter = CallCounter::open();
+        if (!counter) return;
+        Start start{command_.get(), environment_.get(), output_.write_end(), errors_.write_end()};
+        const Ended ended = run_to_its_end(start, stack_);
+        char ignored[1];
+        (void)output_.take(ignored, sizeof ignored);
+        (void)errors_.take(ignored, sizeof ignored);
+        const auto counts = counter->read();
+        errand_.is_counted = ended.failure.error == 0 && counts;
+        if (errand_.is_counted) errand_.counts = *counts;
     }
 
     [[nodiscard]] Failure sample(Record& record) {
@@ -229,7 +243,7 @@ class Launcher {
     protocol::Errand& errand_;
     Words command_, environment_;
     sys::Stack stack_;
-    Pipe output_, errors_;
+    Stream output_, errors_;
     sys::Fd nothing_;
 };
 
@@ -243,8 +257,8 @@ void run_runtime(Block& block) {
     if (const Failure failure = stage_failure(); failure.error != 0) return block.fail(failure);
     auto stack = sys::Stack::map(kStack, false);
     if (!stack) return block.fail({Call::mmap, stack.error()});
-    auto output = Pipe::make();
-    auto errors = Pipe::make();
+    auto output = Stream::make();
+    auto errors = Stream::make();
     auto nothing = sys::Fd::own(open("/dev/null", O_WRONLY | O_CLOEXEC));
     if (!output || !errors || !nothing) return block.fail({Call::stage, errno});
     Launcher launcher(block, std::move(*stack), std::move(*output), std::move(*errors), std::move(*nothing));
@@ -255,6 +269,7 @@ void run_runtime(Block& block) {
         if (const Failure failure = launcher.check_namespaces(); failure.error != 0)
             return block.fail(failure);
         checked = true;
+        launcher.count();
     }
     while (Record* record = block.next()) {
         if (const Failure failure = launcher.sample(*record); failure.error != 0) return block.fail(failure);

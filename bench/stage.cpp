@@ -12,8 +12,8 @@
 
 #include "id_maps.h"
 #include "inside.h"
-#include "runtime_cgroups.h"
 #include "sys/mount.h"
+#include "sys/runtime_cgroups.h"
 
 namespace nsb::bench {
 namespace {
@@ -94,7 +94,7 @@ int serve_on_stage(int (*serve)()) {
     for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, SIG_IGN);
     // By the first request nsbench has pinned this process, and the stage inherits that.
     if (!is_asked()) return 0;
-    const RuntimeCgroups cgroups;
+    const sys::RuntimeCgroups cgroups(getpid());
     const auto stack = sys::Stack::map(kStack, false);
     if (!stack) return 1;
     const IdMaps maps;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli/options.h"
+#include "isolate/exec.h"
 #include "run/run_info.h"
 
 namespace nsb::cli {
@@ -10,7 +11,7 @@ int run_measurements(const Options& options);
 int list_cases(const Options& options);
 int run_doctor(const Options& options);
 int run_verify(const Options& options);
-int run_exec(const Options& options);
+int run_exec(const Options& options, const isolate::Dispositions& inherited);
 
 /// Writes to standard output; throws sys::SystemError where it is closed or full.
 void print(std::string_view text);

@@ -8,7 +8,6 @@
 #include <cstdlib>
 
 #include "cli/commands.h"
-#include "isolate/exec.h"
 #include "isolate/verdicts.h"
 #include "run/runner.h"
 
@@ -39,12 +38,18 @@ std::string users_shell() {
 }
 
 /// What stands behind a step that was not permitted.
-std::string hint(const NamespaceOptions& options, const isolate::NotTaken& error) {
-    if (options.proc && std::string_view(error.what()).starts_with("mount(proc")) {
+std::string_view hint(const isolate::NotTaken& error) {
+    if (std::string_view(error.what()).starts_with("mount(proc")) {
         return "a path of /proc is mounted over, and a user namespace may not show what is below (nsbench "
                "doctor)";
     }
     return "a security module or a seccomp filter forbids it";
+}
+
+/// One that was not permitted is nobody's fault but this machine's.
+[[noreturn]] void refuse(const isolate::NotTaken& error) {
+    if (error.error() != EPERM) throw error;
+    throw run::NotPermitted(fmt::format("{}: {}", error.what(), hint(error)));
 }
 
 }  // namespace
@@ -63,10 +68,12 @@ int run_verify(const Options& options) {
         return chosen.left_out.empty() ? verify() : isolate::in_sandbox(verify);
     } catch (const isolate::NotMade& error) {
         refuse(error);
+    } catch (const isolate::NotTaken& error) {
+        refuse(error);
     }
 }
 
-int run_exec(const Options& options) {
+int run_exec(const Options& options, const isolate::Dispositions& inherited) {
     const NamespaceOptions& chosen = options.namespaces;
     isolate::Program program;
     program.recipe.set = chosen.set;
@@ -76,6 +83,7 @@ int run_exec(const Options& options) {
     program.net_lo = chosen.net_lo;
     program.hostname = chosen.hostname;
     program.command = chosen.command.empty() ? std::vector{users_shell()} : chosen.command;
+    program.inherited = inherited;
     try {
         return isolate::execute(program);
     } catch (const isolate::NotMade& error) {
@@ -84,8 +92,7 @@ int run_exec(const Options& options) {
         }
         refuse(error);
     } catch (const isolate::NotTaken& error) {
-        if (error.error() != EPERM) throw;
-        throw run::NotPermitted(fmt::format("{}: {}", error.what(), hint(chosen, error)));
+        refuse(error);
     }
 }
 

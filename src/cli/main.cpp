@@ -16,10 +16,10 @@ namespace {
 using namespace nsb::cli;  // NOLINT(google-build-using-namespace): main is of this module
 
 /// A standard stream that was closed must not become one of our files. What takes its place cannot be written
-/// to, so that output to it is an error as it should be.
+/// to, so that output to it is an error as it should be; a command of exec finds it closed.
 void occupy_standard_streams() {
     for (int fd = 0; fd < 3; ++fd) {
-        if (fcntl(fd, F_GETFD) < 0) (void)open("/dev/null", O_RDONLY);
+        if (fcntl(fd, F_GETFD) < 0) (void)open("/dev/null", O_RDONLY | O_CLOEXEC);
     }
 }
 
@@ -29,7 +29,7 @@ void require_standard_output() {
     }
 }
 
-int dispatch(const Options& options) {
+int dispatch(const Options& options, const nsb::isolate::Dispositions& inherited) {
     switch (options.command) {
         case Command::run:
             return run_measurements(options);
@@ -38,7 +38,7 @@ int dispatch(const Options& options) {
         case Command::verify:
             return run_verify(options);
         case Command::exec:
-            return run_exec(options);
+            return run_exec(options, inherited);
         case Command::doctor:
             return run_doctor(options);
         case Command::dictionary:
@@ -61,10 +61,12 @@ int complain(const std::exception& error, int exit_code) {
 
 int main(int argc, char** argv) {
     occupy_standard_streams();
-    std::signal(SIGPIPE, SIG_IGN);
+    // Where SIGCHLD was ignored, no child's end could be waited for.
+    const nsb::isolate::Dispositions inherited{std::signal(SIGPIPE, SIG_IGN), std::signal(SIGCHLD, SIG_DFL)};
     try {
-        require_standard_output();
-        return dispatch(parse({argv + 1, argv + argc}));
+        const Options options = parse({argv + 1, argv + argc});
+        if (options.command != Command::exec) require_standard_output();
+        return dispatch(options, inherited);
     } catch (const UsageError& error) {
         return complain(error, kUsage);
     } catch (const nsb::run::StoreError& error) {

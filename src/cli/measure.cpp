@@ -275,6 +275,7 @@ int run_measurements(const Options& options) {
                 return;
             }
             print(report::table(info.identity, rows, {terminal_width(), use_colour(), options.sort}));
+            print(run::counts_table(info.runtimes));
             if (info.probe) print(fmt::format("\n{}", probe_lines(options, info, runner)));
             if (!options.quiet) print(fmt::format("\n{}", closing_lines(info, runner, rows)));
         },

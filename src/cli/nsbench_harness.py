@@ -6,10 +6,13 @@ The binary is named by the environment variable NSBENCH; its sampler stands besi
 import csv
 import ctypes
 import fcntl
+import itertools
 import os
 import pty
+import shutil
 import struct
 import subprocess
+import tempfile
 import termios
 import threading
 import time
@@ -175,6 +178,25 @@ def on_terminal(*args, stream, columns=80, env=None, timeout=60):
     return process.returncode, texts["stdout"].decode(), texts["stderr"].decode()
 
 
+def made_to_fail(call, first, *args, error="EIO", patience=0.5):
+    """Runs nsbench again and again, each time with one more of these calls left alone in each of its processes before
+    one fails: until no process gets that far, or the seconds are over. Yields the finished runs."""
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
+    end = time.monotonic() + patience
+    for number in itertools.count(first):
+        with tempfile.NamedTemporaryFile(mode="r", encoding="utf-8", errors="replace") as log:
+            done = subprocess.run(["strace", "-f", "-qqq", "--seccomp-bpf", "-o", log.name, "-e", f"trace={call}",
+                                   "-e", f"inject={call}:error={error}:when={number}+1000", binary(), *map(str, args)],
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
+                                  encoding="utf-8", timeout=60)
+            if "ptrace" in done.stderr:
+                pytest.skip(done.stderr.strip())
+            yield done
+            if "INJECTED" not in log.read() or time.monotonic() > end:
+                return
+
+
 def read_csv(path):
     """The rows of a CSV file as dictionaries; every line must have all fields."""
     with open(path, encoding="utf-8", newline="") as file:
@@ -186,9 +208,42 @@ def read_csv(path):
     return [dict(zip(header, row)) for row in rows]
 
 
+# Processes of these tests are told from those of others by a word in their environment, which children inherit; the
+# samplers have none, but stand beside the program under test.
+MARK = f"NSBENCH_TESTED_BY={os.getpid()}"
+os.environ.update([MARK.split("=")])
+
+
+def left_processes():
+    """Those of these tests that are still there: pid and name. What was just killed has a moment to go."""
+    def is_ours(pid):
+        try:
+            with open(f"/proc/{pid}/environ", "rb") as file:
+                marked = MARK.encode() in file.read().split(b"\0")
+            return marked or os.path.dirname(os.readlink(f"/proc/{pid}/exe")) == os.path.dirname(binary())
+        except OSError:
+            return False
+
+    for _ in range(100):
+        left = {pid: comm for pid, (_, comm) in processes().items() if pid != os.getpid() and is_ours(pid)}
+        if not left:
+            break
+        time.sleep(0.02)
+    return sorted(left.items())
+
+
+def posix_queues():
+    """Their names; nothing where they cannot be looked at."""
+    if os.path.isdir("/dev/mqueue") and os.path.ismount("/dev/mqueue"):
+        return sorted(os.listdir("/dev/mqueue"))
+    shown = subprocess.run(["unshare", "--mount", "sh", "-c", "mount -t mqueue none /mnt && ls -A /mnt"], check=False,
+                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8")
+    return shown.stdout.split()
+
+
 def host_state():
-    """What a run must leave as it was: mounts, hostname, links, System V IPC objects."""
-    state = {}
+    """What a run must leave as it was: mounts, hostname, links, IPC objects; and its processes, which must be gone."""
+    state = {"processes": left_processes(), "queues": posix_queues()}
     with open("/proc/self/mountinfo", encoding="utf-8") as file:
         state["mounts"] = file.read()
     state["hostname"] = os.uname().nodename

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <boost/program_options.hpp>
+#include <climits>
 #include <random>
 #include <sstream>
 
@@ -52,9 +53,13 @@ T accept(std::string_view option, std::string_view text, tl::expected<T, std::st
     return *parsed;
 }
 
+/// An option that may be repeated.
+auto* strings() {
+    return po::value<std::vector<std::string>>()->composing();
+}
+
 po::options_description selection_options() {
     po::options_description options("Which cases");
-    const auto strings = [] { return po::value<std::vector<std::string>>()->composing(); };
     options.add_options()  //
         ("filter", po::value<std::string>()->value_name("REGEX"),
          "those whose id matches, such as NEWPID or '/NEWPID/'")(
@@ -112,10 +117,10 @@ po::options_description output_options() {
 po::options_description verify_options() {
     po::options_description options("Which checks");
     options.add_options()  //
-        ("ns", po::value<std::string>()->value_name("SET"),
+        ("ns", strings()->value_name("SET"),
          "of these kinds (all): kinds or flags joined by commas, none, or all")(
             "format", po::value<std::string>()->value_name("FORMAT"), "table, csv or json (table)")(
-            "without", po::value<std::string>()->value_name("SET"),
+            "without", strings()->value_name("SET"),
             "make none of these kinds, so that their checks fail; in a container that takes the host's "
             "place");
     return options;
@@ -124,8 +129,7 @@ po::options_description verify_options() {
 po::options_description exec_options() {
     po::options_description options("Inside");
     options.add_options()  //
-        ("ns", po::value<std::string>()->value_name("SET"),
-         "the namespaces: kinds or flags joined by commas, none, or all")(
+        ("ns", strings()->value_name("SET"), "the namespaces: kinds or flags joined by commas, none, or all")(
             "proc", "mount /proc anew: it shows the processes inside alone (needs pid and mnt)")(
             "hostname", po::value<std::string>()->value_name("NAME"), "set the hostname (needs uts)")(
             "map-root", "be root inside; without it you keep your ids (needs user)")(
@@ -254,10 +258,13 @@ run::Selection parse_selection(const po::variables_map& values) {
 void parse_namespaces(const po::variables_map& values, Options& options) {
     NamespaceOptions& given = options.namespaces;
     const auto set_of = [&](const char* name) {
-        const auto& text = values[name].as<std::string>();
-        const auto set = parse_set(text);
-        if (!set) throw UsageError(fmt::format("--{}={}: {}", name, text, set.error()));
-        return *set;
+        KindSet all;
+        for (const auto& text : values[name].as<std::vector<std::string>>()) {
+            const auto set = parse_set(text);
+            if (!set) throw UsageError(fmt::format("--{}={}: {}", name, text, set.error()));
+            all = all | *set;
+        }
+        return all;
     };
     if (values.count("ns") != 0) given.set = set_of("ns");
     if (options.command == Command::verify) {
@@ -274,6 +281,10 @@ void parse_namespaces(const po::variables_map& values, Options& options) {
     given.net_lo = values.count("net-lo") != 0;
     given.map_root = values.count("map-root") != 0;
     if (values.count("hostname") != 0) given.hostname = values["hostname"].as<std::string>();
+    if (given.hostname && given.hostname->size() > HOST_NAME_MAX) {
+        throw UsageError(
+            fmt::format("--hostname={}: accepted are at most {} bytes", *given.hostname, HOST_NAME_MAX));
+    }
     const auto needs = [&](bool is_given, const char* option, KindSet kinds) {
         if (!is_given || given.set.contains(kinds)) return;
         throw UsageError(fmt::format("{}: needs {} in --ns", option, to_string(kinds - given.set)));

@@ -108,12 +108,32 @@ struct Record {
 
 inline constexpr std::uint32_t kMaxSamples = 4096;
 
+/// What is counted of one start by a runtime: a tracepoint, for x86-64's system calls with their numbers.
+struct CountedInfo {
+    const char* name;
+    const char* event;
+    const char* filter;  ///< null: none
+};
+
+inline constexpr std::array<CountedInfo, 5> kCounted{{
+    {"clone", "sched/sched_process_fork", nullptr},  // also threads
+    {"exec", "sched/sched_process_exec", nullptr},
+    // mount, umount2, pivot_root, open_tree to fspick, mount_setattr
+    {"mount", "raw_syscalls/sys_enter", "id==165||id==166||id==155||(id>=428&&id<=433)||id==442"},
+    {"open", "raw_syscalls/sys_enter", "id==2||id==257||id==437"},  // open, openat, openat2
+    {"all", "raw_syscalls/sys_enter", nullptr},
+}};
+
+using Counts = std::array<std::uint64_t, kCounted.size()>;
+
 /// What a block of the operation runtime needs beside its request. Lists are strings one after the other,
 /// each ended by a zero byte, the last by two.
 struct Errand {
     char command[2048];      ///< the runtime's path and arguments
     char environment[1024];  ///< NAME=VALUE
     char config[6144];       ///< the bundle's config.json; empty where the runtime takes none
+    bool is_counted;         ///< back: whether `counts` is of a start in this block, which was not timed
+    Counts counts;
     char said[512];          ///< back: the last line that a runtime which failed wrote to standard error
 };
 

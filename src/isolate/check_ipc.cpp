@@ -8,6 +8,7 @@
 #include <sys/shm.h>
 #include <unistd.h>
 
+#include <map>
 #include <string>
 
 #include "isolate/checks.h"
@@ -15,17 +16,22 @@
 namespace nsb::isolate {
 namespace {
 
-/// One kind of object: -1 and errno where a call fails. Found by its key, removed by what find gives.
+/// One kind of object: -1 and errno where a call fails. Found by its key, removed by what make gave.
 struct Objects {
     int (*make)(int key);
     int (*find)(int key);
-    int (*remove)(int key, int found);
+    int (*remove)(int key, int id);
 };
 
 constexpr int kMode = IPC_CREAT | IPC_EXCL | 0600;
 
 std::string queue_name(int key) {
     return fmt::format("/nsbench-{:08x}", key);
+}
+
+/// A queue is there without being open; its name is what it is removed by.
+int closed(mqd_t queue) {
+    return queue < 0 ? -1 : mq_close(queue);
 }
 
 constexpr Objects kSysvQueue{[](int key) { return msgget(key, kMode); },
@@ -37,24 +43,31 @@ constexpr Objects kSysvSemaphores{[](int key) { return semget(key, 1, kMode); },
 constexpr Objects kSysvMemory{[](int key) { return shmget(key, 4096, kMode); },
                               [](int key) { return shmget(key, 0, 0); },
                               [](int, int id) { return shmctl(id, IPC_RMID, nullptr); }};
-constexpr Objects kPosixQueue{[](int key) {
-                                  mq_attr small{};
-                                  small.mq_maxmsg = 1;
-                                  small.mq_msgsize = 8;
-                                  return mq_open(queue_name(key).c_str(),
-                                                 O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600, &small);
-                              },
-                              [](int key) { return mq_open(queue_name(key).c_str(), O_RDWR | O_CLOEXEC); },
-                              [](int key, int queue) {
-                                  mq_close(queue);
-                                  return mq_unlink(queue_name(key).c_str());
-                              }};
+constexpr Objects kPosixQueue{
+    [](int key) {
+        mq_attr small{};
+        small.mq_maxmsg = 1;
+        small.mq_msgsize = 8;
+        return closed(mq_open(queue_name(key).c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600, &small));
+    },
+    [](int key) { return closed(mq_open(queue_name(key).c_str(), O_RDWR | O_CLOEXEC)); },
+    [](int key, int) { return mq_unlink(queue_name(key).c_str()); }};
 
+/// What this process has made and not removed: the ids by their keys.
 template <const Objects& objects>
-Answer remove(const std::string& key_text) {
-    const int key = std::stoi(key_text);
-    const int found = objects.find(key);
-    if (found >= 0) objects.remove(key, found);
+std::map<int, int>& made_here() {
+    static std::map<int, int> made;
+    return made;
+}
+
+/// Fails where it is still there.
+template <const Objects& objects>
+Answer remove(const std::string& key) {
+    auto& made = made_here<objects>();
+    const auto object = made.find(std::stoi(key));
+    if (object == made.end()) return {};
+    if (objects.remove(object->first, object->second) != 0) return Answer::failed("remove");
+    made.erase(object);
     return {};
 }
 
@@ -62,7 +75,8 @@ Answer remove(const std::string& key_text) {
 template <const Objects& objects>
 Answer make(const std::string& first) {
     for (int key = std::stoi(first);; ++key) {
-        if (objects.make(key) >= 0) {
+        if (const int id = objects.make(key); id >= 0) {
+            made_here<objects>()[key] = id;
             // Also where nsbench is killed before it asks for that.
             at_end([key] { remove<objects>(std::to_string(key)); });
             return {0, std::to_string(key)};

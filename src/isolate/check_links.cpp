@@ -50,19 +50,17 @@ std::string names(KindSet set) {
 /// A further process in the same container: which of its links are not those of the first.
 Answer strangers(const std::string&) {
     const Links first = links_of("self");
-    int ends[2];
-    sys::must(pipe2(ends, O_CLOEXEC), "pipe2");
-    const sys::Fd read_end(ends[0]);
-    const sys::Fd write_end(ends[1]);
+    const sys::Pipe answer = sys::must(sys::Pipe::make(), "pipe2");
     const auto member = sys::plain_fork();
     if (!member) return Answer::failed("fork");
     if (*member == 0) {
         const std::uint8_t bits = different(first, links_of("self")).bits();
-        _exit(write(write_end.get(), &bits, 1) == 1 ? 0 : 1);
+        _exit(write(answer.write_end.get(), &bits, 1) == 1 ? 0 : 1);
     }
     std::uint8_t bits = 0;
     const auto status = sys::reap(*member);
-    if (!status || *status != 0 || read(read_end.get(), &bits, 1) != 1) return Answer::failed("member");
+    if (!status || *status != 0 || read(answer.read_end.get(), &bits, 1) != 1)
+        return Answer::failed("member");
     return {0, std::to_string(bits)};
 }
 
@@ -129,7 +127,7 @@ Answer keep(const std::string& argument) {
         const auto child = sys::plain_fork();
         if (!child) return Answer::failed("fork");
         if (*child == 0) _exit(enter(kind, file, links[static_cast<std::size_t>(kind.kind)]));
-        const int code = exit_code(sys::reap(*child).value_or(0));
+        const int code = exit_code(sys::must(sys::reap(*child), "wait4"));
         if (code == 0) entered = entered | kind.kind;
         if (code != 0)
             refused += fmt::format("; {}: {}", kind.name, code == ECHILD ? "not entered" : errno_name(code));

@@ -15,6 +15,7 @@
 #include "isolate/checks.h"
 #include "isolate/inside.h"
 #include "sys/child.h"
+#include "sys/error.h"
 
 namespace nsb::isolate {
 namespace {
@@ -33,10 +34,7 @@ Answer find_process(const std::string& pid) {
 
 /// A child's child outlives its parent, and says who its parent is then.
 Answer adopted_by(const std::string&) {
-    int ends[2];
-    sys::must(pipe2(ends, O_CLOEXEC), "pipe2");
-    const sys::Fd read_end(ends[0]);
-    sys::Fd write_end(ends[1]);
+    sys::Pipe answer = sys::must(sys::Pipe::make(), "pipe2");
     const auto parent = sys::plain_fork();
     if (!parent) return Answer::failed("fork");
     if (*parent == 0) {
@@ -45,12 +43,13 @@ Answer adopted_by(const std::string&) {
         if (!orphan || *orphan != 0) _exit(orphan ? 0 : 1);
         while (getppid() == dying) usleep(1000);
         const pid_t adopter = getppid();
-        _exit(write(write_end.get(), &adopter, sizeof adopter) == sizeof adopter ? 0 : 1);
+        _exit(write(answer.write_end.get(), &adopter, sizeof adopter) == sizeof adopter ? 0 : 1);
     }
-    write_end.reset();
+    answer.write_end.reset();
     (void)sys::reap(*parent);
     pid_t adopter = -1;
-    if (read(read_end.get(), &adopter, sizeof adopter) != sizeof adopter) return Answer::failed("read");
+    if (read(answer.read_end.get(), &adopter, sizeof adopter) != sizeof adopter)
+        return Answer::failed("read");
     return {0, std::to_string(adopter)};
 }
 
@@ -91,17 +90,8 @@ Answer unmount_proc(const std::string&) {
 /// Two pipes between a check and a process inside: one ends when that process does, by the other it is let
 /// go.
 struct Leash {
-    sys::Fd life_read, life_write, release_read, release_write;
-
-    Leash() {
-        for (const auto& [read_end, write_end] :
-             {std::pair{&life_read, &life_write}, {&release_read, &release_write}}) {
-            int ends[2];
-            sys::must(pipe2(ends, O_CLOEXEC), "pipe2");
-            *read_end = sys::Fd(ends[0]);
-            *write_end = sys::Fd(ends[1]);
-        }
-    }
+    sys::Pipe life = sys::must(sys::Pipe::make(), "pipe2");
+    sys::Pipe release = sys::must(sys::Pipe::make(), "pipe2");
 };
 
 }  // namespace
@@ -135,30 +125,30 @@ Verdict check_orphans(Stage& stage) {
 Verdict check_members_die(Stage& stage) {
     Leash leash;
     Container init = Container::start(stage.recipe(Kind::pid), [&] {
-        leash.release_write.reset();
-        leash.life_read.reset();
+        leash.release.write_end.reset();
+        leash.life.read_end.reset();
         const auto member = sys::plain_fork();
         if (!member) return 1;
         if (*member == 0) {
             setsid();
             char none = 0;
-            if (write(leash.life_write.get(), "!", 1) != 1) _exit(1);
-            _exit(read(leash.release_read.get(), &none, 1) == 0 ? 0 : 1);
+            if (write(leash.life.write_end.get(), "!", 1) != 1) _exit(1);
+            _exit(read(leash.release.read_end.get(), &none, 1) == 0 ? 0 : 1);
         }
-        leash.life_write.reset();
+        leash.life.write_end.reset();
         pause();
         return 0;
     });
-    leash.life_write.reset();
-    leash.release_read.reset();
+    leash.life.write_end.reset();
+    leash.release.read_end.reset();
     char begun = 0;
-    if (read(leash.life_read.get(), &begun, 1) != 1) {
+    if (read(leash.life.read_end.get(), &begun, 1) != 1) {
         throw WentWrong("fork: no process beside process 1");
     }
     (void)init.end();
     // Process 1 cannot be reaped before all its others are gone (zap_pid_ns_processes): there is nothing to
     // wait for.
-    pollfd life{leash.life_read.get(), POLLIN, 0};
+    pollfd life{leash.life.read_end.get(), POLLIN, 0};
     const bool is_gone = poll(&life, 1, 0) == 1 && (life.revents & POLLHUP) != 0;
     return judge(is_gone, "process 1 killed", is_gone ? "its member is gone" : "its member lives");
 }

@@ -6,10 +6,12 @@
 #include <sys/wait.h>
 
 #include <array>
+#include <cstring>
 #include <filesystem>
 
 #include "core/failure.h"
 #include "isolate/inside.h"
+#include "sys/file.h"
 
 namespace nsb::isolate {
 namespace {
@@ -159,15 +161,32 @@ int in_sandbox(const Container::Main& main) {
     recipe.set = needed_here().empty() ? recipe.set - Kind::user : recipe.set;
     // What is made beyond the sandbox's namespaces is removed by a process that outlives them.
     Peer outside = Peer::outside();
+    sys::Pipe failure = sys::must(sys::Pipe::make(), "pipe2");
     Container sandbox = Container::start(recipe, [&] {
-        // Still the outside's /proc: this process's number there.
-        (void)leave_root_cgroup(outside, std::filesystem::read_symlink("/proc/self"));
-        make_own_mounts();
-        mount_proc();
-        raise_lo();
+        failure.read_end.reset();
+        try {
+            // Still the outside's /proc: this process's number there.
+            (void)leave_root_cgroup(outside, std::filesystem::read_symlink("/proc/self"));
+            make_own_mounts();
+            mount_proc();
+            raise_lo();
+        } catch (const sys::SystemError& error) {
+            const int number = error.error();
+            sys::try_write(failure.write_end.get(), {reinterpret_cast<const char*>(&number), sizeof number});
+            sys::try_write(failure.write_end.get(), error.what());
+            return 1;
+        }
+        failure.write_end.reset();
         return main();
     });
-    return exit_code(sandbox.wait());
+    failure.write_end.reset();
+    const int code = exit_code(sandbox.wait());
+    char text[512];
+    int number = 0;
+    const ssize_t length = read(failure.read_end.get(), text, sizeof text);
+    if (length <= static_cast<ssize_t>(sizeof number)) return code;
+    std::memcpy(&number, text, sizeof number);
+    throw NotTaken({text + sizeof number, text + length}, number);
 }
 
 }  // namespace nsb::isolate

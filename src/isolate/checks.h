@@ -62,7 +62,7 @@ struct Selection {
 std::vector<Result> verify(const Selection& selection);
 
 /// Where namespaces are left out on purpose, what would be seen outside must not be the host: runs `main` in
-/// a container of all kinds and returns its exit code. Throws NotMade, SystemError.
+/// a container of all kinds and returns its exit code. Throws NotMade, NotTaken, SystemError.
 int in_sandbox(const Container::Main& main);
 
 /// Has `outside` put the process `pid` into a new cgroup if it is in the root cgroup, where nothing can be

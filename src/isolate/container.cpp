@@ -15,18 +15,6 @@
 namespace nsb::isolate {
 namespace {
 
-struct Pipe {
-    sys::Fd read_end;
-    sys::Fd write_end;
-
-    Pipe() {
-        int ends[2];
-        sys::must(pipe2(ends, O_CLOEXEC), "pipe2");
-        read_end = sys::Fd(ends[0]);
-        write_end = sys::Fd(ends[1]);
-    }
-};
-
 /// Waits for the other side's word; false if that side is gone.
 bool hear(const sys::Fd& from) {
     char word = 0;
@@ -37,9 +25,12 @@ bool hear(const sys::Fd& from) {
     }
 }
 
-void tell(const sys::Fd& to) {
-    // SIGPIPE or EPIPE: the other side is gone, which is seen by who waits for it.
-    [[maybe_unused]] const ssize_t wrote = write(to.get(), "!", 1);
+/// EPIPE where the other side is gone.
+sys::Result<ssize_t> tell(const sys::Fd& to) {
+    for (;;) {
+        const auto wrote = sys::checked(write(to.get(), "!", 1));
+        if (wrote || wrote.error() != EINTR) return wrote;
+    }
 }
 
 void write_map(pid_t pid, const char* name, const std::string& text) {
@@ -49,7 +40,7 @@ void write_map(pid_t pid, const char* name, const std::string& text) {
 }
 
 /// The child's steps before its own program: 0, or never.
-void prepare(const Recipe& recipe, const Pipe& to_child, const Pipe& to_parent) {
+void prepare(const Recipe& recipe, const sys::Pipe& to_child, const sys::Pipe& to_parent) {
     if (!hear(to_child.read_end)) _exit(1);
     if (recipe.set.contains(Kind::user) && recipe.ids == Ids::root && recipe.root_is) {
         // The kernel's idea of who this is stays the caller's until it takes the id that was mapped.
@@ -58,7 +49,7 @@ void prepare(const Recipe& recipe, const Pipe& to_child, const Pipe& to_parent) 
     // After the ids: the kernel forgets it when they change (commit_creds).
     if (recipe.dies_with_parent && prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) _exit(1);
     // The parent may have died before that. If it answers, it had not.
-    tell(to_parent.write_end);
+    if (!tell(to_parent.write_end)) _exit(1);
     if (!hear(to_child.read_end)) _exit(1);
 }
 
@@ -84,8 +75,8 @@ void map_ids(pid_t pid, const Recipe& recipe) {
 }
 
 Container Container::start(const Recipe& recipe, const Main& main) {
-    Pipe to_child;
-    Pipe to_parent;
+    sys::Pipe to_child = sys::must(sys::Pipe::make(), "pipe2");
+    sys::Pipe to_parent = sys::must(sys::Pipe::make(), "pipe2");
     const auto pid = sys::fork_into(recipe.set.flags());
     if (!pid) throw NotMade("clone3", to_string(recipe.set), pid.error());
     if (*pid == 0) {
@@ -100,23 +91,30 @@ Container Container::start(const Recipe& recipe, const Main& main) {
     to_child.read_end.reset();
     to_parent.write_end.reset();
     if (recipe.set.contains(Kind::user) && recipe.ids != Ids::unmapped) map_ids(*pid, recipe);
-    tell(to_child.write_end);
-    if (!hear(to_parent.read_end)) {
+    const auto let_go = [&] {
+        const auto told = tell(to_child.write_end);
+        if (!told && told.error() != EPIPE) throw sys::SystemError("write", "a pipe", told.error());
+        return told.has_value();
+    };
+    if (!let_go() || !hear(to_parent.read_end) || !let_go()) {
         throw sys::SystemError("setresuid", "the first process of the namespaces ended at once", ECHILD);
     }
-    tell(to_child.write_end);
     return container;
 }
 
 std::optional<int> Container::end() {
     if (pid_ < 0) return std::nullopt;
     kill(pid_, SIGKILL);
-    return wait();
+    const auto status = reap();
+    return status ? std::optional(*status) : std::nullopt;
 }
 
 int Container::wait() {
-    const auto status = sys::reap(std::exchange(pid_, -1));
-    return status.value_or(0);
+    return sys::must(reap(), "wait4");
+}
+
+sys::Result<int> Container::reap() {
+    return sys::reap(std::exchange(pid_, -1));
 }
 
 std::string namespace_link(const std::string& pid, Kind kind) {

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <optional>
+#include <stdexcept>
 #include <string>
 
 #include "core/kinds.h"
@@ -31,6 +32,16 @@ class NotMade : public sys::SystemError {
     using sys::SystemError::SystemError;
 };
 
+/// A step inside failed; the text says which.
+class NotTaken : public std::runtime_error {
+  public:
+    NotTaken(const std::string& text, int error) : std::runtime_error(text), error_(error) {}
+    [[nodiscard]] int error() const { return error_; }
+
+  private:
+    int error_;
+};
+
 /// The first process of the namespaces. The destructor kills it, and with it a pid namespace's other
 /// processes.
 class Container {
@@ -52,8 +63,11 @@ class Container {
     /// Kills it and waits for its end; its wait status, or nothing if that was known before.
     std::optional<int> end();
 
-    /// Waits for its end; its wait status.
+    /// Waits for its end; its wait status. Throws SystemError where that cannot be told.
     int wait();
+
+    /// As wait(), with the errno as a value.
+    sys::Result<int> reap();
 
   private:
     explicit Container(pid_t pid) : pid_(pid) {}

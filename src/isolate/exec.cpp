@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -52,63 +53,79 @@ class Terminal {
         if (has_modes_ && tcgetpgrp(file_.get()) == getpgrp()) tcsetattr(file_.get(), TCSADRAIN, &modes_);
     }
 
+    [[nodiscard]] bool is_there() const { return static_cast<bool>(file_); }
+
   private:
     sys::Fd file_;
     termios modes_{};
     bool has_modes_ = false;
 };
 
+/// Lets this process stop as by Ctrl-Z. The kernel does not do that in a process group that is orphaned,
+/// where no shell would continue it. What arrives at `channel` continues it, or keeps it from stopping.
+void stop_until(const sys::Fd& channel) {
+    sigset_t stop;
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTSTP);
+    fcntl(channel.get(), F_SETOWN, getpid());
+    fcntl(channel.get(), F_SETSIG, SIGCONT);
+    const int flags = fcntl(channel.get(), F_GETFL);
+    fcntl(channel.get(), F_SETFL, flags | O_ASYNC);
+    // Blocked, it waits; a SIGCONT from here on takes it away again.
+    kill(getpid(), SIGTSTP);
+    pollfd word{channel.get(), POLLIN, 0};
+    if (poll(&word, 1, 0) > 0) {
+        const timespec at_once{};
+        sigtimedwait(&stop, nullptr, &at_once);
+    }
+    sigprocmask(SIG_UNBLOCK, &stop, nullptr);
+    sigprocmask(SIG_BLOCK, &stop, nullptr);
+    fcntl(channel.get(), F_SETFL, flags);
+}
+
 /// Between the signals to this process and the init's words.
 class Outside {
   public:
-    Outside(Container& init, const sys::Fd& channel) : init_(init), channel_(channel) {}
+    Outside(Container& init, const sys::Fd& channel, const Terminal& terminal)
+        : init_(init), channel_(channel), terminal_(terminal) {}
 
-    /// The command's wait status; the init's own if it was killed.
-    int serve() {
+    /// The command's wait status; nothing where the init was killed.
+    std::optional<int> serve() {
         const sigset_t noticed = passed_on();
-        const sys::Fd signals(static_cast<int>(sys::must(signalfd(-1, &noticed, SFD_CLOEXEC), "signalfd")));
+        const sys::Fd signals(
+            static_cast<int>(sys::must(signalfd(-1, &noticed, SFD_CLOEXEC | SFD_NONBLOCK), "signalfd")));
         std::array<pollfd, 2> sources{{{signals.get(), POLLIN, 0}, {channel_.get(), POLLIN, 0}}};
         std::optional<int> ended;
         while (!ended) {
             if (poll(sources.data(), sources.size(), -1) < 0 && errno != EINTR) sys::must(-1, "poll");
-            if (sources[0].revents != 0) pass_on(signals);
+            pass_on(signals);
             if (sources[1].revents == 0) continue;
             Message message{};
             if (recv(channel_.get(), &message, sizeof message, 0) != sizeof message) break;
             if (message.what == Message::What::ended) ended = message.number;
-            if (message.what == Message::What::stopped) stop();
+            if (message.what == Message::What::stopped && terminal_.is_there()) stop_until(channel_);
             if (message.what == Message::What::failed) {
-                (void)init_.wait();
+                (void)init_.reap();
                 throw NotTaken(message.text, message.number);
             }
         }
-        const int status = init_.wait();
-        return ended.value_or(status);
+        return ended;
     }
 
   private:
     void pass_on(const sys::Fd& signals) const {
         signalfd_siginfo info{};
-        if (read(signals.get(), &info, sizeof info) != sizeof info) return;
-        const int signal = static_cast<int>(info.ssi_signo);
-        // What a terminal sends to its foreground goes to the command as well; a hang-up goes to its
-        // session's leader, who this may be. SIGCONT follows every stop.
-        const bool is_sent = info.ssi_code <= 0 || signal == SIGHUP;
-        if (is_sent && signal != SIGCHLD && signal != SIGCONT) say(Message::What::signal, signal);
-    }
-
-    void stop() const {
-        kill(getpid(), SIGSTOP);
-        say(Message::What::go_on, 0);
-    }
-
-    void say(Message::What what, int number) const {
-        const Message message{what, number, {}};
-        (void)send(channel_.get(), &message, sizeof message, MSG_NOSIGNAL);
+        while (read(signals.get(), &info, sizeof info) == sizeof info) {
+            const int signal = static_cast<int>(info.ssi_signo);
+            if (signal == SIGCHLD || !is_sent(info)) continue;
+            const Message message{Message::What::signal, signal, {}};
+            (void)send(channel_.get(), &message, sizeof message, MSG_NOSIGNAL);
+        }
     }
 
     Container& init_;
     const sys::Fd& channel_;
+    const Terminal& terminal_;
 };
 
 }  // namespace
@@ -120,12 +137,19 @@ int execute(const Program& program) {
     sys::Fd theirs(ends[1]);
     const Terminal terminal;
     const Blocked blocked;
+    const bool must_end_all = !program.recipe.set.contains(Kind::pid);
+    const Offspring offspring;
+    // For the time when the init is killed.
+    if (must_end_all) prctl(PR_SET_CHILD_SUBREAPER, 1);
     Container init = Container::start(program.recipe, [&] {
         ours.reset();
         return run_init(program, theirs, blocked.before());
     });
     theirs.reset();
-    const int status = Outside(init, ours).serve();
+    const std::optional<int> ended = Outside(init, ours, terminal).serve();
+    const int last = init.wait();
+    if (!ended && must_end_all) offspring.end_all();
+    const int status = ended.value_or(last);
     terminal.take_back();
     if (WIFSIGNALED(status)) terminal.restore_modes();
     return exit_code(status);

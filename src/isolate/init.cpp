@@ -9,11 +9,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <csignal>
 #include <cstring>
+#include <iterator>
 #include <optional>
 #include <sstream>
+#include <thread>
 
 #include "core/failure.h"
 #include "isolate/inside.h"
@@ -22,6 +26,8 @@
 
 namespace nsb::isolate {
 namespace {
+
+using namespace std::chrono_literals;  // NOLINT(google-build-using-namespace)
 
 void send(const sys::Fd& channel, Message::What what, int number, std::string_view text = "") {
     Message message{what, number, {}};
@@ -39,28 +45,20 @@ void take_steps(const Program& program) {
     if (program.proc) mount_proc();
 }
 
-[[noreturn]] void become(const std::vector<std::string>& command, const sigset_t& mask) {
+[[noreturn]] void become(const Program& program, const sigset_t& mask) {
+    const std::vector<std::string>& command = program.command;
     std::vector<char*> words;
     words.reserve(command.size() + 1);
     for (const std::string& word : command) words.push_back(const_cast<char*>(word.c_str()));
     words.push_back(nullptr);
-    std::signal(SIGPIPE, SIG_DFL);  // main ignores it
+    std::signal(SIGPIPE, program.inherited.pipe);
+    std::signal(SIGCHLD, program.inherited.child);
     sigprocmask(SIG_SETMASK, &mask, nullptr);
     execvp(words[0], words.data());
     const int error = errno;
     sys::try_write(STDERR_FILENO, fmt::format("nsbench: execvp({}): {} ({})\n", command[0],
                                               std::strerror(error), errno_name(error)));
     _exit(error == ENOENT ? 127 : 126);
-}
-
-/// Without a pid namespace an init that is killed takes nobody with it: it must outlive nsbench, and end the
-/// others. As their subreaper it becomes the parent of all that are left, however deep they were.
-void end_all() {
-    for (pid_t ended = 0; ended >= 0 || errno == EINTR;) {
-        std::istringstream children(sys::read_file("/proc/thread-self/children").value_or(""));
-        for (pid_t child = 0; children >> child;) kill(child, SIGKILL);
-        ended = waitpid(-1, nullptr, 0);
-    }
 }
 
 /// The command, its terminal, and who wants to know of them.
@@ -73,36 +71,70 @@ class Init {
     std::optional<int> serve(const sys::Fd& signals) {
         std::array<pollfd, 2> sources{{{signals.get(), POLLIN, 0}, {channel_.get(), POLLIN, 0}}};
         while (!status_) {
-            if (poll(sources.data(), sources.size(), -1) < 0 && errno != EINTR) break;
-            if (sources[0].revents != 0) take_signal(signals);
+            const int patience = seen_.empty() ? -1 : static_cast<int>(kPatience / 1ms);
+            if (poll(sources.data(), sources.size(), patience) < 0 && errno != EINTR) break;
+            take_signals(signals);
             if (sources[1].revents != 0 && !take_message()) break;
+            pass_on_own();
         }
         return status_;
     }
 
   private:
-    void take_signal(const sys::Fd& signals) {
+    using Clock = std::chrono::steady_clock;
+    /// How long nsbench may take to tell of a signal that both have got.
+    static constexpr std::chrono::milliseconds kPatience{200};
+
+    struct Seen {
+        int signal;
+        Clock::time_point since;
+    };
+
+    void take_signals(const sys::Fd& signals) {
         signalfd_siginfo info{};
-        if (read(signals.get(), &info, sizeof info) != sizeof info) return;
-        if (info.ssi_signo == SIGCHLD) return reap_all();
-        // What the terminal sends, it sends to the command as well.
-        if (info.ssi_code <= 0) kill(command_, static_cast<int>(info.ssi_signo));
+        while (read(signals.get(), &info, sizeof info) == sizeof info) {
+            if (info.ssi_signo == SIGCHLD) {
+                reap_all();
+            } else if (is_sent(info)) {
+                seen_.push_back({static_cast<int>(info.ssi_signo), Clock::now()});
+            }
+        }
     }
 
-    /// False once nsbench is gone.
+    /// False once nsbench is gone. What was sent to nsbench's process group has come here before: the kernel
+    /// begins with the group's latest member (attach_pid, __kill_pgrp_info). It is the command's group as
+    /// well, unless that has made its own.
     bool take_message() {
         Message message{};
         if (recv(channel_.get(), &message, sizeof message, 0) != sizeof message) return false;
-        if (message.what == Message::What::signal) kill(command_, message.number);
-        if (message.what == Message::What::go_on) go_on();
+        if (message.what != Message::What::signal) return true;
+        const auto seen = std::ranges::find(seen_, message.number, &Seen::signal);
+        const bool is_to_group = seen != seen_.end();
+        if (is_to_group) seen_.erase(seen);
+        if (!is_to_group || has_own_group()) pass_on(message.number);
         return true;
     }
 
-    /// A shell inside has a process group of its own, and the terminal is its again if it is ours. In a pid
-    /// namespace this process's group reads as 0: its leader is outside.
+    /// What nsbench has not told of was for this process alone.
+    void pass_on_own() {
+        while (!seen_.empty() && Clock::now() - seen_.front().since >= kPatience) {
+            pass_on(seen_.front().signal);
+            seen_.erase(seen_.begin());
+        }
+    }
+
+    void pass_on(int signal) const { signal == SIGCONT ? go_on() : (void)kill(command_, signal); }
+
+    /// In a pid namespace this process's group reads as 0: its leader is outside.
+    [[nodiscard]] bool has_own_group() const {
+        const pid_t group = getpgid(command_);
+        return group > 0 && group != getpgrp();
+    }
+
+    /// A shell inside has a process group of its own, and the terminal is its again if it is ours.
     void go_on() const {
         const pid_t group = getpgid(command_);
-        if (group <= 0 || group == getpgrp()) {
+        if (!has_own_group()) {
             kill(command_, SIGCONT);
             return;
         }
@@ -113,12 +145,15 @@ class Init {
     void reap_all() {
         int status = 0;
         for (;;) {
-            const pid_t pid = waitpid(-1, &status, WNOHANG | WUNTRACED);
+            const pid_t pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED);
             if (pid < 0 && errno == EINTR) continue;
             if (pid <= 0) return;
+            if (pid != command_) continue;
             if (WIFSTOPPED(status)) {
-                if (pid == command_) send(channel_, Message::What::stopped, WSTOPSIG(status));
-            } else if (pid == command_) {
+                send(channel_, Message::What::stopped, WSTOPSIG(status));
+            } else if (WIFCONTINUED(status)) {
+                send(channel_, Message::What::continued, 0);
+            } else {
                 status_ = status;
                 send(channel_, Message::What::ended, status);
             }
@@ -128,6 +163,7 @@ class Init {
     pid_t command_;
     const sys::Fd& channel_;
     const sys::Fd& terminal_;
+    std::vector<Seen> seen_;  ///< signals that nsbench has not told of, the oldest first
     std::optional<int> status_;
 };
 
@@ -141,6 +177,39 @@ sigset_t passed_on() {
     return set;
 }
 
+bool is_sent(const signalfd_siginfo& info) {
+    const bool is_kernels_too = info.ssi_signo == SIGHUP || info.ssi_signo == SIGCONT;
+    return info.ssi_code <= 0 || (is_kernels_too && info.ssi_code == SI_KERNEL);
+}
+
+Offspring::Offspring() : list_(open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC)), before_(now()) {}
+
+std::vector<pid_t> Offspring::now() const {
+    std::string text;
+    std::array<char, 4096> buffer{};
+    for (ssize_t got = 0;; text.append(buffer.data(), static_cast<std::size_t>(got))) {
+        got = pread(list_.get(), buffer.data(), buffer.size(), static_cast<off_t>(text.size()));
+        if (got <= 0) break;
+    }
+    std::istringstream words(text);
+    return {std::istream_iterator<pid_t>(words), {}};
+}
+
+void Offspring::end_all(pid_t known) const {
+    for (;;) {
+        for (pid_t ended = 0; (ended = waitpid(-1, nullptr, WNOHANG)) > 0;) {
+            if (ended == known) known = -1;
+        }
+        std::vector<pid_t> left = now();
+        std::erase_if(left, [&](pid_t child) { return std::ranges::find(before_, child) != before_.end(); });
+        if (known > 0) left.push_back(known);
+        if (left.empty()) return;
+        for (const pid_t child : left) kill(child, SIGKILL);
+        // A child that ends may leave others, which come here.
+        std::this_thread::sleep_for(10ms);
+    }
+}
+
 int run_init(const Program& program, const sys::Fd& channel, const sigset_t& mask) {
     try {
         take_steps(program);
@@ -149,7 +218,12 @@ int run_init(const Program& program, const sys::Fd& channel, const sigset_t& mas
         return 1;
     }
     const sigset_t noticed = passed_on();
-    const sys::Fd signals(signalfd(-1, &noticed, SFD_CLOEXEC));
+    const sys::Fd signals(signalfd(-1, &noticed, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (!signals) {
+        send(channel, Message::What::failed, errno, "signalfd");
+        return 1;
+    }
+    const Offspring offspring;
     const sys::Fd terminal(open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY));
     const bool must_end_all = !program.recipe.set.contains(Kind::pid);
     if (must_end_all) prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -159,10 +233,10 @@ int run_init(const Program& program, const sys::Fd& channel, const sigset_t& mas
         return 1;
     }
     if (*command == 0) {
-        become(program.command, mask);
+        become(program, mask);
     }
     const std::optional<int> status = Init(*command, channel, terminal).serve(signals);
-    if (!status && must_end_all) end_all();
+    if (!status && must_end_all) offspring.end_all(*command);
     return exit_code(status.value_or(SIGKILL));
 }
 

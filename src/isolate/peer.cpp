@@ -105,7 +105,7 @@ Peer::Peer(const Recipe& recipe, Ends ends)
 Peer::~Peer() {
     channel_.reset();
     // One outside ends by itself, having cleaned up. One inside is killed: its namespaces take all with them.
-    if (is_outside_ && container_.pid() > 0) (void)container_.wait();
+    if (is_outside_ && container_.pid() > 0) (void)container_.reap();
 }
 
 Peer Peer::outside() {

@@ -18,7 +18,8 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "cli"))
-from nsbench_harness import SAMPLER, assert_one_line, binary, host_state, needs_root, processes, run, wait_for
+from nsbench_harness import (SAMPLER, assert_one_line, binary, host_state, made_to_fail, needs_root, processes, run,
+                             wait_for)
 
 NOBODY = 65534
 CONTAINER = "--ns=uts,ipc,pid,mnt,net,user"
@@ -115,11 +116,17 @@ def test_what_is_missing_is_said():
     for args, word in [(("--", "true"), "--ns=SET"), (("--ns=pid", "--proc", "--", "true"), "NEWNS"),
                        (("--ns=pid", "--hostname=x", "--", "true"), "NEWUTS"), (("--ns=pidd", "--", "true"), "pidd"),
                        (("--ns=pid", "--net-lo"), "NEWNET"), (("--ns=pid", "--map-root"), "NEWUSER"),
-                       (("--ns=pid", "true"), "behind --")]:
+                       (("--ns=pid", "true"), "behind --"), (("--ns=uts", f"--hostname={'x' * 65}"), "64")]:
         done = run("exec", *args)
         assert done.returncode == 2 and done.stdout == ""
         assert_one_line(done.stderr)
         assert word in done.stderr
+
+
+def test_a_closed_standard_output_is_the_commands():
+    done = subprocess.run(["sh", "-c", f"'{binary()}' exec --ns=user --ns=uts -- sh -c '[ -e /proc/self/fd/1 ]; exit $((4 + $?))' >&-"],
+                          stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", timeout=20, check=False)
+    assert (done.returncode, done.stderr) == (5, "")
 
 
 def test_an_ordinary_user_is_told_what_to_add(user):
@@ -372,19 +379,13 @@ def test_as_the_leader_of_the_session(user):
 @pytest.mark.parametrize("call", "socketpair pipe2 clone3 openat write prctl mount sethostname ioctl socket signalfd4 clone "
                          "execve poll recvfrom sendto read wait4".split())
 def test_each_call_made_to_fail_once(call):
-    """In every process, the first time that is not the loader's: it ends by itself, and nothing is left."""
-    if not shutil.which("strace"):
-        pytest.skip("strace is not installed")
+    """In every process, from the first that is not the loader's: it ends by itself, and nothing is left."""
     mark = f"0.1{os.getpid()}"
     when = {"openat": 20, "write": 1, "read": 40, "execve": 2}.get(call, 1)
     error = "EINTR" if call == "wait4" else "EIO"  # its other errors say that there is no child
-    done = subprocess.run(["strace", "-f", "-qqq", "-o", "/dev/null", "-e", f"inject={call}:error={error}:when={when}+1000",
-                           binary(), "exec", "--ns=all", "--proc", "--hostname=box", "--net-lo", "--map-root", "--",
-                           "sleep", mark], stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8",
-                          timeout=20, check=False)
-    if "ptrace" in done.stderr:
-        pytest.skip(done.stderr.strip())
-    assert "terminate called" not in done.stderr
-    if done.returncode:
-        assert_one_line(done.stderr)
-    wait_for(lambda: not named("sleep", mark), 5, "the end of the command")
+    for done in made_to_fail(call, when, "exec", "--ns=all", "--proc", "--hostname=box", "--net-lo", "--map-root", "--",
+                             "sleep", mark, error=error):
+        assert "terminate called" not in done.stderr
+        if done.returncode:
+            assert_one_line(done.stderr)
+        wait_for(lambda: not named("sleep", mark), 5, "the end of the command")

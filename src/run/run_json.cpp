@@ -67,6 +67,10 @@ Json runtime_json(const Runtime& runtime) {
     json["path"] = runtime.path.empty() ? Json() : Json(runtime.path);
     json["version"] = runtime.path.empty() ? Json() : Json(runtime.version);
     json["command"] = runtime.command.empty() ? Json() : Json(runtime.command);
+    json["calls"] = Json();
+    for (std::size_t i = 0; runtime.counts && i < runtime.counts->size(); ++i) {
+        json["calls"][protocol::kCounted[i].name] = (*runtime.counts)[i];
+    }
     return json;
 }
 

@@ -206,4 +206,20 @@ tl::expected<protocol::Errand, Unseen> Runtimes::errand(const Case& c, const std
     return errand;
 }
 
+std::string counts_table(const std::vector<Runtime>& runtimes) {
+    std::string text;
+    for (const Runtime& runtime : runtimes) {
+        if (!runtime.counts) continue;
+        if (text.empty()) {
+            text = fmt::format("\n{:14}", "in one start");
+            for (const protocol::CountedInfo& counted : protocol::kCounted) {
+                text += fmt::format("{:>8}", counted.name);
+            }
+        }
+        text += fmt::format("\n{:14}", runtime.program);
+        for (const std::uint64_t count : *runtime.counts) text += fmt::format("{:>8}", count);
+    }
+    return text.empty() ? text : text + "\n";
+}
+
 }  // namespace nsb::run

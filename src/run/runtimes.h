@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <string>
 #include <tl/expected.hpp>
 #include <vector>
@@ -15,11 +16,12 @@ namespace nsb::run {
 
 struct Runtime {
     By by;
-    std::string program;                 ///< its file's name
-    std::string package;                 ///< Debian's, which has it
-    std::string path{};                  ///< empty where it is not installed
-    std::string version{};               ///< the first line of what it says of itself
-    std::vector<std::string> command{};  ///< the last that was asked of it
+    std::string program;                       ///< its file's name
+    std::string package;                       ///< Debian's, which has it
+    std::string path{};                        ///< empty where it is not installed
+    std::string version{};                     ///< the first line of what it says of itself
+    std::vector<std::string> command{};        ///< the last that was asked of it
+    std::optional<protocol::Counts> counts{};  ///< of a start by it; absent where that could not be counted
 };
 
 class Runtimes {
@@ -31,6 +33,10 @@ class Runtimes {
     /// runtime puts its container; empty as an ordinary user, who may not say.
     tl::expected<protocol::Errand, Unseen> errand(const Case& c, const std::string& cgroup);
 
+    void set_counts(const Case& c, const protocol::Counts& counts) {
+        all_[c.value(Parameter::by)].counts = counts;
+    }
+
     [[nodiscard]] const std::vector<Runtime>& all() const { return all_; }
     [[nodiscard]] const Runtime& of(const Case& c) const { return all_[c.value(Parameter::by)]; }
 
@@ -38,6 +44,9 @@ class Runtimes {
     explicit Runtimes(std::vector<Runtime> all) : all_(std::move(all)) {}
     std::vector<Runtime> all_;
 };
+
+/// Lines for the counts, below the table of times; empty where there are none.
+std::string counts_table(const std::vector<Runtime>& runtimes);
 
 /// A runtime's command line and what else it needs, apart from whether it is here.
 struct Job {

@@ -39,6 +39,7 @@ void Sampler::stop() {
     socket_.reset();
     if (role_ == Role::runtimes && process_) (void)process_->ends_within(kClearingUp);
     process_.reset();
+    cgroups_.reset();
 }
 
 std::string Sampler::said() const {
@@ -73,6 +74,7 @@ void Sampler::start() {
     const auto arguments =
         role_ == Role::runtimes ? std::vector<std::string>{"stage"} : std::vector<std::string>{};
     process_.emplace(program_, std::vector<int>{sampler_end.get(), memory_file_.get()}, arguments);
+    if (role_ == Role::runtimes) cgroups_ = std::make_unique<sys::RuntimeCgroups>(process_->pid());
     if (cpu_) {
         const auto pinned = sys::restrict_to(process_->pid(), {*cpu_});
         if (!pinned)

@@ -3,12 +3,14 @@
 
 #include <chrono>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "core/case.h"
 #include "core/protocol.h"
 #include "sys/process.h"
+#include "sys/runtime_cgroups.h"
 
 namespace nsb::run {
 
@@ -34,6 +36,12 @@ class Sampler {
     /// What a runtime that failed in the request sent last said, in printable characters.
     [[nodiscard]] std::string said() const;
 
+    /// What a runtime did in an untimed start, where the request sent last made one.
+    [[nodiscard]] std::optional<protocol::Counts> counts() const {
+        const protocol::Errand& errand = memory_->errand;
+        return errand.is_counted ? std::optional(errand.counts) : std::nullopt;
+    }
+
     /// The samples of the request sent last. A sampler that ends, or does not answer within `limit`, is
     /// replaced, and the result is one sample that failed with ECHILD or ETIMEDOUT.
     std::vector<protocol::Record> receive(std::chrono::nanoseconds limit);
@@ -58,6 +66,7 @@ class Sampler {
     protocol::Memory* memory_ = nullptr;
     sys::Fd socket_;
     std::optional<sys::Process> process_;
+    std::unique_ptr<sys::RuntimeCgroups> cgroups_;  ///< removed here where their watcher was killed
     std::uint32_t sequence_ = 0;
 };
 

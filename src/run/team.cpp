@@ -96,6 +96,7 @@ std::vector<Block> Team::take_runtime(const protocol::Request& request, const Ca
     }
     launcher_->set_errand(*errand);
     std::vector<Block> blocks = carry_out(request, {&*launcher_, 1}, limit);
+    if (const auto counts = launcher_->counts()) runtimes_->set_counts(c, *counts);
     const protocol::Failure failure = blocks.front().back().failure;
     if (failure.error != 0 && failure.call == protocol::Call::runtime) {
         const std::string said = launcher_->said();

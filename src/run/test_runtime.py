@@ -14,7 +14,7 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "cli")]
 from test_container import refuse
-from nsbench_harness import Started, binary, host_state, needs_root, read_csv, run, wait_for
+from nsbench_harness import SAMPLER, Started, binary, host_state, needs_root, read_csv, run, wait_for
 
 pytestmark = needs_root
 
@@ -101,6 +101,11 @@ def test_each_runtime_is_measured_beside_ours_or_says_why_not(tmp_path):
             assert phases["start"]["errno"] == "ENOENT" and "apt-get install" in phases["start"]["reason"]
             assert runtimes[by]["version"] is None
             continue
+        if calls := runtimes[by]["calls"]:
+            assert list(calls) == ["clone", "exec", "mount", "open", "all"] and calls["exec"] >= 2
+            assert calls["all"] >= calls["exec"] - 1 + calls["mount"] + calls["open"]
+            shown = [line.split()[1:] for line in out.splitlines() if line.split()[:1] == [PROGRAMS[by]]]
+            assert shown == [[str(count) for count in calls.values()]]
         assert runtimes[by]["version"] and runtimes[by]["command"][0] == runtimes[by]["path"]
         said = subprocess.run([runtimes[by]["path"], "--version"], capture_output=True, encoding="utf-8", check=True)
         assert said.stdout.startswith(runtimes[by]["version"])
@@ -108,6 +113,9 @@ def test_each_runtime_is_measured_beside_ours_or_says_why_not(tmp_path):
     for by in {"unshare", "bwrap"} & set(installed()):
         assert rows[by]["start"]["status"] in ("ok", "imprecise"), rows[by]["start"]
     assert "adds to ours" in out and "adds to none" in out
+    # A fork, then the program inside; its own start counts as well. Where there is no tracefs, nothing is counted.
+    if calls := runtimes["unshare"]["calls"]:
+        assert (calls["clone"], calls["exec"]) == (1, 2)
 
 
 def test_ours_and_theirs_are_measured_in_the_same_rounds(tmp_path):
@@ -236,6 +244,26 @@ def test_a_runtime_that_hangs_ends_with_nsbench(tmp_path):
         process.kill()
         process.communicate()
     wait_for(lambda: not sleepers(), 5, "its end")
+
+
+@pytest.mark.parametrize("by", ["crun", "runc"])
+def test_the_death_of_the_watcher_leaves_no_cgroup(by):
+    """The process that removes the runtimes' cgroups, killed while there is one; the host is compared by the fixture."""
+    if by not in installed():
+        pytest.skip(f"{by} is not installed")
+    with Started("--op=runtime", f"--with=by:{by}", "--budget=4s", "--precision=0.01%") as started:
+        def watcher():
+            for pid, (parent, comm) in started.living().items():
+                if parent == started.pid and comm == SAMPLER:
+                    if Path(f"/proc/{pid}/cmdline").read_bytes().endswith(b"\0stage\0"):
+                        return pid
+            return None
+
+        pid = wait_for(watcher, 5, "the watcher")
+        wait_for(lambda: any(path.endswith(f"/nsbench-{pid}") for path in cgroups()), 5, "a container's cgroup")
+        os.kill(pid, signal.SIGKILL)
+        started.finish()
+        assert not started.living()
 
 
 def test_the_death_of_the_stage_costs_one_case(tmp_path):

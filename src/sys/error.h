@@ -4,6 +4,9 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
+
+#include "sys/fd.h"
 
 namespace nsb::sys {
 
@@ -19,5 +22,12 @@ class SystemError : public std::runtime_error {
 
 /// `returned`, unless it is negative: then throws with errno.
 long must(long returned, std::string_view call, std::string_view arguments = "");
+
+/// The value of `result`, or its errno thrown.
+template <typename T>
+T must(Result<T> result, std::string_view call, std::string_view arguments = "") {
+    if (!result) throw SystemError(call, arguments, result.error());
+    return std::move(*result);
+}
 
 }  // namespace nsb::sys

@@ -5,6 +5,7 @@
 #include <tl/expected.hpp>
 #include <utility>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 namespace nsb::sys {
@@ -51,6 +52,17 @@ class Fd {
 
   private:
     int fd_ = -1;
+};
+
+/// A pipe whose ends no program inherits.
+struct Pipe {
+    Fd read_end, write_end;
+
+    [[nodiscard]] static Result<Pipe> make() {
+        int ends[2];
+        if (pipe2(ends, O_CLOEXEC) != 0) return tl::unexpected(errno);
+        return Pipe{Fd(ends[0]), Fd(ends[1])};
+    }
 };
 
 }  // namespace nsb::sys

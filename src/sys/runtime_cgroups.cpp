@@ -1,17 +1,22 @@
-#include "runtime_cgroups.h"
+#include "sys/runtime_cgroups.h"
 
 #include <fcntl.h>
 #include <unistd.h>
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
 
 #include "sys/fd.h"
 
-namespace nsb::bench {
+namespace nsb::sys {
 namespace {
 
+/// A process that was killed leaves its cgroup a little later (EBUSY until then).
+constexpr int kAttempts = 100;
+constexpr useconds_t kBetween = 10'000;
+
 std::size_t read_text(const char* path, char* text, std::size_t size) {
-    const auto file = sys::Fd::own(open(path, O_RDONLY | O_CLOEXEC));
+    const auto file = Fd::own(open(path, O_RDONLY | O_CLOEXEC));
     std::size_t length = 0;
     while (file && length < size - 1) {
         const ssize_t got = read(file->get(), text + length, size - 1 - length);
@@ -31,13 +36,13 @@ void RuntimeCgroups::note(const char* hierarchy, const char* own, const char* na
     if (count_ < kMost && length < static_cast<int>(sizeof paths_[0]) && access(path, F_OK) != 0) ++count_;
 }
 
-RuntimeCgroups::RuntimeCgroups() {
+RuntimeCgroups::RuntimeCgroups(pid_t watcher) {
     // A line for each hierarchy: "NUMBER:CONTROLLERS:OWN CGROUP"; version 2's has no controllers
     // (cgroups(7)).
     char text[4096];
     read_text("/proc/self/cgroup", text, sizeof text);
     char container[32];
-    std::snprintf(container, sizeof container, "nsbench-%d", getpid());
+    std::snprintf(container, sizeof container, "nsbench-%d", watcher);
     char* rest = nullptr;
     for (char* line = strtok_r(text, "\n", &rest); line != nullptr; line = strtok_r(nullptr, "\n", &rest)) {
         char* const controllers = std::strchr(line, ':');
@@ -64,7 +69,10 @@ RuntimeCgroups::RuntimeCgroups() {
 }
 
 RuntimeCgroups::~RuntimeCgroups() {
-    for (std::size_t i = 0; i < count_; ++i) rmdir(paths_[i]);
+    int left = kAttempts;
+    for (std::size_t i = 0; i < count_; ++i) {
+        while (rmdir(paths_[i]) != 0 && errno == EBUSY && left-- > 0) usleep(kBetween);
+    }
 }
 
-}  // namespace nsb::bench
+}  // namespace nsb::sys

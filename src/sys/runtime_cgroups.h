@@ -1,14 +1,17 @@
 // The cgroups that container runtimes make: they remove them when all goes well, and only then.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 
-namespace nsb::bench {
+namespace nsb::sys {
 
-/// Made before the first runtime starts; the destructor removes what has come since.
+/// Made before the first runtime starts; the destructor removes what has come since. `watcher`: the process
+/// whose number is part of the containers' names.
 class RuntimeCgroups {
   public:
-    RuntimeCgroups();
+    explicit RuntimeCgroups(pid_t watcher);
     RuntimeCgroups(const RuntimeCgroups&) = delete;
     RuntimeCgroups& operator=(const RuntimeCgroups&) = delete;
     ~RuntimeCgroups();
@@ -20,4 +23,4 @@ class RuntimeCgroups {
     void note(const char* hierarchy, const char* own, const char* name);
 };
 
-}  // namespace nsb::bench
+}  // namespace nsb::sys

@@ -1,0 +1,124 @@
+"""nsbench exec: signals that are ignored, sent to a group, stop or continue the command, or kill one of nsbench's own."""
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "cli")]
+# pylint: disable-next=unused-import
+from test_exec import SHELL, Terminal, execute, fixture_home, fixture_host, fixture_user, named
+from nsbench_harness import binary, needs_root, wait_for
+
+with_and_without_pid = pytest.mark.parametrize("kinds", ["user,pid", "user"])
+
+
+def started(user, kinds, *command, **kwargs):
+    return subprocess.Popen([*user, "exec", f"--ns={kinds}", "--", *command], stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, encoding="utf-8", **kwargs)
+
+
+@with_and_without_pid
+def test_ignored_signals_are_the_commands_and_not_ours(kinds, user):
+    """A parent that ignores SIGCHLD or SIGPIPE leaves that to its children."""
+    for numbers in [(signal.SIGCHLD, signal.SIGPIPE), ()]:
+        def prepare(ignored=numbers):
+            for number in (signal.SIGCHLD, signal.SIGPIPE):
+                signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
+        seen = execute(user, f"--ns={kinds}", "--", "grep", "SigIgn", "/proc/self/status", preexec_fn=prepare,
+                       restore_signals=False)
+        mask = int(seen.stdout.split()[1], 16)
+        assert [bool(mask >> (number - 1) & 1) for number in (signal.SIGCHLD, signal.SIGPIPE)] == [bool(numbers)] * 2
+        assert execute(user, f"--ns={kinds}", "--", "sh", "-c", "exit 4", preexec_fn=prepare).returncode == 4
+
+
+@needs_root
+def test_verify_where_children_are_ignored():
+    done = subprocess.run([binary(), "verify", "--ns=uts,pid"], stdin=subprocess.DEVNULL, capture_output=True, check=False,
+                          encoding="utf-8", timeout=20, preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+    assert done.returncode == 0 and " 0 failed" in done.stdout, done.stdout + done.stderr
+
+
+STOPPING = "(sleep 0.5; kill -CONT $$) & kill -STOP $$; echo went on; exit 3"
+
+
+@with_and_without_pid
+def test_a_command_that_stops_and_is_continued_where_there_is_no_shell(kinds, user):
+    """From inside; and from outside, by its own number."""
+    done = execute(user, f"--ns={kinds}", "--", "sh", "-c", STOPPING, start_new_session=True)
+    assert (done.stdout, done.returncode) == ("went on\n", 3)
+    script = "kill -STOP $$; echo went on; exit 4"
+    with started(user, kinds, "sh", "-c", script, start_new_session=True) as process:
+        pid = wait_for(lambda: named("sh", "-c", script), 5, "the command")[0]
+        wait_for(lambda: "\nState:\tT" in Path(f"/proc/{pid}/status").read_text(encoding="utf-8"), 5, "its stop")
+        os.kill(pid, signal.SIGCONT)
+        assert process.stdout.read() == "went on\n"
+        assert process.wait(5) == 4
+
+
+@with_and_without_pid
+def test_a_job_that_stops_goes_on_with_its_command(kinds, user):
+    """The shell sees it stop; continued from inside, the command takes nsbench with it. So does its end."""
+    with Terminal(*SHELL) as terminal:
+        terminal.expect("outer> $")
+        for script, end in [(STOPPING, "Exit 3"), ("(sleep 0.5; kill -KILL $$) & kill -STOP $$", "Exit 137")]:
+            terminal.line(f"{' '.join(user)} exec --ns={kinds} -- sh -c {shlex.quote(script)}")
+            terminal.expect(r"Stopped")
+            terminal.expect("outer> $")
+            terminal.line("sleep 1.2")
+            terminal.expect(rf"\n\[1\]\S? +{end} ")
+            terminal.expect("outer> $")
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGINT, signal.SIGCONT, signal.SIGHUP])
+@with_and_without_pid
+def test_a_signal_to_the_group_comes_once(kinds, number, user):
+    """As to a command that a shell starts; and so does one to nsbench alone."""
+    script = f"trap 'echo got' {int(number)}; trap 'exit 9' USR2; echo ready; while :; do read -t 0.05 <> <(:); done"
+    with started(user, kinds, "bash", "-c", script, start_new_session=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        os.killpg(process.pid, number)
+        assert process.stdout.readline() == "got\n"
+        time.sleep(0.4)  # longer than nsbench waits to learn whom it was for
+        os.kill(process.pid, number)
+        assert process.stdout.readline() == "got\n"
+        time.sleep(0.4)
+        os.kill(process.pid, signal.SIGUSR2)
+        assert process.stdout.read() == ""
+        assert process.wait(5) == 9
+
+
+def test_a_signal_to_process_1_is_passed_on(user):
+    script = "trap 'echo got; exit 9' TERM; kill -TERM 1; while :; do sleep 0.05; done"
+    done = execute(user, "--ns=user,pid", "--", "bash", "-c", script)
+    assert (done.stdout, done.returncode) == ("got\n", 9)
+
+
+def test_sigkill_ends_all_where_proc_is_hidden(user):
+    mark = f"63.{os.getpid()}"
+    with started(user, "user,mnt", "sh", "-c", f"mount -t tmpfs none /proc; sleep {mark} & exec sleep {mark}") as process:
+        if user == [binary()] and os.geteuid() == 0:
+            wait_for(lambda: len(named("sleep", mark)) == 2, 5, "the command and its child")
+        process.kill()
+    wait_for(lambda: not named("sleep", mark), 5, "the end of all inside")
+
+
+def test_the_death_of_the_init_ends_all(user):
+    """Without a pid namespace too; but not what nsbench's process had started before it was nsbench."""
+    mark, spared = f"64.{os.getpid()}", f"65.{os.getpid()}"
+    script = f"sleep {mark} & (setsid sleep {mark} &) ; sleep {mark}"
+    words = shlex.join([*user, "exec", "--ns=user", "--", "sh", "-c", script])
+    with subprocess.Popen(["sh", "-c", f"sleep {spared} & exec {words}"], stdin=subprocess.DEVNULL) as process:
+        wait_for(lambda: len(named("sleep", mark)) == 3, 5, "three processes inside")
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="utf-8").split()
+        init = next(pid for pid in children if int(pid) not in named("sleep", spared))
+        os.kill(int(init), signal.SIGKILL)
+        assert process.wait(5) == 137
+        wait_for(lambda: not named("sleep", mark), 5, "the end of all inside")
+        for pid in wait_for(lambda: named("sleep", spared), 1, "the one from before"):
+            os.kill(pid, signal.SIGKILL)
