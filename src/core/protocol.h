@@ -134,7 +134,7 @@ struct Errand {
     char config[6144];       ///< the bundle's config.json; empty where the runtime takes none
     bool is_counted;         ///< back: whether `counts` is of a start in this block, which was not timed
     Counts counts;
-    char said[512];          ///< back: the last line that a runtime which failed wrote to standard error
+    char said[512];  ///< back: the last line that a runtime which failed wrote to standard error
 };
 
 /// The shared mapping: the sampler and its children write, nsbench reads once a block is done.
