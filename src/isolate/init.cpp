@@ -70,10 +70,11 @@ class Init {
     /// Until the command has ended: its wait status. Or until nsbench has: nothing.
     std::optional<int> serve(const sys::Fd& signals) {
         std::array<pollfd, 2> sources{{{signals.get(), POLLIN, 0}, {channel_.get(), POLLIN, 0}}};
-        while (!status_) {
+        for (;;) {
             const int patience = seen_.empty() ? -1 : static_cast<int>(kPatience / 1ms);
             if (poll(sources.data(), sources.size(), patience) < 0 && errno != EINTR) break;
             take_signals(signals);
+            if (status_) break;  // its number may be another's by now
             if (sources[1].revents != 0 && !take_message()) break;
             pass_on_own();
         }
