@@ -5,14 +5,18 @@
 
 namespace nsb::bench {
 
-Record* Block::next() {
-    if (failed_ || filled_ == request.samples) return nullptr;
-    if (filled_ > 0 && sys::now() >= deadline_) return nullptr;
+bool Block::wants_more(std::uint32_t kept) const {
+    const std::uint32_t taken = filled_ + kept;
+    if (failed_ || taken == request.samples) return false;
+    return taken == 0 || sys::now() < deadline_;
+}
+
+Record& Block::begin() {
     Record& record = memory.records[filled_++];
     record = {};
     memory.child_begin = memory.child_end = 0;
     memory.child_failure = {};
-    return &record;
+    return record;
 }
 
 void Block::fail(Failure failure) {

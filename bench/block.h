@@ -26,7 +26,14 @@ class Block {
     }
 
     /// The record to fill next, cleared; null once the block is full, out of time, or has failed.
-    Record* next();
+    Record* next() { return wants_more() ? &begin() : nullptr; }
+
+    /// Whether there is to be another sample beside those filled and `kept`, of which there is no record yet.
+    /// Does not touch the shared memory.
+    [[nodiscard]] bool wants_more(std::uint32_t kept = 0) const;
+
+    /// The record to fill next, cleared, whatever the time.
+    Record& begin();
 
     /// Gives the current record an errno instead of times and ends the block: what failed once is a limit
     /// reached or a feature missing, and would fail again.

@@ -64,6 +64,7 @@ Failure set_up(const Plan& plan) {
 
 int first_process(void* argument) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    setsid();  // nsbench's terminal is not for runtimes
     const Plan& plan = *static_cast<const Plan*>(argument);
     failure_here = set_up(plan);
     return plan.serve();
