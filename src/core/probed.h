@@ -117,8 +117,7 @@ Stage stage_of(std::size_t function, Operation operation);
 /// takes longer.
 std::vector<Added> added(const ProbedCase& probed, const ProbedCase& base);
 
-/// The system call that is timed, all its callees included: ticks, waits, calls and samples of its own and of
-/// all inside, per execution.
+/// Of the system call that is timed, all its callees included: ticks and calls per execution, and samples.
 struct CallSum {
     double ticks = 0, calls = 0, samples = 0;
 };

@@ -250,12 +250,12 @@ def test_both_backends_count_the_same_calls(in_guest, kernel):
 CLONES = 30
 TRACED = """measure() {{
 mkdir /tmp/out
-mount -t tracefs tracefs /sys/kernel/tracing
-cd /sys/kernel/tracing
-for function in {functions}; do echo $function >>set_ftrace_filter; done
-echo function >current_tracer
+tracing=/sys/kernel/tracing
+mount -t tracefs tracefs $tracing
+for function in {functions}; do echo $function >>$tracing/set_ftrace_filter; done
+echo function >$tracing/current_tracer
 nsbench-yardstick {flags:x} {clones} >/dev/null
-grep nsbench-yardsti trace | grep -o ': [a-z0-9_]* <-' | sort | uniq -c >/tmp/out/calls.csv
+grep nsbench-yardsti $tracing/trace | grep -o ': [a-z0-9_]* <-' | sort | uniq -c >/tmp/out/calls.csv
 }}
 """
 
