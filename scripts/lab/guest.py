@@ -12,6 +12,7 @@ import re
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import tarfile
 import tempfile
@@ -100,12 +101,20 @@ class Machine:
         return [QEMU, *COMMON, *ACCELERATORS[self.accel], "-m", str(self.memory), *ports,
                 "-kernel", str(kernel), "-initrd", str(initrd), "-append", self.command_line]
 
-    def initrd(self, mode: str, arguments: list[str] | None = None, base: bytes | None = None, more: str = "") -> bytes:
-        """The initramfs with /init's settings: mode 'run', 'shell' or 'boot' (and nothing else), nsbench's arguments, and
-        more shell text."""
+    def initrd(self, mode: str, arguments: list[str] | None = None, base: bytes | None = None, more: str = "",
+               state: str = "") -> bytes:
+        """The initramfs with /init's settings: mode 'run', 'shell', 'wait' or 'boot' (and nothing else), nsbench's
+        arguments, more shell text, and the script of a state."""
         text = f"mode={mode}\nsettle={SETTLE[self.accel]}\nclock={CLOCKS[self.accel]}\n" \
                f"set -- {shlex.join(arguments or [])}\n{more}"
-        return (initramfs.base() if base is None else base) + initramfs.settings(text)
+        return (initramfs.base() if base is None else base) + initramfs.settings(text, state)
+
+
+def launch(command: list[str], messages: Path, stdin: int | socket.socket = subprocess.DEVNULL) -> subprocess.Popen:
+    """Starts QEMU, its messages into a file."""
+    with open(messages, "wb") as stderr:
+        return subprocess.Popen(command, stdin=stdin, stdout=stderr, stderr=stderr, process_group=0,
+                                preexec_fn=die_with_parent)
 
 
 @dataclass
@@ -116,6 +125,7 @@ class Guest:
     kernel: Path
     directory: Path
     initrd: bytes
+    stdin: int | socket.socket = subprocess.DEVNULL
     process: subprocess.Popen = field(init=False)
     started: float = field(init=False)
 
@@ -123,12 +133,14 @@ class Guest:
         image = self.directory / "initrd"
         image.write_bytes(self.initrd)
         qemu_version()
-        command = self.machine.qemu(self.kernel.resolve(), image, f"file:{self.directory / 'console'}",
-                                    f"file:{self.directory / 'sent'}")
         self.started = time.monotonic()
-        with open(self.directory / "stderr", "wb") as stderr:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr,
-                                            process_group=0, preexec_fn=die_with_parent)
+        self.process = launch(self.command(image), self.directory / "stderr", self.stdin)
+
+    def command(self, image: Path) -> list[str]:
+        """QEMU's command; `image` is the initramfs."""
+        return self.machine.qemu(self.kernel.resolve(), image, f"file:{self.directory / 'console'}",
+                                 f"file:{self.directory / 'sent'}")
+
 
     def read(self, name: str) -> bytes:
         """A file that the guest writes to, empty while it has not."""

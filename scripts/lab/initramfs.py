@@ -84,6 +84,10 @@ def base(extra: Mapping[str, Path] | None = None) -> bytes:
     return archive(members)
 
 
-def settings(text: str) -> bytes:
-    """The second archive, put behind the first: /lab/settings, the shell text that /init reads."""
-    return archive({"lab/settings": (stat.S_IFREG | 0o644, text.encode())})
+def settings(text: str, state: str = "") -> bytes:
+    """The second archive, put behind the first: /lab/settings, the shell text that /init reads, and /lab/state, the
+    script by which the machine comes into its state, if there is one."""
+    members = {"lab/settings": (stat.S_IFREG | 0o644, text.encode())}
+    if state:
+        members["lab/state"] = (stat.S_IFREG | 0o644, state.encode())
+    return archive(members)

@@ -9,6 +9,8 @@ namespace nsb::cli {
 
 int run_measurements(const Options& options);
 int list_cases(const Options& options);
+int run_summary(const Options& options);
+int run_guest(const Options& options);
 int run_doctor(const Options& options);
 int run_verify(const Options& options);
 int run_exec(const Options& options, const isolate::Dispositions& inherited);

@@ -6,9 +6,8 @@
 #include <exception>
 
 #include "cli/commands.h"
+#include "cli/outcome.h"
 #include "report/columns.h"
-#include "run/runner.h"
-#include "run/store.h"
 #include "sys/file.h"
 
 namespace {
@@ -33,6 +32,10 @@ int dispatch(const Options& options, const nsb::isolate::Dispositions& inherited
     switch (options.command) {
         case Command::run:
             return run_measurements(options);
+        case Command::summary:
+            return run_summary(options);
+        case Command::guest:
+            return run_guest(options);
         case Command::list:
             return list_cases(options);
         case Command::verify:
@@ -52,11 +55,6 @@ int dispatch(const Options& options, const nsb::isolate::Dispositions& inherited
     return kUsage;
 }
 
-int complain(const std::exception& error, int exit_code) {
-    nsb::sys::try_write(STDERR_FILENO, fmt::format("nsbench: {}\n", error.what()));
-    return exit_code;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -67,13 +65,8 @@ int main(int argc, char** argv) {
         const Options options = parse({argv + 1, argv + argc});
         if (options.command != Command::exec) require_standard_output();
         return dispatch(options, inherited);
-    } catch (const UsageError& error) {
-        return complain(error, kUsage);
-    } catch (const nsb::run::StoreError& error) {
-        return complain(error, kUsage);
-    } catch (const nsb::run::NotPermitted& error) {
-        return complain(error, kNotPermitted);
     } catch (const std::exception& error) {
-        return complain(error, kFailed);
+        nsb::sys::try_write(STDERR_FILENO, fmt::format("nsbench: {}\n", error.what()));
+        return exit_code_of(error);
     }
 }

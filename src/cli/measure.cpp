@@ -1,15 +1,13 @@
 // The command `run`: plan, environment, rounds, outputs.
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <exception>
-#include <map>
 
 #include "cli/commands.h"
+#include "cli/outcome.h"
 #include "cli/probing.h"
 #include "core/text.h"
 #include "report/csv.h"
@@ -26,15 +24,6 @@ namespace nsb::cli {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-/// Columns of the terminal that standard output is; 0 where it is none.
-std::size_t terminal_width() {
-    winsize size{};
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
-    const char* const columns = std::getenv("COLUMNS");
-    if (columns == nullptr) return 0;
-    return parse_count(columns, 20, 10000).value_or(0);
-}
 
 /// Joins items by middle dots, in lines that fit the terminal.
 std::string flow(const std::vector<std::string>& items, std::size_t width) {
@@ -77,37 +66,6 @@ std::string environment_lines(const run::RunInfo& info) {
                             finding.observed, finding.effect, finding.remedy);
     }
     return text + warning_lines(info);
-}
-
-/// What the table leaves to be said.
-std::string closing_lines(const run::RunInfo& info, const run::Runner& runner, const std::vector<Row>& rows) {
-    std::map<Case, bool> precise;  // in every phase but drain, which comes as it comes
-    for (const Row& row : rows) {
-        const bool good = row.phase == Phase::drain || row.status == Status::ok;
-        precise[row.measured] = precise.try_emplace(row.measured, true).first->second && good;
-    }
-    const auto count = std::ranges::count_if(precise, [](const auto& entry) { return entry.second; });
-    std::string text = fmt::format("{} of {} cases within {:.3g}% in every phase (~: not that column)\n",
-                                   count, precise.size(), 100 * info.options.precision);
-    text += fmt::format("{} rounds in {:.1f} s, seed {}\n", info.rounds, info.seconds, info.options.seed);
-    for (const Series& series : runner.bases()) {
-        const Phase phase = series.measured.phases().front();
-        const std::vector<double> counted = series.counted(phase);
-        if (counted.empty()) continue;
-        text += fmt::format("{}: {} takes {}\n", to_string(series.measured), nsb::info(phase).name,
-                            report::format_ticks(median(counted), info.identity));
-    }
-    return text;
-}
-
-int exit_code(const run::RunInfo& info, const std::vector<Row>& rows) {
-    if (info.interrupted_by != 0) return 128 + info.interrupted_by;
-    const auto any = [&](auto predicate) { return std::any_of(rows.begin(), rows.end(), predicate); };
-    if (any([](const Row& row) { return row.status == Status::failed; })) return kFailed;
-    const bool nothing_to_be_had = !any([](const Row& row) {
-        return row.phase != Phase::drain && (row.status != Status::skipped || row.error.empty());
-    });
-    return nothing_to_be_had ? kNotPermitted : kMeasured;
 }
 
 /// A recorded run taken up again: its folder, and what is known of it with the options that may differ.
@@ -277,7 +235,7 @@ int run_measurements(const Options& options) {
             print(report::table(info.identity, rows, {terminal_width(), use_colour(), options.sort}));
             print(run::counts_table(info.runtimes));
             if (info.probe) print(fmt::format("\n{}", probe_lines(options, info, runner)));
-            if (!options.quiet) print(fmt::format("\n{}", closing_lines(info, runner, rows)));
+            if (!options.quiet) print(fmt::format("\n{}", closing_lines(info, rows, runner.bases())));
         },
     });
     return exit_code(info, rows);

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <boost/program_options.hpp>
+#include <cctype>
 #include <climits>
+#include <cstring>
 #include <random>
 #include <sstream>
 
@@ -37,6 +39,8 @@ constexpr CommandText kCommands[]{
      "Measures what each Linux namespace costs: every case of the plan that matches, in a table."},
     {Command::list, "list", "nsbench list [OPTIONS]",
      "Prints the ids of the cases that would be measured, one a line."},
+    {Command::summary, "summary", "nsbench summary DIR",
+     "Makes results.csv of a recorded run from its samples again, and prints the table."},
     {Command::verify, "verify", "nsbench verify [--ns=SET] [--format=table|csv|json]",
      "Makes each kind of namespace and checks from inside and outside what it isolates."},
     {Command::exec, "exec", "nsbench exec --ns=SET [OPTIONS] [-- COMMAND...]",
@@ -45,6 +49,8 @@ constexpr CommandText kCommands[]{
      "Says what on this machine spoils figures or is missing, what to do, and how noisy it is (5 s)."},
     {Command::dictionary, "dictionary", "nsbench dictionary",
      "Prints the dictionary of the result files' columns."},
+    {Command::guest, "guest", "nsbench guest [--cpu=N|any] [--clock=CLOCK]",
+     "In a lab guest: gets ready, stops the machine to be saved, and measures what a copy of it is asked for."},
 };
 
 template <typename T>
@@ -61,8 +67,9 @@ auto* strings() {
 po::options_description selection_options() {
     po::options_description options("Which cases");
     options.add_options()  //
-        ("filter", po::value<std::string>()->value_name("REGEX"),
-         "those whose id matches, such as NEWPID or '/NEWPID/'")(
+        ("case", strings()->value_name("ID"), "just this one, also beyond the plan; repeatable")(
+            "filter", po::value<std::string>()->value_name("REGEX"),
+            "those whose id matches, such as NEWPID or '/NEWPID/'")(
             "op", strings()->value_name("OP,..."),
             "of these operations: clone, clone3, unshare, setns, proc_remount, userns_map, container, "
             "runtime")("ns", strings()->value_name("SET"),
@@ -85,12 +92,19 @@ po::options_description measuring_options() {
             "a case is done when its intervals are within this (2%)")(
             "samples", po::value<std::string>()->value_name("N"),
             "so many samples of each case, instead of a precision")(
+            "block", po::value<std::string>()->value_name("N"),
+            "so many counted samples in each block, whatever the time allows")(
+            "lead-in", po::value<std::string>()->value_name("N"),
+            "so many more before them, which do not count (2)")(
+            "alone", "without the none cases that deltas are taken against")(
             "seed", po::value<std::string>()->value_name("N"),
             "of the random order (default: a random one, recorded)")(
             "cpu", po::value<std::string>()->value_name("N|any"),
             "the CPU to measure on (the last one), or no pin")(
             "clock", po::value<std::string>()->value_name("CLOCK"),
             "wall, or instructions in a lab guest whose clock counts them")(
+            "state", po::value<std::string>()->value_name("NAME"),
+            "the name of the state that the kernel is in, to be recorded")(
             "probe", po::value<std::string>()->implicit_value("auto")->value_name("HOW"),
             "where in the kernel time and memory go: auto, fentry, kprobe, tracepoint or off (off)");
     return options;
@@ -137,12 +151,22 @@ po::options_description exec_options() {
     return options;
 }
 
+po::options_description summary_options() {
+    po::options_description options("Output");
+    options.add_options()  //
+        ("sort", po::value<std::string>()->value_name("KEY"),
+         "the table by plan, case, median, delta or precision")("quiet", "no table");
+    return options;
+}
+
 po::options_description options_of(Command command) {
     po::options_description all;
     if (command == Command::verify) all.add(verify_options());
     if (command == Command::exec) all.add(exec_options());
     if (command == Command::run || command == Command::list) all.add(selection_options());
     if (command == Command::run) all.add(measuring_options()).add(output_options());
+    if (command == Command::guest) all.add(measuring_options());
+    if (command == Command::summary) all.add(summary_options());
     if (command != Command::run) {
         po::options_description rest("Other");
         rest.add_options()("help", "this text");
@@ -227,6 +251,7 @@ std::vector<std::string> listed(const po::variables_map& values, const char* nam
 
 run::Selection parse_selection(const po::variables_map& values) {
     run::Selection selection;
+    if (values.count("case") != 0) selection.cases = values["case"].as<std::vector<std::string>>();
     if (values.count("filter") != 0) selection.filter = values["filter"].as<std::string>();
     for (const std::string& name : listed(values, "op")) {
         selection.operations.push_back(accept("op", name, parse_operation(name)));
@@ -295,6 +320,12 @@ void parse_namespaces(const po::variables_map& values, Options& options) {
     needs(given.hostname.has_value(), "--hostname", Kind::uts);
 }
 
+tl::expected<std::string, std::string> parse_state(const std::string& text) {
+    const auto is_allowed = [](unsigned char c) { return std::isalnum(c) != 0 || std::strchr("._-", c) != nullptr; };
+    if (!text.empty() && std::ranges::all_of(text, is_allowed)) return text;
+    return tl::unexpected<std::string>("a name of letters, digits and . _ -");
+}
+
 std::optional<int> parse_cpu(const std::string& text) {
     if (text == "any") return std::nullopt;
     const std::vector<int> allowed = sys::allowed_cpus();
@@ -320,6 +351,14 @@ void parse_measuring(const po::variables_map& values, Options& options) {
         options.run.budget = accept("budget", *text, parse_duration(*text));
         options.budget_given = true;
     }
+    if (const auto text = given("block")) {
+        options.run.block = static_cast<std::uint32_t>(accept("block", *text, parse_count(*text, 1, 1000)));
+    }
+    if (const auto text = given("lead-in")) {
+        options.run.lead_in = static_cast<std::uint32_t>(accept("lead-in", *text, parse_count(*text, 0, 16)));
+    }
+    options.run.alone = values.count("alone") != 0;
+    if (const auto text = given("state")) options.state = accept("state", *text, parse_state(*text));
     if (const auto text = given("precision")) {
         options.run.precision = accept("precision", *text, parse_percentage(*text));
         options.precision_given = true;
@@ -379,6 +418,10 @@ Options parse(const std::vector<std::string>& arguments) {
     options.arguments = arguments;
     std::vector<std::string> words = arguments;
     options.command = take_command(words);
+    if (options.command == Command::summary && !words.empty() && !words.front().starts_with('-')) {
+        options.folder = words.front();
+        words.erase(words.begin());
+    }
     if (options.command == Command::exec) {
         // What follows is the command's, also where it looks like an option.
         const auto dashes = std::find(words.begin(), words.end(), "--");
@@ -396,17 +439,21 @@ Options parse(const std::vector<std::string>& arguments) {
         options.command = Command::version;
         return options;
     }
+    if (options.command == Command::summary && options.folder.empty())
+        throw UsageError("summary: the folder of a run is missing; one that --out has written");
     if (options.command == Command::run || options.command == Command::list) {
         options.run.selection = parse_selection(values);
-        for (const char* name : {"filter", "op", "ns", "stack", "spawn", "parallel", "with", "samples",
-                                 "seed", "clock", "cpu"}) {
+        for (const char* name : {"case", "filter", "op", "ns", "stack", "spawn", "parallel", "with", "samples",
+                                 "seed", "block", "lead-in", "alone", "state", "clock", "cpu"}) {
             options.narrowed = options.narrowed || values.count(name) != 0;
         }
     }
     if (options.command == Command::verify || options.command == Command::exec)
         parse_namespaces(values, options);
-    if (options.command == Command::run || options.command == Command::doctor)
+    if (options.command != Command::list && options.command != Command::verify &&
+        options.command != Command::exec && options.command != Command::dictionary) {
         parse_measuring(values, options);
+    }
     return options;
 }
 

@@ -19,7 +19,7 @@ class UsageError : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-enum class Command { run, list, verify, exec, doctor, dictionary, help, version };
+enum class Command { run, list, summary, verify, exec, doctor, dictionary, guest, help, version };
 
 /// Of the commands that make namespaces to be used rather than timed: verify and exec.
 struct NamespaceOptions {
@@ -47,6 +47,8 @@ struct Options {
     report::Sort sort = report::Sort::plan;
     bool quiet = false;
     bool no_progress = false;
+    std::string state;  ///< the name of the kernel's state
+    std::string folder;  ///< of summary
     std::vector<std::string> arguments;  ///< as typed
 };
 

@@ -4,9 +4,34 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 
 namespace nsb {
 namespace {
+
+/// The largest distance of a machine's figure from the one that stands for all.
+std::optional<double> resolution_of(const std::vector<double>& figures, double of_all) {
+    if (figures.size() < 2) return std::nullopt;
+    double largest = 0;
+    for (const double figure : figures) largest = std::max(largest, std::abs(figure - of_all));
+    return largest;
+}
+
+std::optional<Delta> make_delta(const std::map<RoundKey, double>& own, const std::map<RoundKey, double>& base) {
+    std::vector<double> differences;
+    std::map<std::uint32_t, std::vector<double>> by_machine;
+    for (const auto& [key, value] : base) {
+        const auto at = own.find(key);
+        if (at == own.end()) continue;
+        differences.push_back(at->second - value);
+        by_machine[key.machine].push_back(differences.back());
+    }
+    if (differences.empty()) return std::nullopt;
+    std::vector<double> figures;
+    for (auto& [machine, values] : by_machine) figures.push_back(median(std::move(values)));
+    const double value = median(figures);
+    return Delta{value, median_interval(std::move(differences)), resolution_of(figures, value)};
+}
 
 Row make_row(const Series& series, const Series* base, Phase phase, const RowContext& context) {
     Row row;
@@ -33,10 +58,15 @@ Row make_row(const Series& series, const Series* base, Phase phase, const RowCon
         return row;
     }
 
-    const std::map<std::uint32_t, double> medians = series.round_medians(phase);
+    const std::map<RoundKey, double> medians = series.round_medians(phase);
     std::vector<double> round_medians;
     for (const auto& [round, value] : medians) round_medians.push_back(value);
-    row.figures = describe(std::move(values), std::move(round_medians));
+    std::vector<double> of_machines;
+    for (auto& [machine, own] : series.by_machine(phase)) of_machines.push_back(median(own));
+    const double of_all = median(of_machines);
+    row.machines = of_machines.size();
+    row.resolution = resolution_of(of_machines, of_all);
+    row.figures = describe(std::move(values), std::move(round_medians), of_all);
     if (row.figures->ci && !row.figures->precision) {
         row.status = Status::imprecise;
         row.reason = "a median of 0 has no relative precision";
@@ -51,36 +81,35 @@ Row make_row(const Series& series, const Series* base, Phase phase, const RowCon
     }
 
     if (base != nullptr && std::ranges::count(base->measured.phases(), phase) != 0) {
-        std::vector<double> differences;
-        for (const auto& [round, value] : base->round_medians(phase)) {
-            if (const auto own = medians.find(round); own != medians.end())
-                differences.push_back(own->second - value);
-        }
-        if (!differences.empty()) row.delta = Delta{median(differences), median_interval(differences)};
+        row.delta = make_delta(medians, base->round_medians(phase));
     }
     return row;
 }
 
 }  // namespace
 
-std::map<std::uint32_t, double> Series::round_medians(Phase phase) const {
-    std::map<std::uint32_t, std::vector<double>> rounds;
+std::map<RoundKey, double> Series::round_medians(Phase phase) const {
+    std::map<RoundKey, std::vector<double>> rounds;
     for (const Sample& sample : samples) {
-        if (sample.counted && (phase != Phase::drain || sample.time(phase) > 0)) {
-            rounds[sample.round].push_back(sample.time(phase));
-        }
+        if (sample.has(phase)) rounds[{sample.machine, sample.round}].push_back(sample.time(phase));
     }
-    std::map<std::uint32_t, double> medians;
+    std::map<RoundKey, double> medians;
     for (auto& [round, values] : rounds) medians[round] = median(std::move(values));
     return medians;
+}
+
+std::map<std::uint32_t, std::vector<double>> Series::by_machine(Phase phase) const {
+    std::map<std::uint32_t, std::vector<double>> machines;
+    for (const Sample& sample : samples) {
+        if (sample.has(phase)) machines[sample.machine].push_back(sample.time(phase));
+    }
+    return machines;
 }
 
 std::vector<double> Series::counted(Phase phase) const {
     std::vector<double> values;
     for (const Sample& sample : samples) {
-        // A drain of 0 is one that was not seen, not one without cost.
-        if (sample.counted && (phase != Phase::drain || sample.time(phase) > 0))
-            values.push_back(sample.time(phase));
+        if (sample.has(phase)) values.push_back(sample.time(phase));
     }
     return values;
 }

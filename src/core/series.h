@@ -22,8 +22,18 @@ struct Sample {
         0;                 ///< blocks are numbered through the run, in the order in which they are measured
     bool counted = false;  ///< warm-ups are kept, and enter no figure
     std::array<double, kPhases> times{};
+    std::uint32_t machine = 0;  ///< of the lab's saved machines; 0 elsewhere
 
     [[nodiscard]] double time(Phase phase) const { return times[static_cast<std::size_t>(phase)]; }
+
+    /// Whether it counts for that phase's figures. A drain of 0 is one that was not seen, not one without cost.
+    [[nodiscard]] bool has(Phase phase) const { return counted && (phase != Phase::drain || time(phase) > 0); }
+};
+
+/// A round of one machine: what a median is taken of, and what the base is paired by.
+struct RoundKey {
+    std::uint32_t machine, round;
+    auto operator<=>(const RoundKey&) const = default;
 };
 
 struct Series {
@@ -33,7 +43,9 @@ struct Series {
     std::string said{};  ///< by a runtime that failed, and by whom: better than what the errno says
 
     /// The medians of the counted samples of each round, by round. Empty for a phase that was never seen.
-    [[nodiscard]] std::map<std::uint32_t, double> round_medians(Phase phase) const;
+    [[nodiscard]] std::map<RoundKey, double> round_medians(Phase phase) const;
+    /// The counted samples of each machine; a single one where nothing was saved.
+    [[nodiscard]] std::map<std::uint32_t, std::vector<double>> by_machine(Phase phase) const;
     [[nodiscard]] std::vector<double> counted(Phase phase) const;
 };
 
@@ -41,8 +53,9 @@ enum class Status : std::uint8_t { ok, imprecise, skipped, failed };
 std::string_view to_string(Status status);
 
 struct Delta {
-    double value;                ///< the median over rounds of the difference to the base
+    double value;                ///< the median over rounds of the difference to the base; over machines, of theirs
     std::optional<Interval> ci;  ///< 95%
+    std::optional<double> resolution;  ///< as of a row
 };
 
 /// One row of results.csv: a case and one of its phases.
@@ -52,6 +65,9 @@ struct Row {
     Status status = Status::ok;
     std::optional<Figures> figures;  ///< absent where skipped or failed
     std::optional<Delta> delta;      ///< absent without a base
+    std::optional<double> resolution;  ///< how far meaningless variations of the machine move the median: the
+                                       ///< largest distance of one machine's from it; absent for one machine
+    std::size_t machines = 0;          ///< saved machines that it was measured on
     std::string error;               ///< an errno's name
     std::string reason;              ///< for every status but ok
 };

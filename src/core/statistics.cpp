@@ -30,12 +30,12 @@ std::optional<Interval> median_interval(std::vector<double> values) {
     return Interval{values[left_out], values[values.size() - 1 - left_out]};
 }
 
-Figures describe(std::vector<double> values, std::vector<double> round_medians) {
+Figures describe(std::vector<double> values, std::vector<double> round_medians, std::optional<double> center) {
     std::sort(values.begin(), values.end());
     const auto n = static_cast<double>(values.size());
     Figures f;
     f.samples = values.size();
-    f.median = quantile(values, 0.5);
+    f.median = center.value_or(quantile(values, 0.5));
     f.min = values.front();
     f.max = values.back();
     f.p90 = quantile(values, 0.9);

@@ -88,6 +88,15 @@ constexpr auto kResultColumns = std::to_array<Column<R>>({
      [](const R& r) { return std::string(to_string(r.row.status)); }},
     {"errno", "", "name of the errno of a skipped or failed row", [](const R& r) { return r.row.error; }},
     {"reason", "", "why the status is not ok", [](const R& r) { return r.row.reason; }},
+    {"state", "", "the name of the state that the kernel was in when the case began: --state",
+     [](const R& r) { return r.run.state; }},
+    {"resolution", kTicks, "how far meaningless variations of the machine move the median: the largest distance of one "
+     "machine's from it; empty for one machine",
+     [](const R& r) { return r.row.resolution ? number(*r.row.resolution) : ""; }},
+    {"delta_resolution", kTicks, "the same of delta",
+     [](const R& r) { return from_delta(r, [](const Delta& d) { return d.resolution ? number(*d.resolution) : ""; }); }},
+    {"machines", "machines", "saved machines of the lab that it was measured on; the median is that of their medians",
+     [](const R& r) { return r.run.state.empty() || !r.row.figures ? "" : std::to_string(r.row.machines); }},
 });
 
 #undef FIGURE
@@ -146,6 +155,8 @@ constexpr auto kSampleColumns = std::to_array<Column<S>>({
     {"call", "", "the call that failed",
      [](const S&
             r) { return r.sample == nullptr ? std::string(protocol::name(r.series.failure->call)) : ""; }},
+    {"machine", "number", "the lab's saved machine that it was taken on; 0 elsewhere",
+     [](const S& r) { return r.sample != nullptr ? std::to_string(r.sample->machine) : ""; }},
 });
 
 template <typename Record>

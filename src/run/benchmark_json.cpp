@@ -51,9 +51,9 @@ std::string benchmark_json(const RunInfo& info, std::span<const Row> rows,
             runs.back().error_message =
                 fmt::format("{}: {}: {}", to_string(row.status), row.error, row.reason);
         } else {
-            std::map<std::uint32_t, std::size_t> counts;
+            std::map<RoundKey, std::size_t> counts;
             for (const Sample& sample : by_case.at(row.measured)->samples) {
-                counts[sample.round] += sample.counted ? 1 : 0;
+                counts[{sample.machine, sample.round}] += sample.counted ? 1 : 0;
             }
             const auto medians = by_case.at(row.measured)->round_medians(row.phase);
             std::int64_t repetition = 0;

@@ -110,6 +110,20 @@ tl::expected<Values, std::string> parse_values(const Selection& selection) {
     return values;
 }
 
+/// The cases named one by one.
+tl::expected<std::vector<Case>, std::string> parse_cases(const Selection& selection) {
+    if (selection.filter || !selection.operations.empty() || !selection.sets.empty() || !selection.values.empty()) {
+        return tl::unexpected<std::string>("--case names whole cases: no other option that selects goes with it");
+    }
+    std::vector<Case> plan;
+    for (const std::string& id : selection.cases) {
+        const auto c = parse_case(id);
+        if (!c) return tl::unexpected(fmt::format("case '{}': {}", id, c.error()));
+        if (std::ranges::find(plan, *c) == plan.end()) plan.push_back(*c);
+    }
+    return plan;
+}
+
 }  // namespace
 
 std::vector<std::string_view> parameter_keys() {
@@ -121,6 +135,7 @@ std::vector<std::string_view> parameter_keys() {
 }
 
 tl::expected<std::vector<Case>, std::string> make_plan(const Selection& selection) {
+    if (!selection.cases.empty()) return parse_cases(selection);
     const auto values = parse_values(selection);
     if (!values) return tl::unexpected(values.error());
     std::optional<std::regex> filter;

@@ -22,7 +22,7 @@ constexpr std::size_t kTurnsOfWallTime = 3;
 constexpr double kShareUnprobed = 0.25;
 constexpr double kShareMemory = 0.25;
 /// Executions in a row where their number is not fixed.
-constexpr std::uint32_t kBlock = kMaxBacklog - kLeadIn;
+constexpr std::uint32_t kBlock = kMaxBacklog - kDefaultLeadIn;
 /// Allocations repeat: a few executions say it all.
 constexpr std::uint32_t kMostMemorySamples = 50;
 /// What RCU frees comes a little later than the workers end.
@@ -33,8 +33,8 @@ std::uint32_t at_once(const Case& c) {
 }
 
 /// Forks before those that count: setns begins with one for the process that keeps the namespaces.
-std::uint32_t lead_in(const Case& c) {
-    return kLeadIn + (c.operation == Operation::setns ? 1 : 0);
+std::uint32_t forks_before(const Case& c, std::uint32_t lead_in) {
+    return lead_in + (c.operation == Operation::setns ? 1 : 0);
 }
 
 /// Executions whose typical ones are told together.
@@ -80,14 +80,14 @@ std::vector<double> ProbedPass::take(Work& work, std::uint32_t samples) {
     const Phase phase = work.c.phases().front();
     std::uint64_t made = 0;
     if (teardown_) teardown_->begin();
-    for (const Block& block : team_.take(work.c, kLeadIn + samples, limit_)) {
+    for (const Block& block : team_.take(work.c, info_.options.lead_in + samples, limit_)) {
         for (std::size_t i = 0; i < block.size(); ++i) {
             if (block[i].failure.error != 0) {
                 work.error = explain(block[i].failure);
                 continue;
             }
             ++made;
-            if (i >= kLeadIn)
+            if (i >= info_.options.lead_in)
                 times.push_back(static_cast<double>(block[i].times[static_cast<std::size_t>(phase)]));
         }
     }
@@ -137,7 +137,7 @@ void ProbedPass::visit_unprobed(Work& work, std::uint32_t block) {
 }
 
 bool ProbedPass::begin(Work& work) {
-    const auto begun = probe_.begin(team_.pids(), lead_in(work.c));
+    const auto begun = probe_.begin(team_.pids(), forks_before(work.c, info_.options.lead_in));
     if (!begun) work.error = begun.error();
     return begun.has_value();
 }
@@ -149,7 +149,7 @@ void ProbedPass::visit_probed(Work& work, std::uint32_t block, probe::Seen Work:
     if (times.empty()) return;
     probe::Seen& seen = work.*into;
     seen.samples += times.size();
-    seen.torn_down += times.size() + kLeadIn * at_once(work.c);
+    seen.torn_down += times.size() + info_.options.lead_in * at_once(work.c);
     seen.snapshot += snapshot;
     // Stacks that are sampled for --folded beside traced calls say nothing of what those cost.
     if (into == &Work::stacks && probe_.traces_calls()) return;

@@ -18,6 +18,9 @@
 
 namespace nsb::run {
 
+/// Uncounted samples at the start of each block, unless told otherwise.
+inline constexpr std::uint32_t kDefaultLeadIn = 2;
+
 /// How a run measures. Times are wall time also under the instruction clock.
 struct RunOptions {
     Selection selection;
@@ -25,6 +28,9 @@ struct RunOptions {
     double precision = 0.02;
     std::optional<std::uint32_t> samples;  ///< a fixed number for each case instead of a precision
     std::uint64_t seed = 0;
+    std::optional<std::uint32_t> block;    ///< counted samples of a block; none: as the time allows
+    std::uint32_t lead_in = kDefaultLeadIn;
+    bool alone = false;                    ///< no base is measured beside the cases: there is no delta
     std::optional<int> cpu;  ///< the first sampler's CPU; none: not pinned
     std::string clock = "wall";
 
@@ -37,7 +43,6 @@ struct RunOptions {
 };
 
 /// What is constant in the measuring, published because it shapes the figures.
-inline constexpr std::uint32_t kLeadIn = 2;  ///< uncounted samples at the start of each block
 inline constexpr std::uint32_t kMaxBacklog =
     64;  ///< namespaces left to the kernel's workers before they are waited for
 inline constexpr std::uint32_t kMinRounds = 8;  ///< counted rounds before a case can be precise enough

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <cerrno>
+
 #include <nlohmann/json.hpp>
 
 #include "run/store.h"
@@ -13,6 +15,7 @@ constexpr int kSchemaVersion = 1;
 
 Json selection_json(const Selection& selection) {
     Json json;
+    json["cases"] = Json(selection.cases);
     json["filter"] = selection.filter ? Json(*selection.filter) : Json();
     json["op"] = Json::array();
     for (const Operation operation : selection.operations) json["op"].push_back(info(operation).name);
@@ -24,6 +27,7 @@ Json selection_json(const Selection& selection) {
 
 Selection parse_selection(const Json& json) {
     Selection selection;
+    selection.cases = json.at("cases").get<std::vector<std::string>>();
     if (!json.at("filter").is_null()) selection.filter = json.at("filter").get<std::string>();
     for (const Json& name : json.at("op")) {
         selection.operations.push_back(parse_operation(name.get<std::string>()).value());
@@ -39,6 +43,9 @@ Json options_json(const RunOptions& options) {
     json["budget_s"] = options.budget ? Json(std::chrono::duration<double>(*options.budget).count()) : Json();
     json["precision"] = options.precision;
     json["samples"] = options.samples ? Json(*options.samples) : Json();
+    json["lead_in"] = options.lead_in;
+    json["block"] = options.block ? Json(*options.block) : Json();
+    json["alone"] = options.alone;
     json["seed"] = options.seed;
     json["cpu"] = options.cpu ? Json(*options.cpu) : Json("any");
     json["clock"] = options.clock;
@@ -55,6 +62,9 @@ RunOptions parse_options(const Json& json) {
     }
     options.precision = json.at("precision").get<double>();
     if (!json.at("samples").is_null()) options.samples = json.at("samples").get<std::uint32_t>();
+    options.lead_in = json.at("lead_in").get<std::uint32_t>();
+    if (!json.at("block").is_null()) options.block = json.at("block").get<std::uint32_t>();
+    options.alone = json.at("alone").get<bool>();
     options.seed = json.at("seed").get<std::uint64_t>();
     if (json.at("cpu").is_number()) options.cpu = json.at("cpu").get<int>();
     options.clock = json.at("clock").get<std::string>();
@@ -168,6 +178,7 @@ std::string run_json(const RunInfo& info) {
     json["kernel"] = info.identity.kernel;
     json["clock"] = info.identity.clock;
     json["unit"] = info.identity.unit();
+    json["state"] = info.identity.state.empty() ? Json() : Json(info.identity.state);
     json["arguments"] = info.arguments;
     json["options"] = options_json(info.options);
     json["in_userns"] = info.in_userns;
@@ -188,7 +199,7 @@ std::string run_json(const RunInfo& info) {
                        {"mappings", info.sampler_mappings},
                        {"cpus", info.sampler_cpus}};
     json["overhead"] = {{"clock_read", info.clock_read_ticks}, {"loop", info.loop_ticks}};
-    json["measuring"] = {{"lead_in_samples", kLeadIn},
+    json["measuring"] = {{"lead_in_samples", info.options.lead_in},
                          {"settle_ms", info.options.settle().count()},
                          {"samples_per_block", info.samples_per_block},
                          {"warm_up_seconds", info.warm_up_seconds},
@@ -215,7 +226,8 @@ tl::expected<RunInfo, std::string> parse_run_json(const std::string& text) {
         }
         RunInfo info;
         info.identity = {json.at("run_id").get<std::string>(), json.at("kernel").get<std::string>(),
-                         json.at("clock").get<std::string>()};
+                         json.at("clock").get<std::string>(),
+                         json.at("state").is_null() ? "" : json.at("state").get<std::string>()};
         info.started = json.at("started").get<std::string>();
         info.arguments = json.at("arguments").get<std::vector<std::string>>();
         info.options = parse_options(json.at("options"));
@@ -223,6 +235,8 @@ tl::expected<RunInfo, std::string> parse_run_json(const std::string& text) {
         info.rounds = json.at("measuring").at("rounds").get<std::uint32_t>();
         info.warm_up_seconds = json.at("measuring").at("warm_up_seconds").get<double>();
         info.seconds = json.at("measuring").at("seconds").get<double>();
+        if (const Json& unseen = json.at("measuring").at("drain_unseen"); !unseen.is_null())
+            info.drain_unseen = Unseen{EPERM, unseen.get<std::string>()};
         info.drains = json.at("measuring").at("drains").get<std::uint32_t>();
         info.drained_samples = json.at("measuring").at("drained_samples").get<std::uint64_t>();
         info.drains_incomplete = json.at("measuring").at("drains_incomplete").get<std::uint32_t>();

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <numeric>
 #include <set>
 #include <thread>
@@ -67,9 +68,19 @@ env::Left left_behind(const Case& c, std::uint32_t samples, bool in_userns) {
     return left;
 }
 
+Crew Crew::assemble(const RunOptions& options, std::size_t size) {
+    Team team(size, options.cpu, options.settle());
+    const Team::Overhead overhead = team.measure_overhead();
+    return {std::move(team), overhead, std::nullopt};
+}
+
 Runner::Runner(RunInfo& info, const std::vector<Case>& plan)
-    : info_(info), team_(most_at_once(plan), info.options.cpu, info.options.settle()) {
-    describe_team();
+    : Runner(info, plan, Crew::assemble(info.options, most_at_once(plan))) {}
+
+Runner::Runner(RunInfo& info, const std::vector<Case>& plan, Crew crew)
+    : info_(info), team_(std::move(crew.team)) {
+    team_.grow(most_at_once(plan));
+    describe_team(crew.overhead);
     const auto any_of = [&](Operation operation) {
         return std::ranges::any_of(plan, [&](const Case& c) { return c.operation == operation; });
     };
@@ -80,7 +91,7 @@ Runner::Runner(RunInfo& info, const std::vector<Case>& plan)
         if (find(real) == nullptr) series_.push_back({real, {}, {}});
     }
     planned_ = series_.size();
-    for (std::size_t i = 0; i < planned_; ++i) {
+    for (std::size_t i = 0; i < planned_ && !info_.options.alone; ++i) {
         const auto base = series_[i].measured.base();
         if (base && find(*base) == nullptr) series_.push_back({*base, {}, {}});
     }
@@ -98,24 +109,25 @@ Runner::Runner(RunInfo& info, const std::vector<Case>& plan)
     precise_.assign(series_.size(), false);
     medians_.resize(series_.size());
 
-    if (any_teardown) {
-        auto watch = env::TeardownWatch::open();
-        if (watch) {
-            teardown_ = std::move(*watch);
-        } else {
-            info_.drain_unseen =
-                Unseen{watch.error().error, fmt::format("teardown cannot be watched: {}: {}",
-                                                        watch.error().call, errno_name(watch.error().error))};
-            info_.warnings.push_back(fmt::format(
-                "{}; blocks that leave namespaces to the kernel's workers are followed by a pause of {} ms "
-                "instead, and have no drain phase (root sees it)",
-                info_.drain_unseen->reason, kBlindPause / 1ms));
-        }
-    }
+    if (any_teardown) watch_teardown(std::move(crew.teardown));
 }
 
-void Runner::describe_team() {
-    const Team::Overhead overhead = team_.measure_overhead();
+void Runner::watch_teardown(std::optional<tl::expected<env::TeardownWatch, sys::Refusal>> watch) {
+    if (!watch) watch = env::TeardownWatch::open();
+    if (*watch) {
+        teardown_ = std::move(**watch);
+        return;
+    }
+    const sys::Refusal& refusal = watch->error();
+    info_.drain_unseen = Unseen{refusal.error, fmt::format("teardown cannot be watched: {}: {}", refusal.call,
+                                                           errno_name(refusal.error))};
+    info_.warnings.push_back(
+        fmt::format("{}; blocks that leave namespaces to the kernel's workers are followed by a pause of {} ms "
+                    "instead, and have no drain phase (root sees it)",
+                    info_.drain_unseen->reason, kBlindPause / 1ms));
+}
+
+void Runner::describe_team(const Team::Overhead& overhead) {
     info_.clock_read_ticks = overhead.clock_read;
     info_.loop_ticks = overhead.loop;
     info_.sampler_resident_bytes = overhead.footprint.resident_bytes;
@@ -243,22 +255,23 @@ std::vector<Visit> Runner::visits_of_round(std::uint32_t round) {
             // over-filled.
             const std::uint32_t share =
                 kMaxBacklog / std::max(1U, open_of_class[static_cast<std::size_t>(teardown)]);
-            if (!once && share > kLeadIn) samples = std::max(samples, share - kLeadIn);
-            samples = std::min(samples, kMaxBacklog - kLeadIn);
+            if (!once && share > info_.options.lead_in) samples = std::max(samples, share - info_.options.lead_in);
+            samples = std::min(samples, kMaxBacklog - info_.options.lead_in);
         }
         // What k differences have in common is worth the root of k times the effort, spread over the round.
         const double root = once ? 1 : std::ceil(std::sqrt(static_cast<double>(deltas[i])));
         const auto times = static_cast<std::size_t>(std::clamp(root, 1.0, kMostVisits));
-        visits.insert(visits.end(), times, Visit{i, kLeadIn, samples, !is_warm_up});
+        visits.insert(visits.end(), times, Visit{i, info_.options.lead_in, samples, !is_warm_up});
     }
     return visits;
 }
 
 std::uint32_t Runner::choose_block_size() const {
+    if (info_.options.block) return *info_.options.block;
     if (info_.options.samples) return std::max(1U, *info_.options.samples / kRoundsOfFixed);
     const double budget = info_.options.budget ? std::chrono::duration<double>(time_left()).count() : 60;
-    const double one_of_each = std::max(info_.warm_up_seconds, 1e-6) / (1 + kLeadIn);
-    const double in_budget = budget / kRoundsInBudget / one_of_each - kLeadIn;
+    const double one_of_each = std::max(info_.warm_up_seconds, 1e-6) / (1 + info_.options.lead_in);
+    const double in_budget = budget / kRoundsInBudget / one_of_each - info_.options.lead_in;
     const double in_short_round = std::max<double>(kSmallBlock, kShortRound / one_of_each);
     return static_cast<std::uint32_t>(
         std::clamp(std::min(in_budget, in_short_round), kSmallestBlock, double{kLargestBlock}));
@@ -382,14 +395,21 @@ void Runner::drain(const Group& group, std::uint32_t round) {
     }
 }
 
-std::vector<Row> Runner::rows() const {
+std::vector<Row> rows_of(std::span<const Series> series, std::size_t planned, const RowContext& context) {
+    std::map<Case, const Series*> by_case;
+    for (const Series& s : series) by_case[s.measured] = &s;
     std::vector<Row> rows;
-    for (std::size_t i = 0; i < planned_; ++i) {
-        const Series* const base = base_[i] ? &series_[*base_[i]] : nullptr;
-        std::vector<Row> own = make_rows(series_[i], base, {info_.options.precision, info_.drain_unseen});
+    for (const Series& s : series.first(planned)) {
+        const auto base_case = s.measured.base();
+        const auto base = base_case ? by_case.find(*base_case) : by_case.end();
+        std::vector<Row> own = make_rows(s, base == by_case.end() ? nullptr : base->second, context);
         std::move(own.begin(), own.end(), std::back_inserter(rows));
     }
     return rows;
+}
+
+std::vector<Row> Runner::rows() const {
+    return rows_of(series_, planned_, {info_.options.precision, info_.drain_unseen});
 }
 
 }  // namespace nsb::run

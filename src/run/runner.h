@@ -23,6 +23,17 @@ struct Progress {
     std::optional<double> left_s;  ///< about; absent where nothing tells
 };
 
+/// What a run starts from whatever its cases are. A lab guest makes it before it knows them.
+struct Crew {
+    Team team;
+    Team::Overhead overhead;
+    /// Absent where nobody has asked for it yet.
+    std::optional<tl::expected<env::TeardownWatch, sys::Refusal>> teardown;
+
+    /// Starts `size` samplers and finds out what is permitted. Throws NotPermitted, sys::SystemError.
+    static Crew assemble(const RunOptions& options, std::size_t size);
+};
+
 class Runner {
   public:
     struct Observer {
@@ -30,8 +41,8 @@ class Runner {
         std::function<void()> round_done;               ///< after each round: what was measured can be saved
     };
 
-    /// Starts the samplers and finds out what is permitted. `plan` has no case twice. Adds what it learns to
-    /// `info`. Throws NotPermitted, sys::SystemError.
+    /// `plan` has no case twice. Adds what it learns to `info`. Throws NotPermitted, sys::SystemError.
+    Runner(RunInfo& info, const std::vector<Case>& plan, Crew crew);
     Runner(RunInfo& info, const std::vector<Case>& plan);
 
     /// Goes on from samples measured before: those of cases that are not of the plan are left out.
@@ -57,7 +68,8 @@ class Runner {
   private:
     using Clock = std::chrono::steady_clock;
 
-    void describe_team();
+    void describe_team(const Team::Overhead& overhead);
+    void watch_teardown(std::optional<tl::expected<env::TeardownWatch, sys::Refusal>> watch);
     void describe_root();
     void describe_stage();
     [[nodiscard]] std::chrono::nanoseconds time_left() const;
@@ -90,6 +102,9 @@ class Runner {
     Progress progress_{};
     std::function<void(const Progress&)> observe_;
 };
+
+/// The rows of the first `planned` series; bases are looked up among all.
+std::vector<Row> rows_of(std::span<const Series> series, std::size_t planned, const RowContext& context);
 
 /// Which namespaces `samples` samples of a case leave to the kernel's workers.
 env::Left left_behind(const Case& c, std::uint32_t samples, bool in_userns);

@@ -98,6 +98,7 @@ std::vector<Series> parse_samples(const fs::path& folder, const std::string& tex
         sample.round = static_cast<std::uint32_t>(fields->number("round"));
         sample.block = static_cast<std::uint32_t>(fields->number("block"));
         sample.counted = fields->get("counted") == "1";
+        sample.machine = static_cast<std::uint32_t>(fields->number("machine"));
         for (std::size_t i = 0; i < kPhases; ++i) sample.times[i] = fields->number(kPhaseTable[i].name);
         own.samples.push_back(sample);
     }
@@ -147,29 +148,36 @@ std::pair<Store, Store::Recorded> Store::reopen(const fs::path& folder) {
     return {std::move(store), Recorded{std::move(*info), std::move(series)}};
 }
 
-void Store::save(const RunInfo& info, std::span<const Row> rows, std::span<const Series* const> series) {
-    rendered_.resize(series.size());
-    rendered_count_.resize(series.size());
+std::string SamplesCsv::render(const RunInfo& info, std::span<const Series* const> series) {
+    lines_.resize(series.size());
+    count_.resize(series.size());
     std::string samples = report::csv_header(report::sample_columns());
     for (std::size_t i = 0; i < series.size(); ++i) {
-        // What was rendered after an earlier round has not changed since.
-        for (std::size_t& n = rendered_count_[i]; n < series[i]->samples.size(); ++n) {
-            report::append_csv(rendered_[i], report::sample_columns(),
+        for (std::size_t& n = count_[i]; n < series[i]->samples.size(); ++n) {
+            report::append_csv(lines_[i], report::sample_columns(),
                                report::SampleRecord{info.identity, *series[i], &series[i]->samples[n], n});
         }
-        samples += rendered_[i];
+        samples += lines_[i];
         if (series[i]->failure) {
             report::append_csv(
                 samples, report::sample_columns(),
                 report::SampleRecord{info.identity, *series[i], nullptr, series[i]->samples.size()});
         }
     }
+    return samples;
+}
+
+void Store::save_rows(const RunInfo& info, std::span<const Row> rows) const {
+    sys::replace_file(folder_ / "results.csv",
+                      report::results_csv(info.identity, std::vector<Row>(rows.begin(), rows.end())));
+}
+
+void Store::save(const RunInfo& info, std::span<const Row> rows, std::span<const Series* const> series) {
     // First what says that this is a run: the other two may be a round behind it, which a resumed run makes
     // good.
     sys::replace_file(folder_ / "run.json", run_json(info));
-    sys::replace_file(folder_ / "samples.csv", samples);
-    sys::replace_file(folder_ / "results.csv",
-                      report::results_csv(info.identity, std::vector<Row>(rows.begin(), rows.end())));
+    sys::replace_file(folder_ / "samples.csv", samples_.render(info, series));
+    save_rows(info, rows);
     if (info.probe) {
         sys::replace_file(folder_ / "probe.csv", report::probe_csv(info.identity, *info.probe));
         sys::replace_file(folder_ / "memory.csv", report::memory_csv(info.identity, *info.probe));

@@ -17,6 +17,17 @@ class StoreError : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+/// samples.csv, kept up round by round: what was rendered once does not change.
+class SamplesCsv {
+  public:
+    /// The file, whole. `series` are the same ones at each call, and only grow.
+    std::string render(const RunInfo& info, std::span<const Series* const> series);
+
+  private:
+    std::vector<std::string> lines_;  // of each series
+    std::vector<std::size_t> count_;
+};
+
 /// Every file in the folder is whole at any moment; another nsbench cannot write to the folder at the same
 /// time.
 class Store {
@@ -32,6 +43,9 @@ class Store {
     /// use.
     static std::pair<Store, Recorded> reopen(const std::filesystem::path& folder);
 
+    /// Writes results.csv alone. Throws sys::SystemError.
+    void save_rows(const RunInfo& info, std::span<const Row> rows) const;
+
     /// Writes run.json, results.csv and samples.csv. Throws sys::SystemError.
     void save(const RunInfo& info, std::span<const Row> rows, std::span<const Series* const> series);
 
@@ -41,8 +55,7 @@ class Store {
 
     std::filesystem::path folder_;
     sys::Fd lock_;  // flock(2) on the folder: it goes with the process, however that ends
-    std::vector<std::string> rendered_;  // samples.csv's lines of each series
-    std::vector<std::size_t> rendered_count_;
+    SamplesCsv samples_;
 };
 
 /// run.json's text, and back. The error names the member that is missing or of the wrong type.

@@ -40,23 +40,26 @@ void settle(std::chrono::nanoseconds least) {
 }  // namespace
 
 Team::Team(std::size_t size, std::optional<int> cpu, std::chrono::nanoseconds settle)
-    : program_(find_sampler()), settle_(settle) {
-    const std::vector<int> allowed = sys::allowed_cpus();
-    const auto first = cpu ? std::ranges::find(allowed, *cpu) - allowed.begin() : 0;
-    for (std::size_t i = 0; i < size; ++i) {
+    : program_(find_sampler()), allowed_(sys::allowed_cpus()), cpu_(cpu), settle_(settle) {
+    grow(size);
+    if (cpu && allowed_.size() > 1) {
+        std::vector<int> others;
+        std::ranges::copy_if(allowed_, std::back_inserter(others), [&](int other) { return other != *cpu; });
+        (void)sys::restrict_to(0, others);
+    }
+    find_privilege();
+}
+
+void Team::grow(std::size_t size) {
+    const auto first = cpu_ ? std::ranges::find(allowed_, *cpu_) - allowed_.begin() : 0;
+    while (samplers_.size() < size) {
         std::optional<int> own;
-        if (cpu) {
-            own = allowed[(static_cast<std::size_t>(first) + i) % allowed.size()];
+        if (cpu_) {
+            own = allowed_[(static_cast<std::size_t>(first) + samplers_.size()) % allowed_.size()];
             cpus_.push_back(*own);
         }
         samplers_.emplace_back(program_, own);
     }
-    if (cpu && allowed.size() > 1) {
-        std::vector<int> others;
-        std::ranges::copy_if(allowed, std::back_inserter(others), [&](int other) { return other != *cpu; });
-        (void)sys::restrict_to(0, others);
-    }
-    find_privilege();
 }
 
 std::vector<Block> Team::carry_out(protocol::Request request, std::span<Sampler> samplers,

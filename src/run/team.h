@@ -28,6 +28,9 @@ class Team {
     /// of at least `settle`. Throws sys::SystemError, NotPermitted.
     Team(std::size_t size, std::optional<int> cpu, std::chrono::nanoseconds settle);
 
+    /// Starts more samplers, until there are `size`.
+    void grow(std::size_t size);
+
     /// A block of `samples` samples from each sampler that the case takes, all at the same time; each ends
     /// early after `limit`, with at least one sample.
     std::vector<Block> take(const Case& c, std::uint32_t samples, std::chrono::nanoseconds limit);
@@ -64,6 +67,8 @@ class Team {
     void find_privilege();
 
     std::filesystem::path program_;
+    std::vector<int> allowed_;  // CPUs, before this process kept off the first sampler's
+    std::optional<int> cpu_;    // the first sampler's
     std::chrono::nanoseconds settle_;
     std::vector<Sampler> samplers_;
     std::optional<Sampler> launcher_;  // started by the first case of a runtime

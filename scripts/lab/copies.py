@@ -1,0 +1,95 @@
+"""Copies of a saved machine: each carries out one order, gives back its files, and is gone."""
+import re
+import socket
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab import saved
+from lab.errors import FAILED, LabError
+from lab.guest import launch, splat, tail
+from lab.qmp import Monitor
+
+
+@dataclass
+class Crowd:
+    """The copies that run now, so that all of them can be ended."""
+
+    processes: set = field(default_factory=set)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    over: bool = False
+
+    def add(self, process) -> None:
+        with self.lock:
+            self.processes.add(process)
+            if self.over:
+                process.kill()
+
+    def end(self) -> None:
+        """Kills them; none starts any more."""
+        with self.lock:
+            self.over = True
+            for process in self.processes:
+                process.kill()
+
+
+def unpack(data: bytes) -> dict[str, bytes]:
+    """The files that a guest wrote to its debug console: for each a line "NAME SIZE", and its content. LabError if the
+    last of them, `status`, is not there."""
+    files: dict[str, bytes] = {}
+    at = 0
+    while match := re.compile(rb"([\w.-]+) (\d+)\n").match(data, at):
+        at = match.end() + int(match[2])
+        files[match[1].decode()] = data[match.end():at]
+    if at != len(data) or "status" not in files:
+        raise LabError("the copy ended before its results were out whole")
+    return files
+
+
+def run(recipe: saved.Recipe, folder: Path, order: list[str], crowd: Crowd) -> dict[str, bytes]:
+    """What a copy of the machine in this folder sent: run.json, samples.csv, status and others. LabError where it came to
+    no end of its own, or the kernel complained."""
+    with tempfile.TemporaryDirectory(prefix="nsbench-lab-") as name:
+        directory = Path(name)
+        (directory / "order").write_text("\n".join(order))
+        (directory / "initrd").write_bytes(b"-")  # QEMU wants one; the guest has unpacked its own long ago
+        command = saved.command(recipe.machine, recipe.kernel.resolve(), directory / "initrd", directory, "off",
+                                folder / "ram", directory / "order")
+        own_end, other_end = socket.socketpair()
+        with other_end:
+            process = launch([*command, "-incoming", "defer"], directory / "stderr", other_end)
+        crowd.add(process)
+        timer = threading.Timer(recipe.machine.timeout, process.kill)
+        timer.start()
+        try:
+            begun = time.monotonic()
+            failed = None
+            try:
+                monitor = Monitor(own_end)
+                monitor.command("migrate-set-capabilities", capabilities=saved.CAPABILITIES)
+                monitor.command("migrate-incoming", uri=f"exec:cat '{folder / 'devices'}'")
+                monitor.migrated()
+                monitor.command("cont")
+            except LabError as error:
+                failed = error
+            process.wait()
+            if time.monotonic() - begun >= recipe.machine.timeout:
+                raise LabError(f"the copy was still measuring after {recipe.machine.timeout:g} s (--timeout) and was ended")
+            said = (directory / "stderr").read_text(errors="replace").strip()
+            console = (directory / "console").read_text(errors="replace").replace("\r", "")
+            if failed:
+                raise LabError(f"QEMU failed: {said.splitlines()[-1]}" if said else str(failed))
+            files = unpack((directory / "debug").read_bytes())
+            bad = splat(console) or splat(files.get("dmesg", b"").decode(errors="replace"))
+            if bad:
+                raise LabError(f"the guest's kernel said: {bad}", FAILED, tail(console))
+            return files
+        finally:
+            timer.cancel()
+            process.kill()
+            process.wait()
+            own_end.close()
+            with crowd.lock:
+                crowd.processes.discard(process)

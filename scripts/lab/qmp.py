@@ -1,0 +1,58 @@
+"""QEMU's monitor protocol (docs/interop/qmp-spec.txt) over a socket that is a QEMU's standard input: commands and events,
+one a line."""
+import json
+import socket
+from collections import deque
+
+from lab.errors import LabError
+
+FLAGS = ("-chardev", "socket,id=qmp,fd=0", "-mon", "chardev=qmp,mode=control")
+
+
+class Monitor:
+    """The monitor of a QEMU that was started with FLAGS and with the other end of this socket for its standard input."""
+
+    def __init__(self, own_end: socket.socket) -> None:
+        self.stream = own_end.makefile("rwb")
+        self.events: deque[dict] = deque()
+        self.read()  # the greeting
+        self.command("qmp_capabilities")
+
+    def read(self) -> dict:
+        """The next message. LabError once QEMU has ended."""
+        try:
+            line = self.stream.readline()
+        except ConnectionResetError:
+            line = b""
+        if not line:
+            raise LabError("QEMU ended unexpectedly")
+        return json.loads(line)
+
+    def command(self, name: str, **arguments: object) -> object:
+        """What the command returns. LabError where QEMU refuses it."""
+        try:
+            self.stream.write(json.dumps({"execute": name, "arguments": arguments}).encode() + b"\n")
+            self.stream.flush()
+        except (BrokenPipeError, ConnectionResetError):
+            raise LabError("QEMU ended unexpectedly") from None
+        while True:
+            message = self.read()
+            if "event" in message:
+                self.events.append(message)
+            elif "error" in message:
+                raise LabError(f"QEMU: {name}: {message['error']['desc']}")
+            else:
+                return message["return"]
+
+    def event(self, name: str) -> dict:
+        """The data of the next event of that name; others are passed over."""
+        while True:
+            message = self.events.popleft() if self.events else self.read()
+            if message.get("event") == name:
+                return message.get("data", {})
+
+    def migrated(self) -> None:
+        """Waits for a migration to end. LabError where it fails. Needs the capability `events`."""
+        while (status := self.event("MIGRATION")["status"]) != "completed":
+            if status == "failed":
+                raise LabError("QEMU: the machine could not be saved or restored")

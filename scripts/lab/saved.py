@@ -1,0 +1,287 @@
+"""Saved machines: a guest that has booted, settled and come into its state, stopped before its first sample.
+
+A copy of it goes on from that very instruction, in a second QEMU, so that a figure depends on the machine and on its
+case, and on nothing that was measured before. The guest's memory is a file: the copies map it privately and share what
+they do not change. The rest of the machine is what QEMU's migration writes, with `x-ignore-shared`.
+
+The folder cache/machines/KEY has `ram`, `devices` and `machine.json`; KEY is the hash of all that made the machine.
+"""
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab import packages
+from lab.errors import FAILED, LabError
+from lab.guest import Guest, Machine, splat, tail
+from lab.qmp import FLAGS, Monitor
+
+FORMAT = 1  # of the folder; part of the key
+BLOCK = 1 << 16  # bytes of memory that are hashed at once; those of zeros alone are left out
+TRIES = 4  # boots until one is saved while it is idle
+READY = "memory-backend-file,id=ram,mem-path={path},share={share},size={memory}M"
+CAPABILITIES = [{"capability": name, "state": True} for name in ("x-ignore-shared", "events")]
+
+
+def machines() -> Path:
+    """The folder of all saved machines, made if it is missing."""
+    path = packages.cache() / "machines"
+    path.mkdir(exist_ok=True)
+    return path
+
+
+def limit() -> int:
+    """Bytes that all of them may take: NSBENCH_LAB_CACHE in GiB, 10 by default. LabError for another word."""
+    text = os.environ.get("NSBENCH_LAB_CACHE", "10")
+    if not re.fullmatch(r"\d+(\.\d+)?", text):
+        raise LabError(f"NSBENCH_LAB_CACHE={text}: a number of GiB is needed, such as 10")
+    return int(float(text) * (1 << 30))
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that makes a machine: the kernel, QEMU's settings, what the guest starts from. `about` is for people."""
+
+    machine: Machine
+    kernel: Path
+    kernel_sha256: str
+    qemu: str  # its version
+    initrd: bytes
+    about: str
+
+    @property
+    def key(self) -> str:
+        parts = [str(FORMAT), self.qemu, self.kernel_sha256, hashlib.sha256(self.initrd).hexdigest(),
+                 *command(self.machine, Path("vmlinuz"), Path("initrd"), Path("guest"), "on")]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
+
+    @property
+    def folder(self) -> Path:
+        return machines() / self.key
+
+
+def command(machine: Machine, kernel: Path, initrd: Path, directory: Path, share: str, ram: Path = Path("ram"),
+            order: Path = Path("/dev/null")) -> list[str]:
+    """QEMU's command for a machine that is saved (`share` on) or a copy (off): what the guest sees is the same."""
+    memory = READY.format(path=ram, share=share, memory=machine.memory)
+    return [*machine.qemu(kernel, initrd, f"file:{directory / 'console'}", f"file:{directory / 'sent'}"), *FLAGS,
+            "-object", memory, "-machine", "memory-backend=ram",
+            "-device", "ib700", "-action", "watchdog=pause", "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
+            "-chardev", f"file,id=debug,path={directory / 'debug'}", "-device", "isa-debugcon,iobase=0xe9,chardev=debug",
+            "-fw_cfg", f"name=opt/nsbench/order,file={order}"]
+
+
+class Saving(Guest):
+    """A guest that is on its way to being saved."""
+
+    def command(self, image: Path) -> list[str]:
+        (self.directory / "order").write_text("-")
+        return command(self.machine, self.kernel.resolve(), image, self.directory, "on", self.directory / "ram",
+                       self.directory / "order")
+
+    def stopped(self) -> bool:
+        """Whether it has asked to be stopped."""
+        return self.read("debug") == b"ready\n"
+
+
+def is_idle(devices: bytes) -> bool:
+    """Whether the CPU of a saved machine waits for an interrupt: `halted`, the first field of QEMU's vmstate cpu_common."""
+    name = b"\x0acpu_common"  # its length and itself; then an instance and a version, 4 bytes each
+    at = devices.index(name) + len(name) + 8
+    return int.from_bytes(devices[at:at + 4], "big") == 1
+
+
+def digest(path: Path) -> str:
+    """The hash of a file's blocks that are not all zeros, with their offsets: the same with and without holes."""
+    found = hashlib.sha256()
+    zeros = bytes(BLOCK)
+    with open(path, "rb", buffering=0) as file:
+        size, at = os.fstat(file.fileno()).st_size, 0
+        while at < size:
+            try:
+                at = os.lseek(file.fileno(), at, os.SEEK_DATA) // BLOCK * BLOCK
+            except OSError:  # ENXIO: only a hole is left
+                break
+            end = os.lseek(file.fileno(), at, os.SEEK_HOLE)
+            file.seek(at)
+            while at < end:
+                block = file.read(BLOCK)
+                if block != zeros[:len(block)]:
+                    found.update(at.to_bytes(8, "little") + block)
+                at += BLOCK
+        found.update(size.to_bytes(8, "little"))
+    return found.hexdigest()
+
+
+def save(guest: Saving, monitor: Monitor, part: Path) -> bool:
+    """Writes `ram` and `devices` of a guest whose watchdog is about to stop it. False where its CPU was at work then: it
+    went on until QEMU noticed, at another instruction in each boot. An idle one waits for its next timer."""
+    monitor.event("WATCHDOG")
+    monitor.command("migrate-set-capabilities", capabilities=CAPABILITIES)
+    monitor.command("migrate-set-parameters", **{"max-bandwidth": 1 << 40})
+    monitor.command("migrate", uri=f"exec:cat > '{part / 'devices'}'")
+    monitor.migrated()
+    monitor.command("quit")
+    guest.process.wait()
+    return is_idle((part / "devices").read_bytes())
+
+
+def boot(recipe: Recipe, part: Path) -> bool:
+    """Boots the recipe's guest and saves it in `part`; False as save(). LabError where it does not come to its stop."""
+    with tempfile.TemporaryDirectory(prefix="nsbench-lab-") as name:
+        directory = Path(name)
+        (part / "ram").touch()  # QEMU does not make the file that a link points to
+        (directory / "ram").symlink_to(part / "ram")
+        own_end, other_end = socket.socketpair()
+        with other_end:
+            guest = Saving(recipe.machine, recipe.kernel, directory, recipe.initrd, other_end)
+        try:
+            monitor = Monitor(own_end)  # from the start: no event is told to one that comes later
+            while guest.running():
+                if guest.stopped():
+                    bad = splat(guest.console)
+                    if bad:
+                        raise LabError(f"the guest's kernel said: {bad}", FAILED, tail(guest.console))
+                    return save(guest, monitor, part)
+                time.sleep(0.02)
+            match = re.search(r"lab: state ended with (\d+)", guest.console)
+            if match:
+                raise LabError(f"the state's script ended with {match[1]}: {last_line(guest.console)}", FAILED,
+                               tail(guest.console))
+            guest.files()  # raises, and says what happened
+            raise LabError("the guest ended before it could be saved", FAILED, tail(guest.console))
+        finally:
+            guest.kill()
+            own_end.close()
+
+
+def last_line(console: str) -> str:
+    """What a script said last, before the lab's own word."""
+    lines = [line for line in tail(console).splitlines() if not line.startswith("lab:")]
+    return lines[-1] if lines else "it said nothing"
+
+
+def make(recipe: Recipe) -> None:
+    """Makes the machine's folder, whole or not at all."""
+    part = Path(tempfile.mkdtemp(dir=machines(), prefix="part-"))
+    try:
+        with packages.full():
+            for _ in range(TRIES):
+                if boot(recipe, part):
+                    break
+                for name in ("ram", "devices"):
+                    (part / name).unlink()
+            else:
+                raise LabError(f"in {TRIES} boots the machine was never idle when it was to be saved")
+            record = {"about": recipe.about, "qemu": recipe.qemu, "kernel_sha256": recipe.kernel_sha256,
+                      "digests": {name: digest(part / name) for name in ("ram", "devices")}}
+            (part / "machine.json").write_text(json.dumps(record, indent=2) + "\n")
+            for name in ("ram", "devices", "machine.json"):
+                with open(part / name, "rb+") as file:
+                    os.fsync(file.fileno())
+        part.rename(recipe.folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def damage(folder: Path) -> str | None:
+    """What is wrong with a saved machine, if anything."""
+    try:
+        record = json.loads((folder / "machine.json").read_text())
+        for name, wanted in record["digests"].items():
+            if digest(folder / name) != wanted:
+                return f"{name} is not what was saved"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return f"it cannot be read ({error})"
+    return None
+
+
+@contextlib.contextmanager
+def held(recipe: Recipe, say=lambda _: None) -> Iterator[Path]:
+    """The saved machine of a recipe, made or made again if need be, and not removed while this lasts.
+
+    Two labs that want the same one make it once. `say` gets what is being done.
+    """
+    with open(machines() / f"{recipe.key}.lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            alone = True
+        except BlockingIOError:  # in use, or being made
+            say("waiting for another lab")
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            alone = False
+        folder = recipe.folder
+        wrong = damage(folder) if folder.exists() else None
+        if not folder.exists() or wrong:
+            if not alone:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            if folder.exists() and (wrong := damage(folder)):
+                print(f"lab: saved machine {recipe.key}: {wrong}; it is made again", file=sys.stderr)
+                shutil.rmtree(folder)
+            if not folder.exists():
+                say("booting, to be saved")
+                make(recipe)
+        os.utime(folder)
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        prune()
+        yield folder
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A saved machine in the cache: bytes on the disk, and seconds since it was last used."""
+
+    folder: Path
+    size: int
+    age: float
+    about: str
+
+
+def entries() -> list[Entry]:
+    """All saved machines, the one that was used last first."""
+    found = []
+    for folder in machines().iterdir():
+        if not folder.is_dir() or folder.name.startswith("part-"):
+            continue
+        try:
+            about = json.loads((folder / "machine.json").read_text())["about"]
+        except (OSError, ValueError, KeyError, TypeError):
+            about = "damaged"
+        with contextlib.suppress(FileNotFoundError):
+            size = sum(path.stat().st_blocks * 512 for path in folder.iterdir())
+            found.append(Entry(folder, size, time.time() - folder.stat().st_mtime, about))
+    return sorted(found, key=lambda entry: entry.age)
+
+
+def remove(entry: Entry) -> bool:
+    """Removes a saved machine unless a lab has it in use."""
+    name = machines() / f"{entry.folder.name}.lock"
+    with open(name, "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        shutil.rmtree(entry.folder, ignore_errors=True)
+        return True
+
+
+def prune() -> None:
+    """Removes those used least recently until the rest are within the limit, and what a killed lab left half made."""
+    for part in machines().glob("part-*"):
+        if time.time() - part.stat().st_mtime > 2 * 3600:
+            shutil.rmtree(part, ignore_errors=True)
+    whole = 0
+    for entry in entries():
+        whole += entry.size
+        if whole > limit() and remove(entry):
+            whole -= entry.size

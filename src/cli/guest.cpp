@@ -1,0 +1,94 @@
+// The command `guest`: what a saved machine of the lab waits in, and what a copy of it does.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "cli/commands.h"
+#include "cli/outcome.h"
+#include "cli/probing.h"
+#include "core/text.h"
+#include "report/csv.h"
+#include "report/probe_text.h"
+#include "run/runner.h"
+#include "run/store.h"
+#include "sys/error.h"
+#include "sys/lab_machine.h"
+
+namespace nsb::cli {
+namespace {
+
+/// The kernel's messages from the moment of construction on.
+class KernelLog {
+  public:
+    KernelLog() : fd_(open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC)) {
+        if (fd_) lseek(fd_.get(), 0, SEEK_END);
+    }
+
+    [[nodiscard]] std::string read_new() const {
+        std::string text;
+        std::array<char, 8192> record{};  // CONSOLE_EXT_LOG_MAX: each read(2) is one record
+        for (ssize_t n = 0; fd_ && (n = read(fd_.get(), record.data(), record.size())) > 0;) {
+            text.append(record.data(), static_cast<std::size_t>(n));
+        }
+        return text;
+    }
+
+  private:
+    sys::Fd fd_;
+};
+
+/// Measures what the order asks for, and sends its files. Returns the exit code.
+int carry_out(const sys::LabMachine& machine, const Options& asked, run::RunInfo info, run::Crew crew) {
+    info.arguments = asked.arguments;
+    info.options = asked.run;
+    info.identity.state = asked.state;
+    const auto plan = make_plan(info.options.selection);
+    if (!plan) throw UsageError(plan.error());
+    std::optional<probe::Probe> probe = open_probe(asked, *plan, info);
+    run::Runner runner(info, *plan, std::move(crew));
+    std::vector<const Series*> series;
+    for (const Series& s : runner.series()) series.push_back(&s);
+    runner.measure({});
+    if (probe) {
+        run_probed_pass(asked, info, runner, *probe, {});
+        machine.send("probe.csv", report::probe_csv(info.identity, *info.probe));
+        machine.send("memory.csv", report::memory_csv(info.identity, *info.probe));
+        machine.send("probe.txt", probe_lines(asked, info, runner));
+        if (asked.folded) machine.send(*asked.folded, report::folded_stacks(*info.probe));
+    }
+    machine.send("run.json", run::run_json(info));
+    machine.send("samples.csv", run::SamplesCsv().render(info, series));
+    return exit_code(info, runner.rows());
+}
+
+}  // namespace
+
+int run_guest(const Options& options) {
+    const auto machine = sys::LabMachine::open();
+    if (!machine) {
+        throw run::NotPermitted(
+            fmt::format("guest: iopl(3): {}: it is for guests of scripts/lab.py alone", errno_name(machine.error())));
+    }
+    run::RunInfo info = describe_run(options);
+    run::Crew crew = run::Crew::assemble(options.run, 1);
+    crew.teardown = env::TeardownWatch::open();
+    const KernelLog log;
+    machine->stop();
+
+    // From here on in a copy.
+    int code = kFailed;
+    try {
+        std::string order = machine->order();
+        code = carry_out(*machine, parse(split(order, "\n")), std::move(info), std::move(crew));
+    } catch (const std::exception& error) {
+        machine->send("stderr", fmt::format("nsbench: {}\n", error.what()));
+        code = exit_code_of(error);
+    }
+    if (const std::string messages = log.read_new(); !messages.empty()) machine->send("dmesg", messages);
+    machine->send("status", std::to_string(code));
+    machine->end();
+}
+
+}  // namespace nsb::cli

@@ -1,0 +1,26 @@
+// How a run ends: what is said below its table, and the exit code.
+#pragma once
+
+#include <exception>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/series.h"
+#include "run/run_info.h"
+
+namespace nsb::cli {
+
+/// Columns of the terminal that standard output is; 0 where it is none.
+std::size_t terminal_width();
+
+/// What the table leaves to be said. `bases` are measured for deltas alone.
+std::string closing_lines(const run::RunInfo& info, const std::vector<Row>& rows, std::span<const Series> bases);
+
+/// Of a run that came to its end, or was interrupted.
+int exit_code(const run::RunInfo& info, const std::vector<Row>& rows);
+
+/// Of one that an exception ended.
+int exit_code_of(const std::exception& error);
+
+}  // namespace nsb::cli
