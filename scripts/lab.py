@@ -24,7 +24,7 @@ from pathlib import Path
 
 from lab import agree, atlas, compare, guest, packages, page, runs
 from lab.errors import ABORTED, FAILED, INTERRUPTED, OK, UNMEASURED, USAGE, LabError
-from lab.options import add_append, add_jobs, add_machine
+from lab.options import add_append, add_how, add_jobs, add_machine, how_of
 
 
 def machine_of(options: argparse.Namespace) -> guest.Machine:
@@ -67,7 +67,7 @@ def fetch(options: argparse.Namespace) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Measures; nsbench's own table on standard output for a single kernel."""
-    every = runs.each(options.kernel, options.nsbench, options.out, machine_of(options))
+    every = runs.each(options.kernel, options.nsbench, options.out, machine_of(options), how=how_of(options))
     results = runs.run_all(every, options.out, options.jobs)
     code = OK
     for result in results:
@@ -109,6 +109,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--kernel", action="append", required=True, metavar="KERNEL", help="repeatable")
     one.add_argument("--out", type=Path, default=Path("lab-results"), metavar="DIR",
                      help="a folder for each kernel in it (%(default)s)")
+    add_how(one)
     add_jobs(one)
     add_append(one)
     add_machine(one)

@@ -102,12 +102,12 @@ class Machine:
                 "-kernel", str(kernel), "-initrd", str(initrd), "-append", self.command_line]
 
     def initrd(self, mode: str, arguments: list[str] | None = None, base: bytes | None = None, more: str = "",
-               state: str = "") -> bytes:
+               state: str = "", settle: int = 0, padding: int = 0) -> bytes:
         """The initramfs with /init's settings: mode 'run', 'shell', 'wait' or 'boot' (and nothing else), nsbench's
-        arguments, more shell text, and the script of a state."""
-        text = f"mode={mode}\nsettle={SETTLE[self.accel]}\nclock={CLOCKS[self.accel]}\n" \
+        arguments, more shell text, the script of a state, seconds more to settle in, and bytes that nobody reads."""
+        text = f"mode={mode}\nsettle={SETTLE[self.accel] + settle}\nclock={CLOCKS[self.accel]}\n" \
                f"set -- {shlex.join(arguments or [])}\n{more}"
-        return (initramfs.base() if base is None else base) + initramfs.settings(text, state)
+        return (initramfs.base() if base is None else base) + initramfs.settings(text, state, padding)
 
 
 def launch(command: list[str], messages: Path, stdin: int | socket.socket = subprocess.DEVNULL) -> subprocess.Popen:

@@ -84,10 +84,12 @@ def base(extra: Mapping[str, Path] | None = None) -> bytes:
     return archive(members)
 
 
-def settings(text: str, state: str = "") -> bytes:
-    """The second archive, put behind the first: /lab/settings, the shell text that /init reads, and /lab/state, the
-    script by which the machine comes into its state, if there is one."""
+def settings(text: str, state: str = "", padding: int = 0) -> bytes:
+    """The second archive, put behind the first: /lab/settings, the shell text that /init reads; /lab/state, the script by
+    which the machine comes into its state, and /lab/padding, so many bytes that nobody reads, if there are any."""
     members = {"lab/settings": (stat.S_IFREG | 0o644, text.encode())}
     if state:
         members["lab/state"] = (stat.S_IFREG | 0o644, state.encode())
+    if padding:
+        members["lab/padding"] = (stat.S_IFREG | 0o644, b"." * padding)
     return archive(members)

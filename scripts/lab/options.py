@@ -1,7 +1,9 @@
 """Options that several of the lab's commands take."""
 import argparse
 
-from lab import guest
+from lab import guest, runs, states
+from lab.states import STATES
+from lab.variations import VARIATIONS
 
 
 def positive(text: str) -> int:
@@ -30,6 +32,35 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
 def add_append(parser: argparse.ArgumentParser) -> None:
     """More for the kernel's command line, the same for every guest."""
     parser.add_argument("--append", type=printable, default="", help="more for the kernel's command line")
+
+
+def machine_numbers(text: str) -> range:
+    """"5" or "16-20": the variations that machines are made by."""
+    first, dash, last = text.partition("-")
+    ends = (first, last) if dash else ("1", first)
+    if not all(end.isdecimal() for end in ends) or not 1 <= int(ends[0]) <= int(ends[1]) <= len(VARIATIONS):
+        raise argparse.ArgumentTypeError(f"{text!r}: a number from 1 to {len(VARIATIONS)} is needed, or a range such as 16-20")
+    return range(int(ends[0]), int(ends[1]) + 1)
+
+
+def add_how(parser: argparse.ArgumentParser) -> None:
+    """The options that say how cases come to their kernel."""
+    parser.add_argument("--state", default="fresh", metavar="NAME|SCRIPT",
+                        help="that each case begins from: " + "; ".join(f"{s.name}: {s.about}" for s in STATES.values())
+                        + "; or a shell script of your own (%(default)s)")
+    parser.add_argument("--machines", type=machine_numbers, default="5", metavar="N",
+                        help="saved machines, which differ in nothing that has a meaning: the figure is the median of "
+                        "theirs; 1 for a quick look, 16-20 for others than those that resolutions are made from (%(default)s)")
+    parser.add_argument("--together", action="store_true",
+                        help="all cases in one boot, where they change the kernel for each other, instead of each in a "
+                        "copy of its own")
+
+
+def how_of(options: argparse.Namespace) -> runs.How:
+    """What the options of add_how say."""
+    if options.together:
+        return runs.How(together="--together")
+    return runs.How(states.find(options.state), options.machines)
 
 
 def add_jobs(parser: argparse.ArgumentParser) -> None:

@@ -5,8 +5,10 @@ stay as they are. The archive, its mirror and any proxy are the host's; only the
 and package against Debian's keyring.
 """
 import contextlib
+import dataclasses
 import errno
 import fcntl
+import json
 import os
 import re
 import shutil
@@ -45,10 +47,9 @@ class Kernel:
         return cache() / "kernels" / f"{self.release}_{self.version}" / "vmlinuz"
 
     @property
-    def member(self) -> str:
-        """The image's name in the package's archive."""
-        modules = self.package.startswith("linux-binary-")  # from 7.x on
-        return f"./usr/lib/modules/{self.release}/vmlinuz" if modules else f"./boot/vmlinuz-{self.release}"
+    def names(self) -> tuple[str, str]:
+        """What its image may be called in the package's archive, in whatever folder: it has moved more than once."""
+        return f"vmlinuz-{self.release}", "vmlinuz"
 
 
 def cache() -> Path:
@@ -138,6 +139,21 @@ class Apt:
                            "apt's sources, or give --kernel a path to a bzImage", IMPOSSIBLE)
         self.stamp.touch()
 
+    def known(self) -> list[Kernel]:
+        """The kernels in all lists, oldest first, as they were when the lists were fetched last: apt takes two seconds."""
+        file = self.root / "kernels.json"
+        try:
+            said = json.loads(file.read_text())
+            if said["updated"] == self.stamp.stat().st_mtime_ns:
+                return [Kernel(*fields) for fields in said["kernels"]]
+        except (OSError, ValueError, KeyError, TypeError):
+            pass
+        found = self.kernels()
+        if self.stamp.exists():
+            fields = [list(dataclasses.astuple(kernel)) for kernel in found]
+            file.write_text(json.dumps({"updated": self.stamp.stat().st_mtime_ns, "kernels": fields}))
+        return found
+
     def kernels(self, suites: list[str] | None = None) -> list[Kernel]:
         """The kernels in the lists (only of these suites), oldest first."""
         names = [n for n in run("apt-cache", *self.options, "pkgnames", "linux-").split() if PACKAGE.fullmatch(n)]
@@ -197,12 +213,12 @@ def find(wanted: list[str]) -> list[Kernel]:
         raise LabError("apt is missing: give --kernel a path to a bzImage", IMPOSSIBLE)
     with locked():
         apt = Apt()
-        known = apt.kernels() if apt.age() < float("inf") else []
+        known = apt.known() if apt.age() < float("inf") else []
         found = {name: select(known, name) for name in wanted}
         if apt.age() > (LISTS_AGE if all(found.values()) else RETRY_AGE):
             try:
                 apt.update()
-                known = apt.kernels()
+                known = apt.known()
             except LabError:
                 if not all(found.values()):
                     raise
@@ -217,7 +233,7 @@ def find(wanted: list[str]) -> list[Kernel]:
 def series(name: str) -> list[Kernel]:
     """The kernels of a series in the lists there are, newest first; none for any other name."""
     with locked():
-        known = Apt().kernels()
+        known = Apt().known()
     return [k for k in reversed(known) if re.fullmatch(SERIES, name) and k.version.startswith((name + ".", name + "-"))]
 
 
@@ -233,7 +249,7 @@ def fetch(kernel: Kernel) -> Path:
             raise LabError(f"apt-get did not download {kernel.package} {kernel.version}", IMPOSSIBLE)
         ready = part / "ready"
         ready.mkdir()
-        unpack(debs[0], kernel.member, ready / "vmlinuz")
+        unpack(debs[0], kernel.names, ready / "vmlinuz")
         kernel.image.parent.parent.mkdir(exist_ok=True)
         if not kernel.image.parent.exists():
             ready.rename(kernel.image.parent)
@@ -252,13 +268,13 @@ def full() -> Iterator[None]:
         raise LabError(f"{cache()}: {os.strerror(errno.ENOSPC)}: free some, or set XDG_CACHE_HOME") from None
 
 
-def unpack(package: Path, member: str, image: Path) -> None:
-    """Writes a package's kernel image, whole and on disk. LabError where the package is damaged or has none."""
+def unpack(package: Path, names: tuple[str, ...], image: Path) -> None:
+    """Writes a package's kernel image, the file with one of these names, whole and on disk. LabError where the package is damaged or has none."""
     with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", package], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as unpacker:
         try:
             with tarfile.open(fileobj=unpacker.stdout, mode="r|") as tar, open(image, "wb") as file:
                 for found in tar:  # to the end: dpkg-deb checks the package only as it goes
-                    if found.name == member.removeprefix("./") or found.name == member:
+                    if found.isfile() and Path(found.name).name in names:
                         shutil.copyfileobj(tar.extractfile(found), file)  # type: ignore[arg-type]
                 file.flush()
                 os.fsync(file.fileno())
@@ -269,4 +285,4 @@ def unpack(package: Path, member: str, image: Path) -> None:
     try:
         check_image(image)
     except LabError as error:
-        raise LabError(f"{package.name}: no image in it at {member}: {error}") from None
+        raise LabError(f"{package.name}: no image called {' or '.join(names)} in it: {error}") from None

@@ -6,6 +6,10 @@ from collections import deque
 
 from lab.errors import LabError
 
+
+class Refused(LabError):
+    """QEMU does not do what it was asked for."""
+
 FLAGS = ("-chardev", "socket,id=qmp,fd=0", "-mon", "chardev=qmp,mode=control")
 
 
@@ -29,7 +33,7 @@ class Monitor:
         return json.loads(line)
 
     def command(self, name: str, **arguments: object) -> object:
-        """What the command returns. LabError where QEMU refuses it."""
+        """What the command returns. Refused where QEMU refuses it, LabError where it is gone."""
         try:
             self.stream.write(json.dumps({"execute": name, "arguments": arguments}).encode() + b"\n")
             self.stream.flush()
@@ -40,7 +44,7 @@ class Monitor:
             if "event" in message:
                 self.events.append(message)
             elif "error" in message:
-                raise LabError(f"QEMU: {name}: {message['error']['desc']}")
+                raise Refused(f"QEMU: {name}: {message['error']['desc']}")
             else:
                 return message["return"]
 

@@ -18,15 +18,32 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import initramfs, packages
+from lab import alone, initramfs, orders, packages, saved
 from lab.errors import FAILED, USAGE, LabError
 from lab.guest import CLOCKS, SETTLE, Guest, Machine, check_image, qemu_version
+from lab.states import STATES, TOGETHER, State
+from lab.variations import VARIATIONS
 
 FILES = ("run.json", "results.csv", "samples.csv")
 FOREIGN = ("--out", "--resume", "--csv", "--json")  # they name files, which would stay in the guest
+OF_THE_LAB = ("--state", "--block", "--lead-in", "--alone")  # they are the same for all cases, and the lab's to choose
 STACKS = "stacks.folded"  # where plot.py and report.py look for them
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 PART = ".part-"  # folders being made; what a killed lab left of them is removed by the next
+JOURNAL = ".journal-"  # what the copies of a run that is not finished gave back
+
+
+SAMPLES = "30"  # of each case and machine
+
+
+@dataclass(frozen=True)
+class How:
+    """How cases come to their kernel: each in a copy of its own of saved machines with these numbers, all in this state;
+    or all together in one boot, which `together` gives the reason for."""
+
+    state: State = STATES["fresh"]
+    numbers: range = range(1, 6)
+    together: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,10 +113,13 @@ def arguments(options: list[str], accel: str) -> list[str]:
         raise LabError("--clock behind --: a guest's clock is --accel's: instructions under tcg, wall under kvm", USAGE)
     if "--folded" in names and f"--folded={STACKS}" not in given:
         raise LabError(f"--folded behind --: the file is {STACKS}, in the folder of each kernel: --folded={STACKS}", USAGE)
+    for name in OF_THE_LAB:
+        if name in names:
+            raise LabError(f"{name} behind --: that is the lab's to choose: see scripts/lab.py run --help", USAGE)
     for name in FOREIGN:
         if name in names:
             raise LabError(f"{name} behind -- would stay in the guest: every result file comes out into lab.py's --out", USAGE)
-    defaults = {"--samples": "30", "--seed": "1", "--clock": CLOCKS[accel], "--cpu": "0"}
+    defaults = {"--samples": SAMPLES, "--seed": "1", "--clock": CLOCKS[accel], "--cpu": "0"}
     given += [f"{name}={value}" for name, value in defaults.items() if name not in names]
     return given + [flag for flag in ("--no-progress",) if flag not in names]
 
@@ -120,8 +140,11 @@ def exclusive(out: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def inputs(image: Image, machine: Machine, initrd: bytes, options: list[str]) -> dict[str, object]:
+def inputs(image: Image, machine: Machine, initrd: bytes, options: list[str], how: How,
+           subject: alone.Subject | None) -> dict[str, object]:
     """The member "lab" of run.json, to which the status comes: all that decides what a run measures."""
+    machines = {str(number): {"key": recipe.key, "variation": str(VARIATIONS[number - 1])}
+                for number, recipe in (subject.recipes if subject else {}).items()}
     build = initramfs.build_directory()
     programs = {f"{name}_sha256": hashlib.sha256((build / name).read_bytes()).hexdigest() for name in initramfs.PROGRAMS}
     qemu = machine.qemu(Path("vmlinuz"), Path("initrd"), "file:console", "file:sent")
@@ -129,7 +152,8 @@ def inputs(image: Image, machine: Machine, initrd: bytes, options: list[str]) ->
         "qemu_version": qemu_version(), "kernel_package": image.package, "kernel_sha256": image.sha256,
         "command_line": machine.command_line, "initramfs_sha256": hashlib.sha256(initrd).hexdigest(),
         "accel": machine.accel, "memory_mb": machine.memory, "settle_s": SETTLE[machine.accel], "arguments": options,
-        "qemu": shlex.join(qemu), **programs,
+        "qemu": shlex.join(qemu), **programs, "state": TOGETHER.name if how.together else how.state.name,
+        "together": how.together or None, "machines": machines,
     }
 
 
@@ -206,22 +230,38 @@ class Wanted:
     folder: Path
     lab: dict[str, object]
     keep: Keep
+    options: list[str]
+    base: bytes
+    subject: alone.Subject | None = None  # None: together in one boot
+
+    def at_once(self, reason: str) -> "Wanted":
+        """The same with all cases in one boot."""
+        return wanted(self.image, self.machine, self.options, self.base, self.folder, self.keep, How(together=reason))
 
 
-def wanted(image: Image, machine: Machine, options: list[str], base: bytes, folder: Path, keep: Keep = Keep()) -> Wanted:
+def wanted(image: Image, machine: Machine, options: list[str], base: bytes, folder: Path, keep: Keep = Keep(),
+           how: How = How()) -> Wanted:
     """nsbench with these options (as arguments() returned them) on this kernel, into this folder."""
-    initrd = machine.initrd("run", options, base)
-    return Wanted(image, machine, initrd, folder, inputs(image, machine, initrd, options), keep)
+    if not how.together and machine.accel != "tcg":
+        how = How(together=f"--accel={machine.accel}: only an emulated machine is saved")
+        print(f"lab: {how.together}: all cases are measured together in one boot", file=sys.stderr)
+    if how.together:
+        initrd = machine.initrd("run", [*options, f"--state={TOGETHER.name}"], base)
+        return Wanted(image, machine, initrd, folder, inputs(image, machine, initrd, options, how, None), keep, options, base)
+    subject = alone.subject(image.name, image.path, image.sha256, machine, how.state, base, how.numbers)
+    initrd = next(iter(subject.recipes.values())).initrd
+    return Wanted(image, machine, initrd, folder, inputs(image, machine, initrd, options, how, subject), keep, options, base,
+                  subject)
 
 
 def each(kernels: list[str], options: list[str], out: Path, machine: Machine,
-         extra: dict[str, Path] | None = None, keep: Keep = Keep()) -> list[Wanted]:
+         extra: dict[str, Path] | None = None, keep: Keep = Keep(), how: How = How()) -> list[Wanted]:
     """The same run on each of these kernels, into `out`/NAME, in the order asked for; images that are missing are
     downloaded. `extra` as in initramfs.base(). LabError for a wrong option or kernel, and where something is missing."""
     qemu_version()
     options = arguments(options, machine.accel)
     base = initramfs.base(extra)
-    return [wanted(image, machine, options, base, out / image.name, keep) for image in images(kernels)]
+    return [wanted(image, machine, options, base, out / image.name, keep, how) for image in images(kernels)]
 
 
 @dataclass
@@ -264,11 +304,14 @@ def run_all(every: list[Wanted], out: Path, jobs: int = 0) -> list[Result]:
         for one in every:
             before = finished(one.folder, one.lab, one.keep)
             results.append(Result(one.image, one.folder, status=before.get("status", 0) if before else 0, fresh=not before))
-        waiting = [pair for pair in zip(every, results) if pair[1].fresh]
+        waiting = [pair for pair in zip(every, results) if pair[1].fresh and not pair[0].subject]
         progress = Progress([one.image.name for one in every])
         for result in results:
             if not result.fresh:
                 progress.show(result.image.name, f"measured before, {result.folder}", event=True)
+        for one, result in [pair for pair in zip(every, results) if pair[1].fresh and pair[0].subject]:
+            if (instead := run_copies(one, result, out, jobs, progress)):
+                waiting.append((instead, result))
         running: list[Job] = []
         try:
             while waiting or running:
@@ -287,6 +330,35 @@ def run_all(every: list[Wanted], out: Path, jobs: int = 0) -> list[Result]:
             for left in out.glob(PART + "*"):
                 shutil.rmtree(left, ignore_errors=True)
     return results
+
+
+def run_copies(one: Wanted, result: Result, out: Path, jobs: int, progress: Progress) -> Wanted | None:
+    """Measures case by case and makes the result's folder; what is to be done instead where this QEMU saves no machine.
+
+    What copies gave back is kept until the folder is there.
+    """
+    name, begun = one.image.name, time.monotonic()
+    progress.show(name, "started", event=True)
+    digest = hashlib.sha256(json.dumps(one.lab, sort_keys=True).encode()).hexdigest()[:16]
+    journal = alone.Journal(out / f"{JOURNAL}{digest}")
+    try:
+        with full_disk(result):
+            plan = orders.plan(one.options)
+            files = alone.merge(plan, alone.measure(plan, one.subject, journal, jobs, lambda state: progress.show(name, state)))
+            result.status, result.stdout, result.stderr = alone.summarise(files)
+            part = Path(tempfile.mkdtemp(dir=out, prefix=PART))
+            publish(result.folder, part, files, {**one.lab, "status": result.status}, one.keep)
+            shutil.rmtree(part)
+            journal.path.unlink(missing_ok=True)
+    except saved.CannotSave as error:
+        print(f"lab: {name}: {error}: all cases are measured together in one boot", file=sys.stderr)
+        return one.at_once(str(error))
+    except LabError as error:
+        result.error = error
+        result.booted = not isinstance(error, saved.NotSaved)
+    how = "failed after" if result.error else "done in"
+    progress.show(name, f"{how} {time.monotonic() - begun:.0f} s, {result.folder}", event=True)
+    return None
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ The folder cache/machines/KEY has `ram`, `devices` and `machine.json`; KEY is th
 """
 import contextlib
 import fcntl
+import functools
 import hashlib
 import json
 import os
@@ -24,7 +25,7 @@ from pathlib import Path
 from lab import packages
 from lab.errors import FAILED, LabError
 from lab.guest import Guest, Machine, splat, tail
-from lab.qmp import FLAGS, Monitor
+from lab.qmp import FLAGS, Monitor, Refused
 
 FORMAT = 1  # of the folder; part of the key
 BLOCK = 1 << 16  # bytes of memory that are hashed at once; those of zeros alone are left out
@@ -48,6 +49,14 @@ def limit() -> int:
     return int(float(text) * (1 << 30))
 
 
+class NotSaved(LabError):
+    """A guest did not come as far as its stop."""
+
+
+class CannotSave(LabError):
+    """This QEMU cannot save a machine."""
+
+
 @dataclass(frozen=True)
 class Recipe:
     """All that makes a machine: the kernel, QEMU's settings, what the guest starts from. `about` is for people."""
@@ -59,7 +68,7 @@ class Recipe:
     initrd: bytes
     about: str
 
-    @property
+    @functools.cached_property
     def key(self) -> str:
         parts = [str(FORMAT), self.qemu, self.kernel_sha256, hashlib.sha256(self.initrd).hexdigest(),
                  *command(self.machine, Path("vmlinuz"), Path("initrd"), Path("guest"), "on")]
@@ -177,8 +186,13 @@ def make(recipe: Recipe) -> None:
     try:
         with packages.full():
             for _ in range(TRIES):
-                if boot(recipe, part):
-                    break
+                try:
+                    if boot(recipe, part):
+                        break
+                except Refused as error:
+                    raise CannotSave(str(error)) from None
+                except LabError as error:
+                    raise NotSaved(str(error), error.code, error.tail) from None
                 for name in ("ram", "devices"):
                     (part / name).unlink()
             else:

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <random>
 
@@ -40,8 +41,12 @@ run::RunInfo describe_run(const Options& options) {
 }
 
 int list_cases(const Options& options) {
-    const auto plan = make_plan(options.run.selection);
+    auto plan = make_plan(options.run.selection);
     if (!plan) throw UsageError(plan.error());
+    for (std::size_t i = 0, planned = plan->size(); options.with_bases && i < planned; ++i) {
+        const auto base = (*plan)[i].base();
+        if (base && std::ranges::find(*plan, *base) == plan->end()) plan->push_back(*base);
+    }
     std::string text;
     for (const Case& c : *plan) text += to_string(c) + '\n';
     print(text);

@@ -25,49 +25,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// Joins items by middle dots, in lines that fit the terminal.
-std::string flow(const std::vector<std::string>& items, std::size_t width) {
-    std::string text;
-    std::size_t column = 0;
-    for (const std::string& item : items) {
-        if (column != 0 && width != 0 && column + 3 + item.size() > width) {
-            text += '\n';
-            column = 0;
-        }
-        if (column != 0) text += " · ";
-        column += item.size() + (column != 0 ? 3 : 0);
-        text += item;
-    }
-    return text + '\n';
-}
-
-std::string warning_lines(const run::RunInfo& info) {
-    std::string text;
-    for (const std::string& warning : info.warnings) text += fmt::format("warning: {}\n", warning);
-    return text;
-}
-
-std::string environment_lines(const run::RunInfo& info) {
-    const auto fact = [&](std::string_view key) { return env::find(info.environment, key); };
-    std::string text = flow(
-        {fmt::format("nsbench {}", info.version), fmt::format("kernel {}", info.identity.kernel),
-         fmt::format("{}, {} CPUs", fact("cpu_model"), fact("cpus")),
-         fmt::format("virtualisation {}", fact("virtualisation")),
-         info.sampler_cpus.empty() ? "not pinned"
-                                   : fmt::format("pinned to CPU {}", fmt::join(info.sampler_cpus, ", ")),
-         fmt::format("mitigations: {}", fact("mitigations")), fmt::format("{} mounts", fact("mounts")),
-         fmt::format("sampler {:.1f} MiB resident, {} mappings",
-                     static_cast<double>(info.sampler_resident_bytes) / (1U << 20U), info.sampler_mappings),
-         fmt::format("reading the clock takes {:.0f} {}", info.clock_read_ticks, info.identity.unit())},
-        terminal_width());
-    for (const env::Finding& finding : info.findings) {
-        if (finding.severity < env::Severity::warning) continue;
-        text += fmt::format("{}: {}: {}: {} ({})\n", env::to_string(finding.severity), finding.id,
-                            finding.observed, finding.effect, finding.remedy);
-    }
-    return text + warning_lines(info);
-}
-
 /// A recorded run taken up again: its folder, and what is known of it with the options that may differ.
 struct Resumed {
     run::Store store;
@@ -93,6 +50,7 @@ Resumed take_up(const Options& options, const run::RunInfo& now) {
         throw UsageError(
             fmt::format("{}: was measured on CPU {}, which is not to be had now", folder, *info.options.cpu));
     }
+    info.warnings = now.warnings;
     info.environment = now.environment;
     info.findings = now.findings;
     info.version = now.version;

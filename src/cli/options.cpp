@@ -151,6 +151,12 @@ po::options_description exec_options() {
     return options;
 }
 
+po::options_description list_options() {
+    po::options_description options("Output");
+    options.add_options()("bases", "behind them the none cases, not among them, that deltas are taken against");
+    return options;
+}
+
 po::options_description summary_options() {
     po::options_description options("Output");
     options.add_options()  //
@@ -164,6 +170,7 @@ po::options_description options_of(Command command) {
     if (command == Command::verify) all.add(verify_options());
     if (command == Command::exec) all.add(exec_options());
     if (command == Command::run || command == Command::list) all.add(selection_options());
+    if (command == Command::list) all.add(list_options());
     if (command == Command::run) all.add(measuring_options()).add(output_options());
     if (command == Command::guest) all.add(measuring_options());
     if (command == Command::summary) all.add(summary_options());
@@ -443,6 +450,7 @@ Options parse(const std::vector<std::string>& arguments) {
         throw UsageError("summary: the folder of a run is missing; one that --out has written");
     if (options.command == Command::run || options.command == Command::list) {
         options.run.selection = parse_selection(values);
+        options.with_bases = options.command == Command::list && values.count("bases") != 0;
         for (const char* name : {"case", "filter", "op", "ns", "stack", "spawn", "parallel", "with", "samples",
                                  "seed", "block", "lead-in", "alone", "state", "clock", "cpu"}) {
             options.narrowed = options.narrowed || values.count(name) != 0;

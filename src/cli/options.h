@@ -49,6 +49,7 @@ struct Options {
     bool no_progress = false;
     std::string state;  ///< the name of the kernel's state
     std::string folder;  ///< of summary
+    bool with_bases = false;  ///< of list
     std::vector<std::string> arguments;  ///< as typed
 };
 

@@ -15,6 +15,44 @@
 #include "run/team.h"
 
 namespace nsb::cli {
+namespace {
+
+/// Joins items by middle dots, in lines that fit the terminal.
+std::string flow(const std::vector<std::string>& items, std::size_t width) {
+    std::string text;
+    std::size_t column = 0;
+    for (const std::string& item : items) {
+        if (column != 0 && width != 0 && column + 3 + item.size() > width) {
+            text += '\n';
+            column = 0;
+        }
+        if (column != 0) text += " · ";
+        column += item.size() + (column != 0 ? 3 : 0);
+        text += item;
+    }
+    return text + '\n';
+}
+
+/// Rows of a lab run whose cases change themselves as they go on.
+std::string position_lines(const run::RunInfo& info, const std::vector<Row>& rows) {
+    const auto ticks = [&](double value) { return report::format_ticks(value, info.identity); };
+    std::vector<std::string> found;
+    for (const Row& row : rows) {
+        if (row.phase != row.measured.phases().front() || !row.position) continue;
+        const Position& p = *row.position;
+        if (p.explained <= kMuchExplained) continue;
+        found.push_back(fmt::format("  {} {}: first {}, steady {}, last {}\n", to_string(row.measured),
+                                    nsb::info(row.phase).name, ticks(p.first), ticks(p.steady), ticks(p.last)));
+    }
+    if (found.empty()) return "";
+    constexpr std::size_t kMostShown = 8;
+    std::string text = "position explains most of the variance within a machine of:\n";
+    for (const std::string& line : std::span(found).first(std::min(found.size(), kMostShown))) text += line;
+    if (found.size() > kMostShown) text += fmt::format("  and {} more\n", found.size() - kMostShown);
+    return text;
+}
+
+}  // namespace
 
 std::size_t terminal_width() {
     winsize size{};
@@ -22,6 +60,33 @@ std::size_t terminal_width() {
     const char* const columns = std::getenv("COLUMNS");
     if (columns == nullptr) return 0;
     return parse_count(columns, 20, 10000).value_or(0);
+}
+
+std::string warning_lines(const run::RunInfo& info) {
+    std::string text;
+    for (const std::string& warning : info.warnings) text += fmt::format("warning: {}\n", warning);
+    return text;
+}
+
+std::string environment_lines(const run::RunInfo& info) {
+    const auto fact = [&](std::string_view key) { return env::find(info.environment, key); };
+    std::string text = flow(
+        {fmt::format("nsbench {}", info.version), fmt::format("kernel {}", info.identity.kernel),
+         fmt::format("{}, {} CPUs", fact("cpu_model"), fact("cpus")),
+         fmt::format("virtualisation {}", fact("virtualisation")),
+         info.sampler_cpus.empty() ? "not pinned"
+                                   : fmt::format("pinned to CPU {}", fmt::join(info.sampler_cpus, ", ")),
+         fmt::format("mitigations: {}", fact("mitigations")), fmt::format("{} mounts", fact("mounts")),
+         fmt::format("sampler {:.1f} MiB resident, {} mappings",
+                     static_cast<double>(info.sampler_resident_bytes) / (1U << 20U), info.sampler_mappings),
+         fmt::format("reading the clock takes {:.0f} {}", info.clock_read_ticks, info.identity.unit())},
+        terminal_width());
+    for (const env::Finding& finding : info.findings) {
+        if (finding.severity < env::Severity::warning) continue;
+        text += fmt::format("{}: {}: {}: {} ({})\n", env::to_string(finding.severity), finding.id,
+                            finding.observed, finding.effect, finding.remedy);
+    }
+    return text + warning_lines(info);
 }
 
 std::string closing_lines(const run::RunInfo& info, const std::vector<Row>& rows,
@@ -34,7 +99,15 @@ std::string closing_lines(const run::RunInfo& info, const std::vector<Row>& rows
     const auto count = std::ranges::count_if(precise, [](const auto& entry) { return entry.second; });
     std::string text = fmt::format("{} of {} cases within {:.3g}% in every phase (~: not that column)\n",
                                    count, precise.size(), 100 * info.options.precision);
-    text += fmt::format("{} rounds in {:.1f} s, seed {}\n", info.rounds, info.seconds, info.options.seed);
+    std::size_t machines = 0;
+    for (const Row& row : rows) machines = std::max(machines, row.machines);
+    if (machines == 0) {
+        text += fmt::format("{} rounds in {:.1f} s, seed {}\n", info.rounds, info.seconds, info.options.seed);
+    } else {
+        text += fmt::format("state {}: each case in a copy of its own of {} saved machine{}\n", info.identity.state,
+                            machines, machines == 1 ? "" : "s, whose medians vary by no more than is shown");
+        text += position_lines(info, rows);
+    }
     for (const Series& series : bases) {
         const Phase phase = series.measured.phases().front();
         const std::vector<double> counted = series.counted(phase);

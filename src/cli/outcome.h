@@ -1,4 +1,4 @@
-// How a run ends: what is said below its table, and the exit code.
+// What is said above and below a run's table, and its exit code.
 #pragma once
 
 #include <exception>
@@ -13,6 +13,10 @@ namespace nsb::cli {
 
 /// Columns of the terminal that standard output is; 0 where it is none.
 std::size_t terminal_width();
+
+/// The run's own warnings, and all that is to be known of the machine before its figures.
+std::string warning_lines(const run::RunInfo& info);
+std::string environment_lines(const run::RunInfo& info);
 
 /// What the table leaves to be said. `bases` are measured for deltas alone.
 std::string closing_lines(const run::RunInfo& info, const std::vector<Row>& rows, std::span<const Series> bases);

@@ -34,6 +34,7 @@ int run_summary(const Options& options) {
         run::rows_of(series, planned, {info.options.precision, info.drain_unseen});
     store.save_rows(info, rows);
     if (!options.quiet) {
+        print(fmt::format("{}\n", environment_lines(info)));
         print(report::table(info.identity, rows, {terminal_width(), use_colour(), options.sort}));
         print(fmt::format("\n{}", closing_lines(info, rows, std::span(series).subspan(planned))));
     }

@@ -61,10 +61,13 @@ Row make_row(const Series& series, const Series* base, Phase phase, const RowCon
     const std::map<RoundKey, double> medians = series.round_medians(phase);
     std::vector<double> round_medians;
     for (const auto& [round, value] : medians) round_medians.push_back(value);
+    std::vector<std::vector<double>> machines;
+    for (auto& [machine, own] : series.by_machine(phase)) machines.push_back(std::move(own));
     std::vector<double> of_machines;
-    for (auto& [machine, own] : series.by_machine(phase)) of_machines.push_back(median(own));
+    for (const std::vector<double>& own : machines) of_machines.push_back(median(own));
     const double of_all = median(of_machines);
-    row.machines = of_machines.size();
+    row.machines = series.samples.back().machine == 0 ? 0 : of_machines.size();
+    row.position = position_of(machines);
     row.resolution = resolution_of(of_machines, of_all);
     row.figures = describe(std::move(values), std::move(round_medians), of_all);
     if (row.figures->ci && !row.figures->precision) {

@@ -10,6 +10,7 @@
 
 #include "core/case.h"
 #include "core/failure.h"
+#include "core/position.h"
 #include "core/protocol.h"
 #include "core/statistics.h"
 
@@ -67,7 +68,8 @@ struct Row {
     std::optional<Delta> delta;      ///< absent without a base
     std::optional<double> resolution;  ///< how far meaningless variations of the machine move the median: the
                                        ///< largest distance of one machine's from it; absent for one machine
-    std::size_t machines = 0;          ///< saved machines that it was measured on
+    std::size_t machines = 0;          ///< saved machines that it was measured on; 0 where nothing was saved
+    std::optional<Position> position;
     std::string error;               ///< an errno's name
     std::string reason;              ///< for every status but ok
 };

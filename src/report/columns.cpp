@@ -28,6 +28,11 @@ constexpr std::string_view kTicks = "ns or instructions";
 using R = ResultRecord;
 using S = SampleRecord;
 
+template <typename Get>
+std::string from_position(const ResultRecord& r, Get get) {
+    return r.row.machines > 0 && r.row.position ? get(*r.row.position) : "";
+}
+
 #define FIGURE(member) \
     [](const R& r) { return from_figures(r, [](const Figures& f) { return number(f.member); }); }
 
@@ -96,7 +101,16 @@ constexpr auto kResultColumns = std::to_array<Column<R>>({
     {"delta_resolution", kTicks, "the same of delta",
      [](const R& r) { return from_delta(r, [](const Delta& d) { return d.resolution ? number(*d.resolution) : ""; }); }},
     {"machines", "machines", "saved machines of the lab that it was measured on; the median is that of their medians",
-     [](const R& r) { return r.run.state.empty() || !r.row.figures ? "" : std::to_string(r.row.machines); }},
+     [](const R& r) { return r.row.machines == 0 ? "" : std::to_string(r.row.machines); }},
+    {"position", "fraction", "of the variance of a machine's samples: explained by whether a sample is among the first fifth, "
+     "the middle or the last fifth; like the next three, of saved machines alone",
+     [](const R& r) { return from_position(r, [](const Position& p) { return fmt::format("{:.3f}", p.explained); }); }},
+    {"first", kTicks, "median of the first fifth of a machine's samples",
+     [](const R& r) { return from_position(r, [](const Position& p) { return number(p.first); }); }},
+    {"steady", kTicks, "median of those between",
+     [](const R& r) { return from_position(r, [](const Position& p) { return number(p.steady); }); }},
+    {"last", kTicks, "median of the last fifth",
+     [](const R& r) { return from_position(r, [](const Position& p) { return number(p.last); }); }},
 });
 
 #undef FIGURE

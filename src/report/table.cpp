@@ -114,6 +114,11 @@ std::vector<TableColumn> make_columns(const RunIdentity& run, const std::vector<
                                return fmt::format("{}{}", delta->value < 0 ? "" : "+",
                                                   format_ticks(delta->value, run));
                            }});
+        columns.push_back({"varies by", 60, [&run](const Line& line) -> std::string {
+                               const Row& row = line.first();
+                               const auto resolution = row.delta ? row.delta->resolution : row.resolution;
+                               return resolution ? fmt::format("±{}", format_ticks(*resolution, run)) : "";
+                           }});
         columns.push_back({"its 95% interval", 15, [&run](const Line& line) -> std::string {
                                const auto& delta = line.first().delta;
                                if (!delta || !delta->ci) return "";

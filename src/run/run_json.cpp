@@ -231,6 +231,15 @@ tl::expected<RunInfo, std::string> parse_run_json(const std::string& text) {
         info.started = json.at("started").get<std::string>();
         info.arguments = json.at("arguments").get<std::vector<std::string>>();
         info.options = parse_options(json.at("options"));
+        info.version = json.at("nsbench_version").get<std::string>();
+        info.warnings = json.at("warnings").get<std::vector<std::string>>();
+        for (const auto& [key, value] : json.at("environment").items()) {
+            info.environment.push_back({key, value.get<std::string>()});
+        }
+        info.sampler_resident_bytes = json.at("sampler").at("resident_bytes").get<std::uint64_t>();
+        info.sampler_mappings = json.at("sampler").at("mappings").get<std::size_t>();
+        info.sampler_cpus = json.at("sampler").at("cpus").get<std::vector<int>>();
+        info.clock_read_ticks = json.at("overhead").at("clock_read").get<double>();
         info.in_userns = json.at("in_userns").get<bool>();
         info.rounds = json.at("measuring").at("rounds").get<std::uint32_t>();
         info.warm_up_seconds = json.at("measuring").at("warm_up_seconds").get<double>();

@@ -1,0 +1,221 @@
+"""A kernel measured case by case, each in a copy of its own of each saved machine, into one result folder."""
+import base64
+import contextlib
+import csv
+import hashlib
+import io
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab import copies, guest, orders, saved
+from lab.errors import FAILED, INTERRUPTED, USAGE, LabError
+from lab.states import State
+from lab.variations import VARIATIONS
+
+Files = dict[str, bytes]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is measured on: saved machines of one kernel in one state, numbered by their variations from 1."""
+
+    name: str
+    state: State
+    recipes: dict[int, saved.Recipe]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One copy: of which machine, and what it is to do."""
+
+    number: int
+    case: str
+    order: tuple[str, ...]
+
+    def key(self, recipe: saved.Recipe) -> str:
+        return f"{recipe.key} {hashlib.sha256(chr(0).join(self.order).encode()).hexdigest()[:16]}"
+
+
+def subject(name: str, kernel: Path, kernel_sha256: str, machine: guest.Machine, state: State, base: bytes,
+            numbers: range) -> Subject:
+    """The machines with these numbers (from 1, as in VARIATIONS)."""
+    recipes = {}
+    for number in numbers:
+        variation = VARIATIONS[number - 1]
+        one = variation.machine(machine)
+        initrd = one.initrd("wait", [f"--clock={guest.CLOCKS[machine.accel]}", "--cpu=0"], base,
+                            state=variation.script(state.script), settle=variation.settle, padding=variation.padding)
+        recipes[number] = saved.Recipe(one, kernel, kernel_sha256, guest.qemu_version(), initrd,
+                                       f"{name}, {state.name}, {variation}")
+    return Subject(name, state, recipes)
+
+
+def tasks(plan: orders.Plan, subject: Subject) -> list[Task]:
+    """A copy for each case and machine; with the probe, a second one for each case on the first machine."""
+    found = [Task(number, case, tuple(plan.order(case, subject.state.name)))
+             for number in subject.recipes for case in plan.every]
+    if plan.probed:
+        first = min(subject.recipes)
+        found += [Task(first, case, tuple(plan.order(case, subject.state.name, probe=True))) for case in plan.cases
+                  if not case.startswith("runtime/")]
+    return found
+
+
+class Journal:
+    """What copies gave back, on disk as soon as they have: a plan that is stopped goes on where it was."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.done: dict[str, Files] = {}
+        with contextlib.suppress(FileNotFoundError), open(path) as file:
+            for line in file:
+                with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):  # one that a kill cut off
+                    entry = json.loads(line)
+                    self.done[entry["key"]] = {name: base64.b64decode(text) for name, text in entry["files"].items()}
+
+    def add(self, key: str, files: Files) -> None:
+        self.done[key] = files
+        text = json.dumps({"key": key, "files": {name: base64.b64encode(data).decode() for name, data in files.items()}})
+        with open(self.path, "a") as file:
+            file.write(("" if self.path.stat().st_size == 0 or self.ends() else "\n") + text + "\n")
+
+    def ends(self) -> bool:
+        """Whether the file ends in a whole line."""
+        with open(self.path, "rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) == b"\n"
+
+
+@contextlib.contextmanager
+def ready(subject: Subject, pool: ThreadPoolExecutor, show: Callable[[str], None]) -> Iterator[dict[int, Path]]:
+    """The folder of each machine, saved where it was not, by its number, and kept while this lasts."""
+    with contextlib.ExitStack() as stack:
+        def hold(number: int) -> Path:
+            return stack.enter_context(saved.held(
+                subject.recipes[number], lambda what: show(f"machine {number} of {len(subject.recipes)}: {what}")))
+        futures = {number: pool.submit(hold, number) for number in subject.recipes}
+        yield {number: future.result() for number, future in futures.items()}
+
+
+def measure(plan: orders.Plan, subject: Subject, journal: Journal, jobs: int,
+            show: Callable[[str], None]) -> dict[Task, Files]:
+    """What the copies gave back. LabError, with the case, where one came to no end; the others are in the journal then."""
+    waiting = tasks(plan, subject)
+    done = {task: journal.done[key] for task in waiting if (key := task.key(subject.recipes[task.number])) in journal.done}
+    waiting = [task for task in waiting if task not in done]
+    crowd = copies.Crowd()
+    pool = ThreadPoolExecutor(jobs or os.cpu_count() or 1)
+    try:
+        with ready(subject, pool, show) as folders:
+            begun, count = time.monotonic(), len(waiting)
+            running: dict[Future, Task] = {}
+            while waiting or running:
+                while waiting and len(running) < (jobs or os.cpu_count() or 1):
+                    task = waiting.pop(0)
+                    running[pool.submit(copies.run, subject.recipes[task.number], folders[task.number], list(task.order),
+                                        crowd)] = task
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    task = running.pop(future)
+                    try:
+                        files = future.result()
+                    except LabError as error:
+                        raise LabError(f"{task.case}: {error}", error.code, error.tail) from None
+                    done[task] = files
+                    journal.add(task.key(subject.recipes[task.number]), files)
+                finished = count - len(waiting) - len(running)
+                left = (time.monotonic() - begun) / finished * (count - finished) if finished else 0
+                show(f"{finished} of {count} copies, {int(left) // 60}:{int(left) % 60:02} left")
+    except BaseException:
+        crowd.end()
+        pool.shutdown(cancel_futures=True)
+        raise
+    pool.shutdown()
+    return done
+
+
+def said(files: Files) -> LabError:
+    """The error of a copy in which nsbench measured nothing."""
+    text = files.get("stderr", b"").decode(errors="replace").strip().removeprefix("nsbench: ") or "it said nothing"
+    status = int(files["status"])
+    return LabError(f"nsbench in the guest: exit {status}: {text.splitlines()[-1]}",
+                    USAGE if status == USAGE else FAILED)
+
+
+def merge(plan: orders.Plan, done: dict[Task, Files]) -> Files:
+    """run.json and samples.csv of all copies as of one run; with the probe also its files. LabError where a copy has none.
+
+    The record is the first copy's, but for what is of the whole: its cases, times, counts and warnings.
+    """
+    for files in done.values():
+        if "run.json" not in files:
+            raise said(files)
+    plain = {(task.number, task.case): files for task, files in done.items() if "--alone" in task.order}
+    probing = {task.case: files for task, files in done.items() if "--alone" not in task.order}
+    records = [json.loads(files["run.json"]) for files in plain.values()]
+    record = records[0]
+    record["options"]["selection"] = {"cases": list(plan.cases), "filter": None, "op": [], "ns": [], "with": {}}
+    record["options"]["alone"] = False
+    record["warnings"] = list(dict.fromkeys(warning for one in records for warning in one["warnings"]))
+    for name in ("seconds", "warm_up_seconds", "drains", "drains_incomplete", "drained_samples"):
+        record["measuring"][name] = sum(one["measuring"][name] for one in records)
+    rows = []
+    for case in plan.every:
+        for number in sorted({number for number, _ in plain}):
+            lines = plain[number, case]["samples.csv"].decode().splitlines()
+            # `machine`, the last column, is 0 in the guest, and empty behind a failure
+            rows += [line[:-1] + str(number) if line.endswith(",0") else line for line in lines[1:]]
+    files = {"samples.csv": "\n".join([lines[0], *rows, ""]).encode()}
+    if probing:
+        files |= merge_probed(record, probing)
+    files["run.json"] = (json.dumps(record, indent=2) + "\n").encode()
+    return files
+
+
+def merge_probed(record: dict, probing: dict[str, Files]) -> Files:
+    """probe.csv, memory.csv and others of all probing copies; their records go into `record`. A base that several have
+    is taken from the first."""
+    first = json.loads(next(iter(probing.values()))["run.json"])["probe"]
+    if first == "off":
+        record["probe"] = first
+        return {}
+    seen: dict[str, str] = {}  # case → of which copy
+    merged: dict[str, list[str]] = {}
+    cases, notes, seconds = [], [], 0.0
+    for case, files in probing.items():
+        probe = json.loads(files["run.json"])["probe"]
+        notes += probe["notes"]
+        seconds += probe["seconds"]
+        for one in probe["cases"]:
+            if seen.setdefault(one["case"], case) == case:
+                cases.append({**one, "cost_of_a_traced_call": probe["cost_of_a_traced_call"]})
+        for name in ("probe.csv", "memory.csv"):
+            text = files[name].decode()
+            reader = csv.DictReader(io.StringIO(text))
+            lines = text.splitlines()
+            own = [line for line, row in zip(lines[1:], reader) if seen.get(row["case"]) == case]
+            merged[name] = [*merged.get(name, lines[:1]), *own]
+    record["probe"] = {**first, "cases": cases, "notes": list(dict.fromkeys(notes)), "seconds": seconds}
+    found = {name: "\n".join([*lines, ""]).encode() for name, lines in merged.items()}
+    for name in {name for files in probing.values() for name in files if name.endswith((".folded", ".txt"))}:
+        found[name] = b"".join(files.get(name, b"") for files in probing.values())
+    return found
+
+
+def summarise(files: Files) -> tuple[int, str, str]:
+    """Makes results.csv of the merged files, by nsbench's own statistics. Its exit code, and what it printed."""
+    with tempfile.TemporaryDirectory(prefix="nsbench-lab-") as name:
+        folder = Path(name)
+        for one in ("run.json", "samples.csv"):
+            (folder / one).write_bytes(files[one])
+        done = orders.nsbench("summary", name)
+        if not (folder / "results.csv").exists():
+            raise LabError(f"nsbench summary: {done.stderr.strip() or f'exit {done.returncode}'}")
+        files["results.csv"] = (folder / "results.csv").read_bytes()
+    probe = files.pop("probe.txt", b"").decode()
+    return done.returncode, done.stdout + ("\n" + probe if probe else ""), done.stderr

@@ -1,0 +1,42 @@
+#include "core/position.h"
+
+#include <array>
+#include <numeric>
+
+#include "core/statistics.h"
+
+namespace nsb {
+namespace {
+
+constexpr std::size_t kParts = 5;
+
+double mean_of(const std::vector<double>& values) {
+    return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+}  // namespace
+
+std::optional<Position> position_of(std::span<const std::vector<double>> machines) {
+    std::array<std::vector<double>, 3> groups;   // first, steady, last
+    std::array<double, 3> sums{};                // of differences to the machine's mean
+    double total = 0;                            // of their squares
+    for (const std::vector<double>& samples : machines) {
+        if (samples.size() < kParts) return std::nullopt;
+        const std::size_t fifth = samples.size() / kParts;
+        const double mean = mean_of(samples);
+        for (std::size_t i = 0; i < samples.size(); ++i) {
+            const std::size_t group = i < fifth ? 0 : i < samples.size() - fifth ? 1 : 2;
+            groups[group].push_back(samples[i]);
+            sums[group] += samples[i] - mean;
+            total += (samples[i] - mean) * (samples[i] - mean);
+        }
+    }
+    if (machines.empty()) return std::nullopt;
+    double between = 0;
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+        between += sums[i] * sums[i] / static_cast<double>(groups[i].size());
+    }
+    return Position{total > 0 ? between / total : 0, median(groups[0]), median(groups[1]), median(groups[2])};
+}
+
+}  // namespace nsb
