@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -23,11 +24,17 @@ Files = dict[str, bytes]
 
 @dataclass(frozen=True)
 class Subject:
-    """What is measured on: saved machines of one kernel in one state, numbered by their variations from 1."""
+    """What is measured on: saved machines of one kernel in one state, numbered by their variations from 1. Cases that the
+    expression `everywhere` does not find are measured on the first of them alone."""
 
     name: str
     state: State
     recipes: dict[int, saved.Recipe]
+    everywhere: str = ""
+
+    def takes(self, number: int, case: str) -> bool:
+        """Whether the case is measured on the machine."""
+        return number == min(self.recipes) or re.search(self.everywhere, case) is not None
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,7 @@ class Task:
 
 
 def subject(name: str, kernel: Path, kernel_sha256: str, machine: guest.Machine, state: State, base: bytes,
-            numbers: range) -> Subject:
+            numbers: range, everywhere: str = "") -> Subject:
     """The machines with these numbers (from 1, as in VARIATIONS)."""
     recipes = {}
     for number in numbers:
@@ -53,13 +60,13 @@ def subject(name: str, kernel: Path, kernel_sha256: str, machine: guest.Machine,
                             state=variation.script(state.script), settle=variation.settle, padding=variation.padding)
         recipes[number] = saved.Recipe(one, kernel, kernel_sha256, guest.qemu_version(), initrd,
                                        f"{name}, {state.name}, {variation}")
-    return Subject(name, state, recipes)
+    return Subject(name, state, recipes, everywhere)
 
 
 def tasks(plan: orders.Plan, subject: Subject) -> list[Task]:
     """A copy for each case and machine; with the probe, a second one for each case on the first machine."""
     found = [Task(number, case, tuple(plan.order(case, subject.state.name)))
-             for number in subject.recipes for case in plan.every]
+             for number in subject.recipes for case in plan.every if subject.takes(number, case)]
     if plan.probed:
         first = min(subject.recipes)
         found += [Task(first, case, tuple(plan.order(case, subject.state.name, probe=True))) for case in plan.cases
@@ -166,7 +173,7 @@ def merge(plan: orders.Plan, done: dict[Task, Files]) -> Files:
         record["measuring"][name] = sum(one["measuring"][name] for one in records)
     rows = []
     for case in plan.every:
-        for number in sorted({number for number, _ in plain}):
+        for number in sorted(number for number, other in plain if other == case):
             lines = plain[number, case]["samples.csv"].decode().splitlines()
             # `machine`, the last column, is 0 in the guest, and empty behind a failure
             rows += [line[:-1] + str(number) if line.endswith(",0") else line for line in lines[1:]]

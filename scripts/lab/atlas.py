@@ -1,22 +1,27 @@
-"""atlas: every set of namespaces on several kernels, recorded under results/, from which its page is made.
+"""atlas: every set of namespaces on the newest kernel of each series, recorded under results/, from which its page is made.
 
-The cases are the default plan's at one stack size: all sets by clone and by unshare, setns, proc_remount. Kept per
-kernel are run.json, results.csv and samples.csv.xz; and in its folder probe/ those of a second, smaller run with the
-probe, with probe.csv and memory.csv: each kind by clone and by unshare, and all eight by clone.
+The cases are the default plan's at one stack size: all sets by clone and by unshare, setns, proc_remount. Each is measured
+in a copy of its own; those of the kinds on several saved machines, which tells their resolution, the other sets on the
+first. Kept per kernel are run.json, results.csv and samples.csv.xz; in its folders churned/ and crowded/ those of the kinds
+in these states, and in probe/ those of a run with the probe on the first machine, with probe.csv and memory.csv: each kind
+by clone and by unshare, and all eight by clone.
 """
 import argparse
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from lab import guest, initramfs, packages, runs
-from lab.errors import FAILED, OK, LabError
-from lab.options import add_append, add_jobs, add_machine
+from lab import guest, initramfs, packages, runs, states
+from lab.errors import FAILED, OK
+from lab.options import add_append, add_jobs, add_machine, machine_numbers
 from lab.recorded import ALL
 
-KERNELS = ("5.10", "6.1", "6.12", "7")
+KERNELS = ("5.10", "6.1", "6.12", "6.16", "6.17", "6.18", "6.19", "7.0", "7.1", "7.2", "7.3")
 CASES = "^(clone3?/.*/stack:1M$|unshare/|setns/|proc_remount/.*/stack:1M$)"
 PROBED = f"^(clone/(none|NEW[A-Z]+|{ALL})/stack:1M|unshare/(none|NEW[A-Z]+))$"
+KIND = "NEW[A-Z]+"
+OF_KINDS = f"^(clone/({KIND}|none|{ALL})/stack:1M|unshare/({KIND}|none|{ALL})|setns/.*|proc_remount/.*/stack:1M)$"
+IN_STATES = ("churned", "crowded")
 RESULTS = initramfs.ROOT / "results"
 TRIES = 3  # kernels of a series, newest first, until one boots
 
@@ -53,6 +58,7 @@ def measure(options: argparse.Namespace) -> list[runs.Result]:
             options.out,
             machine,
             keep=keep(options),
+            how=runs.How(numbers=options.machines, everywhere=OF_KINDS),
         )
         results = runs.run_all(every, options.out, options.jobs)
         rest = []
@@ -66,13 +72,21 @@ def measure(options: argparse.Namespace) -> list[runs.Result]:
     return done
 
 
-def probe(options: argparse.Namespace, measured: Iterable[runs.Result]) -> list[runs.Result]:
-    """The result of the probed run beside each of these."""
+def beside(options: argparse.Namespace, measured: Iterable[runs.Result]) -> list[runs.Result]:
+    """The results of the runs beside each of these: the kinds in other states, and with the probe. One machine each."""
     machine = guest.Machine(options.accel, options.append, options.memory, options.timeout)
-    given = runs.arguments(words(options.nsbench, f"--filter={PROBED}", "--probe"), options.accel)
     base = initramfs.base()
-    every = [runs.wanted(result.image, machine, given, base, result.folder / "probe", keep(options))
-             for result in measured if not result.error]
+    every = []
+    for result in measured:
+        if result.error:
+            continue
+        for name in IN_STATES:
+            given = runs.arguments(words(options.nsbench, f"--filter={OF_KINDS}"), options.accel)
+            every.append(runs.wanted(result.image, machine, given, base, result.folder / name, keep(options),
+                                     runs.How(states.STATES[name], range(1, 2))))
+        given = runs.arguments(words(options.nsbench, f"--filter={PROBED}", "--probe"), options.accel)
+        every.append(runs.wanted(result.image, machine, given, base, result.folder / "probe", keep(options),
+                                 runs.How(numbers=range(1, 2))))
     return runs.run_all(every, options.out, options.jobs)
 
 
@@ -80,16 +94,17 @@ def atlas(options: argparse.Namespace) -> int:
     """The command."""
     code = OK
     measured = measure(options)
-    for result in [*measured, *probe(options, measured)]:
+    for result in [*measured, *beside(options, measured)]:
         if result.error:
-            raise LabError(f"{result.image.name}: {result.error}", result.error.code, result.error.tail)
-        if result.status:
+            print(f"lab: {result.folder}: {result.error}", file=sys.stderr)
+            code = max(code, result.error.code)
+        elif result.status:
             print(
                 f"lab: {result.image.name}: nsbench's exit code is {result.status}: {result.folder} says "
                 "what failed",
                 file=sys.stderr,
             )
-            code = FAILED
+            code = max(code, FAILED)
     return code
 
 
@@ -111,6 +126,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         action="store_true",
         help="replace what another build of nsbench, or other options, left there",
     )
+    one.add_argument("--machines", type=machine_numbers, default="5", metavar="N",
+                     help="saved machines that the kinds are measured on (%(default)s)")
     add_jobs(one)
     add_append(one)
     add_machine(one)

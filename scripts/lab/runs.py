@@ -33,16 +33,17 @@ PART = ".part-"  # folders being made; what a killed lab left of them is removed
 JOURNAL = ".journal-"  # what the copies of a run that is not finished gave back
 
 
-SAMPLES = "30"  # of each case and machine
+SAMPLES = "10"  # of each case and machine
 
 
 @dataclass(frozen=True)
 class How:
     """How cases come to their kernel: each in a copy of its own of saved machines with these numbers, all in this state;
-    or all together in one boot, which `together` gives the reason for."""
+    or all together in one boot, for the reason `together`."""
 
     state: State = STATES["fresh"]
     numbers: range = range(1, 6)
+    everywhere: str = ""  # a regular expression: other cases are measured on the first machine alone
     together: str = ""
 
 
@@ -153,7 +154,7 @@ def inputs(image: Image, machine: Machine, initrd: bytes, options: list[str], ho
         "command_line": machine.command_line, "initramfs_sha256": hashlib.sha256(initrd).hexdigest(),
         "accel": machine.accel, "memory_mb": machine.memory, "settle_s": SETTLE[machine.accel], "arguments": options,
         "qemu": shlex.join(qemu), **programs, "state": TOGETHER.name if how.together else how.state.name,
-        "together": how.together or None, "machines": machines,
+        "together": how.together or None, "machines": machines, "on_all_machines": how.everywhere or None,
     }
 
 
@@ -248,7 +249,7 @@ def wanted(image: Image, machine: Machine, options: list[str], base: bytes, fold
     if how.together:
         initrd = machine.initrd("run", [*options, f"--state={TOGETHER.name}"], base)
         return Wanted(image, machine, initrd, folder, inputs(image, machine, initrd, options, how, None), keep, options, base)
-    subject = alone.subject(image.name, image.path, image.sha256, machine, how.state, base, how.numbers)
+    subject = alone.subject(image.name, image.path, image.sha256, machine, how.state, base, how.numbers, how.everywhere)
     initrd = next(iter(subject.recipes.values())).initrd
     return Wanted(image, machine, initrd, folder, inputs(image, machine, initrd, options, how, subject), keep, options, base,
                   subject)

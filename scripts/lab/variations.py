@@ -9,10 +9,16 @@ from dataclasses import dataclass
 from lab.guest import Machine
 
 
+SLEEPER = """
+mkdir /sys/fs/cgroup/idle{n} || exit 1
+sh -c 'echo $$ >/sys/fs/cgroup/idle{n}/cgroup.procs; exec sleep 1000000' &
+"""
+
+
 @dataclass(frozen=True)
 class Variation:
     """A word more on the kernel's command line, MB more of memory, bytes more in the initramfs, guest seconds more to
-    settle in, processes that sleep."""
+    settle in, processes that sleep, each in a cgroup of its own, which takes percpu memory."""
 
     append: str = ""
     memory: int = 0
@@ -33,7 +39,7 @@ class Variation:
 
     def script(self, script: str) -> str:
         """The state's script, with the sleepers started before it."""
-        return "sleep 1000000 &\n" * self.sleepers + script
+        return "".join(SLEEPER.format(n=n) for n in range(self.sleepers)) + script
 
 
 # The first is the machine as it is. Those behind the 15th are for checks: no resolution is made from them.
