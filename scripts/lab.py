@@ -5,9 +5,13 @@
     scripts/lab.py fetch KERNEL...
     scripts/lab.py run --kernel 6.1 [--kernel 7 ...] [--out DIR] [--jobs N] -- --filter='^clone/NEWPID/stack:1M$'
     scripts/lab.py compare 6.1 7 -- --filter='^clone/NEWPID/stack:1M$'
+    scripts/lab.py states --kernel 6.1
     scripts/lab.py atlas [--out DIR]
     scripts/lab.py page [DIR]
     scripts/lab.py agree --kernel 6.1
+    scripts/lab.py repeat --kernel 6.1
+    scripts/lab.py boots
+    scripts/lab.py cache [--remove KEY|all]
     scripts/lab.py shell --kernel 6.1
 
 KERNEL is a series such as 6.1 (its newest package), a package's version or name, or a path to a bzImage.
@@ -22,7 +26,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from lab import agree, atlas, compare, guest, packages, page, runs
+from lab import agree, atlas, boots, cache, compare, guest, in_states, packages, page, repeat, runs
 from lab.errors import ABORTED, FAILED, INTERRUPTED, OK, UNMEASURED, USAGE, LabError
 from lab.options import add_append, add_how, add_jobs, add_machine, how_of
 
@@ -60,16 +64,25 @@ def kernels(options: argparse.Namespace) -> int:
 
 def fetch(options: argparse.Namespace) -> int:
     """Brings kernels into the cache and prints the paths of their images."""
+    code = OK
     for kernel in packages.find(list(dict.fromkeys(options.kernel))):
-        print(packages.fetch(kernel))
-    return OK
+        try:
+            print(packages.fetch(kernel), flush=True)
+        except LabError as error:
+            code = max(code, tell(error, kernel.release))
+    return code
 
 
 def run(options: argparse.Namespace) -> int:
     """Measures; nsbench's own table on standard output for a single kernel."""
-    every = runs.each(options.kernel, options.nsbench, options.out, machine_of(options), how=how_of(options))
-    results = runs.run_all(every, options.out, options.jobs)
     code = OK
+
+    def missing(name: str, error: LabError) -> None:
+        nonlocal code
+        code = max(code, tell(error, name))
+    every = runs.each(options.kernel, options.nsbench, options.out, machine_of(options), how=how_of(options),
+                      missing=missing if len(options.kernel) > 1 else None)
+    results = runs.run_all(every, options.out, options.jobs)
     for result in results:
         if result.error:
             code = max(code, tell(result.error, result.image.name))
@@ -122,6 +135,10 @@ def parser() -> argparse.ArgumentParser:
     compare.add_parser(commands)
     atlas.add_parser(commands)
     page.add_parser(commands)
+    in_states.add_parser(commands)
+    repeat.add_parser(commands)
+    boots.add_parser(commands)
+    cache.add_parser(commands)
     agree.add_parser(commands)
     return top
 
@@ -132,7 +149,7 @@ def parse(words: list[str]) -> argparse.Namespace:
     given = parser()
     options = given.parse_args(words[:split], argparse.Namespace(nsbench=words[split + 1:], takes_nsbench=False))
     if options.nsbench and not options.takes_nsbench:
-        given.error(f"{options.nsbench[0]!r} behind --: only run, compare and atlas take nsbench's options")
+        given.error(f"{options.nsbench[0]!r} behind --: only run, compare, states, repeat and atlas take nsbench's options")
     return options
 
 

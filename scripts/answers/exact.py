@@ -33,11 +33,6 @@ def measured(rows: Rows) -> set[Key]:
     return {key for key, row in rows.items() if row["status"] in MEASURED}
 
 
-def beyond(changes: Iterable[Change], threshold: float) -> list[Change]:
-    """Those that changed by more, the largest change first."""
-    return sorted((c for c in changes if abs(c.ratio - 1) > threshold), key=lambda c: -abs(c.ratio - 1))
-
-
 def geometric_means(ratios: Iterable[tuple[str, float]]) -> str:
     """Of (phase, ratio) pairs, for each phase: a sentence. Ratios of 0 and infinity have no place in one."""
     logs: dict[str, list[float]] = defaultdict(list)

@@ -1,7 +1,9 @@
 """compare: did this kernel get slower? Two kernels, or two result folders of the lab, row by row.
 
-A row counts as slower where its median is beyond the threshold and the 95% intervals of the medians do not meet; one beyond
-by its median alone is unresolved. Exit codes: 0 no row is slower; 1 at least one is; 125 could not be measured, so that
+A row changed where its median moved by more than meaningless variations of the machine move it, on both sides together
+(the rows' resolutions), and the 95% intervals of the medians do not meet; one beyond by its median alone is unresolved.
+Where a side has no resolution (a single machine, all cases together), 1% takes its place; --threshold asks for a size
+besides. Exit codes: 0 no row is slower; 1 at least one is; 125 could not be measured, so that
 `git bisect run` skips the commit; 129 usage, also for runs that are not to be compared, and 130 interrupted, which both
 end a bisection.
 """
@@ -18,14 +20,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from answers.exact import MEASURED, Change, Key, beyond, geometric_means, measured, missing
+from answers.exact import MEASURED, Change, Key, geometric_means, measured, missing
 from answers.options import percentage
-from lab import functions, guest, initramfs, packages, runs
+from lab import functions, guest, initramfs, packages, runs, states
 from lab.errors import ABORTED, OK, UNMEASURED, USAGE, LabError
-from lab.options import add_jobs, add_machine, printable
+from lab.options import add_how, add_jobs, add_machine, how_of, machine_numbers, printable
 
 SLOWER = 1
 NAMED = 5  # unresolved rows
+INSTEAD = 0.01  # of a resolution that a row does not have
 OF_A_RUN = ("run_id", "kernel")  # columns that say which run a row is of; the others are compared
 QUIETLY = {"initramfs_sha256": "nsbench or its options", "qemu_version": "QEMU's version", "memory_mb": "memory"}
 
@@ -51,6 +54,13 @@ def apart(one: dict[str, str], other: dict[str, str]) -> bool:
         return False
     low, high, other_low, other_high = map(float, ends)
     return high < other_low or other_high < low
+
+
+def limit_of(change: Change, base: Run, new: Run, threshold: float) -> float:
+    """By how much a row's median may move without being changed."""
+    found = [run.rows[change.case, change.phase].get("resolution", "") for run in (base, new)]
+    resolution = sum(map(float, found)) if all(found) else INSTEAD * change.base
+    return max(resolution, threshold * change.base)
 
 
 def cells(change: Change) -> list[str]:
@@ -89,6 +99,9 @@ def refuse(base: Run, new: Run) -> None:
     clocks = base.record["clock"], new.record["clock"]
     if clocks[0] != clocks[1]:
         raise LabError(f"the base's clock is {clocks[0]}, the new one's {clocks[1]}: they measure different things", USAGE)
+    states = base.record.get("state"), new.record.get("state")
+    if states[0] != states[1]:
+        raise LabError(f"the base's state is {states[0]}, the new one's {states[1]}: they measure different things", USAGE)
     one, other = ({k: v for k, v in run.record["options"].items() if k != "clock"} for run in (base, new))
     differing = [f"{k} {json.dumps(one.get(k))} and {json.dumps(other.get(k))}"
                  for k in sorted(one | other) if one.get(k) != other.get(k)]
@@ -101,7 +114,8 @@ def refuse(base: Run, new: Run) -> None:
         print("note: wall clock: differences between two runs include the machine's drift", file=sys.stderr)
 
 
-def measure(wanted: dict[str, tuple[str, guest.Machine]], nsbench: list[str], root: Path, jobs: int) -> dict[str, Path]:
+def measure(wanted: dict[str, tuple[str, guest.Machine]], hows: dict[str, runs.How], nsbench: list[str], root: Path,
+            jobs: int) -> dict[str, Path]:
     """The result folder of each side (side → kernel and machine), measured side by side unless it is there already.
 
     Both sides start from the same initramfs. A folder's name is the hash of all that decides what its run measures.
@@ -116,7 +130,7 @@ def measure(wanted: dict[str, tuple[str, guest.Machine]], nsbench: list[str], ro
         except LabError as error:
             raise LabError(str(error), UNMEASURED) from None
         image = dataclasses.replace(image, name=f"{side} {image.name}")
-        one = runs.wanted(image, machine, runs.arguments(nsbench, machine.accel), base, root)
+        one = runs.wanted(image, machine, runs.arguments(nsbench, machine.accel), base, root, how=hows[side])
         digest = hashlib.sha256(json.dumps(one.lab, sort_keys=True).encode()).hexdigest()[:16]
         folders[side] = root / digest
         if not (root / digest).exists():
@@ -138,6 +152,17 @@ def alone(root: Path) -> Iterator[None]:
         yield
 
 
+def how_like(lab: dict) -> runs.How:
+    """How a run that is there already was measured: what it is held against is measured so. LabError where that cannot be
+    repeated."""
+    if lab.get("together") or not lab.get("machines"):
+        return runs.How(together="as the other side was")
+    if lab["state"] not in states.STATES:
+        raise LabError(f"the state {lab['state']!r} was made by a script: measure both sides anew, with --state=SCRIPT", USAGE)
+    numbers = sorted(map(int, lab["machines"]))
+    return runs.How(states.STATES[lab["state"]], range(numbers[0], numbers[-1] + 1), lab.get("on_all_machines") or "")
+
+
 def sides(options: argparse.Namespace) -> tuple[Run, Run]:
     """Both runs, measured where they are kernels. LabError for options without a use."""
     names = {"base": options.base, "new": options.new}
@@ -154,7 +179,11 @@ def sides(options: argparse.Namespace) -> tuple[Run, Run]:
     wanted = {side: (name, guest.Machine(options.accel, appends[side], options.memory, options.timeout))
               for side, name in names.items() if side not in folders}
     if wanted:
-        folders |= measure(wanted, nsbench, options.out or packages.cache() / "runs", options.jobs)
+        like = read(*folders.values()).record["lab"] if folders else None
+        hows = dict.fromkeys(names, how_like(like) if like else how_of(options))
+        if options.machines_new:
+            hows["new"] = dataclasses.replace(hows["new"], numbers=options.machines_new)
+        folders |= measure(wanted, hows, nsbench, options.out or packages.cache() / "runs", options.jobs)
     if folders["base"].resolve() == folders["new"].resolve():
         print("note: both sides are one and the same run", file=sys.stderr)
     return read(folders["base"]), read(folders["new"])
@@ -181,7 +210,8 @@ def report(base: Run, new: Run, options: argparse.Namespace) -> int:
     gone = [("base", missing(base.rows, new.rows, chosen)), ("new", missing(new.rows, base.rows, chosen))]
     if not both:
         raise LabError(f"no case was measured on both sides{''.join(f'; {line}' for _, l in gone for line in l[:1])}", UNMEASURED)
-    moved = beyond(both, options.threshold)
+    moved = sorted((c for c in both if abs(c.new - c.base) > limit_of(c, base, new, options.threshold)),
+                   key=lambda c: -abs(c.ratio - 1))
     changed = [c for c in moved if apart(base.rows[c.case, c.phase], new.rows[c.case, c.phase])]
     unresolved = [f"{c.case} {c.phase} {c.ratio - 1:+.2%}" for c in moved if c not in changed]
     slower = sum(c.ratio > 1 for c in changed)
@@ -196,7 +226,9 @@ def report(base: Run, new: Run, options: argparse.Namespace) -> int:
         widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
         for row in rows:
             print("  ".join(c.ljust(w) if i < 2 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths))))
-    limit = f"{options.threshold * 100:g}%"
+    limit = "their resolution" if any(row.get("resolution") for row in new.rows.values()) else f"{INSTEAD * 100:g}%"
+    if options.threshold:
+        limit += f" and {options.threshold * 100:g}%"
     if all(c.same for c in both):
         print(f"no change: {len(both)} rows are identical", file=out)
     elif not moved:
@@ -242,12 +274,15 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
                               description=__doc__, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
     one.add_argument("base", metavar="BASE", help="a kernel, or a result folder of the lab")
     one.add_argument("new", metavar="NEW", help="likewise")
-    one.add_argument("--threshold", type=percentage, default=0.01, metavar="P%", help="smaller changes are not shown (1%%)")
+    one.add_argument("--threshold", type=percentage, default=0.0, metavar="P%",
+                     help="smaller changes are not shown; without it whatever exceeds a row's resolution is")
     one.add_argument("--phase", type=lambda text: text.split(","), metavar="PHASE,...", help="only these, such as create,total")
     one.add_argument("--format", choices=("table", "csv"), default="table", help="csv: only the rows on standard output")
     one.add_argument("--out", type=Path, metavar="DIR", help="keep the runs there (the lab's cache)")
     for side in ("base", "new"):
         one.add_argument(f"--append-{side}", type=printable, default="", metavar="STR", help="more for its kernel's command line")
+    add_how(one)
+    one.add_argument("--machines-new", type=machine_numbers, default=None, metavar="N", help="others for the new side")
     add_machine(one)
     add_jobs(one)
     one.set_defaults(command=compare, takes_nsbench=True)

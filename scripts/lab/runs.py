@@ -14,7 +14,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,20 +86,28 @@ def is_path(name: str) -> bool:
     return "/" in name or Path(name).is_file()
 
 
-def images(wanted: list[str]) -> list[Image]:
-    """The kernel of each name, in order and once each; downloads what is missing. LabError for what is no kernel."""
-    paths = [name for name in wanted if is_path(name)]
-    names = [name for name in dict.fromkeys(wanted) if name not in paths]
-    kernels = dict(zip(names, packages.find(names))) if names else {}
+def image_of(name: str) -> Image:
+    """The kernel of that name; downloads it where it is missing. LabError for what is no kernel."""
+    if is_path(name):
+        digest = check_image(Path(name))
+        return Image(re.sub(r"[^\w.+-]", "_", Path(name).name).lstrip(".") + f"-{digest[:8]}", Path(name), digest)
+    kernel = packages.find([name])[0]
+    path = packages.fetch(kernel)
+    return Image(kernel.release, path, check_image(path), f"{kernel.package} {kernel.version}")
+
+
+def images(wanted: list[str], missing: Callable[[str, LabError], None] | None = None) -> list[Image]:
+    """The kernel of each name, in order and once each. LabError for what is no kernel, unless `missing` takes its name and
+    that error."""
     found: dict[str, Image] = {}
-    for name in wanted:
-        if name in kernels:
-            kernel = kernels[name]
-            path = packages.fetch(kernel)
-            image = Image(kernel.release, path, check_image(path), f"{kernel.package} {kernel.version}")
-        else:
-            digest = check_image(Path(name))
-            image = Image(re.sub(r"[^\w.+-]", "_", Path(name).name).lstrip(".") + f"-{digest[:8]}", Path(name), digest)
+    for name in dict.fromkeys(wanted):
+        try:
+            image = image_of(name)
+        except LabError as error:
+            if missing is None:
+                raise
+            missing(name, error)
+            continue
         found.setdefault(image.name, image)
     return list(found.values())
 
@@ -256,13 +264,14 @@ def wanted(image: Image, machine: Machine, options: list[str], base: bytes, fold
 
 
 def each(kernels: list[str], options: list[str], out: Path, machine: Machine,
-         extra: dict[str, Path] | None = None, keep: Keep = Keep(), how: How = How()) -> list[Wanted]:
+         extra: dict[str, Path] | None = None, keep: Keep = Keep(), how: How = How(),
+         missing: Callable[[str, LabError], None] | None = None) -> list[Wanted]:
     """The same run on each of these kernels, into `out`/NAME, in the order asked for; images that are missing are
     downloaded. `extra` as in initramfs.base(). LabError for a wrong option or kernel, and where something is missing."""
     qemu_version()
     options = arguments(options, machine.accel)
     base = initramfs.base(extra)
-    return [wanted(image, machine, options, base, out / image.name, keep, how) for image in images(kernels)]
+    return [wanted(image, machine, options, base, out / image.name, keep, how) for image in images(kernels, missing)]
 
 
 @dataclass

@@ -67,10 +67,11 @@ class Recipe:
     qemu: str  # its version
     initrd: bytes
     about: str
+    boot: int = 1  # another one is of another boot, for who wants to see whether they are the same
 
     @functools.cached_property
     def key(self) -> str:
-        parts = [str(FORMAT), self.qemu, self.kernel_sha256, hashlib.sha256(self.initrd).hexdigest(),
+        parts = [str(FORMAT), str(self.boot), self.qemu, self.kernel_sha256, hashlib.sha256(self.initrd).hexdigest(),
                  *command(self.machine, Path("vmlinuz"), Path("initrd"), Path("guest"), "on")]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
 
