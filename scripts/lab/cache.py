@@ -7,9 +7,9 @@ import sys
 
 from lab import saved
 from lab.errors import FAILED, OK, USAGE, LabError
+from lab.saved import MIB
 
 UNITS = ((24 * 3600, "d"), (3600, "h"), (60, "min"))
-MIB = 1 << 20
 
 
 def ago(seconds: float) -> str:

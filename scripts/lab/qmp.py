@@ -7,6 +7,9 @@ from collections import deque
 from lab.errors import LabError
 
 
+PATIENCE = 120  # seconds; what is asked for here takes none
+
+
 class Refused(LabError):
     """QEMU does not do what it was asked for."""
 
@@ -17,6 +20,7 @@ class Monitor:
     """The monitor of a QEMU that was started with FLAGS and with the other end of this socket for its standard input."""
 
     def __init__(self, own_end: socket.socket) -> None:
+        own_end.settimeout(PATIENCE)
         self.stream = own_end.makefile("rwb")
         self.events: deque[dict] = deque()
         self.read()  # the greeting
@@ -28,6 +32,8 @@ class Monitor:
             line = self.stream.readline()
         except ConnectionResetError:
             line = b""
+        except TimeoutError:
+            raise LabError(f"QEMU did not answer within {PATIENCE} s") from None
         if not line:
             raise LabError("QEMU ended unexpectedly")
         return json.loads(line)

@@ -28,6 +28,7 @@ from lab.guest import Guest, Machine, splat, tail
 from lab.qmp import FLAGS, Monitor, Refused
 
 FORMAT = 1  # of the folder; part of the key
+MIB = 1 << 20
 BLOCK = 1 << 16  # bytes of memory that are hashed at once; those of zeros alone are left out
 TRIES = 4  # boots until one is saved while it is idle
 READY = "memory-backend-file,id=ram,mem-path={path},share={share},size={memory}M"
@@ -156,7 +157,12 @@ def boot(recipe: Recipe, part: Path) -> bool:
         with other_end:
             guest = Saving(recipe.machine, recipe.kernel, directory, recipe.initrd, other_end)
         try:
-            monitor = Monitor(own_end)  # from the start: no event is told to one that comes later
+            try:
+                monitor = Monitor(own_end)  # from the start: no event is told to one that comes later
+            except LabError:
+                guest.process.wait()
+                guest.files()  # raises, and says better what happened
+                raise
             while guest.running():
                 if guest.stopped():
                     bad = splat(guest.console)
@@ -164,10 +170,10 @@ def boot(recipe: Recipe, part: Path) -> bool:
                         raise LabError(f"the guest's kernel said: {bad}", FAILED, tail(guest.console))
                     return save(guest, monitor, part)
                 time.sleep(0.02)
-            match = re.search(r"lab: state ended with (\d+)", guest.console)
+            match = re.search(r"lab: preparing\n(.*)lab: state ended with (\d+)", guest.console, re.DOTALL)
             if match:
-                raise LabError(f"the state's script ended with {match[1]}: {last_line(guest.console)}", FAILED,
-                               tail(guest.console))
+                said = tail(match[1]).splitlines() or ["it said nothing"]
+                raise LabError(f"the state's script ended with {match[2]}: {said[-1]}", FAILED, tail(guest.console))
             guest.files()  # raises, and says what happened
             raise LabError("the guest ended before it could be saved", FAILED, tail(guest.console))
         finally:
@@ -175,14 +181,12 @@ def boot(recipe: Recipe, part: Path) -> bool:
             own_end.close()
 
 
-def last_line(console: str) -> str:
-    """What a script said last, before the lab's own word."""
-    lines = [line for line in tail(console).splitlines() if not line.startswith("lab:")]
-    return lines[-1] if lines else "it said nothing"
-
-
 def make(recipe: Recipe) -> None:
     """Makes the machine's folder, whole or not at all."""
+    free = os.statvfs(machines())
+    if free.f_bavail * free.f_frsize < recipe.machine.memory * MIB:  # else QEMU would die of a SIGBUS when it is full
+        raise LabError(f"{machines()}: no room: {free.f_bavail * free.f_frsize // MIB} MiB are free, and a machine may take "
+                       f"{recipe.machine.memory}: free some, or set XDG_CACHE_HOME")
     part = Path(tempfile.mkdtemp(dir=machines(), prefix="part-"))
     try:
         with packages.full():

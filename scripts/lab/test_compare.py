@@ -13,16 +13,18 @@ from lab import guest, initramfs, packages
 from lab.errors import LabError
 
 PROGRAM = Path(__file__).resolve().parents[1] / "lab.py"
-COLUMNS = ["run_id", "kernel", "clock", "case", "phase", "unit", "median", "ci_low", "ci_high", "p99", "status", "errno", "reason"]
+COLUMNS = ["run_id", "kernel", "clock", "case", "phase", "unit", "median", "ci_low", "ci_high", "p99", "status", "errno", "reason",
+           "resolution"]
 BASE = {("clone/none", "create"): 1000.0, ("clone/none", "total"): 2000.0, ("clone/NEWPID", "create"): 1100.5}
 UNSUPPORTED = ("skipped", "EINVAL", "clone: Invalid argument (no such flag, here)")
 
 
-def write(folder: Path, medians: dict, clock: str = "instructions", samples: int = 30, spread: float = 0.002) -> Path:
+def write(folder: Path, medians: dict, clock: str = "instructions", samples: int = 30, spread: float = 0.002,
+          resolution: object = "", state: str = "fresh") -> Path:
     """A result folder, intervals 0.2% to both sides; a median that is a tuple is a row's status, errno and reason."""
     folder.mkdir()
     lab = {"kernel_package": None, "kernel_sha256": "0" * 64, "command_line": "quiet", "arguments": [f"--samples={samples}"]}
-    record = {"kernel": folder.name, "clock": clock, "options": {"samples": samples, "clock": clock}, "lab": lab}
+    record = {"kernel": folder.name, "clock": clock, "state": state, "options": {"samples": samples, "clock": clock}, "lab": lab}
     (folder / "run.json").write_text(json.dumps(record))
     with open(folder / "results.csv", "w", newline="") as file:
         out = csv.writer(file, lineterminator="\n")
@@ -30,7 +32,7 @@ def write(folder: Path, medians: dict, clock: str = "instructions", samples: int
         for (case, phase), median in medians.items():
             figures = ["", "", "", "", *median] if isinstance(median, tuple) else [
                 f"{median:.3f}", f"{median * (1 - spread):.3f}", f"{median * (1 + spread):.3f}", median * 2, "ok", "", ""]
-            out.writerow([f"id-{folder.name}", folder.name, clock, case, phase, clock, *figures])
+            out.writerow([f"id-{folder.name}", folder.name, clock, case, phase, clock, *figures, resolution])
     return folder
 
 
@@ -88,13 +90,25 @@ def test_faster_is_0(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("words", "code"), [
-    ([], 0), (["--threshold=0.4%"], 1), (["--threshold=0.5%"], 0), (["--threshold=0%"], 1),
-    (["--threshold=0%", "--phase=total"], 0), (["--threshold=0%", "--phase=total,create"], 1),
+    ([], 1), (["--threshold=1.9%"], 1), (["--threshold=2%"], 0), (["--phase=total"], 0), (["--phase=total,create"], 1),
 ])
 def test_threshold_and_phase_choose_what_counts(tmp_path: Path, words: list[str], code: int) -> None:
-    got, out, _ = changed(tmp_path, {("clone/none", "create"): 1.005}, *words)
+    got, out, _ = changed(tmp_path, {("clone/none", "create"): 1.02}, *words)
     assert got == code
-    assert ("0 of 3 rows, 2 identical; largest +0.5000% (clone/none create)" in out) == (words in ([], ["--threshold=0.5%"]))
+    assert ("0 of 3 rows, 2 identical; largest +2.0000% (clone/none create)" in out) == (words == ["--threshold=2%"])
+
+
+@pytest.mark.parametrize(("resolutions", "code"), [((4, 5), 1), ((5, 5), 0), ((0, 0), 1), (("", 5), 0), ((0, ""), 0)])
+def test_what_meaningless_variations_do_is_no_change(tmp_path: Path, resolutions: tuple, code: int) -> None:
+    """A row that moves by 10 of 2000 changed where both sides' resolutions are below that; without one, 1% is assumed."""
+    sides = [write(tmp_path / name, {("clone/none", "create"): median}, spread=0, resolution=resolution)
+             for name, median, resolution in zip(("base", "new"), (2000, 2010), resolutions)]
+    assert compare(*sides)[0] == code
+
+
+def test_runs_in_different_states_are_refused(tmp_path: Path) -> None:
+    code, _, err = compare(write(tmp_path / "base", BASE), write(tmp_path / "new", BASE, state="churned"))
+    assert code == 129 and "the base's state is fresh, the new one's churned" in err
 
 
 def test_a_median_beyond_with_intervals_that_meet_is_unresolved(tmp_path: Path) -> None:
@@ -221,7 +235,7 @@ def test_what_cannot_be_measured_is_125(tmp_path: Path, script: str | None, new:
         text = 'for w; do case $w in file:*/console) console=${w#file:};; esac; done\n'
         (tmp_path / "bin" / guest.QEMU).write_text(f'#!/bin/sh\n[ "$1" = --version ] && exit\n{text}{script}\n')
         (tmp_path / "bin" / guest.QEMU).chmod(0o755)
-    words = ("./bzImage", f"./{new}" if new == "bzImage" else new, "--out", "runs", "--", "--samples=5")
+    words = ("./bzImage", f"./{new}" if new == "bzImage" else new, "--together", "--out", "runs", "--", "--samples=5")
     code, out, err = compare(*words, cwd=tmp_path, PATH=str(tmp_path / "bin"))
     assert (code, out) == (125, "")
     assert says in next(line for line in err.splitlines() if line.startswith("lab: "))
@@ -236,7 +250,8 @@ def test_git_bisect_finds_the_step(tmp_path: Path) -> None:
     need(lambda: images.extend(packages.fetch(kernel) for kernel in packages.find(["6.1", "5.10"])))
     if not shutil.which("git"):
         pytest.skip("git is missing")
-    words = ["--phase=total", "--threshold=0.1%", "--out", tmp_path / "runs", "--", "--filter=^unshare/NEWUTS$", "--samples=10"]
+    words = ["--phase=total", "--machines=1", "--threshold=0.1%", "--out", tmp_path / "runs", "--", "--filter=^unshare/NEWUTS$",
+             "--samples=10"]
     code, out, err = compare(*images, *words)
     assert code in (0, 1), err
     assert "1 of 1 rows changed" in out
@@ -266,7 +281,7 @@ def test_git_bisect_finds_the_step(tmp_path: Path) -> None:
         commits.append(git("rev-parse", "HEAD"))
     git("bisect", "start", commits[-1], commits[0])
     step = tmp_path / "step.sh"
-    step.write_text('exec "$1" "$2" compare "$3" "$(cat kernel)" "$4" "$5" "$6" "$7" -- "$8" "$9"\n')
+    step.write_text('exec "$1" "$2" compare "$3" "$(cat kernel)" "$4" "$5" "$6" "$7" "$8" -- "$9" "${10}"\n')
     words = [str(word) for word in words if word != "--"]
     said = git("bisect", "run", "sh", str(step), sys.executable, str(PROGRAM), str(good), *words)
     assert f"{commits[5]} is the first bad commit" in said

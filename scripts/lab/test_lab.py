@@ -165,7 +165,8 @@ class Lab:
 
     def start(self, *words: str, options: list[str] = OPTIONS) -> subprocess.Popen:
         environment = {**os.environ, "PATH": f"{self.bin}:{os.environ['PATH']}"}
-        command = [sys.executable, PROGRAM, *(words or ("run", "--kernel", str(self.kernel))), "--out", self.out, "--", *options]
+        command = [sys.executable, PROGRAM, *(words or ("run", "--together", "--kernel", str(self.kernel))), "--out", self.out,
+                   "--", *options]
         return subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def run(self, *words: str, options: list[str] = OPTIONS) -> tuple[int, str]:
@@ -274,12 +275,12 @@ def test_the_atlas_tries_older_kernels_until_one_boots(tmp_path: Path, monkeypat
     monkeypatch.setattr(runs, "each", lambda names, *_, **__: names)
     monkeypatch.setattr(runs, "run_all", run_all)
     options = argparse.Namespace(accel="tcg", append="", memory=512, timeout=9, nsbench=[], kernel=["6.1", "7"], out=tmp_path,
-                                 again=False, jobs=1)
+                                 again=False, jobs=1, machines=range(1, 2))
     assert [result.image.name for result in atlas.measure(options)] == ["6.1", "7.1"]
     assert tried == [["6.1", "7.3"], ["7.2"], ["7.1"]]
 
 
-def test_the_atlas_probes_beside_each_run_that_it_has(lab: "Lab", monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_atlas_has_states_and_a_probed_run_beside_each(lab: "Lab", monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[runs.Wanted] = []
     monkeypatch.setenv("PATH", f"{lab.bin}:{os.environ['PATH']}")
     monkeypatch.setattr(runs, "run_all", lambda every, out, jobs: asked.extend(every) or [])
@@ -287,15 +288,16 @@ def test_the_atlas_probes_beside_each_run_that_it_has(lab: "Lab", monkeypatch: p
                                  jobs=1)
     measured = [runs.Result(runs.Image(name, lab.kernel, "0"), lab.out / name, error=error)
                 for name, error in (("a", None), ("b", LabError("panic")))]
-    atlas.probe(options, measured)
-    assert [one.folder for one in asked] == [lab.out / "a" / "probe"]
-    assert asked[0].lab["arguments"][:3] == ["--samples=5", f"--filter={atlas.PROBED}", "--probe"]
+    atlas.beside(options, measured)
+    assert [one.folder for one in asked] == [lab.out / "a" / name for name in ("churned", "crowded", "probe")]
+    assert [one.lab["state"] for one in asked] == ["churned", "crowded", "fresh"]
+    assert asked[2].lab["arguments"][:3] == ["--samples=5", f"--filter={atlas.PROBED}", "--probe"]
     assert len(asked[0].lab["nsbench_sha256"]) == 64 and str(lab.path) not in asked[0].lab["qemu"]
 
 
 def test_a_guest_that_hangs_is_ended(lab: Lab) -> None:
     lab.qemu("echo 'lab: booted' >$console; exec sleep 1000\n")
-    code, stderr = lab.run("run", "--kernel", str(lab.kernel), "--timeout", "1")
+    code, stderr = lab.run("run", "--together", "--kernel", str(lab.kernel), "--timeout", "1")
     assert code == 1
     assert "still settling after 1 s (--timeout)" in stderr and "| lab: booted" in stderr
 
@@ -348,7 +350,7 @@ def test_two_guests_measure_the_same_while_the_cpus_are_busy(tmp_path: Path) -> 
         initramfs.base()
     except LabError as error:
         pytest.skip(str(error))
-    command = [sys.executable, PROGRAM, "run", "--kernel", image, "--out"]
+    command = [sys.executable, PROGRAM, "run", "--together", "--kernel", image, "--out"]
     first = subprocess.run([*command, tmp_path / "a", "--", *OPTIONS], check=False)
     others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 1)]
     try:
@@ -431,7 +433,7 @@ def test_without_a_network_there_is_no_empty_list(tmp_path: Path) -> None:
 def test_options_behind_the_dashes_are_for_those_that_take_them(tmp_path: Path) -> None:
     for words in (["page", tmp_path], ["kernels"], ["fetch", "6.1"], ["shell", "--kernel=6.1"], ["agree", "--kernel=6.1"]):
         done = subprocess.run([sys.executable, PROGRAM, *words, "--", "--samples=3"], text=True, capture_output=True)
-        assert (done.returncode, done.stdout) == (USAGE, "") and "only run, compare and atlas" in done.stderr
+        assert (done.returncode, done.stdout) == (USAGE, "") and "only run, compare, states, repeat and atlas" in done.stderr
 
 
 @pytest.mark.parametrize(("redirection", "code"), [(">&-", USAGE), (">/dev/full", 1), ("2>&-", 0), (">&- 2>&-", USAGE)])

@@ -195,7 +195,7 @@ def test_an_added_cost_is_seen_where_it_is_paid(tmp_path: Path) -> None:
         "6.1",
         "--append-new=slub_debug=FZP",
         "--phase=create",
-        "--threshold=0%",
+        "--machines=3",
         "--format=csv",
         "--out",
         tmp_path,
@@ -209,10 +209,9 @@ def test_an_added_cost_is_seen_where_it_is_paid(tmp_path: Path) -> None:
     assert all(float(row["ratio"]) > 1 for row in rows)
 
 
-def test_an_option_that_no_kernel_reads_changes_nothing(tmp_path: Path) -> None:
-    """The longer command line shifts what the boot allocates: figures may differ, but not by the threshold."""
+def test_variations_that_no_resolution_is_made_of_change_nothing(tmp_path: Path) -> None:
     need(guests)
     cases = "--filter=^(clone/(none|NEWPID)/stack:1M|unshare/(NEWNS|NEWIPC))$"
-    done = lab("compare", "6.1", "6.1", "--append-new=dummy=1", "--out", tmp_path, "--", cases)
+    done = lab("compare", "6.1", "6.1", "--machines-new=16-20", "--out", tmp_path, "--", cases)
     assert done.returncode == 0, done.stderr
     assert "no change" in done.stdout and "unresolved" not in done.stdout

@@ -1,0 +1,299 @@
+"""Tests of saved machines: their cache, their states, and that a case's samples depend on the case alone."""
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lab import alone, copies, guest, in_states, initramfs, orders, packages, runs, saved, states, variations
+from lab.errors import LabError
+
+PROGRAM = Path(__file__).resolve().parents[1] / "lab.py"
+FOUR = ("clone/NEWPID/stack:1M", "clone/NEWNET/stack:1M", "unshare/NEWNS", "setns/NEWUTS/via:nsfd")
+TWELVE = (*FOUR, "clone/NEWNS/stack:1M", "clone/NEWIPC/stack:1M", "unshare/NEWUSER", "unshare/NEWNET", "setns/NEWNET/via:pidfd",
+          "clone/NEWNET-NEWPID/stack:1M", "unshare/NEWUTS", "proc_remount/NEWNS-NEWPID/stack:1M")
+
+
+def recipe(tmp_path: Path, **fields: object) -> saved.Recipe:
+    """A recipe that nothing is booted from."""
+    given = {"machine": guest.Machine(), "kernel": tmp_path / "k", "kernel_sha256": "0", "qemu": "7", "initrd": b"i", "about": "a"}
+    return saved.Recipe(**{**given, **fields})
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "nsbench" / "lab" / "machines"
+
+
+def pretend(one: saved.Recipe, size: int = 1 << 20) -> None:
+    """Makes the machine's folder without a guest."""
+    one.folder.mkdir()
+    (one.folder / "ram").write_bytes(os.urandom(size))
+    (one.folder / "devices").write_bytes(b"d" * 100)
+    digests = {name: saved.digest(one.folder / name) for name in ("ram", "devices")}
+    (one.folder / "machine.json").write_text(f'{{"about": "{one.about}", "digests": {str(digests).replace(chr(39), chr(34))}}}')
+
+
+def test_a_machine_is_known_by_all_that_made_it(tmp_path: Path, cache: Path) -> None:
+    keys = {recipe(tmp_path).key, recipe(tmp_path, kernel_sha256="1").key, recipe(tmp_path, qemu="8").key,
+            recipe(tmp_path, initrd=b"j").key, recipe(tmp_path, boot=2).key,
+            recipe(tmp_path, machine=guest.Machine(memory=600)).key, recipe(tmp_path, machine=guest.Machine(append="a")).key}
+    assert len(keys) == 7
+    assert recipe(tmp_path, about="b", kernel=tmp_path / "other").key == recipe(tmp_path).key
+
+
+@pytest.mark.parametrize("harm", ["cut", "byte", "gone", "record"])
+def test_a_damaged_machine_is_told_and_made_again(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch,
+                                                  capsys: pytest.CaptureFixture, harm: str) -> None:
+    one = recipe(tmp_path)
+    monkeypatch.setattr(saved, "make", pretend)
+    with saved.held(one) as folder:
+        assert saved.damage(folder) is None
+        data = bytearray((folder / "ram").read_bytes())
+        if harm == "byte":
+            data[777_777] ^= 1
+        if harm == "record":
+            (folder / "machine.json").write_text("{}")
+        elif harm == "gone":
+            (folder / "ram").unlink()
+        else:
+            (folder / "ram").write_bytes(data[:-1] if harm == "cut" else data)
+    with saved.held(one) as folder:
+        assert saved.damage(folder) is None
+    assert capsys.readouterr().err.count("it is made again\n") == 1
+
+
+def test_a_digest_does_not_depend_on_holes(tmp_path: Path) -> None:
+    data = b"\0" * (3 * saved.BLOCK) + b"x" + b"\0" * (2 * saved.BLOCK + 5)
+    (tmp_path / "full").write_bytes(data)
+    with open(tmp_path / "holes", "wb") as file:
+        file.seek(3 * saved.BLOCK)
+        file.write(b"x")
+        file.truncate(len(data))
+    (tmp_path / "shorter").write_bytes(data[:-1])
+    assert saved.digest(tmp_path / "full") == saved.digest(tmp_path / "holes") != saved.digest(tmp_path / "shorter")
+
+
+def test_the_cache_keeps_what_is_used_and_what_was_used_last(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NSBENCH_LAB_CACHE", "0.003")
+    monkeypatch.setattr(saved, "make", pretend)
+    many = [recipe(tmp_path, initrd=bytes([i])) for i in range(5)]
+    with saved.held(many[0]):
+        for i, one in enumerate(many[1:], start=1):
+            with saved.held(one):
+                os.utime(one.folder, (i, i))
+            os.utime(many[0].folder, (0, 0))
+        assert many[0].folder.exists()  # the oldest, but in use
+    assert not many[1].folder.exists() and many[4].folder.exists()
+    monkeypatch.setenv("NSBENCH_LAB_CACHE", "much")
+    with pytest.raises(LabError, match="a number of GiB"):
+        saved.limit()
+
+
+def test_two_labs_make_a_machine_once(tmp_path: Path, cache: Path) -> None:
+    code = f"""
+import sys, time, pathlib
+sys.path.insert(0, {str(PROGRAM.parent)!r})
+from lab import saved, test_saved
+def slow(one):
+    print("made", flush=True)
+    time.sleep(0.5)
+    test_saved.pretend(one)
+saved.make = slow
+with saved.held(test_saved.recipe(pathlib.Path({str(tmp_path)!r}))):
+    time.sleep(0.3)
+"""
+    labs = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    assert sorted(lab.communicate(timeout=60)[0] for lab in labs) == ["", "", "made\n"]
+    assert [lab.returncode for lab in labs] == [0, 0, 0]
+
+
+def test_a_journal_that_was_cut_off_keeps_its_whole_lines(tmp_path: Path) -> None:
+    journal = alone.Journal(tmp_path / "j")
+    journal.add("one", {"a": b"\0\xff"})
+    journal.add("two", {"b": b"2"})
+    whole = (tmp_path / "j").read_bytes()
+    (tmp_path / "j").write_bytes(whole[:-7])
+    again = alone.Journal(tmp_path / "j")
+    assert again.done == {"one": {"a": b"\0\xff"}}
+    again.add("three", {"c": b"3"})
+    assert set(alone.Journal(tmp_path / "j").done) == {"one", "three"}
+
+
+def test_what_a_copy_sent_is_whole_or_nothing() -> None:
+    assert copies.unpack(b"a.csv 3\nx\ny\nstatus 1\n0".replace(b"a.csv 3\nx\ny\n", b"a.csv 4\nx\ny\n")) == {"a.csv": b"x\ny\n", "status": b"0"}
+    for data in (b"", b"a 3\nxyz", b"status 1\n", b"a 9\nxyzstatus 1\n0"):
+        with pytest.raises(LabError, match="before its results were out"):
+            copies.unpack(data)
+
+
+def test_a_state_is_a_name_or_a_script(tmp_path: Path) -> None:
+    assert states.find("churned").name == "churned"
+    (tmp_path / "my state.sh").write_text("true\n")
+    assert states.find(str(tmp_path / "my state.sh")).name.startswith("my_state-")
+    with pytest.raises(LabError, match="neither one of fresh, churned, crowded nor a script"):
+        states.find("fersh")
+
+
+def test_variations_are_all_different() -> None:
+    assert len({str(one) for one in variations.VARIATIONS}) == len(variations.VARIATIONS) > variations.FOR_RESOLUTION
+    assert str(variations.VARIATIONS[0]) == "as it is"
+
+
+def test_options_are_joined_to_their_values() -> None:
+    assert orders.joined(["--filter", "a b", "--alone", "--samples=3", "--ns", "pid"]) == [
+        "--filter=a b", "--alone", "--samples=3", "--ns=pid"]
+
+
+def test_a_case_has_the_same_order_in_any_plan() -> None:
+    one, many = (orders.Plan(cases, ("clone/none/stack:1M",), ("--samples=10",)) for cases in (FOUR[:1], TWELVE))
+    assert one.order(FOUR[0], "fresh") == many.order(FOUR[0], "fresh")
+
+
+def test_states_stand_side_by_side() -> None:
+    row = {"case": "c", "delta": "2000", "delta_resolution": "10", "median": "9", "resolution": ""}
+    lines = in_states.table({"fresh": {"c": row}, "churned": {"c": {**row, "delta": "3000"}}, "crowded": {}})
+    assert lines[1].split() == ["c", "2.00", "±0.01", "3.00", "±0.01", "×1.50", "–"]
+
+
+# What follows boots and copies real guests.
+
+
+@pytest.fixture(scope="module")
+def kernel() -> Path:
+    try:
+        guest.qemu_version()
+        initramfs.base()
+        return packages.fetch(packages.find(["6.1"])[0])
+    except LabError as error:
+        pytest.skip(str(error))
+
+
+def run(kernel: Path, out: Path, *words: str, machines: str = "1") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, PROGRAM, "run", f"--machines={machines}", "--kernel", kernel, "--out", out, *words]
+    done = subprocess.run(command, text=True, capture_output=True, timeout=300)
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def samples(out: Path) -> dict[str, list[str]]:
+    """By case: the lines of samples.csv, without the run's own columns."""
+    found: dict[str, list[str]] = {}
+    with open(next(out.glob("*/samples.csv")), newline="") as file:
+        for row in csv.DictReader(file):
+            found.setdefault(row["case"], []).append(",".join(list(row.values())[3:]))
+    return found
+
+
+def of(*cases: str) -> list[str]:
+    return ["--", *(f"--case={case}" for case in cases), "--samples=5"]
+
+
+def test_samples_depend_on_the_case_alone(kernel: Path, tmp_path: Path, cache: Path) -> None:
+    """Alone, in a plan of twelve, in the other order, by another seed, by two jobs under load, from another boot."""
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 1)]
+    try:
+        assert run(kernel, tmp_path / "twelve", "--jobs=2", *of(*TWELVE)).returncode == 0
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+    expected = samples(tmp_path / "twelve")
+    assert len(expected) == len(TWELVE) + 2
+    assert run(kernel, tmp_path / "four", "--jobs=1", *of(*reversed(FOUR)), "--seed=9").returncode == 0
+    assert samples(tmp_path / "four") == {case: expected[case] for case in samples(tmp_path / "four")}
+    for case in FOUR[:2]:
+        assert run(kernel, tmp_path / case.split("/")[1], *of(case)).returncode == 0
+        assert samples(tmp_path / case.split("/")[1])[case] == expected[case]
+    for folder in cache.iterdir():
+        if folder.is_dir():
+            subprocess.run(["rm", "-r", folder], check=True)
+    assert run(kernel, tmp_path / "again", *of(*FOUR)).returncode == 0
+    assert samples(tmp_path / "again") == samples(tmp_path / "four")
+
+
+def test_a_stopped_plan_goes_on(kernel: Path, tmp_path: Path) -> None:
+    command = [sys.executable, PROGRAM, "run", "--machines=1", "--jobs=1", "--kernel", kernel, "--out", tmp_path, *of(*TWELVE)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    limit = time.monotonic() + 120
+    while not any(path.stat().st_size > 20_000 for path in tmp_path.glob(f"{runs.JOURNAL}*")):
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    assert "what was finished is kept" in process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert not subprocess.run(["pgrep", "-g", str(process.pid)], capture_output=True).stdout
+    kept = len(alone.Journal(next(tmp_path.glob(f"{runs.JOURNAL}*"))).done)
+    assert kept > 0
+    assert run(kernel, tmp_path, *of(*TWELVE)).returncode == 0
+    assert not list(tmp_path.glob(f"{runs.JOURNAL}*"))
+    assert len(samples(tmp_path)) == len(TWELVE) + 2
+
+
+@pytest.mark.parametrize(("script", "says"), [
+    ("echo no luck; exit 7\n", "the state's script ended with 7: no luck"),
+    ("while :; do :; done\n", "(--timeout) and was ended"),
+    ("echo 'BUG: mine' >/dev/console\n", "the guest's kernel said: BUG: mine"),
+])
+def test_a_state_that_fails_is_one_line(kernel: Path, tmp_path: Path, cache: Path, script: str, says: str) -> None:
+    (tmp_path / "state.sh").write_text(script)
+    done = run(kernel, tmp_path / "out", f"--state={tmp_path}/state.sh", "--timeout=25", *of(FOUR[0]))
+    assert done.returncode == 1
+    assert [says in line for line in done.stderr.splitlines() if line.startswith("lab: ")] == [True]
+    assert not [path for path in cache.iterdir() if path.is_dir()]
+
+
+def test_a_state_changes_what_it_is_about(kernel: Path, tmp_path: Path) -> None:
+    (tmp_path / "mounts.sh").write_text("for i in 1 2 3 4; do mkdir /tmp/m$i; mount -t tmpfs m /tmp/m$i; done\n")
+    cases = ("unshare/NEWNS", "unshare/NEWUTS")
+    for state in ("fresh", f"{tmp_path}/mounts.sh"):
+        assert run(kernel, tmp_path / Path(state).stem, f"--state={state}", *of(*cases)).returncode == 0
+    rows = []
+    for name in ("fresh", "mounts"):
+        with open(next((tmp_path / name).glob("*/results.csv")), newline="") as file:
+            rows.append({row["case"]: row for row in csv.DictReader(file) if row["phase"] == "create"})
+    assert rows[0]["unshare/NEWNS"]["state"] == "fresh" and rows[1]["unshare/NEWNS"]["state"].startswith("mounts-")
+    assert float(rows[1]["unshare/NEWNS"]["median"]) > 1.1 * float(rows[0]["unshare/NEWNS"]["median"])
+    assert rows[1]["unshare/NEWUTS"]["median"] == rows[0]["unshare/NEWUTS"]["median"]
+
+
+def test_a_cache_without_room_is_one_line(kernel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small tmpfs needs root")
+    (tmp_path / "cache").mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40m", "small", tmp_path / "cache"], check=True)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    try:
+        done = run(kernel, tmp_path / "out", *of(FOUR[0]))
+        left = list((tmp_path / "cache" / "nsbench" / "lab" / "machines").glob("*/"))
+    finally:
+        subprocess.run(["umount", tmp_path / "cache"], check=True)
+    assert (done.returncode, left) == (1, [])
+    assert [line for line in done.stderr.splitlines() if line.startswith("lab: ")] == [done.stderr.splitlines()[-1]]
+    assert "no room" in done.stderr or "No space left" in done.stderr
+
+
+def test_where_nothing_can_be_saved_all_is_measured_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                             capsys: pytest.CaptureFixture) -> None:
+    """With KVM, and with a QEMU that refuses."""
+    image = runs.Image("k", tmp_path / "k", "0")
+    try:
+        one = runs.wanted(image, guest.Machine("kvm"), ["--samples=1"], initramfs.base(), tmp_path / "k")
+        other = runs.wanted(image, guest.Machine(), ["--case=unshare/none"], initramfs.base(), tmp_path / "k")
+    except LabError as error:
+        pytest.skip(str(error))
+    assert one.subject is None and one.lab["state"] == "together" and "kvm" in str(one.lab["together"])
+    assert "all cases are measured together" in capsys.readouterr().err
+
+    def refuse(*_: object) -> None:
+        raise saved.CannotSave("QEMU: no such capability")
+    monkeypatch.setattr(alone, "measure", refuse)
+    instead = runs.run_copies(other, runs.Result(image, tmp_path / "k"), tmp_path, 1, runs.Progress([]))
+    assert instead is not None and instead.subject is None
+    assert instead.lab["together"] == "QEMU: no such capability" in capsys.readouterr().err
