@@ -182,6 +182,13 @@ def clock_of(base: list[Source], new: list[Source]) -> str:
     return clocks.pop()
 
 
+def one_state(runs: list[Source]) -> None:
+    """Unreadable for runs whose cases began in different states of the kernel."""
+    states = {source.run.state or "none" for source in runs if source.run}
+    if len(states) > 1:
+        raise Unreadable(f"the runs' cases began in different states of the kernel ({', '.join(sorted(states))})")
+
+
 def _merged(side: list[Source]) -> dict:
     """A row's status on that side: measured where it is in any run, else what the last run says."""
     rows: dict = {}
@@ -193,7 +200,8 @@ def _merged(side: list[Source]) -> dict:
 
 
 def _exact_rows(both: list, base: list[Source], new: list[Source], threshold: float) -> list[Row]:
-    """Of counts, which have no scatter: whatever differs has changed."""
+    """Of counts, which have no scatter: whatever differs by more than the rows' resolutions together has changed."""
+    varies = sum((_resolutions(side, both) for side in (base, new)), start=pd.Series(0.0, index=range(len(both))))
     medians = [_matrix(side, "medians", both) for side in (base, new)]
     wholes = [table.reindex(both).fillna("").to_numpy() for s in base + new if (table := s.figures) is not None]
     whole = len(wholes) == len(base + new)
@@ -204,11 +212,20 @@ def _exact_rows(both: list, base: list[Source], new: list[Source], threshold: fl
     for i, (case, phase) in enumerate(both):
         change = exact.Change(case, phase, middle[0][i], middle[1][i], same[i])
         ratio = change.ratio
-        word = "slower" if ratio - 1 > threshold else "faster" if ratio - 1 < -threshold else \
+        within = abs(change.new - change.base) <= varies[i]
+        word = "small" if within and change.base != change.new else "slower" if ratio - 1 > threshold else "faster" if ratio - 1 < -threshold else \
             "small" if change.base != change.new else "identical" if change.same else "same"
         rows.append(Row(case, phase, "instructions", change.base, change.new, counts[0][i], counts[1][i], ratio, ratio,
                         ratio, math.nan, math.nan, word, math.nan))
     return rows
+
+
+def _resolutions(side: list[Source], both: list) -> pd.Series:
+    """By how much meaningless variations of the machine move each row of a side at the most; 0 where nobody knows."""
+    tables = [s.run.results.set_index(INDEX)["resolution"] for s in side if s.run]
+    if not tables:
+        return pd.Series(0.0, index=range(len(both)))
+    return pd.concat(tables, axis=1).max(axis=1).reindex(pd.MultiIndex.from_tuples(both, names=INDEX)).fillna(0.0).reset_index(drop=True)
 
 
 def _matrix(side: list[Source], what: str, both: list) -> pd.DataFrame:
@@ -291,6 +308,7 @@ def compare(base: list[Source], new: list[Source], threshold: float, alpha: floa
             pattern: re.Pattern | None = None) -> Comparison:
     """Unreadable where there is nothing to compare."""
     clock = clock_of(base, new)
+    one_state(base + new)
     sides = _merged(base), _merged(new)
     chosen = _chosen(set(sides[0]) | set(sides[1]), phases, pattern)
     gone = [("base", exact.missing(sides[0], sides[1], chosen)), ("new", exact.missing(sides[1], sides[0], chosen))]

@@ -182,9 +182,10 @@ def _drain(axes: object, table: object, place: np.ndarray, unit: str) -> None:
 
 def kernels(runs: list[Run], operation: str) -> Figure | str:
     """(f) what each kind costs from kernel to kernel; a panel each, as their sizes differ a hundredfold."""
-    clocks = {run.clock for run in runs}
-    if len(clocks) > 1:
+    if len({run.clock for run in runs}) > 1:
         return "kernels: runs of both clocks, which are never compared"
+    if len({run.state for run in runs}) > 1:
+        return "kernels: runs in different states, which are never compared"
     if len({run.kernel for run in runs}) < 2:
         return "kernels: fewer than two kernels"
     tables = {
@@ -244,7 +245,7 @@ def kernels(runs: list[Run], operation: str) -> Figure | str:
     draw.outer_labels(axes, len(tables), "kernel", unit)
     draw.title(
         figure,
-        f"{operation}'s create from kernel to kernel, medians and 95% intervals; each panel has its own scale",
+        f"{operation}'s create from kernel to kernel, and what it varies by; each panel has its own scale",
     )
     draw.identify(figure, runs)
     return figure

@@ -21,7 +21,11 @@ SCHEMA_VERSION = 1  # of run.json: kSchemaVersion in src/run/run_json.cpp
 MEASURED = ("ok", "imprecise")  # the statuses of rows that have figures
 
 # In a measured row of results.csv only these may be empty: an interval needs rounds, a delta needs a none.
-MAY_BE_EMPTY = {"stack_bytes", "parallel", "ci_low", "ci_high", "precision", "delta", "delta_low", "delta_high"}
+MAY_BE_EMPTY = {"stack_bytes", "parallel", "ci_low", "ci_high", "precision", "delta", "delta_low", "delta_high", "resolution",
+                "delta_resolution", "machines", "position", "first", "steady", "last"}
+# Columns that came later: a run of an earlier nsbench has none of them.
+LATER = {"results.csv": ("state", "resolution", "delta_resolution", "machines", "position", "first", "steady", "last"),
+         "samples.csv": ("machine",)}
 NEVER_EMPTY = ("run_id", "kernel", "clock", "case", "phase", "unit", "status")
 
 
@@ -76,10 +80,14 @@ def read_table(path: Path, file: str) -> pd.DataFrame:
     if file == "samples.csv" and (known_phases := [name for name in columns.phases() if name in table.columns]):
         # A run of an earlier nsbench knows fewer phases; its cases have none of the others.
         table[[name for name in columns.phases() if name not in known_phases]] = np.nan
-    if missing := [name for name in wanted if name not in table.columns]:
-        known = "" if set(wanted) - set(missing) else f": is it a {file} of nsbench?"
+    later = LATER.get(file, ())
+    if missing := [name for name in wanted if name not in table.columns and name not in later]:
+        known = "" if set(wanted) & set(table.columns) else f": is it a {file} of nsbench?"
         raise Unreadable(f"{path}: column {missing[0]} is missing"
                          f"{f' (and {len(missing) - 1} others)' if len(missing) > 1 else ''}{known}")
+    for name in later:
+        if name not in table.columns:
+            table[name] = np.nan if wanted[name].is_number else ""
     table = table[list(wanted)].copy()
     if table.empty:
         return table.astype(dict.fromkeys(numbers, float))
@@ -142,6 +150,11 @@ class Run:
         return self.results["clock"].iloc[0]
 
     @property
+    def state(self) -> str:
+        """The name of the kernel's state, empty where it has none."""
+        return self.results["state"].iloc[0]
+
+    @property
     def kernel(self) -> str:
         return self.results["kernel"].iloc[0]
 
@@ -173,6 +186,8 @@ class Run:
             parts.append(virtual)
         if version := self.info.get("nsbench_version"):
             parts.append(f"nsbench {version}")
+        if self.state:
+            parts.append(f"state {self.state}")
         return " · ".join([*parts, f"{self.clock} clock", self.run_id])
 
     def _table(self, file: str) -> pd.DataFrame | None:

@@ -56,6 +56,24 @@ def verdicts(out: str) -> dict[tuple[str, str], str]:
     return {(row["case"], row["phase"]): row["verdict"] for row in json.loads(out)["rows"]}
 
 
+def test_runs_in_different_states_are_never_compared(tmp_path: Path) -> None:
+    sides = [write_run(tmp_path / state, [result_row("clone/none/stack:1M", "create", 1000.0, state=state, clock="instructions",
+                                                     unit="instructions")]) for state in ("fresh", "churned")]
+    code, _, err = call(SCRIPT, sides)
+    assert code == 2 and "began in different states of the kernel (churned, fresh)" in err
+
+
+def test_counts_change_by_more_than_their_resolution(tmp_path: Path) -> None:
+    words = {}
+    for name, resolution in (("narrow", 20), ("wide", 100)):
+        (tmp_path / name).mkdir()
+        sides = [write_run(tmp_path / name / side, [result_row("clone/none/stack:1M", "create", median, state="fresh",
+                                                               clock="instructions", unit="instructions", resolution=resolution)])
+                 for side, median in (("base", 1000.0), ("new", 1100.0))]
+        words[name] = call(SCRIPT, sides)[0]
+    assert words == {"narrow": 1, "wide": 0}
+
+
 def test_a_slower_row_is_1_and_only_that_row(tmp_path: Path) -> None:
     code, out, err = compare(*sides(tmp_path, 5, {"unshare/NEWNET": 1.05}), "--format=json")
     assert (code, err) == (1, "")

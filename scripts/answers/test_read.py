@@ -25,7 +25,7 @@ def test_the_dictionary_has_all_files_and_types() -> None:
     assert list(results)[:4] == ["run_id", "kernel", "clock", "case"]
     text = {name for name, column in results.items() if not column.is_number}
     assert text == {"run_id", "kernel", "clock", "case", "operation", "namespaces", "syscall", "spawn", "phase", "unit",
-                    "status", "errno", "reason"}
+                    "status", "errno", "reason", "state"}
     assert results["median"].unit == columns.TICKS
     assert columns.phases()[:3] == ["start", "create", "ready"] and columns.phases()[-1] == "drain"
 
@@ -39,6 +39,16 @@ def test_a_folder(tmp_path: Path) -> None:
     assert len(run.measured) == 2
     assert (run.samples, run.probe, run.memory) == (None, None, None)
     assert run.identity() == "one · kernel 6.1.0 · A CPU, 2 CPUs · kvm · nsbench 0.1.0 · wall clock · id-one"
+
+
+def test_a_run_from_before_a_column_came_is_read(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "one", ROWS)
+    lines = (folder / "results.csv").read_text().splitlines()
+    count = len(read.LATER["results.csv"])
+    (folder / "results.csv").write_text("\n".join(",".join(line.split(",")[:-count]) if "," in line else line
+                                                  for line in lines[:3]) + "\n")
+    run = read.read_run(folder)
+    assert run.state == "" and run.results["resolution"].isna().all()
 
 
 def test_a_csv_alone_and_beside_its_json(tmp_path: Path) -> None:
@@ -89,7 +99,7 @@ def broken(folder: Path, change: object) -> str:
     (lambda text: text.splitlines()[0] + "\n", "no rows"),
     (lambda text: text[:-5], "ends within a line"),
     (lambda text: text[:len(text) // 2], "ends within a line"),
-    (lambda text: text[:len(text) // 2] + "\n", "fields, the header has 31"),
+    (lambda text: text[:len(text) // 2] + "\n", "fields, the header has 39"),
     (lambda text: text.replace("median", "mediam"), "RUN/results.csv: column median is missing"),
     (lambda text: "a,b\n1,2\n", "column run_id is missing (and 30 others): is it a results.csv of nsbench?"),
     (lambda text: text.replace("1100.500", "nan"), "line 3: median is 'nan', not a number"),
@@ -101,7 +111,7 @@ def broken(folder: Path, change: object) -> str:
     (lambda text: text + text.splitlines()[1] + "\n", "line 5: clone/none/stack:1M create stands there twice"),
     (lambda text: text.replace("id-one", "id-two"), "run.json is of id-one, results.csv of id-two"),
     (lambda text: text[:40] + "\0" + text[40:], "not a text file"),
-    (lambda text: text.replace("6.1.0", "6.1.0,x"), "line 2: 32 fields, the header has 31"),
+    (lambda text: text.replace("6.1.0", "6.1.0,x"), "line 2: 40 fields, the header has 39"),
 ])
 def test_a_broken_csv_is_one_line(tmp_path: Path, change: object, says: str) -> None:
     assert says in broken(write_run(tmp_path / "one", ROWS), change)

@@ -11,7 +11,8 @@ from answers.read import Run
 # A case that has no parameter but its stack's size; its figures stand for its set.
 PLAIN = re.compile(r"^\w+/[\w-]+(/stack:\w+)?$")
 REFERENCE_STACK = 1 << 20
-TIMES = ["median", "ci_low", "ci_high", "p90", "p99", "max", "delta", "delta_low", "delta_high"]
+TIMES = ["median", "ci_low", "ci_high", "p90", "p99", "max", "delta", "delta_low", "delta_high", "resolution",
+         "delta_resolution"]
 
 # What a sample's total consists of, one after the other; create overlaps with ready in a clone.
 SEGMENTS = {
@@ -135,18 +136,18 @@ def version_key(kernel: str) -> tuple:
 
 
 def versions(runs: list[Run], operation: str, phase: str) -> dict[str, pd.DataFrame]:
-    """Set → a row for each run in the order of kernels: the delta of a set, the median of none."""
+    """Set → a row for each run in the order of kernels: the delta of a set, the median of none. What they vary by is the
+    row's resolution where it has one, else the 95% interval."""
     found: dict[str, list] = {}
     for run in sorted(runs, key=lambda one: version_key(one.kernel)):
         table = of_sets(run, operation, phase)
         for name in chosen_sets(table.index):
             row = table.loc[name]
-            names = (
-                ("median", "ci_low", "ci_high")
-                if name == kinds.NONE
-                else ("delta", "delta_low", "delta_high")
-            )
-            found.setdefault(name, []).append((run.kernel, run.name, *(row[column] for column in names)))
+            what, by = ("median", "resolution") if name == kinds.NONE else ("delta", "delta_resolution")
+            value, varies = row[what], row[by]
+            low, high = ("ci_low", "ci_high") if name == kinds.NONE else ("delta_low", "delta_high")
+            ends = (row[low], row[high]) if np.isnan(varies) else (value - varies, value + varies)
+            found.setdefault(name, []).append((run.kernel, run.name, value, *ends))
     header = ["kernel", "run", "value", "low", "high"]
     return {name: pd.DataFrame(found[name], columns=header) for name in chosen_sets(found)}
 

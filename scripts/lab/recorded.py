@@ -2,10 +2,11 @@
 import csv
 import json
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.errors import USAGE, LabError
+from lab.states import STATES
 
 KINDS = ("NEWCGROUP", "NEWIPC", "NEWNET", "NEWNS", "NEWPID", "NEWTIME", "NEWUSER", "NEWUTS")
 ALL = "-".join(KINDS)
@@ -13,32 +14,49 @@ ALL = "-".join(KINDS)
 
 @dataclass(frozen=True)
 class Figure:
-    """A median or a difference to `none`, with its 95% interval, in instructions."""
+    """A median or a difference to `none`, in instructions. From `low` to `high` meaningless variations of the machine move
+    it; where it was measured on one machine, it is the 95% interval from that machine's rounds."""
 
     value: float
     low: float
     high: float
 
+    def differs(self, other: "Figure") -> bool:
+        """Whether the two are further apart than that."""
+        return self.low > other.high or self.high < other.low
+
+
+def figure_of(row: dict[str, str] | None, name: str, resolution: str, low: str, high: str) -> Figure | None:
+    """The figure in these columns of a row; None where there is none."""
+    if row is None or not row[name]:
+        return None
+    value = float(row[name])
+    if row.get(resolution):
+        return Figure(value, value - float(row[resolution]), value + float(row[resolution]))
+    return Figure(value, float(row[low]), float(row[high])) if row[low] else Figure(value, value, value)
+
 
 @dataclass(frozen=True)
 class Probed:
     """What a kernel's probed run says of clone, by set: the instructions of its own that each traced function adds to
-    `none`, the median of its unprobed samples, and the bytes that each allocator gives more than for `none`."""
+    `none`; those of each function of the asynchronous teardown; and the bytes that each allocator gives more than for
+    `none`."""
 
     adds: dict[str, dict[str, float]]
-    unprobed: dict[str, float]
+    later: dict[str, dict[str, float]]
     memory: dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True)
 class Recorded:
     """One kernel's run: run.json, and the measured rows of results.csv by operation, set, phase and `via`. `probed` is
-    the run in its folder probe/."""
+    the run in its folder probe/, `states` those in folders that are called by their state."""
 
     folder: Path
     record: dict
     rows: dict[tuple[str, str, str], dict[str, str]]
     probed: Probed | None = None
+    states: dict[str, "Recorded"] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -52,17 +70,11 @@ class Recorded:
         return package.split()[1] if package else self.record["kernel"]
 
     def median(self, operation: str, kinds: str, phase: str) -> Figure | None:
-        row = self.rows.get((operation, kinds, phase))
-        return Figure(*(float(row[name]) for name in ("median", "ci_low", "ci_high"))) if row else None
+        return figure_of(self.rows.get((operation, kinds, phase)), "median", "resolution", "ci_low", "ci_high")
 
     def added(self, operation: str, kinds: str, phase: str) -> Figure | None:
         """What the set adds to `none`."""
-        row = self.rows.get((operation, kinds, phase))
-        return (
-            Figure(*(float(row[name]) for name in ("delta", "delta_low", "delta_high")))
-            if row and row["delta"]
-            else None
-        )
+        return figure_of(self.rows.get((operation, kinds, phase)), "delta", "delta_resolution", "delta_low", "delta_high")
 
     def sets(self, operation: str, phase: str) -> list[str]:
         return [kinds for one, kinds, other in self.rows if (one, other) == (operation, phase)]
@@ -99,7 +111,8 @@ def read(folder: Path) -> Recorded:
                     rows[row["operation"] + via, row["namespaces"], row["phase"]] = row
         except (KeyError, AttributeError, csv.Error) as error:
             raise LabError(f"{folder}/results.csv is not whole: {error}", USAGE) from None
-    return Recorded(folder, record, rows, read_probed(folder / "probe"))
+    beside = {name: read(folder / name) for name in STATES if name != "fresh" and (folder / name / "run.json").exists()}
+    return Recorded(folder, record, rows, read_probed(folder / "probe"), beside)
 
 
 def read_probed(folder: Path) -> Probed | None:
@@ -112,7 +125,11 @@ def read_probed(folder: Path) -> Probed | None:
             operation, kinds = case["case"].split("/")[:2]
             if operation == "clone" and not case["error"]:
                 probed.adds[kinds] = {row["function"]: row["self"] for row in case["adds_to_none"]}
-                probed.unprobed[kinds] = case["unprobed_median"]
+        with open(folder / "probe.csv", newline="") as file:
+            for row in csv.DictReader(file):
+                operation, kinds = row["case"].split("/")[:2]
+                if operation == "clone" and row["path"] == "async" and row["self"]:
+                    probed.later.setdefault(kinds, {})[row["function"]] = float(row["self"])
         with open(folder / "memory.csv", newline="") as file:
             for row in csv.DictReader(file):
                 operation, kinds = row["case"].split("/")[:2]

@@ -1,13 +1,13 @@
 """What recorded runs show, in words: the sections of the page, each a function from runs to lines of Markdown.
 
-A sentence that says "on every kernel" is printed only if it holds for each; a difference counts only where the 95%
-intervals do not meet.
+A sentence that says "on every kernel" is printed only if it holds for each; a difference counts only where it is larger
+than what the two figures vary by.
 """
 
 import math
 from collections.abc import Callable
 
-from lab import recorded, section_functions
+from lab import recorded, section_changes, section_functions, section_states
 from lab.recorded import ALL, KINDS, Recorded
 from lab.words import Runs, cell, k, span, table
 
@@ -22,30 +22,36 @@ def by_kind(runs: Runs, operation: str, phase: str) -> list[tuple[str, list[str]
 
 
 def what(runs: Runs) -> list[str]:
-    arguments = runs[0].record["options"]
+    options = runs[0].record["options"]
+    machines = runs[0].record["lab"].get("machines", {})
     lines = [
-        "The clock of these runs counts the instructions that the guest executes: path length, not time. "
-        "It knows no cache",
-        "misses, no memory latency, no lock contention, no second CPU. Figures are in thousands of "
-        "instructions; in brackets the",
-        f"95% interval of the median, from rounds. {arguments['samples']} samples of each case and phase, "
-        "mitigations off.",
+        "The clock of these runs counts the instructions that the guest executes: path length, not time. It knows no cache",
+        "misses, no memory latency, no lock contention and no second CPU, and the kernel is a small and young one: booted",
+        "seconds ago, with an initramfs and six mounts. Mitigations are off.",
         "",
-        "| kernel | package | rows | interval beyond ±2% |",
+        "Each case was measured in a copy of its own of a saved machine, so that no case changed the kernel for another:",
+        f"{options['samples']} counted samples, each in a block of its own, behind one that does not count. The cases of the kinds were",
+        "measured on several machines, which differ in nothing that has a meaning:",
+        "",
+        *(f"{number}. {machine['variation']}" for number, machine in machines.items()),
+        "",
+        "The figure is the median of theirs; in brackets is how far they move it, or, where it was measured on the first",
+        "machine alone, the 95% interval of its median.",
+        "",
+        "| kernel | package | rows | on several machines |",
         "|---|---|---:|---:|",
     ]
     for run in runs:
-        wide = sum(row["status"] == "imprecise" for row in run.rows.values())
+        several = sum(bool(row.get("resolution")) for row in run.rows.values())
         package = run.record["lab"]["kernel_package"] or "a bzImage of one's own"
-        lines.append(f"| {run.name} | `{package}` | {len(run.rows)} | {wide} |")
+        lines.append(f"| {run.name} | `{package}` | {len(run.rows)} | {several} |")
     kernels = " ".join(f"--kernel {run.version}" for run in runs)
     return [
         *lines,
         "",
-        "The same build on the same kernels gives the same figures to the bit; what is cloned is nsbench's "
-        "sampler, so that another",
-        "build of it can give others. `run.json` has the hashes. The runs are made again, and this page "
-        "from them, by",
+        "The same build on the same kernels gives the same figures to the bit, on any machine; what is cloned is nsbench's",
+        "sampler, so that another build of it can give others. `run.json` has the hashes. The runs are made again, and this",
+        "page from them, by",
         "",
         "```",
         f"scripts/lab.py atlas {kernels} --out DIR",
@@ -56,7 +62,8 @@ def what(runs: Runs) -> list[str]:
 
 
 def kinds(runs: Runs) -> list[str]:
-    lines = ["What each kind adds to a plain clone (phase `create`: the call, in the parent):", ""]
+    lines = ["What each kind adds to a plain clone (phase `create`: the call, in the parent), in thousands of instructions executed;",
+             "in brackets, where it shows, how far meaningless variations of the machine move it:", ""]
     lines += table(runs, "clone", by_kind(runs, "clone", "create"))
     added = {kind: [run.added("clone", kind, "create") for run in runs] for kind in KINDS}
     if all(all(values) for values in added.values()):
@@ -69,8 +76,7 @@ def kinds(runs: Runs) -> list[str]:
                 lines.append(
                     f"- On every kernel {first} is the dearest: {span([f.value for f in added[first]])} "
                     "thousand instructions, "
-                    f"at least {math.floor(min(times) * 10) / 10:g} times any other kind (by the "
-                    "intervals' ends)."
+                    f"at least {math.floor(min(times) * 10) / 10:g} times any other kind."
                 )
         bare = [run.median("clone", "none", "create") for run in runs]
         cheap = [kind for kind in KINDS if all(f.high < 0.1 * b.low for f, b in zip(added[kind], bare))]
@@ -130,9 +136,8 @@ def teardown(runs: Runs) -> list[str]:
         for name in names
     ]
     lines = [
-        "What is left to do when the child has been reaped, for each namespace (phase `drain`, by workers "
-        "of the kernel; on one",
-        "CPU, where waiting for other CPUs can be free):",
+        "What is left to do when the child has been reaped, for each namespace in a batch of two (phase `drain`, by workers of",
+        "the kernel, their waits included; on one CPU, where waiting for other CPUs can be free):",
         "",
         *table(runs, "after clone", rows),
     ]
@@ -225,7 +230,7 @@ def versions(runs: Runs) -> list[str]:
     lines = [
         "From one kernel to the next: the geometric mean of the ratios over all sets, and how many sets "
         "are slower or faster",
-        "with intervals that do not meet:",
+        "by more than they vary:",
         "",
         "| from | to | operation | phase | ratio | slower | faster | of |",
         "|---|---|---|---|---:|---:|---:|---:|",
@@ -248,12 +253,12 @@ def versions(runs: Runs) -> list[str]:
         found = []
         for kind in KINDS:
             a, b = one.added("clone", kind, "create"), other.added("clone", kind, "create")
-            if a and b and (b.low > a.high or b.high < a.low):
+            if a and b and a.differs(b):
                 found.append(f"{kind} {k(a.value)} → {k(b.value)}")
         said = (
             f"the part that a kind adds to clone changed for {', '.join(found)} thousand"
             if found
-            else "no kind's part changed beyond its interval"
+            else "no kind's part changed by more than it varies"
         )
         lines.append(f"- {one.name} → {other.name}: {said}.")
     folders = [f"results/{run.folder.name}" for run in (runs[0], runs[-1])]
@@ -311,8 +316,9 @@ def sets(runs: Runs) -> list[str]:
 
 
 SECTIONS: dict[str, tuple[str, Callable[[Runs], list[str]]]] = {
-    "what": ("What was measured", what),
     "kinds": ("What each kind costs", kinds),
+    "changes": ("The largest changes", section_changes.changes),
+    "states": ("What the kernel's state does to a cost", section_states.states),
     "total": ("Until the child is reaped", total),
     "unshare": ("Without a new process", unshare),
     "teardown": ("Afterwards", teardown),
@@ -321,6 +327,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Runs], list[str]]]] = {
     "versions": ("What changed between versions", versions),
     "sets": ("Sets of kinds", sets),
     "functions": ("Where the instructions go", section_functions.functions),
+    "what": ("How it was measured, and what it is not", what),
 }
 
 

@@ -23,7 +23,7 @@ def span(values: list[float]) -> str:
 
 
 def cell(figure: Figure | None) -> str:
-    """A figure and its interval; the interval alone in words where it is within the digits shown."""
+    """A figure and what it varies between; that is left out where it is within the digits shown."""
     if figure is None:
         return "–"
     low, high, value = k(figure.low), k(figure.high), k(figure.value)

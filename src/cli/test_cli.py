@@ -266,3 +266,58 @@ def test_resume_of_a_missing_folder(tmp_path):
 def test_resume_takes_no_selection(selection, tmp_path):
     measure(*SMALL, "--samples=3", f"--out={tmp_path}/run")
     assert_refused(f"--resume={tmp_path}/run", selection)
+
+
+# single cases, blocks of one's own, states
+
+def test_a_case_is_named_by_its_id():
+    assert list_ids("--case=clone/NEWNET-NEWPID/stack:16K", "--case=clone3/none/stack:1M/pidfd:yes") == [
+        "clone/NEWNET-NEWPID/stack:16K", "clone3/none/stack:1M/pidfd:yes"]
+    assert_refused("list", "--case=clone/NEWPIT/stack:1M", mentions=["NEWPIT"])
+    assert_refused("list", "--case=unshare/none", "--ns=pid", mentions=["--case"])
+
+
+def test_bases_stand_behind_the_plan():
+    assert list_ids("--case=unshare/NEWUTS", "--bases") == ["unshare/NEWUTS", "unshare/none"]
+    assert list_ids("--case=unshare/none", "--bases") == ["unshare/none"]
+
+
+@pytest.mark.parametrize(("option", "word"), [("--block=0", "block"), ("--lead-in=17", "lead-in"), ("--state=a b", "state")])
+def test_shapes_and_states_have_limits(option, word):
+    assert_refused(option, mentions=[f"--{word}"])
+
+
+@needs_root
+def test_the_shape_of_blocks_is_kept(tmp_path):
+    """Blocks of two behind one that does not count, no base, and a name for the state."""
+    out = tmp_path / "run"
+    done = run("--case=unshare/NEWUTS", "--samples=6", "--block=2", "--lead-in=1", "--alone", "--state=mine", f"--out={out}")
+    assert done.returncode == 0, done.stderr
+    lines = (out / "samples.csv").read_text().splitlines()
+    header, rows = lines[0].split(","), [line.split(",") for line in lines[1:]]
+    shape = [(row[header.index("round")], row[header.index("counted")]) for row in rows]
+    assert shape == [("0", "0")] * 2 + [(str(n), counted) for n in (1, 2, 3) for counted in "011"]
+    assert {row[header.index("case")] for row in rows} == {"unshare/NEWUTS"}
+    record = json.loads((out / "run.json").read_text())
+    assert (record["state"], record["options"]["block"], record["options"]["lead_in"]) == ("mine", 2, 1)
+    assert record["measuring"]["lead_in_samples"] == 1
+
+
+@needs_root
+def test_a_summary_gives_the_rows_again(tmp_path):
+    out = tmp_path / "run"
+    measured = run("--case=unshare/NEWUTS", "--case=setns/NEWUTS/via:nsfd", "--samples=20", f"--out={out}", "--seed=1")
+    assert measured.returncode == 0, measured.stderr
+    rows = (out / "results.csv").read_text()
+    (out / "results.csv").unlink()
+    again = run("summary", str(out))
+    assert (again.returncode, again.stderr) == (0, "")
+    assert (out / "results.csv").read_text() == rows
+    table = measured.stdout.split("\n\n", 1)[1]
+    assert again.stdout.split("\n\n", 1)[1] == table
+    assert_refused("summary", mentions=["folder"])
+    assert_refused("summary", str(tmp_path), mentions=["not a run"])
+
+
+def test_the_guest_s_part_is_for_guests():
+    assert_refused("guest", code=3, mentions=["ENOENT", "scripts/lab.py"])

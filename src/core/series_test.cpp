@@ -46,6 +46,42 @@ TEST(MakeRows, HasNoDeltaToAPhaseThatTheBaseHasNot) {
     EXPECT_FALSE(row_of(rows, Phase::cpu).delta);
 }
 
+/// Two rounds of one value on each machine, numbered from 1.
+Series on_machines(const Case& c, const std::vector<double>& values) {
+    Series series{c, {}, {}};
+    std::uint32_t machine = 0;
+    for (const double value : values) {
+        ++machine;
+        for (std::uint32_t round = 1; round <= 2; ++round) {
+            Sample sample{round, 0, true, {}, machine};
+            sample.times.fill(value);
+            series.samples.push_back(sample);
+        }
+    }
+    return series;
+}
+
+TEST(MakeRows, TakesTheMedianOfMachinesAndHowFarTheyLieApart) {
+    const Series none = on_machines(Case::of(Operation::clone, {}), {100, 110, 130});
+    const Series pid = on_machines(Case::of(Operation::clone, Kind::pid), {120, 131, 180});
+    const auto rows = make_rows(pid, &none, {});
+    const Row& row = row_of(rows, Phase::create);
+    EXPECT_EQ(row.machines, 3U);
+    EXPECT_DOUBLE_EQ(row.figures->median, 131);
+    EXPECT_DOUBLE_EQ(*row.resolution, 49);
+    // Each machine's difference is to its own base: 20, 21, 50.
+    EXPECT_DOUBLE_EQ(row.delta->value, 21);
+    EXPECT_DOUBLE_EQ(*row.delta->resolution, 29);
+}
+
+TEST(MakeRows, OneMachineHasNoResolution) {
+    const auto rows = make_rows(on_machines(Case::of(Operation::clone, {}), {100}), nullptr, {});
+    EXPECT_EQ(row_of(rows, Phase::create).machines, 1U);
+    EXPECT_FALSE(row_of(rows, Phase::create).resolution);
+    const auto host = make_rows(series_of(Case::of(Operation::clone, {}), {1, 2, 3}), nullptr, {});
+    EXPECT_EQ(row_of(host, Phase::create).machines, 0U);
+}
+
 TEST(MakeRows, SaysWhatARuntimeSaid) {
     Series series{*parse_case("runtime/NEWNS-NEWPID/by:crun"),
                   {},

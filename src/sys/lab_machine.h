@@ -11,7 +11,8 @@ namespace nsb::sys {
 
 class LabMachine {
   public:
-    /// Fails with what iopl(2) says: EPERM without CAP_SYS_RAWIO.
+    /// Fails with ENOENT or ENODEV where this is no guest of the lab, and with what iopl(2) says: EPERM without
+    /// CAP_SYS_RAWIO.
     static Result<LabMachine> open();
 
     /// Says so on the debug console, and sleeps; two seconds later the watchdog stops the machine, which is idle then.

@@ -1,0 +1,48 @@
+"""The page's section on states: what a kind costs in a kernel that is not fresh."""
+
+from lab.recorded import KINDS, Recorded
+from lab.states import STATES
+from lab.words import Runs, digits, k, table
+
+TWICE = 2.0
+
+
+def in_state(run: Recorded, state: str) -> Recorded | None:
+    """The kernel's run in that state."""
+    return run if state == "fresh" else run.states.get(state)
+
+
+def cell(run: Recorded, kind: str) -> str:
+    """What the kind adds to clone in each state."""
+    found = []
+    for state in STATES:
+        one = in_state(run, state)
+        figure = one.added("clone", kind, "create") if one else None
+        found.append(k(figure.value) if figure else "–")
+    return " / ".join(found)
+
+
+def states(runs: Runs) -> list[str]:
+    """The section; nothing where no other state was recorded."""
+    if not any(run.states for run in runs):
+        return []
+    lines = [
+        f"What each kind adds to a plain clone (`create`) in a kernel that is {' / '.join(STATES)}:",
+        "",
+        *(f"- {state.name}: {state.about}." for state in STATES.values()),
+        "",
+        *table(runs, "clone", [(kind, [cell(run, kind) for run in runs]) for kind in KINDS]),
+    ]
+    for name in STATES:
+        for kind in KINDS:
+            times = {}
+            for run in runs:
+                other = in_state(run, name)
+                one, two = run.added("clone", kind, "create"), other.added("clone", kind, "create") if other else None
+                if one and two and one.value > 0 and two.value > TWICE * one.high:
+                    times[run.name] = two.value / one.value
+            if times:
+                span = f"×{digits(min(times.values()))}" + (f" to ×{digits(max(times.values()))}" if len(times) > 1 else "")
+                where = "on every kernel" if len(times) == len(runs) else f"on {', '.join(times)}"
+                lines.append(f"- {kind} in a {name} kernel: {span} of what it is in a fresh one, {where}.")
+    return [*lines, ""]
