@@ -21,7 +21,6 @@ CASES = "^(clone3?/.*/stack:1M$|unshare/|setns/|proc_remount/.*/stack:1M$)"
 PROBED = f"^(clone/(none|NEW[A-Z]+|{ALL})/stack:1M|unshare/(none|NEW[A-Z]+))$"
 KIND = "NEW[A-Z]+"
 OF_KINDS = f"^(clone/({KIND}|none|{ALL})/stack:1M|unshare/({KIND}|none|{ALL})|setns/.*|proc_remount/.*/stack:1M)$"
-PROBED_SAMPLES = 30  # the functions' times are means of the middle fifth of them
 IN_STATES = ("churned", "crowded")
 RESULTS = initramfs.ROOT / "results"
 TRIES = 3  # kernels of a series, newest first, until one boots
@@ -85,8 +84,7 @@ def beside(options: argparse.Namespace, measured: Iterable[runs.Result]) -> list
             given = runs.arguments(words(options.nsbench, f"--filter={OF_KINDS}"), options.accel)
             every.append(runs.wanted(result.image, machine, given, base, result.folder / name, keep(options),
                                      runs.How(states.STATES[name], range(1, 2))))
-        given = runs.arguments(words(options.nsbench, f"--filter={PROBED}", "--probe", f"--samples={PROBED_SAMPLES}"),
-                               options.accel)
+        given = runs.arguments(words(options.nsbench, f"--filter={PROBED}", "--probe"), options.accel)
         every.append(runs.wanted(result.image, machine, given, base, result.folder / "probe", keep(options),
                                  runs.How(numbers=range(1, 2))))
     return runs.run_all(every, options.out, options.jobs)

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from lab import alone, guest, initramfs, orders, runs
 from lab.errors import FAILED, OK
-from lab.options import add_append, add_jobs, add_machine, add_how, how_of
+from lab.options import add_append, add_how, add_jobs, add_machine, how_of
+from lab.progress import Progress
 
 SHOWN = 10
 
 
-def samples(one: runs.Wanted, boot: int, jobs: int, progress: runs.Progress) -> bytes:
+def samples(one: runs.Wanted, boot: int, jobs: int, progress: Progress) -> bytes:
     """samples.csv of the run from machines of that boot."""
     subject = dataclasses.replace(one.subject, recipes={
         number: dataclasses.replace(recipe, boot=boot) for number, recipe in one.subject.recipes.items()})
@@ -34,7 +35,7 @@ def repeat(options: argparse.Namespace) -> int:
     given = runs.arguments(options.nsbench, options.accel)
     for image in runs.images(options.kernel):
         one = runs.wanted(image, machine, given, base, Path("nowhere"), how=how_of(options))
-        progress, begun = runs.Progress([image.name]), time.monotonic()
+        progress, begun = Progress([image.name]), time.monotonic()
         first, second = (samples(one, boot, options.jobs, progress).splitlines() for boot in (1, 2))
         differing = [pair for pair in zip(first, second) if pair[0] != pair[1]]
         count = len(differing) + abs(len(first) - len(second))

@@ -21,6 +21,7 @@ from pathlib import Path
 from lab import alone, initramfs, orders, packages, saved
 from lab.errors import FAILED, USAGE, LabError
 from lab.guest import CLOCKS, SETTLE, Guest, Machine, check_image, qemu_version
+from lab.progress import Progress
 from lab.states import STATES, TOGETHER, State
 from lab.variations import VARIATIONS
 
@@ -34,6 +35,7 @@ JOURNAL = ".journal-"  # what the copies of a run that is not finished gave back
 
 
 SAMPLES = "10"  # of each case and machine
+PROBED_SAMPLES = "30"  # with the probe, whose times are means of the middle fifth of them
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,8 @@ def arguments(options: list[str], accel: str) -> list[str]:
     for name in FOREIGN:
         if name in names:
             raise LabError(f"{name} behind -- would stay in the guest: every result file comes out into lab.py's --out", USAGE)
-    defaults = {"--samples": SAMPLES, "--seed": "1", "--clock": CLOCKS[accel], "--cpu": "0"}
+    probing = "--probe" in names and "--probe=off" not in given
+    defaults = {"--samples": PROBED_SAMPLES if probing else SAMPLES, "--seed": "1", "--clock": CLOCKS[accel], "--cpu": "0"}
     given += [f"{name}={value}" for name, value in defaults.items() if name not in names]
     return given + [flag for flag in ("--no-progress",) if flag not in names]
 
@@ -206,27 +209,6 @@ def publish(folder: Path, part: Path, files: dict[str, bytes], lab: dict[str, ob
         exchange(ready, folder)
     else:
         ready.rename(folder)
-
-
-class Progress:
-    """A line for each kernel on a terminal, rewritten; elsewhere one when it starts and one when it ends. On stderr."""
-
-    def __init__(self, names: list[str]) -> None:
-        self.states = {name: "waiting" for name in names}
-        self.live = sys.stderr.isatty()
-        self.width = max(map(len, names), default=0)
-        self.drawn = False
-
-    def show(self, name: str, state: str, event: bool = False) -> None:
-        """A new state; `event` marks those also said where there is no terminal."""
-        self.states[name] = state
-        if self.live:
-            lines = "".join(f"\r\x1b[K{n:{self.width}}  {s[:100]}\n" for n, s in self.states.items())
-            sys.stderr.write(f"\x1b[{len(self.states)}A{lines}" if self.drawn else lines)
-            self.drawn = True
-        elif event:
-            sys.stderr.write(f"{name}: {state}\n")
-        sys.stderr.flush()
 
 
 @dataclass(frozen=True)
