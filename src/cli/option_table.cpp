@@ -1,0 +1,190 @@
+#include "cli/option_table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/program_options.hpp>
+#include <sstream>
+
+namespace nsb::cli {
+namespace {
+
+namespace po = boost::program_options;
+
+constexpr std::string_view kExitCodes =
+    "Exit codes: 0 measured; 1 a case failed, or a check said no; 2 usage; 3 not permitted or not\n"
+    "supported here, with what to do; 128+N ended by signal N, what was measured is kept.\n";
+
+constexpr std::string_view kExecCodes =
+    "Exit codes: the command's; 128+N if signal N ended it; 127 if there is no such command, 126 if it\n"
+    "cannot be run. Before it runs: 1 failed; 2 usage; 3 not permitted or not supported here.\n";
+
+constexpr CommandText kCommands[]{
+    {Command::run, "run", "nsbench [run] [OPTIONS]",
+     "Measures what each Linux namespace costs: every case of the plan that matches, in a table."},
+    {Command::list, "list", "nsbench list [OPTIONS]",
+     "Prints the ids of the cases that would be measured, one a line."},
+    {Command::summary, "summary", "nsbench summary DIR",
+     "Makes results.csv of a recorded run from its samples again, and prints the table."},
+    {Command::verify, "verify", "nsbench verify [--ns=SET] [--format=table|csv|json]",
+     "Makes each kind of namespace and checks from inside and outside what it isolates."},
+    {Command::exec, "exec", "nsbench exec --ns=SET [OPTIONS] [-- COMMAND...]",
+     "Runs a command, or your shell, inside new namespaces, and exits with its exit code."},
+    {Command::doctor, "doctor", "nsbench doctor",
+     "Says what on this machine spoils figures or is missing, what to do, and how noisy it is (5 s)."},
+    {Command::dictionary, "dictionary", "nsbench dictionary",
+     "Prints the dictionary of the result files' columns."},
+    {Command::guest, "guest", "nsbench guest [--cpu=N|any] [--clock=CLOCK]",
+     "In a lab guest: gets ready, stops the machine to be saved, and measures what a copy of it is asked for."},
+};
+
+/// An option that may be repeated.
+auto* strings() {
+    return po::value<std::vector<std::string>>()->composing();
+}
+
+po::options_description selection_options() {
+    po::options_description options("Which cases");
+    options.add_options()  //
+        ("case", strings()->value_name("ID"), "just this one, also beyond the plan; repeatable")(
+            "filter", po::value<std::string>()->value_name("REGEX"),
+            "those whose id matches, such as NEWPID or '/NEWPID/'")(
+            "op", strings()->value_name("OP,..."),
+            "of these operations: clone, clone3, unshare, setns, proc_remount, userns_map, container, "
+            "runtime")("ns", strings()->value_name("SET"),
+                       "of exactly this set: kinds or flags joined by commas, none, or all; repeatable")(
+            "stack", strings()->value_name("SIZE,..."), "with stacks of these sizes, 16K to 1G")(
+            "spawn", strings()->value_name("HOW,..."), "fork: memory copied; vm: CLONE_VM|CLONE_VFORK")(
+            "parallel", strings()->value_name("N,..."), "with so many samplers at once")(
+            "with", strings()->value_name("KEY:VALUE,..."),
+            "with these values of any parameter of an id: touch:all, via:fsmount, subset:pid, pidfd:yes, "
+            "cgroup:into, by:crun, twin:yes; repeatable");
+    return options;
+}
+
+po::options_description measuring_options() {
+    po::options_description options("How");
+    options.add_options()  //
+        ("budget", po::value<std::string>()->value_name("TIME"),
+         "time for all of it (60s); without end given --samples")(
+            "precision", po::value<std::string>()->value_name("PERCENT"),
+            "a case is done when its intervals are within this (2%)")(
+            "samples", po::value<std::string>()->value_name("N"),
+            "so many samples of each case, instead of a precision")(
+            "block", po::value<std::string>()->value_name("N"),
+            "so many counted samples in each block, whatever the time allows")(
+            "lead-in", po::value<std::string>()->value_name("N"),
+            "so many more before them, which do not count (2)")(
+            "alone", "without the none cases that deltas are taken against")(
+            "seed", po::value<std::string>()->value_name("N"),
+            "of the random order (default: a random one, recorded)")(
+            "cpu", po::value<std::string>()->value_name("N|any"),
+            "the CPU to measure on (the last one), or no pin")(
+            "clock", po::value<std::string>()->value_name("CLOCK"),
+            "wall, or instructions in a lab guest whose clock counts them")(
+            "state", po::value<std::string>()->value_name("NAME"),
+            "the name of the state that the kernel is in, to be recorded")(
+            "probe", po::value<std::string>()->implicit_value("auto")->value_name("HOW"),
+            "where in the kernel time and memory go: auto, fentry, kprobe, tracepoint or off (off)");
+    return options;
+}
+
+po::options_description output_options() {
+    po::options_description options("Output");
+    options.add_options()  //
+        ("sort", po::value<std::string>()->value_name("KEY"),
+         "the table by plan, case, median, delta or precision")(
+            "csv", po::value<std::string>()->value_name("FILE|-"),
+            "the summary as CSV; - is standard output, without the table")(
+            "json", po::value<std::string>()->value_name("FILE|-"), "Google Benchmark's JSON")(
+            "out", po::value<std::string>()->value_name("DIR"),
+            "everything: run.json, results.csv, samples.csv; with --probe also probe.csv, memory.csv")(
+            "folded", po::value<std::string>()->value_name("FILE|-"),
+            "with --probe: folded stacks for flame-graph tools, weighed in ns or instructions")(
+            "resume", po::value<std::string>()->value_name("DIR"), "go on with the run in DIR")(
+            "quiet", "the table alone")("no-progress", "no progress line, also on a terminal")(
+            "help", "this text")("version", "the version");
+    return options;
+}
+
+po::options_description verify_options() {
+    po::options_description options("Which checks");
+    options.add_options()  //
+        ("ns", strings()->value_name("SET"),
+         "of these kinds (all): kinds or flags joined by commas, none, or all")(
+            "format", po::value<std::string>()->value_name("FORMAT"), "table, csv or json (table)")(
+            "without", strings()->value_name("SET"),
+            "make none of these kinds, so that their checks fail; in a container that takes the host's "
+            "place");
+    return options;
+}
+
+po::options_description exec_options() {
+    po::options_description options("Inside");
+    options.add_options()  //
+        ("ns", strings()->value_name("SET"), "the namespaces: kinds or flags joined by commas, none, or all")(
+            "proc", "mount /proc anew: it shows the processes inside alone (needs pid and mnt)")(
+            "hostname", po::value<std::string>()->value_name("NAME"), "set the hostname (needs uts)")(
+            "map-root", "be root inside; without it you keep your ids (needs user)")(
+            "net-lo", "set the loopback interface up (needs net)");
+    return options;
+}
+
+po::options_description list_options() {
+    po::options_description options("Output");
+    options.add_options()("bases", "behind them the none cases, not among them, that deltas are taken against");
+    return options;
+}
+
+po::options_description summary_options() {
+    po::options_description options("Output");
+    options.add_options()  //
+        ("sort", po::value<std::string>()->value_name("KEY"),
+         "the table by plan, case, median, delta or precision")("quiet", "no table");
+    return options;
+}
+
+const CommandText& text_of(Command command) {
+    return *std::find_if(std::begin(kCommands), std::end(kCommands),
+                         [&](const CommandText& c) { return c.command == command; });
+}
+
+}  // namespace
+
+std::span<const CommandText> command_texts() {
+    return kCommands;
+}
+
+po::options_description options_of(Command command) {
+    po::options_description all;
+    if (command == Command::verify) all.add(verify_options());
+    if (command == Command::exec) all.add(exec_options());
+    if (command == Command::run || command == Command::list) all.add(selection_options());
+    if (command == Command::list) all.add(list_options());
+    if (command == Command::run) all.add(measuring_options()).add(output_options());
+    if (command == Command::guest) all.add(measuring_options());
+    if (command == Command::summary) all.add(summary_options());
+    if (command != Command::run) {
+        po::options_description rest("Other");
+        rest.add_options()("help", "this text");
+        all.add(rest);
+    }
+    return all;
+}
+
+std::string help_text(Command which) {
+    const CommandText& command = text_of(which);
+    std::ostringstream text;
+    text << "Usage: " << command.usage << '\n' << command.what << "\n";
+    if (command.command == Command::run) {
+        text << "\nOther commands (nsbench COMMAND --help):\n";
+        for (const CommandText& other : kCommands) {
+            if (other.command != Command::run) text << fmt::format("  {:<12}{}\n", other.name, other.what);
+        }
+    }
+    text << options_of(command.command) << '\n'
+         << (command.command == Command::exec ? kExecCodes : kExitCodes);
+    return text.str();
+}
+
+}  // namespace nsb::cli
