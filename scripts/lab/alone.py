@@ -100,12 +100,13 @@ class Journal:
 
 
 @contextlib.contextmanager
-def ready(subject: Subject, pool: ThreadPoolExecutor, show: Callable[[str], None]) -> Iterator[dict[int, Path]]:
+def ready(subject: Subject, pool: ThreadPoolExecutor, crowd: guest.Crowd,
+          show: Callable[[str], None]) -> Iterator[dict[int, Path]]:
     """The folder of each machine, saved where it was not, by its number, and kept while this lasts."""
     with contextlib.ExitStack() as stack:
         def hold(number: int) -> Path:
             return stack.enter_context(saved.held(
-                subject.recipes[number], lambda what: show(f"machine {number} of {len(subject.recipes)}: {what}")))
+                subject.recipes[number], crowd, lambda what: show(f"machine {number} of {len(subject.recipes)}: {what}")))
         futures = {number: pool.submit(hold, number) for number in subject.recipes}
         yield {number: future.result() for number, future in futures.items()}
 
@@ -116,10 +117,10 @@ def measure(plan: orders.Plan, subject: Subject, journal: Journal, jobs: int,
     waiting = tasks(plan, subject)
     done = {task: journal.done[key] for task in waiting if (key := task.key(subject.recipes[task.number])) in journal.done}
     waiting = [task for task in waiting if task not in done]
-    crowd = copies.Crowd()
+    crowd = guest.Crowd()
     pool = ThreadPoolExecutor(jobs or os.cpu_count() or 1)
     try:
-        with ready(subject, pool, show) as folders:
+        with ready(subject, pool, crowd, show) as folders:
             begun, count = time.monotonic(), len(waiting)
             running: dict[Future, Task] = {}
             while waiting or running:

@@ -4,7 +4,7 @@ The cases are the default plan's at one stack size: all sets by clone and by uns
 in a copy of its own; those of the kinds on several saved machines, which tells their resolution, the other sets on the
 first. Kept per kernel are run.json, results.csv and samples.csv.xz; in its folders churned/ and crowded/ those of the kinds
 in these states, and in probe/ those of a run with the probe on the first machine, with probe.csv and memory.csv: each kind
-by clone and by unshare, and all eight by clone.
+and all eight by clone.
 """
 import argparse
 import sys
@@ -18,7 +18,7 @@ from lab.recorded import ALL
 
 KERNELS = ("5.10", "6.1", "6.12", "6.16", "6.17", "6.18", "6.19", "7.0", "7.1", "7.2", "7.3")
 CASES = "^(clone3?/.*/stack:1M$|unshare/|setns/|proc_remount/.*/stack:1M$)"
-PROBED = f"^(clone/(none|NEW[A-Z]+|{ALL})/stack:1M|unshare/(none|NEW[A-Z]+))$"
+PROBED = f"^clone/(NEW[A-Z]+|{ALL})/stack:1M$"
 KIND = "NEW[A-Z]+"
 OF_KINDS = f"^(clone/({KIND}|none|{ALL})/stack:1M|unshare/({KIND}|none|{ALL})|setns/.*|proc_remount/.*/stack:1M)$"
 IN_STATES = ("churned", "crowded")

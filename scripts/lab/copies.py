@@ -4,35 +4,12 @@ import socket
 import tempfile
 import threading
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab import saved
 from lab.errors import FAILED, LabError
-from lab.guest import launch, splat, tail
+from lab.guest import Crowd, launch, splat, tail
 from lab.qmp import Monitor
-
-
-@dataclass
-class Crowd:
-    """The copies that run now, so that all of them can be ended."""
-
-    processes: set = field(default_factory=set)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    over: bool = False
-
-    def add(self, process) -> None:
-        with self.lock:
-            self.processes.add(process)
-            if self.over:
-                process.kill()
-
-    def end(self) -> None:
-        """Kills them; none starts any more."""
-        with self.lock:
-            self.over = True
-            for process in self.processes:
-                process.kill()
 
 
 def unpack(data: bytes) -> dict[str, bytes]:
@@ -91,5 +68,4 @@ def run(recipe: saved.Recipe, folder: Path, order: list[str], crowd: Crowd) -> d
             process.kill()
             process.wait()
             own_end.close()
-            with crowd.lock:
-                crowd.processes.discard(process)
+            crowd.remove(process)

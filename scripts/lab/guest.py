@@ -16,6 +16,7 @@ import socket
 import subprocess
 import tarfile
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -115,6 +116,32 @@ def launch(command: list[str], messages: Path, stdin: int | socket.socket = subp
     with open(messages, "wb") as stderr:
         return subprocess.Popen(command, stdin=stdin, stdout=stderr, stderr=stderr, process_group=0,
                                 preexec_fn=die_with_parent)
+
+
+@dataclass
+class Crowd:
+    """The QEMUs that several threads have started, so that all of them can be ended."""
+
+    processes: set[subprocess.Popen] = field(default_factory=set)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    over: bool = False
+
+    def add(self, process: subprocess.Popen) -> None:
+        with self.lock:
+            self.processes.add(process)
+            if self.over:
+                process.kill()
+
+    def remove(self, process: subprocess.Popen) -> None:
+        with self.lock:
+            self.processes.discard(process)
+
+    def end(self) -> None:
+        """Kills them; none starts any more."""
+        with self.lock:
+            self.over = True
+            for process in self.processes:
+                process.kill()
 
 
 @dataclass

@@ -18,13 +18,14 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from lab import packages
 from lab.errors import FAILED, LabError
-from lab.guest import Guest, Machine, splat, tail
+from lab.guest import Crowd, Guest, Machine, splat, tail
 from lab.qmp import FLAGS, Monitor, Refused
 
 FORMAT = 1  # of the folder; part of the key
@@ -147,7 +148,7 @@ def save(guest: Saving, monitor: Monitor, part: Path) -> bool:
     return is_idle((part / "devices").read_bytes())
 
 
-def boot(recipe: Recipe, part: Path) -> bool:
+def boot(recipe: Recipe, part: Path, crowd: Crowd) -> bool:
     """Boots the recipe's guest and saves it in `part`; False as save(). LabError where it does not come to its stop."""
     with tempfile.TemporaryDirectory(prefix="nsbench-lab-") as name:
         directory = Path(name)
@@ -156,6 +157,7 @@ def boot(recipe: Recipe, part: Path) -> bool:
         own_end, other_end = socket.socketpair()
         with other_end:
             guest = Saving(recipe.machine, recipe.kernel, directory, recipe.initrd, other_end)
+        crowd.add(guest.process)
         try:
             try:
                 monitor = Monitor(own_end)  # from the start: no event is told to one that comes later
@@ -178,10 +180,11 @@ def boot(recipe: Recipe, part: Path) -> bool:
             raise LabError("the guest ended before it could be saved", FAILED, tail(guest.console))
         finally:
             guest.kill()
+            crowd.remove(guest.process)
             own_end.close()
 
 
-def make(recipe: Recipe) -> None:
+def make(recipe: Recipe, crowd: Crowd) -> None:
     """Makes the machine's folder, whole or not at all."""
     free = os.statvfs(machines())
     if free.f_bavail * free.f_frsize < recipe.machine.memory * MIB:  # else QEMU would die of a SIGBUS when it is full
@@ -192,7 +195,7 @@ def make(recipe: Recipe) -> None:
         with packages.full():
             for _ in range(TRIES):
                 try:
-                    if boot(recipe, part):
+                    if boot(recipe, part, crowd):
                         break
                 except Refused as error:
                     raise CannotSave(str(error)) from None
@@ -225,33 +228,45 @@ def damage(folder: Path) -> str | None:
     return None
 
 
+def wait_for(lock: IO, how: int, crowd: Crowd) -> None:
+    """Takes the lock when it can be had. LabError where all is to end meanwhile."""
+    while not try_for(lock, how):
+        if crowd.over:
+            raise LabError("ended while it waited for another lab")
+        time.sleep(0.1)
+
+
+def try_for(lock: IO, how: int) -> bool:
+    """Takes the lock if it can be had at once."""
+    try:
+        fcntl.flock(lock, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 @contextlib.contextmanager
-def held(recipe: Recipe, say=lambda _: None) -> Iterator[Path]:
+def held(recipe: Recipe, crowd: Crowd, say: Callable[[str], None] = lambda _: None) -> Iterator[Path]:
     """The saved machine of a recipe, made or made again if need be, and not removed while this lasts.
 
     Two labs that want the same one make it once. `say` gets what is being done.
     """
+    folder = recipe.folder
     with open(machines() / f"{recipe.key}.lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            alone = True
-        except BlockingIOError:  # in use, or being made
+        if not try_for(lock, fcntl.LOCK_SH):
             say("waiting for another lab")
-            fcntl.flock(lock, fcntl.LOCK_SH)
-            alone = False
-        folder = recipe.folder
-        wrong = damage(folder) if folder.exists() else None
-        if not folder.exists() or wrong:
-            if not alone:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            wait_for(lock, fcntl.LOCK_SH, crowd)
+        while not folder.exists() or damage(folder):
+            # Whoever gets the lock for itself makes it; the others then find it.
+            wait_for(lock, fcntl.LOCK_EX, crowd)
             if folder.exists() and (wrong := damage(folder)):
                 print(f"lab: saved machine {recipe.key}: {wrong}; it is made again", file=sys.stderr)
                 shutil.rmtree(folder)
             if not folder.exists():
                 say("booting, to be saved")
-                make(recipe)
+                make(recipe, crowd)
+            wait_for(lock, fcntl.LOCK_SH, crowd)
         os.utime(folder)
-        fcntl.flock(lock, fcntl.LOCK_SH)
         prune()
         yield folder
 

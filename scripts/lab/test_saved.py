@@ -31,7 +31,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache" / "nsbench" / "lab" / "machines"
 
 
-def pretend(one: saved.Recipe, size: int = 1 << 20) -> None:
+def pretend(one: saved.Recipe, _: object = None, size: int = 1 << 20) -> None:
     """Makes the machine's folder without a guest."""
     one.folder.mkdir()
     (one.folder / "ram").write_bytes(os.urandom(size))
@@ -53,7 +53,7 @@ def test_a_damaged_machine_is_told_and_made_again(tmp_path: Path, cache: Path, m
                                                   capsys: pytest.CaptureFixture, harm: str) -> None:
     one = recipe(tmp_path)
     monkeypatch.setattr(saved, "make", pretend)
-    with saved.held(one) as folder:
+    with saved.held(one, guest.Crowd()) as folder:
         assert saved.damage(folder) is None
         data = bytearray((folder / "ram").read_bytes())
         if harm == "byte":
@@ -64,7 +64,7 @@ def test_a_damaged_machine_is_told_and_made_again(tmp_path: Path, cache: Path, m
             (folder / "ram").unlink()
         else:
             (folder / "ram").write_bytes(data[:-1] if harm == "cut" else data)
-    with saved.held(one) as folder:
+    with saved.held(one, guest.Crowd()) as folder:
         assert saved.damage(folder) is None
     assert capsys.readouterr().err.count("it is made again\n") == 1
 
@@ -84,9 +84,9 @@ def test_the_cache_keeps_what_is_used_and_what_was_used_last(tmp_path: Path, cac
     monkeypatch.setenv("NSBENCH_LAB_CACHE", "0.003")
     monkeypatch.setattr(saved, "make", pretend)
     many = [recipe(tmp_path, initrd=bytes([i])) for i in range(5)]
-    with saved.held(many[0]):
+    with saved.held(many[0], guest.Crowd()):
         for i, one in enumerate(many[1:], start=1):
-            with saved.held(one):
+            with saved.held(one, guest.Crowd()):
                 os.utime(one.folder, (i, i))
             os.utime(many[0].folder, (0, 0))
         assert many[0].folder.exists()  # the oldest, but in use
@@ -100,13 +100,13 @@ def test_two_labs_make_a_machine_once(tmp_path: Path, cache: Path) -> None:
     code = f"""
 import sys, time, pathlib
 sys.path.insert(0, {str(PROGRAM.parent)!r})
-from lab import saved, test_saved
-def slow(one):
+from lab import guest, saved, test_saved
+def slow(one, crowd):
     print("made", flush=True)
     time.sleep(0.5)
     test_saved.pretend(one)
 saved.make = slow
-with saved.held(test_saved.recipe(pathlib.Path({str(tmp_path)!r}))):
+with saved.held(test_saved.recipe(pathlib.Path({str(tmp_path)!r})), guest.Crowd()):
     time.sleep(0.3)
 """
     labs = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)]
@@ -228,12 +228,27 @@ def test_a_stopped_plan_goes_on(kernel: Path, tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     assert "what was finished is kept" in process.communicate(timeout=60)[1]
     assert process.returncode == 130
-    assert not subprocess.run(["pgrep", "-g", str(process.pid)], capture_output=True).stdout
+    assert not subprocess.run(["pgrep", "-s", str(process.pid)], capture_output=True).stdout
     kept = len(alone.Journal(next(tmp_path.glob(f"{runs.JOURNAL}*"))).done)
     assert kept > 0
     assert run(kernel, tmp_path, *of(*TWELVE)).returncode == 0
     assert not list(tmp_path.glob(f"{runs.JOURNAL}*"))
     assert len(samples(tmp_path)) == len(TWELVE) + 2
+
+
+def test_an_interrupt_while_a_machine_is_made_leaves_nothing(kernel: Path, tmp_path: Path, cache: Path) -> None:
+    command = [sys.executable, PROGRAM, "run", "--kernel", kernel, "--out", tmp_path / "out", *of(FOUR[0])]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    limit = time.monotonic() + 60
+    while not list(cache.glob("part-*/ram")):
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    begun = time.monotonic()
+    assert "what was finished is kept" in process.communicate(timeout=60)[1]
+    assert process.returncode == 130 and time.monotonic() - begun < 5
+    assert not subprocess.run(["pgrep", "-s", str(process.pid)], capture_output=True).stdout
+    assert not [path for path in cache.iterdir() if path.is_dir()]
 
 
 @pytest.mark.parametrize(("script", "says"), [
