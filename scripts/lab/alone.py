@@ -117,14 +117,15 @@ def measure(plan: orders.Plan, subject: Subject, journal: Journal, jobs: int,
     waiting = tasks(plan, subject)
     done = {task: journal.done[key] for task in waiting if (key := task.key(subject.recipes[task.number])) in journal.done}
     waiting = [task for task in waiting if task not in done]
+    jobs = guest.side_by_side(jobs, subject.recipes[min(subject.recipes)].machine.memory)
     crowd = guest.Crowd()
-    pool = ThreadPoolExecutor(jobs or os.cpu_count() or 1)
+    pool = ThreadPoolExecutor(jobs)
     try:
         with ready(subject, pool, crowd, show) as folders:
             begun, count = time.monotonic(), len(waiting)
             running: dict[Future, Task] = {}
             while waiting or running:
-                while waiting and len(running) < (jobs or os.cpu_count() or 1):
+                while waiting and len(running) < jobs:
                     task = waiting.pop(0)
                     running[pool.submit(copies.run, subject.recipes[task.number], folders[task.number], list(task.order),
                                         crowd)] = task
@@ -134,6 +135,8 @@ def measure(plan: orders.Plan, subject: Subject, journal: Journal, jobs: int,
                         files = future.result()
                     except LabError as error:
                         raise LabError(f"{task.case}: {error}", error.code, error.tail) from None
+                    if "run.json" not in files:
+                        raise said(files)
                     done[task] = files
                     journal.add(task.key(subject.recipes[task.number]), files)
                 finished = count - len(waiting) - len(running)
@@ -155,20 +158,20 @@ def said(files: Files) -> LabError:
                     USAGE if status == USAGE else FAILED)
 
 
-def merge(plan: orders.Plan, done: dict[Task, Files]) -> Files:
-    """run.json and samples.csv of all copies as of one run; with the probe also its files. LabError where a copy has none.
+def merge(plan: orders.Plan, done: dict[Task, Files], run_id: str) -> Files:
+    """run.json and samples.csv of all copies as of one run, called `run_id`; with the probe also its files.
 
     The record is the first copy's, but for what is of the whole: its cases, times, counts and warnings.
     """
-    for files in done.values():
-        if "run.json" not in files:
-            raise said(files)
     plain = {(task.number, task.case): files for task, files in done.items() if "--alone" in task.order}
     probing = {task.case: files for task, files in done.items() if "--alone" not in task.order}
     records = [json.loads(files["run.json"]) for files in plain.values()]
     record = records[0]
     record["options"]["selection"] = {"cases": list(plan.cases), "filter": None, "op": [], "ns": [], "with": {}}
     record["options"]["alone"] = False
+    record["run_id"] = run_id
+    unseen = [one["measuring"]["drain_unseen"] for one in records]
+    record["measuring"]["drain_unseen"] = next((reason for reason in unseen if reason), None)
     record["warnings"] = list(dict.fromkeys(warning for one in records for warning in one["warnings"]))
     for name in ("seconds", "warm_up_seconds", "drains", "drains_incomplete", "drained_samples"):
         record["measuring"][name] = sum(one["measuring"][name] for one in records)
@@ -177,12 +180,17 @@ def merge(plan: orders.Plan, done: dict[Task, Files]) -> Files:
         for number in sorted(number for number, other in plain if other == case):
             lines = plain[number, case]["samples.csv"].decode().splitlines()
             # `machine`, the last column, is 0 in the guest, and empty behind a failure
-            rows += [line[:-1] + str(number) if line.endswith(",0") else line for line in lines[1:]]
+            rows += [renamed(line[:-1] + str(number) if line.endswith(",0") else line, run_id) for line in lines[1:]]
     files = {"samples.csv": "\n".join([lines[0], *rows, ""]).encode()}
     if probing:
         files |= merge_probed(record, probing)
     files["run.json"] = (json.dumps(record, indent=2) + "\n").encode()
     return files
+
+
+def renamed(line: str, run_id: str) -> str:
+    """A line of CSV whose first field is the run's id, with this one in its place."""
+    return f"{run_id},{line.split(',', 1)[1]}"
 
 
 def merge_probed(record: dict, probing: dict[str, Files]) -> Files:
@@ -206,22 +214,28 @@ def merge_probed(record: dict, probing: dict[str, Files]) -> Files:
             text = files[name].decode()
             reader = csv.DictReader(io.StringIO(text))
             lines = text.splitlines()
-            own = [line for line, row in zip(lines[1:], reader) if seen.get(row["case"]) == case]
+            own = [renamed(line, record["run_id"]) for line, row in zip(lines[1:], reader) if seen.get(row["case"]) == case]
             merged[name] = [*merged.get(name, lines[:1]), *own]
     record["probe"] = {**first, "cases": cases, "notes": list(dict.fromkeys(notes)), "seconds": seconds}
     found = {name: "\n".join([*lines, ""]).encode() for name, lines in merged.items()}
-    for name in {name for files in probing.values() for name in files if name.endswith((".folded", ".txt"))}:
-        found[name] = b"".join(files.get(name, b"") for files in probing.values())
+    for case, files in probing.items():
+        for name in files:
+            if name.endswith(".folded"):  # a line's first frame is its case
+                own = [line for line in files[name].splitlines(True) if seen.get(line.split(b";")[0].decode()) == case]
+                found[name] = found.get(name, b"") + b"".join(own)
+            elif name == "probe.txt":
+                found[name] = found.get(name, b"") + files[name]
     return found
 
 
-def summarise(files: Files) -> tuple[int, str, str]:
+def summarise(files: Files, plan: orders.Plan) -> tuple[int, str, str]:
     """Makes results.csv of the merged files, by nsbench's own statistics. Its exit code, and what it printed."""
+    showing = [word for word in plan.rest if word.split("=")[0] in ("--sort", "--quiet")]
     with tempfile.TemporaryDirectory(prefix="nsbench-lab-") as name:
         folder = Path(name)
         for one in ("run.json", "samples.csv"):
             (folder / one).write_bytes(files[one])
-        done = orders.nsbench("summary", name)
+        done = orders.nsbench("summary", name, *showing)
         if not (folder / "results.csv").exists():
             raise LabError(f"nsbench summary: {done.stderr.strip() or f'exit {done.returncode}'}")
         files["results.csv"] = (folder / "results.csv").read_bytes()

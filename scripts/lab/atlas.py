@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lab import guest, initramfs, packages, runs, states
-from lab.errors import FAILED, OK
+from lab.errors import FAILED, OK, USAGE, LabError
 from lab.options import add_append, add_jobs, add_machine, machine_numbers
 from lab.recorded import ALL
 
@@ -46,30 +46,39 @@ def keep(options: argparse.Namespace) -> runs.Keep:
     return runs.Keep(True, options.again, "give another --out, or --again to replace it")
 
 
-def measure(options: argparse.Namespace) -> list[runs.Result]:
-    """The result for each kernel; where a series' newest does not boot, a line says so and an older is tried."""
+def measure(options: argparse.Namespace) -> tuple[list[runs.Result], int]:
+    """The result for each kernel, and the exit code of those that are missing. Where a series' newest does not boot, or
+    cannot be had, a line says so, and an older one is tried; none of it stops the others."""
     machine = guest.Machine(options.accel, options.append, options.memory, options.timeout)
-    waiting = [candidates(name) for name in options.kernel or KERNELS]
+    given = words(options.nsbench, f"--filter={CASES}")
     done: list[runs.Result] = []
-    while waiting:
-        every = runs.each(
-            [names.pop(0) for names in waiting],
-            words(options.nsbench, f"--filter={CASES}"),
-            options.out,
-            machine,
-            keep=keep(options),
-            how=runs.How(numbers=options.machines, everywhere=OF_KINDS),
-        )
-        results = runs.run_all(every, options.out, options.jobs)
-        rest = []
-        for names, result in zip(waiting, results):
-            if result.error and names and not result.booted:
-                print(f"lab: {result.image.name}: {result.error}; trying {names[0]}", file=sys.stderr)
-                rest.append(names)
-            else:
+    code = OK
+    for name in options.kernel or KERNELS:
+        try:
+            waiting = candidates(name)
+        except LabError as error:
+            print(f"lab: {error}", file=sys.stderr)
+            code = max(code, error.code)
+            continue
+        while waiting:
+            one = waiting.pop(0)
+            try:
+                every = runs.each([one], given, options.out, machine, keep=keep(options),
+                                  how=runs.How(numbers=options.machines, everywhere=OF_KINDS))
+                result = runs.run_all(every, options.out, options.jobs)[0]
+                wrong = result.error if not result.booted else None
+            except LabError as error:
+                if error.code == USAGE:
+                    raise
+                wrong, result = error, None
+            if wrong:
+                print(f"lab: {one}: {wrong}{f'; trying {waiting[0]}' if waiting else ''}", file=sys.stderr)
+            if result and (not wrong or not waiting):
                 done.append(result)
-        waiting = rest
-    return done
+                break
+            if not waiting:
+                code = FAILED
+    return done, code
 
 
 def beside(options: argparse.Namespace, measured: Iterable[runs.Result]) -> list[runs.Result]:
@@ -92,8 +101,7 @@ def beside(options: argparse.Namespace, measured: Iterable[runs.Result]) -> list
 
 def atlas(options: argparse.Namespace) -> int:
     """The command."""
-    code = OK
-    measured = measure(options)
+    measured, code = measure(options)
     for result in [*measured, *beside(options, measured)]:
         if result.error:
             print(f"lab: {result.folder}: {result.error}", file=sys.stderr)

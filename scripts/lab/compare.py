@@ -110,6 +110,10 @@ def refuse(base: Run, new: Run) -> None:
     for key, what in QUIETLY.items():
         if base.record["lab"].get(key) != new.record["lab"].get(key):
             print(f"note: the runs differ in {what} ({key}), which can change figures", file=sys.stderr)
+    machines = [", ".join(sorted(run.record["lab"].get("machines") or {}, key=int)) for run in (base, new)]
+    if machines[0] != machines[1]:
+        print(f"note: the base was measured on the saved machines {machines[0] or '(none)'}, the new side on "
+              f"{machines[1] or '(none)'}", file=sys.stderr)
     if clocks[0] == "wall":
         print("note: wall clock: differences between two runs include the machine's drift", file=sys.stderr)
 
@@ -171,6 +175,8 @@ def sides(options: argparse.Namespace) -> tuple[Run, Run]:
     for side in folders:
         if appends[side]:
             raise LabError(f"--append-{side}: {names[side]} has been measured already", USAGE)
+    if options.machines_new and ("new" in folders or options.together):
+        raise LabError("--machines-new: the new side is not measured on saved machines now", USAGE)
     nsbench = options.nsbench
     if len(folders) == 2 and nsbench:
         raise LabError("options behind --: both sides have been measured already", USAGE)

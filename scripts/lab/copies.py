@@ -1,6 +1,9 @@
 """Copies of a saved machine: each carries out one order, gives back its files, and is gone."""
+import contextlib
 import re
+import shlex
 import socket
+import subprocess
 import tempfile
 import threading
 import time
@@ -46,13 +49,16 @@ def run(recipe: saved.Recipe, folder: Path, order: list[str], crowd: Crowd) -> d
             try:
                 monitor = Monitor(own_end)
                 monitor.command("migrate-set-capabilities", capabilities=saved.CAPABILITIES)
-                monitor.command("migrate-incoming", uri=f"exec:cat '{folder / 'devices'}'")
+                monitor.command("migrate-incoming", uri=f"exec:cat {shlex.quote(str(folder / 'devices'))}")
                 monitor.migrated()
                 monitor.command("cont")
             except LabError as error:
                 failed = error
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(2)  # it has said why by then
+                process.kill()
             process.wait()
-            if time.monotonic() - begun >= recipe.machine.timeout:
+            if not failed and time.monotonic() - begun >= recipe.machine.timeout:
                 raise LabError(f"the copy was still measuring after {recipe.machine.timeout:g} s (--timeout) and was ended")
             said = (directory / "stderr").read_text(errors="replace").strip()
             console = (directory / "console").read_text(errors="replace").replace("\r", "")

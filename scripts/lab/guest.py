@@ -8,6 +8,7 @@ import ctypes
 import functools
 import hashlib
 import io
+import os
 import re
 import shlex
 import shutil
@@ -76,6 +77,15 @@ def tail(text: str) -> str:
     """The last lines of a console, without control characters."""
     clean = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\x1bc|[^\x20-\x7e\n\t]", "", text)
     return "\n".join([line for line in clean.splitlines() if line.strip()][-TAIL_LINES:])
+
+
+def side_by_side(jobs: int, memory: int) -> int:
+    """How many guests of so many MB at once: as many as asked for, or as there are CPUs and memory for them."""
+    if jobs:
+        return jobs
+    with open("/proc/meminfo") as file:
+        available = next((int(line.split()[1]) for line in file if line.startswith("MemAvailable:")), 1 << 40)  # in KiB
+    return max(1, min(os.cpu_count() or 1, available // (memory << 10)))
 
 
 def die_with_parent() -> None:

@@ -6,12 +6,12 @@ choose the cases.
 """
 import argparse
 import csv
-import json
+import sys
 from pathlib import Path
 
 from lab import guest, packages, runs, states
 from lab.atlas import OF_KINDS, words
-from lab.errors import LabError
+from lab.errors import FAILED, OK, LabError
 from lab.options import add_append, add_jobs, add_machine, machine_numbers
 
 Rows = dict[str, dict[str, str]]  # by case: the row of its first phase
@@ -58,20 +58,25 @@ def in_states(options: argparse.Namespace) -> int:
     """The command."""
     machine = guest.Machine(options.accel, options.append, options.memory, options.timeout)
     root = options.out or packages.cache() / "states"
-    code = 0
+    code = OK
+    wanted = [states.find(state) for state in options.state or states.STATES]
     for name in options.kernel:
         by_state: dict[str, Rows] = {}
-        for state in map(states.find, options.state or states.STATES):
-            every = runs.each([name], words(options.nsbench, f"--filter={OF_KINDS}"), root / state.name, machine,
-                              keep=runs.Keep(replace=options.out is None), how=runs.How(state, options.machines))
-            result = runs.run_all(every, root / state.name, options.jobs)[0]
-            if result.error:
-                raise LabError(f"{name}, {state.name}: {result.error}", result.error.code, result.error.tail)
-            by_state[state.name] = first_rows(result.folder)
-            code = max(code, 1 if result.status else 0)
-            record = json.loads((result.folder / "run.json").read_text())
-        print(f"{record['kernel']}, thousand instructions")
-        print("\n".join(table(by_state)))
+        try:
+            for state in wanted:
+                every = runs.each([name], words(options.nsbench, f"--filter={OF_KINDS}"), root / state.name, machine,
+                                  keep=runs.Keep(replace=options.out is None), how=runs.How(state, options.machines))
+                result = runs.run_all(every, root / state.name, options.jobs)[0]
+                if result.error:
+                    raise LabError(f"{state.name}: {result.error}", result.error.code)
+                by_state[state.name] = first_rows(result.folder)
+                code = max(code, FAILED if result.status else OK)
+        except LabError as error:
+            print(f"lab: {name}: {error}", file=sys.stderr)
+            code = max(code, error.code)
+        if by_state:
+            print(f"{every[0].image.name}, thousand instructions")
+            print("\n".join(table(by_state)))
     return code
 
 

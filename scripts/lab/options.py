@@ -2,8 +2,9 @@
 import argparse
 
 from lab import guest, runs, states
+from lab.errors import USAGE, LabError
 from lab.states import STATES
-from lab.variations import VARIATIONS
+from lab.variations import FOR_RESOLUTION, VARIATIONS
 
 
 def positive(text: str) -> int:
@@ -37,9 +38,10 @@ def add_append(parser: argparse.ArgumentParser) -> None:
 def machine_numbers(text: str) -> range:
     """"5" or "16-20": the variations that machines are made by."""
     first, dash, last = text.partition("-")
-    ends = (first, last) if dash else ("1", first)
-    if not all(end.isdecimal() for end in ends) or not 1 <= int(ends[0]) <= int(ends[1]) <= len(VARIATIONS):
-        raise argparse.ArgumentTypeError(f"{text!r}: a number from 1 to {len(VARIATIONS)} is needed, or a range such as 16-20")
+    ends, most = ((first, last), len(VARIATIONS)) if dash else (("1", first), FOR_RESOLUTION)
+    if not all(end.isdecimal() for end in ends) or not 1 <= int(ends[0]) <= int(ends[1]) <= most:
+        raise argparse.ArgumentTypeError(f"{text!r}: a number from 1 to {FOR_RESOLUTION} is needed, or a range such as 16-20 "
+                                         f"within {len(VARIATIONS)}")
     return range(int(ends[0]), int(ends[1]) + 1)
 
 
@@ -59,6 +61,8 @@ def add_how(parser: argparse.ArgumentParser, machines: str = "5") -> None:
 def how_of(options: argparse.Namespace) -> runs.How:
     """What the options of add_how say."""
     if options.together:
+        if options.state != "fresh":
+            raise LabError(f"--together with --state={options.state}: only a saved machine is in a state", USAGE)
         return runs.How(together="--together")
     return runs.How(states.find(options.state), options.machines)
 

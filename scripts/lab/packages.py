@@ -274,7 +274,7 @@ def unpack(package: Path, names: tuple[str, ...], image: Path) -> None:
         try:
             with tarfile.open(fileobj=unpacker.stdout, mode="r|") as tar, open(image, "wb") as file:
                 for found in tar:  # to the end: dpkg-deb checks the package only as it goes
-                    if found.isfile() and Path(found.name).name in names:
+                    if found.isfile() and Path(found.name).name in names and file.tell() == 0:
                         shutil.copyfileobj(tar.extractfile(found), file)  # type: ignore[arg-type]
                 file.flush()
                 os.fsync(file.fileno())

@@ -112,6 +112,9 @@ def read(folder: Path) -> Recorded:
         except (KeyError, AttributeError, csv.Error) as error:
             raise LabError(f"{folder}/results.csv is not whole: {error}", USAGE) from None
     beside = {name: read(folder / name) for name in STATES if name != "fresh" and (folder / name / "run.json").exists()}
+    for name, other in beside.items():
+        if other.record.get("state") != name:
+            raise LabError(f"{other.folder}: its state is {other.record.get('state')!r}, not what its folder is called", USAGE)
     return Recorded(folder, record, rows, read_probed(folder / "probe"), beside)
 
 

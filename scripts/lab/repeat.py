@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from lab import alone, guest, initramfs, orders, runs
-from lab.errors import FAILED, OK
+from lab.errors import FAILED, OK, USAGE, LabError
 from lab.options import add_append, add_how, add_jobs, add_machine, how_of
 from lab.progress import Progress
 
@@ -24,7 +24,7 @@ def samples(one: runs.Wanted, boot: int, jobs: int, progress: Progress) -> bytes
     with tempfile.TemporaryDirectory(prefix="nsbench-lab-") as name:
         journal = alone.Journal(Path(name) / "journal")
         done = alone.measure(plan, subject, journal, jobs, lambda state: progress.show(one.image.name, f"boot {boot}, {state}"))
-    return alone.merge(plan, done)["samples.csv"]
+    return alone.merge(plan, done, "repeat")["samples.csv"]
 
 
 def repeat(options: argparse.Namespace) -> int:
@@ -35,6 +35,8 @@ def repeat(options: argparse.Namespace) -> int:
     given = runs.arguments(options.nsbench, options.accel)
     for image in runs.images(options.kernel):
         one = runs.wanted(image, machine, given, base, Path("nowhere"), how=how_of(options))
+        if one.subject is None:
+            raise LabError(f"{one.lab['together']}: what is to be repeated begins from saved machines", USAGE)
         progress, begun = Progress([image.name]), time.monotonic()
         first, second = (samples(one, boot, options.jobs, progress).splitlines() for boot in (1, 2))
         differing = [pair for pair in zip(first, second) if pair[0] != pair[1]]

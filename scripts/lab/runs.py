@@ -32,6 +32,7 @@ STACKS = "stacks.folded"  # where plot.py and report.py look for them
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 PART = ".part-"  # folders being made; what a killed lab left of them is removed by the next
 JOURNAL = ".journal-"  # what the copies of a run that is not finished gave back
+JOURNAL_AGE = 7 * 24 * 3600  # seconds after which nobody goes on with it
 
 
 SAMPLES = "10"  # of each case and machine
@@ -145,6 +146,9 @@ def exclusive(out: Path) -> Iterator[None]:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         for left in out.glob(PART + "*"):
             shutil.rmtree(left)
+        for left in out.glob(JOURNAL + "*"):
+            if time.time() - left.stat().st_mtime > JOURNAL_AGE:
+                left.unlink()
         yield
     except BlockingIOError:
         raise LabError(f"{out}: another lab is at work in this folder") from None
@@ -226,14 +230,31 @@ class Wanted:
     subject: alone.Subject | None = None  # None: together in one boot
 
     def at_once(self, reason: str) -> "Wanted":
-        """The same with all cases in one boot."""
+        """The same with all cases in one boot. LabError where the state would be lost."""
+        if self.subject and self.subject.state.script:
+            raise LabError(f"{reason}: without a saved machine there is no state {self.subject.state.name!r}")
         return wanted(self.image, self.machine, self.options, self.base, self.folder, self.keep, How(together=reason))
+
+
+    def before(self) -> dict | None:
+        """As finished(); also the run of a QEMU that saves no machine."""
+        try:
+            return finished(self.folder, self.lab, self.keep)
+        except LabError:
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                reason = json.loads((self.folder / "run.json").read_text())["lab"]["together"]
+                if self.subject and reason and reason != "--together":
+                    return finished(self.folder, self.at_once(reason).lab, self.keep)
+            raise
 
 
 def wanted(image: Image, machine: Machine, options: list[str], base: bytes, folder: Path, keep: Keep = Keep(),
            how: How = How()) -> Wanted:
     """nsbench with these options (as arguments() returned them) on this kernel, into this folder."""
     if not how.together and machine.accel != "tcg":
+        if how.state.script:
+            raise LabError(f"--accel={machine.accel} with --state={how.state.name}: only an emulated machine is saved, and only "
+                           "a saved one is in a state", USAGE)
         how = How(together=f"--accel={machine.accel}: only an emulated machine is saved")
         print(f"lab: {how.together}: all cases are measured together in one boot", file=sys.stderr)
     if how.together:
@@ -294,7 +315,7 @@ def run_all(every: list[Wanted], out: Path, jobs: int = 0) -> list[Result]:
     with exclusive(out):
         results = []
         for one in every:
-            before = finished(one.folder, one.lab, one.keep)
+            before = one.before()
             results.append(Result(one.image, one.folder, status=before.get("status", 0) if before else 0, fresh=not before))
         waiting = [pair for pair in zip(every, results) if pair[1].fresh and not pair[0].subject]
         progress = Progress([one.image.name for one in every])
@@ -336,8 +357,9 @@ def run_copies(one: Wanted, result: Result, out: Path, jobs: int, progress: Prog
     try:
         with full_disk(result):
             plan = orders.plan(one.options)
-            files = alone.merge(plan, alone.measure(plan, one.subject, journal, jobs, lambda state: progress.show(name, state)))
-            result.status, result.stdout, result.stderr = alone.summarise(files)
+            done = alone.measure(plan, one.subject, journal, jobs, lambda state: progress.show(name, state))
+            files = alone.merge(plan, done, f"lab-{digest}")  # the same run has the same name, and no other has
+            result.status, result.stdout, result.stderr = alone.summarise(files, plan)
             part = Path(tempfile.mkdtemp(dir=out, prefix=PART))
             publish(result.folder, part, files, {**one.lab, "status": result.status}, one.keep)
             shutil.rmtree(part)

@@ -13,8 +13,10 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 import time
@@ -85,7 +87,7 @@ class Recipe:
 def command(machine: Machine, kernel: Path, initrd: Path, directory: Path, share: str, ram: Path = Path("ram"),
             order: Path = Path("/dev/null")) -> list[str]:
     """QEMU's command for a machine that is saved (`share` on) or a copy (off): what the guest sees is the same."""
-    memory = READY.format(path=ram, share=share, memory=machine.memory)
+    memory = READY.format(path=str(ram).replace(",", ",,"), share=share, memory=machine.memory)
     return [*machine.qemu(kernel, initrd, f"file:{directory / 'console'}", f"file:{directory / 'sent'}"), *FLAGS,
             "-object", memory, "-machine", "memory-backend=ram",
             "-device", "ib700", "-action", "watchdog=pause", "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
@@ -109,7 +111,9 @@ class Saving(Guest):
 def is_idle(devices: bytes) -> bool:
     """Whether the CPU of a saved machine waits for an interrupt: `halted`, the first field of QEMU's vmstate cpu_common."""
     name = b"\x0acpu_common"  # its length and itself; then an instance and a version, 4 bytes each
-    at = devices.index(name) + len(name) + 8
+    at = devices.find(name) + len(name) + 8
+    if at < len(name) + 8:
+        raise LabError("QEMU saved no state of a CPU")
     return int.from_bytes(devices[at:at + 4], "big") == 1
 
 
@@ -121,10 +125,11 @@ def digest(path: Path) -> str:
         size, at = os.fstat(file.fileno()).st_size, 0
         while at < size:
             try:
-                at = os.lseek(file.fileno(), at, os.SEEK_DATA) // BLOCK * BLOCK
+                data = os.lseek(file.fileno(), at, os.SEEK_DATA)
             except OSError:  # ENXIO: only a hole is left
                 break
-            end = os.lseek(file.fileno(), at, os.SEEK_HOLE)
+            end = os.lseek(file.fileno(), data, os.SEEK_HOLE)
+            at = max(at, data // BLOCK * BLOCK)
             file.seek(at)
             while at < end:
                 block = file.read(BLOCK)
@@ -141,10 +146,17 @@ def save(guest: Saving, monitor: Monitor, part: Path) -> bool:
     monitor.event("WATCHDOG")
     monitor.command("migrate-set-capabilities", capabilities=CAPABILITIES)
     monitor.command("migrate-set-parameters", **{"max-bandwidth": 1 << 40})
-    monitor.command("migrate", uri=f"exec:cat > '{part / 'devices'}'")
+    name = shlex.quote(str(part / "devices"))
+    monitor.command("migrate", uri=f"exec:cat > {name}.part && mv {name}.part {name}")
     monitor.migrated()
     monitor.command("quit")
     guest.process.wait()
+    for _ in range(100):  # QEMU does not wait for the program that writes
+        if (part / "devices").exists():
+            break
+        time.sleep(0.05)
+    else:
+        raise LabError(f"{part}: QEMU's state could not be written: is the disk full?")
     return is_idle((part / "devices").read_bytes())
 
 
@@ -162,7 +174,9 @@ def boot(recipe: Recipe, part: Path, crowd: Crowd) -> bool:
             try:
                 monitor = Monitor(own_end)  # from the start: no event is told to one that comes later
             except LabError:
-                guest.process.wait()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    guest.process.wait(2)
+                guest.kill()
                 guest.files()  # raises, and says better what happened
                 raise
             while guest.running():
@@ -202,7 +216,7 @@ def make(recipe: Recipe, crowd: Crowd) -> None:
                 except LabError as error:
                     raise NotSaved(str(error), error.code, error.tail) from None
                 for name in ("ram", "devices"):
-                    (part / name).unlink()
+                    (part / name).unlink(missing_ok=True)
             else:
                 raise LabError(f"in {TRIES} boots the machine was never idle when it was to be saved")
             record = {"about": recipe.about, "qemu": recipe.qemu, "kernel_sha256": recipe.kernel_sha256,
@@ -253,18 +267,22 @@ def held(recipe: Recipe, crowd: Crowd, say: Callable[[str], None] = lambda _: No
     """
     folder = recipe.folder
     with open(machines() / f"{recipe.key}.lock", "w") as lock:
+        limit()  # a wrong one is told before a machine is made
         if not try_for(lock, fcntl.LOCK_SH):
             say("waiting for another lab")
             wait_for(lock, fcntl.LOCK_SH, crowd)
         while not folder.exists() or damage(folder):
-            # Whoever gets the lock for itself makes it; the others then find it.
-            wait_for(lock, fcntl.LOCK_EX, crowd)
-            if folder.exists() and (wrong := damage(folder)):
-                print(f"lab: saved machine {recipe.key}: {wrong}; it is made again", file=sys.stderr)
-                shutil.rmtree(folder)
-            if not folder.exists():
-                say("booting, to be saved")
-                make(recipe, crowd)
+            # Whoever gets the lock for itself makes it; the others, who have let go of theirs, then find it.
+            if try_for(lock, fcntl.LOCK_EX):
+                if folder.exists() and (wrong := damage(folder)):
+                    print(f"lab: saved machine {recipe.key}: {wrong}; it is made again", file=sys.stderr)
+                    shutil.rmtree(folder)
+                if not folder.exists():
+                    say("booting, to be saved")
+                    make(recipe, crowd)
+            else:
+                fcntl.flock(lock, fcntl.LOCK_UN)
+                time.sleep(0.1)
             wait_for(lock, fcntl.LOCK_SH, crowd)
         os.utime(folder)
         prune()

@@ -266,18 +266,23 @@ def test_the_atlas_tries_older_kernels_until_one_boots(tmp_path: Path, monkeypat
     tried = []
 
     def run_all(every: list[str], out: Path, jobs: int) -> list[runs.Result]:
-        tried.append(every)
+        tried.extend(every)
         bad = {"7.3": LabError("panic"), "7.2": LabError("panic")}
         return [runs.Result(runs.Image(name, Path(name), "0"), out / name, error=bad.get(name), booted=name not in bad)
                 for name in every]
 
-    monkeypatch.setattr(atlas, "candidates", lambda name: {"7": ["7.3", "7.2", "7.1"]}.get(name, [name]))
+    def candidates(name: str) -> list[str]:
+        if name == "9":
+            raise LabError("the archive has no 9", USAGE)
+        return {"7": ["7.3", "7.2", "7.1"]}.get(name, [name])
+    monkeypatch.setattr(atlas, "candidates", candidates)
     monkeypatch.setattr(runs, "each", lambda names, *_, **__: names)
     monkeypatch.setattr(runs, "run_all", run_all)
-    options = argparse.Namespace(accel="tcg", append="", memory=512, timeout=9, nsbench=[], kernel=["6.1", "7"], out=tmp_path,
+    options = argparse.Namespace(accel="tcg", append="", memory=512, timeout=9, nsbench=[], kernel=["9", "6.1", "7"], out=tmp_path,
                                  again=False, jobs=1, machines=range(1, 2))
-    assert [result.image.name for result in atlas.measure(options)] == ["6.1", "7.1"]
-    assert tried == [["6.1", "7.3"], ["7.2"], ["7.1"]]
+    done, code = atlas.measure(options)
+    assert ([result.image.name for result in done], code) == (["6.1", "7.1"], USAGE)
+    assert tried == ["6.1", "7.3", "7.2", "7.1"]
 
 
 def test_the_atlas_has_states_and_a_probed_run_beside_each(lab: "Lab", monkeypatch: pytest.MonkeyPatch) -> None:

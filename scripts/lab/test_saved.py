@@ -76,6 +76,14 @@ def test_a_digest_does_not_depend_on_holes(tmp_path: Path) -> None:
         file.seek(3 * saved.BLOCK)
         file.write(b"x")
         file.truncate(len(data))
+    with open(tmp_path / "within", "wb") as file:  # data that begins within a block
+        file.truncate(len(data))
+        file.seek(saved.BLOCK + 4096 * 3)
+        file.write(b"y" * 4096)
+    within = bytearray(len(data))
+    within[saved.BLOCK + 4096 * 3:saved.BLOCK + 4096 * 4] = b"y" * 4096
+    (tmp_path / "within-full").write_bytes(within)
+    assert saved.digest(tmp_path / "within") == saved.digest(tmp_path / "within-full")
     (tmp_path / "shorter").write_bytes(data[:-1])
     assert saved.digest(tmp_path / "full") == saved.digest(tmp_path / "holes") != saved.digest(tmp_path / "shorter")
 
@@ -251,9 +259,16 @@ def test_an_interrupt_while_a_machine_is_made_leaves_nothing(kernel: Path, tmp_p
     assert not [path for path in cache.iterdir() if path.is_dir()]
 
 
+def test_a_wrong_option_is_told_by_the_first_copy(kernel: Path, tmp_path: Path) -> None:
+    done = run(kernel, tmp_path, "--", "--filter=^unshare/", "--sampels=5")
+    assert done.returncode == 2 and "unknown option '--sampels'" in done.stderr.splitlines()[-1]
+    assert not [path for path in tmp_path.iterdir() if path.stat().st_size]
+
+
 @pytest.mark.parametrize(("script", "says"), [
     ("echo no luck; exit 7\n", "the state's script ended with 7: no luck"),
     ("while :; do :; done\n", "(--timeout) and was ended"),
+    ("echo '<4>WARNING: quiet' >/dev/kmsg\n", "the guest's kernel said: ["),
     ("echo 'BUG: mine' >/dev/console\n", "the guest's kernel said: BUG: mine"),
 ])
 def test_a_state_that_fails_is_one_line(kernel: Path, tmp_path: Path, cache: Path, script: str, says: str) -> None:

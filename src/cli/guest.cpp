@@ -41,6 +41,7 @@ class KernelLog {
 
 /// Measures what the order asks for, and sends its files. Returns the exit code.
 int carry_out(const sys::LabMachine& machine, const Options& asked, run::RunInfo info, run::Crew crew) {
+    if (asked.command != Command::run) throw UsageError("a guest measures, and does nothing else");
     info.arguments = asked.arguments;
     info.options = asked.run;
     info.identity.state = asked.state;

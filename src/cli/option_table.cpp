@@ -140,7 +140,7 @@ po::options_description summary_options() {
     po::options_description options("Output");
     options.add_options()  //
         ("sort", po::value<std::string>()->value_name("KEY"),
-         "the table by plan, case, median, delta or precision")("quiet", "no table");
+         "the table by plan, case, median, delta or precision")("quiet", "the table alone");
     return options;
 }
 

@@ -110,10 +110,11 @@ std::string closing_lines(const run::RunInfo& info, const std::vector<Row>& rows
     }
     for (const Series& series : bases) {
         const Phase phase = series.measured.phases().front();
-        const std::vector<double> counted = series.counted(phase);
-        if (counted.empty()) continue;
+        std::vector<double> of_machines;
+        for (auto& [machine, counted] : series.by_machine(phase)) of_machines.push_back(median(std::move(counted)));
+        if (of_machines.empty()) continue;
         text += fmt::format("{}: {} takes {}\n", to_string(series.measured), nsb::info(phase).name,
-                            report::format_ticks(median(counted), info.identity));
+                            report::format_ticks(median(std::move(of_machines)), info.identity));
     }
     return text;
 }

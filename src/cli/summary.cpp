@@ -12,12 +12,13 @@
 namespace nsb::cli {
 namespace {
 
-/// The plan's cases in its order, those of them that have samples or failed; then the others, which are bases.
-std::size_t put_in_order(std::vector<Series>& series, const std::vector<Case>& plan) {
-    const auto place = [&](const Series& s) { return std::ranges::find(plan, s.measured); };
-    std::ranges::stable_sort(series, {}, place);
-    return static_cast<std::size_t>(
-        std::ranges::count_if(series, [&](const Series& s) { return place(s) != plan.end(); }));
+/// The plan's cases in its order, also those that were not reached; then the others, which are bases.
+void put_in_order(std::vector<Series>& series, const std::vector<Case>& plan) {
+    for (const Case& c : plan) {
+        if (std::ranges::find(series, c, &Series::measured) == series.end()) series.push_back({c, {}, {}});
+    }
+    std::ranges::stable_sort(series, {},
+                             [&](const Series& s) { return std::ranges::find(plan, s.measured); });
 }
 
 }  // namespace
@@ -29,15 +30,19 @@ int run_summary(const Options& options) {
     if (!plan) throw UsageError(plan.error());
     if (info.in_userns) std::ranges::transform(*plan, plan->begin(), &Case::through_userns);
     std::vector<Series>& series = recorded.series;
-    const std::size_t planned = put_in_order(series, *plan);
-    const std::vector<Row> rows =
-        run::rows_of(series, planned, {info.options.precision, info.drain_unseen});
-    store.save_rows(info, rows);
-    if (!options.quiet) {
-        print(fmt::format("{}\n", environment_lines(info)));
-        print(report::table(info.identity, rows, {terminal_width(), use_colour(), options.sort}));
-        print(fmt::format("\n{}", closing_lines(info, rows, std::span(series).subspan(planned))));
+    if (series.empty()) {
+        throw run::StoreError(fmt::format(
+            "{}: no samples.csv, or none in it; one that was compressed is unpacked by xz -dk samples.csv.xz",
+            options.folder));
     }
+    put_in_order(series, *plan);
+    const std::vector<Row> rows =
+        run::rows_of(series, plan->size(), {info.options.precision, info.drain_unseen});
+    store.save_rows(info, rows);
+    if (!options.quiet) print(fmt::format("{}\n", environment_lines(info)));
+    print(report::table(info.identity, rows, {terminal_width(), use_colour(), options.sort}));
+    if (!options.quiet)
+        print(fmt::format("\n{}", closing_lines(info, rows, std::span(series).subspan(plan->size()))));
     return exit_code(info, rows);
 }
 

@@ -1,5 +1,6 @@
 #include "core/position.h"
 
+#include <algorithm>
 #include <array>
 #include <numeric>
 
@@ -9,6 +10,7 @@ namespace nsb {
 namespace {
 
 constexpr std::size_t kParts = 5;
+constexpr std::size_t kLeast = 10;  // samples of a machine: of fewer, noise alone explains much
 
 double mean_of(const std::vector<double>& values) {
     return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
@@ -21,7 +23,7 @@ std::optional<Position> position_of(std::span<const std::vector<double>> machine
     std::array<double, 3> sums{};                // of differences to the machine's mean
     double total = 0;                            // of their squares
     for (const std::vector<double>& samples : machines) {
-        if (samples.size() < kParts) return std::nullopt;
+        if (samples.size() < kLeast) return std::nullopt;
         const std::size_t fifth = samples.size() / kParts;
         const double mean = mean_of(samples);
         for (std::size_t i = 0; i < samples.size(); ++i) {
@@ -36,7 +38,11 @@ std::optional<Position> position_of(std::span<const std::vector<double>> machine
     for (std::size_t i = 0; i < groups.size(); ++i) {
         between += sums[i] * sums[i] / static_cast<double>(groups[i].size());
     }
-    return Position{total > 0 ? between / total : 0, median(groups[0]), median(groups[1]), median(groups[2])};
+    // Three groups explain some of any variance; what they would of noise is taken off (epsilon squared, Kelley 1935).
+    const auto count = static_cast<double>(groups[0].size() + groups[1].size() + groups[2].size());
+    const double by_chance = (total - between) / (count - static_cast<double>(groups.size())) * 2;
+    const double explained = total > 0 ? std::max(0.0, (between - by_chance) / total) : 0;
+    return Position{explained, median(groups[0]), median(groups[1]), median(groups[2])};
 }
 
 }  // namespace nsb

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <random>
+
 namespace nsb {
 namespace {
 
@@ -21,13 +24,26 @@ TEST(Position, DoesNotTakeAMachinesLevelForOne) {
     EXPECT_LT(position_of(machines)->explained, 0.01);
 }
 
+TEST(Position, SeldomTakesNoiseForOne) {
+    std::mt19937 random(1);
+    std::normal_distribution<double> noise;
+    int much = 0;
+    constexpr int kTrials = 2000;
+    for (int trial = 0; trial < kTrials; ++trial) {
+        std::vector<double> samples(10);
+        std::ranges::generate(samples, [&] { return noise(random); });
+        much += position_of(std::vector<std::vector<double>>{samples})->explained > kMuchExplained ? 1 : 0;
+    }
+    EXPECT_LT(much, kTrials * 0.05);
+}
+
 TEST(Position, ExplainsNothingWhereNothingVaries) {
-    const std::vector<std::vector<double>> machines{{7, 7, 7, 7, 7}};
+    const std::vector<std::vector<double>> machines{{7, 7, 7, 7, 7, 7, 7, 7, 7, 7}};
     EXPECT_DOUBLE_EQ(position_of(machines)->explained, 0);
 }
 
-TEST(Position, NeedsFiveSamplesOfEachMachine) {
-    const std::vector<std::vector<double>> machines{{1, 2, 3, 4, 5}, {1, 2, 3, 4}};
+TEST(Position, NeedsTenSamplesOfEachMachine) {
+    const std::vector<std::vector<double>> machines{{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, {1, 2, 3, 4, 5, 6, 7, 8, 9}};
     EXPECT_FALSE(position_of(machines));
     EXPECT_FALSE(position_of({}));
 }

@@ -103,7 +103,7 @@ constexpr auto kResultColumns = std::to_array<Column<R>>({
     {"machines", "machines", "saved machines of the lab that it was measured on; the median is that of their medians",
      [](const R& r) { return r.row.machines == 0 ? "" : std::to_string(r.row.machines); }},
     {"position", "fraction", "of the variance of a machine's samples: explained by whether a sample is among the first fifth, "
-     "the middle or the last fifth; like the next three, of saved machines alone",
+     "the middle or the last fifth, beyond what chance does; like the next three, of saved machines alone",
      [](const R& r) { return from_position(r, [](const Position& p) { return fmt::format("{:.3f}", p.explained); }); }},
     {"first", kTicks, "median of the first fifth of a machine's samples",
      [](const R& r) { return from_position(r, [](const Position& p) { return number(p.first); }); }},
