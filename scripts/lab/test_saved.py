@@ -273,7 +273,8 @@ def test_a_wrong_option_is_told_by_the_first_copy(kernel: Path, tmp_path: Path) 
 ])
 def test_a_state_that_fails_is_one_line(kernel: Path, tmp_path: Path, cache: Path, script: str, says: str) -> None:
     (tmp_path / "state.sh").write_text(script)
-    done = run(kernel, tmp_path / "out", f"--state={tmp_path}/state.sh", "--timeout=25", *of(FOUR[0]))
+    done = run(kernel, tmp_path / "out", f"--state={tmp_path}/state.sh",
+               f"--timeout={30 if 'while' in script else 300}", *of(FOUR[0]))
     assert done.returncode == 1
     assert [says in line for line in done.stderr.splitlines() if line.startswith("lab: ")] == [True]
     assert not [path for path in cache.iterdir() if path.is_dir()]
