@@ -180,6 +180,10 @@ def _drain(axes: object, table: object, place: np.ndarray, unit: str) -> None:
     axes.grid(axis="y", visible=False)
 
 
+FEW = 6  # kernels whose points have all their labels
+ALIKE = 0.08  # of a panel's height
+
+
 def kernels(runs: list[Run], operation: str) -> Figure | str:
     """(f) what each kind costs from kernel to kernel; a panel each, as their sizes differ a hundredfold."""
     if len({run.clock for run in runs}) > 1:
@@ -223,7 +227,12 @@ def kernels(runs: list[Run], operation: str) -> Figure | str:
         axis.set_ylim(bottom * 1.15, top * 1.22 or 1)
         axis.set_xlim(-0.3, len(order) - 0.35)
         following = [*list(values)[1:], -np.inf]
+        labelled = -np.inf
         for x, value, then in zip(place, values, following):
+            # Of many kernels those that differ: labels of neighbours that are alike would cover each other.
+            if len(order) > FEW and x != place[-1] and abs(value - labelled) < ALIKE * top:
+                continue
+            labelled = value
             axis.annotate(
                 kinds.three_digits(value).replace("-", "−"),
                 (x, value),

@@ -330,8 +330,9 @@ def remove(entry: Entry) -> bool:
 def prune() -> None:
     """Removes those used least recently until the rest are within the limit, and what a killed lab left half made."""
     for part in machines().glob("part-*"):
-        if time.time() - part.stat().st_mtime > 2 * 3600:
-            shutil.rmtree(part, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # its lab has finished meanwhile
+            if time.time() - part.stat().st_mtime > 2 * 3600:
+                shutil.rmtree(part, ignore_errors=True)
     whole = 0
     for entry in entries():
         whole += entry.size
