@@ -36,7 +36,8 @@ TEST(ResultsCsv, HasTheColumnsOfTheContract) {
         csv_header(result_columns()),
         "run_id,kernel,clock,case,operation,namespaces,syscall,stack_bytes,spawn,parallel,phase,unit,samples,"
         "median,ci_low,ci_high,precision,min,mean,stddev,p90,p99,max,outliers_mild,outliers_severe,delta,"
-        "delta_low,delta_high,status,errno,reason\n");
+        "delta_low,delta_high,status,errno,reason,state,resolution,delta_resolution,machines,position,first,"
+        "steady,last\n");
 }
 
 TEST(ResultsCsv, GoldenRows) {
@@ -47,7 +48,7 @@ TEST(ResultsCsv, GoldenRows) {
     EXPECT_EQ(line,
               "20260101T000000Z-0,6.1.0,wall,clone/none/"
               "stack:1M,clone,none,clone,1048576,fork,1,create,ns,6,33003.500,"
-              "33001,33006,0.00008,33001,33003.500,1.871,33005.500,33005.950,33006,0,0,,,,ok,,");
+              "33001,33006,0.00008,33001,33003.500,1.871,33005.500,33005.950,33006,0,0,,,,ok,,,,,,,,,,");
     while (std::getline(lines, line) && line.find("NEWTIME") == std::string::npos) {
     }
     EXPECT_EQ(line,
@@ -55,7 +56,21 @@ TEST(ResultsCsv, GoldenRows) {
               "stack:1M,clone,NEWTIME,clone3,1048576,fork,1,create,ns,,,,,,,,"
               ",,,,,,,,,skipped,ENOSYS,clone3: Function not implemented (no such system call: the kernel or "
               "a seccomp "
-              "filter does not have it)");
+              "filter does not have it),,,,,,,,");
+}
+
+TEST(ResultsCsv, SaysWhatSavedMachinesSay) {
+    Series series{Case::of(Operation::unshare, {}), {}, {}};
+    for (const std::uint32_t machine : {1U, 2U, 3U}) {
+        for (std::uint32_t round = 1; round <= 10; ++round) {
+            Sample sample{round, 0, true, {}, machine};
+            sample.times.fill(100 * machine);
+            series.samples.push_back(sample);
+        }
+    }
+    const RunIdentity lab{"r", "6.1", "instructions", "fresh"};
+    const std::string text = results_csv(lab, make_rows(series, nullptr, {}));
+    EXPECT_NE(text.find(",ok,,,fresh,100,,3,0.000,200,200,200\n"), std::string::npos) << text;
 }
 
 TEST(SplitCsv, UndoesQuotes) {
