@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import agree, guest, initramfs, packages, page, recorded, sections
+from lab import agree, guest, initramfs, packages, page, recorded, section_changes, sections
 from lab.errors import LabError
 
 PROGRAM = Path(__file__).resolve().parents[1] / "lab.py"
@@ -123,9 +123,10 @@ def probe(folder: Path, adds: dict[str, dict[str, float]], memory: list[tuple]) 
     """A probed run beside a recorded one."""
     shutil.rmtree(folder / "probe", ignore_errors=True)
     (folder / "probe").mkdir()
-    cases = [{"case": f"clone/{kinds}/stack:1M", "error": None, "unprobed_median": 1000 + 1.2 * sum(of.values()),
+    cases = [{"case": f"clone/{kinds}/stack:1M", "error": None,
               "adds_to_none": [{"function": name, "self": own} for name, own in of.items()]} for kinds, of in adds.items()]
     (folder / "probe" / "run.json").write_text(json.dumps({"probe": {"cases": cases}}))
+    (folder / "probe" / "probe.csv").write_text("case,function,path,self\nclone/NEWIPC/stack:1M,free_ipc,async,100\n")
     lines = [f"clone/{kinds}/stack:1M,{allocator},{count}" for kinds, allocator, count in memory]
     (folder / "probe" / "memory.csv").write_text("\n".join(["case,allocator,bytes_per_op", *lines, ""]))
 
@@ -141,7 +142,7 @@ def test_the_functions_that_make_up_a_kind_are_named(copy: Path) -> None:
     assert rows["NEWNET"] == "101 / 0.00 / 2.93" and rows["NEWUTS"] == "0.00 / 0.50 / 0.00" and rows["NEWPID"] == "–"
     assert "- NEWUTS: on every kernel more than half is in copy_utsname, 57%." in lines
     assert "- NEWNET takes the most on every kernel: 101 KiB without percpu, at least 202 times any other kind." in lines
-    assert any(line.startswith("- For 0 of 8 sets and kernels the sum") and "NEWUTS on 6.1.192 0.83" in line for line in lines)
+    assert any(line.startswith("- For ") and "NEWUTS on 6.1.192 1.20" in line for line in lines)
     (newest(copy) / "probe" / "memory.csv").write_text("case\n1\n")
     assert "no whole run with the probe" in lab("page", copy).stderr
 
@@ -215,3 +216,29 @@ def test_variations_that_no_resolution_is_made_of_change_nothing(tmp_path: Path)
     done = lab("compare", "6.1", "6.1", "--machines-new=16-20", "--out", tmp_path, "--", cases)
     assert done.returncode == 0, done.stderr
     assert "no change" in done.stdout and "unresolved" not in done.stdout
+
+
+def test_the_largest_changes_name_the_function_behind(copy: Path) -> None:
+    folders = [run.folder for run in recorded.read_all(copy)]
+    for folder, own in zip(folders, (1000, *[9000] * len(folders))):
+        probe(folder, {"none": {}, "NEWPID": {"copy_pid_ns": own, "a": 50}}, [])
+    scale(folders[0], 0.001, operation="clone", phase="create", namespaces="NEWPID")
+    one, other = recorded.read_all(copy)[:2]
+    line = next(line for line in lab("page", copy, "--section=changes").stdout.splitlines() if "| NEWPID | create |" in line)
+    assert line.startswith(f"| {one.name} | {other.name} |") and line.endswith("| copy_pid_ns (+8.00) |")
+
+
+def test_a_change_within_what_a_row_varies_by_is_none(copy: Path) -> None:
+    every = section_changes.steps(recorded.read_all(copy))
+    assert every and all(step.before.differs(step.after) for step in every)
+    assert recorded.Figure(10, 8, 12).differs(recorded.Figure(15, 13, 17))
+    assert not recorded.Figure(10, 8, 12).differs(recorded.Figure(13, 11, 15))
+
+
+def test_a_state_s_folder_holds_that_state(copy: Path) -> None:
+    folder = newest(copy) / "churned"
+    folder.mkdir(exist_ok=True)
+    for name in ("run.json", "results.csv"):
+        shutil.copy(newest(copy) / name, folder / name)
+    done = lab("page", copy)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1) and "its state is 'fresh'" in done.stderr
