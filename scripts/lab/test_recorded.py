@@ -236,9 +236,9 @@ def test_a_change_within_what_a_row_varies_by_is_none(copy: Path) -> None:
 
 
 def test_a_state_s_folder_holds_that_state(copy: Path) -> None:
-    folder = newest(copy) / "churned"
-    folder.mkdir(exist_ok=True)
+    fresh = newest(copy)
+    (fresh / "churned").mkdir(exist_ok=True)
     for name in ("run.json", "results.csv"):
-        shutil.copy(newest(copy) / name, folder / name)
+        shutil.copy(fresh / name, fresh / "churned" / name)
     done = lab("page", copy)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1) and "its state is 'fresh'" in done.stderr
