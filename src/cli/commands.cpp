@@ -34,8 +34,7 @@ run::RunInfo describe_run(const Options& options) {
     info.options = options.run;
     info.environment = env::describe();
     info.findings = env::examine();
-    info.identity = {new_run_id(), env::find(info.environment, "kernel"), options.run.clock,
-                     options.state};
+    info.identity = {new_run_id(), env::find(info.environment, "kernel"), options.run.clock, options.state};
     info.started = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
     return info;
 }

@@ -70,7 +70,8 @@ int run_guest(const Options& options) {
     const auto machine = sys::LabMachine::open();
     if (!machine) {
         throw run::NotPermitted(
-            fmt::format("guest: {}: this is no guest of scripts/lab.py, which alone it is for", errno_name(machine.error())));
+            fmt::format("guest: {}: this is no guest of scripts/lab.py, which alone it is for",
+                        errno_name(machine.error())));
     }
     run::RunInfo info = describe_run(options);
     run::Crew crew = run::Crew::assemble(options.run, 1);

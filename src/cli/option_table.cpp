@@ -35,7 +35,8 @@ constexpr CommandText kCommands[]{
     {Command::dictionary, "dictionary", "nsbench dictionary",
      "Prints the dictionary of the result files' columns."},
     {Command::guest, "guest", "nsbench guest [--cpu=N|any] [--clock=CLOCK]",
-     "In a lab guest: gets ready, stops the machine to be saved, and measures what a copy of it is asked for."},
+     "In a lab guest: gets ready, stops the machine to be saved, and measures what a copy of it is asked "
+     "for."},
 };
 
 /// An option that may be repeated.
@@ -132,7 +133,8 @@ po::options_description exec_options() {
 
 po::options_description list_options() {
     po::options_description options("Output");
-    options.add_options()("bases", "behind them the none cases, not among them, that deltas are taken against");
+    options.add_options()("bases",
+                          "behind them the none cases, not among them, that deltas are taken against");
     return options;
 }
 

@@ -152,7 +152,9 @@ void parse_namespaces(const po::variables_map& values, Options& options) {
 }
 
 tl::expected<std::string, std::string> parse_state(const std::string& text) {
-    const auto is_allowed = [](unsigned char c) { return std::isalnum(c) != 0 || std::strchr("._-", c) != nullptr; };
+    const auto is_allowed = [](unsigned char c) {
+        return std::isalnum(c) != 0 || std::strchr("._-", c) != nullptr;
+    };
     if (!text.empty() && std::ranges::all_of(text, is_allowed)) return text;
     return tl::unexpected<std::string>("a name of letters, digits and . _ -");
 }
@@ -275,8 +277,8 @@ Options parse(const std::vector<std::string>& arguments) {
     if (options.command == Command::run || options.command == Command::list) {
         options.run.selection = parse_selection(values);
         options.with_bases = options.command == Command::list && values.count("bases") != 0;
-        for (const char* name : {"case", "filter", "op", "ns", "stack", "spawn", "parallel", "with", "samples",
-                                 "seed", "block", "lead-in", "alone", "state", "clock", "cpu"}) {
+        for (const char* name : {"case", "filter", "op", "ns", "stack", "spawn", "parallel", "with",
+                                 "samples", "seed", "block", "lead-in", "alone", "state", "clock", "cpu"}) {
             options.narrowed = options.narrowed || values.count(name) != 0;
         }
     }

@@ -47,9 +47,9 @@ struct Options {
     report::Sort sort = report::Sort::plan;
     bool quiet = false;
     bool no_progress = false;
-    std::string state;  ///< the name of the kernel's state
-    std::string folder;  ///< of summary
-    bool with_bases = false;  ///< of list
+    std::string state;                   ///< the name of the kernel's state
+    std::string folder;                  ///< of summary
+    bool with_bases = false;             ///< of list
     std::vector<std::string> arguments;  ///< as typed
 };
 

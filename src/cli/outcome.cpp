@@ -42,7 +42,8 @@ std::string position_lines(const run::RunInfo& info, const std::vector<Row>& row
         const Position& p = *row.position;
         if (p.explained <= kMuchExplained) continue;
         found.push_back(fmt::format("  {} {}: first {}, steady {}, last {}\n", to_string(row.measured),
-                                    nsb::info(row.phase).name, ticks(p.first), ticks(p.steady), ticks(p.last)));
+                                    nsb::info(row.phase).name, ticks(p.first), ticks(p.steady),
+                                    ticks(p.last)));
     }
     if (found.empty()) return "";
     constexpr std::size_t kMostShown = 8;
@@ -104,14 +105,16 @@ std::string closing_lines(const run::RunInfo& info, const std::vector<Row>& rows
     if (machines == 0) {
         text += fmt::format("{} rounds in {:.1f} s, seed {}\n", info.rounds, info.seconds, info.options.seed);
     } else {
-        text += fmt::format("state {}: each case in a copy of its own of {} saved machine{}\n", info.identity.state,
-                            machines, machines == 1 ? "" : "s, whose medians vary by no more than is shown");
+        text += fmt::format("state {}: each case in a copy of its own of {} saved machine{}\n",
+                            info.identity.state, machines,
+                            machines == 1 ? "" : "s, whose medians vary by no more than is shown");
         text += position_lines(info, rows);
     }
     for (const Series& series : bases) {
         const Phase phase = series.measured.phases().front();
         std::vector<double> of_machines;
-        for (auto& [machine, counted] : series.by_machine(phase)) of_machines.push_back(median(std::move(counted)));
+        for (auto& [machine, counted] : series.by_machine(phase))
+            of_machines.push_back(median(std::move(counted)));
         if (of_machines.empty()) continue;
         text += fmt::format("{}: {} takes {}\n", to_string(series.measured), nsb::info(phase).name,
                             report::format_ticks(median(std::move(of_machines)), info.identity));

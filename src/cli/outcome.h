@@ -19,7 +19,8 @@ std::string warning_lines(const run::RunInfo& info);
 std::string environment_lines(const run::RunInfo& info);
 
 /// What the table leaves to be said. `bases` are measured for deltas alone.
-std::string closing_lines(const run::RunInfo& info, const std::vector<Row>& rows, std::span<const Series> bases);
+std::string closing_lines(const run::RunInfo& info, const std::vector<Row>& rows,
+                          std::span<const Series> bases);
 
 /// Of a run that came to its end, or was interrupted.
 int exit_code(const run::RunInfo& info, const std::vector<Row>& rows);

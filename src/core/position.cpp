@@ -19,9 +19,9 @@ double mean_of(const std::vector<double>& values) {
 }  // namespace
 
 std::optional<Position> position_of(std::span<const std::vector<double>> machines) {
-    std::array<std::vector<double>, 3> groups;   // first, steady, last
-    std::array<double, 3> sums{};                // of differences to the machine's mean
-    double total = 0;                            // of their squares
+    std::array<std::vector<double>, 3> groups;  // first, steady, last
+    std::array<double, 3> sums{};               // of differences to the machine's mean
+    double total = 0;                           // of their squares
     for (const std::vector<double>& samples : machines) {
         if (samples.size() < kLeast) return std::nullopt;
         const std::size_t fifth = samples.size() / kParts;
@@ -38,7 +38,8 @@ std::optional<Position> position_of(std::span<const std::vector<double>> machine
     for (std::size_t i = 0; i < groups.size(); ++i) {
         between += sums[i] * sums[i] / static_cast<double>(groups[i].size());
     }
-    // Three groups explain some of any variance; what they would of noise is taken off (epsilon squared, Kelley 1935).
+    // Three groups explain some of any variance; what they would of noise is taken off (epsilon squared,
+    // Kelley 1935).
     const auto count = static_cast<double>(groups[0].size() + groups[1].size() + groups[2].size());
     const double by_chance = (total - between) / (count - static_cast<double>(groups.size())) * 2;
     const double explained = total > 0 ? std::max(0.0, (between - by_chance) / total) : 0;

@@ -43,7 +43,8 @@ TEST(Position, ExplainsNothingWhereNothingVaries) {
 }
 
 TEST(Position, NeedsTenSamplesOfEachMachine) {
-    const std::vector<std::vector<double>> machines{{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, {1, 2, 3, 4, 5, 6, 7, 8, 9}};
+    const std::vector<std::vector<double>> machines{{1, 2, 3, 4, 5, 6, 7, 8, 9, 10},
+                                                    {1, 2, 3, 4, 5, 6, 7, 8, 9}};
     EXPECT_FALSE(position_of(machines));
     EXPECT_FALSE(position_of({}));
 }

@@ -17,7 +17,8 @@ std::optional<double> resolution_of(const std::vector<double>& figures, double o
     return largest;
 }
 
-std::optional<Delta> make_delta(const std::map<RoundKey, double>& own, const std::map<RoundKey, double>& base) {
+std::optional<Delta> make_delta(const std::map<RoundKey, double>& own,
+                                const std::map<RoundKey, double>& base) {
     std::vector<double> differences;
     std::map<std::uint32_t, std::vector<double>> by_machine;
     for (const auto& [key, value] : base) {

@@ -27,8 +27,11 @@ struct Sample {
 
     [[nodiscard]] double time(Phase phase) const { return times[static_cast<std::size_t>(phase)]; }
 
-    /// Whether it counts for that phase's figures. A drain of 0 is one that was not seen, not one without cost.
-    [[nodiscard]] bool has(Phase phase) const { return counted && (phase != Phase::drain || time(phase) > 0); }
+    /// Whether it counts for that phase's figures. A drain of 0 is one that was not seen, not one without
+    /// cost.
+    [[nodiscard]] bool has(Phase phase) const {
+        return counted && (phase != Phase::drain || time(phase) > 0);
+    }
 };
 
 /// A round of one machine: what a median is taken of, and what the base is paired by.
@@ -54,8 +57,8 @@ enum class Status : std::uint8_t { ok, imprecise, skipped, failed };
 std::string_view to_string(Status status);
 
 struct Delta {
-    double value;                ///< the median over rounds of the difference to the base; over machines, of theirs
-    std::optional<Interval> ci;  ///< 95%
+    double value;  ///< the median over rounds of the difference to the base; over machines, of theirs
+    std::optional<Interval> ci;        ///< 95%
     std::optional<double> resolution;  ///< as of a row
 };
 
@@ -64,14 +67,14 @@ struct Row {
     Case measured;
     Phase phase = Phase::total;
     Status status = Status::ok;
-    std::optional<Figures> figures;  ///< absent where skipped or failed
-    std::optional<Delta> delta;      ///< absent without a base
+    std::optional<Figures> figures;    ///< absent where skipped or failed
+    std::optional<Delta> delta;        ///< absent without a base
     std::optional<double> resolution;  ///< how far meaningless variations of the machine move the median: the
                                        ///< largest distance of one machine's from it; absent for one machine
     std::size_t machines = 0;          ///< saved machines that it was measured on; 0 where nothing was saved
     std::optional<Position> position;
-    std::string error;               ///< an errno's name
-    std::string reason;              ///< for every status but ok
+    std::string error;   ///< an errno's name
+    std::string reason;  ///< for every status but ok
 };
 
 /// Why something could not be seen here.

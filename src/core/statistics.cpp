@@ -30,7 +30,8 @@ std::optional<Interval> median_interval(std::vector<double> values) {
     return Interval{values[left_out], values[values.size() - 1 - left_out]};
 }
 
-Figures describe(std::vector<double> values, std::vector<double> round_medians, std::optional<double> center) {
+Figures describe(std::vector<double> values, std::vector<double> round_medians,
+                 std::optional<double> center) {
     std::sort(values.begin(), values.end());
     const auto n = static_cast<double>(values.size());
     Figures f;

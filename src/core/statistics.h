@@ -37,8 +37,8 @@ struct Figures {
     std::size_t outliers_severe = 0;  ///< beyond 3
 };
 
-/// `values` in any order, at least one; `round_medians` in the order of rounds; `center` is what stands for the
-/// values where that is not their own median.
+/// `values` in any order, at least one; `round_medians` in the order of rounds; `center` is what stands for
+/// the values where that is not their own median.
 Figures describe(std::vector<double> values, std::vector<double> round_medians,
                  std::optional<double> center = std::nullopt);
 

@@ -16,7 +16,8 @@ struct RunIdentity {
     std::string run_id;
     std::string kernel;  ///< uname -r
     std::string clock;   ///< wall or instructions
-    std::string state{};  ///< the name of the kernel's state that each case began from; empty where it has none
+    std::string
+        state{};  ///< the name of the kernel's state that each case began from; empty where it has none
 
     /// What a time is counted in: ns or instructions.
     [[nodiscard]] std::string_view unit() const { return clock == "wall" ? "ns" : "instructions"; }

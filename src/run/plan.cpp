@@ -112,8 +112,10 @@ tl::expected<Values, std::string> parse_values(const Selection& selection) {
 
 /// The cases named one by one.
 tl::expected<std::vector<Case>, std::string> parse_cases(const Selection& selection) {
-    if (selection.filter || !selection.operations.empty() || !selection.sets.empty() || !selection.values.empty()) {
-        return tl::unexpected<std::string>("--case names whole cases: no other option that selects goes with it");
+    if (selection.filter || !selection.operations.empty() || !selection.sets.empty() ||
+        !selection.values.empty()) {
+        return tl::unexpected<std::string>(
+            "--case names whole cases: no other option that selects goes with it");
     }
     std::vector<Case> plan;
     for (const std::string& id : selection.cases) {

@@ -28,9 +28,9 @@ struct RunOptions {
     double precision = 0.02;
     std::optional<std::uint32_t> samples;  ///< a fixed number for each case instead of a precision
     std::uint64_t seed = 0;
-    std::optional<std::uint32_t> block;    ///< counted samples of a block; none: as the time allows
+    std::optional<std::uint32_t> block;  ///< counted samples of a block; none: as the time allows
     std::uint32_t lead_in = kDefaultLeadIn;
-    bool alone = false;                    ///< no base is measured beside the cases: there is no delta
+    bool alone = false;      ///< no base is measured beside the cases: there is no delta
     std::optional<int> cpu;  ///< the first sampler's CPU; none: not pinned
     std::string clock = "wall";
 

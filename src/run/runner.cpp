@@ -121,10 +121,10 @@ void Runner::watch_teardown(std::optional<tl::expected<env::TeardownWatch, sys::
     const sys::Refusal& refusal = watch->error();
     info_.drain_unseen = Unseen{refusal.error, fmt::format("teardown cannot be watched: {}: {}", refusal.call,
                                                            errno_name(refusal.error))};
-    info_.warnings.push_back(
-        fmt::format("{}; blocks that leave namespaces to the kernel's workers are followed by a pause of {} ms "
-                    "instead, and have no drain phase (root sees it)",
-                    info_.drain_unseen->reason, kBlindPause / 1ms));
+    info_.warnings.push_back(fmt::format(
+        "{}; blocks that leave namespaces to the kernel's workers are followed by a pause of {} ms "
+        "instead, and have no drain phase (root sees it)",
+        info_.drain_unseen->reason, kBlindPause / 1ms));
 }
 
 void Runner::describe_team(const Team::Overhead& overhead) {
@@ -255,7 +255,8 @@ std::vector<Visit> Runner::visits_of_round(std::uint32_t round) {
             // over-filled.
             const std::uint32_t share =
                 kMaxBacklog / std::max(1U, open_of_class[static_cast<std::size_t>(teardown)]);
-            if (!once && share > info_.options.lead_in) samples = std::max(samples, share - info_.options.lead_in);
+            if (!once && share > info_.options.lead_in)
+                samples = std::max(samples, share - info_.options.lead_in);
             samples = std::min(samples, kMaxBacklog - info_.options.lead_in);
         }
         // What k differences have in common is worth the root of k times the effort, spread over the round.

@@ -26,8 +26,8 @@ constexpr std::string_view kOrder = "opt/nsbench/order";
 /// What the lab puts into each guest's initramfs.
 constexpr const char* kSettings = "/lab/settings";
 
-/// Port I/O is allowed while it lives, and to nobody else: children that are made meanwhile would inherit it, and a clone
-/// pay for it.
+/// Port I/O is allowed while it lives, and to nobody else: children that are made meanwhile would inherit it,
+/// and a clone pay for it.
 class Ports {
   public:
     Ports() { allowed_ = iopl(3) == 0; }
