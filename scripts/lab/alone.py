@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab import copies, guest, orders, saved
-from lab.errors import FAILED, INTERRUPTED, USAGE, LabError
+from lab.errors import FAILED, USAGE, LabError
 from lab.states import State
 from lab.variations import VARIATIONS
 
