@@ -201,6 +201,11 @@ void ProbedPass::calibrate_call() {
 }
 
 void ProbedPass::fit_cost() {
+    // Counted instructions are the same in the loop as in a case: nothing is left to fit.
+    if (info_.options.clock == "instructions") {
+        report_.cost = report_.cost_of_unshare;
+        return;
+    }
     std::vector<probe::CostPoint> points;
     for (const Work& work : works_) {
         if (work.unprobed.empty() || work.probed.empty()) continue;
