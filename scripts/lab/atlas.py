@@ -1,17 +1,17 @@
 """atlas: every set of namespaces on the newest kernel of each series, recorded under results/, from which its page is made.
 
 The cases are the default plan's at one stack size: all sets by clone and by unshare, setns, proc_remount. Each is measured
-in a copy of its own; those of the kinds on several saved machines, which tells their resolution, the other sets on the
-first. Kept per kernel are run.json, results.csv and samples.csv.xz; in its folders churned/ and crowded/ those of the kinds
-in these states, and in probe/ those of a run with the probe on the first machine, with probe.csv and memory.csv: each kind
-and all eight by clone.
+in a copy of its own; those of the kinds on five saved machines, which tells their resolution, the other sets and those in
+other states on three. Kept per kernel are run.json, results.csv and samples.csv.xz; in its folders churned/ and crowded/
+those of the kinds in these states, and in probe/ those of a run with the probe on the first machine, with probe.csv and
+memory.csv: each kind and all eight by clone.
 """
 import argparse
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from lab import guest, initramfs, packages, runs, states
+from lab import alone, guest, initramfs, packages, runs, states
 from lab.errors import FAILED, OK, USAGE, LabError
 from lab.options import add_append, add_jobs, add_machine, machine_numbers
 from lab.recorded import ALL
@@ -82,7 +82,7 @@ def measure(options: argparse.Namespace) -> tuple[list[runs.Result], int]:
 
 
 def beside(options: argparse.Namespace, measured: Iterable[runs.Result]) -> list[runs.Result]:
-    """The results of the runs beside each of these: the kinds in other states, and with the probe. One machine each."""
+    """The results of the runs beside each of these: the kinds in other states, and with the probe on one machine."""
     machine = guest.Machine(options.accel, options.append, options.memory, options.timeout)
     base = initramfs.base()
     every = []
@@ -92,7 +92,7 @@ def beside(options: argparse.Namespace, measured: Iterable[runs.Result]) -> list
         for name in IN_STATES:
             given = runs.arguments(words(options.nsbench, f"--filter={OF_KINDS}"), options.accel)
             every.append(runs.wanted(result.image, machine, given, base, result.folder / name, keep(options),
-                                     runs.How(states.STATES[name], range(1, 2))))
+                                     runs.How(states.STATES[name], range(1, alone.FEW + 1))))
         given = runs.arguments(words(options.nsbench, f"--filter={PROBED}", "--probe"), options.accel)
         every.append(runs.wanted(result.image, machine, given, base, result.folder / "probe", keep(options),
                                  runs.How(numbers=range(1, 2))))

@@ -46,7 +46,7 @@ class How:
 
     state: State = STATES["fresh"]
     numbers: range = range(1, 6)
-    everywhere: str = ""  # a regular expression: other cases are measured on the first machine alone
+    everywhere: str = ""  # a regular expression: other cases are measured on the first three machines alone
     together: str = ""
 
 
