@@ -26,7 +26,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from lab import agree, atlas, boots, cache, compare, guest, in_states, packages, page, repeat, runs
+from lab import agree, atlas, boots, cache, compare, guest, images, in_states, packages, page, repeat, runs
 from lab.errors import ABORTED, FAILED, INTERRUPTED, OK, UNMEASURED, USAGE, LabError
 from lab.options import add_append, add_how, add_jobs, add_machine, how_of
 
@@ -98,7 +98,7 @@ def shell(options: argparse.Namespace) -> int:
     """A shell in the guest, on this terminal."""
     guest.qemu_version()
     machine = machine_of(options)
-    image = runs.images([options.kernel])[0]
+    image = images.images([options.kernel])[0]
     if machine.accel == "kvm":
         guest.try_boot(machine, image.path)
     with tempfile.NamedTemporaryFile(prefix="nsbench-lab-") as initrd:

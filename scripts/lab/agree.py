@@ -11,7 +11,7 @@ import csv
 import io
 import statistics
 
-from lab import guest, initramfs, runs
+from lab import guest, images, initramfs
 from lab.errors import FAILED, OK, LabError
 from lab.options import add_append, add_machine, positive
 
@@ -73,7 +73,7 @@ def measure(options: argparse.Namespace) -> dict[str, bytes]:
     initrd = machine.initrd(
         "run", base=initramfs.base(extra), more=script(options.pairs, guest.CLOCKS[options.accel])
     )
-    return guest.carry_out(machine, runs.images([options.kernel])[0].path, initrd)
+    return guest.carry_out(machine, images.images([options.kernel])[0].path, initrd)
 
 
 def agree(options: argparse.Namespace) -> int:

@@ -224,9 +224,24 @@ def merge_probed(record: dict, probing: dict[str, Files]) -> Files:
             if name.endswith(".folded"):  # a line's first frame is its case
                 own = [line for line in files[name].splitlines(True) if seen.get(line.split(b";")[0].decode()) == case]
                 found[name] = found.get(name, b"") + b"".join(own)
-            elif name == "probe.txt":
-                found[name] = found.get(name, b"") + files[name]
+    found["probe.txt"] = probe_text({case: files["probe.txt"].decode() for case, files in probing.items()}).encode()
     return found
+
+
+def probe_text(printed: dict[str, str]) -> str:
+    """What the probe printed in each case's copy, with its closing lines at the end: once where all copies said the same,
+    and else with the cases that did. How long it took says nothing of a copy."""
+    body = ""
+    closing: dict[str, list[str]] = {}
+    for case, text in printed.items():
+        for line in text.splitlines(True):
+            if line.startswith("probe: "):
+                closing.setdefault(re.sub(r"; [\d.]+ s$", "", line.removeprefix("probe: ").rstrip()), []).append(case)
+            else:
+                body += line
+    said = [f"probe: {line}" if len(cases) == len(printed) else f"probe: {line} ({', '.join(cases)})"
+            for line, cases in closing.items()]
+    return "\n".join([body.rstrip("\n"), "", *said, ""])
 
 
 def summarise(files: Files, plan: orders.Plan) -> tuple[int, str, str]:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from lab import alone, guest, initramfs, packages, runs, states
+from lab import alone, folders, guest, images, initramfs, packages, runs, states
 from lab.errors import FAILED, OK, USAGE, LabError
 from lab.options import add_append, add_jobs, add_machine, machine_numbers
 from lab.recorded import ALL
@@ -28,7 +28,7 @@ TRIES = 3  # kernels of a series, newest first, until one boots
 
 def candidates(name: str) -> list[str]:
     """What is tried for a kernel's name, in this order: the newest of a series, or the one that is named."""
-    if runs.is_path(name):
+    if images.is_path(name):
         return [name]
     exact = packages.find([name])[0]
     older = [kernel.release for kernel in packages.series(name) if kernel.release != exact.release]
@@ -41,9 +41,9 @@ def words(given: list[str], *defaults: str) -> list[str]:
     return [*given, *(word for word in defaults if word.split("=", 1)[0] not in names)]
 
 
-def keep(options: argparse.Namespace) -> runs.Keep:
+def keep(options: argparse.Namespace) -> folders.Keep:
     """How the atlas keeps its runs."""
-    return runs.Keep(True, options.again, "give another --out, or --again to replace it")
+    return folders.Keep(True, options.again, "give another --out, or --again to replace it")
 
 
 def measure(options: argparse.Namespace) -> tuple[list[runs.Result], int]:

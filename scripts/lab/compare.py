@@ -22,7 +22,7 @@ from pathlib import Path
 
 from answers.exact import MEASURED, Change, Key, geometric_means, measured, missing
 from answers.options import percentage
-from lab import functions, guest, initramfs, packages, runs, states
+from lab import functions, guest, images, initramfs, packages, runs, states
 from lab.errors import ABORTED, OK, UNMEASURED, USAGE, LabError
 from lab.options import add_how, add_jobs, add_machine, how_of, machine_numbers, printable
 
@@ -130,7 +130,7 @@ def measure(wanted: dict[str, tuple[str, guest.Machine]], hows: dict[str, runs.H
     absent: dict[Path, runs.Wanted] = {}
     for side, (kernel, machine) in wanted.items():
         try:
-            image = runs.images([kernel])[0]
+            image = images.images([kernel])[0]
         except LabError as error:
             raise LabError(str(error), UNMEASURED) from None
         image = dataclasses.replace(image, name=f"{side} {image.name}")

@@ -9,7 +9,7 @@ import csv
 import sys
 from pathlib import Path
 
-from lab import guest, packages, runs, states
+from lab import folders, guest, packages, runs, states
 from lab.atlas import OF_KINDS, words
 from lab.errors import FAILED, OK, LabError
 from lab.options import add_append, add_jobs, add_machine, machine_numbers
@@ -65,7 +65,7 @@ def in_states(options: argparse.Namespace) -> int:
         try:
             for state in wanted:
                 every = runs.each([name], words(options.nsbench, f"--filter={OF_KINDS}"), root / state.name, machine,
-                                  keep=runs.Keep(replace=options.out is None), how=runs.How(state, options.machines))
+                                  keep=folders.Keep(replace=options.out is None), how=runs.How(state, options.machines))
                 result = runs.run_all(every, root / state.name, options.jobs)[0]
                 if result.error:
                     raise LabError(f"{state.name}: {result.error}", result.error.code)

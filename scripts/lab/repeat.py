@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from lab import alone, guest, initramfs, orders, runs
+from lab import alone, guest, images, initramfs, orders, runs
 from lab.errors import FAILED, OK, USAGE, LabError
 from lab.options import add_append, add_how, add_jobs, add_machine, how_of
 from lab.progress import Progress
@@ -33,7 +33,7 @@ def repeat(options: argparse.Namespace) -> int:
     code = OK
     base = initramfs.base()
     given = runs.arguments(options.nsbench, options.accel)
-    for image in runs.images(options.kernel):
+    for image in images.images(options.kernel):
         one = runs.wanted(image, machine, given, base, Path("nowhere"), how=how_of(options))
         if one.subject is None:
             raise LabError(f"{one.lab['together']}: what is to be repeated begins from saved machines", USAGE)

@@ -1,14 +1,10 @@
-"""Runs: kernels measured side by side, each into a folder of result files that appears whole or not at all."""
+"""Runs: kernels measured side by side, each into a folder of result files."""
 import contextlib
 import csv
-import ctypes
 import errno
-import fcntl
 import hashlib
 import json
-import lzma
 import os
-import re
 import shlex
 import shutil
 import sys
@@ -18,9 +14,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import alone, initramfs, orders, packages, saved
+from lab import alone, initramfs, orders, saved
 from lab.errors import FAILED, USAGE, LabError
-from lab.guest import CLOCKS, SETTLE, Guest, Machine, check_image, qemu_version
+from lab.folders import JOURNAL, PART, Keep, exclusive, finished, publish
+from lab.guest import CLOCKS, SETTLE, Guest, Machine, qemu_version
+from lab.images import Image, images
 from lab.progress import Progress
 from lab.states import STATES, TOGETHER, State
 from lab.variations import VARIATIONS
@@ -29,12 +27,6 @@ FILES = ("run.json", "results.csv", "samples.csv")
 FOREIGN = ("--out", "--resume", "--csv", "--json")  # they name files, which would stay in the guest
 OF_THE_LAB = ("--state", "--block", "--lead-in", "--alone")  # they are the same for all cases, and the lab's to choose
 STACKS = "stacks.folded"  # where plot.py and report.py look for them
-AT_FDCWD, RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
-PART = ".part-"  # folders being made; what a killed lab left of them is removed by the next
-JOURNAL = ".journal-"  # what the copies of a run that is not finished gave back
-JOURNAL_AGE = 7 * 24 * 3600  # seconds after which nobody goes on with it
-
-
 SAMPLES = "10"  # of each case and machine
 PROBED_SAMPLES = "30"  # with the probe, whose times are means of the middle fifth of them
 
@@ -50,16 +42,6 @@ class How:
     together: str = ""
 
 
-@dataclass(frozen=True)
-class Image:
-    """A kernel to boot: `name` is its folder's, `package` None for a file of one's own."""
-
-    name: str
-    path: Path
-    sha256: str
-    package: str | None = None
-
-
 @dataclass
 class Result:
     """What became of one kernel: its folder, nsbench's exit code and output, or the error that left no folder."""
@@ -72,47 +54,6 @@ class Result:
     fresh: bool = True  # False: it had been measured before
     booted: bool = True  # False: the guest ended, or was ended, before nsbench started
     error: LabError | None = None
-
-
-@dataclass(frozen=True)
-class Keep:
-    """How a run's files are kept: samples.csv compressed; in the place of another run in that folder. `instead` is
-    what to do where there is one that is not to be replaced."""
-
-    compressed: bool = False
-    replace: bool = False
-    instead: str = "give another --out"
-
-
-def is_path(name: str) -> bool:
-    """Whether a kernel's name is a path: it has a slash, or is a file here; a folder may well be called 6.1."""
-    return "/" in name or Path(name).is_file()
-
-
-def image_of(name: str) -> Image:
-    """The kernel of that name; downloads it where it is missing. LabError for what is no kernel."""
-    if is_path(name):
-        digest = check_image(Path(name))
-        return Image(re.sub(r"[^\w.+-]", "_", Path(name).name).lstrip(".") + f"-{digest[:8]}", Path(name), digest)
-    kernel = packages.find([name])[0]
-    path = packages.fetch(kernel)
-    return Image(kernel.release, path, check_image(path), f"{kernel.package} {kernel.version}")
-
-
-def images(wanted: list[str], missing: Callable[[str, LabError], None] | None = None) -> list[Image]:
-    """The kernel of each name, in order and once each. LabError for what is no kernel, unless `missing` takes its name and
-    that error."""
-    found: dict[str, Image] = {}
-    for name in dict.fromkeys(wanted):
-        try:
-            image = image_of(name)
-        except LabError as error:
-            if missing is None:
-                raise
-            missing(name, error)
-            continue
-        found.setdefault(image.name, image)
-    return list(found.values())
 
 
 def arguments(options: list[str], accel: str) -> list[str]:
@@ -137,25 +78,6 @@ def arguments(options: list[str], accel: str) -> list[str]:
     return given + [flag for flag in ("--no-progress",) if flag not in names]
 
 
-@contextlib.contextmanager
-def exclusive(out: Path) -> Iterator[None]:
-    """The folder `out`, made if missing, for this lab alone. LabError if another one has it."""
-    out.mkdir(parents=True, exist_ok=True)
-    handle = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        for left in out.glob(PART + "*"):
-            shutil.rmtree(left)
-        for left in out.glob(JOURNAL + "*"):
-            if time.time() - left.stat().st_mtime > JOURNAL_AGE:
-                left.unlink()
-        yield
-    except BlockingIOError:
-        raise LabError(f"{out}: another lab is at work in this folder") from None
-    finally:
-        os.close(handle)
-
-
 def inputs(image: Image, machine: Machine, initrd: bytes, options: list[str], how: How,
            subject: alone.Subject | None) -> dict[str, object]:
     """The member "lab" of run.json, to which the status comes: all that decides what a run measures."""
@@ -171,48 +93,6 @@ def inputs(image: Image, machine: Machine, initrd: bytes, options: list[str], ho
         "qemu": shlex.join(qemu), **programs, "state": TOGETHER.name if how.together else how.state.name,
         "together": how.together or None, "machines": machines, "on_all_machines": how.everywhere or None,
     }
-
-
-def finished(folder: Path, lab: dict[str, object], keep: Keep = Keep()) -> dict | None:
-    """The member "lab" of this very run in the folder, if it is there. LabError if another is, unless that is to be replaced."""
-    if not folder.exists():
-        return None
-    try:
-        recorded = json.loads((folder / "run.json").read_text())["lab"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise LabError(f"{folder} exists and is no run of the lab: give another --out", USAGE) from None
-    differing = [key for key in lab if recorded.get(key) != lab[key]]
-    if differing and not keep.replace:
-        raise LabError(f"{folder} holds a run with another {', '.join(differing)}: {keep.instead}", USAGE)
-    return None if differing else recorded
-
-
-def exchange(one: Path, other: Path) -> None:
-    """Swaps two folders in one step."""
-    if ctypes.CDLL(None, use_errno=True).renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE):
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(other))
-
-
-def publish(folder: Path, part: Path, files: dict[str, bytes], lab: dict[str, object], keep: Keep = Keep()) -> None:
-    """Makes the folder out of what the guest sent, in one step, and on disk before it appears; a folder that is to be
-    replaced is left in `part`."""
-    ready = part / "ready"
-    ready.mkdir()
-    record = json.loads(files["run.json"])
-    record["lab"] = lab
-    contents = {name: data for name, data in files.items() if name.endswith((".csv", ".json", ".folded"))}
-    contents["run.json"] = (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode()
-    if keep.compressed and "samples.csv" in contents:
-        contents["samples.csv.xz"] = lzma.compress(contents.pop("samples.csv"), preset=9)
-    for name, data in contents.items():
-        with open(ready / name, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-    if folder.exists():
-        exchange(ready, folder)
-    else:
-        ready.rename(folder)
 
 
 @dataclass(frozen=True)
@@ -234,7 +114,6 @@ class Wanted:
         if self.subject and self.subject.state.script:
             raise LabError(f"{reason}: without a saved machine there is no state {self.subject.state.name!r}")
         return wanted(self.image, self.machine, self.options, self.base, self.folder, self.keep, How(together=reason))
-
 
     def before(self) -> dict | None:
         """As finished(); also the run of a QEMU that saves no machine."""

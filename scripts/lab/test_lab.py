@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import atlas, guest, initramfs, packages, runs
+from lab import atlas, folders, guest, images, initramfs, packages, runs
 from lab.errors import IMPOSSIBLE, USAGE, LabError
 
 PROGRAM = Path(__file__).resolve().parents[1] / "lab.py"
@@ -98,7 +98,7 @@ def test_a_folder_is_no_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.chdir(tmp_path)
     Path("6.1").mkdir()
     Path("bzImage").touch()
-    assert [runs.is_path(name) for name in ("6.1", "bzImage", "./6.1")] == [False, True, True]
+    assert [images.is_path(name) for name in ("6.1", "bzImage", "./6.1")] == [False, True, True]
 
 
 @pytest.mark.parametrize(("status", "rows", "whole"), [
@@ -116,34 +116,34 @@ def test_a_guest_that_does_not_boot_is_ended(lab: "Lab", monkeypatch: pytest.Mon
             guest.try_boot(guest.Machine(accel), lab.kernel)
 
 
-def finish(out: Path, image: runs.Image, lab: dict) -> Path:
+def finish(out: Path, image: images.Image, lab: dict) -> Path:
     """A run's folder, made as a guest's files would make it."""
-    part = out / (runs.PART + "x")
+    part = out / (folders.PART + "x")
     part.mkdir()
-    runs.publish(out / image.name, part, {"run.json": b'{"a": 1}', "results.csv": b"r\n", "dmesg": b""}, lab)
+    folders.publish(out / image.name, part, {"run.json": b'{"a": 1}', "results.csv": b"r\n", "dmesg": b""}, lab)
     part.rmdir()
     return out / image.name
 
 
 def test_a_finished_run_is_known_by_its_inputs(tmp_path: Path) -> None:
-    image = runs.Image("k", Path("k"), "0")
+    image = images.Image("k", Path("k"), "0")
     folder = finish(tmp_path, image, {"accel": "tcg", "memory_mb": 512})
     assert sorted(p.name for p in folder.iterdir()) == ["results.csv", "run.json"]
-    assert runs.finished(folder, {"accel": "tcg", "memory_mb": 512})
+    assert folders.finished(folder, {"accel": "tcg", "memory_mb": 512})
     with pytest.raises(LabError, match="another memory_mb: give another --out"):
-        runs.finished(folder, {"accel": "tcg", "memory_mb": 256})
-    assert not runs.finished(tmp_path / "none", {})
+        folders.finished(folder, {"accel": "tcg", "memory_mb": 256})
+    assert not folders.finished(tmp_path / "none", {})
     (folder / "run.json").write_text("{}")
     with pytest.raises(LabError, match="no run of the lab"):
-        runs.finished(folder, {})
+        folders.finished(folder, {})
 
 
 def test_a_folder_is_for_one_lab_at_a_time(tmp_path: Path) -> None:
-    with runs.exclusive(tmp_path):
-        with pytest.raises(LabError, match="another lab"), runs.exclusive(tmp_path):
+    with folders.exclusive(tmp_path):
+        with pytest.raises(LabError, match="another lab"), folders.exclusive(tmp_path):
             pass
-    (tmp_path / (runs.PART + "left")).mkdir()
-    with runs.exclusive(tmp_path):
+    (tmp_path / (folders.PART + "left")).mkdir()
+    with folders.exclusive(tmp_path):
         assert not list(tmp_path.iterdir())
 
 
@@ -249,17 +249,17 @@ def test_an_interrupted_download_leaves_no_kernel(tmp_path: Path) -> None:
 
 
 def test_another_run_in_the_folder_is_replaced_in_one_step(tmp_path: Path) -> None:
-    image = runs.Image("k", Path("k"), "0")
+    image = images.Image("k", Path("k"), "0")
     folder = finish(tmp_path, image, {"accel": "tcg"})
-    other, keep = {"accel": "kvm"}, runs.Keep(compressed=True, replace=True)
-    assert not runs.finished(folder, other, keep)
-    part = tmp_path / (runs.PART + "y")
+    other, keep = {"accel": "kvm"}, folders.Keep(compressed=True, replace=True)
+    assert not folders.finished(folder, other, keep)
+    part = tmp_path / (folders.PART + "y")
     part.mkdir()
-    runs.publish(folder, part, {"run.json": b"{}", "results.csv": b"new\n", "samples.csv": b"s\n"}, other, keep)
+    folders.publish(folder, part, {"run.json": b"{}", "results.csv": b"new\n", "samples.csv": b"s\n"}, other, keep)
     assert sorted(p.name for p in folder.iterdir()) == ["results.csv", "run.json", "samples.csv.xz"]
     assert lzma.decompress((folder / "samples.csv.xz").read_bytes()) == b"s\n"
     assert (part / "ready" / "results.csv").read_bytes() == b"r\n"
-    assert runs.finished(folder, other, keep)
+    assert folders.finished(folder, other, keep)
 
 
 def test_the_atlas_tries_older_kernels_until_one_boots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -268,7 +268,7 @@ def test_the_atlas_tries_older_kernels_until_one_boots(tmp_path: Path, monkeypat
     def run_all(every: list[str], out: Path, jobs: int) -> list[runs.Result]:
         tried.extend(every)
         bad = {"7.3": LabError("panic"), "7.2": LabError("panic")}
-        return [runs.Result(runs.Image(name, Path(name), "0"), out / name, error=bad.get(name), booted=name not in bad)
+        return [runs.Result(images.Image(name, Path(name), "0"), out / name, error=bad.get(name), booted=name not in bad)
                 for name in every]
 
     def candidates(name: str) -> list[str]:
@@ -291,7 +291,7 @@ def test_the_atlas_has_states_and_a_probed_run_beside_each(lab: "Lab", monkeypat
     monkeypatch.setattr(runs, "run_all", lambda every, out, jobs: asked.extend(every) or [])
     options = argparse.Namespace(accel="tcg", append="", memory=512, timeout=9, nsbench=["--samples=5"], out=lab.out, again=False,
                                  jobs=1)
-    measured = [runs.Result(runs.Image(name, lab.kernel, "0"), lab.out / name, error=error)
+    measured = [runs.Result(images.Image(name, lab.kernel, "0"), lab.out / name, error=error)
                 for name, error in (("a", None), ("b", LabError("panic")))]
     atlas.beside(options, measured)
     assert [one.folder for one in asked] == [lab.out / "a" / name for name in ("churned", "crowded", "probe")]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import alone, copies, guest, in_states, initramfs, orders, packages, runs, saved, states, variations
+from lab import alone, copies, folders, guest, images, in_states, initramfs, orders, packages, runs, saved, states, variations
 from lab.errors import LabError
 
 PROGRAM = Path(__file__).resolve().parents[1] / "lab.py"
@@ -38,6 +38,15 @@ def pretend(one: saved.Recipe, _: object = None, size: int = 1 << 20) -> None:
     (one.folder / "devices").write_bytes(b"d" * 100)
     digests = {name: saved.digest(one.folder / name) for name in ("ram", "devices")}
     (one.folder / "machine.json").write_text(f'{{"about": "{one.about}", "digests": {str(digests).replace(chr(39), chr(34))}}}')
+
+
+def test_what_all_probing_copies_say_is_said_once() -> None:
+    one = "Probe: clone/A\nbody\n\nprobe: 16 by fentry; 27.4 s\nprobe: same for all\n"
+    other = "Probe: clone/B\nbody\n\nprobe: 17 by fentry; 27.5 s\nprobe: same for all\n"
+    assert alone.probe_text({"clone/A": one, "clone/B": other}) == (
+        "Probe: clone/A\nbody\n\nProbe: clone/B\nbody\n\nprobe: 16 by fentry (clone/A)\nprobe: same for all\n"
+        "probe: 17 by fentry (clone/B)\n")
+
 
 
 def test_a_machine_is_known_by_all_that_made_it(tmp_path: Path, cache: Path) -> None:
@@ -230,17 +239,17 @@ def test_a_stopped_plan_goes_on(kernel: Path, tmp_path: Path) -> None:
     command = [sys.executable, PROGRAM, "run", "--machines=1", "--jobs=1", "--kernel", kernel, "--out", tmp_path, *of(*TWELVE)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)
     limit = time.monotonic() + 120
-    while not any(path.stat().st_size > 20_000 for path in tmp_path.glob(f"{runs.JOURNAL}*")):
+    while not any(path.stat().st_size > 20_000 for path in tmp_path.glob(f"{folders.JOURNAL}*")):
         assert time.monotonic() < limit
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     assert "what was finished is kept" in process.communicate(timeout=60)[1]
     assert process.returncode == 130
     assert not subprocess.run(["pgrep", "-s", str(process.pid)], capture_output=True).stdout
-    kept = len(alone.Journal(next(tmp_path.glob(f"{runs.JOURNAL}*"))).done)
+    kept = len(alone.Journal(next(tmp_path.glob(f"{folders.JOURNAL}*"))).done)
     assert kept > 0
     assert run(kernel, tmp_path, *of(*TWELVE)).returncode == 0
-    assert not list(tmp_path.glob(f"{runs.JOURNAL}*"))
+    assert not list(tmp_path.glob(f"{folders.JOURNAL}*"))
     assert len(samples(tmp_path)) == len(TWELVE) + 2
 
 
@@ -313,7 +322,7 @@ def test_a_cache_without_room_is_one_line(kernel: Path, tmp_path: Path, monkeypa
 def test_where_nothing_can_be_saved_all_is_measured_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                                                              capsys: pytest.CaptureFixture) -> None:
     """With KVM, and with a QEMU that refuses."""
-    image = runs.Image("k", tmp_path / "k", "0")
+    image = images.Image("k", tmp_path / "k", "0")
     try:
         one = runs.wanted(image, guest.Machine("kvm"), ["--samples=1"], initramfs.base(), tmp_path / "k")
         other = runs.wanted(image, guest.Machine(), ["--case=unshare/none"], initramfs.base(), tmp_path / "k")

@@ -1,0 +1,90 @@
+"""Folders of result files: one lab in each at a time, and a run that appears whole or not at all."""
+import contextlib
+import ctypes
+import fcntl
+import json
+import lzma
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.errors import USAGE, LabError
+
+AT_FDCWD, RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
+PART = ".part-"  # folders being made; what a killed lab left of them is removed by the next
+JOURNAL = ".journal-"  # what the copies of a run that is not finished gave back
+JOURNAL_AGE = 7 * 24 * 3600  # seconds after which nobody goes on with it
+
+
+@dataclass(frozen=True)
+class Keep:
+    """How a run's files are kept: samples.csv compressed; in the place of another run in that folder. `instead` is
+    what to do where there is one that is not to be replaced."""
+
+    compressed: bool = False
+    replace: bool = False
+    instead: str = "give another --out"
+
+
+@contextlib.contextmanager
+def exclusive(out: Path) -> Iterator[None]:
+    """The folder `out`, made if missing, for this lab alone. LabError if another one has it."""
+    out.mkdir(parents=True, exist_ok=True)
+    handle = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for left in out.glob(PART + "*"):
+            shutil.rmtree(left)
+        for left in out.glob(JOURNAL + "*"):
+            if time.time() - left.stat().st_mtime > JOURNAL_AGE:
+                left.unlink()
+        yield
+    except BlockingIOError:
+        raise LabError(f"{out}: another lab is at work in this folder") from None
+    finally:
+        os.close(handle)
+
+
+def finished(folder: Path, lab: dict[str, object], keep: Keep = Keep()) -> dict | None:
+    """The member "lab" of this very run in the folder, if it is there. LabError if another is, unless that is to be replaced."""
+    if not folder.exists():
+        return None
+    try:
+        recorded = json.loads((folder / "run.json").read_text())["lab"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise LabError(f"{folder} exists and is no run of the lab: give another --out", USAGE) from None
+    differing = [key for key in lab if recorded.get(key) != lab[key]]
+    if differing and not keep.replace:
+        raise LabError(f"{folder} holds a run with another {', '.join(differing)}: {keep.instead}", USAGE)
+    return None if differing else recorded
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Swaps two folders in one step."""
+    if ctypes.CDLL(None, use_errno=True).renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(other))
+
+
+def publish(folder: Path, part: Path, files: dict[str, bytes], lab: dict[str, object], keep: Keep = Keep()) -> None:
+    """Makes the folder out of what the guest sent, in one step, and on disk before it appears; a folder that is to be
+    replaced is left in `part`."""
+    ready = part / "ready"
+    ready.mkdir()
+    record = json.loads(files["run.json"])
+    record["lab"] = lab
+    contents = {name: data for name, data in files.items() if name.endswith((".csv", ".json", ".folded"))}
+    contents["run.json"] = (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode()
+    if keep.compressed and "samples.csv" in contents:
+        contents["samples.csv.xz"] = lzma.compress(contents.pop("samples.csv"), preset=9)
+    for name, data in contents.items():
+        with open(ready / name, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    if folder.exists():
+        exchange(ready, folder)
+    else:
+        ready.rename(folder)
