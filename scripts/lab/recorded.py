@@ -39,12 +39,13 @@ def figure_of(row: dict[str, str] | None, name: str, resolution: str, low: str, 
 @dataclass(frozen=True)
 class Probed:
     """What a kernel's probed run says of clone, by set: the instructions of its own that each traced function adds to
-    `none`; those of each function of the asynchronous teardown; and the bytes that each allocator gives more than for
-    `none`."""
+    `none`; those of each function of the asynchronous teardown; the bytes that each allocator gives more than for `none`;
+    and what the set adds to `none` in the same copies, with the probe loaded, but not attached."""
 
     adds: dict[str, dict[str, float]]
     later: dict[str, dict[str, float]]
     memory: dict[str, dict[str, float]]
+    loaded: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -122,12 +123,16 @@ def read_probed(folder: Path) -> Probed | None:
     """The probed run in this folder, if there is one. LabError for one that is not whole."""
     if not folder.exists():
         return None
-    probed = Probed({}, {}, {})
+    probed = Probed({}, {}, {}, {})
     try:
-        for case in json.loads((folder / "run.json").read_text())["probe"]["cases"]:
-            operation, kinds = case["case"].split("/")[:2]
-            if operation == "clone" and not case["error"]:
-                probed.adds[kinds] = {row["function"]: row["self"] for row in case["adds_to_none"]}
+        cases = [case for case in json.loads((folder / "run.json").read_text())["probe"]["cases"]
+                 if case["case"].startswith("clone/") and not case["error"]]
+        none = next((case["unprobed_median"] for case in cases if case["case"].startswith("clone/none/")), None)
+        for case in cases:
+            kinds = case["case"].split("/")[1]
+            probed.adds[kinds] = {row["function"]: row["self"] for row in case["adds_to_none"]}
+            if none and case["unprobed_median"]:
+                probed.loaded[kinds] = case["unprobed_median"] - none
         with open(folder / "probe.csv", newline="") as file:
             for row in csv.DictReader(file):
                 operation, kinds = row["case"].split("/")[:2]
