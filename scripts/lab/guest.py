@@ -123,9 +123,10 @@ class Machine:
 
 def launch(command: list[str], messages: Path, stdin: int | socket.socket = subprocess.DEVNULL) -> subprocess.Popen:
     """Starts QEMU, its messages into a file."""
+    preloaded = [str(initramfs.build_directory() / initramfs.LOCKSTEP), *filter(None, [os.environ.get("LD_PRELOAD")])]
     with open(messages, "wb") as stderr:
         return subprocess.Popen(command, stdin=stdin, stdout=stderr, stderr=stderr, process_group=0,
-                                preexec_fn=die_with_parent)
+                                preexec_fn=die_with_parent, env={**os.environ, "LD_PRELOAD": ":".join(preloaded)})
 
 
 @dataclass

@@ -16,6 +16,7 @@ from lab.errors import FAILED, IMPOSSIBLE, LabError
 ROOT = Path(__file__).resolve().parents[2]
 INIT = Path(__file__).resolve().parent / "init"
 PROGRAMS = ("nsbench", "nsbench-sampler")
+LOCKSTEP = "nsbench-lockstep.so"  # src/qemu/lockstep.c
 DIRECTORIES = ("bin", "dev", "lab", "proc", "sys", "tmp")
 PAGE = 4096
 
@@ -23,7 +24,7 @@ PAGE = 4096
 def build_directory() -> Path:
     """Where nsbench was built. LabError where it was not."""
     path = ROOT / "build" / os.environ.get("NSBENCH_PRESET", "release")
-    for name in PROGRAMS:
+    for name in (*PROGRAMS, LOCKSTEP):
         if not (path / name).exists():
             raise LabError(f"build/{path.name}/{name} is missing: run scripts/nsbench --version", IMPOSSIBLE)
     return path

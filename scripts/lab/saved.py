@@ -30,7 +30,7 @@ from lab.errors import FAILED, LabError
 from lab.guest import Crowd, Guest, Machine, splat, tail
 from lab.qmp import FLAGS, Monitor, Refused
 
-FORMAT = 1  # of the folder; part of the key
+FORMAT = 2  # of the folder; part of the key
 MIB = 1 << 20
 BLOCK = 1 << 16  # bytes of memory that are hashed at once; those of zeros alone are left out
 TRIES = 4  # boots until one is saved while it is idle

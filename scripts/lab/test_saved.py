@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,6 @@ def test_what_all_probing_copies_say_is_said_once() -> None:
     assert alone.probe_text({"clone/A": one, "clone/B": other}) == (
         "Probe: clone/A\nbody\n\nProbe: clone/B\nbody\n\nprobe: 16 by fentry (clone/A)\nprobe: same for all\n"
         "probe: 17 by fentry (clone/B)\n")
-
 
 
 def test_a_machine_is_known_by_all_that_made_it(tmp_path: Path, cache: Path) -> None:
@@ -233,6 +233,16 @@ def test_samples_depend_on_the_case_alone(kernel: Path, tmp_path: Path, cache: P
             subprocess.run(["rm", "-r", folder], check=True)
     assert run(kernel, tmp_path / "again", *of(*FOUR)).returncode == 0
     assert samples(tmp_path / "again") == samples(tmp_path / "four")
+
+
+def test_many_copies_at_once_are_the_same(kernel: Path, tmp_path: Path) -> None:
+    """With more QEMUs than CPUs: what src/qemu/lockstep.c is for."""
+    one = runs.wanted(images.images([str(kernel)])[0], guest.Machine(), runs.arguments(["--case=clone/NEWNET/stack:1M"], "tcg"),
+                      initramfs.base(), tmp_path, how=runs.How(numbers=range(1, 2)))
+    recipe, order = one.subject.recipes[1], orders.plan(one.options).order("clone/NEWNET/stack:1M", "fresh")
+    with saved.held(recipe, guest.Crowd()) as folder, ThreadPoolExecutor(3 * (os.cpu_count() or 1)) as pool:
+        done = pool.map(lambda _: copies.run(recipe, folder, order, guest.Crowd())["samples.csv"], range(40))
+        assert len(set(done)) == 1
 
 
 def test_a_stopped_plan_goes_on(kernel: Path, tmp_path: Path) -> None:
