@@ -4,6 +4,7 @@
 #include <span>
 
 #include "block.h"
+#include "mark.h"
 #include "sys/mount.h"
 #include "sys/stamp.h"
 
@@ -11,6 +12,7 @@ namespace nsb::bench {
 namespace {
 
 int mark_and_exit(void* stamp) {
+    NSB_MARK(bits(Phase::exit), bits(Phase::ready), 1);
     static_cast<const sys::Stamp*>(stamp)->mark();
     return 0;
 }
@@ -48,10 +50,13 @@ struct Cloned {
 /// copies it.
 [[gnu::noinline]] Cloned clone_and_reap(const sys::CloneOptions& options, const sys::Stack& stack,
                                         sys::Stamp& stamp) {
+    NSB_MARK(bits(Phase::create, Phase::ready, Phase::total), bits(), 2);
     const sys::Moment call = sys::Moment::before();
     const auto pid = sys::clone_child(options, stack, mark_and_exit, &stamp);
+    NSB_MARK(bits(), bits(Phase::create), 1);
     const std::uint64_t returned = sys::now();
     const Failure failure = pid ? reap_child(*pid) : Failure{};
+    NSB_MARK(bits(), bits(Phase::exit, Phase::total), 1);
     const sys::Moment reaped = sys::Moment::after();
     return {pid, failure, call, reaped, returned};
 }

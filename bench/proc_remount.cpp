@@ -2,6 +2,7 @@
 #include <sys/mount.h>
 
 #include "block.h"
+#include "mark.h"
 #include "sys/mount.h"
 
 namespace nsb::bench {
@@ -27,14 +28,17 @@ int remount_and_exit(void* argument) {
         return 0;
     }
     touch(memory);
+    NSB_MARK(bits(Phase::mount), bits(), 1);
     const std::uint64_t begin = sys::now();
     const Failure failure = mount_proc(block);
+    NSB_MARK(bits(Phase::unmount), bits(Phase::mount), 1);
     const std::uint64_t mounted = sys::now();
     if (failure.error != 0) {
         memory.child_failure = failure;
         return 0;
     }
     const auto unmounted = sys::checked(umount2("/proc", 0));
+    NSB_MARK(bits(), bits(Phase::unmount), 1);
     const std::uint64_t end = sys::now();
     if (!unmounted) memory.child_failure = {Call::umount, unmounted.error()};
     child_phase(memory, Phase::mount) = mounted - begin;
@@ -49,10 +53,12 @@ void run_proc_remount(Block& block) {
     if (!stack) return;
     const sys::CloneOptions options = clone_options(block);
     while (Record* record = block.next()) {
+        NSB_MARK(bits(Phase::total), bits(), 1);
         const std::uint64_t call = sys::now();
         const auto pid = sys::clone_child(options, *stack, remount_and_exit, &block);
         if (!pid) return block.fail({options.use_clone3 ? Call::clone3 : Call::clone, pid.error()});
         const Failure failure = reap_child(*pid, &block.memory);
+        NSB_MARK(bits(), bits(Phase::total), 1);
         const std::uint64_t reaped = sys::now();
         if (failure.error != 0) return block.fail(failure);
 

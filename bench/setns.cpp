@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 
 #include "holder.h"
+#include "mark.h"
 
 namespace nsb::bench {
 namespace {
@@ -52,8 +53,10 @@ void run_setns(Block& block) {
                 memory.child_failure = {Call::setns_user, errno};
                 _exit(0);
             }
+            NSB_MARK(bits(Phase::switch_), bits(), 1);
             const std::uint64_t begin = sys::now();
             const auto entered = sys::checked(::setns(target->get(), static_cast<int>(set.flags())));
+            NSB_MARK(bits(), bits(Phase::switch_), 1);
             const std::uint64_t end = sys::now();
             memory.child_begin = begin;
             memory.child_end = end;

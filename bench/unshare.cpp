@@ -3,6 +3,7 @@
 #include <sched.h>
 
 #include "block.h"
+#include "mark.h"
 
 namespace nsb::bench {
 
@@ -14,8 +15,10 @@ void run_unshare(Block& block) {
         if (!pid) return block.fail({Call::clone, pid.error()});
         if (*pid == 0) {
             touch(memory);
+            NSB_MARK(bits(Phase::create, Phase::total), bits(), 1);
             const std::uint64_t begin = sys::now();
             const auto unshared = sys::checked(::unshare(flags));
+            NSB_MARK(bits(Phase::exit), bits(Phase::create), 1);
             const std::uint64_t end = sys::now();
             memory.child_begin = begin;
             memory.child_end = end;
@@ -23,6 +26,7 @@ void run_unshare(Block& block) {
             _exit(0);
         }
         const Failure failure = reap_child(*pid, &memory);
+        NSB_MARK(bits(), bits(Phase::exit, Phase::total), 1);
         const std::uint64_t reaped = sys::now();
         if (failure.error != 0) return block.fail(failure);
 

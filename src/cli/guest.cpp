@@ -14,6 +14,7 @@
 #include "run/runner.h"
 #include "run/store.h"
 #include "sys/error.h"
+#include "sys/file.h"
 #include "sys/lab_machine.h"
 
 namespace nsb::cli {
@@ -38,6 +39,16 @@ class KernelLog {
   private:
     sys::Fd fd_;
 };
+
+/// The order that asks for the kernel's symbols instead.
+constexpr std::string_view kSymbols = "symbols";
+
+int send_symbols(const sys::LabMachine& machine) {
+    const auto text = sys::read_file("/proc/kallsyms");
+    if (!text) throw sys::SystemError("open", "/proc/kallsyms", text.error());
+    machine.send("kallsyms", *text);
+    return kMeasured;
+}
 
 /// Measures what the order asks for, and sends its files. Returns the exit code.
 int carry_out(const sys::LabMachine& machine, const Options& asked, run::RunInfo info, run::Crew crew) {
@@ -82,8 +93,12 @@ int run_guest(const Options& options) {
     // From here on in a copy.
     int code = kFailed;
     try {
-        std::string order = machine->order();
-        code = carry_out(*machine, parse(split(order, "\n")), std::move(info), std::move(crew));
+        const std::string order = machine->order();
+        if (order == kSymbols) {
+            code = send_symbols(*machine);
+        } else {
+            code = carry_out(*machine, parse(split(order, "\n")), std::move(info), std::move(crew));
+        }
     } catch (const std::exception& error) {
         machine->send("stderr", fmt::format("nsbench: {}\n", error.what()));
         code = exit_code_of(error);

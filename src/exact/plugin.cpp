@@ -1,0 +1,240 @@
+// A plugin for QEMU's emulator: every kernel function's instructions between the marks of nsbench's sampler.
+//
+//   qemu-system-x86_64 … -plugin nsbench-exact.so,symbols=FILE,marks=FILE,out=FILE
+//
+// `symbols` is the guest's /proc/kallsyms. `marks` has a line for each mark (bench/mark.h): its address, the first bytes of
+// what stands there, the phases that it opens and closes, and the reading; all but the reading in hexadecimal. `out` is
+// written when QEMU ends; see write().
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <deque>
+#include <fstream>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "exact/qemu_plugin.h"
+#include "exact/symbols.h"
+#include "exact/trace.h"
+
+namespace nsb::exact {
+namespace {
+
+constexpr int kApi = 1;
+
+struct Mark {
+    std::array<unsigned char, 8> code{};
+    std::uint32_t opens = 0, closes = 0, reading = 0;
+};
+
+/// What the emulator's callbacks work on.
+struct Plugin {
+    Symbols symbols;
+    std::unordered_map<std::uint64_t, Mark> marks;
+    std::string out;
+    std::unique_ptr<Trace> trace;
+    std::deque<Block> blocks;  // blocks stay where they are
+    std::uint64_t count = 0;   // instructions that were tried
+    const Mark* armed = nullptr;
+    std::uint32_t readings = 0;  // until it takes effect
+};
+
+Plugin* plugin;
+
+bool starts_with_code(std::string_view code, std::initializer_list<unsigned char> bytes) {
+    return code.size() >= bytes.size() && std::equal(bytes.begin(), bytes.end(), code.begin(), [](unsigned char a, char b) {
+               return a == static_cast<unsigned char>(b);
+           });
+}
+
+std::string_view code_of(const qemu_plugin_insn* instruction) {
+    return {static_cast<const char*>(qemu_plugin_insn_data(instruction)), qemu_plugin_insn_size(instruction)};
+}
+
+/// Intel's manual, volume 2: CALL E8, FF /2, FF /3; RET C3, C2; IRETQ 48 CF.
+End end_of(std::string_view code) {
+    while (!code.empty() && (code[0] == '\x3e' || code[0] == '\x2e' || code[0] == '\xf2' || code[0] == '\xf3'))
+        code.remove_prefix(1);
+    if (starts_with_code(code, {0x48, 0xcf}) || starts_with_code(code, {0xcf})) return End::iret;
+    if (!code.empty() && (static_cast<unsigned char>(code[0]) & 0xf0U) == 0x40U) code.remove_prefix(1);
+    if (starts_with_code(code, {0xc3}) || starts_with_code(code, {0xc2})) return End::ret;
+    if (starts_with_code(code, {0xe8})) return End::call;
+    const bool is_indirect = starts_with_code(code, {0xff}) && code.size() > 1;
+    return is_indirect && (static_cast<unsigned char>(code[1]) & 0x30U) == 0x10U ? End::call : End::none;
+}
+
+bool reads_counter(std::string_view code) {
+    return starts_with_code(code, {0x0f, 0x31}) || starts_with_code(code, {0x0f, 0x01, 0xf9});
+}
+
+/// arch/x86/include/asm/idtentry.h and arch/x86/entry/entry_64.S, by their names from 5.8 on.
+Entry entry_of(const std::string& name, bool is_first) {
+    if (name == "irq_entries_start" || name == "spurious_entries_start") return Entry::interrupt;
+    if (!is_first) return Entry::none;
+    if (name == "ret_from_fork" || name == "ret_from_fork_asm") return Entry::fork;
+    const bool is_trap = name == "asm_exc_int3" || name == "asm_exc_debug" || name == "asm_exc_nmi";
+    if (name.starts_with("asm_sysvec_") || is_trap) return Entry::interrupt;
+    return name.starts_with("asm_exc_") ? Entry::fault : Entry::none;
+}
+
+void on_block(unsigned, void* data) {
+    plugin->trace->enter(*static_cast<const Block*>(data), plugin->count);
+}
+
+void on_return(unsigned, qemu_plugin_meminfo_t, std::uint64_t address, void*) {
+    plugin->trace->returns_from(address);
+}
+
+void on_mark(unsigned, void* data) {
+    plugin->armed = static_cast<const Mark*>(data);
+    plugin->readings = plugin->armed->reading;
+}
+
+void on_reading(unsigned, void*) {
+    if (plugin->armed == nullptr || --plugin->readings != 0) return;
+    const Mark& mark = *std::exchange(plugin->armed, nullptr);
+    plugin->trace->mark(mark.opens, mark.closes, plugin->count);
+}
+
+void instrument_user(qemu_plugin_insn* instruction, std::string_view code) {
+    const auto mark = plugin->marks.find(qemu_plugin_insn_vaddr(instruction));
+    if (mark != plugin->marks.end()) {
+        const std::size_t same = std::min(code.size(), mark->second.code.size());
+        const bool is_other_program = std::memcmp(code.data(), mark->second.code.data(), same) != 0;
+        if (!is_other_program)
+            qemu_plugin_register_vcpu_insn_exec_cb(instruction, on_mark, QEMU_PLUGIN_CB_NO_REGS, &mark->second);
+    }
+    // Behind the mark, which may stand at a reading itself.
+    if (reads_counter(code))
+        qemu_plugin_register_vcpu_insn_exec_cb(instruction, on_reading, QEMU_PLUGIN_CB_NO_REGS, nullptr);
+}
+
+/// Called when QEMU translates a block: says what is to be done each time that it is executed.
+void on_translate(qemu_plugin_id_t, qemu_plugin_tb* translated) {
+    Block* block = nullptr;
+    const std::size_t size = qemu_plugin_tb_n_insns(translated);
+    for (std::size_t i = 0; i < size; ++i) {
+        qemu_plugin_insn* const instruction = qemu_plugin_tb_get_insn(translated, i);
+        const std::string_view code = code_of(instruction);
+        const std::uint64_t address = qemu_plugin_insn_vaddr(instruction);
+        const Function function = plugin->symbols.at(address);
+        if (block == nullptr || block->function != function) {
+            const bool is_first = function != kUser && plugin->symbols.is_first(address);
+            const Entry entry = function == kUser ? Entry::none : entry_of(plugin->symbols.name(function), is_first);
+            const bool is_begin = block == nullptr;
+            block = &plugin->blocks.emplace_back(Block{address, address, 0, function, End::none, entry, is_first});
+            if (is_begin) {
+                qemu_plugin_register_vcpu_tb_exec_cb(translated, on_block, QEMU_PLUGIN_CB_NO_REGS, block);
+            } else {
+                qemu_plugin_register_vcpu_insn_exec_cb(instruction, on_block, QEMU_PLUGIN_CB_NO_REGS, block);
+            }
+        }
+        block->end = address + code.size();
+        ++block->instructions;
+        if (function == kUser) {
+            instrument_user(instruction, code);
+        } else if (i + 1 == size) {
+            block->last = end_of(code);
+            const std::string& name = plugin->symbols.name(function);
+            if (block->last == End::ret && (name == "__switch_to" || name.find("return_thunk") != std::string::npos ||
+                                            name.find("untrain_ret") != std::string::npos)) {
+                // Asked for reads alone, QEMU 7.2 never calls back for a return.
+                qemu_plugin_register_vcpu_mem_cb(instruction, on_return, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW, nullptr);
+            }
+        }
+        qemu_plugin_register_vcpu_insn_exec_inline(instruction, QEMU_PLUGIN_INLINE_ADD_U64, &plugin->count, 1);
+    }
+}
+
+/// Lines of words: "n PARENT NAME" for each node (the first ones are the roles', in the order of Role), and for each
+/// segment "s PHASES INSTRUCTIONS LOST", followed by "c NODE CALLS SELF" for what was executed in it. "end" is the last.
+void write(qemu_plugin_id_t, void*) {
+    std::FILE* const file = std::fopen(plugin->out.c_str(), "w");
+    if (file == nullptr) return;
+    for (const Node& node : plugin->trace->nodes()) {
+        std::fprintf(file, "n %u %s\n", node.parent, plugin->symbols.name(node.function).c_str());
+    }
+    for (const Segment& segment : plugin->trace->segments()) {
+        std::fprintf(file, "s %u %llu %u\n", segment.phases, static_cast<unsigned long long>(segment.instructions),
+                     segment.lost);
+        for (const Cell& cell : segment.cells) {
+            std::fprintf(file, "c %u %u %llu\n", cell.node, cell.calls, static_cast<unsigned long long>(cell.self));
+        }
+    }
+    std::fputs("end\n", file);
+    std::fclose(file);
+}
+
+/// The error, or nothing.
+std::string read_marks(const std::string& path) {
+    std::ifstream file(path);
+    for (std::string line; std::getline(file, line);) {
+        std::istringstream words(line);
+        std::uint64_t address = 0;
+        std::uint64_t code = 0;
+        Mark mark;
+        if (!(words >> std::hex >> address >> code >> mark.opens >> mark.closes >> mark.reading)) return path + ": no mark";
+        for (std::size_t i = 0; i < mark.code.size(); ++i) {
+            mark.code[i] = static_cast<unsigned char>(code >> (8U * (mark.code.size() - 1 - i)));
+        }
+        plugin->marks.emplace(address, mark);
+    }
+    return plugin->marks.empty() ? path + ": no marks" : "";
+}
+
+/// The error, or nothing.
+std::string set_up(int count, char** words) {
+    std::string marks;
+    std::string symbols;
+    for (int i = 0; i < count; ++i) {
+        const std::string_view word = words[i];
+        const std::size_t at = word.find('=');
+        const std::string_view name = word.substr(0, at);
+        const std::string value(at == std::string_view::npos ? "" : word.substr(at + 1));
+        if (name == "symbols") {
+            symbols = value;
+        } else if (name == "marks") {
+            marks = value;
+        } else if (name == "out") {
+            plugin->out = value;
+        } else {
+            return std::string(word) + ": symbols=, marks= and out= are what there is";
+        }
+    }
+    std::ifstream file(symbols);
+    plugin->symbols = Symbols::read(file);
+    if (plugin->symbols.empty()) return symbols + ": no kernel function with an address";
+    const auto switch_to = plugin->symbols.find("__switch_to");
+    if (!switch_to) return symbols + ": no __switch_to";
+    plugin->trace = std::make_unique<Trace>(*switch_to);
+    return read_marks(marks);
+}
+
+}  // namespace
+}  // namespace nsb::exact
+
+extern "C" {
+
+[[gnu::visibility("default")]] extern const int qemu_plugin_version;
+const int qemu_plugin_version = nsb::exact::kApi;
+
+[[gnu::visibility("default")]] int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t* info, int count, char** words) {
+    using namespace nsb::exact;
+    plugin = new Plugin;  // until QEMU ends
+    std::string error = set_up(count, words);
+    if (std::string_view(info->target_name) != "x86_64") error = "only x86_64 is understood";
+    if (info->version.min > kApi || info->version.cur < kApi) error = "QEMU's interface for plugins is another version";
+    if (!error.empty()) {
+        std::fprintf(stderr, "nsbench-exact: %s\n", error.c_str());
+        return -1;
+    }
+    qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate);
+    qemu_plugin_register_atexit_cb(id, write, nullptr);
+    return 0;
+}
+}

@@ -1,0 +1,67 @@
+#include "exact/symbols.h"
+
+#include <algorithm>
+#include <sstream>
+#include <string_view>
+#include <unordered_map>
+
+namespace nsb::exact {
+namespace {
+
+constexpr std::string_view kText = "tTwW";
+constexpr std::string_view kCold = ".cold";
+
+}  // namespace
+
+Symbols Symbols::read(std::istream& kallsyms) {
+    struct Symbol {
+        std::uint64_t address;
+        std::string name;
+    };
+    std::vector<Symbol> found;
+    for (std::string line; std::getline(kallsyms, line);) {
+        std::istringstream words(line);
+        std::uint64_t address = 0;
+        char type = 0;
+        std::string name;
+        if (words >> std::hex >> address >> type >> name && kText.find(type) != std::string_view::npos &&
+            address >= kKernel)
+            found.push_back({address, std::move(name)});
+    }
+    std::ranges::stable_sort(found, {}, &Symbol::address);
+    Symbols symbols;
+    std::unordered_map<std::string_view, Function> by_name;
+    std::vector<std::size_t> cold;  // of starts_: which function they are of is known when all are
+    for (const Symbol& symbol : found) {
+        if (!symbols.starts_.empty() && symbols.starts_.back().address == symbol.address) continue;  // an alias
+        if (symbol.name.ends_with(kCold)) cold.push_back(symbols.starts_.size());
+        const auto function = static_cast<Function>(symbols.names_.size());
+        symbols.starts_.push_back({symbol.address, function});
+        symbols.names_.push_back(symbol.name);
+        by_name.try_emplace(symbol.name, function);
+    }
+    for (const std::size_t at : cold) {
+        const std::string& name = symbols.names_[symbols.starts_[at].function];
+        const auto whole = by_name.find(std::string_view(name).substr(0, name.size() - kCold.size()));
+        if (whole != by_name.end()) symbols.starts_[at].function = whole->second;
+    }
+    return symbols;
+}
+
+Function Symbols::at(std::uint64_t address) const {
+    if (address < kKernel) return kUser;
+    const auto after = std::ranges::upper_bound(starts_, address, {}, &Start::address);
+    return after == starts_.begin() ? kNameless : std::prev(after)->function;
+}
+
+bool Symbols::is_first(std::uint64_t address) const {
+    return std::ranges::binary_search(starts_, address, {}, &Start::address);
+}
+
+std::optional<Function> Symbols::find(std::string_view name) const {
+    const auto at = std::ranges::find(names_, name);
+    if (at == names_.end()) return std::nullopt;
+    return static_cast<Function>(at - names_.begin());
+}
+
+}  // namespace nsb::exact

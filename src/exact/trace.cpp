@@ -1,0 +1,213 @@
+#include "exact/trace.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace nsb::exact {
+namespace {
+
+/// THREAD_SIZE of x86-64 (arch/x86/include/asm/page_64_types.h), to which kernel stacks are aligned.
+constexpr unsigned kStackBits = 14;
+
+}  // namespace
+
+Trace::Trace(Function switch_to) : switch_to_(switch_to), task_(&tasks_[0]) {
+    for (std::uint32_t role = 0; role < kRoles; ++role) nodes_.push_back({role, kNameless});
+    places_.resize(nodes_.size());
+}
+
+void Trace::enter(const Block& block, std::uint64_t count) {
+    const Block* const before = std::exchange(previous_, &block);
+    const std::uint64_t tried = count - std::exchange(previous_count_, count);
+    const bool finished = before != nullptr && tried >= before->instructions;
+    if (block.entry == Entry::fault || block.entry == Entry::interrupt) {
+        interrupt(before, finished, block);
+    } else if (block.function == kUser) {
+        if (!in_user_) leave_kernel(block);
+    } else if (in_user_) {
+        account(count);
+        in_user_ = false;
+        task_->frames.clear();
+        push(block, Kind::call, 0);
+    } else if (finished && before->last != End::none) {
+        account(count);
+        if (before->last == End::iret) {
+            resume(block);
+        } else {
+            go_on(*before, block);
+        }
+    } else if (task_->frames.empty() || task_->frames.back().function != block.function) {
+        account(count);
+        jump(block);
+    }
+}
+
+void Trace::mark(std::uint32_t opens, std::uint32_t closes, std::uint64_t count) {
+    account(count);
+    if (is_recording_) {
+        segments_.push_back({phases_, std::exchange(lost_, 0), accounted_ - segment_begin_, std::exchange(cells_, {})});
+        for (const Cell& one : segments_.back().cells) places_[one.node] = 0;
+    }
+    is_recording_ = true;
+    segment_begin_ = accounted_;
+    if (phases_ == 0 && opens != 0) {
+        ++window_;
+        opener_ = task_;
+    }
+    if (task_->forked != window_) task_->has_marked = true;
+    phases_ = (phases_ | opens) & ~closes;
+}
+
+/// Gives what was executed since the last time to where we are.
+void Trace::account(std::uint64_t count) {
+    const std::uint64_t now = count - failed_;
+    const std::uint64_t own = now - std::exchange(accounted_, now);
+    if (is_recording_ && own != 0) cell(node_here()).self += own;
+}
+
+void Trace::push(const Block& block, Kind kind, std::uint64_t returns_to, const Block* interrupted) {
+    task_->frames.push_back({block.function, kind, returns_to, interrupted, 0, 0});
+    if (is_recording_ && (kind != Kind::jump || block.is_first)) ++cell(node_here()).calls;
+}
+
+/// From the end of one block to the next, neither of them interrupted.
+void Trace::go_on(const Block& before, const Block& block) {
+    if (before.last == End::ret) {
+        return_to(block);
+    } else if (before.last == End::call && block.begin != before.end) {
+        push(block, Kind::call, before.end);
+    } else if (task_->frames.empty() || task_->frames.back().function != block.function) {
+        jump(block);
+    }
+}
+
+/// A jump from one function into another: a tail call, or a part of the function that is elsewhere.
+void Trace::jump(const Block& block) {
+    auto& frames = task_->frames;
+    for (std::size_t i = frames.size(); i-- > 0;) {
+        if (frames[i].function == block.function) {
+            frames.resize(i + 1);
+            return;
+        }
+        if (frames[i].kind != Kind::jump) break;
+    }
+    push(block, Kind::jump, 0);
+}
+
+bool Trace::is_switching() const {
+    for (auto frame = task_->frames.rbegin(); frame != task_->frames.rend(); ++frame) {
+        if (frame->function == switch_to_) return true;
+        if (frame->kind != Kind::jump) return false;
+    }
+    return false;
+}
+
+void Trace::return_to(const Block& block) {
+    if (is_switching()) task_ = &tasks_[slot_ >> kStackBits];
+    auto& frames = task_->frames;
+    if (block.entry == Entry::fork) {
+        frames.clear();
+        task_->forked = window_;
+        task_->has_marked = false;
+        push(block, Kind::call, 0);
+        return;
+    }
+    for (std::size_t i = frames.size(); i-- > 0;) {
+        if (frames[i].returns_to == block.begin) {
+            frames.resize(i);
+            if (frames.empty() || frames.back().function != block.function) jump(block);
+            return;
+        }
+    }
+    ++lost_;
+    if (frames.empty() || frames.back().function != block.function) jump(block);
+}
+
+void Trace::interrupt(const Block* before, bool finished, const Block& block) {
+    const bool is_fault = block.entry == Entry::fault;
+    if (in_user_) {
+        account(previous_count_);
+        task_->frames.clear();
+        // Whether it failed in this block or in fetching the next one is seen where it goes on.
+        task_->faulted = is_fault ? before : nullptr;
+        before = nullptr;
+        in_user_ = false;
+    } else if (is_fault) {
+        ++failed_;
+        account(previous_count_);
+        before = nullptr;
+    } else {
+        account(previous_count_);
+        if (!finished) before = nullptr;
+    }
+    push(block, is_fault ? Kind::fault : Kind::interrupt, 0, before);
+}
+
+/// Back from an interrupt into the kernel.
+void Trace::resume(const Block& block) {
+    auto& frames = task_->frames;
+    while (!frames.empty() && frames.back().kind != Kind::interrupt && frames.back().kind != Kind::fault) frames.pop_back();
+    const Block* before = nullptr;
+    if (frames.empty()) {
+        ++lost_;
+    } else {
+        before = frames.back().interrupted;
+        frames.pop_back();
+    }
+    if (before != nullptr && before->last != End::iret) {
+        go_on(*before, block);
+    } else if (frames.empty() || frames.back().function != block.function) {
+        jump(block);
+    }
+}
+
+void Trace::leave_kernel(const Block& block) {
+    account(previous_count_);
+    in_user_ = true;
+    task_->frames.clear();
+    const Block* const faulted = std::exchange(task_->faulted, nullptr);
+    if (faulted != nullptr && block.begin >= faulted->begin && block.begin < faulted->end) ++failed_;
+}
+
+Role Trace::role() const {
+    if (task_ == opener_) return Role::call;
+    if (task_->forked == window_ && window_ != 0) return Role::child;
+    return task_->has_marked ? Role::call : Role::other;
+}
+
+std::uint32_t Trace::node_here() {
+    if (in_user_ || task_->frames.empty()) return child(static_cast<std::uint32_t>(role()), in_user_ ? kUser : kNameless);
+    return node_of(task_->frames.size() - 1);
+}
+
+std::uint32_t Trace::node_of(std::size_t index) {
+    Frame& frame = task_->frames[index];
+    if (frame.window == window_ && frame.node != 0) return frame.node;
+    const Role own = frame.kind == Kind::interrupt ? Role::interrupt : role();
+    const std::uint32_t parent = frame.kind == Kind::interrupt || index == 0 ? static_cast<std::uint32_t>(own)
+                                                                             : node_of(index - 1);
+    const std::uint32_t node = child(parent, frame.function);
+    frame.window = window_;
+    frame.node = node;
+    return node;
+}
+
+std::uint32_t Trace::child(std::uint32_t parent, Function function) {
+    const auto next = static_cast<std::uint32_t>(nodes_.size());
+    const auto [at, is_new] = children_.try_emplace(std::uint64_t{parent} << 32U | function, next);
+    if (is_new) {
+        nodes_.push_back({parent, function});
+        places_.push_back(0);
+    }
+    return at->second;
+}
+
+Cell& Trace::cell(std::uint32_t node) {
+    if (places_[node] == 0) {
+        cells_.push_back({node, 0, 0});
+        places_[node] = static_cast<std::uint32_t>(cells_.size());
+    }
+    return cells_[places_[node] - 1];
+}
+
+}  // namespace nsb::exact

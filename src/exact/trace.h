@@ -1,0 +1,141 @@
+// The tree of calls, followed from one block of instructions to the next.
+//
+// Each instruction belongs to one node of the tree, and each node has its own instructions alone: a function's total is
+// its own and those of the nodes below, so that all sums agree whatever happens. What a node is below is found by
+// following calls, returns, jumps between functions, interrupts and switches of tasks.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "exact/symbols.h"
+
+namespace nsb::exact {
+
+/// How a block's last instruction goes on.
+enum class End : std::uint8_t { none, call, ret, iret };
+
+/// What it means that a block is entered.
+enum class Entry : std::uint8_t {
+    none,
+    fault,      // an exception, after which the instruction that failed is tried again
+    interrupt,  // whatever comes between two instructions
+    fork        // a task's first
+};
+
+/// Instructions that are executed one after the other, of one function.
+struct Block {
+    std::uint64_t begin, end;  // addresses; a call returns to the end
+    std::uint32_t instructions;
+    Function function;
+    End last;
+    Entry entry;
+    bool is_first;  // it begins where its function does
+};
+
+/// Whose instructions: the first level of the tree.
+enum class Role : std::uint8_t {
+    call,       // of the tasks that make the call
+    child,      // of tasks that were made meanwhile
+    other,      // of tasks that have nothing to do with it
+    interrupt,  // of interrupts, and of what is done on their way back
+};
+inline constexpr std::uint32_t kRoles = 4;
+
+/// A function called along one path. The first nodes are the roles'.
+struct Node {
+    std::uint32_t parent;
+    Function function;
+};
+
+struct Cell {
+    std::uint32_t node;
+    std::uint32_t calls;
+    std::uint64_t self;  // instructions
+};
+
+/// What was executed between two marks, while the phases in `phases` were open.
+struct Segment {
+    std::uint32_t phases;
+    std::uint32_t lost;  // returns to where no call is known
+    std::uint64_t instructions;
+    std::vector<Cell> cells;
+};
+
+class Trace {
+  public:
+    /// `switch_to` is the function in whose return another task goes on.
+    explicit Trace(Function switch_to);
+
+    /// `block` comes next; `count` instructions were tried before it.
+    void enter(const Block& block, std::uint64_t count);
+
+    /// The address on the stack from which the last block's return read.
+    void returns_from(std::uint64_t address) { slot_ = address; }
+
+    /// From here on the phases `opens` are open, and `closes` are not.
+    void mark(std::uint32_t opens, std::uint32_t closes, std::uint64_t count);
+
+    [[nodiscard]] std::span<const Node> nodes() const { return nodes_; }
+    [[nodiscard]] std::span<const Segment> segments() const { return segments_; }
+
+  private:
+    enum class Kind : std::uint8_t { call, jump, interrupt, fault };
+
+    struct Frame {
+        Function function;
+        Kind kind;
+        std::uint64_t returns_to;
+        const Block* interrupted;  // which had come to its end; null if it had not
+        std::uint32_t window;      // in which `node` is right
+        std::uint32_t node;
+    };
+
+    struct Task {
+        std::vector<Frame> frames;
+        const Block* faulted = nullptr;  // in user mode, perhaps on its last instruction
+        std::uint32_t forked = 0;        // the window in which it began
+        bool has_marked = false;
+    };
+
+    void account(std::uint64_t count);
+    void push(const Block& block, Kind kind, std::uint64_t returns_to, const Block* interrupted = nullptr);
+    void go_on(const Block& before, const Block& block);
+    void jump(const Block& block);
+    void return_to(const Block& block);
+    void interrupt(const Block* before, bool finished, const Block& block);
+    void resume(const Block& block);
+    void leave_kernel(const Block& block);
+    [[nodiscard]] bool is_switching() const;
+    [[nodiscard]] Role role() const;
+    std::uint32_t node_here();
+    std::uint32_t node_of(std::size_t frame);
+    std::uint32_t child(std::uint32_t parent, Function function);
+    Cell& cell(std::uint32_t node);
+
+    Function switch_to_;
+    std::unordered_map<std::uint64_t, Task> tasks_;  // by their kernel stacks
+    Task* task_;
+    const Task* opener_ = nullptr;
+    bool in_user_ = true;
+    const Block* previous_ = nullptr;
+    std::uint64_t previous_count_ = 0;
+    std::uint64_t failed_ = 0;  // tries that were repeated
+    std::uint64_t accounted_ = 0;
+    std::uint64_t slot_ = 0;
+
+    bool is_recording_ = false;
+    std::uint32_t phases_ = 0;
+    std::uint32_t window_ = 0;
+    std::uint32_t lost_ = 0;
+    std::uint64_t segment_begin_ = 0;
+    std::vector<Node> nodes_;
+    std::unordered_map<std::uint64_t, std::uint32_t> children_;
+    std::vector<Cell> cells_;            // of the segment
+    std::vector<std::uint32_t> places_;  // in cells_, by node, plus one
+    std::vector<Segment> segments_;
+};
+
+}  // namespace nsb::exact
