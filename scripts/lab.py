@@ -26,7 +26,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from lab import agree, atlas, boots, cache, compare, guest, images, in_states, packages, page, repeat, runs
+from lab import agree, atlas, boots, cache, compare, guest, images, in_states, packages, page, profile, repeat, runs
 from lab.errors import ABORTED, FAILED, INTERRUPTED, OK, UNMEASURED, USAGE, LabError
 from lab.options import add_append, add_how, add_jobs, add_machine, how_of
 
@@ -137,6 +137,7 @@ def parser() -> argparse.ArgumentParser:
     page.add_parser(commands)
     in_states.add_parser(commands)
     repeat.add_parser(commands)
+    profile.add_parser(commands)
     boots.add_parser(commands)
     cache.add_parser(commands)
     agree.add_parser(commands)
@@ -149,7 +150,7 @@ def parse(words: list[str]) -> argparse.Namespace:
     given = parser()
     options = given.parse_args(words[:split], argparse.Namespace(nsbench=words[split + 1:], takes_nsbench=False))
     if options.nsbench and not options.takes_nsbench:
-        given.error(f"{options.nsbench[0]!r} behind --: only run, compare, states, repeat and atlas take nsbench's options")
+        given.error(f"{options.nsbench[0]!r} behind --: only run, compare, states, repeat, profile and atlas take nsbench's options")
     return options
 
 

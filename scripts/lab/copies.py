@@ -28,9 +28,9 @@ def unpack(data: bytes) -> dict[str, bytes]:
     return files
 
 
-def run(recipe: saved.Recipe, folder: Path, order: list[str], crowd: Crowd) -> dict[str, bytes]:
-    """What a copy of the machine in this folder sent: run.json, samples.csv, status and others. LabError where it came to
-    no end of its own, or the kernel complained."""
+def run(recipe: saved.Recipe, folder: Path, order: list[str], crowd: Crowd, more: list[str] | None = None) -> dict[str, bytes]:
+    """What a copy of the machine in this folder sent: run.json, samples.csv, status and others. `more` are words of QEMU's
+    that the guest does not see. LabError where it came to no end of its own, or the kernel complained."""
     with tempfile.TemporaryDirectory(prefix="nsbench-lab-") as name:
         directory = Path(name)
         (directory / "order").write_text("\n".join(order))
@@ -39,7 +39,7 @@ def run(recipe: saved.Recipe, folder: Path, order: list[str], crowd: Crowd) -> d
                                 folder / "ram", directory / "order")
         own_end, other_end = socket.socketpair()
         with other_end:
-            process = launch([*command, "-incoming", "defer"], directory / "stderr", other_end)
+            process = launch([*command, "-incoming", "defer", *(more or [])], directory / "stderr", other_end)
         crowd.add(process)
         timer = threading.Timer(recipe.machine.timeout, process.kill)
         timer.start()

@@ -75,7 +75,7 @@ def publish(folder: Path, part: Path, files: dict[str, bytes], lab: dict[str, ob
     ready.mkdir()
     record = json.loads(files["run.json"])
     record["lab"] = lab
-    contents = {name: data for name, data in files.items() if name.endswith((".csv", ".json", ".folded"))}
+    contents = {name: data for name, data in files.items() if name.endswith((".csv", ".json", ".folded")) or name.startswith("callgrind.")}
     contents["run.json"] = (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode()
     if keep.compressed and "samples.csv" in contents:
         contents["samples.csv.xz"] = lzma.compress(contents.pop("samples.csv"), preset=9)

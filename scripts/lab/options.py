@@ -45,11 +45,16 @@ def machine_numbers(text: str) -> range:
     return range(int(ends[0]), int(ends[1]) + 1)
 
 
-def add_how(parser: argparse.ArgumentParser, machines: str = "5") -> None:
-    """The options that say how cases come to their kernel."""
+def add_state(parser: argparse.ArgumentParser) -> None:
+    """The state that cases begin from."""
     parser.add_argument("--state", default="fresh", metavar="NAME|SCRIPT",
                         help="that each case begins from: " + "; ".join(f"{s.name}: {s.about}" for s in STATES.values())
                         + "; or a shell script of your own (%(default)s)")
+
+
+def add_how(parser: argparse.ArgumentParser, machines: str = "5") -> None:
+    """The options that say how cases come to their kernel."""
+    add_state(parser)
     parser.add_argument("--machines", type=machine_numbers, default=machines, metavar="N",
                         help="saved machines, which differ in nothing that has a meaning: the figure is the median of "
                         "theirs; 1 for a quick look, 16-20 for others than those that resolutions are made from (%(default)s)")

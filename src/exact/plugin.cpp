@@ -156,6 +156,7 @@ void on_translate(qemu_plugin_id_t, qemu_plugin_tb* translated) {
 void write(qemu_plugin_id_t, void*) {
     std::FILE* const file = std::fopen(plugin->out.c_str(), "w");
     if (file == nullptr) return;
+    plugin->trace->end(plugin->count);
     for (const Node& node : plugin->trace->nodes()) {
         std::fprintf(file, "n %u %s\n", node.parent, plugin->symbols.name(node.function).c_str());
     }

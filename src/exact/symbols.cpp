@@ -1,7 +1,7 @@
 #include "exact/symbols.h"
 
 #include <algorithm>
-#include <sstream>
+#include <charconv>
 #include <string_view>
 #include <unordered_map>
 
@@ -20,13 +20,13 @@ Symbols Symbols::read(std::istream& kallsyms) {
     };
     std::vector<Symbol> found;
     for (std::string line; std::getline(kallsyms, line);) {
-        std::istringstream words(line);
+        // ADDRESS TYPE NAME [MODULE]: some 200,000 lines
         std::uint64_t address = 0;
-        char type = 0;
-        std::string name;
-        if (words >> std::hex >> address >> type >> name && kText.find(type) != std::string_view::npos &&
-            address >= kKernel)
-            found.push_back({address, std::move(name)});
+        const auto [at, error] = std::from_chars(line.data(), line.data() + line.size(), address, 16);
+        const std::string_view rest(at, line.data() + line.size());
+        if (error != std::errc{} || address < kKernel || rest.size() < 4 || kText.find(rest[1]) == std::string_view::npos)
+            continue;
+        found.push_back({address, std::string(rest.substr(3, rest.find('\t') - 3))});
     }
     std::ranges::stable_sort(found, {}, &Symbol::address);
     Symbols symbols;

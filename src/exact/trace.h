@@ -78,6 +78,9 @@ class Trace {
     /// From here on the phases `opens` are open, and `closes` are not.
     void mark(std::uint32_t opens, std::uint32_t closes, std::uint64_t count);
 
+    /// Closes the last segment.
+    void end(std::uint64_t count) { mark(0, 0, count); }
+
     [[nodiscard]] std::span<const Node> nodes() const { return nodes_; }
     [[nodiscard]] std::span<const Segment> segments() const { return segments_; }
 

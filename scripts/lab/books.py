@@ -1,0 +1,107 @@
+"""The books of a case: a tree for each phase that balances with the phase's own figure, to the instruction."""
+import csv
+import io
+import statistics
+from dataclasses import dataclass, field
+
+from lab import tree
+from lab.errors import FAILED, LabError
+from lab.exact import OWN, Profile
+from lab.tree import Function, Tree
+
+# Instructions between a mark and what the clock says: none for a phase that the clock begins and ends; two more where its
+# nanoseconds are rounded; some for a phase that a child's first moment parts, which is put between two readings.
+MOST_READING = 64
+WORKER = "process_one_work"  # kernel/workqueue.c: below it is what workers do
+EXIT = "do_exit"  # kernel/exit.c: below it a process gives its namespaces back
+
+
+@dataclass
+class Book:
+    """One phase: its figure, the tree of those executions that it is the median of, and the instructions that its clock's
+    reading takes beside them."""
+
+    figure: float
+    tree: Tree
+    reading: float
+
+
+@dataclass
+class Books:
+    """One case: its phases in their order, the workers' tree for each execution, and returns that led nowhere."""
+
+    case: str
+    executions: int
+    phases: dict[str, Book] = field(default_factory=dict)
+    later: Tree = field(default_factory=dict)
+    lost: int = 0
+
+    @property
+    def first(self) -> str:
+        return next(iter(self.phases))
+
+    def create(self) -> Tree:
+        """What the call itself does."""
+        return tree.of_roles(self.phases[self.first].tree, OWN)
+
+    def destroy(self) -> Tree:
+        """What gives it back: unmounting, or the child's exit."""
+        if "unmount" in self.phases:
+            return tree.of_roles(self.phases["unmount"].tree, OWN)
+        return tree.below(tree.of_roles(self.phases["exit"].tree, OWN), EXIT) if "exit" in self.phases else {}
+
+    def paths(self) -> dict[str, dict[str, Function]]:
+        """Functions as probe.csv has them."""
+        return {"create": tree.functions(self.create()), "destroy": tree.functions(self.destroy()),
+                "async": tree.functions(self.later)}
+
+
+def balance(case: str, profile: Profile, samples: str) -> Books:
+    """The books of a copy's profile and samples.csv. LabError where they do not balance."""
+    reader = csv.DictReader(io.StringIO(samples))
+    rows = list(reader)
+    names = list(reader.fieldnames or [])
+    phases = names[names.index("counted") + 1:names.index("errno")]  # as Phase in core/operation.h, which the marks have
+    executions = profile.samples()
+    failed = next((row for row in rows if row["errno"]), None)
+    if failed:
+        raise LabError(f"{case}: {failed['call']}: {failed['errno']}", FAILED)
+    if not executions:
+        raise LabError(f"{case}: the sampler has no marks around this operation: clone, clone3, unshare, setns and "
+                       "proc_remount have")
+    if len(executions) != len(rows):
+        raise LabError(f"{case}: {len(executions)} executions are in the profile, and {len(rows)} in samples.csv")
+    books = Books(case, len(rows))
+    for bit, phase in enumerate(phases):
+        counted = [(float(row[phase]), i) for i, row in enumerate(rows) if row[phase] and row["counted"] == "1"]
+        if not counted or not any(segment.phases >> bit & 1 for segment in executions[counted[0][1]]):
+            continue  # such as drain, which is no part of a sample
+        counted.sort()
+        middle = counted[(len(counted) - 1) // 2:len(counted) // 2 + 1]
+        chosen = [executions[i] for _, i in middle]
+        own = tree.mean(profile, chosen, lambda segment: segment.phases >> bit & 1 != 0)
+        figure = statistics.fmean(value for value, _ in middle)
+        reading = figure - tree.instructions(own)
+        if abs(reading) > MOST_READING:
+            raise LabError(f"{case}: {phase} is {figure:g}, and {tree.instructions(own):g} instructions were seen: the books do "
+                           "not balance", FAILED)
+        books.phases[phase] = Book(figure, own, reading)
+        books.lost += sum(segment.lost for execution in chosen for segment in execution if segment.phases >> bit & 1)
+    books.later = tree.below(tree.mean(profile, [profile.segments], lambda segment: True, len(executions)), WORKER)
+    return books
+
+
+def whole(books: Books) -> dict[str, float]:
+    """The own instructions of each function in the first phase; tasks and interrupts that do not belong to it as one each.
+    Their sum is the phase's figure, less the reading."""
+    found: dict[str, float] = {}
+    for path, cost in books.phases[books.first].tree.items():
+        name = path[-1] if path[0] in OWN else path[0]
+        found[name] = found.get(name, 0) + cost.self
+    return found
+
+
+def adds(books: Books, base: Books) -> dict[str, float]:
+    """By how much each function's own instructions are more than in `base`."""
+    one, other = whole(base), whole(books)
+    return {name: change for name in one | other if (change := other.get(name, 0) - one.get(name, 0))}

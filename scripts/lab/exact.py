@@ -1,0 +1,151 @@
+"""The exact profile: QEMU itself counts the kernel's instructions, function by function, between the sampler's marks.
+
+The plugin (src/exact) follows the tree of calls in a copy of a saved machine; the guest knows nothing of it, and its
+samples are the same with it and without.
+"""
+import os
+import struct
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab import copies, initramfs, saved
+from lab.errors import FAILED, IMPOSSIBLE, LabError
+from lab.guest import Crowd
+
+PLUGIN = "nsbench-exact.so"
+SECTION = ".nsbench.marks"  # bench/mark.h
+MARK = struct.Struct("<QIII")  # address, the phases that it opens and closes, reading
+CODE = 8  # bytes by which a mark is known
+SYMBOLS = "kallsyms"
+# The tree's first level, in the order of Role in src/exact/trace.h
+ROLES = ("[call]", "[child]", "[other tasks]", "[interrupts]")
+OWN = ROLES[:2]
+
+Path_ = tuple[str, ...]
+
+
+def marks() -> str:
+    """What the plugin is to know of the sampler's marks. LabError for a sampler without any."""
+    try:
+        from elftools.elf.elffile import ELFFile
+    except ImportError:
+        raise LabError("a profile needs apt-get install python3-pyelftools", IMPOSSIBLE) from None
+    sampler = initramfs.build_directory() / "nsbench-sampler"
+    with open(sampler, "rb") as file:
+        elf = ELFFile(file)
+        section = elf.get_section_by_name(SECTION)
+        if section is None:
+            raise LabError(f"{sampler} has no {SECTION}: it was stripped, or is of another build: build it again", IMPOSSIBLE)
+        loaded = [(segment["p_vaddr"], segment.data()) for segment in elf.iter_segments() if segment["p_type"] == "PT_LOAD"]
+        lines = []
+        for address, opens, closes, reading in MARK.iter_unpack(section.data()):
+            code = next(data[address - at:][:CODE] for at, data in loaded if at <= address < at + len(data))
+            lines.append(f"{address:x} {code.hex()} {opens:x} {closes:x} {reading}\n")
+    return "".join(lines)
+
+
+def symbols(recipe: saved.Recipe, folder: Path, crowd: Crowd) -> Path:
+    """The guest's /proc/kallsyms, read once for each saved machine. LabError where the kernel hides its addresses."""
+    path = folder / SYMBOLS
+    if not path.exists():
+        text = copies.run(recipe, folder, ["symbols"], crowd).get(SYMBOLS, b"")
+        if not any(line[:16].strip(b"0") for line in text.splitlines()):
+            raise LabError("the guest's /proc/kallsyms has no addresses: it needs CONFIG_KALLSYMS, and kptr_restrict below 2 "
+                           "(no sysctl.kernel.kptr_restrict=2 behind --append)", FAILED)
+        part = Path(tempfile.mkstemp(dir=folder, prefix=SYMBOLS)[1])
+        part.write_bytes(text)
+        part.rename(path)
+    return path
+
+
+def plugin(recipe: saved.Recipe, folder: Path, directory: Path, crowd: Crowd) -> str:
+    """QEMU's -plugin for copies of the machine in `folder`; the files that it reads are put into `directory`."""
+    path = initramfs.build_directory() / PLUGIN
+    if not path.exists():
+        raise LabError(f"{path} is missing: build it", IMPOSSIBLE)
+    (directory / "marks").write_text(marks())
+    return f"{path},symbols={symbols(recipe, folder, crowd)},marks={directory / 'marks'}"
+
+
+@dataclass
+class Cost:
+    """Calls of a function, and its own instructions; in a mean of executions they need not be whole."""
+
+    calls: float = 0
+    self: float = 0
+
+    def add(self, calls: float, own: float) -> None:
+        self.calls += calls
+        self.self += own
+
+
+@dataclass
+class Segment:
+    """What was executed between two marks, by node; the bits of `phases` are the columns' numbers in samples.csv."""
+
+    phases: int
+    instructions: int
+    lost: int
+    cells: list[tuple[int, int, int]] = field(default_factory=list)
+
+
+@dataclass
+class Profile:
+    """One copy's: the nodes' parents and functions, and the segments in their order."""
+
+    nodes: list[tuple[int, str]]
+    segments: list[Segment]
+
+    def samples(self) -> list[list[Segment]]:
+        """The segments of each sample."""
+        found: list[list[Segment]] = []
+        was_open = False
+        for segment in self.segments:
+            if segment.phases and not was_open:
+                found.append([])
+            if segment.phases:
+                found[-1].append(segment)
+            was_open = segment.phases != 0
+        return found
+
+    def path(self, node: int) -> Path_:
+        """The functions on the way to a node, its role first."""
+        path: list[str] = []
+        while node >= len(ROLES):
+            node_parent, name = self.nodes[node]
+            path.append(name)
+            node = node_parent
+        return (ROLES[node], *reversed(path))
+
+
+def parse(text: str) -> Profile:
+    """What the plugin wrote. LabError for what is not whole."""
+    profile = Profile([], [])
+    lines = text.splitlines()
+    if not lines or lines[-1] != "end":
+        raise LabError("the profile was not written whole: is the disk full?")
+    for line in lines[:-1]:
+        word = line.split()
+        if word[0] == "n":
+            profile.nodes.append((int(word[1]), word[2] if len(word) == 3 else " ".join(word[2:])))
+        elif word[0] == "s":
+            profile.segments.append(Segment(int(word[1]), int(word[2]), int(word[3])))
+        else:
+            profile.segments[-1].cells.append((int(word[1]), int(word[2]), int(word[3])))
+    return profile
+
+
+def run(recipe: saved.Recipe, folder: Path, order: list[str], crowd: Crowd, words: str) -> tuple[dict[str, bytes], Profile]:
+    """A copy with the plugin, as copies.run(). LabError where QEMU cannot load it."""
+    with tempfile.TemporaryDirectory(prefix="nsbench-lab-") as name:
+        out = Path(name) / "profile"
+        files = copies.run(recipe, folder, order, crowd, ["-plugin", f"{words},out={out}"])
+        if not out.exists():
+            raise LabError("this QEMU has written no profile: it was built without plugins", IMPOSSIBLE)
+        return files, parse(out.read_text())
+
+
+def cores(jobs: int) -> int:
+    """How many copies at once."""
+    return jobs or os.cpu_count() or 1

@@ -1,0 +1,207 @@
+"""profile: which kernel functions does a case execute, and how many instructions in each? Exactly, without a probe.
+
+A plugin in QEMU counts what a copy of the saved machine executes between the sampler's marks; the guest does not notice, and
+its samples are the same. For each case the functions by their own instructions, and the tree of calls; --against explains
+the difference to another kernel. Files in --out, beside those of a run: probe.csv (backend exact), stacks.folded for flame
+graphs, and for each case callgrind.out.CASE, which KCachegrind and callgrind_annotate open.
+Exit codes: 0 done; 1 a case failed, or the books do not balance; 2 usage; 3 not possible here.
+"""
+import argparse
+import csv
+import hashlib
+import io
+import json
+import shutil
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab import alone, books, exact, explain, folders, guest, images, initramfs, orders, runs, tree
+from lab.books import Books
+from lab.errors import OK, USAGE, LabError
+from lab.options import add_append, add_jobs, add_machine, add_state, positive
+from lab.progress import Progress
+from lab import states
+
+COLUMNS = ("run_id", "kernel", "clock", "case", "function", "kind", "path", "backend", "reason", "calls_per_op", "total",
+           "self", "p50", "p90", "p99", "max", "missed")
+BACKEND = "exact"
+NAMED = 8  # functions in a sentence
+
+
+@dataclass
+class Profiled:
+    """One kernel: its name, the files of the run, and the books of its cases."""
+
+    one: runs.Wanted
+    files: dict[str, bytes]
+    books: dict[str, Books]
+    plan: orders.Plan
+    stdout: str = ""
+    status: int = 0
+
+
+def measure(one: runs.Wanted, jobs: int, progress: Progress) -> Profiled:
+    """Profiles each case of the plan, and what it is compared with, in copies of the first machine."""
+    plan = orders.plan(one.options)
+    number, recipe = next(iter(one.subject.recipes.items()))
+    waiting = [task for task in alone.tasks(plan, one.subject) if task.number == number]
+    crowd = guest.Crowd()
+    pool = ThreadPoolExecutor(guest.side_by_side(jobs, recipe.machine.memory))
+    name = one.image.name
+    try:
+        with alone.ready(one.subject, pool, crowd, lambda what: progress.show(name, what)) as machines, \
+                tempfile.TemporaryDirectory(prefix="nsbench-lab-") as directory:
+            words = exact.plugin(recipe, machines[number], Path(directory), crowd)
+            done: dict[alone.Task, dict[str, bytes]] = {}
+            found: dict[str, Books] = {}
+
+            def carry_out(task: alone.Task) -> tuple[alone.Task, dict[str, bytes], Books]:
+                files, profile = exact.run(recipe, machines[number], list(task.order), crowd, words)
+                if "run.json" not in files:
+                    raise alone.said(files)
+                return task, files, books.balance(task.case, profile, files["samples.csv"].decode())
+
+            for task, files, own in pool.map(carry_out, waiting):
+                done[task], found[task.case] = files, own
+                progress.show(name, f"{len(done)} of {len(waiting)} cases")
+    except BaseException:
+        crowd.end()
+        pool.shutdown(cancel_futures=True)
+        raise
+    pool.shutdown()
+    digest = hashlib.sha256(json.dumps(one.lab, sort_keys=True).encode()).hexdigest()[:16]
+    files = alone.merge(plan, done, f"lab-{digest}")
+    profiled = Profiled(one, files, found, plan)
+    profiled.status, profiled.stdout, _ = alone.summarise(files, plan)
+    return profiled
+
+
+def base_of(profiled: Profiled, case: str) -> Books | None:
+    """The books of the case that this one is compared with."""
+    row = next(row for row in csv.DictReader(io.StringIO(profiled.files["results.csv"].decode())) if row["case"] == case)
+    operation, kinds, *rest = case.split("/")
+    none = profiled.books.get("/".join([operation, "none", *rest]))
+    return none if row["delta"] and kinds != "none" else None
+
+
+def probe_csv(profiled: Profiled) -> str:
+    """Each function of each case, as the probe's rows are."""
+    record = json.loads(profiled.files["run.json"])
+    kinds = initramfs.traced_functions()
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(COLUMNS)
+    for case, own in profiled.books.items():
+        for path, found in own.paths().items():
+            for one in sorted(found.values(), key=lambda function: -function.self):
+                if not one.name.startswith("["):
+                    rows.writerow([record["run_id"], record["kernel"], record["clock"], case, one.name,
+                                   kinds.get(one.name, "shared"), path, BACKEND, "", f"{one.calls:.10g}", f"{one.total:.10g}",
+                                   f"{one.self:.10g}", "", "", "", "", ""])
+    return text.getvalue()
+
+
+def write(profiled: Profiled, keep: folders.Keep) -> None:
+    """Makes the run's folder."""
+    files = dict(profiled.files)
+    files["probe.csv"] = probe_csv(profiled).encode()
+    stacks: list[str] = []
+    for case, own in profiled.books.items():
+        first = own.phases[own.first].tree
+        stacks += [line for name, part in (("create", first), ("destroy", own.destroy()), ("async", own.later))
+                   for line in tree.folded(part, case, name)]
+        what = f"{case} {own.first}, {profiled.one.image.name}"
+        files[f"callgrind.out.{case.replace('/', '.').replace(':', '-')}"] = tree.callgrind(first, what).encode()
+    files[runs.STACKS] = "\n".join([*stacks, ""]).encode()
+    folder = profiled.one.folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=folders.PART))
+    try:
+        folders.publish(folder, part, files, {**profiled.one.lab, "status": profiled.status, "profile": BACKEND}, keep)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def describe(profiled: Profiled, case: str, options: argparse.Namespace) -> list[str]:
+    """A case's functions and its tree."""
+    own = profiled.books[case]
+    book = own.phases[own.first]
+    whole = tree.instructions(book.tree)
+    parts = {role: tree.instructions(tree.of_roles(book.tree, [role])) for role in exact.ROLES}
+    said = ", ".join(f"{role} {count:.0f}" for role, count in parts.items() if count)
+    lines = [f"{case}: {own.first} {book.figure:.10g} instructions = {said}"
+             + (f", reading the clock {book.reading:+.10g}" if book.reading else "")
+             + (f"; {own.lost} returns led nowhere" if own.lost else "")]
+    found = sorted(tree.functions(book.tree).values(), key=lambda function: -function.self)
+    lines += ["", f"{'function':<44} {'calls':>9} {'total':>11} {'self':>11}  of {own.first}"]
+    lines += [f"{one.name:<44} {one.calls:>9.6g} {one.total:>11.0f} {one.self:>11.0f} {one.self / whole:>9.1%}"
+              for one in found[:options.top] if one.self]
+    left = sum(one.self for one in found[options.top:])
+    if left:
+        lines.append(f"{f'{len(found) - options.top} others':<44} {'':>9} {'':>11} {left:>11.0f} {left / whole:>9.1%}")
+    base = base_of(profiled, case)
+    if base:
+        lines += ["", explain.sentence(f"adds {book.figure - base.phases[base.first].figure:+.0f} to {base.case}",
+                                       books.adds(own, base), NAMED)]
+    if options.tree:
+        lines += ["", f"{'tree, in instructions':<60} {'calls':>9} {'total':>12} {'self':>11}",
+                  *tree.show(book.tree, whole * options.tree / 100)]
+    return lines
+
+
+def profile(options: argparse.Namespace) -> int:
+    """The command."""
+    machine = guest.Machine(options.accel, options.append, options.memory, options.timeout)
+    given = runs.arguments(options.nsbench, options.accel)
+    if any(word.split("=")[0] in ("--probe", "--folded") for word in given):
+        raise LabError("--probe behind --: a profile is made without the probe", USAGE)
+    names = [options.kernel, *([options.against] if options.against else [])]
+    every, base, done = images.images(names), initramfs.base(), []
+    progress = Progress([image.name for image in every])
+    keep = folders.Keep(replace=True)
+    for image in every:
+        one = runs.wanted(image, machine, given, base, (options.out or Path("nowhere")) / image.name, keep,
+                          runs.How(states.find(options.state), range(1, 2)))
+        if one.subject is None:
+            raise LabError(f"{one.lab['together']}: a profile is made of copies of a saved machine", USAGE)
+        done.append(measure(one, options.jobs, progress))
+        if options.out:
+            write(done[-1], keep)
+    if len(done) == 2:
+        print("\n\n".join("\n".join(lines) for lines in explain.changes(
+            *({case: (own, base_of(one, case)) for case, own in one.books.items()} for one in (done[1], done[0])),
+            [one.one.image.name for one in (done[1], done[0])], options.top)))
+        return OK
+    for case in done[0].plan.cases:
+        print("\n".join([*describe(done[0], case, options), ""]))
+    return OK
+
+
+def percent(text: str) -> float:
+    """A number of percent from 0 to 100."""
+    try:
+        value = float(text.removesuffix("%"))
+    except ValueError:
+        value = -1
+    if not 0 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r}: a percentage is needed, such as 1%")
+    return value
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Adds the command to lab.py's."""
+    one = commands.add_parser("profile", help="every kernel function's instructions, without a probe", description=__doc__,
+                              allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
+    one.add_argument("--kernel", required=True, metavar="KERNEL")
+    one.add_argument("--against", metavar="KERNEL", help="explain what is different from this kernel")
+    one.add_argument("--out", type=Path, metavar="DIR", help="write the files there, a folder for each kernel in it")
+    one.add_argument("--top", type=positive, default=15, metavar="N", help="functions of a case that are shown (%(default)s)")
+    one.add_argument("--tree", type=percent, default=0.0, metavar="P%",
+                     help="show the tree of calls, too, down to paths of this part of the whole")
+    add_state(one)
+    add_jobs(one)
+    add_append(one)
+    add_machine(one)
+    one.set_defaults(command=profile, takes_nsbench=True)
