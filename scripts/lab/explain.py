@@ -1,11 +1,15 @@
 """What is different between two kernels: functions by how much they changed, in a table and in a sentence."""
-from lab import books, tree
+from dataclasses import dataclass
+
+from lab import tree
 from lab.books import Books
 from lab.exact import OWN, Cost
 from lab.tree import Tree
 
 LEAST = 0.5  # instructions that are a change
-Side = dict[str, tuple[Books, Books | None]]  # by case: its books, and those of its base
+NAMED = 8  # functions in a sentence
+Pair = tuple[Books, Books | None]  # a case's books, and those of its base
+Side = dict[str, Pair]  # by case
 
 
 def thousands(value: float) -> str:
@@ -70,48 +74,56 @@ def first_tree(own: Books) -> Tree:
     return named(own.phases[own.first].tree)
 
 
-def explain(base: tuple[Books, Books | None], new: tuple[Books, Books | None],
-            gone: set[str] | None = None) -> tuple[dict[str, float], dict[str, str]]:
-    """By how much each function's part in what the case adds to its base changed, inlined ones counted with their callers;
-    and those."""
+@dataclass
+class Explained:
+    """What a case adds to its base on both sides, in instructions that were seen: the sums, each function's part, and the
+    functions that are counted with their callers, since one side has them inlined there."""
+
+    before: float
+    after: float
+    parts: tuple[dict[str, float], dict[str, float]]
+    inlined: dict[str, str]
+
+    def changes(self) -> dict[str, float]:
+        """By function."""
+        one, other = self.parts
+        return {name: change for name in one | other if abs(change := other.get(name, 0) - one.get(name, 0)) >= LEAST}
+
+
+def explain(base: Pair, new: Pair) -> Explained:
+    """Holds the two kernels' books of a case against each other."""
     moved = inlined(first_tree(base[0]), first_tree(new[0]))
-    sides = []
+    parts = []
     for own, none in (base, new):
         found = own_of(into_callers(first_tree(own), set(moved)))
         if none:
             for name, value in own_of(into_callers(first_tree(none), set(moved))).items():
                 found[name] = found.get(name, 0) - value
-        sides.append(found)
-    one, other = sides
-    return {name: change for name in one | other
-            if abs(change := other.get(name, 0) - one.get(name, 0)) >= LEAST}, moved
+        parts.append(found)
+    return Explained(sum(parts[0].values()), sum(parts[1].values()), (parts[0], parts[1]), moved)
 
 
-def figure(own: Books, none: Books | None) -> float:
-    """What the case adds to its base, or is, in instructions that were seen."""
-    whole = sum(books.whole(own).values())
-    return whole - (sum(books.whole(none).values()) if none else 0)
+def lines_of(case: str, base: Pair, new: Pair, names: list[str], top: int) -> list[str]:
+    """A sentence, and a table of the functions by how much they changed."""
+    found = explain(base, new)
+    changes = found.changes()
+    what = f"adds to {base[1].case}" if base[1] else base[0].first
+    lines = [sentence(f"{case} {thousands(found.after - found.before)} ({what}: {found.before:.0f} on {names[0]}, "
+                      f"{found.after:.0f} on {names[1]})", changes, NAMED)]
+    rows = sorted(changes.items(), key=lambda item: -abs(item[1]))[:top]
+    if rows:
+        lines += ["", f"  {'function':<44} {'change':>9} {'before':>9} {'after':>9}"]
+    for name, change in rows:
+        values = [part.get(name, 0) for part in found.parts]
+        word = "  new" if name not in found.parts[0] else "  gone" if name not in found.parts[1] else ""
+        lines.append(f"  {name:<44} {change:>+9.0f} {values[0]:>9.0f} {values[1]:>9.0f}{word}")
+    shown = [f"{name} ({caller})" for name, caller in sorted(found.inlined.items()) if caller in dict(rows)]
+    if found.inlined:
+        lines.append(f"  {len(found.inlined)} functions are inlined on one side, and counted with their callers"
+                     + (f": {', '.join(shown)}" if shown else ""))
+    return lines
 
 
 def changes(base: Side, new: Side, names: list[str], top: int) -> list[list[str]]:
-    """For each case of both sides: a sentence, and its functions by how much they changed."""
-    paragraphs = []
-    for case in base:
-        if case not in new:
-            continue
-        before, after = figure(*base[case]), figure(*new[case])
-        found, moved = explain(base[case], new[case])
-        what = f"adds to {base[case][1].case}" if base[case][1] else base[case][0].first
-        lines = [sentence(f"{case} {thousands(after - before)} ({what}: {before:.0f} on {names[0]}, {after:.0f} on {names[1]})",
-                          found, 8)]
-        in_base, in_new = (own_of(into_callers(first_tree(side[case][0]), set(moved))) for side in (base, new))
-        rows = sorted(found.items(), key=lambda item: -abs(item[1]))[:top]
-        if rows:
-            lines += ["", f"  {'function':<44} {'change':>9} {'own before':>11} {'after':>11}"]
-        for name, change in rows:
-            values = [f"{side[name]:.0f}" if name in side else "–" for side in (in_base, in_new)]
-            word = " new" if name not in in_base else " gone" if name not in in_new else ""
-            lines.append(f"  {name:<44} {change:>+9.0f} {values[0]:>11} {values[1]:>11}{word}")
-        lines += [f"  {name} is now a part of {caller}, or was" for name, caller in sorted(moved.items())]
-        paragraphs.append(lines)
-    return paragraphs
+    """A paragraph for each case of both sides."""
+    return [lines_of(case, base[case], new[case], names, top) for case in base if case in new]

@@ -27,7 +27,6 @@ from lab import states
 COLUMNS = ("run_id", "kernel", "clock", "case", "function", "kind", "path", "backend", "reason", "calls_per_op", "total",
            "self", "p50", "p90", "p99", "max", "missed")
 BACKEND = "exact"
-NAMED = 8  # functions in a sentence
 
 
 @dataclass
@@ -80,10 +79,8 @@ def measure(one: runs.Wanted, jobs: int, progress: Progress) -> Profiled:
 
 def base_of(profiled: Profiled, case: str) -> Books | None:
     """The books of the case that this one is compared with."""
-    row = next(row for row in csv.DictReader(io.StringIO(profiled.files["results.csv"].decode())) if row["case"] == case)
     operation, kinds, *rest = case.split("/")
-    none = profiled.books.get("/".join([operation, "none", *rest]))
-    return none if row["delta"] and kinds != "none" else None
+    return profiled.books.get("/".join([operation, "none", *rest])) if kinds != "none" else None
 
 
 def probe_csv(profiled: Profiled) -> str:
@@ -144,7 +141,7 @@ def describe(profiled: Profiled, case: str, options: argparse.Namespace) -> list
     base = base_of(profiled, case)
     if base:
         lines += ["", explain.sentence(f"adds {book.figure - base.phases[base.first].figure:+.0f} to {base.case}",
-                                       books.adds(own, base), NAMED)]
+                                       books.adds(own, base), explain.NAMED)]
     if options.tree:
         lines += ["", f"{'tree, in instructions':<60} {'calls':>9} {'total':>12} {'self':>11}",
                   *tree.show(book.tree, whole * options.tree / 100)]
@@ -171,7 +168,7 @@ def profile(options: argparse.Namespace) -> int:
             write(done[-1], keep)
     if len(done) == 2:
         print("\n\n".join("\n".join(lines) for lines in explain.changes(
-            *({case: (own, base_of(one, case)) for case, own in one.books.items()} for one in (done[1], done[0])),
+            *({case: (one.books[case], base_of(one, case)) for case in one.plan.cases} for one in (done[1], done[0])),
             [one.one.image.name for one in (done[1], done[0])], options.top)))
         return OK
     for case in done[0].plan.cases:

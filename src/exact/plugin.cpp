@@ -2,9 +2,9 @@
 //
 //   qemu-system-x86_64 … -plugin nsbench-exact.so,symbols=FILE,marks=FILE,out=FILE
 //
-// `symbols` is the guest's /proc/kallsyms. `marks` has a line for each mark (bench/mark.h): its address, the first bytes of
-// what stands there, the phases that it opens and closes, and the reading; all but the reading in hexadecimal. `out` is
-// written when QEMU ends; see write().
+// `symbols` is the guest's /proc/kallsyms. `marks` has a line for each mark (bench/mark.h): its address, the
+// first bytes of what stands there, the phases that it opens and closes, and the reading; all but the reading
+// in hexadecimal. `out` is written when QEMU ends; see write().
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -47,9 +47,9 @@ struct Plugin {
 Plugin* plugin;
 
 bool starts_with_code(std::string_view code, std::initializer_list<unsigned char> bytes) {
-    return code.size() >= bytes.size() && std::equal(bytes.begin(), bytes.end(), code.begin(), [](unsigned char a, char b) {
-               return a == static_cast<unsigned char>(b);
-           });
+    return code.size() >= bytes.size() &&
+           std::equal(bytes.begin(), bytes.end(), code.begin(),
+                      [](unsigned char a, char b) { return a == static_cast<unsigned char>(b); });
 }
 
 std::string_view code_of(const qemu_plugin_insn* instruction) {
@@ -58,7 +58,8 @@ std::string_view code_of(const qemu_plugin_insn* instruction) {
 
 /// Intel's manual, volume 2: CALL E8, FF /2, FF /3; RET C3, C2; IRETQ 48 CF.
 End end_of(std::string_view code) {
-    while (!code.empty() && (code[0] == '\x3e' || code[0] == '\x2e' || code[0] == '\xf2' || code[0] == '\xf3'))
+    while (!code.empty() &&
+           (code[0] == '\x3e' || code[0] == '\x2e' || code[0] == '\xf2' || code[0] == '\xf3'))
         code.remove_prefix(1);
     if (starts_with_code(code, {0x48, 0xcf}) || starts_with_code(code, {0xcf})) return End::iret;
     if (!code.empty() && (static_cast<unsigned char>(code[0]) & 0xf0U) == 0x40U) code.remove_prefix(1);
@@ -107,7 +108,8 @@ void instrument_user(qemu_plugin_insn* instruction, std::string_view code) {
         const std::size_t same = std::min(code.size(), mark->second.code.size());
         const bool is_other_program = std::memcmp(code.data(), mark->second.code.data(), same) != 0;
         if (!is_other_program)
-            qemu_plugin_register_vcpu_insn_exec_cb(instruction, on_mark, QEMU_PLUGIN_CB_NO_REGS, &mark->second);
+            qemu_plugin_register_vcpu_insn_exec_cb(instruction, on_mark, QEMU_PLUGIN_CB_NO_REGS,
+                                                   &mark->second);
     }
     // Behind the mark, which may stand at a reading itself.
     if (reads_counter(code))
@@ -125,9 +127,11 @@ void on_translate(qemu_plugin_id_t, qemu_plugin_tb* translated) {
         const Function function = plugin->symbols.at(address);
         if (block == nullptr || block->function != function) {
             const bool is_first = function != kUser && plugin->symbols.is_first(address);
-            const Entry entry = function == kUser ? Entry::none : entry_of(plugin->symbols.name(function), is_first);
+            const Entry entry =
+                function == kUser ? Entry::none : entry_of(plugin->symbols.name(function), is_first);
             const bool is_begin = block == nullptr;
-            block = &plugin->blocks.emplace_back(Block{address, address, 0, function, End::none, entry, is_first});
+            block = &plugin->blocks.emplace_back(
+                Block{address, address, 0, function, End::none, entry, is_first});
             if (is_begin) {
                 qemu_plugin_register_vcpu_tb_exec_cb(translated, on_block, QEMU_PLUGIN_CB_NO_REGS, block);
             } else {
@@ -141,18 +145,22 @@ void on_translate(qemu_plugin_id_t, qemu_plugin_tb* translated) {
         } else if (i + 1 == size) {
             block->last = end_of(code);
             const std::string& name = plugin->symbols.name(function);
-            if (block->last == End::ret && (name == "__switch_to" || name.find("return_thunk") != std::string::npos ||
-                                            name.find("untrain_ret") != std::string::npos)) {
+            if (block->last == End::ret &&
+                (name == "__switch_to" || name.find("return_thunk") != std::string::npos ||
+                 name.find("untrain_ret") != std::string::npos)) {
                 // Asked for reads alone, QEMU 7.2 never calls back for a return.
-                qemu_plugin_register_vcpu_mem_cb(instruction, on_return, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW, nullptr);
+                qemu_plugin_register_vcpu_mem_cb(instruction, on_return, QEMU_PLUGIN_CB_NO_REGS,
+                                                 QEMU_PLUGIN_MEM_RW, nullptr);
             }
         }
-        qemu_plugin_register_vcpu_insn_exec_inline(instruction, QEMU_PLUGIN_INLINE_ADD_U64, &plugin->count, 1);
+        qemu_plugin_register_vcpu_insn_exec_inline(instruction, QEMU_PLUGIN_INLINE_ADD_U64, &plugin->count,
+                                                   1);
     }
 }
 
-/// Lines of words: "n PARENT NAME" for each node (the first ones are the roles', in the order of Role), and for each
-/// segment "s PHASES INSTRUCTIONS LOST", followed by "c NODE CALLS SELF" for what was executed in it. "end" is the last.
+/// Lines of words: "n PARENT NAME" for each node (the first ones are the roles', in the order of Role), and
+/// for each segment "s PHASES INSTRUCTIONS LOST", followed by "c NODE CALLS SELF" for what was executed in
+/// it. "end" is the last.
 void write(qemu_plugin_id_t, void*) {
     std::FILE* const file = std::fopen(plugin->out.c_str(), "w");
     if (file == nullptr) return;
@@ -161,10 +169,11 @@ void write(qemu_plugin_id_t, void*) {
         std::fprintf(file, "n %u %s\n", node.parent, plugin->symbols.name(node.function).c_str());
     }
     for (const Segment& segment : plugin->trace->segments()) {
-        std::fprintf(file, "s %u %llu %u\n", segment.phases, static_cast<unsigned long long>(segment.instructions),
-                     segment.lost);
+        std::fprintf(file, "s %u %llu %u\n", segment.phases,
+                     static_cast<unsigned long long>(segment.instructions), segment.lost);
         for (const Cell& cell : segment.cells) {
-            std::fprintf(file, "c %u %u %llu\n", cell.node, cell.calls, static_cast<unsigned long long>(cell.self));
+            std::fprintf(file, "c %u %u %llu\n", cell.node, cell.calls,
+                         static_cast<unsigned long long>(cell.self));
         }
     }
     std::fputs("end\n", file);
@@ -179,7 +188,8 @@ std::string read_marks(const std::string& path) {
         std::uint64_t address = 0;
         std::uint64_t code = 0;
         Mark mark;
-        if (!(words >> std::hex >> address >> code >> mark.opens >> mark.closes >> mark.reading)) return path + ": no mark";
+        if (!(words >> std::hex >> address >> code >> mark.opens >> mark.closes >> mark.reading))
+            return path + ": no mark";
         for (std::size_t i = 0; i < mark.code.size(); ++i) {
             mark.code[i] = static_cast<unsigned char>(code >> (8U * (mark.code.size() - 1 - i)));
         }
@@ -224,12 +234,14 @@ extern "C" {
 [[gnu::visibility("default")]] extern const int qemu_plugin_version;
 const int qemu_plugin_version = nsb::exact::kApi;
 
-[[gnu::visibility("default")]] int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t* info, int count, char** words) {
+[[gnu::visibility("default")]] int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t* info,
+                                                       int count, char** words) {
     using namespace nsb::exact;
     plugin = new Plugin;  // until QEMU ends
     std::string error = set_up(count, words);
     if (std::string_view(info->target_name) != "x86_64") error = "only x86_64 is understood";
-    if (info->version.min > kApi || info->version.cur < kApi) error = "QEMU's interface for plugins is another version";
+    if (info->version.min > kApi || info->version.cur < kApi)
+        error = "QEMU's interface for plugins is another version";
     if (!error.empty()) {
         std::fprintf(stderr, "nsbench-exact: %s\n", error.c_str());
         return -1;

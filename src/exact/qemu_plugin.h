@@ -1,5 +1,5 @@
-// What is used of QEMU's interface for TCG plugins, version 1 (QEMU 4.2 to 9): qemu-plugin.h is in no package.
-// Documentation: QEMU, docs/devel/tcg-plugins.rst.
+// What is used of QEMU's interface for TCG plugins, version 1 (QEMU 4.2 to 9): qemu-plugin.h is in no
+// package. Documentation: QEMU, docs/devel/tcg-plugins.rst.
 #pragma once
 
 #include <cstddef>
@@ -26,17 +26,21 @@ enum qemu_plugin_op { QEMU_PLUGIN_INLINE_ADD_U64 };
 using qemu_plugin_meminfo_t = std::uint32_t;
 
 using qemu_plugin_vcpu_udata_cb_t = void (*)(unsigned int vcpu, void* data);
-using qemu_plugin_vcpu_mem_cb_t = void (*)(unsigned int vcpu, qemu_plugin_meminfo_t, std::uint64_t address, void* data);
+using qemu_plugin_vcpu_mem_cb_t = void (*)(unsigned int vcpu, qemu_plugin_meminfo_t, std::uint64_t address,
+                                           void* data);
 
 void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t, void (*)(qemu_plugin_id_t, qemu_plugin_tb*));
 std::size_t qemu_plugin_tb_n_insns(const qemu_plugin_tb*);
 qemu_plugin_insn* qemu_plugin_tb_get_insn(const qemu_plugin_tb*, std::size_t);
-void qemu_plugin_register_vcpu_tb_exec_cb(qemu_plugin_tb*, qemu_plugin_vcpu_udata_cb_t, qemu_plugin_cb_flags, void*);
+void qemu_plugin_register_vcpu_tb_exec_cb(qemu_plugin_tb*, qemu_plugin_vcpu_udata_cb_t, qemu_plugin_cb_flags,
+                                          void*);
 std::uint64_t qemu_plugin_insn_vaddr(const qemu_plugin_insn*);
 std::size_t qemu_plugin_insn_size(const qemu_plugin_insn*);
 const void* qemu_plugin_insn_data(const qemu_plugin_insn*);
-void qemu_plugin_register_vcpu_insn_exec_cb(qemu_plugin_insn*, qemu_plugin_vcpu_udata_cb_t, qemu_plugin_cb_flags, void*);
-void qemu_plugin_register_vcpu_insn_exec_inline(qemu_plugin_insn*, qemu_plugin_op, void* into, std::uint64_t amount);
+void qemu_plugin_register_vcpu_insn_exec_cb(qemu_plugin_insn*, qemu_plugin_vcpu_udata_cb_t,
+                                            qemu_plugin_cb_flags, void*);
+void qemu_plugin_register_vcpu_insn_exec_inline(qemu_plugin_insn*, qemu_plugin_op, void* into,
+                                                std::uint64_t amount);
 void qemu_plugin_register_vcpu_mem_cb(qemu_plugin_insn*, qemu_plugin_vcpu_mem_cb_t, qemu_plugin_cb_flags,
                                       qemu_plugin_mem_rw, void*);
 void qemu_plugin_register_atexit_cb(qemu_plugin_id_t, void (*)(qemu_plugin_id_t, void*), void*);

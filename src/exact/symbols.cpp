@@ -24,7 +24,8 @@ Symbols Symbols::read(std::istream& kallsyms) {
         std::uint64_t address = 0;
         const auto [at, error] = std::from_chars(line.data(), line.data() + line.size(), address, 16);
         const std::string_view rest(at, line.data() + line.size());
-        if (error != std::errc{} || address < kKernel || rest.size() < 4 || kText.find(rest[1]) == std::string_view::npos)
+        if (error != std::errc{} || address < kKernel || rest.size() < 4 ||
+            kText.find(rest[1]) == std::string_view::npos)
             continue;
         found.push_back({address, std::string(rest.substr(3, rest.find('\t') - 3))});
     }
@@ -33,7 +34,8 @@ Symbols Symbols::read(std::istream& kallsyms) {
     std::unordered_map<std::string_view, Function> by_name;
     std::vector<std::size_t> cold;  // of starts_: which function they are of is known when all are
     for (const Symbol& symbol : found) {
-        if (!symbols.starts_.empty() && symbols.starts_.back().address == symbol.address) continue;  // an alias
+        if (!symbols.starts_.empty() && symbols.starts_.back().address == symbol.address)
+            continue;  // an alias
         if (symbol.name.ends_with(kCold)) cold.push_back(symbols.starts_.size());
         const auto function = static_cast<Function>(symbols.names_.size());
         symbols.starts_.push_back({symbol.address, function});

@@ -20,11 +20,12 @@ inline constexpr std::uint64_t kKernel = 1ULL << 63U;
 
 class Symbols {
   public:
-    /// Reads /proc/kallsyms of the guest. Empty where all its addresses are zeros, as kptr_restrict makes them.
+    /// Reads /proc/kallsyms of the guest. Empty where all its addresses are zeros, as kptr_restrict makes
+    /// them.
     static Symbols read(std::istream& kallsyms);
 
-    /// The function at an address; kUser below the kernel, kNameless where the kernel has no name for it. What the compiler
-    /// moved out of a function (NAME.cold) is that function.
+    /// The function at an address; kUser below the kernel, kNameless where the kernel has no name for it.
+    /// What the compiler moved out of a function (NAME.cold) is that function.
     [[nodiscard]] Function at(std::uint64_t address) const;
 
     /// Whether it is the first address of its function.

@@ -45,7 +45,8 @@ void Trace::enter(const Block& block, std::uint64_t count) {
 void Trace::mark(std::uint32_t opens, std::uint32_t closes, std::uint64_t count) {
     account(count);
     if (is_recording_) {
-        segments_.push_back({phases_, std::exchange(lost_, 0), accounted_ - segment_begin_, std::exchange(cells_, {})});
+        segments_.push_back(
+            {phases_, std::exchange(lost_, 0), accounted_ - segment_begin_, std::exchange(cells_, {})});
         for (const Cell& one : segments_.back().cells) places_[one.node] = 0;
     }
     is_recording_ = true;
@@ -146,7 +147,8 @@ void Trace::interrupt(const Block* before, bool finished, const Block& block) {
 /// Back from an interrupt into the kernel.
 void Trace::resume(const Block& block) {
     auto& frames = task_->frames;
-    while (!frames.empty() && frames.back().kind != Kind::interrupt && frames.back().kind != Kind::fault) frames.pop_back();
+    while (!frames.empty() && frames.back().kind != Kind::interrupt && frames.back().kind != Kind::fault)
+        frames.pop_back();
     const Block* before = nullptr;
     if (frames.empty()) {
         ++lost_;
@@ -176,7 +178,8 @@ Role Trace::role() const {
 }
 
 std::uint32_t Trace::node_here() {
-    if (in_user_ || task_->frames.empty()) return child(static_cast<std::uint32_t>(role()), in_user_ ? kUser : kNameless);
+    if (in_user_ || task_->frames.empty())
+        return child(static_cast<std::uint32_t>(role()), in_user_ ? kUser : kNameless);
     return node_of(task_->frames.size() - 1);
 }
 
@@ -184,8 +187,8 @@ std::uint32_t Trace::node_of(std::size_t index) {
     Frame& frame = task_->frames[index];
     if (frame.window == window_ && frame.node != 0) return frame.node;
     const Role own = frame.kind == Kind::interrupt ? Role::interrupt : role();
-    const std::uint32_t parent = frame.kind == Kind::interrupt || index == 0 ? static_cast<std::uint32_t>(own)
-                                                                             : node_of(index - 1);
+    const std::uint32_t parent =
+        frame.kind == Kind::interrupt || index == 0 ? static_cast<std::uint32_t>(own) : node_of(index - 1);
     const std::uint32_t node = child(parent, frame.function);
     frame.window = window_;
     frame.node = node;

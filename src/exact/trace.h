@@ -1,8 +1,9 @@
 // The tree of calls, followed from one block of instructions to the next.
 //
-// Each instruction belongs to one node of the tree, and each node has its own instructions alone: a function's total is
-// its own and those of the nodes below, so that all sums agree whatever happens. What a node is below is found by
-// following calls, returns, jumps between functions, interrupts and switches of tasks.
+// Each instruction belongs to one node of the tree, and each node has its own instructions alone: a
+// function's total is its own and those of the nodes below, so that all sums agree whatever happens. What a
+// node is below is found by following calls, returns, jumps between functions, interrupts and switches of
+// tasks.
 #pragma once
 
 #include <cstdint>

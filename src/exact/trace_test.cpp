@@ -1,0 +1,227 @@
+// Where instructions are put, for the ways in which one block follows another.
+#include "exact/trace.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <map>
+#include <sstream>
+#include <string>
+
+namespace nsb::exact {
+namespace {
+
+constexpr Function kSwitchTo = 2, kOuter = 3, kInner = 4, kOther = 5, kEntry = 6, kIrq = 7, kFault = 8,
+                   kFork = 9;
+const char* const kNames[] = {"user",  "?",     "switch_to", "outer", "inner",
+                              "other", "entry", "irq",       "fault", "fork"};
+constexpr std::uint64_t kTask = 0x1'0000, kNextTask = 0x2'0000;  // their kernel stacks
+
+/// Blocks that are executed one after the other. A function's blocks begin at a thousand times its number.
+class Program {
+  public:
+    Program() { run(kUser, 0, 1); }
+
+    void mark(std::uint32_t opens, std::uint32_t closes) { trace.mark(opens, closes, count_); }
+
+    /// Executes `instructions` of a block of so many at this offset, if not all.
+    void run(Function function, std::uint64_t offset, std::uint32_t instructions, End last = End::none,
+             Entry entry = Entry::none, std::uint32_t executed = 0) {
+        const std::uint64_t begin = function * 1000U + offset;
+        blocks_.push_back({begin, begin + instructions, instructions, function, last, entry,
+                           offset == 0 && function != kUser});
+        trace.enter(blocks_.back(), count_);
+        count_ += executed == 0 ? instructions : executed;
+    }
+
+    void end() { trace.end(count_); }
+
+    /// "calls self" by path, of all segments in which phase 1 was open.
+    std::map<std::string, std::string> costs() {
+        end();
+        std::map<std::string, std::pair<std::uint32_t, std::uint64_t>> sums;
+        std::uint64_t whole = 0;
+        std::uint64_t own = 0;
+        for (const Segment& segment : trace.segments()) {
+            whole += segment.instructions;
+            for (const Cell& cell : segment.cells) {
+                own += cell.self;
+                if ((segment.phases & 1U) == 0) continue;
+                sums[path(cell.node)].first += cell.calls;
+                sums[path(cell.node)].second += cell.self;
+            }
+        }
+        EXPECT_EQ(own, whole) << "the books do not balance";
+        std::map<std::string, std::string> found;
+        for (const auto& [name, sum] : sums)
+            found[name] = std::to_string(sum.first) + " " + std::to_string(sum.second);
+        return found;
+    }
+
+    Trace trace{kSwitchTo};
+
+  private:
+    std::string path(std::uint32_t node) {
+        static const char* const kRoleNames[] = {"call", "child", "other tasks", "interrupt"};
+        if (node < kRoles) return kRoleNames[node];
+        return path(trace.nodes()[node].parent) + ";" + kNames[trace.nodes()[node].function];
+    }
+
+    std::deque<Block> blocks_;
+    std::uint64_t count_ = 0;
+};
+
+using Costs = std::map<std::string, std::string>;
+
+TEST(Trace, CallsAndReturns) {
+    Program program;
+    program.mark(1, 0);
+    program.run(kUser, 1, 2);
+    program.run(kEntry, 0, 3, End::call);
+    program.run(kOuter, 0, 5, End::call);
+    program.run(kInner, 0, 7, End::ret);
+    program.run(kOuter, 5, 11, End::call);
+    program.run(kInner, 0, 7, End::ret);
+    program.run(kOuter, 16, 1, End::ret);
+    program.run(kEntry, 3, 1, End::iret);
+    program.run(kUser, 3, 4);
+    program.mark(0, 1);
+    program.run(kUser, 7, 100);
+    EXPECT_EQ(program.costs(), (Costs{{"call;user", "0 6"},
+                                      {"call;entry", "1 4"},
+                                      {"call;entry;outer", "1 17"},
+                                      {"call;entry;outer;inner", "2 14"}}));
+}
+
+TEST(Trace, ATailCallReturnsForItsCaller) {
+    Program program;
+    program.mark(1, 0);
+    program.run(kEntry, 0, 1, End::call);
+    program.run(kOuter, 0, 2);
+    program.run(kInner, 0, 3, End::ret);  // jumped to
+    program.run(kEntry, 1, 4);
+    program.run(kOther, 10, 5);  // into the middle of a function, and back: no call of it
+    program.run(kEntry, 5, 6);
+    EXPECT_EQ(program.costs(), (Costs{{"call;entry", "1 11"},
+                                      {"call;entry;outer", "1 2"},
+                                      {"call;entry;outer;inner", "1 3"},
+                                      {"call;entry;other", "0 5"}}));
+}
+
+TEST(Trace, ARecursiveCallIsACall) {
+    Program program;
+    program.mark(1, 0);
+    program.run(kOuter, 0, 1, End::call);
+    program.run(kOuter, 0, 2, End::ret);
+    program.run(kOuter, 1, 4);
+    EXPECT_EQ(program.costs(), (Costs{{"call;outer", "1 5"}, {"call;outer;outer", "1 2"}}));
+}
+
+TEST(Trace, AnInterruptIsNobodysCall) {
+    Program program;
+    program.mark(1, 0);
+    program.run(kEntry, 0, 1, End::call);  // comes between the call and the function
+    program.run(kIrq, 0, 10, End::call, Entry::interrupt);
+    program.run(kOther, 0, 20, End::ret);
+    program.run(kIrq, 10, 30, End::iret);
+    program.run(kOuter, 0, 2, End::ret);
+    program.run(kEntry, 1, 4);
+    EXPECT_EQ(program.costs(), (Costs{{"call;entry", "1 5"},
+                                      {"call;entry;outer", "1 2"},
+                                      {"interrupt;irq", "1 40"},
+                                      {"interrupt;irq;other", "1 20"}}));
+}
+
+TEST(Trace, AnInstructionThatFaultsIsTriedTwiceAndCountsOnce) {
+    Program program;
+    program.mark(1, 0);
+    program.run(kOuter, 0, 9, End::call, Entry::none, 4);  // the fourth fails
+    program.run(kFault, 0, 10, End::iret, Entry::fault);
+    program.run(kOuter, 3, 6, End::call);
+    program.run(kInner, 0, 2, End::ret);
+    program.run(kOuter, 9, 1);
+    EXPECT_EQ(program.costs(),
+              (Costs{{"call;outer", "1 10"}, {"call;outer;fault", "1 10"}, {"call;outer;inner", "1 2"}}));
+}
+
+TEST(Trace, AFaultInUserModeCountsOnceWhereTheInstructionWasTried) {
+    Program program;
+    program.mark(1, 0);
+    program.run(kUser, 1, 5);
+    program.run(kFault, 0, 10, End::iret, Entry::fault);
+    program.run(kUser, 5, 3);  // the block's last instruction again
+    program.run(kFault, 0, 10, End::iret, Entry::fault);
+    program.run(kUser, 8, 1);  // the next page's first one, which could not be fetched
+    EXPECT_EQ(program.costs(), (Costs{{"call;user", "0 8"}, {"call;fault", "2 20"}}));
+}
+
+TEST(Trace, AnotherTaskAndBack) {
+    Program program;
+    program.run(kEntry, 0, 1, End::call);
+    program.run(kSwitchTo, 0, 1, End::ret);
+    program.trace.returns_from(kTask + 8);
+    program.run(kOuter, 5, 1, End::ret);  // in a task that was never seen
+    program.run(kEntry, 9, 1, End::iret);
+    program.run(kUser, 0, 1);
+    program.mark(1, 0);
+    program.run(kEntry, 0, 2, End::call);
+    program.run(kSwitchTo, 0, 3, End::ret);
+    program.trace.returns_from(kNextTask + 8);
+    program.run(kFork, 0, 5, End::call, Entry::fork);  // made meanwhile
+    program.run(kSwitchTo, 0, 7, End::ret);
+    program.trace.returns_from(kTask + 16);
+    program.run(kEntry, 2, 11);
+    EXPECT_EQ(program.costs(), (Costs{{"call;entry", "1 13"},
+                                      {"call;entry;switch_to", "1 3"},
+                                      {"child;fork", "1 5"},
+                                      {"child;fork;switch_to", "1 7"}}));
+}
+
+TEST(Trace, AReturnThatLeadsNowhereIsToldAndLosesNothing) {
+    Program program;
+    program.mark(1, 0);
+    program.run(kEntry, 0, 1, End::call);
+    program.run(kOuter, 0, 2, End::ret);
+    program.run(kOther, 50, 3);
+    program.mark(0, 1);
+    EXPECT_EQ(program.trace.segments().back().lost, 1);
+    EXPECT_EQ(program.trace.segments().back().instructions, 6);
+}
+
+TEST(Trace, PhasesThatOverlapAreSegments) {
+    Program program;
+    program.mark(1 | 2, 0);
+    program.run(kUser, 1, 10);
+    program.mark(4, 1);
+    program.run(kUser, 11, 20);
+    program.mark(0, 2 | 4);
+    std::vector<std::pair<std::uint32_t, std::uint64_t>> found;
+    for (const Segment& segment : program.trace.segments())
+        found.emplace_back(segment.phases, segment.instructions);
+    EXPECT_EQ(found, (std::vector<std::pair<std::uint32_t, std::uint64_t>>{{3, 10}, {6, 20}}));
+}
+
+TEST(Symbols, AreFoundByAddress) {
+    std::istringstream text(
+        "ffffffff81000000 T _stext\nffffffff81000000 T startup_64\nffffffff81000100 t inner\n"
+        "ffffffff81000180 t inner.cold\nffffffff81000200 D data\nffffffffc0000000 t of_module\t[module]\n"
+        "0000000000001000 t percpu\n");
+    const Symbols symbols = Symbols::read(text);
+    EXPECT_EQ(symbols.at(0x401000), kUser);
+    EXPECT_EQ(symbols.at(kKernel), kNameless);
+    EXPECT_EQ(symbols.name(symbols.at(0xffffffff81000001)), "_stext");
+    EXPECT_EQ(symbols.name(symbols.at(0xffffffff81000190)), "inner");
+    EXPECT_EQ(symbols.at(0xffffffff81000100), symbols.find("inner"));
+    EXPECT_EQ(symbols.name(symbols.at(0xffffffffc0000010)), "of_module");
+    EXPECT_TRUE(symbols.is_first(0xffffffff81000100));
+    EXPECT_FALSE(symbols.is_first(0xffffffff81000101));
+    EXPECT_FALSE(symbols.find("data"));
+}
+
+TEST(Symbols, HiddenAddressesAreNone) {
+    std::istringstream text("0000000000000000 T _stext\n0000000000000000 t inner\n");
+    EXPECT_TRUE(Symbols::read(text).empty());
+}
+
+}  // namespace
+}  // namespace nsb::exact
