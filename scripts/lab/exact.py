@@ -36,7 +36,7 @@ def marks() -> str:
         elf = ELFFile(file)
         section = elf.get_section_by_name(SECTION)
         if section is None:
-            raise LabError(f"{sampler} has no {SECTION}: it was stripped, or is of another build: build it again", IMPOSSIBLE)
+            raise LabError(f"{sampler} has no {SECTION}: build it again", IMPOSSIBLE)
         loaded = [(segment["p_vaddr"], segment.data()) for segment in elf.iter_segments() if segment["p_type"] == "PT_LOAD"]
         lines = []
         for address, opens, closes, reading in MARK.iter_unpack(section.data()):

@@ -57,16 +57,18 @@ def callers(one: Tree, name: str) -> dict[str, float]:
 
 
 def inlined(base: Tree, new: Tree) -> dict[str, str]:
-    """Functions that are on one side only, and whose instructions their caller has on the other: which caller."""
+    """Functions that are on one side only, and whose instructions their caller has more on the other: which caller."""
     found: dict[str, str] = {}
     for here, there in ((base, new), (new, base)):
         own, other = own_of(here), own_of(there)
-        for name in own.keys() - other.keys():
+        grown = {name: other[name] - own[name] for name in own.keys() & other.keys()}
+        gone = sorted(own.keys() - other.keys(), key=lambda name: (-own[name], name))
+        for name in gone:
             for caller, theirs in callers(here, name).items():
-                grown = other.get(caller, 0) - own.get(caller, 0)
                 # A copy in its caller saves the call, and what the compiler then sees through.
-                if caller in other and theirs and 0.5 * theirs <= grown:
+                if theirs and grown.get(caller, 0) >= 0.5 * theirs:
                     found[name] = caller
+                    grown[caller] -= theirs
     return found
 
 

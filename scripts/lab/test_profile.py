@@ -1,0 +1,212 @@
+"""Tests of the exact profile: sums over trees, what explains a difference, and profiles of real kernels that balance."""
+import csv
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab import books, exact, explain, guest, images, initramfs, orders, packages, runs, saved, states, tree
+from lab.books import Book, Books
+from lab.errors import LabError
+from lab.exact import Cost
+
+PROGRAM = Path(__file__).resolve().parents[1] / "lab.py"
+CASES = ("clone/NEWUTS/stack:1M", "clone/NEWNET/stack:1M", "unshare/NEWNS", "setns/NEWPID/via:nsfd",
+         "proc_remount/NEWNS-NEWPID/stack:1M")
+FILTER = f"--filter=^({'|'.join(CASES)})$"
+PROFILE = """n 0 [no symbol]
+n 1 [no symbol]
+n 2 [no symbol]
+n 3 [no symbol]
+n 0 entry
+n 4 outer
+n 5 inner
+n 3 tick
+n 2 process_one_work
+n 8 cleanup
+s 0 10 3
+c 4 1 10
+s 1 60 0
+c 4 1 10
+c 5 2 20
+c 6 4 25
+c 7 1 5
+s 0 40 0
+c 8 1 10
+c 9 1 30
+s 1 62 1
+c 4 1 10
+c 5 2 20
+c 6 4 27
+c 7 1 5
+s 0 0 0
+end
+"""
+SAMPLES = """sample,counted,create,drain,errno,call
+0,1,60,5,,
+1,1,63,5,,
+"""
+
+
+def one_tree(**own: float) -> tree.Tree:
+    """A tree of functions that "a" calls, each once."""
+    found = {("[call]", "a"): Cost(1, 100)}
+    return found | {("[call]", "a", name): Cost(1, value) for name, value in own.items() if name != "a"} | (
+        {("[call]", "a"): Cost(1, own["a"])} if "a" in own else {})
+
+
+def books_of(one: tree.Tree) -> Books:
+    return Books("clone/NEWUTS/stack:1M", 1, {"create": Book(tree.instructions(one), one, 0)})
+
+
+def test_the_books_are_of_the_median_execution() -> None:
+    own = books.balance("case", exact.parse(PROFILE), SAMPLES)
+    book = own.phases["create"]
+    assert list(own.phases) == ["create"] and book.figure == 61.5 and tree.instructions(book.tree) == 61 and book.reading == 0.5
+    assert book.tree["[call]", "entry", "outer", "inner"] == Cost(4, 26) and own.lost == 1
+    assert own.later == {("process_one_work",): Cost(0.5, 5), ("process_one_work", "cleanup"): Cost(0.5, 15)}
+    assert books.whole(own) == {"entry": 10, "outer": 20, "inner": 26, "[interrupts]": 5}
+    assert tree.functions(own.create())["outer"] == tree.Function("outer", 2, 20, 46)
+
+
+def test_books_that_do_not_balance_are_an_error() -> None:
+    with pytest.raises(LabError, match="create is 160, and 60 instructions were seen"):
+        books.balance("case", exact.parse(PROFILE), SAMPLES.replace("0,1,60", "0,0,60").replace("1,1,63", "1,0,60").replace(
+            "0,0,60", "0,1,160"))
+    with pytest.raises(LabError, match="no marks around this operation"):
+        books.balance("case", exact.parse(PROFILE.replace("s 1 ", "s 0 ")), SAMPLES)
+    with pytest.raises(LabError, match="2 executions are in the profile, and 1 in samples.csv"):
+        books.balance("case", exact.parse(PROFILE), SAMPLES.replace("1,1,63,5,,\n", ""))
+    with pytest.raises(LabError, match="clone: EPERM"):
+        books.balance("case", exact.parse(PROFILE), SAMPLES.replace("1,1,63,5,,", "1,1,,,EPERM,clone"))
+    with pytest.raises(LabError, match="not written whole"):
+        exact.parse(PROFILE.removesuffix("end\n"))
+
+
+def test_a_call_inside_of_itself_counts_once() -> None:
+    recursive = {("[call]", "a"): Cost(1, 1), ("[call]", "a", "b"): Cost(1, 10), ("[call]", "a", "b", "a"): Cost(1, 100)}
+    found = tree.functions(recursive)
+    assert (found["a"].total, found["a"].self, found["a"].calls, found["b"].total) == (111, 101, 2, 110)
+
+
+def test_stacks_and_callgrinds_format() -> None:
+    own = {("[call]",): Cost(), ("[call]", "a"): Cost(1, 3), ("[call]", "a", "b"): Cost(2, 7)}
+    assert tree.folded(own, "case", "create") == ["case;create;[call];a 3", "case;create;[call];a;b 7"]
+    assert tree.callgrind(own, "it").split("\n\n")[1].splitlines() == ["fl=kernel", "fn=[call]", "0 0", "cfn=a", "calls=1 0", "0 10"]
+    assert "fn=a\n0 3\ncfn=b\ncalls=2 0\n0 7\n" in tree.callgrind(own, "it")
+
+
+def test_inlining_is_told_from_work() -> None:
+    base = one_tree(a=100, small=50, old=40)
+    new = one_tree(a=145, fresh=30)  # small became a part of a; old is gone; fresh is new
+    found = explain.explain((books_of(base), None), (books_of(new), None))
+    assert found.inlined == {"small": "a"}
+    assert found.changes() == {"a": -5, "old": -40, "fresh": 30}
+    assert (found.before, found.after) == (190, 175)
+
+
+def test_only_what_the_case_adds_is_explained() -> None:
+    none = books_of(one_tree(b=5))
+    found = explain.explain((books_of(one_tree(b=15)), none), (books_of(one_tree(b=15, c=200)), none))
+    assert found.changes() == {"c": 200}
+    lines = explain.lines_of("case", (books_of(one_tree(b=15)), none), (books_of(one_tree(b=15, c=200)), none), ["6.1", "7.3"], 9)
+    assert lines[0] == "case +200 (adds to clone/NEWUTS/stack:1M: 10 on 6.1, 210 on 7.3): c +200"
+    assert lines[3].split() == ["c", "+200", "0", "200", "new"]
+
+
+def test_a_sampler_without_marks_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(exact.marks().splitlines()) >= 14
+    subprocess.run(["objcopy", f"--remove-section={exact.SECTION}", initramfs.build_directory() / "nsbench-sampler",
+                    tmp_path / "nsbench-sampler"], check=True)
+    monkeypatch.setattr(initramfs, "build_directory", lambda: tmp_path)
+    with pytest.raises(LabError, match="nsbench-sampler has no .nsbench.marks: build it again"):
+        exact.marks()
+
+
+@pytest.fixture(scope="module")
+def kernel() -> Path:
+    try:
+        guest.qemu_version()
+        initramfs.base()
+        return packages.fetch(packages.find(["6.1"])[0])
+    except LabError as error:
+        pytest.skip(str(error))
+
+
+def profile(kernel: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, PROGRAM, "profile", "--kernel", kernel, *words], text=True, capture_output=True,
+                          timeout=300)
+
+
+@pytest.fixture(scope="module")
+def two(kernel: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], str]:
+    """Two profiles of the same cases, and what the first one printed."""
+    folders, printed = [], []
+    for name in ("one", "other"):
+        out = tmp_path_factory.mktemp(name)
+        done = profile(kernel, "--out", str(out), "--", FILTER)
+        assert done.returncode == 0, done.stderr
+        folders += list(out.iterdir())
+        printed.append(done.stdout)
+    assert printed[0] == printed[1]
+    return folders, printed[0]
+
+
+def test_the_books_balance_and_repeat(two: tuple[list[Path], str]) -> None:
+    (one, other), printed = two
+    for name in ("samples.csv", "probe.csv", "stacks.folded", "callgrind.out.clone.NEWNET.stack-1M"):
+        assert (one / name).read_bytes() == (other / name).read_bytes(), name
+    for case in CASES:  # balance() has refused anything else
+        assert f"{case}: " in printed
+    assert "led nowhere" not in printed
+    create = next(line for line in printed.splitlines() if line.startswith("unshare/NEWNS: create "))
+    with open(one / "results.csv", newline="") as file:
+        row = next(row for row in csv.DictReader(file) if (row["case"], row["phase"]) == ("unshare/NEWNS", "create"))
+    assert f"create {row['median'].removesuffix('.000')} instructions" in create
+
+
+def test_the_guest_does_not_notice(kernel: Path, two: tuple[list[Path], str], tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, PROGRAM, "run", "--machines=1", "--kernel", kernel, "--out", tmp_path, "--", FILTER],
+                          text=True, capture_output=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    samples = [sorted(line.split(",", 1)[1] for line in (folder / "samples.csv").read_text().splitlines())
+               for folder in (next(path for path in tmp_path.iterdir() if path.is_dir()), two[0][0])]
+    assert samples[0] == samples[1]
+
+
+def test_functions_are_as_the_probe_has_them(two: tuple[list[Path], str]) -> None:
+    with open(two[0][0] / "probe.csv", newline="") as file:
+        rows = {(row["case"], row["path"], row["function"]): row for row in csv.DictReader(file)}
+    net = "clone/NEWNET/stack:1M"
+    assert {row["backend"] for row in rows.values()} == {"exact"}
+    assert rows[net, "create", "ops_init"]["calls_per_op"] == "84" and rows[net, "create", "ops_init"]["kind"] == "net"
+    assert float(rows[net, "create", "copy_net_ns"]["total"]) < float(rows[net, "create", "kernel_clone"]["total"])
+    assert (net, "async", "cleanup_net") in rows and (net, "destroy", "__put_net") in rows
+
+
+def test_callgrind_annotate_reads_it(two: tuple[list[Path], str]) -> None:
+    if not shutil.which("callgrind_annotate"):
+        pytest.skip("callgrind_annotate is missing: apt-get install valgrind")
+    done = subprocess.run(["callgrind_annotate", "--tree=both", "--inclusive=yes",
+                           two[0][0] / "callgrind.out.clone.NEWUTS.stack-1M"], text=True, capture_output=True, timeout=60)
+    assert done.returncode == 0 and "kernel:copy_utsname" in done.stdout and "PROGRAM TOTALS" in done.stdout
+
+
+def test_hidden_symbols_and_a_qemu_without_plugins_are_told(kernel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = profile(kernel, "--append", "sysctl.kernel.kptr_restrict=2", "--", "--filter=^setns/NEWUTS/via:nsfd$")
+    assert done.returncode == 1 and "/proc/kallsyms has no addresses" in done.stderr and len(done.stderr.splitlines()) <= 3
+    done = profile(kernel, "--", "--filter=^setns/NEWUTS$", "--probe")
+    assert done.returncode == 2 and "without the probe" in done.stderr
+    done = profile(kernel, "--", "--filter=^container/none$", "--op=container")
+    assert done.returncode != 0 and "marks" in done.stderr
+    machine = guest.Machine()
+    image = images.images([str(kernel)])[0]
+    one = runs.wanted(image, machine, runs.arguments(["--case=setns/NEWUTS/via:nsfd"], "tcg"), initramfs.base(), tmp_path, how=runs.How(
+        states.STATES["fresh"], range(1, 2)))
+    recipe = one.subject.recipes[1]
+    with saved.held(recipe, guest.Crowd()) as folder:
+        order = orders.plan(one.options).order("setns/NEWUTS/via:nsfd", "fresh")
+        with pytest.raises(LabError, match="plugin"):
+            exact.run(recipe, folder, order, guest.Crowd(), str(tmp_path / "missing.so"))
