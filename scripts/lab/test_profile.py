@@ -199,7 +199,7 @@ def test_hidden_symbols_and_a_qemu_without_plugins_are_told(kernel: Path, tmp_pa
     assert done.returncode == 1 and "/proc/kallsyms has no addresses" in done.stderr and len(done.stderr.splitlines()) <= 3
     done = profile(kernel, "--", "--filter=^setns/NEWUTS$", "--probe")
     assert done.returncode == 2 and "without the probe" in done.stderr
-    done = profile(kernel, "--", "--filter=^container/none$", "--op=container")
+    done = profile(kernel, "--", "--case=userns_map/NEWUSER")
     assert done.returncode != 0 and "marks" in done.stderr
     machine = guest.Machine()
     image = images.images([str(kernel)])[0]
