@@ -26,7 +26,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from lab import agree, atlas, boots, cache, compare, guest, images, in_states, packages, page, profile, repeat, runs
+from lab import agree, atlas, boots, cache, compare, guest, images, in_states, kernel_build, packages, page, profile, repeat, runs
 from lab.errors import ABORTED, FAILED, INTERRUPTED, OK, UNMEASURED, USAGE, LabError
 from lab.options import add_append, add_how, add_jobs, add_machine, how_of
 
@@ -138,6 +138,7 @@ def parser() -> argparse.ArgumentParser:
     in_states.add_parser(commands)
     repeat.add_parser(commands)
     profile.add_parser(commands)
+    kernel_build.add_parser(commands)
     boots.add_parser(commands)
     cache.add_parser(commands)
     agree.add_parser(commands)

@@ -16,7 +16,8 @@ def own_times(folder: Path) -> dict[str, dict[str, float]]:
         with open(folder / "probe.csv", newline="") as file:
             for row in csv.DictReader(file):
                 if row["path"] != "async" and row["self"]:
-                    times.setdefault(row["case"], {})[row["function"]] = float(row["self"])
+                    of_case = times.setdefault(row["case"], {})  # an exact profile has some functions on two paths
+                    of_case[row["function"]] = of_case.get(row["function"], 0) + float(row["self"])
     except FileNotFoundError:
         return {}
     return times

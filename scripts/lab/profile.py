@@ -121,6 +121,24 @@ def write(profiled: Profiled, keep: folders.Keep) -> None:
         shutil.rmtree(part, ignore_errors=True)
 
 
+def row(one: tree.Function, whole: float) -> str:
+    return f"{one.name:<44} {one.calls:>9.6g} {one.total:>11.0f} {one.self:>11.0f} {one.self / whole:>9.1%}"
+
+
+def below(own: Books, names: list[str]) -> list[str]:
+    """What each of these functions calls, in the call, on the way out, and later."""
+    lines: list[str] = []
+    for name in names:
+        for path, part in (("create", own.create()), ("destroy", own.destroy()), ("async", own.later)):
+            found = tree.called_by(part, name)
+            if found:
+                whole = sum(one.total for one in found)
+                lines += ["", f"{f'{name} ({path}) calls':<44} {'calls':>9} {'total':>11} {'self':>11}   of total",
+                          *(f"{one.name if one.name != name else '(itself)':<44} {one.calls:>9.4g} {one.total:>11.0f} "
+                            f"{one.self:>11.0f} {one.total / whole:>9.1%}" for one in found)]
+    return lines
+
+
 def describe(profiled: Profiled, case: str, options: argparse.Namespace) -> list[str]:
     """A case's functions and its tree."""
     own = profiled.books[case]
@@ -133,8 +151,7 @@ def describe(profiled: Profiled, case: str, options: argparse.Namespace) -> list
              + (f"; {own.lost} returns led nowhere" if own.lost else "")]
     found = sorted(tree.functions(book.tree).values(), key=lambda function: -function.self)
     lines += ["", f"{'function':<44} {'calls':>9} {'total':>11} {'self':>11}  of {own.first}"]
-    lines += [f"{one.name:<44} {one.calls:>9.6g} {one.total:>11.0f} {one.self:>11.0f} {one.self / whole:>9.1%}"
-              for one in found[:options.top] if one.self]
+    lines += [row(one, whole) for one in found[:options.top] if one.self]
     left = sum(one.self for one in found[options.top:])
     if left:
         lines.append(f"{f'{len(found) - options.top} others':<44} {'':>9} {'':>11} {left:>11.0f} {left / whole:>9.1%}")
@@ -142,6 +159,7 @@ def describe(profiled: Profiled, case: str, options: argparse.Namespace) -> list
     if base:
         lines += ["", explain.sentence(f"adds {book.figure - base.phases[base.first].figure:+.0f} to {base.case}",
                                        books.adds(own, base), explain.NAMED)]
+    lines += below(own, options.below)
     if options.tree:
         lines += ["", f"{'tree, in instructions':<60} {'calls':>9} {'total':>12} {'self':>11}",
                   *tree.show(book.tree, whole * options.tree / 100)]
@@ -197,6 +215,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     one.add_argument("--top", type=positive, default=15, metavar="N", help="functions of a case that are shown (%(default)s)")
     one.add_argument("--tree", type=percent, default=0.0, metavar="P%",
                      help="show the tree of calls, too, down to paths of this part of the whole")
+    one.add_argument("--below", action="append", default=[], metavar="FUNCTION",
+                     help="show what this one calls, too, such as ops_init: a net namespace's subsystems; repeatable")
     add_state(one)
     add_jobs(one)
     add_append(one)

@@ -210,3 +210,30 @@ def test_hidden_symbols_and_a_qemu_without_plugins_are_told(kernel: Path, tmp_pa
         order = orders.plan(one.options).order("setns/NEWUTS/via:nsfd", "fresh")
         with pytest.raises(LabError, match="plugin"):
             exact.run(recipe, folder, order, guest.Crowd(), str(tmp_path / "missing.so"))
+
+
+@pytest.mark.parametrize("case", ["clone/NEWUTS/stack:1M", "clone/NEWPID/stack:1M"])
+def test_the_probe_sees_what_the_profile_sees(kernel: Path, tmp_path: Path, case: str) -> None:
+    """Calls agree exactly; totals, the probe's cost taken off, within 200 or 5%: its maps and programs are in the
+    kernel beside the case, so that a radix tree may be a level higher, or a cache line elsewhere."""
+    profiled = profile(kernel, "--out", str(tmp_path / "exact"), "--", f"--case={case}")
+    assert profiled.returncode == 0, profiled.stderr
+    probed = subprocess.run([sys.executable, PROGRAM, "run", "--machines=1", "--kernel", kernel, "--out", tmp_path / "probe", "--",
+                             f"--case={case}", "--probe"], text=True, capture_output=True, timeout=300)
+    assert probed.returncode == 0, probed.stderr
+    traced, seen = [], {}
+    for name in ("probe", "exact"):
+        with open(next((tmp_path / name).glob("*/probe.csv")), newline="") as file:
+            rows = [row for row in csv.DictReader(file) if row["case"] == case and row["path"] == "create"]
+        if name == "probe":
+            traced = [row for row in rows if row["calls_per_op"] not in ("", "0")]
+        else:
+            seen = {row["function"]: row for row in rows}
+    # The child calls this on its way out, where the profile has it.
+    traced = [row for row in traced if row["function"] != "switch_task_namespaces"]
+    assert len(traced) > 6
+    every = {row["function"] for row in traced}
+    for row in traced:
+        exactly = seen[row["function"]]
+        assert float(row["calls_per_op"]) == float(exactly["calls_per_op"]), row["function"]
+        assert float(row["total"]) == pytest.approx(float(exactly["total"]), abs=200, rel=0.05), row["function"]

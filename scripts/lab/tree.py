@@ -49,6 +49,27 @@ def below(tree: Tree, name: str) -> Tree:
     return found
 
 
+def called_by(tree: Tree, name: str) -> list[Function]:
+    """What the function calls, with all that these call; the largest first, and at the end its own instructions."""
+    found: dict[str, Function] = {}
+    own = Function(name)
+    for path, cost in tree.items():
+        if name not in path:
+            continue
+        at = len(path) - 1 - path[::-1].index(name)  # of a recursion the innermost
+        if at == len(path) - 1:
+            own.calls += cost.calls
+            own.self += cost.self
+            own.total += cost.self
+            continue
+        one = found.setdefault(path[at + 1], Function(path[at + 1]))
+        one.total += cost.self
+        if at == len(path) - 2:
+            one.calls += cost.calls
+            one.self += cost.self
+    return [*sorted(found.values(), key=lambda function: -function.total), *([own] if own.calls or own.self else [])]
+
+
 def of_roles(tree: Tree, roles: Iterable[str]) -> Tree:
     """What belongs to these."""
     wanted = set(roles)
