@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::string_view kText = "tTwW";
 constexpr std::string_view kCold = ".cold";
+/// Bytes of a function at the most: what is further from any symbol is code that was made later, such as BPF's.
+constexpr std::uint64_t kMostFunction = 1U << 16U;
 
 }  // namespace
 
@@ -53,7 +55,8 @@ Symbols Symbols::read(std::istream& kallsyms) {
 Function Symbols::at(std::uint64_t address) const {
     if (address < kKernel) return kUser;
     const auto after = std::ranges::upper_bound(starts_, address, {}, &Start::address);
-    return after == starts_.begin() ? kNameless : std::prev(after)->function;
+    if (after == starts_.begin() || address - std::prev(after)->address > kMostFunction) return kNameless;
+    return std::prev(after)->function;
 }
 
 bool Symbols::is_first(std::uint64_t address) const {

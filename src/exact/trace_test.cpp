@@ -213,6 +213,7 @@ TEST(Symbols, AreFoundByAddress) {
     EXPECT_EQ(symbols.name(symbols.at(0xffffffff81000190)), "inner");
     EXPECT_EQ(symbols.at(0xffffffff81000100), symbols.find("inner"));
     EXPECT_EQ(symbols.name(symbols.at(0xffffffffc0000010)), "of_module");
+    EXPECT_EQ(symbols.at(0xffffffffc0020000), kNameless);
     EXPECT_TRUE(symbols.is_first(0xffffffff81000100));
     EXPECT_FALSE(symbols.is_first(0xffffffff81000101));
     EXPECT_FALSE(symbols.find("data"));
