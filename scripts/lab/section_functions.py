@@ -2,7 +2,7 @@
 
 import math
 
-from lab.recorded import ALL, KINDS, Probed
+from lab.recorded import ALL, KINDS, Probed, Recorded
 from lab.words import Runs, digits, k, table
 
 ENOUGH = 0.9  # of what a kind adds: the functions named make up so much of it
@@ -68,7 +68,7 @@ def accounted(runs: Runs) -> list[str]:
             if abs(whole - plain.value) > allowed:
                 loaded = run.probed.loaded.get(kinds)
                 others.append([name_of(kinds), run.name, k(plain.value), k(whole), f"{whole / plain.value:.2f}",
-                               k(loaded) if loaded is not None else "–", why(kinds, plain.value, loaded, allowed)])
+                               k(loaded) if loaded is not None else "–", why(kinds, run)])
     if not count:
         return []
     lines = [f"- For {count - len(others)} of {count} sets and kernels the sum of the functions is what the plain run adds to",
@@ -80,12 +80,12 @@ def accounted(runs: Runs) -> list[str]:
     return lines
 
 
-def why(kinds: str, plain: float, loaded: float | None, allowed: float) -> str:
+def why(kinds: str, run: Recorded) -> str:
     """Why the functions' sum is not what the plain run adds, as far as the figures tell."""
-    if "NEWTIME" == kinds:
+    if kinds == "NEWTIME":
         return "clone3 against clone: they differ outside of the traced functions, too"
-    if loaded is not None and abs(loaded - plain) > allowed:
-        return "the probe's programs take percpu memory, which moves this kind with or without tracing"
+    if run.probed.memory.get(kinds, {}).get("percpu"):
+        return "it takes percpu memory, and so do the probe's programs: the allocator searches elsewhere"
     return "unknown"
 
 

@@ -27,8 +27,7 @@ def states(runs: Runs) -> list[str]:
     if not any(run.states for run in runs):
         return []
     lines = [
-        f"What each kind adds to a plain clone (`create`) in a kernel that is {' / '.join(STATES)}; in the last two on the first",
-        "of the machines alone:",
+        f"What each kind adds to a plain clone (`create`) in a kernel that is {' / '.join(STATES)}:",
         "",
         *(f"- {state.name}: {state.about}." for state in STATES.values()),
         "",
