@@ -3,17 +3,18 @@
 The cases are the default plan's at one stack size: all sets by clone and by unshare, setns, proc_remount. Each is measured
 in a copy of its own; those of the kinds on five saved machines, which tells their resolution, the other sets and those in
 other states on three. Kept per kernel are run.json, results.csv and samples.csv.xz; in its folders churned/ and crowded/
-those of the kinds in these states, and in probe/ those of a run with the probe on the first machine, with probe.csv and
-memory.csv: each kind and all eight by clone.
+those of the kinds in these states, in probe/ those of a run with the probe on the first machine, with probe.csv and memory.csv,
+and in exact/ those of an exact profile: each kind and all eight by clone.
 """
 import argparse
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from lab import alone, folders, guest, images, initramfs, packages, runs, states
+from lab import alone, folders, guest, images, initramfs, packages, profile, runs, states
 from lab.errors import FAILED, OK, USAGE, LabError
 from lab.options import add_append, add_jobs, add_machine, machine_numbers
+from lab.progress import Progress
 from lab.recorded import ALL
 
 KERNELS = ("5.10", "6.1", "6.12", "6.16", "6.17", "6.18", "6.19", "7.0", "7.1", "7.2", "7.3")
@@ -99,9 +100,27 @@ def beside(options: argparse.Namespace, measured: Iterable[runs.Result]) -> list
     return runs.run_all(every, options.out, options.jobs)
 
 
+def exactly(options: argparse.Namespace, measured: Iterable[runs.Result]) -> int:
+    """Profiles what is probed, without the probe, on the first machine of each of these. The exit code."""
+    machine = guest.Machine(options.accel, options.append, options.memory, options.timeout)
+    base, code = initramfs.base(), OK
+    progress = Progress([result.image.name for result in measured])
+    for result in measured:
+        given = runs.arguments(words(options.nsbench, f"--filter={PROBED}"), options.accel)
+        one = runs.wanted(result.image, machine, given, base, result.folder / "exact", keep(options), runs.How(numbers=range(1, 2)))
+        try:
+            if not result.error and not folders.finished(one.folder, one.lab, one.keep):
+                profile.write(profile.measure(one, options.jobs, progress), one.keep)
+        except LabError as error:
+            print(f"lab: {one.folder}: {error}", file=sys.stderr)
+            code = max(code, error.code)
+    return code
+
+
 def atlas(options: argparse.Namespace) -> int:
     """The command."""
     measured, code = measure(options)
+    code = max(code, exactly(options, measured))
     for result in [*measured, *beside(options, measured)]:
         if result.error:
             print(f"lab: {result.folder}: {result.error}", file=sys.stderr)

@@ -1,7 +1,6 @@
 """What is different between two kernels: functions by how much they changed, in a table and in a sentence."""
 from dataclasses import dataclass
 
-from lab import tree
 from lab.books import Books
 from lab.exact import OWN, Cost
 from lab.tree import Tree
@@ -35,7 +34,11 @@ def named(own: Tree) -> Tree:
 
 
 def own_of(one: Tree) -> dict[str, float]:
-    return {name: function.self for name, function in tree.functions(one).items()}
+    """The own instructions of each function."""
+    found: dict[str, float] = {}
+    for path, cost in one.items():
+        found[path[-1]] = found.get(path[-1], 0) + cost.self
+    return found
 
 
 def into_callers(one: Tree, gone: set[str]) -> Tree:
@@ -47,12 +50,13 @@ def into_callers(one: Tree, gone: set[str]) -> Tree:
     return found
 
 
-def callers(one: Tree, name: str) -> dict[str, float]:
-    """Which functions call it, and how many of its own instructions are theirs."""
-    found: dict[str, float] = {}
+def callers(one: Tree) -> dict[str, dict[str, float]]:
+    """For each function those that call it, and how many of its own instructions are theirs."""
+    found: dict[str, dict[str, float]] = {}
     for path, cost in one.items():
-        if path[-1] == name and len(path) > 1:
-            found[path[-2]] = found.get(path[-2], 0) + cost.self
+        if len(path) > 1:
+            of = found.setdefault(path[-1], {})
+            of[path[-2]] = of.get(path[-2], 0) + cost.self
     return found
 
 
@@ -62,9 +66,10 @@ def inlined(base: Tree, new: Tree) -> dict[str, str]:
     for here, there in ((base, new), (new, base)):
         own, other = own_of(here), own_of(there)
         grown = {name: other[name] - own[name] for name in own.keys() & other.keys()}
+        called = callers(here)
         gone = sorted(own.keys() - other.keys(), key=lambda name: (-own[name], name))
         for name in gone:
-            for caller, theirs in callers(here, name).items():
+            for caller, theirs in called.get(name, {}).items():
                 # A copy in its caller saves the call, and what the compiler then sees through.
                 if theirs and grown.get(caller, 0) >= 0.5 * theirs:
                     found[name] = caller

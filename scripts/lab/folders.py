@@ -16,6 +16,8 @@ from lab.errors import USAGE, LabError
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 PART = ".part-"  # folders being made; what a killed lab left of them is removed by the next
 JOURNAL = ".journal-"  # what the copies of a run that is not finished gave back
+STACKS = "stacks.folded"  # where plot.py and report.py look for them
+LARGE = ("samples.csv", STACKS)  # files that are compressed to be kept
 JOURNAL_AGE = 7 * 24 * 3600  # seconds after which nobody goes on with it
 
 
@@ -77,8 +79,9 @@ def publish(folder: Path, part: Path, files: dict[str, bytes], lab: dict[str, ob
     record["lab"] = lab
     contents = {name: data for name, data in files.items() if name.endswith((".csv", ".json", ".folded")) or name.startswith("callgrind.")}
     contents["run.json"] = (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode()
-    if keep.compressed and "samples.csv" in contents:
-        contents["samples.csv.xz"] = lzma.compress(contents.pop("samples.csv"), preset=9)
+    for name in (LARGE if keep.compressed else ()):
+        if name in contents:
+            contents[f"{name}.xz"] = lzma.compress(contents.pop(name), preset=9)
     for name, data in contents.items():
         with open(ready / name, "wb") as file:
             file.write(data)

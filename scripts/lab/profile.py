@@ -101,17 +101,19 @@ def probe_csv(profiled: Profiled) -> str:
 
 
 def write(profiled: Profiled, keep: folders.Keep) -> None:
-    """Makes the run's folder."""
+    """Makes the run's folder; where it is to be kept compressed, the stacks alone say it all."""
     files = dict(profiled.files)
-    files["probe.csv"] = probe_csv(profiled).encode()
+    if not keep.compressed:
+        files["probe.csv"] = probe_csv(profiled).encode()
     stacks: list[str] = []
     for case, own in profiled.books.items():
         first = own.phases[own.first].tree
         stacks += [line for name, part in (("create", first), ("destroy", own.destroy()), ("async", own.later))
                    for line in tree.folded(part, case, name)]
         what = f"{case} {own.first}, {profiled.one.image.name}"
-        files[f"callgrind.out.{case.replace('/', '.').replace(':', '-')}"] = tree.callgrind(first, what).encode()
-    files[runs.STACKS] = "\n".join([*stacks, ""]).encode()
+        if not keep.compressed:
+            files[f"callgrind.out.{case.replace('/', '.').replace(':', '-')}"] = tree.callgrind(first, what).encode()
+    files[folders.STACKS] = "\n".join([*stacks, ""]).encode()
     folder = profiled.one.folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=folders.PART))

@@ -1,12 +1,16 @@
 """Recorded runs of the atlas, read back: what results/README.md is made from."""
 import csv
 import json
+import lzma
 import statistics
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.errors import USAGE, LabError
+from lab.exact import Cost
+from lab.folders import STACKS
 from lab.states import STATES
+from lab.tree import Tree
 
 KINDS = ("NEWCGROUP", "NEWIPC", "NEWNET", "NEWNS", "NEWPID", "NEWTIME", "NEWUSER", "NEWUTS")
 ALL = "-".join(KINDS)
@@ -58,6 +62,7 @@ class Recorded:
     rows: dict[tuple[str, str, str], dict[str, str]]
     probed: Probed | None = None
     states: dict[str, "Recorded"] = field(default_factory=dict)
+    exact: dict[str, Tree] = field(default_factory=dict)  # what clone executes in `create`, by set
 
     @property
     def name(self) -> str:
@@ -116,7 +121,26 @@ def read(folder: Path) -> Recorded:
     for name, other in beside.items():
         if other.record.get("state") != name:
             raise LabError(f"{other.folder}: its state is {other.record.get('state')!r}, not what its folder is called", USAGE)
-    return Recorded(folder, record, rows, read_probed(folder / "probe"), beside)
+    return Recorded(folder, record, rows, read_probed(folder / "probe"), beside, read_exact(folder / "exact"))
+
+
+def read_exact(folder: Path) -> dict[str, Tree]:
+    """What clone executes in `create`, by set; nothing where there is no profile. LabError for one that is not whole."""
+    found: dict[str, Tree] = {}
+    path = folder / f"{STACKS}.xz"
+    if not path.exists():
+        return found
+    try:
+        with lzma.open(path, "rt") as file:
+            for line in file:
+                stack, _, own = line.rpartition(" ")
+                case, phase, *functions = stack.split(";")
+                operation, kinds, *_ = case.split("/")
+                if operation == "clone" and phase == "create":
+                    found.setdefault(kinds, {})[tuple(functions)] = Cost(0, float(own))
+    except (OSError, EOFError, lzma.LZMAError, ValueError) as error:
+        raise LabError(f"{path} is not whole: {error}", USAGE) from None
+    return found
 
 
 def read_probed(folder: Path) -> Probed | None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from lab import alone, initramfs, orders, saved
 from lab.errors import FAILED, USAGE, LabError
-from lab.folders import JOURNAL, PART, Keep, exclusive, finished, publish
+from lab.folders import JOURNAL, PART, STACKS, Keep, exclusive, finished, publish
 from lab.guest import CLOCKS, SETTLE, Guest, Machine, qemu_version
 from lab.images import Image, images
 from lab.progress import Progress
@@ -26,7 +26,6 @@ from lab.variations import VARIATIONS
 FILES = ("run.json", "results.csv", "samples.csv")
 FOREIGN = ("--out", "--resume", "--csv", "--json")  # they name files, which would stay in the guest
 OF_THE_LAB = ("--state", "--block", "--lead-in", "--alone")  # they are the same for all cases, and the lab's to choose
-STACKS = "stacks.folded"  # where plot.py and report.py look for them
 SAMPLES = "10"  # of each case and machine
 PROBED_SAMPLES = "30"  # with the probe, whose times are means of the middle fifth of them
 

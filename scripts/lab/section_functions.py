@@ -2,7 +2,7 @@
 
 import math
 
-from lab.recorded import ALL, KINDS, Probed, Recorded
+from lab.recorded import ALL, KINDS, Figure, Probed, Recorded
 from lab.words import Runs, digits, k, table
 
 ENOUGH = 0.9  # of what a kind adds: the functions named make up so much of it
@@ -54,6 +54,11 @@ def code(runs: Runs) -> list[str]:
     return lines + accounted(runs)
 
 
+def agrees(whole: float, plain: Figure) -> bool:
+    """Whether a sum over functions is the plain run's figure."""
+    return abs(whole - plain.value) <= max(AGREES * abs(plain.value), plain.high - plain.value, plain.value - plain.low)
+
+
 def accounted(runs: Runs) -> list[str]:
     """Whether the functions' sum is what the plain run says that the kind adds, and a table of where it is not."""
     count, others = 0, []
@@ -63,9 +68,8 @@ def accounted(runs: Runs) -> list[str]:
             if not adds or not plain or plain.value <= 0:
                 continue
             count += 1
-            allowed = max(AGREES * plain.value, plain.high - plain.value, plain.value - plain.low)
             whole = math.fsum(adds.values())
-            if abs(whole - plain.value) > allowed:
+            if not agrees(whole, plain):
                 loaded = run.probed.loaded.get(kinds)
                 others.append([name_of(kinds), run.name, k(plain.value), k(whole), f"{whole / plain.value:.2f}",
                                k(loaded) if loaded is not None else "–", why(kinds, run)])

@@ -7,7 +7,7 @@ than what the two figures vary by.
 import math
 from collections.abc import Callable
 
-from lab import recorded, section_changes, section_functions, section_states
+from lab import recorded, section_changes, section_exact, section_functions, section_states
 from lab.recorded import ALL, KINDS, Recorded
 from lab.words import Runs, cell, k, span, table
 
@@ -326,7 +326,8 @@ SECTIONS: dict[str, tuple[str, Callable[[Runs], list[str]]]] = {
     "proc": ("Mounting proc", proc),
     "versions": ("What changed between versions", versions),
     "sets": ("Sets of kinds", sets),
-    "functions": ("Where the instructions go", section_functions.functions),
+    "exact": ("Where the instructions go, exactly", section_exact.exact),
+    "functions": ("What the probe sees", section_functions.functions),
     "what": ("How it was measured, and what it is not", what),
 }
 

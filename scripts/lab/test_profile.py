@@ -232,7 +232,6 @@ def test_the_probe_sees_what_the_profile_sees(kernel: Path, tmp_path: Path, case
     # The child calls this on its way out, where the profile has it.
     traced = [row for row in traced if row["function"] != "switch_task_namespaces"]
     assert len(traced) > 6
-    every = {row["function"] for row in traced}
     for row in traced:
         exactly = seen[row["function"]]
         assert float(row["calls_per_op"]) == float(exactly["calls_per_op"]), row["function"]
