@@ -123,10 +123,13 @@ class Machine:
 
 def launch(command: list[str], messages: Path, stdin: int | socket.socket = subprocess.DEVNULL) -> subprocess.Popen:
     """Starts QEMU, its messages into a file."""
-    preloaded = [str(initramfs.build_directory() / initramfs.LOCKSTEP), *filter(None, [os.environ.get("LD_PRELOAD")])]
+    environment = dict(os.environ)
+    if "-icount" in command:  # a CPU of KVM's does not wait as lockstep expects
+        preloaded = filter(None, [str(initramfs.build_directory() / initramfs.LOCKSTEP), os.environ.get("LD_PRELOAD")])
+        environment["LD_PRELOAD"] = ":".join(preloaded)
     with open(messages, "wb") as stderr:
         return subprocess.Popen(command, stdin=stdin, stdout=stderr, stderr=stderr, process_group=0,
-                                preexec_fn=die_with_parent, env={**os.environ, "LD_PRELOAD": ":".join(preloaded)})
+                                preexec_fn=die_with_parent, env=environment)
 
 
 @dataclass

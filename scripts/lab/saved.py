@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from lab import packages
+from lab import initramfs, packages
 from lab.errors import FAILED, LabError
 from lab.guest import Crowd, Guest, Machine, splat, tail
 from lab.qmp import FLAGS, Monitor, Refused
@@ -75,7 +75,8 @@ class Recipe:
 
     @functools.cached_property
     def key(self) -> str:
-        parts = [str(FORMAT), str(self.boot), self.qemu, self.kernel_sha256, hashlib.sha256(self.initrd).hexdigest(),
+        lockstep = (initramfs.build_directory() / initramfs.LOCKSTEP).read_bytes()
+        parts = [str(FORMAT), str(self.boot), self.qemu, hashlib.sha256(lockstep).hexdigest(), self.kernel_sha256, hashlib.sha256(self.initrd).hexdigest(),
                  *command(self.machine, Path("vmlinuz"), Path("initrd"), Path("guest"), "on")]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
 
