@@ -5,6 +5,7 @@
     scripts/lab.py fetch KERNEL...
     scripts/lab.py run --kernel 6.1 [--kernel 7 ...] [--out DIR] [--jobs N] -- --filter='^clone/NEWPID/stack:1M$'
     scripts/lab.py compare 6.1 7 -- --filter='^clone/NEWPID/stack:1M$'
+    scripts/lab.py profile --kernel 6.1 [--against 5.10] [--out DIR] -- --filter='^clone/NEWPID/stack:1M$'
     scripts/lab.py states --kernel 6.1
     scripts/lab.py atlas [--out DIR]
     scripts/lab.py page [DIR]
@@ -12,6 +13,7 @@
     scripts/lab.py repeat --kernel 6.1
     scripts/lab.py boots
     scripts/lab.py cache [--remove KEY|all]
+    scripts/lab.py kernel-build 6.12 [--patch FILE] [--out bzImage]
     scripts/lab.py shell --kernel 6.1
 
 KERNEL is a series such as 6.1 (its newest package), a package's version or name, or a path to a bzImage.
@@ -190,7 +192,8 @@ def main(words: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # if it was standard output, Python would fail again at its end
         return UNMEASURED if compares else FAILED
     except KeyboardInterrupt:
-        print("lab: interrupted; what was finished is kept", file=sys.stderr)
+        kept = "" if words[:1] == ["profile"] else "; what was finished is kept"
+        print(f"lab: interrupted{kept}", file=sys.stderr)
         return INTERRUPTED
 
 

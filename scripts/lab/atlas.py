@@ -109,8 +109,9 @@ def exactly(options: argparse.Namespace, measured: Iterable[runs.Result]) -> int
         given = runs.arguments(words(options.nsbench, f"--filter={PROBED}"), options.accel)
         one = runs.wanted(result.image, machine, given, base, result.folder / "exact", keep(options), runs.How(numbers=range(1, 2)))
         try:
-            if not result.error and not folders.finished(one.folder, one.lab, one.keep):
-                profile.write(profile.measure(one, options.jobs, progress), one.keep)
+            with folders.exclusive(options.out):
+                if not result.error and not folders.finished(one.folder, profile.inputs(one), one.keep):
+                    profile.write(profile.measure(one, options.jobs, progress), one.keep, options.out)
         except LabError as error:
             print(f"lab: {one.folder}: {error}", file=sys.stderr)
             code = max(code, error.code)

@@ -63,9 +63,11 @@ def run(recipe: saved.Recipe, folder: Path, order: list[str], crowd: Crowd, more
             if not failed and time.monotonic() - begun >= recipe.machine.timeout:
                 raise LabError(f"the copy was still measuring after {recipe.machine.timeout:g} s (--timeout) and was ended")
             said = (directory / "stderr").read_text(errors="replace").strip()
-            console = (directory / "console").read_text(errors="replace").replace("\r", "")
             if failed:
-                raise LabError(f"QEMU failed: {said.splitlines()[-1]}" if said else str(failed))
+                lines = said.splitlines()
+                last = next((line for line in lines if line.startswith("nsbench-")), lines[-1] if lines else "")
+                raise LabError(f"QEMU failed: {last}" if last else str(failed))
+            console = (directory / "console").read_text(errors="replace").replace("\r", "")
             files = unpack((directory / "debug").read_bytes())
             bad = splat(console) or splat(files.get("dmesg", b"").decode(errors="replace"))
             if bad:

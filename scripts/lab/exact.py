@@ -3,13 +3,12 @@
 The plugin (src/exact) follows the tree of calls in a copy of a saved machine; the guest knows nothing of it, and its
 samples are the same with it and without.
 """
-import os
 import struct
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab import copies, initramfs, saved
+from lab import copies, initramfs, packages, saved
 from lab.errors import FAILED, IMPOSSIBLE, LabError
 from lab.guest import Crowd
 
@@ -53,19 +52,29 @@ def symbols(recipe: saved.Recipe, folder: Path, crowd: Crowd) -> Path:
         if not any(line[:16].strip(b"0") for line in text.splitlines()):
             raise LabError("the guest's /proc/kallsyms has no addresses: it needs CONFIG_KALLSYMS, and kptr_restrict below 2 "
                            "(no sysctl.kernel.kptr_restrict=2 behind --append)", FAILED)
-        part = Path(tempfile.mkstemp(dir=folder, prefix=SYMBOLS)[1])
-        part.write_bytes(text)
-        part.rename(path)
+        with packages.full(), tempfile.TemporaryDirectory(dir=folder, prefix="part-") as name:
+            part = Path(name) / SYMBOLS
+            part.write_bytes(text)
+            part.rename(path)
     return path
 
 
-def plugin(recipe: saved.Recipe, folder: Path, directory: Path, crowd: Crowd) -> str:
-    """QEMU's -plugin for copies of the machine in `folder`; the files that it reads are put into `directory`."""
+def library() -> Path:
+    """The plugin of this build. LabError where it was not built."""
     path = initramfs.build_directory() / PLUGIN
     if not path.exists():
-        raise LabError(f"{path} is missing: build it", IMPOSSIBLE)
-    (directory / "marks").write_text(marks())
-    return f"{path},symbols={symbols(recipe, folder, crowd)},marks={directory / 'marks'}"
+        raise LabError(f"{path} is missing: run scripts/nsbench --version", IMPOSSIBLE)
+    return path
+
+
+def plugin(recipe: saved.Recipe, folder: Path, marks_file: Path, crowd: Crowd) -> str:
+    """QEMU's -plugin for copies of the machine in `folder`."""
+    return ",".join([escaped(library()), f"symbols={escaped(symbols(recipe, folder, crowd))}", f"marks={escaped(marks_file)}"])
+
+
+def escaped(path: Path) -> str:
+    """A path as QEMU's options have it."""
+    return str(path).replace(",", ",,")
 
 
 @dataclass
@@ -140,12 +149,12 @@ def run(recipe: saved.Recipe, folder: Path, order: list[str], crowd: Crowd, word
     """A copy with the plugin, as copies.run(). LabError where QEMU cannot load it."""
     with tempfile.TemporaryDirectory(prefix="nsbench-lab-") as name:
         out = Path(name) / "profile"
-        files = copies.run(recipe, folder, order, crowd, ["-plugin", f"{words},out={out}"])
+        try:
+            files = copies.run(recipe, folder, order, crowd, ["-plugin", f"{words},out={escaped(out)}"])
+        except LabError as error:
+            if "plugin" not in str(error) and "nsbench-exact" not in str(error):
+                raise
+            raise LabError(f"{error}: a profile needs a QEMU with plugins, as Debian's qemu-system-x86 is", IMPOSSIBLE) from None
         if not out.exists():
-            raise LabError("this QEMU has written no profile: it was built without plugins", IMPOSSIBLE)
+            raise LabError("the plugin could not write its profile: is the disk full?")
         return files, parse(out.read_text())
-
-
-def cores(jobs: int) -> int:
-    """How many copies at once."""
-    return jobs or os.cpu_count() or 1

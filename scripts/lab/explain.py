@@ -1,10 +1,13 @@
 """What is different between two kernels: functions by how much they changed, in a table and in a sentence."""
+import re
 from dataclasses import dataclass
 
+from lab import tree
 from lab.books import Books
-from lab.exact import OWN, Cost
+from lab.exact import Cost
 from lab.tree import Tree
 
+SUFFIX = re.compile(r"(\.(isra|constprop|part)\.\d+)+$")
 LEAST = 0.5  # instructions that are a change
 NAMED = 8  # functions in a sentence
 Pair = tuple[Books, Books | None]  # a case's books, and those of its base
@@ -13,7 +16,7 @@ Side = dict[str, Pair]  # by case
 
 def thousands(value: float) -> str:
     """An amount with its sign, in thousands from 1000 on."""
-    return f"{value:+.0f}" if abs(value) < 1000 else f"{value / 1000:+.3g} k"
+    return f"{value:+.0f}" if abs(value) < 999.5 else f"{value / 1000:+.3g} k" if abs(value) < 999_500 else f"{value / 1e6:+.3g} M"
 
 
 def sentence(about: str, found: dict[str, float], count: int) -> str:
@@ -26,10 +29,11 @@ def sentence(about: str, found: dict[str, float], count: int) -> str:
 
 
 def named(own: Tree) -> Tree:
-    """What does not belong to the call as one function each."""
+    """What does not belong to the call as one function each, and functions by the names that their source has: what the
+    compiler makes of one differs from kernel to kernel."""
     found: Tree = {}
-    for path, cost in own.items():
-        found.setdefault(path if path[0] in OWN else path[:1], Cost()).add(cost.calls, cost.self)
+    for path, cost in tree.apart(own).items():
+        found.setdefault(tuple(SUFFIX.sub("", name) for name in path), Cost()).add(cost.calls, cost.self)
     return found
 
 
@@ -50,13 +54,14 @@ def into_callers(one: Tree, gone: set[str]) -> Tree:
     return found
 
 
-def callers(one: Tree) -> dict[str, dict[str, float]]:
-    """For each function those that call it, and how many of its own instructions are theirs."""
+def callers(one: Tree, common: set[str]) -> dict[str, dict[str, float]]:
+    """For each function the nearest ones of `common` on its paths, and how many of its own instructions are theirs."""
     found: dict[str, dict[str, float]] = {}
     for path, cost in one.items():
-        if len(path) > 1:
+        nearest = next((name for name in reversed(path[:-1]) if name in common), None)
+        if nearest and path[-1] not in common:
             of = found.setdefault(path[-1], {})
-            of[path[-2]] = of.get(path[-2], 0) + cost.self
+            of[nearest] = of.get(nearest, 0) + cost.self
     return found
 
 
@@ -66,7 +71,7 @@ def inlined(base: Tree, new: Tree) -> dict[str, str]:
     for here, there in ((base, new), (new, base)):
         own, other = own_of(here), own_of(there)
         grown = {name: other[name] - own[name] for name in own.keys() & other.keys()}
-        called = callers(here)
+        called = callers(here, set(grown))
         gone = sorted(own.keys() - other.keys(), key=lambda name: (-own[name], name))
         for name in gone:
             for caller, theirs in called.get(name, {}).items():

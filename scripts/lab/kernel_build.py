@@ -2,17 +2,21 @@
 
 From Debian's source of a series (linux-source-6.12) or a tree of your own, with patches if you like, and the configuration
 small-kernel.config: all eight kinds of namespaces, and little besides. The first build takes some ten minutes of a CPU, one
-after a patch a few seconds: enough for `git bisect run`. The image is a kernel for every --kernel: scripts/lab.py compare
+after a patch a few seconds: enough for `git bisect run` (with `|| exit 125`: a kernel that does not build says nothing). The image is a kernel for every --kernel: scripts/lab.py compare
 bzImage-base bzImage-new. Exit codes: 0 built; 1 it does not build; 2 usage; 3 not possible here.
 """
 import argparse
+import contextlib
+import fcntl
 import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from lab import packages
@@ -43,7 +47,7 @@ def source_of(series: str) -> Path:
     with packages.full(), packages.locked():
         sources = packages.cache() / "sources"
         sources.mkdir(exist_ok=True)
-        found = sorted(sources.glob(f"linux-source-{series}_*"))
+        found = sorted(sources.glob(f"linux-source-{series}_*"), key=lambda path: list(map(int, re.findall(r"\d+", path.name))))
         if found:
             return found[-1]
         with tempfile.TemporaryDirectory(dir=packages.cache(), prefix="part-") as name:
@@ -64,27 +68,53 @@ def source_of(series: str) -> Path:
 def make(tree: Path, build: Path, jobs: int, *words: str) -> None:
     """make in a tree. LabError with the first error that it printed."""
     log = build / "build.log"
-    with open(log, "w") as file:
-        done = subprocess.run(["make", f"-j{jobs}", f"O={build}", *words], cwd=tree, stdout=file, stderr=subprocess.STDOUT,
-                              stdin=subprocess.DEVNULL, env={**os.environ, **SAME, "LC_ALL": "C"})
-    if done.returncode:
+    with open(log, "w") as file, subprocess.Popen(
+            ["make", f"-j{jobs}", f"O={build}", *words], cwd=tree, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+            env={**os.environ, **SAME, "LC_ALL": "C"}, start_new_session=True) as process:
+        try:
+            process.wait()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)  # the compilers, too: the tree is about to change
+            raise
+    if process.returncode:
         said = log.read_text(errors="replace").splitlines()
         error = next((line for line in said if re.search(r"\berror\b|\*\*\*", line, re.IGNORECASE)), (said or ["make failed"])[-1])
         raise LabError(f"{error} ({log} has all of it)", FAILED)
 
 
-def patched(tree: Path, patches: list[Path], reverse: bool = False) -> None:
-    """Applies patches to a tree, or takes them back. LabError for the first that does not apply."""
-    for path in reversed(patches) if reverse else patches:
-        done = packages.call("patch", "-p1", "--forward", "--no-backup-if-mismatch", *(["--reverse"] if reverse else []),
-                             "-i", path.resolve(), cwd=tree)
+def patch(tree: Path, path: Path, *words: str) -> None:
+    """Applies a patch to a tree, whole or not at all. LabError where it does not apply."""
+    for dry in (["--dry-run"], []):
+        done = packages.call("patch", "-p1", "--forward", "--no-backup-if-mismatch", *words, *dry, "-i", path.resolve(), cwd=tree)
         if done.returncode:
             raise LabError(f"{path}: does not apply to {tree}: {packages.complaint(done)}", USAGE)
+
+
+@contextlib.contextmanager
+def patched(tree: Path, patches: list[Path]) -> Iterator[None]:
+    """The tree with these patches, for this lab alone. LabError where another builds from it, or where one does not apply."""
+    applied: list[Path] = []
+    handle = os.open(tree, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LabError(f"{tree}: another lab builds from this tree") from None
+        for path in patches:
+            patch(tree, path)
+            applied.append(path)
+        yield
+    finally:
+        for path in reversed(applied):
+            patch(tree, path, "--reverse")
+        os.close(handle)
 
 
 def build(options: argparse.Namespace) -> int:
     """The command."""
     check_tools()
+    if options.out.is_dir() or not options.out.resolve().parent.is_dir():
+        raise LabError(f"--out {options.out}: a file in a folder that exists is needed", USAGE)
     for path in [*options.patch, *options.config]:
         if not path.is_file():
             raise LabError(f"{path}: no such file", USAGE)
@@ -101,18 +131,15 @@ def build(options: argparse.Namespace) -> int:
     into.mkdir(parents=True, exist_ok=True)
     jobs = options.jobs or os.cpu_count() or 1
     fragment = into / "small.config"
-    applied: list[Path] = []
-    try:
-        for path in options.patch:
-            patched(tree, [path])
-            applied.append(path)
+    with patched(tree, options.patch):
         if not fragment.exists() or fragment.read_text() != config or not (into / ".config").exists():
             fragment.write_text(config)
             print(f"lab: configuring and building in {into}: some ten minutes", file=sys.stderr)
             make(tree, into, jobs, f"KCONFIG_ALLCONFIG={fragment}", "allnoconfig")
+            missing = set(config.splitlines()) - set((into / ".config").read_text().splitlines())
+            for line in sorted(line for line in missing if line.startswith("CONFIG_")):
+                print(f"lab: {line}: this kernel has it not, or something that it needs is off", file=sys.stderr)
         make(tree, into, jobs, "bzImage")
-    finally:
-        patched(tree, applied, reverse=True)
     part = options.out.with_name(options.out.name + ".part")
     shutil.copyfile(into / "arch" / "x86" / "boot" / "bzImage", part)
     part.rename(options.out)

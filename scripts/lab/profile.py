@@ -7,6 +7,7 @@ graphs, and for each case callgrind.out.CASE, which KCachegrind and callgrind_an
 Exit codes: 0 done; 1 a case failed, or the books do not balance; 2 usage; 3 not possible here.
 """
 import argparse
+import contextlib
 import csv
 import hashlib
 import io
@@ -17,12 +18,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import alone, books, exact, explain, folders, guest, images, initramfs, orders, runs, tree
+from lab import alone, books, exact, explain, folders, guest, images, initramfs, orders, runs, states, tree
 from lab.books import Books
 from lab.errors import OK, USAGE, LabError
 from lab.options import add_append, add_jobs, add_machine, add_state, positive
 from lab.progress import Progress
-from lab import states
 
 COLUMNS = ("run_id", "kernel", "clock", "case", "function", "kind", "path", "backend", "reason", "calls_per_op", "total",
            "self", "p50", "p90", "p99", "max", "missed")
@@ -37,13 +37,22 @@ class Profiled:
     files: dict[str, bytes]
     books: dict[str, Books]
     plan: orders.Plan
-    stdout: str = ""
+    lab: dict[str, object]
     status: int = 0
 
 
+def inputs(one: runs.Wanted) -> dict[str, object]:
+    """The member "lab" of run.json: as a run's, and what is different from one."""
+    return {**one.lab, "profile": BACKEND, "plugin_sha256": hashlib.sha256(exact.library().read_bytes()).hexdigest()}
+
+
 def measure(one: runs.Wanted, jobs: int, progress: Progress) -> Profiled:
-    """Profiles each case of the plan, and what it is compared with, in copies of the first machine."""
+    """Profiles each case of the plan, and what it is compared with, in copies of the first machine. LabError, with the
+    kernel and the case, where one fails."""
+    if one.subject is None:
+        raise LabError(f"{one.lab['together']}: a profile is made of copies of a saved machine", USAGE)
     plan = orders.plan(one.options)
+    marks, lab = exact.marks(), inputs(one)
     number, recipe = next(iter(one.subject.recipes.items()))
     waiting = [task for task in alone.tasks(plan, one.subject) if task.number == number]
     crowd = guest.Crowd()
@@ -52,15 +61,20 @@ def measure(one: runs.Wanted, jobs: int, progress: Progress) -> Profiled:
     try:
         with alone.ready(one.subject, pool, crowd, lambda what: progress.show(name, what)) as machines, \
                 tempfile.TemporaryDirectory(prefix="nsbench-lab-") as directory:
-            words = exact.plugin(recipe, machines[number], Path(directory), crowd)
+            marks_file = Path(directory) / "marks"
+            marks_file.write_text(marks)
+            words = exact.plugin(recipe, machines[number], marks_file, crowd)
             done: dict[alone.Task, dict[str, bytes]] = {}
             found: dict[str, Books] = {}
 
             def carry_out(task: alone.Task) -> tuple[alone.Task, dict[str, bytes], Books]:
-                files, profile = exact.run(recipe, machines[number], list(task.order), crowd, words)
-                if "run.json" not in files:
-                    raise alone.said(files)
-                return task, files, books.balance(task.case, profile, files["samples.csv"].decode())
+                try:
+                    files, profile = exact.run(recipe, machines[number], list(task.order), crowd, words)
+                    if "run.json" not in files:
+                        raise alone.said(files)
+                    return task, files, books.balance(profile, files["samples.csv"].decode(), task.case)
+                except LabError as error:
+                    raise LabError(f"{name}: {task.case}: {error}", error.code, error.tail) from None
 
             for task, files, own in pool.map(carry_out, waiting):
                 done[task], found[task.case] = files, own
@@ -70,10 +84,10 @@ def measure(one: runs.Wanted, jobs: int, progress: Progress) -> Profiled:
         pool.shutdown(cancel_futures=True)
         raise
     pool.shutdown()
-    digest = hashlib.sha256(json.dumps(one.lab, sort_keys=True).encode()).hexdigest()[:16]
+    digest = hashlib.sha256(json.dumps(lab, sort_keys=True).encode()).hexdigest()[:16]
     files = alone.merge(plan, done, f"lab-{digest}")
-    profiled = Profiled(one, files, found, plan)
-    profiled.status, profiled.stdout, _ = alone.summarise(files, plan)
+    profiled = Profiled(one, files, found, plan, lab)
+    profiled.status, _, _ = alone.summarise(files, plan)
     return profiled
 
 
@@ -86,7 +100,7 @@ def base_of(profiled: Profiled, case: str) -> Books | None:
 def probe_csv(profiled: Profiled) -> str:
     """Each function of each case, as the probe's rows are."""
     record = json.loads(profiled.files["run.json"])
-    kinds = initramfs.traced_functions()
+    kinds = initramfs.traced_functions()  # of some, by the names in the source
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(COLUMNS)
@@ -95,13 +109,13 @@ def probe_csv(profiled: Profiled) -> str:
             for one in sorted(found.values(), key=lambda function: -function.self):
                 if not one.name.startswith("["):
                     rows.writerow([record["run_id"], record["kernel"], record["clock"], case, one.name,
-                                   kinds.get(one.name, "shared"), path, BACKEND, "", f"{one.calls:.10g}", f"{one.total:.10g}",
+                                   kinds.get(explain.SUFFIX.sub("", one.name), "shared"), path, BACKEND, "", f"{one.calls:.10g}", f"{one.total:.10g}",
                                    f"{one.self:.10g}", "", "", "", "", ""])
     return text.getvalue()
 
 
-def write(profiled: Profiled, keep: folders.Keep) -> None:
-    """Makes the run's folder; where it is to be kept compressed, the stacks alone say it all."""
+def write(profiled: Profiled, keep: folders.Keep, out: Path) -> None:
+    """Makes the run's folder, in or below `out`; where it is to be kept compressed, the stacks alone say it all."""
     files = dict(profiled.files)
     if not keep.compressed:
         files["probe.csv"] = probe_csv(profiled).encode()
@@ -112,13 +126,11 @@ def write(profiled: Profiled, keep: folders.Keep) -> None:
                    for line in tree.folded(part, case, name)]
         what = f"{case} {own.first}, {profiled.one.image.name}"
         if not keep.compressed:
-            files[f"callgrind.out.{case.replace('/', '.').replace(':', '-')}"] = tree.callgrind(first, what).encode()
+            files[f"callgrind.out.{case.replace('/', '.').replace(':', '-')}"] = tree.callgrind(tree.apart(first), what).encode()
     files[folders.STACKS] = "\n".join([*stacks, ""]).encode()
-    folder = profiled.one.folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=folders.PART))
+    part = Path(tempfile.mkdtemp(dir=out, prefix=folders.PART))
     try:
-        folders.publish(folder, part, files, {**profiled.one.lab, "status": profiled.status, "profile": BACKEND}, keep)
+        folders.publish(profiled.one.folder, part, files, {**profiled.lab, "status": profiled.status}, keep)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
@@ -130,15 +142,17 @@ def row(one: tree.Function, whole: float) -> str:
 def below(own: Books, names: list[str]) -> list[str]:
     """What each of these functions calls, in the call, on the way out, and later."""
     lines: list[str] = []
+    missing = set(names)
     for name in names:
         for path, part in (("create", own.create()), ("destroy", own.destroy()), ("async", own.later)):
             found = tree.called_by(part, name)
             if found:
+                missing.discard(name)
                 whole = sum(one.total for one in found)
                 lines += ["", f"{f'{name} ({path}) calls':<44} {'calls':>9} {'total':>11} {'self':>11}   of total",
                           *(f"{one.name if one.name != name else '(itself)':<44} {one.calls:>9.4g} {one.total:>11.0f} "
                             f"{one.self:>11.0f} {one.total / whole:>9.1%}" for one in found)]
-    return lines
+    return lines + [f"{name} is not called" for name in names if name in missing]
 
 
 def describe(profiled: Profiled, case: str, options: argparse.Namespace) -> list[str]:
@@ -149,11 +163,12 @@ def describe(profiled: Profiled, case: str, options: argparse.Namespace) -> list
     parts = {role: tree.instructions(tree.of_roles(book.tree, [role])) for role in exact.ROLES}
     said = ", ".join(f"{role} {count:.0f}" for role, count in parts.items() if count)
     lines = [f"{case}: {own.first} {book.figure:.10g} instructions = {said}"
-             + (f", reading the clock {book.reading:+.10g}" if book.reading else "")
-             + (f"; {own.lost} returns led nowhere" if own.lost else "")]
-    found = sorted(tree.functions(book.tree).values(), key=lambda function: -function.self)
+             + (f", reading the clock {book.reading:+.10g}" if book.reading else "")]
+    if book.lost:
+        lines.append(f"{book.lost} returns led to where no call is known: what was executed there is below the wrong callers")
+    found = sorted((one for one in tree.functions(tree.apart(book.tree)).values() if one.self), key=lambda one: -one.self)
     lines += ["", f"{'function':<44} {'calls':>9} {'total':>11} {'self':>11}  of {own.first}"]
-    lines += [row(one, whole) for one in found[:options.top] if one.self]
+    lines += [row(one, whole) for one in found[:options.top]]
     left = sum(one.self for one in found[options.top:])
     if left:
         lines.append(f"{f'{len(found) - options.top} others':<44} {'':>9} {'':>11} {left:>11.0f} {left / whole:>9.1%}")
@@ -170,26 +185,33 @@ def describe(profiled: Profiled, case: str, options: argparse.Namespace) -> list
 
 def profile(options: argparse.Namespace) -> int:
     """The command."""
+    if options.accel != "tcg":
+        raise LabError(f"--accel={options.accel}: the emulator makes the profile", USAGE)
+    if options.against and (options.below or options.tree):
+        raise LabError("--below and --tree show one kernel: leave --against out", USAGE)
     machine = guest.Machine(options.accel, options.append, options.memory, options.timeout)
     given = runs.arguments(options.nsbench, options.accel)
     if any(word.split("=")[0] in ("--probe", "--folded") for word in given):
         raise LabError("--probe behind --: a profile is made without the probe", USAGE)
-    names = [options.kernel, *([options.against] if options.against else [])]
-    every, base, done = images.images(names), initramfs.base(), []
-    progress = Progress([image.name for image in every])
-    keep = folders.Keep(replace=True)
-    for image in every:
-        one = runs.wanted(image, machine, given, base, (options.out or Path("nowhere")) / image.name, keep,
-                          runs.How(states.find(options.state), range(1, 2)))
-        if one.subject is None:
-            raise LabError(f"{one.lab['together']}: a profile is made of copies of a saved machine", USAGE)
-        done.append(measure(one, options.jobs, progress))
+    every = images.images([options.kernel, *([options.against] if options.against else [])])
+    if options.against and len(every) == 1:
+        raise LabError(f"--against {options.against}: that is the same kernel", USAGE)
+    out, base, progress = options.out or Path("nowhere"), initramfs.base(), Progress([image.name for image in every])
+    wanted = [runs.wanted(image, machine, given, base, out / image.name, how=runs.How(states.find(options.state), range(1, 2)))
+              for image in every]
+    with folders.exclusive(out) if options.out else contextlib.nullcontext():
         if options.out:
-            write(done[-1], keep)
-    if len(done) == 2:
-        print("\n\n".join("\n".join(lines) for lines in explain.changes(
-            *({case: (one.books[case], base_of(one, case)) for case in one.plan.cases} for one in (done[1], done[0])),
-            [one.one.image.name for one in (done[1], done[0])], options.top)))
+            for one in wanted:
+                folders.finished(one.folder, inputs(one))  # raises where another run is there
+        done = [measure(one, options.jobs, progress) for one in wanted]
+        if options.out:
+            for profiled in done:
+                write(profiled, folders.Keep(), out)
+    if options.against:
+        new, old = done
+        sides = ({case: (one.books[case], base_of(one, case)) for case in one.plan.cases} for one in (old, new))
+        names = [one.one.image.name for one in (old, new)]
+        print("\n\n".join("\n".join(lines) for lines in explain.changes(*sides, names, options.top)))
         return OK
     for case in done[0].plan.cases:
         print("\n".join([*describe(done[0], case, options), ""]))

@@ -3,7 +3,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from lab.exact import Cost, Path_, Profile, Segment
+from lab.exact import OWN, Cost, Path_, Profile, Segment
 
 Tree = dict[Path_, Cost]  # each path's own, without what is below
 
@@ -46,6 +46,14 @@ def below(tree: Tree, name: str) -> Tree:
     for path, cost in tree.items():
         if name in path:
             found.setdefault(path[path.index(name):], Cost()).add(cost.calls, cost.self)
+    return found
+
+
+def apart(tree: Tree) -> Tree:
+    """The tree with what does not belong to the call as one function each: they share functions with it."""
+    found: Tree = {}
+    for path, cost in tree.items():
+        found.setdefault(path if path[0] in OWN else path[:1], Cost()).add(cost.calls, cost.self)
     return found
 
 
@@ -125,20 +133,20 @@ def folded(tree: Tree, *first: str) -> list[str]:
 def callgrind(tree: Tree, what: str) -> str:
     """Callgrind's format (valgrind.org, "Callgrind Format Specification"): functions, and the calls between them."""
     own: dict[str, float] = defaultdict(float)
-    edges: dict[tuple[str, str], list[float]] = defaultdict(lambda: [0.0, 0.0])
+    edges: dict[Path_, list[float]] = defaultdict(lambda: [0.0, 0.0])
     whole = totals(tree)
     for path, total in whole.items():
         own[path[-1]] += tree.get(path, Cost()).self
         if len(path) > 1:
-            edge = edges[path[-2], path[-1]]
-            edge[0] += tree.get(path, Cost()).calls
-            edge[1] += total
+            pair = path[-2:]
+            edges[pair][0] += tree.get(path, Cost()).calls
+            if pair not in zip(path[:-2], path[1:-1]):  # inside of the same call it counts once
+                edges[pair][1] += total
     lines = ["# callgrind format", "version: 1", "creator: nsbench", f"cmd: {what}", "positions: line", "events: Ir",
              f"summary: {round(instructions(tree))}", "", "fl=kernel"]
+    called: dict[str, list[str]] = defaultdict(list)
+    for (caller, callee), (calls, total) in sorted(edges.items()):
+        called[caller] += [f"cfn={callee}", f"calls={max(1, round(calls))} 0", f"0 {round(total)}"]
     for name in sorted(own):
-        lines += [f"fn={name}", f"0 {round(own[name])}"]
-        for (caller, callee), (calls, total) in sorted(edges.items()):
-            if caller == name:
-                lines += [f"cfn={callee}", f"calls={max(1, round(calls))} 0", f"0 {round(total)}"]
-        lines.append("")
+        lines += [f"fn={name}", f"0 {round(own[name])}", *called[name], ""]
     return "\n".join(lines)

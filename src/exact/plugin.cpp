@@ -220,9 +220,13 @@ std::string set_up(int count, char** words) {
     std::ifstream file(symbols);
     plugin->symbols = Symbols::read(file);
     if (plugin->symbols.empty()) return symbols + ": no kernel function with an address";
-    const auto switch_to = plugin->symbols.find("__switch_to");
-    if (!switch_to) return symbols + ": no __switch_to";
-    plugin->trace = std::make_unique<Trace>(*switch_to);
+    // By these names the ways into the kernel are known; before 5.8 they had others.
+    for (const char* const name : {"__switch_to", "kthread", "asm_exc_page_fault"}) {
+        if (!plugin->symbols.find(name))
+            return symbols + ": no " + name + ": kernels from 5.8 on can be profiled";
+    }
+    plugin->trace =
+        std::make_unique<Trace>(*plugin->symbols.find("__switch_to"), *plugin->symbols.find("kthread"));
     return read_marks(marks);
 }
 

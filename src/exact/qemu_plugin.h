@@ -1,4 +1,4 @@
-// What is used of QEMU's interface for TCG plugins, version 1 (QEMU 4.2 to 9): qemu-plugin.h is in no
+// What is used of QEMU's interface for TCG plugins, version 1, as QEMU 7.2 has it: qemu-plugin.h is in no
 // package. Documentation: QEMU, docs/devel/tcg-plugins.rst.
 #pragma once
 
@@ -44,5 +44,4 @@ void qemu_plugin_register_vcpu_insn_exec_inline(qemu_plugin_insn*, qemu_plugin_o
 void qemu_plugin_register_vcpu_mem_cb(qemu_plugin_insn*, qemu_plugin_vcpu_mem_cb_t, qemu_plugin_cb_flags,
                                       qemu_plugin_mem_rw, void*);
 void qemu_plugin_register_atexit_cb(qemu_plugin_id_t, void (*)(qemu_plugin_id_t, void*), void*);
-void qemu_plugin_outs(const char*);
 }

@@ -10,7 +10,8 @@ namespace {
 
 constexpr std::string_view kText = "tTwW";
 constexpr std::string_view kCold = ".cold";
-/// Bytes of a function at the most: what is further from any symbol is code that was made later, such as BPF's.
+/// Bytes of a function at the most: what is further from any symbol is code that was made later, such as
+/// BPF's.
 constexpr std::uint64_t kMostFunction = 1U << 16U;
 
 }  // namespace

@@ -11,7 +11,8 @@ constexpr unsigned kStackBits = 14;
 
 }  // namespace
 
-Trace::Trace(Function switch_to) : switch_to_(switch_to), task_(&tasks_[0]) {
+Trace::Trace(Function switch_to, Function kthread)
+    : switch_to_(switch_to), kthread_(kthread), task_(&tasks_[0]) {
     for (std::uint32_t role = 0; role < kRoles; ++role) nodes_.push_back({role, kNameless});
     places_.resize(nodes_.size());
 }
@@ -67,6 +68,10 @@ void Trace::account(std::uint64_t count) {
 }
 
 void Trace::push(const Block& block, Kind kind, std::uint64_t returns_to, const Block* interrupted) {
+    if (block.function == kthread_) {  // made meanwhile, and nobody's child
+        task_->forked = 0;
+        for (Frame& frame : task_->frames) frame.window = 0;
+    }
     task_->frames.push_back({block.function, kind, returns_to, interrupted, 0, 0});
     if (is_recording_ && (kind != Kind::jump || block.is_first)) ++cell(node_here()).calls;
 }

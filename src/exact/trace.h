@@ -67,8 +67,8 @@ struct Segment {
 
 class Trace {
   public:
-    /// `switch_to` is the function in whose return another task goes on.
-    explicit Trace(Function switch_to);
+    /// In the return of `switch_to` another task goes on; one that calls `kthread` first is the kernel's.
+    Trace(Function switch_to, Function kthread);
 
     /// `block` comes next; `count` instructions were tried before it.
     void enter(const Block& block, std::uint64_t count);
@@ -119,7 +119,7 @@ class Trace {
     std::uint32_t child(std::uint32_t parent, Function function);
     Cell& cell(std::uint32_t node);
 
-    Function switch_to_;
+    Function switch_to_, kthread_;
     std::unordered_map<std::uint64_t, Task> tasks_;  // by their kernel stacks
     Task* task_;
     const Task* opener_ = nullptr;

@@ -12,9 +12,9 @@ namespace nsb::exact {
 namespace {
 
 constexpr Function kSwitchTo = 2, kOuter = 3, kInner = 4, kOther = 5, kEntry = 6, kIrq = 7, kFault = 8,
-                   kFork = 9;
-const char* const kNames[] = {"user",  "?",     "switch_to", "outer", "inner",
-                              "other", "entry", "irq",       "fault", "fork"};
+                   kFork = 9, kKthread = 10;
+const char* const kNames[] = {"user",  "?",   "switch_to", "outer", "inner",  "other",
+                              "entry", "irq", "fault",     "fork",  "kthread"};
 constexpr std::uint64_t kTask = 0x1'0000, kNextTask = 0x2'0000;  // their kernel stacks
 
 /// Blocks that are executed one after the other. A function's blocks begin at a thousand times its number.
@@ -58,7 +58,7 @@ class Program {
         return found;
     }
 
-    Trace trace{kSwitchTo};
+    Trace trace{kSwitchTo, kKthread};
 
   private:
     std::string path(std::uint32_t node) {
@@ -175,6 +175,20 @@ TEST(Trace, AnotherTaskAndBack) {
                                       {"call;entry;switch_to", "1 3"},
                                       {"child;fork", "1 5"},
                                       {"child;fork;switch_to", "1 7"}}));
+}
+
+TEST(Trace, AKernelThreadThatIsMadeMeanwhileIsNobodysChild) {
+    Program program;
+    program.mark(1, 0);
+    program.run(kEntry, 0, 2, End::call);
+    program.run(kSwitchTo, 0, 3, End::ret);
+    program.trace.returns_from(kNextTask + 8);
+    program.run(kFork, 0, 5, End::call, Entry::fork);
+    program.run(kKthread, 0, 7);
+    EXPECT_EQ(program.costs(), (Costs{{"call;entry", "1 2"},
+                                      {"call;entry;switch_to", "1 3"},
+                                      {"child;fork", "1 5"},
+                                      {"other tasks;fork;kthread", "1 7"}}));
 }
 
 TEST(Trace, AReturnThatLeadsNowhereIsToldAndLosesNothing) {

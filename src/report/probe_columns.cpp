@@ -34,7 +34,9 @@ constexpr auto kFunctionColumns = std::to_array<Column<F>>({
      [](const F& r) { return std::string(kind_name(kTraced[r.row.function].kind)); }},
     {"path", "", "create, destroy, or async: teardown by a worker",
      [](const F& r) { return std::string(to_string(kTraced[r.row.function].path)); }},
-    {"backend", "", "how it was seen: fentry, kprobe, tracepoint, sampling (of stacks, 1 kHz), none",
+    {"backend", "",
+     "how it was seen: fentry, kprobe, tracepoint, sampling (of stacks, 1 kHz), none, exact (the "
+     "lab's profile)",
      [](const F& r) { return std::string(to_string(r.row.backend)); }},
     {"reason", "", "why no better backend served it", [](const F& r) { return r.row.reason; }},
     {"calls_per_op", "calls",
