@@ -8,6 +8,7 @@ from lab.words import Runs, k, table
 TOP = 5  # functions of a kind
 SUBSYSTEMS = 15  # of the network
 NAMED = 5  # functions in a sentence
+LEAST = 200  # instructions that a sentence is worth
 PERNET = "ops_init"  # net/core/net_namespace.c: calls each subsystem's part of a new net namespace
 
 
@@ -57,6 +58,8 @@ def sentences(runs: Runs) -> list[str]:
             if not before or not after or not before.differs(after) or not all(all(side) for side in sides):
                 continue
             found = explain.explain(*sides)
+            if abs(found.after - found.before) < LEAST:
+                continue
             about = f"{one.name} → {other.name}: {name_of(kind)} {explain.thousands(found.after - found.before)}"
             lines.append(f"- {explain.sentence(about, found.changes(), NAMED)}.".replace("-", "−").replace("− ", "- ", 1))
     return lines
@@ -92,8 +95,8 @@ def exact(runs: Runs) -> list[str]:
         *balance(runs, found),
         "",
         *subsystems(runs),
-        "What explains the changes from kernel to kernel that are larger than the figures vary (functions that the compiler made a",
-        "part of their caller on one side are counted with it on both):",
+        f"What explains the changes from kernel to kernel that are larger than the figures vary, and than {LEAST} instructions (functions",
+        "that the compiler made a part of their caller on one side are counted with it on both):",
         "",
         *sentences(runs),
         "",
