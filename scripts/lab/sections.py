@@ -31,7 +31,7 @@ def what(runs: Runs) -> list[str]:
         "",
         "Each case was measured in a copy of its own of a saved machine, so that no case changed the kernel for another:",
         f"{options['samples']} counted samples, each in a block of its own, behind one that does not count. The cases of the kinds were",
-        "measured on several machines, which differ in nothing that has a meaning:",
+        "measured on all of these machines, which differ in nothing that has a meaning, the others on fewer:",
         "",
         *(f"{number}. {machine['variation']}" for number, machine in machines.items()),
         "",
