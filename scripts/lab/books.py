@@ -10,8 +10,8 @@ from lab.exact import OWN, Profile
 from lab.tree import Function, Tree
 
 # Instructions between what was seen in a phase and what the clock says: its nanoseconds are rounded at both ends, and the
-# kernel's factor from the counter to them is off by some millionths. A child's first moment, which parts `ready` from `exit`, is put between two readings of the clock by the time stamp counter, which is
-# read some instructions before or after each.
+# kernel's factor from the counter to them is off by some millionths. A child's first moment, which parts `ready` from `exit`,
+# is put between two readings of the clock by the time stamp counter, which is read some instructions before or after each.
 MOST_ROUNDING = 2
 MOST_DRIFT = 4e-6  # of the figure
 MOST_PARTING = 64

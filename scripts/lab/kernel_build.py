@@ -2,8 +2,9 @@
 
 From Debian's source of a series (linux-source-6.12) or a tree of your own, with patches if you like, and the configuration
 small-kernel.config: all eight kinds of namespaces, and little besides. The first build takes some ten minutes of a CPU, one
-after a patch a few seconds: enough for `git bisect run` (with `|| exit 125`: a kernel that does not build says nothing). The image is a kernel for every --kernel: scripts/lab.py compare
-bzImage-base bzImage-new. Exit codes: 0 built; 1 it does not build; 2 usage; 3 not possible here.
+after a patch a few seconds: enough for `git bisect run` (with `|| exit 125`: a kernel that does not build says nothing). The
+image is a kernel for every --kernel: scripts/lab.py compare bzImage-base bzImage-new.
+Exit codes: 0 built; 1 it does not build; 2 usage; 3 not possible here.
 """
 import argparse
 import contextlib
