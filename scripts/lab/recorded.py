@@ -151,11 +151,11 @@ def read_probed(folder: Path) -> Probed | None:
     try:
         cases = [case for case in json.loads((folder / "run.json").read_text())["probe"]["cases"]
                  if case["case"].startswith("clone/") and not case["error"]]
-        none = next((case["unprobed_median"] for case in cases if case["case"].startswith("clone/none/")), None)
+        none = next((case.get("unprobed_median") for case in cases if case["case"].startswith("clone/none/")), None)
         for case in cases:
             kinds = case["case"].split("/")[1]
             probed.adds[kinds] = {row["function"]: row["self"] for row in case["adds_to_none"]}
-            if none and case["unprobed_median"]:
+            if none and case.get("unprobed_median"):
                 probed.loaded[kinds] = case["unprobed_median"] - none
         with open(folder / "probe.csv", newline="") as file:
             for row in csv.DictReader(file):
