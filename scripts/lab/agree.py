@@ -4,7 +4,7 @@ The loop (bench/yardstick.c), in which none of nsbench's code is, is started as 
 for as many samples as a block has, of which as many are left out at its start. What is compared is the median of each
 pair of turns; the figure is the median ratio of the pairs. The table also has `total`, in which nsbench's child tells
 when it began, and the loop's does not.
-Exit codes: 0 create agrees within 1% for every set; 1 it does not; 2 usage; 3 not possible here.
+Exit codes: 0 create agrees within 1% for every set, with all eight kinds within 2%; 1 it does not; 2 usage; 3 not possible here.
 """
 import argparse
 import csv
@@ -16,7 +16,10 @@ from lab.errors import FAILED, OK, LabError
 from lab.options import add_append, add_machine, positive
 
 SETS = {"none": 0, "pid": 0x20000000, "net": 0x40000000, "all": 0x7E020080}
-LIMIT = 0.01
+LIMITS = {"none": 0.01, "pid": 0.01, "net": 0.01,
+          # Where its percpu memory is found depends on all that came before in the boot: another build, a word more or other
+          # memory alone move this ratio by 0.7%.
+          "all": 0.02}
 BLOCKS, PER_BLOCK, LEAD_IN = 10, 10, 2  # of nsbench at --samples=100
 TURN = """
 nsbench --op=clone --ns={name} --stack=1M --samples={samples} --seed={pair} --clock={clock} --cpu=0 \\
@@ -95,13 +98,13 @@ def agree(options: argparse.Namespace) -> int:
             ]
             ratios = sorted(one / other for one, other in pairs)
             ratio = statistics.median(ratios)
-            within = phase != "create" or abs(ratio - 1) <= LIMIT
+            within = phase != "create" or abs(ratio - 1) <= LIMITS[name]
             good = good and within
             one, other = (statistics.median(pair[i] for pair in pairs) for i in (0, 1))
             print(
                 f"{name:6} {phase:7} {other:12.0f} {one:12.0f} {ratio:8.4f}  {ratios[0]:.4f} … "
                 f"{ratios[-1]:.4f}"
-                f"{'' if within else '  beyond 1%'}"
+                f"{'' if within else f'  beyond {LIMITS[name]:.0%}'}"
             )
     return OK if good else FAILED
 
