@@ -36,7 +36,6 @@ class Books:
     """One case: its phases in their order, and the workers' tree for each execution."""
 
     case: str
-    executions: int
     phases: dict[str, Book] = field(default_factory=dict)
     later: Tree = field(default_factory=dict)
 
@@ -80,7 +79,7 @@ def balance(profile: Profile, samples: str, case: str) -> Books:
                        "proc_remount have")
     if len(executions) != len(rows):
         raise LabError(f"{len(executions)} executions are in the profile, and {len(rows)} in samples.csv")
-    books = Books(case, len(rows))
+    books = Books(case)
     for bit, phase in enumerate(phases):
         counted = [(float(row[phase]), i) for i, row in enumerate(rows) if row[phase] and row["counted"] == "1"]
         if not counted or not any(segment.phases >> bit & 1 for segment in executions[counted[0][1]]):
@@ -104,11 +103,7 @@ def balance(profile: Profile, samples: str, case: str) -> Books:
 def whole(books: Books) -> dict[str, float]:
     """The own instructions of each function in the first phase; tasks and interrupts that do not belong to it as one each.
     Their sum is the phase's figure, less the reading."""
-    found: dict[str, float] = {}
-    for path, cost in books.phases[books.first].tree.items():
-        name = path[-1] if path[0] in OWN else path[0]
-        found[name] = found.get(name, 0) + cost.self
-    return found
+    return tree.own(tree.apart(books.phases[books.first].tree))
 
 
 def adds(books: Books, base: Books) -> dict[str, float]:

@@ -37,14 +37,6 @@ def named(own: Tree) -> Tree:
     return found
 
 
-def own_of(one: Tree) -> dict[str, float]:
-    """The own instructions of each function."""
-    found: dict[str, float] = {}
-    for path, cost in one.items():
-        found[path[-1]] = found.get(path[-1], 0) + cost.self
-    return found
-
-
 def into_callers(one: Tree, gone: set[str]) -> Tree:
     """The tree with these functions as parts of their callers."""
     found: Tree = {}
@@ -69,7 +61,7 @@ def inlined(base: Tree, new: Tree) -> dict[str, str]:
     """Functions that are on one side only, and whose instructions their caller has more on the other: which caller."""
     found: dict[str, str] = {}
     for here, there in ((base, new), (new, base)):
-        own, other = own_of(here), own_of(there)
+        own, other = tree.own(here), tree.own(there)
         grown = {name: other[name] - own[name] for name in own.keys() & other.keys()}
         called = callers(here, set(grown))
         gone = sorted(own.keys() - other.keys(), key=lambda name: (-own[name], name))
@@ -107,11 +99,8 @@ def explain(base: Pair, new: Pair) -> Explained:
     moved = inlined(first_tree(base[0]), first_tree(new[0]))
     parts = []
     for own, none in (base, new):
-        found = own_of(into_callers(first_tree(own), set(moved)))
-        if none:
-            for name, value in own_of(into_callers(first_tree(none), set(moved))).items():
-                found[name] = found.get(name, 0) - value
-        parts.append(found)
+        one, other = (tree.own(into_callers(first_tree(side), set(moved))) if side else {} for side in (own, none))
+        parts.append({name: one.get(name, 0) - other.get(name, 0) for name in one | other})
     return Explained(sum(parts[0].values()), sum(parts[1].values()), (parts[0], parts[1]), moved)
 
 

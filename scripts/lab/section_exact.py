@@ -1,5 +1,5 @@
 """The page's section from the exact profiles: every function, the network's subsystems, and what explains each change."""
-from lab import explain, tree
+from lab import books, explain, tree
 from lab.books import Book, Books
 from lab.recorded import ALL, KINDS, Recorded
 from lab.section_functions import AGREES, agrees, name_of
@@ -15,13 +15,13 @@ PERNET = "ops_init"  # net/core/net_namespace.c: calls each subsystem's part of 
 def books_of(run: Recorded, kinds: str) -> Books | None:
     """What was recorded of clone with that set."""
     own = run.exact.get(kinds) if run.exact else None
-    return Books(f"clone/{kinds}", 1, {"create": Book(tree.instructions(own), own, 0)}) if own else None
+    return Books(f"clone/{kinds}", {"create": Book(tree.instructions(own), explain.named(own), 0)}) if own else None
 
 
 def adds(run: Recorded, kinds: str) -> dict[str, float]:
     """The own instructions of each function more than for `none`."""
     own, none = books_of(run, kinds), books_of(run, "none")
-    return explain.explain((own, None), (own, none)).parts[1] if own and none else {}
+    return books.adds(own, none) if own and none else {}
 
 
 def largest(found: dict[str, float]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import books, exact, explain, guest, initramfs, kernel_build, packages, tree
+from lab import books, exact, explain, guest, initramfs, kernel_build, tree
 from lab.books import Book, Books
 from lab.errors import LabError
 from lab.exact import Cost
@@ -59,7 +59,7 @@ def one_tree(**own: float) -> tree.Tree:
 
 
 def books_of(one: tree.Tree) -> Books:
-    return Books("clone/NEWUTS/stack:1M", 1, {"create": Book(tree.instructions(one), one, 0)})
+    return Books("clone/NEWUTS/stack:1M", {"create": Book(tree.instructions(one), one, 0)})
 
 
 def test_the_books_are_of_the_median_execution() -> None:
@@ -172,16 +172,6 @@ def test_a_sampler_without_marks_is_told(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(initramfs, "build_directory", lambda: tmp_path)
     with pytest.raises(LabError, match="nsbench-sampler has no .nsbench.marks: build it again"):
         exact.marks()
-
-
-@pytest.fixture(scope="module")
-def kernel() -> Path:
-    try:
-        guest.qemu_version()
-        initramfs.base()
-        return packages.fetch(packages.find(["6.1"])[0])
-    except LabError as error:
-        pytest.skip(str(error))
 
 
 def profile(kernel: Path, *words: str) -> subprocess.CompletedProcess[str]:

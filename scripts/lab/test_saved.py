@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import alone, copies, folders, guest, images, in_states, initramfs, orders, packages, runs, saved, states, variations
+from lab import alone, copies, folders, guest, images, in_states, initramfs, orders, runs, saved, states, variations
 from lab.errors import LabError
 
 PROGRAM = Path(__file__).resolve().parents[1] / "lab.py"
@@ -180,16 +180,6 @@ def test_states_stand_side_by_side() -> None:
 
 
 # What follows boots and copies real guests.
-
-
-@pytest.fixture(scope="module")
-def kernel() -> Path:
-    try:
-        guest.qemu_version()
-        initramfs.base()
-        return packages.fetch(packages.find(["6.1"])[0])
-    except LabError as error:
-        pytest.skip(str(error))
 
 
 def run(kernel: Path, out: Path, *words: str, machines: str = "1") -> subprocess.CompletedProcess[str]:

@@ -40,6 +40,14 @@ def instructions(tree: Tree) -> float:
     return sum(cost.self for cost in tree.values())
 
 
+def own(tree: Tree) -> dict[str, float]:
+    """The own instructions of each function, on all paths."""
+    found: dict[str, float] = {}
+    for path, cost in tree.items():
+        found[path[-1]] = found.get(path[-1], 0) + cost.self
+    return found
+
+
 def below(tree: Tree, name: str) -> Tree:
     """The parts of the tree that this function calls, it included, with the paths beginning there."""
     found: Tree = {}
