@@ -40,11 +40,12 @@ class Subject:
 
 @dataclass(frozen=True)
 class Task:
-    """One copy: of which machine, and what it is to do."""
+    """One copy: of which machine, what it is to do, and the file without which it has not done it."""
 
     number: int
     case: str
     order: tuple[str, ...]
+    gives: str = "run.json"
 
     def key(self, recipe: saved.Recipe) -> str:
         return f"{recipe.key} {hashlib.sha256(chr(0).join(self.order).encode()).hexdigest()[:16]}"
@@ -112,12 +113,11 @@ def ready(subject: Subject, pool: ThreadPoolExecutor, crowd: guest.Crowd,
         yield {number: future.result() for number, future in futures.items()}
 
 
-def measure(plan: orders.Plan, subject: Subject, journal: Journal, jobs: int,
+def measure(every: list[Task], subject: Subject, journal: Journal, jobs: int,
             show: Callable[[str], None]) -> dict[Task, Files]:
     """What the copies gave back. LabError, with the case, where one came to no end; the others are in the journal then."""
-    waiting = tasks(plan, subject)
-    done = {task: journal.done[key] for task in waiting if (key := task.key(subject.recipes[task.number])) in journal.done}
-    waiting = [task for task in waiting if task not in done]
+    done = {task: journal.done[key] for task in every if (key := task.key(subject.recipes[task.number])) in journal.done}
+    waiting = [task for task in every if task not in done]
     jobs = guest.side_by_side(jobs, subject.recipes[min(subject.recipes)].machine.memory)
     crowd = guest.Crowd()
     pool = ThreadPoolExecutor(jobs)
@@ -136,7 +136,7 @@ def measure(plan: orders.Plan, subject: Subject, journal: Journal, jobs: int,
                         files = future.result()
                     except LabError as error:
                         raise LabError(f"{task.case}: {error}", error.code, error.tail) from None
-                    if "run.json" not in files:
+                    if task.gives not in files:
                         raise said(files)
                     done[task] = files
                     journal.add(task.key(subject.recipes[task.number]), files)

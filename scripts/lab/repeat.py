@@ -23,7 +23,8 @@ def samples(one: runs.Wanted, boot: int, jobs: int, progress: Progress) -> bytes
     plan = orders.plan(one.options)
     with tempfile.TemporaryDirectory(prefix="nsbench-lab-") as name:
         journal = alone.Journal(Path(name) / "journal")
-        done = alone.measure(plan, subject, journal, jobs, lambda state: progress.show(one.image.name, f"boot {boot}, {state}"))
+        done = alone.measure(alone.tasks(plan, subject), subject, journal, jobs,
+                             lambda state: progress.show(one.image.name, f"boot {boot}, {state}"))
     return alone.merge(plan, done, "repeat")["samples.csv"]
 
 

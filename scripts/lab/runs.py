@@ -235,7 +235,8 @@ def run_copies(one: Wanted, result: Result, out: Path, jobs: int, progress: Prog
     try:
         with full_disk(result):
             plan = orders.plan(one.options)
-            done = alone.measure(plan, one.subject, journal, jobs, lambda state: progress.show(name, state))
+            done = alone.measure(alone.tasks(plan, one.subject), one.subject, journal, jobs,
+                                 lambda state: progress.show(name, state))
             files = alone.merge(plan, done, f"lab-{digest}")  # the same run has the same name, and no other has
             result.status, result.stdout, result.stderr = alone.summarise(files, plan)
             part = Path(tempfile.mkdtemp(dir=out, prefix=PART))

@@ -16,6 +16,7 @@
 #include "sys/error.h"
 #include "sys/file.h"
 #include "sys/lab_machine.h"
+#include "sys/process.h"
 
 namespace nsb::cli {
 namespace {
@@ -47,6 +48,19 @@ int send_symbols(const sys::LabMachine& machine) {
     const auto text = sys::read_file("/proc/kallsyms");
     if (!text) throw sys::SystemError("open", "/proc/kallsyms", text.error());
     machine.send("kallsyms", *text);
+    return kMeasured;
+}
+
+/// The first word of an order that has another program measure: its name, found beside nsbench, and its
+/// arguments follow.
+constexpr std::string_view kProgram = "program";
+
+int run_program(const sys::LabMachine& machine, std::span<const std::string> words) {
+    if (words.empty()) throw UsageError("the order names no program");
+    const auto program = std::filesystem::read_symlink("/proc/self/exe").parent_path() / words.front();
+    const auto text = sys::output_of(program, {words.begin() + 1, words.end()});
+    if (!text) throw sys::SystemError("posix_spawn", program.native(), text.error());
+    machine.send("output", *text);
     return kMeasured;
 }
 
@@ -93,11 +107,14 @@ int run_guest(const Options& options) {
     // From here on in a copy.
     int code = kFailed;
     try {
-        const std::string order = machine->order();
-        if (order == kSymbols) {
+        const std::vector<std::string> order = split(machine->order(), "\n");
+        const std::string first = order.empty() ? "" : order.front();
+        if (first == kSymbols) {
             code = send_symbols(*machine);
+        } else if (first == kProgram) {
+            code = run_program(*machine, std::span(order).subspan(1));
         } else {
-            code = carry_out(*machine, parse(split(order, "\n")), std::move(info), std::move(crew));
+            code = carry_out(*machine, parse(order), std::move(info), std::move(crew));
         }
     } catch (const std::exception& error) {
         machine->send("stderr", fmt::format("nsbench: {}\n", error.what()));
