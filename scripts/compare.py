@@ -6,8 +6,9 @@
 
 A RUN is a folder that `nsbench --out` wrote, its results.csv, or Google Benchmark's JSON. Several runs a side are
 repetitions: what scatters is the run, or the boot, not the sample. A change is one that the scatter does not explain,
-with every row that was looked at taken into account, and that exceeds the threshold. Instruction counts are compared
-exactly. What only one side has, and what differs between the machines, is said first.
+with every row that was looked at taken into account, and that exceeds the threshold. Instruction counts have no scatter:
+one changed that moved by more than meaningless variations of the machine move it (its resolution), as lab.py compare says.
+What only one side has, and what differs between the machines, is said first.
 Exit codes: 0 nothing is slower; 1 something is; 2 usage, or runs that cannot be compared.
 """
 import argparse
@@ -17,11 +18,12 @@ from answers.options import Parser, add_judging
 from answers.script import main
 
 MORE = """what the table says:
-  slower, faster  more than the threshold, and no chance
-  small           no chance, but within the threshold
+  slower, faster  more than the threshold, and no chance. Of counts: more than the resolution, and the intervals are apart
+  small           no chance, but within the threshold. Of counts: within the resolution
   same            not resolved; its interval is within the threshold. Of counts: the median is the same
   identical       of counts: every figure is
-  ~               not resolved; 'need about N runs' a side would find a change of the size seen, four times of five"""
+  ~               not resolved; 'need about N runs' a side would find a change of the size seen, four times of five.
+                  Of counts: the intervals meet, or are not known"""
 
 
 def parser() -> Parser:

@@ -18,6 +18,7 @@ SHOWN = 60  # characters of a value of the environment
 SAME_SAMPLER = 16384  # bytes: the resident ones of one sampler differ by two pages or three from run to run
 ALIKE = 1.25  # batches whose sizes differ by no more
 WORTH_SAYING = 0.001  # of drift: it is taken off anyhow
+THRESHOLD = 0.02  # of wall time; counts have their resolution instead
 TOGETHER = 0.9  # of the rows on one side of zero are no chance
 
 
@@ -199,33 +200,30 @@ def _merged(side: list[Source]) -> dict:
     return rows
 
 
-def _exact_rows(both: list, base: list[Source], new: list[Source], threshold: float) -> list[Row]:
-    """Of counts, which have no scatter: whatever differs by more than the rows' resolutions together has changed."""
-    varies = sum((_resolutions(side, both) for side in (base, new)), start=pd.Series(0.0, index=range(len(both))))
-    medians = [_matrix(side, "medians", both) for side in (base, new)]
+def _exact_rows(both: list[Key], base: list[Source], new: list[Source], threshold: float) -> list[Row]:
+    """Of the lab's runs: exact.Change judges each row, as for `lab.py compare`."""
     wholes = [table.reindex(both).fillna("").to_numpy() for s in base + new if (table := s.figures) is not None]
     whole = len(wholes) == len(base + new)
-    same = [whole and all((w[i] == wholes[0][i]).all() for w in wholes) for i in range(len(both))]
-    middle = [m.median(axis=1).tolist() for m in medians]
-    counts = [m.notna().sum(axis=1).tolist() for m in medians]
+    sides = [_figures(side, both) for side in (base, new)]
     rows = []
     for i, (case, phase) in enumerate(both):
-        change = exact.Change(case, phase, middle[0][i], middle[1][i], same[i])
-        ratio = change.ratio
-        within = abs(change.new - change.base) <= varies[i]
-        word = "small" if within and change.base != change.new else "slower" if ratio - 1 > threshold else "faster" if ratio - 1 < -threshold else \
-            "small" if change.base != change.new else "identical" if change.same else "same"
-        rows.append(Row(case, phase, "instructions", change.base, change.new, counts[0][i], counts[1][i], ratio, ratio,
-                        ratio, math.nan, math.nan, word, math.nan))
+        change = exact.Change(case, phase, sides[0][i], sides[1][i], whole and all((w[i] == wholes[0][i]).all() for w in wholes))
+        one, other, ratio = change.base.median, change.new.median, change.ratio
+        rows.append(Row(case, phase, "instructions", one, other, len(base), len(new), ratio, ratio, ratio, math.nan, math.nan,
+                        change.verdict(threshold), math.nan))
     return rows
 
 
-def _resolutions(side: list[Source], both: list) -> pd.Series:
-    """By how much meaningless variations of the machine move each row of a side at the most; 0 where nobody knows."""
-    tables = [s.run.results.set_index(INDEX)["resolution"] for s in side if s.run]
+def _figures(side: list[Source], both: list[Key]) -> list[exact.Figure]:
+    """A side's figures: the middle of its runs' medians, and the widest of what they are known to vary by."""
+    index = pd.MultiIndex.from_tuples(both, names=INDEX)
+    middle = _matrix(side, "medians", both).median(axis=1)
+    tables = [table.reindex(index) for s in side if (table := s.figures) is not None]
     if not tables:
-        return pd.Series(0.0, index=range(len(both)))
-    return pd.concat(tables, axis=1).max(axis=1).reindex(pd.MultiIndex.from_tuples(both, names=INDEX)).fillna(0.0).reset_index(drop=True)
+        return [exact.Figure(median) for median in middle]
+    widest = [pd.concat([table[name] for table in tables], axis=1).agg(how, axis=1)
+              for name, how in (("ci_low", "min"), ("ci_high", "max"), ("resolution", "max"))]
+    return [exact.Figure(*figure) for figure in zip(middle, *widest)]
 
 
 def _matrix(side: list[Source], what: str, both: list) -> pd.DataFrame:
@@ -304,10 +302,12 @@ def _judged(base: list[Source], new: list[Source], both: list[Key], result: Comp
     result.notes += _together(found.log)
 
 
-def compare(base: list[Source], new: list[Source], threshold: float, alpha: float, phases: list[str] | None = None,
+def compare(base: list[Source], new: list[Source], threshold: float | None, alpha: float, phases: list[str] | None = None,
             pattern: re.Pattern | None = None) -> Comparison:
     """Unreadable where there is nothing to compare."""
     clock = clock_of(base, new)
+    if threshold is None:
+        threshold = 0.0 if clock == "instructions" else THRESHOLD
     one_state(base + new)
     sides = _merged(base), _merged(new)
     chosen = _chosen(set(sides[0]) | set(sides[1]), phases, pattern)

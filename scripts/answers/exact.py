@@ -1,4 +1,4 @@
-"""What needs no statistics: rows that are there on one side only, and figures that are exact, as instruction counts are.
+"""What needs no statistics: rows that are there on one side only, and whether figures of copies of saved machines changed.
 
 Plain Python, since the lab compares with this where pandas need not be.
 """
@@ -13,19 +13,54 @@ Key = tuple[str, str]  # case and phase
 Rows = Mapping[Key, Mapping[str, str]]  # at least status, errno and reason of each row
 
 
+INSTEAD = 0.01  # of a resolution that a row does not have
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A row's median, its 95% interval, and by how much meaningless variations of the machine move it. NaN for what is not
+    known: an interval from too few rounds, the resolution of a single machine."""
+
+    median: float
+    low: float = math.nan
+    high: float = math.nan
+    resolution: float = math.nan
+
+    @classmethod
+    def of(cls, row: Mapping[str, str]) -> "Figure":
+        """What a row of results.csv says. ValueError, KeyError for one that says none."""
+        median, *rest = (float(row[name] or "nan") for name in ("median", "ci_low", "ci_high"))
+        return cls(median, *rest, float(row.get("resolution") or "nan"))
+
+
 @dataclass(frozen=True)
 class Change:
     """One row that both sides measured; `same` when every figure of it is, not the median alone."""
 
     case: str
     phase: str
-    base: float
-    new: float
+    base: Figure
+    new: Figure
     same: bool
 
     @property
     def ratio(self) -> float:
-        return self.new / self.base if self.base else math.inf if self.new else 1.0
+        base, new = self.base.median, self.new.median
+        return new / base if base else math.inf if new else 1.0
+
+    @property
+    def difference(self) -> float:
+        return self.new.median - self.base.median
+
+    def verdict(self, threshold: float) -> str:
+        """One of comparison.VERDICTS. A row is slower or faster that moved by more than both resolutions together, by more
+        than `threshold` (a share of the base), and whose intervals do not meet; "~" if only they do or are unknown."""
+        resolution = self.base.resolution + self.new.resolution
+        limit = INSTEAD * self.base.median if math.isnan(resolution) else resolution
+        if abs(self.difference) > max(limit, threshold * self.base.median):
+            apart = self.base.high < self.new.low or self.new.high < self.base.low
+            return "~" if not apart else "slower" if self.difference > 0 else "faster"
+        return "small" if self.difference else "identical" if self.same else "same"
 
 
 def measured(rows: Rows) -> set[Key]:

@@ -50,7 +50,8 @@ def names(text: str) -> list[str]:
 
 def add_judging(one: argparse.ArgumentParser) -> None:
     """The options of compare.py and ab.py that say which rows count, and when they differ."""
-    one.add_argument("--threshold", type=percentage, default=0.02, metavar="P%", help="smaller changes do not matter (2%%)")
+    one.add_argument("--threshold", type=percentage, metavar="P%",
+                     help="smaller changes do not matter (2%%; of instruction counts none but what is below their resolution)")
     one.add_argument("--alpha", type=probability, default=0.05, metavar="P",
                      help="the chance of even one false alarm among all rows (%(default)s)")
     one.add_argument("--phase", type=names, metavar="PHASE,...", help="only these, such as create,total")

@@ -30,7 +30,7 @@ def more(above: int, below: int, alpha: float, rows: int) -> float:
     return max(math.ceil(wanted), needed(rows, alpha)) if wanted <= effects.MOST_RUNS else math.nan
 
 
-def compare_pairs(a: list[Source], b: list[Source], threshold: float, alpha: float, phases: list[str] | None = None,
+def compare_pairs(a: list[Source], b: list[Source], threshold: float | None, alpha: float, phases: list[str] | None = None,
                   pattern: object = None) -> Comparison:
     """a[i] and b[i] are a pair. Unreadable where there is nothing to compare."""
     result = compare(a, b, threshold, alpha, phases, pattern)  # which rows, and what differs
@@ -49,9 +49,9 @@ def compare_pairs(a: list[Source], b: list[Source], threshold: float, alpha: flo
     rows = []
     for i, (row, (log, low, high, p, _)) in enumerate(zip(result.rows, found)):
         ratio, lower, upper = (float(np.exp(v)) for v in (log, low, high))
-        word = verdict(ratio, lower, upper, corrected[i], threshold, alpha)
+        word = verdict(ratio, lower, upper, corrected[i], result.threshold, alpha)
         above, below = int((ratios[i] > 0).sum()), int((ratios[i] < 0).sum())
-        need = more(above, below, alpha, tested) if word == "~" and abs(ratio - 1) > threshold else math.nan
+        need = more(above, below, alpha, tested) if word == "~" and abs(ratio - 1) > result.threshold else math.nan
         count = int(np.isfinite(ratios[i]).sum())
         rows.append(Row(row.case, row.phase, row.unit, middle[0][i], middle[1][i], count, count, ratio, lower, upper, p,
                         float(corrected[i]), word, need))

@@ -79,15 +79,17 @@ def summary(comparison: Comparison) -> list[str]:
     lines = [f"{of('slower')} of {total} rows slower by more than {limit}, {of('faster')} faster; "
              f"{of('small')} changed by less, {of('same', 'identical')} the same, {of('~')} not resolved (~)"]
     if comparison.figures == "exact":
-        lines = [f"{of('slower')} of {total} rows slower by more than {limit}, {of('faster')} faster; "
-                 f"{of('small')} changed by less, {of('same')} with the same median, {of('identical')} identical in every figure"]
+        more = f" and {limit}" if comparison.threshold else ""
+        lines = [f"{of('slower')} of {total} rows slower by more than their resolution{more}, {of('faster')} faster; "
+                 f"{of('small')} changed by less, {of('same')} with the same median, {of('identical')} identical in every figure, "
+                 f"{of('~')} not resolved (~)"]
     return [*lines, comparison.geometric_mean()]
 
 
 def explanation(comparison: Comparison) -> str:
     """What the columns are."""
     if comparison.figures == "exact":
-        return "median, instructions executed, not time: compared exactly"
+        return "median, instructions executed, not time; a row without a resolution has 1% instead"
     names = {"runs": "middle of the runs' medians", "pairs": "medians of the sides"}
     what = names.get(comparison.figures, "middle of the run")
     return (f"{what}; interval: {1 - comparison.alpha:.4g}, for the row alone; p: corrected for {len(comparison.rows)} rows "

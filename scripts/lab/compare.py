@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from answers.exact import MEASURED, Change, Key, geometric_means, measured, missing
+from answers.exact import INSTEAD, MEASURED, Change, Figure, Key, geometric_means, measured, missing
 from answers.options import percentage
 from lab import functions, guest, images, initramfs, packages, runs, states
 from lab.errors import ABORTED, OK, UNMEASURED, USAGE, LabError
@@ -28,7 +28,6 @@ from lab.options import add_how, add_jobs, add_machine, how_of, machine_numbers,
 
 SLOWER = 1
 NAMED = 5  # unresolved rows
-INSTEAD = 0.01  # of a resolution that a row does not have
 OF_A_RUN = ("run_id", "kernel")  # columns that say which run a row is of; the others are compared
 QUIETLY = {"initramfs_sha256": "nsbench or its options", "qemu_version": "QEMU's version", "memory_mb": "memory"}
 
@@ -47,26 +46,10 @@ class Run:
         return f"{self.record['kernel']} ({what}), {lab['command_line']}"
 
 
-def apart(one: dict[str, str], other: dict[str, str]) -> bool:
-    """Whether the 95% intervals of two medians do not meet; one from too few rounds has none."""
-    ends = [row[name] for row in (one, other) for name in ("ci_low", "ci_high")]
-    if not all(ends):
-        return False
-    low, high, other_low, other_high = map(float, ends)
-    return high < other_low or other_high < low
-
-
-def limit_of(change: Change, base: Run, new: Run, threshold: float) -> float:
-    """By how much a row's median may move without being changed."""
-    found = [run.rows[change.case, change.phase].get("resolution", "") for run in (base, new)]
-    resolution = sum(map(float, found)) if all(found) else INSTEAD * change.base
-    return max(resolution, threshold * change.base)
-
-
 def cells(change: Change) -> list[str]:
     """A row of the table."""
-    return [change.case, change.phase, f"{change.base:.12g}", f"{change.new:.12g}", f"{change.new - change.base:+.12g}",
-            f"{change.ratio:.4f}"]
+    return [change.case, change.phase, f"{change.base.median:.12g}", f"{change.new.median:.12g}",
+            f"{change.difference:+.12g}", f"{change.ratio:.4f}"]
 
 
 def read(folder: Path) -> Run:
@@ -87,7 +70,7 @@ def read(folder: Path) -> Run:
             if None in row or None in row.values():
                 raise ValueError("a row with missing or surplus columns")
             if row["status"] in MEASURED:
-                float(row["median"]), row["ci_low"], row["ci_high"]
+                Figure.of(row)
             rows[row["case"], row["phase"]] = row
     except (ValueError, KeyError, csv.Error) as error:
         raise LabError(f"{folder}/results.csv is not whole: {error}", UNMEASURED) from None
@@ -207,7 +190,7 @@ def report(base: Run, new: Run, options: argparse.Namespace) -> int:
     for key in sorted(measured(base.rows) & measured(new.rows) & chosen):
         one, other = base.rows[key], new.rows[key]
         same = all(one.get(name) == other.get(name) for name in one | other if name not in OF_A_RUN)
-        both.append(Change(*key, float(one["median"]), float(other["median"]), same))
+        both.append(Change(*key, Figure.of(one), Figure.of(other), same))
     failed = [f"{side}: {' '.join(key)}: {run.rows[key]['errno']} {run.rows[key]['reason']}"
               for side, run in (("base", base), ("new", new)) for key in sorted(chosen & set(run.rows))
               if run.rows[key]["status"] == "failed"]
@@ -216,11 +199,10 @@ def report(base: Run, new: Run, options: argparse.Namespace) -> int:
     gone = [("base", missing(base.rows, new.rows, chosen)), ("new", missing(new.rows, base.rows, chosen))]
     if not both:
         raise LabError(f"no case was measured on both sides{''.join(f'; {line}' for _, l in gone for line in l[:1])}", UNMEASURED)
-    moved = sorted((c for c in both if abs(c.new - c.base) > limit_of(c, base, new, options.threshold)),
-                   key=lambda c: -abs(c.ratio - 1))
-    changed = [c for c in moved if apart(base.rows[c.case, c.phase], new.rows[c.case, c.phase])]
-    unresolved = [f"{c.case} {c.phase} {c.ratio - 1:+.2%}" for c in moved if c not in changed]
-    slower = sum(c.ratio > 1 for c in changed)
+    verdicts = {c: c.verdict(options.threshold) for c in sorted(both, key=lambda c: -abs(c.ratio - 1))}
+    changed = [c for c, word in verdicts.items() if word in ("slower", "faster")]
+    unresolved = [f"{c.case} {c.phase} {c.ratio - 1:+.2%}" for c, word in verdicts.items() if word == "~"]
+    slower = sum(word == "slower" for word in verdicts.values())
     header = ["case", "phase", "base", "new", "difference", "ratio"]
     rows = [header] + [cells(c) for c in changed]
     out = sys.stderr if options.format == "csv" else sys.stdout
@@ -237,7 +219,7 @@ def report(base: Run, new: Run, options: argparse.Namespace) -> int:
         limit += f" and {options.threshold * 100:g}%"
     if all(c.same for c in both):
         print(f"no change: {len(both)} rows are identical", file=out)
-    elif not moved:
+    elif not changed and not unresolved:
         largest = max(both, key=lambda c: abs(c.ratio - 1))
         print(f"no change beyond {limit}: 0 of {len(both)} rows, {sum(c.same for c in both)} identical; "
               f"largest {largest.ratio - 1:+.4%} ({largest.case} {largest.phase})", file=out)

@@ -191,6 +191,20 @@ def test_a_truncated_csv_is_125(tmp_path: Path, keep: int) -> None:
     assert "results.csv is not whole" in err
 
 
+@pytest.mark.parametrize("series", [("5.10", "6.1"), ("6.1", "6.12"), ("6.1", "6.1")])
+def test_both_comparing_commands_judge_alike(series: tuple[str, str]) -> None:
+    """All recorded rows of two kernels, and of one with itself."""
+    sides = [next((PROGRAM.parents[1] / "results").glob(f"{name}.*")) for name in series]
+    code, out, _ = compare(*sides, "--format=csv")
+    ours = {(row["case"], row["phase"]): "slower" if float(row["difference"]) > 0 else "faster"
+            for row in csv.DictReader(out.splitlines())}
+    done = subprocess.run([PROGRAM.with_name("compare.py"), *sides, "--format=csv"], capture_output=True, text=True)
+    theirs = {(row["case"], row["phase"]): row["verdict"] for row in csv.DictReader(done.stdout.splitlines())}
+    assert len(theirs) > 2000 and bool(ours) == (series[0] != series[1])
+    assert ours == {key: word for key, word in theirs.items() if word in ("slower", "faster")}
+    assert done.returncode == code
+
+
 @pytest.mark.parametrize("name", ["run.json", "results.csv"])
 def test_a_folder_without_its_files_is_125(tmp_path: Path, name: str) -> None:
     new = write(tmp_path / "new", BASE)
