@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <boost/tokenizer.hpp>
 
+#include "core/utf8.h"
+
 namespace nsb::report {
 namespace {
 
@@ -37,7 +39,7 @@ void append_csv(std::string& text, std::span<const Column<Record>> columns, cons
     for (const auto& column : columns) {
         if (!first) text += ',';
         first = false;
-        append_field(text, column.get(record));
+        append_field(text, as_utf8(column.get(record)));
     }
     text += '\n';
 }
