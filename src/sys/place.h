@@ -14,11 +14,11 @@ namespace nsb::sys {
 /// Where a path leads: a name in a folder that is held open, so that nothing can be swapped between the walk
 /// and what is done there.
 struct Place {
-    Fd folder;               ///< O_PATH
-    std::string name;        ///< in `folder`; empty where the path leads to `folder` itself
-    Fd found;                ///< O_PATH: what has that name; none where nothing has
-    struct stat status {};   ///< of what was found
-    bool by_kernel = false;  ///< `name` is one of the kernel's own links, as in /proc/7/fd
+    Fd folder;                      ///< O_PATH
+    std::string name;               ///< in `folder`; empty where the path leads to `folder` itself
+    Fd found;                       ///< O_PATH: what has that name; none where nothing has
+    struct stat status {};          ///< of what was found
+    bool by_kernel = false;         ///< `name` is one of the kernel's own links, as in /proc/7/fd
     std::optional<int> descriptor;  ///< of this process, which the path stands for: /dev/stdout, /dev/fd/3
 };
 
