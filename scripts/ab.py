@@ -23,6 +23,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from answers import outputs
 from answers.options import Parser, add_judging
 from answers.script import INTERRUPTED, Unreadable, main
 
@@ -111,7 +112,7 @@ def folder_of(out: Path | None) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="nsbench-ab-") as name:
             yield Path(name)
         return
-    out.mkdir(parents=True, exist_ok=True)
+    outputs.own_folder(out)
     if any(out.iterdir()):
         raise Unreadable(f"--out: {out} is not empty")
     yield out

@@ -21,6 +21,7 @@ Exit codes: 0 measured; 1 a guest failed, or nsbench in it did; 2 usage; 3 not p
 130 interrupted. compare, as git bisect run takes it: 0 nothing slower, 1 slower, 125 not measured, 129 usage.
 """
 import argparse
+import io
 import os
 import signal
 import subprocess
@@ -167,6 +168,9 @@ def streams() -> bool:
             os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free: this one
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="surrogateescape")  # names of files are any bytes
     return sys.stdout is not None
 
 

@@ -10,7 +10,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from answers import stacks
+from answers import outputs, stacks
 from answers.options import Parser
 from answers.script import Unreadable, main
 
@@ -56,7 +56,7 @@ def body(words: list[str]) -> int:
 
     runs = limits.read_runs(options.runs)
     wanted = list(drawings.drawings(runs, options.folded))
-    options.out.mkdir(parents=True, exist_ok=True)
+    outputs.own_folder(options.out)
     made = mistakes = 0
     for drawing in wanted:
         # That one run has no kernels to compare is news only where these are asked for.

@@ -6,11 +6,10 @@
 What was measured in words, the machine and its warnings, a table to sort and filter, interactive plots, flame graphs,
 and the CSV files to download. For pictures see plot.py; whether runs differ compare.py says.
 """
-import os
 import sys
 from pathlib import Path
 
-from answers import stacks
+from answers import outputs, stacks
 from answers.options import Parser
 from answers.script import Unreadable, main
 
@@ -22,6 +21,10 @@ def output(given: str) -> Path:
         raise Unreadable(f"--out={given}: {'a folder' if given else 'empty'}; a file is needed, such as report.html")
     if not out.parent.is_dir():
         raise Unreadable(f"--out={given}: there is no folder {out.parent}")
+    try:
+        outputs.check(out)
+    except OSError as error:
+        raise Unreadable(f"--out={given}: {error.strerror}") from None
     return out
 
 
@@ -53,12 +56,7 @@ def body(words: list[str]) -> int:
     if out is None:
         sys.stdout.buffer.write(made)
         return 0
-    partial = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
-        partial.write_bytes(made)
-        partial.replace(out)
-    finally:
-        partial.unlink(missing_ok=True)
+    outputs.replace(out, made)
     if not options.quiet:
         print(f"{out}: {len(made) / 1e6:.1f} MB, {len(runs)} run{'s' if len(runs) > 1 else ''}")
     return 0

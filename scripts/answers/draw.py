@@ -1,10 +1,11 @@
 """The look that all plots share: colours and marks that also people tell apart who do not see all colours, and that
 survive a grey print; units; the run's identity in a corner."""
+import io
 import logging
 import textwrap
 from pathlib import Path
 
-from answers import kinds
+from answers import kinds, outputs
 from answers.read import Run
 from answers.script import Unreadable
 
@@ -149,17 +150,14 @@ def save(figure: Figure, folder: Path, name: str, formats: list[str]) -> list[Pa
     made = []
     for kind in formats:
         path = folder / f"{name}.{kind}"
-        partial = path.with_name(f".{path.name}.partial")
         metadata = {
             "png": {"Software": None},
             "svg": {"Date": None, "Creator": None},
             "pdf": {"CreationDate": None, "Producer": None},
         }[kind]
-        try:
-            figure.savefig(partial, format=kind, metadata=metadata)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        drawn = io.BytesIO()
+        figure.savefig(drawn, format=kind, metadata=metadata)
+        outputs.replace(path, drawn.getvalue())
         made.append(path)
     plt.close(figure)
     return made

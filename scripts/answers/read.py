@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from answers import columns
+from answers.outputs import as_utf8
 from answers.script import Unreadable
 
 SCHEMA_VERSION = 1  # of run.json: kSchemaVersion in src/run/run_json.cpp
@@ -142,7 +143,7 @@ class Run:
     @property
     def name(self) -> str:
         """What it was called: the folder's name, or the CSV file's without its suffix."""
-        return Path(os.path.abspath(self.folder)).name if self.folder else self.path.stem
+        return as_utf8(Path(os.path.abspath(self.folder)).name if self.folder else self.path.stem)
 
     @property
     def clock(self) -> str:

@@ -1,4 +1,5 @@
 """How the scripts begin and end: without pandas, so that --help and an interruption work before it is loaded."""
+import io
 import os
 import sys
 import traceback
@@ -19,6 +20,9 @@ def main(body: Callable[[list[str]], int], name: str) -> NoReturn:
     with the script's name, and 2; never a traceback."""
     if sys.stderr is None:  # closed; print would take standard output instead
         sys.stderr = open(os.devnull, "w")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="surrogateescape")  # names of files are any bytes
     try:
         if sys.stdout is None:  # refused at once: the next file that is opened would take its place
             raise Unreadable("standard output is closed: >/dev/null does away with it")

@@ -14,6 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
+from answers import outputs
 from lab import copies, guest, orders, saved
 from lab.errors import FAILED, USAGE, LabError
 from lab.states import State
@@ -91,7 +92,7 @@ class Journal:
     def add(self, key: str, files: Files) -> None:
         self.done[key] = files
         text = json.dumps({"key": key, "files": {name: base64.b64encode(data).decode() for name, data in files.items()}})
-        with open(self.path, "a") as file:
+        with open(self.path, "a", opener=outputs.no_link) as file:
             file.write(("" if self.path.stat().st_size == 0 or self.ends() else "\n") + text + "\n")
 
     def ends(self) -> bool:

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from answers import outputs
 from answers.exact import INSTEAD, MEASURED, Change, Figure, Key, geometric_means, measured, missing
 from answers.options import percentage
 from lab import functions, guest, images, initramfs, packages, runs, states
@@ -133,8 +134,11 @@ def measure(wanted: dict[str, tuple[str, guest.Machine]], hows: dict[str, runs.H
 @contextlib.contextmanager
 def alone(root: Path) -> Iterator[None]:
     """The folder of runs for this comparison alone; another one that needs it waits."""
-    root.mkdir(parents=True, exist_ok=True)
-    with open(root / "lock", "w") as file:
+    try:
+        outputs.own_folder(root)
+    except OSError as error:
+        raise LabError(f"{root}: {error.strerror}", ABORTED) from None
+    with open(root / "lock", "a", opener=outputs.no_link) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from answers import outputs
 from lab.errors import USAGE, LabError
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
@@ -33,13 +34,16 @@ class Keep:
 
 @contextlib.contextmanager
 def exclusive(out: Path) -> Iterator[None]:
-    """The folder `out`, made if missing, for this lab alone. LabError if another one has it."""
-    out.mkdir(parents=True, exist_ok=True)
+    """The folder `out`, made if missing, for this lab alone. LabError if another one has it, or it is somebody else's."""
+    try:
+        outputs.own_folder(out)
+    except OSError as error:
+        raise LabError(f"{out}: {error.strerror}", USAGE) from None
     handle = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         for left in out.glob(PART + "*"):
-            shutil.rmtree(left)
+            left.unlink() if left.is_symlink() or not left.is_dir() else shutil.rmtree(left)
         for left in out.glob(JOURNAL + "*"):
             if time.time() - left.stat().st_mtime > JOURNAL_AGE:
                 left.unlink()

@@ -20,6 +20,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from answers import outputs
 from lab import packages
 from lab.errors import FAILED, IMPOSSIBLE, OK, USAGE, LabError
 from lab.options import add_jobs
@@ -116,6 +117,10 @@ def build(options: argparse.Namespace) -> int:
     check_tools()
     if options.out.is_dir() or not options.out.resolve().parent.is_dir():
         raise LabError(f"--out {options.out}: a file in a folder that exists is needed", USAGE)
+    try:
+        outputs.check(options.out)
+    except OSError as error:
+        raise LabError(f"--out {options.out}: {error.strerror}", USAGE) from None
     for path in [*options.patch, *options.config]:
         if not path.is_file():
             raise LabError(f"{path}: no such file", USAGE)
@@ -141,9 +146,7 @@ def build(options: argparse.Namespace) -> int:
             for line in sorted(line for line in missing if line.startswith("CONFIG_")):
                 print(f"lab: {line}: this kernel has it not, or something that it needs is off", file=sys.stderr)
         make(tree, into, jobs, "bzImage")
-    part = options.out.with_name(options.out.name + ".part")
-    shutil.copyfile(into / "arch" / "x86" / "boot" / "bzImage", part)
-    part.rename(options.out)
+    outputs.replace(options.out, (into / "arch" / "x86" / "boot" / "bzImage").read_bytes())
     print(options.out)
     return OK
 

@@ -53,7 +53,7 @@ def joined(words: list[str]) -> list[str]:
 def nsbench(*words: str) -> subprocess.CompletedProcess[str]:
     """nsbench of this build, ended, on this machine."""
     return subprocess.run([initramfs.build_directory() / "nsbench", *words], capture_output=True, text=True,
-                          stdin=subprocess.DEVNULL, env=os.environ)
+                          errors="replace", stdin=subprocess.DEVNULL, env=os.environ)
 
 
 def listed(*words: str) -> list[str]:

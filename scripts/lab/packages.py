@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from answers import outputs
 from lab.errors import IMPOSSIBLE, USAGE, LabError
 from lab.guest import check_image
 
@@ -199,7 +200,7 @@ def select(kernels: list[Kernel], wanted: str) -> Kernel | None:
 @contextlib.contextmanager
 def locked() -> Iterator[None]:
     """One lab at a time changes the cache; another waits for it."""
-    with open(cache() / "lock", "w") as file:
+    with open(cache() / "lock", "w", opener=outputs.no_link) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

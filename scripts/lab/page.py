@@ -8,6 +8,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from answers import outputs
 from lab import recorded
 from lab.errors import FAILED, OK, USAGE, LabError
 from lab.sections import SECTIONS, section
@@ -50,9 +51,7 @@ def page(options: argparse.Namespace) -> int:
                 f"{readme} is not what the recorded runs give: scripts/lab.py page writes it", FAILED
             )
     elif made != text:
-        new = readme.with_suffix(".new")
-        new.write_text(made)
-        new.rename(readme)
+        outputs.replace(readme, made.encode())
     return OK
 
 

@@ -60,6 +60,9 @@ def arguments(options: list[str], accel: str) -> list[str]:
     given = [option for option in options if option != "run"] if options[:1] == ["run"] else list(options)
     if given and not given[0].startswith("-"):
         raise LabError(f"{given[0]!r}: the lab runs `nsbench run`; for other commands use scripts/lab.py shell", USAGE)
+    for option in given:
+        if not option.isprintable():
+            raise LabError(f"{option!r} behind --: one line of text is needed", USAGE)
     names = {option.split("=", 1)[0] for option in given}
     if "--clock" in names:
         raise LabError("--clock behind --: a guest's clock is --accel's: instructions under tcg, wall under kvm", USAGE)

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from answers import outputs
 from lab import initramfs, packages
 from lab.errors import FAILED, LabError
 from lab.guest import Crowd, Guest, Machine, splat, tail
@@ -268,7 +269,7 @@ def held(recipe: Recipe, crowd: Crowd, say: Callable[[str], None] = lambda _: No
     Two labs that want the same one make it once. `say` gets what is being done.
     """
     folder = recipe.folder
-    with open(machines() / f"{recipe.key}.lock", "w") as lock:
+    with open(machines() / f"{recipe.key}.lock", "w", opener=outputs.no_link) as lock:
         limit()  # a wrong one is told before a machine is made
         if not try_for(lock, fcntl.LOCK_SH):
             say("waiting for another lab")
@@ -320,7 +321,7 @@ def entries() -> list[Entry]:
 def remove(entry: Entry) -> bool:
     """Removes a saved machine unless a lab has it in use."""
     name = machines() / f"{entry.folder.name}.lock"
-    with open(name, "w") as lock:
+    with open(name, "w", opener=outputs.no_link) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -59,8 +59,10 @@ int dispatch(const Options& options, const nsb::isolate::Dispositions& inherited
 
 int main(int argc, char** argv) {
     occupy_standard_streams();
-    // Where SIGCHLD was ignored, no child's end could be waited for.
-    const nsb::isolate::Dispositions inherited{std::signal(SIGPIPE, SIG_IGN), std::signal(SIGCHLD, SIG_DFL)};
+    // A pipe without a reader and a file at its limit are errors of write(2). Where SIGCHLD was ignored, no
+    // child's end could be waited for.
+    const nsb::isolate::Dispositions inherited{std::signal(SIGPIPE, SIG_IGN), std::signal(SIGCHLD, SIG_DFL),
+                                               std::signal(SIGXFSZ, SIG_IGN)};
     try {
         const Options options = parse({argv + 1, argv + argc});
         if (options.command != Command::exec) require_standard_output();

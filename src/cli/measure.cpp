@@ -90,8 +90,9 @@ class Checkpoint {
         if (begin - saved_ < 4 * took_) return;
         try {
             save_();
-        } catch (const sys::SystemError&) {
-            // Perhaps there is room again by the end; if not, that is when it is said.
+        } catch (const std::exception&) {
+            // Whatever it is, the run goes on. Perhaps there is room again by the end; if not, that is when
+            // it is said.
         }
         saved_ = Clock::now();
         took_ = saved_ - begin;
@@ -102,19 +103,6 @@ class Checkpoint {
     Clock::time_point saved_{};
     Clock::duration took_{};
 };
-
-/// Does all of it, then throws what the first failure threw: a full disk takes one file, not the others.
-void attempt_all(const std::vector<std::function<void()>>& outputs) {
-    std::exception_ptr first;
-    for (const auto& output : outputs) {
-        try {
-            output();
-        } catch (...) {
-            if (!first) first = std::current_exception();
-        }
-    }
-    if (first) std::rethrow_exception(first);
-}
 
 }  // namespace
 
@@ -172,7 +160,7 @@ int run_measurements(const Options& options) {
     line.clear();
 
     const std::vector<Row> rows = runner.rows();
-    attempt_all({
+    sys::attempt_all({
         save,
         [&] {
             if (options.csv) sys::replace_file(*options.csv, report::results_csv(info.identity, rows));

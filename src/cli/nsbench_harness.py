@@ -16,6 +16,7 @@ import tempfile
 import termios
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -34,6 +35,7 @@ PHASES = ("start create ready exit total switch mount unmount drain setgroups ui
           "pivot exec load cpu").split()
 
 SAMPLER = "nsbench-sampler"
+NOBODY = 65534
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it looks at what a run with full rights does")
 
@@ -60,6 +62,29 @@ def measure(*args, **kwargs):
     result = run(*args, **kwargs)
     assert result.returncode == 0, f"nsbench {' '.join(map(str, args))}\n{result.stdout}\n{result.stderr}"
     return result
+
+
+@pytest.fixture(scope="module", name="home")
+def fixture_home():
+    """A folder that an ordinary user can enter and write to, with a copy of the two programs."""
+    folder = Path(tempfile.mkdtemp(prefix="nsbench-test-"))
+    for program in (Path(binary()), Path(binary()).with_name(SAMPLER)):
+        shutil.copy(program, folder)
+        (folder / program.name).chmod(0o755)
+    folder.chmod(0o777)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def as_user(home, *command):
+    """Runs a command as an ordinary user, who this process may be already."""
+    prefix = []
+    if os.geteuid() == 0:
+        if not shutil.which("setpriv"):
+            pytest.skip("no setpriv: util-linux is not installed")
+        prefix = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--inh-caps=-all"]
+    return subprocess.run([*prefix, *map(str, command)], cwd=home, stdin=subprocess.DEVNULL, capture_output=True,
+                          encoding="utf-8", timeout=60, check=False)
 
 
 def list_ids(*args):

@@ -14,6 +14,7 @@ namespace nsb::isolate {
 struct Dispositions {
     void (*pipe)(int) = SIG_DFL;
     void (*child)(int) = SIG_DFL;
+    void (*file_size)(int) = SIG_DFL;
 };
 
 struct Program {

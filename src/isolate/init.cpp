@@ -53,6 +53,7 @@ void take_steps(const Program& program) {
     words.push_back(nullptr);
     std::signal(SIGPIPE, program.inherited.pipe);
     std::signal(SIGCHLD, program.inherited.child);
+    std::signal(SIGXFSZ, program.inherited.file_size);
     sigprocmask(SIG_SETMASK, &mask, nullptr);
     execvp(words[0], words.data());
     const int error = errno;

@@ -6,6 +6,8 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "core/utf8.h"
+
 namespace nsb::isolate {
 namespace {
 
@@ -26,8 +28,9 @@ constexpr std::array<Column, 8> kColumns{{
     {"reason", [](const Result& r) { return r.verdict.reason; }},
 }};
 
-/// RFC 4180.
-std::string quoted(const std::string& field) {
+/// RFC 4180, in UTF-8.
+std::string quoted(const std::string& any) {
+    const std::string field = as_utf8(any);
     if (field.find_first_of(",\"\n") == std::string::npos) return field;
     std::string text = "\"";
     for (const char c : field) {
@@ -104,7 +107,8 @@ std::string verdict_json(const std::vector<Result>& results) {
         for (const Column& column : kColumns) one[column.name] = column.get(result);
         all.push_back(std::move(one));
     }
-    return all.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';
+    change_strings(all, as_utf8);
+    return all.dump(2) + '\n';
 }
 
 }  // namespace nsb::isolate

@@ -3,18 +3,23 @@
 #include <algorithm>
 #include <boost/tokenizer.hpp>
 
+#include "core/utf8.h"
+
 namespace nsb::report {
 namespace {
 
-void append_field(std::string& text, std::string_view field) {
-    if (field.find_first_of(",\"\n") == std::string_view::npos) {
+/// A field is one line for any reader, some of which end a line at any control character.
+void append_field(std::string& text, std::string field) {
+    std::ranges::replace_if(
+        field, [](char c) { return static_cast<unsigned char>(c) < ' '; }, ' ');
+    if (field.find_first_of(",\"") == std::string::npos) {
         text += field;
         return;
     }
     text += '"';
     for (const char c : field) {
         if (c == '"') text += '"';
-        text += c == '\n' ? ' ' : c;
+        text += c;
     }
     text += '"';
 }
@@ -37,7 +42,7 @@ void append_csv(std::string& text, std::span<const Column<Record>> columns, cons
     for (const auto& column : columns) {
         if (!first) text += ',';
         first = false;
-        append_field(text, column.get(record));
+        append_field(text, as_utf8(column.get(record)));
     }
     text += '\n';
 }

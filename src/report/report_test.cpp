@@ -73,6 +73,13 @@ TEST(ResultsCsv, SaysWhatSavedMachinesSay) {
     EXPECT_NE(text.find(",fresh,100,,3,0.000,200,200,200\n"), std::string::npos) << text;
 }
 
+TEST(ResultsCsv, IsTextWhateverWasSaid) {
+    const RunIdentity odd{"r", "6.1\xff\r\x0b\"x\"\n", "wall"};
+    const std::string text = results_csv(odd, rows());
+    EXPECT_NE(text.find("r,\"6.1\uFFFDFF  \"\"x\"\" \",wall"), std::string::npos) << text;
+    EXPECT_EQ(text.find_first_of("\xff\r\x0b"), std::string::npos);
+}
+
 TEST(SplitCsv, UndoesQuotes) {
     EXPECT_EQ(split_csv("a,\"b,c\",,d"), (std::vector<std::string>{"a", "b,c", "", "d"}));
 }

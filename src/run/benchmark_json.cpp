@@ -4,6 +4,7 @@
 #include <map>
 #include <sstream>
 
+#include "core/utf8.h"
 #include "run/store.h"
 
 namespace nsb::run {
@@ -75,7 +76,8 @@ std::string benchmark_json(const RunInfo& info, std::span<const Row> rows,
     }
     if (!runs.empty()) reporter.ReportRuns(runs);
     reporter.Finalize();
-    return out.str();
+    // Its context has the hostname, which is any bytes.
+    return as_utf8(out.str());
 }
 
 }  // namespace nsb::run

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/utf8.h"
 #include "run/store.h"
 
 namespace nsb::run {
@@ -214,12 +215,14 @@ std::string run_json(const RunInfo& info) {
     for (const Runtime& runtime : info.runtimes) json["runtimes"].push_back(runtime_json(runtime));
     json["probe"] = info.probe ? probe_json(*info.probe) : Json("off");
     json["measuring"]["drain_unseen"] = info.drain_unseen ? Json(info.drain_unseen->reason) : Json();
+    change_strings(json, as_utf8);
     return json.dump(2) + "\n";
 }
 
 tl::expected<RunInfo, std::string> parse_run_json(const std::string& text) {
     try {
-        const Json json = Json::parse(text);
+        Json json = Json::parse(text);
+        change_strings(json, from_utf8);
         if (json.at("schema_version").get<int>() != kSchemaVersion) {
             return tl::unexpected(fmt::format("schema_version {}; this one knows {}",
                                               json.at("schema_version").get<int>(), kSchemaVersion));

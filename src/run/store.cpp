@@ -3,8 +3,10 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <map>
 
@@ -12,11 +14,14 @@
 #include "report/csv.h"
 #include "sys/error.h"
 #include "sys/file.h"
+#include "sys/place.h"
 
 namespace nsb::run {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::array kFiles{"run.json", "results.csv", "samples.csv", "probe.csv", "memory.csv"};
 
 [[noreturn]] void refuse(const fs::path& folder, const std::string& why) {
     throw StoreError(fmt::format("{}: {}", folder.native(), why));
@@ -107,45 +112,58 @@ std::vector<Series> parse_samples(const fs::path& folder, const std::string& tex
 
 }  // namespace
 
-sys::Fd Store::lock(const fs::path& folder) {
-    sys::Fd fd(static_cast<int>(
-        sys::must(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open", folder.native())));
-    if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0)
-        refuse(folder, "another nsbench is writing to it; name another folder");
-    return fd;
+void Store::lock() const {
+    if (flock(folder_.get(), LOCK_EX | LOCK_NB) != 0)
+        refuse(path_, "another nsbench is writing to it; name another folder");
 }
 
 Store Store::create(const fs::path& folder) {
-    std::error_code error;
-    fs::create_directories(folder, error);
-    if (error) throw sys::SystemError("mkdir", folder.native(), error.value());
-    Store store(folder, lock(folder));
-    if (fs::exists(folder / "run.json")) {
+    Store store(folder, sys::open_own_folder(folder, sys::Missing::is_made));
+    store.lock();
+    if (faccessat(store.folder_.get(), "run.json", F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
         refuse(folder,
                fmt::format("holds a run already; go on with it by --resume={}, or name another folder",
                            folder.native()));
     }
-    sys::check_writable(folder / "run.json");
+    for (const char* const name : kFiles) sys::check_writable(name, store.folder_.get());
     return store;
 }
 
 std::pair<Store, Store::Recorded> Store::reopen(const fs::path& folder) {
-    if (!fs::is_directory(folder))
-        refuse(folder, "no such folder; --resume takes one that --out has written");
-    Store store(folder, lock(folder));
-    const auto json = sys::read_file(folder / "run.json");
+    const auto open_folder = [&] {
+        try {
+            return sys::open_own_folder(folder, sys::Missing::is_an_error);
+        } catch (const sys::SystemError& error) {
+            if (error.error() == ENOENT || error.error() == ENOTDIR)
+                refuse(folder, "no such folder; --resume takes one that --out has written");
+            throw StoreError(error.what());
+        }
+    };
+    Store store(folder, open_folder());
+    store.lock();
+    const auto json = store.read("run.json");
     if (!json) refuse(folder, "not a run of nsbench: it has no readable run.json");
     auto info = parse_run_json(*json);
     if (!info) refuse(folder, "not a run of this version of nsbench: run.json: " + info.error());
     try {
-        sys::check_writable(folder / "run.json");
+        for (const char* const name : kFiles) sys::check_writable(name, store.folder_.get());
     } catch (const sys::SystemError& error) {
         refuse(folder, fmt::format("cannot be written: {}", error.what()));
     }
-    const auto samples = sys::read_file(folder / "samples.csv");
+    sys::remove_leftovers(store.folder_);
+    const auto samples = store.read("samples.csv");
     std::vector<Series> series;
     if (samples) series = parse_samples(folder, *samples);
     return {std::move(store), Recorded{std::move(*info), std::move(series)}};
+}
+
+std::optional<std::string> Store::read(const char* name) const {
+    try {
+        return sys::read_own_file(name, folder_.get());
+    } catch (const sys::SystemError& error) {
+        if (error.error() == ENOENT) return std::nullopt;
+        refuse(path_, error.what());
+    }
 }
 
 std::string SamplesCsv::render(const RunInfo& info, std::span<const Series* const> series) {
@@ -167,21 +185,32 @@ std::string SamplesCsv::render(const RunInfo& info, std::span<const Series* cons
     return samples;
 }
 
+void Store::replace(const char* name, std::string_view text) const {
+    try {
+        sys::replace_file(name, text, folder_.get());
+    } catch (const sys::SystemError& error) {
+        throw sys::SystemError(fmt::format("{}: {}", path_.native(), error.what()), error.error());
+    }
+}
+
 void Store::save_rows(const RunInfo& info, std::span<const Row> rows) const {
-    sys::replace_file(folder_ / "results.csv",
-                      report::results_csv(info.identity, std::vector<Row>(rows.begin(), rows.end())));
+    replace("results.csv", report::results_csv(info.identity, std::vector<Row>(rows.begin(), rows.end())));
 }
 
 void Store::save(const RunInfo& info, std::span<const Row> rows, std::span<const Series* const> series) {
     // First what says that this is a run: the other two may be a round behind it, which a resumed run makes
     // good.
-    sys::replace_file(folder_ / "run.json", run_json(info));
-    sys::replace_file(folder_ / "samples.csv", samples_.render(info, series));
-    save_rows(info, rows);
-    if (info.probe) {
-        sys::replace_file(folder_ / "probe.csv", report::probe_csv(info.identity, *info.probe));
-        sys::replace_file(folder_ / "memory.csv", report::memory_csv(info.identity, *info.probe));
-    }
+    sys::attempt_all({
+        [&] { replace("run.json", run_json(info)); },
+        [&] { replace("samples.csv", samples_.render(info, series)); },
+        [&] { save_rows(info, rows); },
+        [&] {
+            if (info.probe) replace("probe.csv", report::probe_csv(info.identity, *info.probe));
+        },
+        [&] {
+            if (info.probe) replace("memory.csv", report::memory_csv(info.identity, *info.probe));
+        },
+    });
 }
 
 }  // namespace nsb::run

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <tl/expected.hpp>
 #include <vector>
@@ -32,29 +33,34 @@ class SamplesCsv {
 /// time.
 class Store {
   public:
-    /// A new run's folder, made if need be. Throws StoreError where it holds a run already or is in use.
+    /// A new run's folder, made if need be. Throws StoreError where it holds a run already or is in use,
+    /// SystemError where it cannot be written to, or belongs to somebody else.
     static Store create(const std::filesystem::path& folder);
 
     struct Recorded {
         RunInfo info;
         std::vector<Series> series;
     };
-    /// Takes a recorded run's folder up again. Throws StoreError where it is not one, is damaged, or is in
-    /// use.
+    /// Takes a recorded run's folder up again. Throws StoreError where it is not one, is damaged, is in use,
+    /// cannot be written to, or belongs to somebody else.
     static std::pair<Store, Recorded> reopen(const std::filesystem::path& folder);
 
     /// Writes results.csv alone. Throws sys::SystemError.
     void save_rows(const RunInfo& info, std::span<const Row> rows) const;
 
-    /// Writes run.json, results.csv and samples.csv. Throws sys::SystemError.
+    /// Writes run.json, results.csv and samples.csv; what cannot be written keeps no other from being
+    /// written. Throws what the first failure threw.
     void save(const RunInfo& info, std::span<const Row> rows, std::span<const Series* const> series);
 
   private:
-    Store(std::filesystem::path folder, sys::Fd lock) : folder_(std::move(folder)), lock_(std::move(lock)) {}
-    static sys::Fd lock(const std::filesystem::path& folder);
+    Store(std::filesystem::path path, sys::Fd folder) : path_(std::move(path)), folder_(std::move(folder)) {}
+    void lock() const;
+    /// Nothing where there is no such file.
+    [[nodiscard]] std::optional<std::string> read(const char* name) const;
+    void replace(const char* name, std::string_view text) const;
 
-    std::filesystem::path folder_;
-    sys::Fd lock_;  // flock(2) on the folder: it goes with the process, however that ends
+    std::filesystem::path path_;  // for messages: what is done is done in the folder that was opened
+    sys::Fd folder_;              // with flock(2): it goes with the process, however that ends
     SamplesCsv samples_;
 };
 

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "sys/error.h"
 #include "sys/file.h"
 
 namespace nsb::run {
@@ -63,7 +64,34 @@ TEST_F(StoreTest, GivesBackWhatItSaved) {
 
 TEST_F(StoreTest, LeavesNoTemporaryFiles) {
     save(folder_);
-    for (const auto& entry : fs::directory_iterator(folder_)) EXPECT_NE(entry.path().extension(), ".part");
+    EXPECT_EQ(std::distance(fs::directory_iterator(folder_), {}), 3);
+    std::ofstream(folder_ / ".part-0123abcd")
+        << "half of a fi";  // what a killed one leaves goes with the next
+    Store::reopen(folder_);
+    EXPECT_EQ(std::distance(fs::directory_iterator(folder_), {}), 3);
+}
+
+TEST_F(StoreTest, GivesBackAnyBytes) {
+    info_.arguments = {"--csv=b\xff.csv", "\xEF\xBF\xBD", "\xc3\xa4 is text, and so is \\xff"};
+    info_.options.selection.filter = "\x80$";
+    info_.environment = {{"kernel_command_line", "x=\xfe"}};
+    info_.runtimes = {{By::crun, "crun", "crun", "/usr/bin/crun", "version \xff"}};
+    const auto again = parse_run_json(run_json(info_));
+    ASSERT_TRUE(again);
+    EXPECT_EQ(again->arguments, info_.arguments);
+    EXPECT_EQ(again->options.selection.filter, info_.options.selection.filter);
+    EXPECT_EQ(again->environment.front().value, "x=\xfe");
+    EXPECT_EQ(run_json(info_).find_first_of("\xfe\xff"), std::string::npos);
+}
+
+TEST_F(StoreTest, AFileThatCannotBeWrittenCostsNoOther) {
+    const Series measured{Case::of(Operation::clone, Kind::pid), {}, {}};
+    const std::vector<const Series*> series{&measured};
+    Store store = Store::create(folder_);
+    fs::create_directory(folder_ / "run.json");
+    EXPECT_THROW(store.save(info_, make_rows(measured, nullptr, {}), series), sys::SystemError);
+    EXPECT_TRUE(fs::exists(folder_ / "samples.csv"));
+    EXPECT_TRUE(fs::exists(folder_ / "results.csv"));
 }
 
 TEST_F(StoreTest, RefusesAFolderThatHoldsARunOrIsInUse) {

@@ -65,7 +65,7 @@ def about(value):
 def test_folder_holds_whole_files_only(recorded):
     names = {path.name for path in (recorded[0] / "out").iterdir()}
     assert {"run.json", "results.csv", "samples.csv"} <= names
-    assert not [name for name in names if name.endswith(".part")]
+    assert not [name for name in names if name.startswith(".part-")]
 
 
 def test_results_have_exactly_the_columns(recorded):

@@ -113,7 +113,7 @@ def test_interrupted_run_keeps_what_it_measured(number, code, group, tmp_path):
     assert measured and not [row for row in results if row["status"] == "failed"], "an interruption is no failure"
     for row in measured:
         assert row["case"] in out
-    assert not list((tmp_path / "out").glob("*.part"))
+    assert not list((tmp_path / "out").glob(".part-*"))
 
 
 @pytest.mark.parametrize("attempt", range(20))
@@ -147,7 +147,7 @@ def test_killed_run_leaves_nothing_behind_and_goes_on(attempt, tmp_path):
         return {(row["case"], row["round"], row["sample"]): row["total"] for row in rows}
     kept = keyed(more_samples)
     assert all(kept.get(key) == value for key, value in keyed(samples).items()), "a finished round was lost"
-    assert not list(folder.glob("*.part"))
+    assert not list(folder.glob(".part-*"))
 
 
 def test_killed_run_is_completed(tmp_path):

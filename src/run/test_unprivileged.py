@@ -1,42 +1,15 @@
 """An ordinary user measures through a user namespace, or is told which setting stands in the way."""
 
-import os
 import shutil
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "cli"))
-from nsbench_harness import SAMPLER, assert_one_line, binary, list_ids, read_csv
+from nsbench_harness import as_user, assert_one_line, fixture_home, list_ids, read_csv  # pylint: disable=unused-import
 
 SELECTION = ("--op=clone,unshare", "--ns=none", "--ns=pid", "--ns=net", "--stack=1M")
-NOBODY = 65534
-
-
-@pytest.fixture(scope="module", name="home")
-def fixture_home():
-    """A folder that an ordinary user can enter and write to, with a copy of the two programs."""
-    folder = Path(tempfile.mkdtemp(prefix="nsbench-test-"))
-    for program in (Path(binary()), Path(binary()).with_name(SAMPLER)):
-        shutil.copy(program, folder)
-        (folder / program.name).chmod(0o755)
-    folder.chmod(0o777)
-    yield folder
-    shutil.rmtree(folder)
-
-
-def as_user(home, *command):
-    """Runs a command as an ordinary user, who this process may be already."""
-    prefix = []
-    if os.geteuid() == 0:
-        if not shutil.which("setpriv"):
-            pytest.skip("no setpriv: util-linux is not installed")
-        prefix = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--inh-caps=-all"]
-    return subprocess.run([*prefix, *map(str, command)], cwd=home, stdin=subprocess.DEVNULL, capture_output=True,
-                          encoding="utf-8", timeout=60, check=False)
 
 
 @pytest.fixture(name="user_namespaces")

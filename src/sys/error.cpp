@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <exception>
 
 #include "core/failure.h"
 
@@ -17,6 +18,18 @@ SystemError::SystemError(std::string_view call, std::string_view arguments, int 
 long must(long returned, std::string_view call, std::string_view arguments) {
     if (returned < 0) throw SystemError(call, arguments, errno);
     return returned;
+}
+
+void attempt_all(const std::vector<std::function<void()>>& actions) {
+    std::exception_ptr first;
+    for (const auto& action : actions) {
+        try {
+            action();
+        } catch (...) {
+            if (!first) first = std::current_exception();
+        }
+    }
+    if (first) std::rethrow_exception(first);
 }
 
 }  // namespace nsb::sys

@@ -1,10 +1,12 @@
 // What cannot be gone on from: a system call that failed where it must not.
 #pragma once
 
+#include <functional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "sys/fd.h"
 
@@ -14,6 +16,8 @@ namespace nsb::sys {
 class SystemError : public std::runtime_error {
   public:
     SystemError(std::string_view call, std::string_view arguments, int error);
+    /// In words of one's own, where the errno does not say what is wrong.
+    SystemError(const std::string& text, int error) : std::runtime_error(text), error_(error) {}
     [[nodiscard]] int error() const { return error_; }
 
   private:
@@ -29,5 +33,8 @@ T must(Result<T> result, std::string_view call, std::string_view arguments = "")
     if (!result) throw SystemError(call, arguments, result.error());
     return std::move(*result);
 }
+
+/// Does all of it, then throws what the first failure threw: a full disk takes one file, not the others.
+void attempt_all(const std::vector<std::function<void()>>& actions);
 
 }  // namespace nsb::sys

@@ -1,83 +1,177 @@
 #include "sys/file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/limits.h>
+#include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
-#include <array>
+#include <cstdint>
 
 #include "sys/error.h"
+#include "sys/place.h"
 
 namespace nsb::sys {
 namespace {
 
-/// Where a path leads once its links are followed; the path itself where it leads nowhere yet.
-std::filesystem::path followed(const std::filesystem::path& path) {
-    std::error_code error;
-    std::filesystem::path target = std::filesystem::canonical(path, error);
-    return error ? path : target;
+/// Names of files that are being written: short, so that they fit where the file's own name is of any length.
+constexpr std::string_view kPart = ".part-";
+constexpr std::size_t kDigits = 8;
+
+std::string new_name() {
+    std::uint32_t number = 0;
+    must(getrandom(&number, sizeof number, 0), "getrandom");
+    return fmt::format("{}{:0{}x}", kPart, number, kDigits);
 }
 
-/// Devices and pipes, and whatever a link in /dev or /proc stands for (/dev/stdout): there is no name to
-/// replace.
-bool is_written_in_place(const std::filesystem::path& path) {
-    for (const char* const special : {"/dev/", "/proc/"}) {
-        if (path.native().starts_with(special)) return true;
+bool is_part(std::string_view name) {
+    return name.size() == kPart.size() + kDigits && name.starts_with(kPart) &&
+           name.find_first_not_of("0123456789abcdef", kPart.size()) == std::string_view::npos;
+}
+
+/// Calls `make` with new names until it has made one that was not there: its descriptor, or 0.
+int make_new(std::string& name, std::string_view call, std::string_view path, auto make) {
+    for (;;) {
+        name = new_name();
+        const int made = make(name.c_str());
+        if (made >= 0 || errno != EEXIST) return static_cast<int>(must(made, call, path));
     }
-    struct stat s {};
-    return stat(path.c_str(), &s) == 0 && !S_ISREG(s.st_mode);
 }
 
-Fd open_in_place(const std::filesystem::path& path) {
-    return Fd(
-        static_cast<int>(must(open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC), "open", path.native())));
+/// Gives the file the access control list of another, or none; false where that has one, and it cannot be
+/// given.
+bool take_list(const Fd& file, const Fd& replaced) {
+    constexpr const char* kList = "system.posix_acl_access";
+    std::string list(XATTR_SIZE_MAX, '\0');
+    // It is open as O_PATH, whose attributes are asked by name alone.
+    const std::string path = fmt::format("/proc/self/fd/{}", replaced.get());
+    const ssize_t size = getxattr(path.c_str(), kList, list.data(), list.size());
+    if (size >= 0) return fsetxattr(file.get(), kList, list.data(), static_cast<std::size_t>(size), 0) == 0;
+    fremovexattr(file.get(), kList);  // what it has from its folder
+    return true;
 }
 
-std::filesystem::path beside(const std::filesystem::path& path) {
-    std::filesystem::path temporary = path;
-    temporary += ".part";
-    return temporary;
+/// What is put into the place of another file is no more open to anybody than that was.
+void take_access(const Fd& file, const Place& place) {
+    const struct stat& replaced = place.status;
+    struct stat own {};
+    must(fstat(file.get(), &own), "fstat");
+    mode_t mode = replaced.st_mode & 0777U;
+    constexpr auto kSame = static_cast<uid_t>(-1);
+    // An ordinary user cannot give a file away: it is theirs then.
+    if (own.st_uid != replaced.st_uid) (void)!fchown(file.get(), replaced.st_uid, kSame);
+    const bool is_groups = own.st_gid == replaced.st_gid || fchown(file.get(), kSame, replaced.st_gid) == 0;
+    // With a list, the mode's group bits are its mask, which is more than the group may.
+    if (!take_list(file, place.found)) mode &= 0700U;
+    // Another group was among the others before, and the others now may have been in that group.
+    const mode_t both = (mode >> 3U) & mode & 7U;
+    if (!is_groups) mode = (mode & 0700U) | both << 3U | both;
+    // Where that is refused, too, as some file systems do, it stays its owner's alone.
+    (void)fchmod(file.get(), mode);
 }
 
-/// Removes a file unless told to keep it.
+/// A file beside the one that it is to become. Removed unless it has.
 class Temporary {
   public:
-    explicit Temporary(std::filesystem::path path) : path_(std::move(path)) {
-        // A leftover is removed rather than written to, so that nobody's link is followed.
-        unlink(path_.c_str());
-        const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-        fd_ = Fd(static_cast<int>(must(open(path_.c_str(), flags, 0666), "open", path_.native())));
+    Temporary(const Place& place, std::string_view path) : place_(place), path_(path) {
+        constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+        const mode_t mode = place.found ? 0600 : 0666;
+        fd_ = Fd(make_new(name_, "open", path,
+                          [&](const char* name) { return openat(place.folder.get(), name, kFlags, mode); }));
     }
     Temporary(const Temporary&) = delete;
     Temporary& operator=(const Temporary&) = delete;
     ~Temporary() {
-        if (!path_.empty()) unlink(path_.c_str());
+        if (!name_.empty()) unlinkat(place_.folder.get(), name_.c_str(), 0);
     }
 
-    void write(std::string_view text) { write_all(fd_.get(), text, path_.native()); }
-    void rename_to(const std::filesystem::path& path) {
-        must(rename(path_.c_str(), path.c_str()), "rename", path.native());
-        path_.clear();
+    void write(std::string_view text) const { write_all(fd_.get(), text, path_); }
+    void take_its_place() {
+        if (place_.found) take_access(fd_, place_);
+        const int folder = place_.folder.get();
+        must(renameat(folder, name_.c_str(), folder, place_.name.c_str()), "rename", path_);
+        name_.clear();
     }
 
   private:
-    std::filesystem::path path_;
+    const Place& place_;
+    std::string path_;
+    std::string name_;
     Fd fd_;
 };
+
+/// Throws where the file there cannot be renamed over, as in a sticky folder one of somebody else: asked by a
+/// rename to the name of a folder, which the kernel refuses with EISDIR once it has nothing against the rest.
+void check_renamable(const Place& place, const std::string& path) {
+    const int folder = place.folder.get();
+    std::string name;
+    make_new(name, "mkdir", path, [&](const char* new_folder) { return mkdirat(folder, new_folder, 0700); });
+    const int renamed = renameat(folder, place.name.c_str(), folder, name.c_str());
+    const int error = errno;
+    unlinkat(folder, name.c_str(), AT_REMOVEDIR);
+    if (renamed != 0 && error != EISDIR) throw SystemError("rename", path, error);
+}
+
+/// Devices and pipes have no name that could be replaced.
+bool is_written_in_place(const Place& place) {
+    return place.by_kernel || (place.found && !S_ISREG(place.status.st_mode));
+}
+
+Fd open_in_place(const Place& place, const std::string& path) {
+    const int flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | (place.by_kernel ? 0 : O_NOFOLLOW);
+    Fd fd(static_cast<int>(must(openat(place.folder.get(), place.name.c_str(), flags), "open", path)));
+    struct stat opened {};
+    must(fstat(fd.get(), &opened), "fstat", path);
+    // What had that name a moment ago was allowed.
+    if (opened.st_ino != place.status.st_ino || opened.st_dev != place.status.st_dev)
+        throw SystemError("open", path, ESTALE);
+    return fd;
+}
+
+void check_open(int descriptor, const std::string& path) {
+    const long flags = must(fcntl(descriptor, F_GETFL), "fcntl", path);
+    if ((flags & O_ACCMODE) == O_RDONLY) throw SystemError("write", path, EBADF);
+}
+
+Place find_file(const std::filesystem::path& path, int at) {
+    Place place = find_place(path, at);
+    if (place.name.empty() && !place.descriptor) throw SystemError("open", path.native(), EISDIR);
+    return place;
+}
+
+Result<std::string> read_all(const Fd& file) {
+    constexpr std::size_t kAtOnce = 1U << 16U;
+    std::string text;
+    for (std::size_t size = 0;;) {
+        text.resize(size + kAtOnce);
+        const ssize_t got = read(file.get(), &text[size], kAtOnce);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return tl::unexpected(errno);
+        size += static_cast<std::size_t>(got);
+        if (got > 0) continue;
+        text.resize(size);
+        return text;
+    }
+}
 
 }  // namespace
 
 Result<std::string> read_file(const std::filesystem::path& path) {
     const auto file = Fd::own(open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!file) return tl::unexpected(file.error());
-    std::string text;
-    std::array<char, 1U << 16U> buffer{};
-    for (;;) {
-        const ssize_t got = read(file->get(), buffer.data(), buffer.size());
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return tl::unexpected(errno);
-        if (got == 0) return text;
-        text.append(buffer.data(), static_cast<std::size_t>(got));
-    }
+    return read_all(*file);
+}
+
+std::string read_own_file(const std::filesystem::path& path, int at) {
+    const Place place = find_file(path, at);
+    if (!place.found) throw SystemError("open", path.native(), ENOENT);
+    if (!S_ISREG(place.status.st_mode)) throw SystemError("open", path.native(), EINVAL);
+    const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+    return must(
+        read_all(must(Fd::own(openat(place.folder.get(), place.name.c_str(), flags)), "open", path.native())),
+        "read", path.native());
 }
 
 void write_all(int fd, std::string_view text, std::string_view name) {
@@ -89,22 +183,41 @@ void write_all(int fd, std::string_view text, std::string_view name) {
     }
 }
 
-void replace_file(const std::filesystem::path& path, std::string_view text) {
+void replace_file(const std::filesystem::path& path, std::string_view text, int at) {
     if (path == "-") return write_all(STDOUT_FILENO, text, "standard output");
-    if (is_written_in_place(path)) return write_all(open_in_place(path).get(), text, path.native());
-    const std::filesystem::path target = followed(path);
-    Temporary temporary(beside(target));
+    const Place place = find_file(path, at);
+    if (place.descriptor) return write_all(*place.descriptor, text, path.native());
+    if (is_written_in_place(place))
+        return write_all(open_in_place(place, path.native()).get(), text, path.native());
+    Temporary temporary(place, path.native());
     temporary.write(text);
-    temporary.rename_to(target);
+    temporary.take_its_place();
 }
 
-void check_writable(const std::filesystem::path& path) {
+void check_writable(const std::filesystem::path& path, int at) {
     if (path == "-") return;
-    if (is_written_in_place(path)) {
-        (void)open_in_place(path);
-    } else {
-        const Temporary temporary(beside(followed(path)));
+    const Place place = find_file(path, at);
+    if (place.descriptor) return check_open(*place.descriptor, path.native());
+    if (is_written_in_place(place)) {
+        // Whoever reads a pipe that is opened and closed takes that for the end of the text.
+        if (S_ISFIFO(place.status.st_mode)) {
+            must(faccessat(place.folder.get(), place.name.c_str(), W_OK, AT_EACCESS), "open", path.native());
+        } else {
+            (void)open_in_place(place, path.native());
+        }
+        return;
     }
+    const Temporary temporary(place, path.native());
+    if (place.found) check_renamable(place, path.native());
+}
+
+void remove_leftovers(const Fd& folder) {
+    DIR* const names = fdopendir(openat(folder.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (names == nullptr) return;
+    while (const dirent* const entry = readdir(names)) {
+        if (is_part(entry->d_name)) unlinkat(folder.get(), entry->d_name, 0);
+    }
+    closedir(names);
 }
 
 void try_write(int fd, std::string_view text) {

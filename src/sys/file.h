@@ -12,16 +12,25 @@ namespace nsb::sys {
 /// The content of a file, or the errno of what failed.
 Result<std::string> read_file(const std::filesystem::path& path);
 
+/// As read_file(), for what might have been put there by somebody else: links are followed as find_place()
+/// allows, and only regular files are read. Throws SystemError.
+std::string read_own_file(const std::filesystem::path& path, int at);
+
 /// Writes all of `text`, retrying short writes. Throws SystemError.
 void write_all(int fd, std::string_view text, std::string_view name);
 
-/// Replaces the file `path` by `text`: written beside it, then renamed. Links are followed; what is no
-/// regular file (a device, a pipe) is written to as it is, and `-` is standard output. Throws SystemError; no
-/// half-written file stays behind.
-void replace_file(const std::filesystem::path& path, std::string_view text);
+/// Replaces the file `path` by `text`: written beside it under a name of its own, then renamed. Owner and
+/// mode of what is replaced are kept. Links are followed as find_place() allows. What is no regular file (a
+/// device, a pipe) is written to as it is, and so is what this process has open (/dev/stdout, /dev/fd/3); `-`
+/// is standard output. A relative path begins in the folder `at`. Throws SystemError; no half-written file
+/// stays behind.
+void replace_file(const std::filesystem::path& path, std::string_view text, int at = AT_FDCWD);
 
 /// Throws SystemError where replace_file could not write `path`: found out before a run rather than after it.
-void check_writable(const std::filesystem::path& path);
+void check_writable(const std::filesystem::path& path, int at = AT_FDCWD);
+
+/// Removes what a killed process has left half written in this folder.
+void remove_leftovers(const Fd& folder);
 
 /// Writes what can be written and never fails: for messages, which have nowhere else to go.
 void try_write(int fd, std::string_view text);

@@ -1,26 +1,43 @@
 #include "sys/file.h"
 
-#include <gtest/gtest.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
 
-#include <cstdlib>
-#include <filesystem>
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+#include <vector>
 
 #include "sys/error.h"
+#include "sys/test_folder.h"
 
 namespace nsb::sys {
 namespace {
 
 namespace fs = std::filesystem;
 
-class FileTest : public testing::Test {
+class FileTest : public FolderTest {
   protected:
-    void SetUp() override {
-        std::string pattern = (fs::temp_directory_path() / "nsbench-test-XXXXXX").native();
-        ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-        folder_ = pattern;
+    /// Owner, group and mode.
+    static std::string access_of(const fs::path& path) {
+        struct stat status {};
+        EXPECT_EQ(stat(path.c_str(), &status), 0);
+        return fmt::format("{}:{} {:04o}", status.st_uid, status.st_gid, status.st_mode & 07777U);
     }
-    void TearDown() override { fs::remove_all(folder_); }
-    fs::path folder_;
+    void give(const fs::path& path, uid_t owner, mode_t mode) {
+        put(path, "old");
+        EXPECT_EQ(chown(path.c_str(), owner, owner), 0);
+        EXPECT_EQ(chmod(path.c_str(), mode), 0);
+    }
+    [[nodiscard]] std::vector<std::string> names() const {
+        std::vector<std::string> found;
+        for (const auto& entry : fs::directory_iterator(folder_)) found.push_back(entry.path().filename());
+        std::sort(found.begin(), found.end());
+        return found;
+    }
 };
 
 TEST_F(FileTest, IsReplacedWhole) {
@@ -38,12 +55,154 @@ TEST_F(FileTest, ALinkStaysALink) {
     EXPECT_EQ(read_file(folder_ / "target"), "new");
 }
 
-TEST_F(FileTest, ALinkLeftUnderTheTemporaryNameIsNotFollowed) {
-    replace_file(folder_ / "precious", "kept");
+TEST_F(FileTest, NothingElseIsTouched) {
+    put(folder_ / "precious", "kept");
+    put(folder_ / "b.part", "kept, too");
     fs::create_symlink("precious", folder_ / "a.part");
-    replace_file(folder_ / "a", "text");
-    EXPECT_EQ(read_file(folder_ / "precious"), "kept");
-    EXPECT_EQ(read_file(folder_ / "a"), "text");
+    for (const char* const name : {"a", "b"}) {
+        check_writable(folder_ / name);
+        replace_file(folder_ / name, "text");
+    }
+    EXPECT_EQ(text_of(folder_ / "precious"), "kept");
+    EXPECT_EQ(text_of(folder_ / "b.part"), "kept, too");
+    EXPECT_TRUE(fs::is_symlink(folder_ / "a.part"));
+    EXPECT_EQ(names(), (std::vector<std::string>{"a", "a.part", "b", "b.part", "precious"}));
+}
+
+TEST_F(FileTest, NamesMayBeAsLongAsAny) {
+    for (const std::size_t length : {250, 251, 254, 255}) {
+        const fs::path path = folder_ / std::string(length, 'x');
+        check_writable(path);
+        replace_file(path, "one");
+        replace_file(path, "two");
+        EXPECT_EQ(text_of(path), "two");
+    }
+    EXPECT_THROW(check_writable(folder_ / std::string(256, 'x')), SystemError);
+}
+
+TEST_F(FileTest, OwnerAndModeOfWhatIsReplacedAreKept) {
+    NSB_NEEDS_ROOT();
+    give(folder_ / "private", kNobody, 0600);
+    give(folder_ / "shared", kAnother, 0664);
+    give(folder_ / "read-only", 0, 0444);
+    const mode_t before = umask(027);
+    for (const char* const name : {"private", "shared", "read-only", "new"}) {
+        check_writable(folder_ / name);
+        replace_file(folder_ / name, "new");
+    }
+    umask(before);
+    EXPECT_EQ(access_of(folder_ / "private"), "65534:65534 0600");
+    EXPECT_EQ(access_of(folder_ / "shared"), "65533:65533 0664");
+    EXPECT_EQ(access_of(folder_ / "read-only"), "0:0 0444");
+    EXPECT_EQ(access_of(folder_ / "new"), "0:0 0640");
+    EXPECT_EQ(text_of(folder_ / "private"), "new");
+}
+
+TEST_F(FileTest, WhatAUserReplacesIsOpenToNobodyElse) {
+    NSB_NEEDS_ROOT();
+    ASSERT_EQ(chown(folder_.c_str(), kNobody, kNobody), 0);
+    give(folder_ / "own", kNobody, 0600);
+    give(folder_ / "group", kAnother, 0640);
+    give(folder_ / "all", kAnother, 0664);
+    {
+        const AsUser user(kNobody);
+        for (const char* const name : {"own", "group", "all"}) replace_file(folder_ / name, "new");
+    }
+    EXPECT_EQ(access_of(folder_ / "own"), "65534:65534 0600");
+    EXPECT_EQ(access_of(folder_ / "group"), "65534:65534 0600");  // the new group could not read it
+    EXPECT_EQ(access_of(folder_ / "all"), "65534:65534 0644");
+}
+
+TEST_F(FileTest, AnAccessControlListIsKept) {
+    put(folder_ / "a", "old");
+    // linux/posix_acl_xattr.h: tag, permissions, id. The owner and one user may write, the group and others
+    // nothing.
+    struct Entry {
+        std::uint16_t tag, permissions;
+        std::uint32_t id;
+    };
+    struct {
+        std::uint32_t version = 2;
+        Entry entries[5] = {{1, 6, ~0U}, {2, 6, kAnother}, {4, 0, ~0U}, {16, 6, ~0U}, {32, 0, ~0U}};
+    } list;
+    const char* const name = "system.posix_acl_access";
+    if (setxattr((folder_ / "a").c_str(), name, &list, sizeof list, 0) != 0)
+        GTEST_SKIP() << "no lists in this file system";
+    const std::string before = access_of(folder_ / "a");
+    replace_file(folder_ / "a", "new");
+    decltype(list) kept{};
+    EXPECT_EQ(getxattr((folder_ / "a").c_str(), name, &kept, sizeof kept), sizeof list);
+    EXPECT_EQ(std::memcmp(&list, &kept, sizeof list), 0);
+    EXPECT_EQ(access_of(folder_ / "a"), before);
+}
+
+TEST_F(FileTest, WhatAStickyFolderForbidsIsSaidBefore) {
+    NSB_NEEDS_ROOT();
+    const fs::path shared = make("shared", 01777);
+    give(shared / "theirs", kAnother, 0666);
+    const AsUser user(kNobody);
+    EXPECT_THROW(check_writable(shared / "theirs"), SystemError);
+    EXPECT_NO_THROW(check_writable(shared / "mine"));
+    EXPECT_EQ(std::distance(fs::directory_iterator(shared), {}), 1);
+}
+
+TEST_F(FileTest, AFileInSharedMemoryIsAFile) {
+    const fs::path path = fs::path("/dev/shm") / folder_.filename();
+    check_writable(path);
+    replace_file(path, "one");
+    replace_file(path, "two");
+    EXPECT_EQ(text_of(path), "two");
+    fs::remove(path);
+}
+
+TEST_F(FileTest, WhatIsOpenIsWrittenInPlace) {
+    const Fd file(open((folder_ / "out").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666));
+    write_all(file.get(), "one,", "out");
+    const fs::path path = fmt::format("/dev/fd/{}", file.get());
+    check_writable(path);
+    replace_file(path, "two,");
+    write_all(file.get(), "three", "out");
+    EXPECT_EQ(text_of(folder_ / "out"), "one,two,three");
+    const Fd read_only(open((folder_ / "out").c_str(), O_RDONLY | O_CLOEXEC));
+    EXPECT_THROW(check_writable(fmt::format("/dev/fd/{}", read_only.get())), SystemError);
+    EXPECT_THROW(check_writable("/dev/fd/999999"), SystemError);
+}
+
+TEST_F(FileTest, APipeIsNotOpenedBeforeItIsWritten) {
+    ASSERT_EQ(mkfifo((folder_ / "pipe").c_str(), 0666), 0);
+    const Fd reader(open((folder_ / "pipe").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    check_writable(folder_ / "pipe");
+    replace_file(folder_ / "pipe", "text");
+    std::string text(8, '\0');
+    EXPECT_EQ(read(reader.get(), text.data(), text.size()), 4);
+    EXPECT_TRUE(fs::is_fifo(folder_ / "pipe"));
+}
+
+TEST_F(FileTest, ALimitIsAnErrorThatLeavesNothing) {
+    put(folder_ / "a", "old");
+    rlimit before{};
+    getrlimit(RLIMIT_FSIZE, &before);
+    const rlimit limit{1000, before.rlim_max};
+    const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &limit);
+    int error = 0;
+    try {
+        replace_file(folder_ / "a", std::string(2000, 'x'));
+    } catch (const SystemError& thrown) {
+        error = thrown.error();
+    }
+    setrlimit(RLIMIT_FSIZE, &before);
+    std::signal(SIGXFSZ, handler);
+    EXPECT_EQ(error, EFBIG);
+    EXPECT_EQ(text_of(folder_ / "a"), "old");
+    EXPECT_EQ(names(), std::vector<std::string>{"a"});
+}
+
+TEST_F(FileTest, OnlyLeftoversAreRemoved) {
+    for (const char* const name : {".part-0123abcd", ".part-mine", "a.part", ".part-0123abcde"})
+        put(folder_ / name, "");
+    remove_leftovers(Fd(open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
+    EXPECT_EQ(names(), (std::vector<std::string>{".part-0123abcde", ".part-mine", "a.part"}));
 }
 
 TEST_F(FileTest, DevicesAreWrittenToAndStay) {
