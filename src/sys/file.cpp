@@ -109,7 +109,7 @@ void check_writable(const std::filesystem::path& path) {
 
 void try_write(int fd, std::string_view text) {
     while (!text.empty()) {
-        const ssize_t wrote = write(fd, text.data(), text.size());
+        const ssize_t wrote = retried([&] { return write(fd, text.data(), text.size()); });
         if (wrote <= 0) return;
         text.remove_prefix(static_cast<std::size_t>(wrote));
     }
