@@ -4,19 +4,12 @@
 #include <chrono>
 #include <optional>
 #include <span>
-#include <stdexcept>
 #include <vector>
 
 #include "run/runtimes.h"
 #include "run/sampler.h"
 
 namespace nsb::run {
-
-/// Neither root nor a user namespace: nothing can be measured here. what() says which setting would change
-/// that.
-class NotPermitted : public std::runtime_error {
-    using std::runtime_error::runtime_error;
-};
 
 /// The samples that one sampler took of a case in a row.
 using Block = std::vector<protocol::Record>;
