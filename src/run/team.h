@@ -37,6 +37,9 @@ class Team {
     /// Whether namespaces are made through a user namespace, because that is all that is permitted.
     [[nodiscard]] bool in_userns() const { return in_userns_; }
 
+    /// Whether pivot_root(2) cannot leave the root, so that a container's root is moved over it.
+    [[nodiscard]] bool root_is_initramfs() const { return root_is_initramfs_; }
+
     /// The samplers' CPUs; empty where they are not pinned.
     [[nodiscard]] const std::vector<int>& cpus() const { return cpus_; }
 
@@ -69,6 +72,7 @@ class Team {
     std::string said_;
     std::vector<int> cpus_;
     bool in_userns_ = false;
+    bool root_is_initramfs_ = false;
 };
 
 }  // namespace nsb::run
