@@ -18,7 +18,8 @@ sys::Result<std::uint64_t> number_of(const sys::Fd& tracefs, const char* event) 
     const auto file = sys::Fd::own(openat(tracefs.get(), path, O_RDONLY | O_CLOEXEC));
     if (!file) return tl::unexpected(file.error());
     char text[16] = "";
-    if (read(file->get(), text, sizeof text - 1) <= 0) return tl::unexpected(errno);
+    const ssize_t got = sys::retried([&] { return ::read(file->get(), text, sizeof text - 1); });
+    if (got <= 0) return tl::unexpected(got < 0 ? errno : ENODATA);
     return std::strtoull(text, nullptr, 10);
 }
 
@@ -54,9 +55,9 @@ sys::Result<CallCounter> CallCounter::open() {
 sys::Result<protocol::Counts> CallCounter::read() const {
     protocol::Counts counts{};
     for (std::size_t i = 0; i < counts.size(); ++i) {
-        if (::read(events_[i].get(), &counts[i], sizeof counts[i]) != sizeof counts[i]) {
-            return tl::unexpected(errno);
-        }
+        const ssize_t got =
+            sys::retried([&] { return ::read(events_[i].get(), &counts[i], sizeof counts[i]); });
+        if (got != sizeof counts[i]) return tl::unexpected(got < 0 ? errno : ENODATA);
     }
     return counts;
 }

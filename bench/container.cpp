@@ -64,12 +64,12 @@ Failure raise_loopback(const Plan& /*plan*/) {
 
 /// Without a directory for the old root: it ends up over the new one at /, and "." is what it is left by
 /// (pivot_root(2), "pivot_root(".", ".")"). An initramfs cannot be left that way (EINVAL); there the new root
-/// is moved over it, and nsbench warns of that.
-Failure pivot(const Plan& /*plan*/) {
+/// is moved over it, and nsbench warns of that. Any other EINVAL is a failure.
+Failure pivot(const Plan& plan) {
     if (chdir(NSB_NEW_ROOT) != 0) return {Call::chdir, errno};
     if (syscall(SYS_pivot_root, ".", ".") == 0) {
         if (umount2(".", MNT_DETACH) != 0) return {Call::umount, errno};
-    } else if (errno == EINVAL) {
+    } else if (errno == EINVAL && plan.block.request.root_is_initramfs) {
         if (mount(".", "/", nullptr, MS_MOVE, nullptr) != 0) return {Call::pivot_root, errno};
         if (chroot(".") != 0) return {Call::pivot_root, errno};
     } else {

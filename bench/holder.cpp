@@ -16,8 +16,7 @@ int wait_for_release(void* argument) {
     const Pipe pipe = *static_cast<const Pipe*>(argument);
     close(pipe.write_end);
     char none = 0;
-    while (read(pipe.read_end, &none, 1) < 0 && errno == EINTR) {
-    }
+    (void)sys::retried([&] { return read(pipe.read_end, &none, 1); });
     return 0;
 }
 

@@ -21,7 +21,8 @@ class Holder {
     /// Lets the child exit, and reaps it. Its errors are those of waitpid(2).
     Failure release();
 
-    /// Opens /proc/PID/NAME of the child, for a namespace's file or an id map.
+    /// Opens /proc/PID/NAME of the child, for an id map. Only where proc_is_ours(): nothing but open(2) is
+    /// timed.
     [[nodiscard]] sys::Result<sys::Fd> open_proc(const char* name, int flags) const;
 
   private:

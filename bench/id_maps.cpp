@@ -38,7 +38,8 @@ Failure IdMaps::write_own() const {
 
 Failure write_map(const sys::Result<sys::Fd>& file, const IdMaps::Step& step) {
     if (!file) return {Call::open_map, file.error()};
-    if (write(file->get(), step.text, step.length) < 0) return {step.write, errno};
+    const auto wrote = sys::retried([&] { return write(file->get(), step.text, step.length); });
+    if (wrote < 0) return {step.write, errno};
     return {};
 }
 

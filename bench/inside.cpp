@@ -22,7 +22,7 @@ using protocol::Call;
 using protocol::Failure;
 
 Failure write_whole(int fd, const Image& image) {
-    const ssize_t wrote = write(fd, image.begin, image.size);
+    const ssize_t wrote = sys::retried([&] { return write(fd, image.begin, image.size); });
     if (wrote < 0) return {Call::write_program, errno};
     // A file system that takes a part has no room for the rest.
     if (static_cast<std::size_t>(wrote) != image.size) return {Call::write_program, ENOSPC};

@@ -55,7 +55,7 @@ class Stream {
         char chunk[512];
         std::size_t length = 0;
         for (;;) {
-            const ssize_t got = read(pipe_.read_end.get(), chunk, sizeof chunk);
+            const ssize_t got = sys::retried([&] { return read(pipe_.read_end.get(), chunk, sizeof chunk); });
             if (got <= 0) return length;
             for (ssize_t i = 0; i < got; ++i) {
                 if (length == size) std::memmove(buffer, buffer + 1, --length);
@@ -109,10 +109,7 @@ Ended run_to_its_end(Start& start, const sys::Stack& stack) {
         return ended;
     }
     rusage usage{};
-    pid_t reaped = 0;
-    do {
-        reaped = wait4(*pid, &ended.status, 0, &usage);
-    } while (reaped < 0 && errno == EINTR);
+    const pid_t reaped = sys::retried([&] { return wait4(*pid, &ended.status, 0, &usage); });
     const int error = errno;
     ended.reaped = sys::Moment::after();
     for (const timeval& time : {usage.ru_utime, usage.ru_stime}) {
@@ -149,7 +146,9 @@ class Launcher {
         const auto file = sys::Fd::own(open("config.json", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
         if (!file) return {Call::open_program, file.error()};
         const std::size_t length = strnlen(errand_.config, sizeof errand_.config);
-        if (write(file->get(), errand_.config, length) < 0) return {Call::write_program, errno};
+        const auto wrote = sys::retried([&] { return write(file->get(), errand_.config, length); });
+        if (wrote < 0) return {Call::write_program, errno};
+        if (static_cast<std::size_t>(wrote) != length) return {Call::write_program, ENOSPC};
         return {};
     }
 
@@ -170,7 +169,10 @@ class Launcher {
             char path[32] = "/proc/self/ns/";
             std::memcpy(path + 14, kind.name.data(), kind.name.size());
             struct stat own {};
-            if (stat(path, &own) != 0) continue;
+            if (stat(path, &own) != 0) {
+                if (errno == ENOENT) continue;  // this kernel has no such kind
+                return {Call::open_ns, errno};
+            }
             const bool differs = own.st_ino != inodes[static_cast<std::size_t>(kind.kind)];
             if (differs == block_.request.set.contains(kind.kind)) continue;
             std::strcpy(errand_.said, differs ? "it makes a namespace that was not asked for: "  // NOLINT
@@ -260,7 +262,9 @@ void run_runtime(Block& block) {
     auto output = Stream::make();
     auto errors = Stream::make();
     auto nothing = sys::Fd::own(open("/dev/null", O_WRONLY | O_CLOEXEC));
-    if (!output || !errors || !nothing) return block.fail({Call::stage, errno});
+    if (!output) return block.fail({Call::stage, output.error()});
+    if (!errors) return block.fail({Call::stage, errors.error()});
+    if (!nothing) return block.fail({Call::stage, nothing.error()});
     Launcher launcher(block, std::move(*stack), std::move(*output), std::move(*errors), std::move(*nothing));
     if (const Failure failure = launcher.write_config(); failure.error != 0) return block.fail(failure);
 

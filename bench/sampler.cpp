@@ -34,7 +34,8 @@ int serve() {
     auto& memory = *static_cast<Memory*>(mapping);
 
     protocol::Request request;
-    while (read(protocol::kSocket, &request, sizeof request) == sizeof request) {
+    const auto ask = [&] { return read(protocol::kSocket, &request, sizeof request); };
+    while (sys::retried(ask) == sizeof request) {
         Block block(request, memory);
         if (!info(request.operation).takes(request.set)) {
             // A proc mount outside a new mount namespace, say, would be the host's: refused here as well.
@@ -43,7 +44,8 @@ int serve() {
             (request.calibrate ? run_calibration : find(request.operation))(block);
         }
         const protocol::Reply reply{request.sequence, block.filled()};
-        if (write(protocol::kSocket, &reply, sizeof reply) != sizeof reply) return 1;
+        const auto answer = [&] { return write(protocol::kSocket, &reply, sizeof reply); };
+        if (sys::retried(answer) != sizeof reply) return 1;
     }
     return 0;
 }

@@ -5,6 +5,7 @@
 
 #include "holder.h"
 #include "mark.h"
+#include "sys/proc.h"
 
 namespace nsb::bench {
 namespace {
@@ -35,11 +36,11 @@ void run_setns(Block& block) {
 
     const bool by_pidfd = block.value(Parameter::join_via) == static_cast<std::uint64_t>(JoinVia::pidfd);
     const auto target = by_pidfd ? sys::Fd::own(syscall(SYS_pidfd_open, holder->pid(), 0))
-                                 : holder->open_proc(link_of(set), O_RDONLY);
+                                 : sys::open_in_proc(holder->pid(), link_of(set), O_RDONLY);
     if (!target) return block.fail({by_pidfd ? Call::pidfd_open : Call::open_ns, target.error()});
     sys::Fd user;
     if (join_user) {
-        auto opened = holder->open_proc("ns/user", O_RDONLY);
+        auto opened = sys::open_in_proc(holder->pid(), "ns/user", O_RDONLY);
         if (!opened) return block.fail({Call::open_ns, opened.error()});
         user = std::move(*opened);
     }

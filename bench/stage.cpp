@@ -73,16 +73,14 @@ int first_process(void* argument) {
 /// Whether nsbench has something to say (true), or is gone.
 bool is_asked() {
     pollfd socket{protocol::kSocket, POLLIN, 0};
-    while (poll(&socket, 1, -1) < 0 && errno == EINTR) {
-    }
+    (void)sys::retried([&] { return poll(&socket, 1, -1); });
     return (socket.revents & POLLIN) != 0;
 }
 
 void wait_for_either_end(pid_t stage) {
     const auto ended = sys::Fd::own(syscall(SYS_pidfd_open, stage, 0));
     pollfd ends[] = {{protocol::kSocket, 0, 0}, {ended ? ended->get() : -1, POLLIN, 0}};
-    while (poll(ends, 2, -1) < 0 && errno == EINTR) {
-    }
+    (void)sys::retried([&] { return poll(ends, 2, -1); });
 }
 
 }  // namespace

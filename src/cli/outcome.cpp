@@ -71,17 +71,20 @@ std::string warning_lines(const run::RunInfo& info) {
 
 std::string environment_lines(const run::RunInfo& info) {
     const auto fact = [&](std::string_view key) { return env::find(info.environment, key); };
-    std::string text = flow(
-        {fmt::format("nsbench {}", info.version), fmt::format("kernel {}", info.identity.kernel),
-         fmt::format("{}, {} CPUs", fact("cpu_model"), fact("cpus")),
-         fmt::format("virtualisation {}", fact("virtualisation")),
-         info.sampler_cpus.empty() ? "not pinned"
-                                   : fmt::format("pinned to CPU {}", fmt::join(info.sampler_cpus, ", ")),
-         fmt::format("mitigations: {}", fact("mitigations")), fmt::format("{} mounts", fact("mounts")),
-         fmt::format("sampler {:.1f} MiB resident, {} mappings",
-                     static_cast<double>(info.sampler_resident_bytes) / (1U << 20U), info.sampler_mappings),
-         fmt::format("reading the clock takes {:.0f} {}", info.clock_read_ticks, info.identity.unit())},
-        terminal_width());
+    std::string text =
+        flow({fmt::format("nsbench {}", info.version), fmt::format("kernel {}", info.identity.kernel),
+              fmt::format("{}, {} CPUs", fact("cpu_model"), fact("cpus")),
+              fmt::format("virtualisation {}", fact("virtualisation")),
+              info.sampler_cpus.empty() ? "not pinned"
+                                        : fmt::format("pinned to CPU {}", fmt::join(info.sampler_cpus, ", ")),
+              fmt::format("mitigations: {}", fact("mitigations")), fmt::format("{} mounts", fact("mounts")),
+              info.sampler_mappings == 0
+                  ? "sampler's size unknown"
+                  : fmt::format("sampler {:.1f} MiB resident, {} mappings",
+                                static_cast<double>(info.sampler_resident_bytes) / (1U << 20U),
+                                info.sampler_mappings),
+              fmt::format("reading the clock takes {:.0f} {}", info.clock_read_ticks, info.identity.unit())},
+             terminal_width());
     for (const env::Finding& finding : info.findings) {
         if (finding.severity < env::Severity::warning) continue;
         text += fmt::format("{}: {}: {}: {} ({})\n", env::to_string(finding.severity), finding.id,

@@ -16,6 +16,11 @@ bool is_about_a_path(protocol::Call call) {
            call == Call::open_program;
 }
 
+/// A process is told by its number there.
+bool is_about_proc(protocol::Call call) {
+    return call == protocol::Call::open_ns || call == protocol::Call::open_map;
+}
+
 }  // namespace
 
 bool is_unsupported(const protocol::Failure& failure) {
@@ -28,6 +33,8 @@ bool is_unsupported(const protocol::Failure& failure) {
         case ENODEV:
         case ENOENT:
             return failure.call != protocol::Call::sampler;
+        case ESRCH:
+            return is_about_proc(failure.call);
         default:
             return false;
     }
@@ -52,7 +59,12 @@ std::string explain(const protocol::Failure& failure) {
                 return "not permitted: needs CAP_SYS_ADMIN, or a setting or seccomp filter forbids it";
             case ENOSYS:
                 return "no such system call: the kernel or a seccomp filter does not have it";
+            case ESRCH:
+                return is_about_proc(failure.call) ? kForeignProc : "";
             case EINVAL:
+                if (failure.call == protocol::Call::pivot_root)
+                    return "the root is no mount that can be left, as in a chroot";
+                [[fallthrough]];
             case EOPNOTSUPP:
                 return "this kernel does not take these flags or options";
             case ENOENT:

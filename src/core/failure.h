@@ -7,6 +7,12 @@
 
 namespace nsb {
 
+/// What stands behind an ESRCH of a process that is there, and what to do.
+inline constexpr const char* kForeignProc =
+    "/proc is of another pid namespace, or hides processes (hidepid): mount one of this pid namespace, as "
+    "unshare -pf "
+    "--mount-proc and nsbench exec --ns=pid,mnt --proc do";
+
 /// EPERM, ENOSYS and their like: a case that this kernel or this privilege does not have, rather than one
 /// that broke.
 bool is_unsupported(const protocol::Failure& failure);

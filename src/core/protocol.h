@@ -156,6 +156,7 @@ struct Request {
     KindSet set;
     bool in_userns;  ///< no privilege outside: enter a user namespace first, where the operation does not
                      ///< make one
+    bool root_is_initramfs;  ///< pivot_root(2) cannot leave it: EINVAL is no failure then
     bool calibrate;  ///< instead of the operation, time the clock (phase create) and the bare loop (phase
                      ///< total)
     ParameterValues values;

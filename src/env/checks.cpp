@@ -18,6 +18,7 @@ constexpr auto kChecks = std::to_array<Check>({
     {"process_limit", detail::process_limit},
     {"pid_max", detail::pid_max},
     {"open_files", detail::open_files},
+    {"proc", detail::proc},
     {"proc_overmounts", detail::proc_overmounts},
     {"mount_propagation", detail::mount_propagation},
     {"mounts", detail::mount_count},

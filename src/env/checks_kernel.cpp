@@ -92,6 +92,23 @@ Finding mount_propagation(const Root& root) {
     return {"", Severity::note, "/ is shared", effect, "sudo unshare --mount --propagation private nsbench"};
 }
 
+Finding proc(const Root& root) {
+    const std::string effect = "numbers here are other processes' there: userns_map is not measured";
+    const std::string remedy = "unshare --pid --fork --mount-proc nsbench";
+    const auto status = read_text(root, "/proc/self/status");
+    if (!status && read_text(root, "/proc/version")) {
+        return {"", Severity::problem, "of another pid namespace, without this process",
+                "nothing can be measured, and nothing be told by /proc/PID", remedy};
+    }
+    // From the pid namespace that proc was mounted in to this process's own (proc_pid_status(5)).
+    const std::vector<std::string> numbers = words(field(status.value_or(""), "NSpid").value_or(""));
+    if (numbers.empty()) return unseen(effect, "/proc/self/status has no NSpid");
+    if (numbers.size() == 1) return fine("of this pid namespace");
+    return {"", Severity::warning,
+            fmt::format("of an outer pid namespace, in which this is process {}", numbers.front()), effect,
+            remedy};
+}
+
 Finding proc_overmounts(const Root& root) {
     const std::string effect =
         "a proc mount inside a user namespace fails with EPERM: proc_remount is not measured there";
@@ -172,6 +189,11 @@ Finding probe(const Root& root) {
     const std::string effect = "--probe cannot be had; times stay the same";
     const auto may = has_capability(root, kCapBpf);
     if (!may) return unseen(effect, "/proc/self/status has no CapEff");
+    if (!in_initial_pid_namespace(root).value_or(true)) {
+        return {"", Severity::note, "inside a pid namespace", effect,
+                no_remedy("the kernel counts tasks from outside of all of them; start it there")};
+    }
+    if (names_in(root, "/sys/kernel").empty()) return unseen(effect, "sysfs is not mounted");
     if (std::ranges::count(names_in(root, "/sys/kernel/btf"), "vmlinux") == 0) {
         return {"", Severity::note, "the kernel has no BTF", effect,
                 no_remedy("it is built in: CONFIG_DEBUG_INFO_BTF")};

@@ -31,6 +31,7 @@ Finding cpu_mitigations(const Root& root);
 Finding transparent_huge_pages(const Root& root);
 Finding mount_count(const Root& root);
 Finding mount_propagation(const Root& root);
+Finding proc(const Root& root);
 Finding proc_overmounts(const Root& root);
 Finding teardown_backlog(const Root& root);
 Finding rcu(const Root& root);

@@ -228,11 +228,32 @@ TEST_F(Checks, Lockdown) {
 
 TEST_F(Checks, ProbeNeedsTypesAndCapabilities) {
     tree.file(kStatus, kRootStatus);
+    expect("probe", Severity::note, kUnknown, "nothing to do here: sysfs");
+    tree.directory("/sys/kernel/mm");
     expect("probe", Severity::note, "the kernel has no BTF", "nothing to do here: ");
     tree.file("/sys/kernel/btf/vmlinux", "BTF");
     expect("probe", Severity::ok, "BTF, and the capabilities");
     tree.file(kStatus, kUserStatus);
     expect("probe", Severity::note, "no CAP_BPF, CAP_PERFMON, CAP_SYSLOG", "sudo nsbench");
+}
+
+TEST_F(Checks, ProbeNeedsTheInitialPidNamespace) {
+    tree.file(kStatus, kRootStatus).file("/sys/kernel/btf/vmlinux", "BTF");
+    tree.link("/proc/self/ns/pid", "pid:[4026532200]");
+    expect("probe", Severity::note, "inside a pid namespace", "nothing to do here: ");
+}
+
+TEST_F(Checks, ProcMayBeOfAnotherPidNamespace) {
+    tree.file(kStatus, "NSpid:\t4711\nCapEff:\t0\n");
+    expect("proc", Severity::ok, "of this pid namespace");
+    tree.file(kStatus, "NSpid:\t4711\t7\n");
+    expect("proc", Severity::warning, "of an outer pid namespace, in which this is process 4711",
+           "unshare --pid --fork --mount-proc");
+}
+
+TEST_F(Checks, ProcMayNotShowThisProcess) {
+    tree.file("/proc/version", "Linux version 6.18\n");
+    expect("proc", Severity::problem, "of another pid namespace, without this process", "unshare --pid");
 }
 
 TEST_F(Checks, Capabilities) {

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "env/fake_tree.h"
+#include "env/machine.h"
 
 namespace nsb::env {
 namespace {
@@ -157,6 +158,21 @@ TEST_F(Environment, TellsCgroupVersionsApart) {
     EXPECT_EQ((tree.file(file, proc + v2), fact("cgroup")), "v2");
     EXPECT_EQ((tree.file(file, proc + v1 + v2), fact("cgroup")), "hybrid");
     EXPECT_EQ(fact("mounts"), "3");
+}
+
+TEST_F(Environment, TellsAnInitramfsFromARootAboveIt) {
+    const std::string_view file = "/proc/self/mountinfo";
+    EXPECT_EQ(root_is_initramfs(tree.root()), std::nullopt);
+    const std::string rootfs = "1 1 0:2 / / rw - rootfs rootfs rw\n";
+    EXPECT_EQ(
+        (tree.file(file, rootfs + "20 1 0:21 / /proc rw - proc proc rw\n"), root_is_initramfs(tree.root())),
+        true);
+    EXPECT_EQ(
+        (tree.file(file, rootfs + "27 1 0:24 / / rw - tmpfs tmpfs rw\n"), root_is_initramfs(tree.root())),
+        false);
+    // A chroot, whose root is no mount.
+    EXPECT_EQ((tree.file(file, "30 27 0:21 / /proc rw - proc proc rw\n"), root_is_initramfs(tree.root())),
+              false);
 }
 
 TEST_F(Environment, ReadsTheRest) {

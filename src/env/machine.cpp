@@ -97,6 +97,15 @@ std::optional<std::vector<Mount>> mounts(const Root& root) {
     return all;
 }
 
+std::optional<bool> root_is_initramfs(const Root& root) {
+    const auto all = mounts(root);
+    if (!all) return std::nullopt;
+    // The last mount on / is the one that is seen.
+    const auto top =
+        std::find_if(all->rbegin(), all->rend(), [](const Mount& mount) { return mount.point == "/"; });
+    return top != all->rend() && top->id == top->parent;
+}
+
 std::optional<Vulnerabilities> vulnerabilities(const Root& root) {
     constexpr std::string_view kDirectory = "/sys/devices/system/cpu/vulnerabilities";
     const std::vector<std::string> names = names_in(root, kDirectory);

@@ -22,6 +22,10 @@ struct Mount {
 /// This process's mounts; nothing where they cannot be read.
 std::optional<std::vector<Mount>> mounts(const Root& root);
 
+/// Whether the root is the kernel's first mount, an initramfs, which pivot_root(2) cannot leave: it is
+/// mounted on itself. Not where another root is mounted over it, nor in a chroot.
+std::optional<bool> root_is_initramfs(const Root& root = {});
+
 /// What the kernel says in /sys/devices/system/cpu/vulnerabilities, counted.
 struct Vulnerabilities {
     int mitigated = 0;

@@ -9,17 +9,14 @@
 #include <sstream>
 
 #include "isolate/checks.h"
-#include "sys/file.h"
 #include "sys/mount.h"
 
 namespace nsb::isolate {
 namespace {
 
 /// All paths of /proc/PID/cgroup, one for each hierarchy, without repetition: "/" or "/ /system.slice".
-std::string paths(const std::string& file) {
-    const auto text = sys::read_file(file);
-    if (!text) throw sys::SystemError("open", file, text.error());
-    std::istringstream lines(*text);
+std::string paths(std::optional<pid_t> pid) {
+    std::istringstream lines(read_in_proc(pid, "cgroup"));
     std::string all;
     for (std::string line; std::getline(lines, line);) {
         const std::string path = line.substr(line.find(':', line.find(':') + 1) + 1);
@@ -30,7 +27,11 @@ std::string paths(const std::string& file) {
 }
 
 Answer paths_of(const std::string& pid) {
-    return {0, paths(fmt::format("/proc/{}/cgroup", pid))};
+    return {0, paths(std::stoi(pid))};
+}
+
+Answer own_paths(const std::string&) {
+    return {0, paths({})};
 }
 
 Answer leave_cgroups(const std::string&) {
@@ -57,27 +58,34 @@ Answer give_cgroup(const std::string& pid) {
         }
     });
     const sys::Fd file(openat(root.get(), (name + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
-    if (write(file.get(), pid.data(), pid.size()) < 0) return Answer::failed("write(cgroup.procs)");
+    if (!file) return Answer::failed("open(cgroup.procs)");
+    const auto wrote = sys::retried([&] { return write(file.get(), pid.data(), pid.size()); });
+    if (wrote < 0) return Answer::failed("write(cgroup.procs)");
     return {0, name};
 }
 
 }  // namespace
 
-Answer leave_root_cgroup(Peer& outside, const std::string& pid) {
-    if (outside.must(paths_of, pid) != "/") return {};
-    return outside.ask(give_cgroup, pid);
+Answer leave_root_cgroup(Peer& outside, pid_t pid) {
+    const std::string number = std::to_string(pid);
+    try {
+        if (outside.must(paths_of, number) != "/") return {};
+        return outside.ask(give_cgroup, number);
+    } catch (const WentWrong& error) {
+        return {error.error(), error.what()};
+    }
 }
 
 Verdict check_cgroup_root(Stage& stage) {
     // The process has to be where it belongs before its namespace is made: so not by clone3, but by unshare.
     Peer inside(stage.recipe(KindSet{}));
     const std::string pid = std::to_string(inside.pid());
-    const Answer given = leave_root_cgroup(stage.outside, pid);
+    const Answer given = leave_root_cgroup(stage.outside, inside.pid());
     if (given.error != 0)
         return skip(fmt::format("its cgroup is / already, and no other can be made: {}", given.text));
     const std::string before = stage.outside.must(paths_of, pid);
     if (!stage.left_out.contains(Kind::cgroup)) inside.must(leave_cgroups);
-    const std::string seen_inside = inside.must(paths_of, "self");
+    const std::string seen_inside = inside.must(own_paths);
     const std::string seen_outside = stage.outside.must(paths_of, pid);
     return judge(seen_inside == "/" && seen_outside == before && before != "/", seen_inside, seen_outside);
 }

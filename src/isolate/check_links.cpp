@@ -22,7 +22,7 @@ namespace {
 
 using Links = std::array<std::string, kKinds.size()>;
 
-Links links_of(const std::string& pid) {
+Links links_of(std::optional<pid_t> pid) {
     Links links;
     for (const KindInfo& kind : kKinds)
         links[static_cast<std::size_t>(kind.kind)] = namespace_link(pid, kind.kind);
@@ -49,34 +49,39 @@ std::string names(KindSet set) {
 
 /// A further process in the same container: which of its links are not those of the first.
 Answer strangers(const std::string&) {
-    const Links first = links_of("self");
-    const sys::Pipe answer = sys::must(sys::Pipe::make(), "pipe2");
+    const Links first = links_of({});
+    sys::Pipe answer = sys::must(sys::Pipe::make(), "pipe2");
     const auto member = sys::plain_fork();
     if (!member) return Answer::failed("fork");
     if (*member == 0) {
-        const std::uint8_t bits = different(first, links_of("self")).bits();
-        _exit(write(answer.write_end.get(), &bits, 1) == 1 ? 0 : 1);
+        const std::uint8_t bits = different(first, links_of({})).bits();
+        _exit(sys::retried([&] { return write(answer.write_end.get(), &bits, 1); }) == 1 ? 0 : 1);
     }
+    answer.write_end.reset();
+    (void)sys::reap(*member);
     std::uint8_t bits = 0;
-    const auto status = sys::reap(*member);
-    if (!status || *status != 0 || read(answer.read_end.get(), &bits, 1) != 1)
-        return Answer::failed("member");
+    const auto got = sys::retried([&] { return read(answer.read_end.get(), &bits, 1); });
+    if (got != 1) return Answer::nothing(got, "read");
     return {0, std::to_string(bits)};
 }
 
-/// In a process of its own: enters a namespace whose processes are gone. 0, or what was wrong.
+/// Not entered, though no call failed.
+constexpr int kNotEntered = ECHILD;
+
+/// In a process of its own: enters a namespace whose processes are gone. 0, kNotEntered, or the errno of a
+/// call that was refused.
 int enter(const KindInfo& kind, const sys::Fd& file, const std::string& link) {
-    const std::string own = namespace_link("self", kind.kind);
     if (setns(file.get(), static_cast<int>(kind.bit)) != 0) return errno;
     if (kind.kind == Kind::pid) {
         // It is for children, and has none any more: its process 1 is dead (pid_namespaces(7)).
         const auto child = sys::plain_fork();
         if (child && *child == 0) _exit(0);
         if (child) (void)sys::reap(*child);
-        return !child && child.error() == ENOMEM ? 0 : ECHILD;
+        if (child) return kNotEntered;
+        return child.error() == ENOMEM ? 0 : child.error();
     }
     // A time namespace is entered by setns at once.
-    return namespace_link("self", kind.kind) == link && link != own ? 0 : ECHILD;
+    return namespace_link({}, kind.kind) == link ? 0 : kNotEntered;
 }
 
 sys::Fd open_namespace(const std::string& path) {
@@ -104,11 +109,15 @@ Answer keep(const std::string& argument) {
     Recipe recipe;
     recipe.set = KindSet(static_cast<std::uint8_t>(made));
     Container container = Container::start(recipe, [] { return pause(); });
-    const Links links = links_of(std::to_string(container.pid()));
+    const Links links = links_of(container.pid());
+    // A namespace that is this process's own is none to enter: some refuse that, and some to be bound
+    // (EINVAL).
+    const KindSet new_ones = different(links, links_of({}));
     std::array<sys::Fd, kKinds.size()> open_files;
     for (const KindInfo& kind : kKinds) {
         if (!KindSet(static_cast<std::uint8_t>(wanted)).contains(kind.kind)) continue;
-        const std::string source = fmt::format("/proc/{}/ns/{}", container.pid(), kind.name);
+        if (!new_ones.contains(kind.kind)) continue;
+        const std::string source = path_in_proc(container.pid(), fmt::format("ns/{}", kind.name));
         if (is_bound == 0) {
             open_files[static_cast<std::size_t>(kind.kind)] = open_namespace(source);
             continue;
@@ -117,22 +126,33 @@ Answer keep(const std::string& argument) {
         (void)sys::Fd(static_cast<int>(sys::must(creat(target.c_str(), 0600), "creat", target)));
         sys::must(mount(source.c_str(), target.c_str(), nullptr, MS_BIND, nullptr), "mount", source);
     }
-    (void)container.end();
+    if (!container.end()) return Answer::failed("kill");
     KindSet entered;
-    std::string refused;
+    std::string missing;
+    int refused = 0;  // the errno; 0 where nothing was refused, or something is known to be missing
+    bool is_known = false;
     for (const KindInfo& kind : kKinds) {
         if (!KindSet(static_cast<std::uint8_t>(wanted)).contains(kind.kind)) continue;
-        sys::Fd& file = open_files[static_cast<std::size_t>(kind.kind)];
-        if (is_bound != 0) file = open_namespace(fmt::format("{}/{}", kPlace, kind.name));
-        const auto child = sys::plain_fork();
-        if (!child) return Answer::failed("fork");
-        if (*child == 0) _exit(enter(kind, file, links[static_cast<std::size_t>(kind.kind)]));
-        const int code = exit_code(sys::must(sys::reap(*child), "wait4"));
-        if (code == 0) entered = entered | kind.kind;
-        if (code != 0)
-            refused += fmt::format("; {}: {}", kind.name, code == ECHILD ? "not entered" : errno_name(code));
+        int code = kNotEntered;
+        if (new_ones.contains(kind.kind)) {
+            sys::Fd& file = open_files[static_cast<std::size_t>(kind.kind)];
+            if (is_bound != 0) file = open_namespace(fmt::format("{}/{}", kPlace, kind.name));
+            const auto child = sys::plain_fork();
+            if (!child) return Answer::failed("fork");
+            if (*child == 0) _exit(enter(kind, file, links[static_cast<std::size_t>(kind.kind)]));
+            code = exit_code(sys::must(sys::reap(*child), "wait4"));
+        }
+        if (code == 0) {
+            entered = entered | kind.kind;
+            continue;
+        }
+        const bool is_missing = code == kNotEntered;
+        missing += fmt::format("; {}: {}", kind.name,
+                               is_missing ? "not entered" : fmt::format("setns: {}", errno_name(code)));
+        is_known = is_known || is_missing;
+        if (!is_missing) refused = code;
     }
-    return {0, fmt::format("{} entered{}", names(entered), refused)};
+    return {is_known ? 0 : refused, fmt::format("{} entered{}", names(entered), missing)};
 }
 
 Verdict check_kept(Stage& stage, bool is_bound) {
@@ -149,8 +169,7 @@ Verdict check_kept(Stage& stage, bool is_bound) {
 
 Verdict check_links_differ(Stage& stage) {
     Peer inside(stage.recipe(stage.asked));
-    const KindSet found =
-        different(links_of(std::to_string(inside.pid())), links_of(std::to_string(stage.outside.pid())));
+    const KindSet found = different(links_of(inside.pid()), links_of(stage.outside.pid()));
     return judge(found == stage.asked, fmt::format("other: {}", names(found)),
                  fmt::format("the same: {}", names(KindSet::all() - found)));
 }
@@ -158,8 +177,7 @@ Verdict check_links_differ(Stage& stage) {
 Verdict check_links_shared(Stage& stage) {
     Peer inside(stage.recipe(stage.asked));
     const KindSet strange(static_cast<std::uint8_t>(std::stoi(inside.must(strangers))));
-    const KindSet found =
-        different(links_of(std::to_string(inside.pid())), links_of(std::to_string(stage.outside.pid())));
+    const KindSet found = different(links_of(inside.pid()), links_of(stage.outside.pid()));
     return judge(strange.empty() && found == stage.asked,
                  fmt::format("not the first process's: {}", names(strange)),
                  fmt::format("not the outside's: {}", names(found)));

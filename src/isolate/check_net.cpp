@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <memory>
 #include <sstream>
 
 #include "isolate/checks.h"
@@ -26,20 +27,27 @@ sys::Fd datagram_socket() {
 }
 
 /// "lo:down eth0:up", in the kernel's order.
-Answer interfaces(const std::string&) {
+Answer interfaces_now() {
     const sys::Fd socket = datagram_socket();
-    std::string text;
-    struct if_nameindex* const all = if_nameindex();
+    const std::unique_ptr<struct if_nameindex, decltype(&if_freenameindex)> all(if_nameindex(),
+                                                                                if_freenameindex);
     if (all == nullptr) return Answer::failed("if_nameindex");
-    for (const struct if_nameindex* one = all; one->if_index != 0; ++one) {
+    std::string text;
+    for (const struct if_nameindex* one = all.get(); one->if_index != 0; ++one) {
         ifreq request{};
         std::strncpy(request.ifr_name, one->if_name, IFNAMSIZ - 1);
-        const bool is_up =
-            ioctl(socket.get(), SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_UP) != 0;
+        if (ioctl(socket.get(), SIOCGIFFLAGS, &request) != 0) return Answer::failed("ioctl(SIOCGIFFLAGS)");
+        const bool is_up = (request.ifr_flags & IFF_UP) != 0;
         text += fmt::format("{}{}:{}", text.empty() ? "" : " ", one->if_name, is_up ? "up" : "down");
     }
-    if_freenameindex(all);
     return {0, text};
+}
+
+Answer interfaces(const std::string&) {
+    Answer answer = interfaces_now();
+    // One of the host's may have gone after it was listed.
+    for (int again = 0; again < 3 && answer.error == ENODEV; ++again) answer = interfaces_now();
+    return answer;
 }
 
 bool is_only_lo(const std::string& text) {
@@ -66,7 +74,9 @@ Answer bind_port(const std::string& port) {
         return Answer::failed("bind");
     }
     socklen_t length = sizeof address;
-    getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &length);
+    if (getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &length) != 0) {
+        return Answer::failed("getsockname");
+    }
     kept.push_back(std::move(socket));
     return {0, std::to_string(ntohs(address.sin_port))};
 }
@@ -95,8 +105,8 @@ Verdict check_only_lo(Stage& stage) {
 Verdict check_port(Stage& stage) {
     Peer inside(stage.recipe(Kind::net));
     const std::string port = stage.outside.must(bind_port, "0");
-    const Answer again_inside = inside.ask(bind_port, port);
-    const Answer again_outside = stage.outside.ask(bind_port, port);
+    const Answer again_inside = inside.ask(bind_port, port, {EADDRINUSE});
+    const Answer again_outside = stage.outside.ask(bind_port, port, {EADDRINUSE});
     const auto describe = [&](const Answer& answer) {
         return fmt::format("port {}{}", port, answer.error == 0 ? " is free" : ": " + answer.text);
     };
@@ -106,11 +116,13 @@ Verdict check_port(Stage& stage) {
 
 Verdict check_no_route(Stage& stage) {
     Peer inside(stage.recipe(Kind::net));
-    const Answer loopback = inside.ask(find_route, "127.0.0.1");
-    const Answer elsewhere = inside.ask(find_route, "192.0.2.1");  // TEST-NET-1, nobody's address
+    const Answer loopback = inside.ask(find_route, "127.0.0.1", {ENETUNREACH});
+    // TEST-NET-1, nobody's address. A route to it may be there and be no way.
+    const Answer elsewhere = inside.ask(find_route, "192.0.2.1", {ENETUNREACH, EHOSTUNREACH});
+    const Answer outside = stage.outside.ask(find_route, "127.0.0.1", {ENETUNREACH});
     return judge(loopback.error == ENETUNREACH && elsewhere.error == ENETUNREACH,
                  fmt::format("127.0.0.1 {}; 192.0.2.1 {}", loopback.seen(), elsewhere.seen()),
-                 fmt::format("127.0.0.1 {}", stage.outside.ask(find_route, "127.0.0.1").seen()));
+                 fmt::format("127.0.0.1 {}", outside.seen()));
 }
 
 }  // namespace nsb::isolate

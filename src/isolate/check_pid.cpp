@@ -16,6 +16,7 @@
 #include "isolate/inside.h"
 #include "sys/child.h"
 #include "sys/error.h"
+#include "sys/process.h"
 
 namespace nsb::isolate {
 namespace {
@@ -24,12 +25,12 @@ Answer own_pid(const std::string&) {
     return {0, std::to_string(getpid())};
 }
 
-/// Looked for by two calls that take a process number.
+/// Looked for by two calls that take a process number. Neither is refused to who may see the process.
 Answer find_process(const std::string& pid) {
-    const bool is_seen = getpgid(std::stoi(pid)) >= 0 || errno != ESRCH;
-    if (kill(std::stoi(pid), 0) == 0 || errno != ESRCH) return {0, "can be signalled"};
-    if (is_seen) return {0, "is seen by getpgid"};
-    return Answer::failed("kill and getpgid");
+    if (kill(std::stoi(pid), 0) == 0) return {0, "can be signalled"};
+    if (errno != ESRCH) return Answer::failed("kill");
+    if (getpgid(std::stoi(pid)) >= 0) return {0, "is seen by getpgid"};
+    return Answer::failed(errno == ESRCH ? "kill and getpgid" : "getpgid");
 }
 
 /// A child's child outlives its parent, and says who its parent is then.
@@ -43,17 +44,18 @@ Answer adopted_by(const std::string&) {
         if (!orphan || *orphan != 0) _exit(orphan ? 0 : 1);
         while (getppid() == dying) usleep(1000);
         const pid_t adopter = getppid();
-        _exit(write(answer.write_end.get(), &adopter, sizeof adopter) == sizeof adopter ? 0 : 1);
+        const auto tell = [&] { return write(answer.write_end.get(), &adopter, sizeof adopter); };
+        _exit(sys::retried(tell) == sizeof adopter ? 0 : 1);
     }
     answer.write_end.reset();
     (void)sys::reap(*parent);
     pid_t adopter = -1;
-    if (read(answer.read_end.get(), &adopter, sizeof adopter) != sizeof adopter)
-        return Answer::failed("read");
+    const auto got = sys::retried([&] { return read(answer.read_end.get(), &adopter, sizeof adopter); });
+    if (got != sizeof adopter) return Answer::nothing(got, "read");
     return {0, std::to_string(adopter)};
 }
 
-/// The link /proc/self, which proc resolves in the pid namespace that it was mounted in.
+/// The link /proc/self: this process's number in the pid namespace that proc was mounted in.
 Answer proc_self(const std::string&) {
     std::array<char, PATH_MAX> link{};
     const ssize_t length = readlink("/proc/self", link.data(), link.size());
@@ -106,10 +108,9 @@ Verdict check_init(Stage& stage) {
 Verdict check_unseen(Stage& stage) {
     const std::string target = std::to_string(stage.outside.pid());
     Peer inside(stage.recipe(Kind::pid));
-    const Answer from_inside = inside.ask(find_process, target);
+    const Answer from_inside = inside.ask(find_process, target, {ESRCH});
     const Answer from_outside = stage.outside.ask(find_process, target);
-    return judge(from_inside.error == ESRCH && from_outside.error == 0,
-                 fmt::format("process {}: {}", target, from_inside.seen()),
+    return judge(from_inside.error == ESRCH, fmt::format("process {}: {}", target, from_inside.seen()),
                  fmt::format("process {}: {}", target, from_outside.seen()));
 }
 
@@ -128,12 +129,12 @@ Verdict check_members_die(Stage& stage) {
         leash.release.write_end.reset();
         leash.life.read_end.reset();
         const auto member = sys::plain_fork();
-        if (!member) return 1;
+        if (!member) return member.error();
         if (*member == 0) {
             setsid();
             char none = 0;
-            if (write(leash.life.write_end.get(), "!", 1) != 1) _exit(1);
-            _exit(read(leash.release.read_end.get(), &none, 1) == 0 ? 0 : 1);
+            if (sys::retried([&] { return write(leash.life.write_end.get(), "!", 1); }) != 1) _exit(1);
+            _exit(sys::retried([&] { return read(leash.release.read_end.get(), &none, 1); }) == 0 ? 0 : 1);
         }
         leash.life.write_end.reset();
         pause();
@@ -142,24 +143,32 @@ Verdict check_members_die(Stage& stage) {
     leash.life.write_end.reset();
     leash.release.read_end.reset();
     char begun = 0;
-    if (read(leash.life.read_end.get(), &begun, 1) != 1) {
-        throw WentWrong("fork: no process beside process 1");
+    if (sys::retried([&] { return read(leash.life.read_end.get(), &begun, 1); }) != 1) {
+        const int error = exit_code(init.wait());
+        throw WentWrong(fmt::format("fork: {}", errno_name(error)), error);
     }
-    (void)init.end();
+    if (!init.end()) throw WentWrong(fmt::format("kill: {}", errno_name(errno)), errno);
     // Process 1 cannot be reaped before all its others are gone (zap_pid_ns_processes): there is nothing to
     // wait for.
     pollfd life{leash.life.read_end.get(), POLLIN, 0};
-    const bool is_gone = poll(&life, 1, 0) == 1 && (life.revents & POLLHUP) != 0;
+    const bool is_gone =
+        sys::must(sys::poll_within({&life, 1}, {}), "poll") == 1 && (life.revents & POLLHUP) != 0;
     return judge(is_gone, "process 1 killed", is_gone ? "its member is gone" : "its member lives");
 }
 
 Verdict check_proc_before(Stage& stage) {
-    const std::string target = std::to_string(stage.outside.pid());
+    // In /proc, which may be of an outer pid namespace already.
+    const std::string target = number_in_proc(stage.outside.pid());
     Peer inside(stage.recipe(Kind::pid));
     const std::string self = inside.must(own_pid);
-    const std::string link = inside.ask(proc_self).seen();
-    const Answer other = inside.ask(is_in_proc, target);
-    const bool is_shown = link == std::to_string(inside.pid()) && other.error == 0;
+    const std::string link = inside.ask(proc_self, "", {ENOENT}).seen();
+    const Answer other = inside.ask(is_in_proc, target, {ENOENT});
+    const bool is_outsides = link == number_in_proc(inside.pid());
+    if (is_outsides && link != self && other.error != 0) {
+        return skip(
+            fmt::format("/proc/{}: {}: hidden from who may not trace it (hidepid)", target, other.text));
+    }
+    const bool is_shown = is_outsides && other.error == 0;
     Verdict verdict =
         judge(is_shown && link != self,
               fmt::format("process {}, but /proc/self is {}; /proc/{} {}", self, link, target, other.seen()),
@@ -169,17 +178,17 @@ Verdict check_proc_before(Stage& stage) {
 }
 
 Verdict check_proc_remounted(Stage& stage) {
-    const std::string before = stage.outside.must(proc_self);
+    const std::string before = stage.outside.ask(proc_self, "", {ENOENT}).seen();
     Peer inside(stage.recipe(Kind::mnt | Kind::pid));
-    const Answer mounted = inside.ask(remount_proc);
+    const Answer mounted = inside.ask(remount_proc, "", {EPERM});
     if (mounted.error == EPERM && stage.left_out.empty()) {
         return skip(fmt::format(
             "{}: a path of /proc is mounted over, so that a user namespace may not show it", mounted.text));
     }
-    if (mounted.error != 0) throw WentWrong(mounted.text);
-    const std::string link = inside.ask(proc_self).seen();
+    if (mounted.error != 0) throw WentWrong(mounted.text, mounted.error);
+    const std::string link = inside.ask(proc_self, "", {ENOENT}).seen();
     const std::string count = inside.must(processes_in_proc);
-    const std::string after = stage.outside.ask(proc_self).seen();
+    const std::string after = stage.outside.ask(proc_self, "", {ENOENT}).seen();
     inside.must(unmount_proc);
     return judge(link == "1" && count == "1" && after == before,
                  fmt::format("processes: {}, /proc/self is {}", count, link),

@@ -8,16 +8,17 @@
 #include <array>
 #include <cstdlib>
 #include <ctime>
+#include <filesystem>
 
 #include "isolate/checks.h"
 #include "sys/child.h"
-#include "sys/file.h"
 
 namespace nsb::isolate {
 namespace {
 
 constexpr long kOffset = 1'000'000;  // seconds
 constexpr long kAtMost = 60;         // that the check itself may take
+constexpr const char* kTheSame = "the same time namespace";
 
 struct Clock {
     const char* name;
@@ -29,8 +30,8 @@ constexpr std::array<Clock, 2> kClocks{{{"monotonic", CLOCK_MONOTONIC}, {"bootti
 long seconds(clockid_t clock) {
     timespec by_call{};
     timespec by_vdso{};
-    syscall(SYS_clock_gettime, clock, &by_call);
-    clock_gettime(clock, &by_vdso);
+    sys::must(syscall(SYS_clock_gettime, clock, &by_call), "clock_gettime");
+    sys::must(clock_gettime(clock, &by_vdso), "clock_gettime", "vDSO");
     return std::labs(by_call.tv_sec - by_vdso.tv_sec) <= 1 ? by_call.tv_sec : -1;
 }
 
@@ -38,53 +39,65 @@ Answer read_clock(const std::string& index) {
     return {0, std::to_string(seconds(kClocks[std::stoul(index)].id))};
 }
 
-/// The errno of the first step that failed, and the clock inside.
+/// The errno of the first step that failed, and the clock inside; or that there is no new namespace.
 struct Told {
-    int error;
-    const char* step;
-    long seconds;
+    int error = 0;
+    const char* step = "";
+    bool is_missing = false;  ///< this kernel has no time namespaces
+    bool is_the_same = false;
+    long seconds = 0;
 };
 
-/// The new namespace's first process reads the clock.
-Told read_in_new_namespace(const Clock& clock, bool is_new, int channel) {
-    if (is_new && unshare(CLONE_NEWTIME) != 0) return {errno, "unshare(CLONE_NEWTIME)", 0};
-    const std::string text = fmt::format("{} {} 0", clock.name, kOffset);
-    const sys::Fd file(open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC));
-    if (write(file.get(), text.data(), text.size()) < 0) return {errno, "write(timens_offsets)", 0};
-    const auto child = sys::plain_fork();
-    if (!child) return {child.error(), "fork", 0};
-    if (*child == 0) {
-        const Told told{0, "", seconds(clock.id)};
-        _exit(write(channel, &told, sizeof told) == sizeof told ? 0 : 1);
+void tell(int channel, const Told& told) {
+    const auto say = [&] { return write(channel, &told, sizeof told); };
+    _exit(sys::retried(say) == sizeof told ? 0 : 1);
+}
+
+/// The new namespace's first process reads the clock and tells it. This one tells what kept it from that.
+void read_in_new_namespace(const Clock& clock, bool is_new, int channel) {
+    if (is_new && unshare(CLONE_NEWTIME) != 0) {
+        return tell(channel, {errno, "unshare(CLONE_NEWTIME)", errno == EINVAL});
     }
+    const auto link_of = [](const char* name) {
+        const std::string path = path_in_proc({}, name);
+        std::error_code error;
+        return std::filesystem::read_symlink(path, error).native();
+    };
+    const std::string for_children = link_of("ns/time_for_children");
+    if (!for_children.empty() && for_children == link_of("ns/time"))
+        return tell(channel, {.is_the_same = true});
+    const std::string text = fmt::format("{} {} 0", clock.name, kOffset);
+    const sys::Fd file(open(path_in_proc({}, "timens_offsets").c_str(), O_WRONLY | O_CLOEXEC));
+    if (!file) return tell(channel, {errno, "open(timens_offsets)", errno == ENOENT});
+    if (sys::retried([&] { return write(file.get(), text.data(), text.size()); }) < 0) {
+        return tell(channel, {errno, "write(timens_offsets)"});
+    }
+    const auto child = sys::plain_fork();
+    if (!child) return tell(channel, {child.error(), "fork"});
+    if (*child == 0) tell(channel, {.seconds = seconds(clock.id)});
     (void)sys::reap(*child);
-    return {};
 }
 
 /// `argument`: the clock's index, and "new" unless the namespace is left out.
 Answer offset_clock(const std::string& argument) {
     const Clock clock = kClocks[static_cast<std::size_t>(argument[0] - '0')];
-    int ends[2];
-    sys::must(pipe2(ends, O_CLOEXEC), "pipe2");
-    const sys::Fd read_end(ends[0]);
-    sys::Fd write_end(ends[1]);
+    sys::Pipe pipe = sys::must(sys::Pipe::make(), "pipe2");
     const auto child = sys::plain_fork();
     if (!child) return Answer::failed("fork");
     if (*child == 0) {
-        const Told told = read_in_new_namespace(clock, argument.ends_with("new"), write_end.get());
-        if (told.error == 0) _exit(0);
-        _exit(write(write_end.get(), &told, sizeof told) == sizeof told ? 0 : 1);
+        read_in_new_namespace(clock, argument.ends_with("new"), pipe.write_end.get());
+        _exit(0);
     }
-    write_end.reset();
+    pipe.write_end.reset();
     (void)sys::reap(*child);
-    Told told{};
-    if (read(read_end.get(), &told, sizeof told) != sizeof told) {
-        errno = ECHILD;
-        return Answer::failed("read");
-    }
+    Told told;
+    const auto got = sys::retried([&] { return read(pipe.read_end.get(), &told, sizeof told); });
+    if (got != sizeof told) return Answer::nothing(got, "read");
     errno = told.error;
+    if (told.is_missing)
+        return {ENOSYS, Answer::failed(told.step).text + ": this kernel has no time namespaces"};
     if (told.error != 0) return Answer::failed(told.step);
-    return {0, std::to_string(told.seconds)};
+    return {0, told.is_the_same ? kTheSame : std::to_string(told.seconds)};
 }
 
 Verdict check_clock(Stage& stage, std::size_t index) {
@@ -94,10 +107,7 @@ Verdict check_clock(Stage& stage, std::size_t index) {
     const std::string before = stage.outside.must(read_clock, std::to_string(index));
     const Answer seen = inside.ask(offset_clock, fmt::format("{} {}", index, is_left_out ? "" : "new"));
     const std::string after = stage.outside.must(read_clock, std::to_string(index));
-    if (seen.error == EINVAL || seen.error == ENOENT) {
-        return skip(fmt::format("{}: this kernel has no time namespaces", seen.text));
-    }
-    if (seen.error != 0) return {Outcome::failed, "", after, seen.text};
+    if (seen.text == kTheSame) return judge(false, seen.text, fmt::format("{} s", after));
     const long difference = std::stol(seen.text) - std::stol(before);
     const bool is_offset = difference >= kOffset && difference <= kOffset + kAtMost;
     const bool is_untouched = std::stol(after) - std::stol(before) <= kAtMost;

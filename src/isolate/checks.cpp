@@ -7,7 +7,6 @@
 
 #include <array>
 #include <cstring>
-#include <filesystem>
 
 #include "core/failure.h"
 #include "isolate/inside.h"
@@ -65,15 +64,15 @@ constexpr std::array<Check, 26> kChecks{{
      check_kept_bound},
 }};
 
-/// What keeps a set from being made here, rather than being broken.
+/// What keeps a step from being taken here, rather than being broken: a capability, a filter, a limit.
 bool is_refusal(int error) {
     switch (error) {
         case EPERM:
         case EACCES:
         case ENOSYS:
-        case EINVAL:
         case ENOSPC:
         case EUSERS:
+        case EAGAIN:
             return true;
         default:
             return false;
@@ -96,10 +95,17 @@ Verdict run(const Check& check, Stage& stage) {
     try {
         return check.run(stage);
     } catch (const NotMade& error) {
-        if (is_refusal(error.error())) return skip(why_not_made(error));
-        return {Outcome::failed, "", "", error.what()};
-    } catch (const std::runtime_error& error) {
-        return {Outcome::failed, "", "", error.what()};
+        // Flags that the kernel does not know.
+        if (error.error() == EINVAL) return skip(why_not_made(error));
+        return not_seen(error.error(), why_not_made(error));
+    } catch (const NotShown& error) {
+        return skip(error.what());
+    } catch (const NotTaken& error) {
+        return not_seen(error.error(), error.what());
+    } catch (const WentWrong& error) {
+        return not_seen(error.error(), error.what());
+    } catch (const sys::SystemError& error) {
+        return not_seen(error.error(), error.what());
     }
 }
 
@@ -114,8 +120,10 @@ KindSet needed_here() {
         recipe.set = Kind::user;
         // It may be made and still be worth nothing (Ubuntu's kernel.apparmor_restrict_unprivileged_userns).
         const int refused =
-            Container::start(recipe, [] { return unshare(CLONE_NEWUTS) == 0 ? 0 : errno; }).wait();
-        if (refused != 0) throw NotMade("unshare", "NEWUTS, in a user namespace", WEXITSTATUS(refused));
+            exit_code(Container::start(recipe, [] { return unshare(CLONE_NEWUTS) == 0 ? 0 : errno; }).wait());
+        // A limit on this kind alone keeps no other from being looked at.
+        if (refused != 0 && refused != ENOSPC)
+            throw NotMade("unshare", "NEWUTS, in a user namespace", refused);
         return Kind::user;
     }
     return {};
@@ -130,6 +138,10 @@ Verdict judge(bool is_isolated, std::string inside, std::string outside) {
 
 Verdict skip(std::string reason) {
     return {Outcome::skipped, "", "", std::move(reason)};
+}
+
+Verdict not_seen(int error, std::string reason) {
+    return {is_refusal(error) ? Outcome::skipped : Outcome::error, "", "", std::move(reason)};
 }
 
 Recipe Stage::recipe(KindSet set) const {
@@ -162,11 +174,13 @@ int in_sandbox(const Container::Main& main) {
     // What is made beyond the sandbox's namespaces is removed by a process that outlives them.
     Peer outside = Peer::outside();
     sys::Pipe failure = sys::must(sys::Pipe::make(), "pipe2");
+    sys::Pipe moved = sys::must(sys::Pipe::make(), "pipe2");
     Container sandbox = Container::start(recipe, [&] {
         failure.read_end.reset();
+        moved.write_end.reset();
         try {
-            // Still the outside's /proc: this process's number there.
-            (void)leave_root_cgroup(outside, std::filesystem::read_symlink("/proc/self"));
+            char none = 0;
+            sys::must(sys::retried([&] { return read(moved.read_end.get(), &none, 1); }), "read", "a pipe");
             make_own_mounts();
             mount_proc();
             raise_lo();
@@ -180,10 +194,12 @@ int in_sandbox(const Container::Main& main) {
         return main();
     });
     failure.write_end.reset();
+    (void)leave_root_cgroup(outside, sandbox.pid());
+    moved.write_end.reset();
     const int code = exit_code(sandbox.wait());
     char text[512];
     int number = 0;
-    const ssize_t length = read(failure.read_end.get(), text, sizeof text);
+    const ssize_t length = sys::retried([&] { return read(failure.read_end.get(), text, sizeof text); });
     if (length <= static_cast<ssize_t>(sizeof number)) return code;
     std::memcpy(&number, text, sizeof number);
     throw NotTaken({text + sizeof number, text + length}, number);

@@ -11,7 +11,12 @@
 
 namespace nsb::isolate {
 
-enum class Outcome : std::uint8_t { passed, failed, skipped };
+enum class Outcome : std::uint8_t {
+    passed,
+    failed,   ///< not isolated
+    skipped,  ///< cannot be had here: not permitted, or not in this kernel
+    error     ///< a step went wrong: nothing is known
+};
 
 struct Verdict {
     Outcome outcome = Outcome::skipped;
@@ -24,6 +29,8 @@ struct Verdict {
 Verdict judge(bool is_isolated, std::string inside, std::string outside);
 /// It cannot be had here.
 Verdict skip(std::string reason);
+/// What a step that gave `error` makes of a check: it lacks a permission, or went wrong.
+Verdict not_seen(int error, std::string reason);
 
 /// What a check works with.
 struct Stage {
@@ -65,9 +72,9 @@ std::vector<Result> verify(const Selection& selection);
 /// a container of all kinds and returns its exit code. Throws NotMade, NotTaken, SystemError.
 int in_sandbox(const Container::Main& main);
 
-/// Has `outside` put the process `pid` into a new cgroup if it is in the root cgroup, where nothing can be
-/// seen; that cgroup goes when `outside` ends.
-Answer leave_root_cgroup(Peer& outside, const std::string& pid);
+/// Has `outside` put the process that is `pid` there into a new cgroup if it is in the root cgroup, where
+/// nothing can be seen; that cgroup goes when `outside` ends. Any errno is a value.
+Answer leave_root_cgroup(Peer& outside, pid_t pid);
 
 // The checks' own functions, each in the file of its kind.
 Verdict check_hostname(Stage& stage);

@@ -8,8 +8,10 @@
 #include <climits>
 #include <csignal>
 
+#include "core/failure.h"
 #include "sys/child.h"
 #include "sys/file.h"
+#include "sys/proc.h"
 #include "sys/process.h"
 
 namespace nsb::isolate {
@@ -18,38 +20,50 @@ namespace {
 /// Waits for the other side's word; false if that side is gone.
 bool hear(const sys::Fd& from) {
     char word = 0;
-    for (;;) {
-        const ssize_t got = read(from.get(), &word, 1);
-        if (got < 0 && errno == EINTR) continue;
-        return got == 1;
-    }
+    return sys::retried([&] { return read(from.get(), &word, 1); }) == 1;
 }
 
 /// EPIPE where the other side is gone.
 sys::Result<ssize_t> tell(const sys::Fd& to) {
-    for (;;) {
-        const auto wrote = sys::checked(write(to.get(), "!", 1));
-        if (wrote || wrote.error() != EINTR) return wrote;
-    }
+    return sys::checked(sys::retried([&] { return write(to.get(), "!", 1); }));
 }
 
 void write_map(pid_t pid, const char* name, const std::string& text) {
-    const std::string path = fmt::format("/proc/{}/{}", pid, name);
-    const sys::Fd file(static_cast<int>(sys::must(open(path.c_str(), O_WRONLY | O_CLOEXEC), "open", path)));
-    sys::write_all(file.get(), text, path);
+    try {
+        const std::string path = path_in_proc(pid, name);
+        const sys::Fd file(
+            static_cast<int>(sys::must(open(path.c_str(), O_WRONLY | O_CLOEXEC), "open", path)));
+        sys::write_all(file.get(), text, path);
+    } catch (const sys::SystemError& error) {
+        throw NotTaken(error.what(), error.error());
+    }
 }
 
-/// The child's steps before its own program: 0, or never.
-void prepare(const Recipe& recipe, const sys::Pipe& to_child, const sys::Pipe& to_parent) {
-    if (!hear(to_child.read_end)) _exit(1);
+/// What the child says when it is prepared: which step failed, and how.
+struct Prepared {
+    const char* step = "";  ///< the same text in both processes, one of which is a copy of the other
+    int error = 0;
+};
+
+Prepared take_steps(const Recipe& recipe) {
     if (recipe.set.contains(Kind::user) && recipe.ids == Ids::root && recipe.root_is) {
         // The kernel's idea of who this is stays the caller's until it takes the id that was mapped.
-        if (setresgid(0, 0, 0) != 0 || setresuid(0, 0, 0) != 0) _exit(1);
+        if (setresgid(0, 0, 0) != 0) return {"setresgid(0)", errno};
+        if (setresuid(0, 0, 0) != 0) return {"setresuid(0)", errno};
     }
     // After the ids: the kernel forgets it when they change (commit_creds).
-    if (recipe.dies_with_parent && prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) _exit(1);
-    // The parent may have died before that. If it answers, it had not.
-    if (!tell(to_parent.write_end)) _exit(1);
+    if (recipe.dies_with_parent && prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
+        return {"prctl(PR_SET_PDEATHSIG)", errno};
+    return {};
+}
+
+/// The child's steps before its own program: it returns with all of them taken, or never.
+void prepare(const Recipe& recipe, const sys::Pipe& to_child, const sys::Pipe& to_parent) {
+    if (!hear(to_child.read_end)) _exit(1);
+    const Prepared prepared = take_steps(recipe);
+    const auto report = [&] { return write(to_parent.write_end.get(), &prepared, sizeof prepared); };
+    if (sys::retried(report) != sizeof prepared || prepared.error != 0) _exit(1);
+    // The parent may have died before it was to be followed. If it answers, it had not.
     if (!hear(to_child.read_end)) _exit(1);
 }
 
@@ -96,15 +110,22 @@ Container Container::start(const Recipe& recipe, const Main& main) {
         if (!told && told.error() != EPIPE) throw sys::SystemError("write", "a pipe", told.error());
         return told.has_value();
     };
-    if (!let_go() || !hear(to_parent.read_end) || !let_go()) {
-        throw sys::SystemError("setresuid", "the first process of the namespaces ended at once", ECHILD);
+    Prepared prepared;
+    const auto listen = [&] { return read(to_parent.read_end.get(), &prepared, sizeof prepared); };
+    const bool is_prepared = let_go() && sys::retried(listen) == sizeof prepared;
+    if (prepared.error != 0) {
+        throw NotTaken(fmt::format("{}: {}", prepared.step, errno_name(prepared.error)), prepared.error);
+    }
+    if (!is_prepared || !let_go()) {
+        throw sys::SystemError("clone3", "the first process of the namespaces ended at once", ECHILD);
     }
     return container;
 }
 
 std::optional<int> Container::end() {
     if (pid_ < 0) return std::nullopt;
-    kill(pid_, SIGKILL);
+    // Where a filter refuses that, there is no end to wait for before this process's own.
+    if (kill(pid_, SIGKILL) != 0) return std::nullopt;
     const auto status = reap();
     return status ? std::optional(*status) : std::nullopt;
 }
@@ -117,11 +138,35 @@ sys::Result<int> Container::reap() {
     return sys::reap(std::exchange(pid_, -1));
 }
 
-std::string namespace_link(const std::string& pid, Kind kind) {
-    const std::string path = fmt::format("/proc/{}/ns/{}", pid, info(kind).name);
+NotShown::NotShown(const std::string& call) : std::runtime_error(fmt::format("{}: {}", call, kForeignProc)) {}
+
+std::string number_in_proc(pid_t pid) {
+    const auto number = sys::number_in_proc(pid);
+    if (!number) throw NotShown(fmt::format("process {} in /proc: {}", pid, errno_name(number.error())));
+    return std::to_string(*number);
+}
+
+std::string path_in_proc(std::optional<pid_t> pid, std::string_view name) {
+    if (!pid && access("/proc/self/", F_OK) != 0) {
+        throw NotShown(fmt::format("access(/proc/self): {}", errno_name(errno)));
+    }
+    return fmt::format("/proc/{}/{}", pid ? number_in_proc(*pid) : "self", name);
+}
+
+std::string read_in_proc(std::optional<pid_t> pid, std::string_view name) {
+    const std::string path = path_in_proc(pid, name);
+    return sys::must(sys::read_file(path), "open", path);
+}
+
+std::string namespace_link(std::optional<pid_t> pid, Kind kind) {
+    const std::string path = path_in_proc(pid, fmt::format("ns/{}", info(kind).name));
     std::array<char, PATH_MAX> link{};
     const ssize_t length = readlink(path.c_str(), link.data(), link.size());
-    if (length < 0 && errno == ENOENT) return "";
+    if (length < 0 && errno == ENOENT) {
+        if (!pid || namespace_link({}, kind).empty()) return "";
+        // This process has one: the other has ended.
+        throw sys::SystemError("readlink", path, ENOENT);
+    }
     sys::must(length, "readlink", path);
     return {link.data(), static_cast<std::size_t>(length)};
 }

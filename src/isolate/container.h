@@ -42,6 +42,12 @@ class NotTaken : public std::runtime_error {
     int error_;
 };
 
+/// A check or a command cannot have the processes of its namespaces in /proc.
+class NotShown : public std::runtime_error {
+  public:
+    explicit NotShown(const std::string& call);
+};
+
 /// The first process of the namespaces. The destructor kills it, and with it a pid namespace's other
 /// processes.
 class Container {
@@ -49,8 +55,8 @@ class Container {
     using Main = std::function<int()>;
 
     /// Runs `main` in a copy of this process inside; its return value is the exit status. `main` starts once
-    /// the id maps are written and it is certain to die with its parent. Throws NotMade, or SystemError for a
-    /// later step.
+    /// the id maps are written and it is certain to die with its parent. Throws NotMade, NotShown, NotTaken
+    /// for a step that is refused, or SystemError.
     static Container start(const Recipe& recipe, const Main& main);
 
     Container(Container&& other) noexcept : pid_(std::exchange(other.pid_, -1)) {}
@@ -60,7 +66,8 @@ class Container {
     /// As the caller's pid namespace numbers it.
     [[nodiscard]] pid_t pid() const { return pid_; }
 
-    /// Kills it and waits for its end; its wait status, or nothing if that was known before.
+    /// Kills it and waits for its end; its wait status, or nothing if that was known before, or it cannot be
+    /// killed.
     std::optional<int> end();
 
     /// Waits for its end; its wait status. Throws SystemError where that cannot be told.
@@ -74,11 +81,20 @@ class Container {
     pid_t pid_;
 };
 
-/// Writes setgroups, uid_map and gid_map of a process in a new user namespace. Throws SystemError.
+/// Writes setgroups, uid_map and gid_map of a process in a new user namespace. Throws NotShown, NotTaken.
 void map_ids(pid_t pid, const Recipe& recipe);
 
-/// The link of /proc/PID/ns: "uts:[4026531838]"; empty where the kernel has no such kind. `pid` may be
-/// `self`, which proc finds whatever pid namespace it was mounted in. Throws SystemError.
-std::string namespace_link(const std::string& pid, Kind kind);
+/// The number in /proc of a process that is `pid` here. Throws NotShown.
+std::string number_in_proc(pid_t pid);
+
+/// The path of /proc/PID/NAME of a process that is `pid` here, or of this one without. Throws NotShown.
+std::string path_in_proc(std::optional<pid_t> pid, std::string_view name);
+
+/// The text of that file. Throws NotShown, SystemError.
+std::string read_in_proc(std::optional<pid_t> pid, std::string_view name);
+
+/// The link of /proc/PID/ns: "uts:[4026531838]"; empty where the kernel has no such kind. Throws NotShown,
+/// SystemError.
+std::string namespace_link(std::optional<pid_t> pid, Kind kind);
 
 }  // namespace nsb::isolate

@@ -74,7 +74,7 @@ void stop_until(const sys::Fd& channel) {
     // Blocked, it waits; a SIGCONT from here on takes it away again.
     kill(getpid(), SIGTSTP);
     pollfd word{channel.get(), POLLIN, 0};
-    if (poll(&word, 1, 0) > 0) {
+    if (sys::retried([&] { return poll(&word, 1, 0); }) > 0) {
         const timespec at_once{};
         sigtimedwait(&stop, nullptr, &at_once);
     }
@@ -97,11 +97,12 @@ class Outside {
         std::array<pollfd, 2> sources{{{signals.get(), POLLIN, 0}, {channel_.get(), POLLIN, 0}}};
         std::optional<int> ended;
         while (!ended) {
-            if (poll(sources.data(), sources.size(), -1) < 0 && errno != EINTR) sys::must(-1, "poll");
+            sys::must(sys::retried([&] { return poll(sources.data(), sources.size(), -1); }), "poll");
             pass_on(signals);
             if (sources[1].revents == 0) continue;
             Message message{};
-            if (recv(channel_.get(), &message, sizeof message, 0) != sizeof message) break;
+            const auto got = sys::retried([&] { return recv(channel_.get(), &message, sizeof message, 0); });
+            if (got != sizeof message) break;
             if (message.what == Message::What::ended) ended = message.number;
             if (message.what == Message::What::stopped && terminal_.is_there()) stop_until(channel_);
             if (message.what == Message::What::failed) {
@@ -115,11 +116,12 @@ class Outside {
   private:
     void pass_on(const sys::Fd& signals) const {
         signalfd_siginfo info{};
-        while (read(signals.get(), &info, sizeof info) == sizeof info) {
+        const auto next = [&] { return read(signals.get(), &info, sizeof info); };
+        while (sys::retried(next) == sizeof info) {
             const int signal = static_cast<int>(info.ssi_signo);
             if (signal == SIGCHLD || !is_sent(info)) continue;
             const Message message{Message::What::signal, signal, {}};
-            (void)send(channel_.get(), &message, sizeof message, MSG_NOSIGNAL);
+            (void)sys::retried([&] { return send(channel_.get(), &message, sizeof message, MSG_NOSIGNAL); });
         }
     }
 

@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@
 #include "isolate/inside.h"
 #include "sys/child.h"
 #include "sys/file.h"
+#include "sys/proc.h"
 
 namespace nsb::isolate {
 namespace {
@@ -32,7 +34,7 @@ using namespace std::chrono_literals;  // NOLINT(google-build-using-namespace)
 void send(const sys::Fd& channel, Message::What what, int number, std::string_view text = "") {
     Message message{what, number, {}};
     text.copy(message.text, sizeof message.text - 1);
-    (void)::send(channel.get(), &message, sizeof message, MSG_NOSIGNAL);
+    (void)sys::retried([&] { return ::send(channel.get(), &message, sizeof message, MSG_NOSIGNAL); });
 }
 
 void take_steps(const Program& program) {
@@ -73,7 +75,7 @@ class Init {
         std::array<pollfd, 2> sources{{{signals.get(), POLLIN, 0}, {channel_.get(), POLLIN, 0}}};
         for (;;) {
             const int patience = seen_.empty() ? -1 : static_cast<int>(kPatience / 1ms);
-            if (poll(sources.data(), sources.size(), patience) < 0 && errno != EINTR) break;
+            if (sys::retried([&] { return poll(sources.data(), sources.size(), patience); }) < 0) break;
             take_signals(signals);
             if (status_) break;  // its number may be another's by now
             if (sources[1].revents != 0 && !take_message()) break;
@@ -94,7 +96,8 @@ class Init {
 
     void take_signals(const sys::Fd& signals) {
         signalfd_siginfo info{};
-        while (read(signals.get(), &info, sizeof info) == sizeof info) {
+        const auto next = [&] { return read(signals.get(), &info, sizeof info); };
+        while (sys::retried(next) == sizeof info) {
             if (info.ssi_signo == SIGCHLD) {
                 reap_all();
             } else if (is_sent(info)) {
@@ -108,7 +111,8 @@ class Init {
     /// well, unless that has made its own.
     bool take_message() {
         Message message{};
-        if (recv(channel_.get(), &message, sizeof message, 0) != sizeof message) return false;
+        const auto got = sys::retried([&] { return recv(channel_.get(), &message, sizeof message, 0); });
+        if (got != sizeof message) return false;
         if (message.what != Message::What::signal) return true;
         const auto seen = std::ranges::find(seen_, message.number, &Seen::signal);
         const bool is_to_group = seen != seen_.end();
@@ -147,8 +151,8 @@ class Init {
     void reap_all() {
         int status = 0;
         for (;;) {
-            const pid_t pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED);
-            if (pid < 0 && errno == EINTR) continue;
+            const pid_t pid =
+                sys::retried([&] { return waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED); });
             if (pid <= 0) return;
             if (pid != command_) continue;
             if (WIFSTOPPED(status)) {
@@ -184,13 +188,31 @@ bool is_sent(const signalfd_siginfo& info) {
     return info.ssi_code <= 0 || (is_kernels_too && info.ssi_code == SI_KERNEL);
 }
 
-Offspring::Offspring() : list_(open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC)), before_(now()) {}
+Offspring::Offspring()
+    : proc_(open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC)),
+      list_(openat(proc_.get(), "thread-self/children", O_RDONLY | O_CLOEXEC)),
+      proc_is_ours_(sys::proc_is_ours().value_or(false)),
+      before_(now()) {}
+
+void Offspring::end(pid_t child) const {
+    if (proc_is_ours_) {
+        kill(child, SIGKILL);
+        return;
+    }
+    // Its number there is another process's here; its directory stands for the process itself
+    // (pidfd_send_signal(2)).
+    const std::string number = std::to_string(child);
+    const sys::Fd process(openat(proc_.get(), number.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (process) syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0);
+}
 
 std::vector<pid_t> Offspring::now() const {
     std::string text;
     std::array<char, 4096> buffer{};
     for (ssize_t got = 0;; text.append(buffer.data(), static_cast<std::size_t>(got))) {
-        got = pread(list_.get(), buffer.data(), buffer.size(), static_cast<off_t>(text.size()));
+        got = sys::retried([&] {
+            return pread(list_.get(), buffer.data(), buffer.size(), static_cast<off_t>(text.size()));
+        });
         if (got <= 0) break;
     }
     std::istringstream words(text);
@@ -204,9 +226,9 @@ void Offspring::end_all(pid_t known) const {
         }
         std::vector<pid_t> left = now();
         std::erase_if(left, [&](pid_t child) { return std::ranges::find(before_, child) != before_.end(); });
-        if (known > 0) left.push_back(known);
-        if (left.empty()) return;
-        for (const pid_t child : left) kill(child, SIGKILL);
+        if (known > 0) kill(known, SIGKILL);
+        if (left.empty() && known <= 0) return;
+        for (const pid_t child : left) end(child);
         // A child that ends may leave others, which come here.
         std::this_thread::sleep_for(10ms);
     }

@@ -44,8 +44,12 @@ class Offspring {
     void end_all(pid_t known = -1) const;
 
   private:
+    /// As /proc numbers them, which may be of an outer pid namespace.
     [[nodiscard]] std::vector<pid_t> now() const;
+    void end(pid_t child) const;
+    sys::Fd proc_;
     sys::Fd list_;
+    bool proc_is_ours_;
     std::vector<pid_t> before_;
 };
 

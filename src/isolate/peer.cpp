@@ -4,19 +4,20 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include <array>
+#include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstring>
 #include <ranges>
 #include <vector>
 
 #include "core/failure.h"
-#include "sys/child.h"
+#include "sys/process.h"
 
 namespace nsb::isolate {
 namespace {
 
-constexpr int kPatience = 5'000;              // milliseconds
+constexpr std::chrono::seconds kPatience{5};
 constexpr std::size_t kLongest = 64U << 10U;  // of a message
 
 std::vector<std::function<void()>>& last_actions() {
@@ -24,22 +25,30 @@ std::vector<std::function<void()>>& last_actions() {
     return actions;
 }
 
-/// A message is something of fixed size, then text.
+/// What is before the text of a message.
+struct Asked {
+    std::uint64_t number;
+    Request request;
+};
+struct Answered {
+    std::uint64_t number;  ///< the request's
+    int error;
+};
+
 template <typename Head>
 sys::Result<int> send_message(int channel, Head head, const std::string& text) {
     std::string message(reinterpret_cast<const char*>(&head), sizeof head);
     message += text.substr(0, kLongest - sizeof head);
-    return sys::checked(static_cast<int>(send(channel, message.data(), message.size(), MSG_NOSIGNAL)));
+    const auto sent =
+        sys::retried([&] { return send(channel, message.data(), message.size(), MSG_NOSIGNAL); });
+    return sys::checked(static_cast<int>(sent));
 }
 
 /// ECONNRESET once the other side is gone.
 template <typename Head>
 sys::Result<Head> receive_message(int channel, std::string& text) {
     std::vector<char> buffer(kLongest);
-    ssize_t got = -1;
-    do {
-        got = recv(channel, buffer.data(), buffer.size(), 0);
-    } while (got < 0 && errno == EINTR);
+    const ssize_t got = sys::retried([&] { return recv(channel, buffer.data(), buffer.size(), 0); });
     if (got < 0) return tl::unexpected(errno);
     Head head{};
     if (static_cast<std::size_t>(got) < sizeof head) return tl::unexpected(ECONNRESET);
@@ -53,15 +62,19 @@ Answer carry_out(Request request, const std::string& argument) {
         return request(argument);
     } catch (const sys::SystemError& error) {
         return {error.error(), error.what()};
+    } catch (const NotTaken& error) {
+        return {error.error(), error.what()};
+    } catch (const NotShown& error) {
+        return {EACCES, error.what()};  // as any that lacks a permission
     }
 }
 
 /// Until the other side is gone.
 int serve(int channel) {
     std::string argument;
-    while (const auto request = receive_message<Request>(channel, argument)) {
-        const Answer answer = carry_out(*request, argument);
-        if (!send_message(channel, answer.error, answer.text)) break;
+    while (const auto asked = receive_message<Asked>(channel, argument)) {
+        const Answer answer = carry_out(asked->request, argument);
+        if (!send_message(channel, Answered{asked->number, answer.error}, answer.text)) break;
     }
     for (const auto& action : last_actions() | std::views::reverse) action();
     return 0;
@@ -78,6 +91,11 @@ void leave_session() {
 Answer Answer::failed(std::string_view call) {
     const int error = errno;
     return {error, fmt::format("{}: {}", call, errno_name(error))};
+}
+
+Answer Answer::nothing(long returned, std::string_view call) {
+    if (returned >= 0) errno = ECHILD;
+    return failed(call);
 }
 
 std::string Answer::seen() const {
@@ -103,6 +121,8 @@ Peer::Peer(const Recipe& recipe, Ends ends)
       })) {}
 
 Peer::~Peer() {
+    // Not only closed: processes inside that cannot be killed have copies.
+    if (channel_) shutdown(channel_.get(), SHUT_RDWR);
     channel_.reset();
     // One outside ends by itself, having cleaned up. One inside is killed: its namespaces take all with them.
     if (is_outside_ && container_.pid() > 0) (void)container_.reap();
@@ -114,27 +134,30 @@ Peer Peer::outside() {
     return Peer(recipe);
 }
 
-Answer Peer::ask(Request request, const std::string& argument) {
-    if (const auto sent = send_message(channel_.get(), request, argument); !sent) {
+Answer Peer::ask(Request request, const std::string& argument, std::initializer_list<int> expected) {
+    const std::uint64_t number = ++asked_;
+    if (const auto sent = send_message(channel_.get(), Asked{number, request}, argument); !sent) {
         throw sys::SystemError("send", "a request to a process of the check", sent.error());
     }
     pollfd waiting{channel_.get(), POLLIN, 0};
-    const int ready = static_cast<int>(sys::must(poll(&waiting, 1, kPatience), "poll"));
-    if (ready == 0) {
-        end();
-        throw sys::SystemError("poll", "a process of the check did not answer in 5 s", ETIMEDOUT);
+    for (;;) {
+        if (sys::must(sys::poll_within({&waiting, 1}, kPatience), "poll") == 0) {
+            end();
+            throw sys::SystemError("poll", "a process of the check did not answer in 5 s", ETIMEDOUT);
+        }
+        Answer answer;
+        const auto answered = receive_message<Answered>(channel_.get(), answer.text);
+        if (!answered) {
+            throw sys::SystemError("recv", "a process of the check has died", answered.error());
+        }
+        // To a request whose asking failed before it was read.
+        if (answered->number != number) continue;
+        answer.error = answered->error;
+        if (answer.error != 0 && std::ranges::find(expected, answer.error) == expected.end()) {
+            throw WentWrong(answer.seen(), answer.error);
+        }
+        return answer;
     }
-    Answer answer;
-    const auto error = receive_message<int>(channel_.get(), answer.text);
-    if (!error) throw sys::SystemError("recv", "a process of the check has died", error.error());
-    answer.error = *error;
-    return answer;
-}
-
-std::string Peer::must(Request request, const std::string& argument) {
-    Answer answer = ask(request, argument);
-    if (answer.error != 0) throw WentWrong(answer.seen());
-    return std::move(answer.text);
 }
 
 void at_end(std::function<void()> action) {

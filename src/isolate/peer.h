@@ -1,15 +1,21 @@
 // One side of a check: a process that does what it is asked to, inside namespaces or outside of them.
 #pragma once
 
+#include <initializer_list>
 #include <string>
 
 #include "isolate/container.h"
 
 namespace nsb::isolate {
 
-/// A step of a check went wrong on one of its sides; the text says which.
+/// A step of a check went wrong on one of its sides; the text says which. It says nothing of isolation.
 class WentWrong : public std::runtime_error {
-    using std::runtime_error::runtime_error;
+  public:
+    WentWrong(const std::string& text, int error) : std::runtime_error(text), error_(error) {}
+    [[nodiscard]] int error() const { return error_; }
+
+  private:
+    int error_;
 };
 
 /// What a request found: an errno, or what was seen.
@@ -19,6 +25,8 @@ struct Answer {
 
     /// Of a call that failed: its errno, and its name as text.
     static Answer failed(std::string_view call);
+    /// Of one that gave an error (-1) or less than was to be had, as from a process that has ended.
+    static Answer nothing(long returned, std::string_view call);
     /// `text` if all is well, else "call: ENOENT".
     [[nodiscard]] std::string seen() const;
 };
@@ -41,11 +49,14 @@ class Peer {
 
     [[nodiscard]] pid_t pid() const { return container_.pid(); }
 
-    /// Throws SystemError where it has died or does not answer within five seconds.
-    Answer ask(Request request, const std::string& argument = "");
+    /// Success, or one of the `expected` errors, which a check can tell something from; for any other throws
+    /// WentWrong. Throws SystemError where the process has died or does not answer within five seconds.
+    Answer ask(Request request, const std::string& argument = "", std::initializer_list<int> expected = {});
 
-    /// As ask(), where only success will do: else throws WentWrong.
-    std::string must(Request request, const std::string& argument = "");
+    /// As ask(), where only success will do: what was seen.
+    std::string must(Request request, const std::string& argument = "") {
+        return std::move(ask(request, argument).text);
+    }
 
     /// Kills it, and waits for its end.
     void end() { (void)container_.end(); }
@@ -57,6 +68,7 @@ class Peer {
     };
     Peer(const Recipe& recipe, Ends ends);
     bool is_outside_;
+    std::uint64_t asked_ = 0;  ///< requests, which are numbered, and their answers with them
     sys::Fd channel_;
     Container container_;
 };

@@ -13,7 +13,7 @@ import pytest
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "cli")]
 # pylint: disable-next=unused-import
 from test_exec import SHELL, Terminal, execute, fixture_home, fixture_host, fixture_user, named
-from nsbench_harness import binary, needs_root, wait_for
+from nsbench_harness import binary, made_to_fail, needs_root, wait_for
 
 with_and_without_pid = pytest.mark.parametrize("kinds", ["user,pid", "user"])
 
@@ -42,6 +42,15 @@ def test_verify_where_children_are_ignored():
     done = subprocess.run([binary(), "verify", "--ns=uts,pid"], stdin=subprocess.DEVNULL, capture_output=True, check=False,
                           encoding="utf-8", timeout=20, preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
     assert done.returncode == 0 and " 0 failed" in done.stdout, done.stdout + done.stderr
+
+
+@needs_root
+@pytest.mark.parametrize("call", ["poll", "recvfrom", "sendto", "wait4", "read", "write"])
+def test_a_call_that_a_signal_interrupts_is_made_again(call):
+    """Of each process the first; of `read` the loader's come before."""
+    first = {"read": 30}.get(call, 1)
+    done = next(iter(made_to_fail(call, first, "exec", "--ns=pid,user", "--", "sh", "-c", "exit 7", error="EINTR")))
+    assert done.returncode == 7 and done.stderr == "", done.stderr
 
 
 STOPPING = "(sleep 0.5; kill -CONT $$) & kill -STOP $$; echo went on; exit 3"

@@ -233,17 +233,50 @@ def test_killed_at_any_moment(args, host):
 @needs_root
 @pytest.mark.parametrize("call", "clone3 clone unshare setns mount umount2 sethostname setdomainname msgget semget "
                          "shmget msgctl semctl shmctl mq_open mq_unlink pipe2 socketpair socket bind connect ioctl openat mkdirat unlinkat prctl "
-                         "setresuid setresgid setsid getpgid kill write readlink fsopen fsmount sched_setaffinity".split())
+                         "setresuid setresgid setsid getpgid kill write readlink fsopen fsmount sched_setaffinity "
+                         "poll recvfrom sendto uname pidfd_open access".split())
 def test_each_call_made_to_fail_once(call):
     """In every process, from the first; also where that breaks the run itself, nothing is left."""
     # The loader's own calls come first, which are not nsbench's.
-    when = {"openat": 20, "write": 2}.get(call, 1)
+    when = {"openat": 20, "write": 2, "access": 2}.get(call, 1)
     for done in made_to_fail(call, when, "verify", "--format=csv"):
         assert done.returncode in (0, 1, 3), done.stdout + done.stderr
         if done.returncode == 0:
             assert "failed," not in done.stdout
         assert "terminate called" not in done.stderr
         wait_for(lambda: not children(), 5, "the end of its processes")
+
+
+@needs_root
+@pytest.mark.parametrize("call, when", [("poll", 1), ("poll", 2), ("recvfrom", 1), ("sendto", 1), ("write", 1),
+                                        ("wait4", 1), ("read", 30)])
+def test_a_signal_that_interrupts_a_call_changes_nothing(call, when):
+    """Answers belong to their requests, so that the domain name is not given back as the hostname: see the fixture."""
+    done = next(iter(made_to_fail(call, when, "verify", "--format=csv", error="EINTR")))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert_all_passed(parsed(done.stdout))
+
+
+@needs_root
+@pytest.mark.parametrize("call, when, error", [("poll", 1, "EIO"), ("recvfrom", 1, "EIO"), ("uname", 1, "EFAULT")])
+def test_an_answer_that_was_not_read_is_no_other_requests(call, when, error):
+    """What went wrong says nothing of isolation, and costs that check alone."""
+    done = next(iter(made_to_fail(call, when, "verify", "--ns=uts", "--format=csv", error=error)))
+    assert done.returncode in (1, 3) and "not isolated" not in done.stdout, done.stdout + done.stderr
+    assert all(row["verdict"] in ("passed", "error") for row in parsed(done.stdout)) if done.stdout else done.stderr
+
+
+@needs_root
+@pytest.mark.parametrize("call, error", [("ioctl", "ENODEV"), ("getsockname", "EIO"), ("clock_gettime", "EIO")])
+def test_a_call_that_fails_is_no_evidence(call, error, tmp_path):
+    script = ["strace", "-f", "-qqq", "-o", tmp_path / "log", "-e", f"inject={call}:error={error}", binary(), "verify",
+              "--ns=net", "--ns=time", "--format=csv"]
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
+    done = subprocess.run(script, capture_output=True, encoding="utf-8", timeout=60, check=False)
+    rows = {row["check"]: row for row in parsed(done.stdout)}
+    check = {"ioctl": "only_lo", "getsockname": "port", "clock_gettime": "monotonic"}[call]
+    assert done.returncode == 1 and rows[check]["verdict"] == "error" and error in rows[check]["reason"], done.stdout
 
 
 # other kernels

@@ -48,6 +48,8 @@ const char* paint(Outcome outcome) {
             return "\033[31m";
         case Outcome::skipped:
             return "\033[33m";
+        case Outcome::error:
+            return "\033[35m";
     }
     return "";
 }
@@ -62,6 +64,8 @@ std::string_view to_string(Outcome outcome) {
             return "failed";
         case Outcome::skipped:
             return "skipped";
+        case Outcome::error:
+            return "error";
     }
     return "";
 }
@@ -70,7 +74,7 @@ std::string verdict_table(const std::vector<Result>& results, bool colour) {
     std::size_t id_width = 0;
     for (const Result& r : results) id_width = std::max(id_width, r.check->id.size());
     std::string text;
-    std::array<int, 3> counts{};
+    std::array<int, 4> counts{};
     for (const Result& r : results) {
         const Verdict& v = r.verdict;
         ++counts[static_cast<std::size_t>(v.outcome)];
@@ -82,7 +86,10 @@ std::string verdict_table(const std::vector<Result>& results, bool colour) {
         if (!v.inside.empty()) text += fmt::format("{}inside:  {}\n", indent, v.inside);
         if (!v.outside.empty()) text += fmt::format("{}outside: {}\n", indent, v.outside);
     }
-    return text + fmt::format("\n{} passed, {} failed, {} skipped\n", counts[0], counts[1], counts[2]);
+    text += fmt::format("\n{} passed, {} failed, {} skipped", counts[0], counts[1], counts[2]);
+    // So rare that it is no column of its own.
+    return text +
+           (counts[3] == 0 ? "\n" : fmt::format(", {} error{}\n", counts[3], counts[3] == 1 ? "" : "s"));
 }
 
 std::string verdict_csv(const std::vector<Result>& results) {

@@ -9,7 +9,7 @@
 
 namespace nsb::isolate {
 
-/// passed, failed or skipped.
+/// passed, failed, skipped or error.
 std::string_view to_string(Outcome outcome);
 
 std::string verdict_table(const std::vector<Result>& results, bool colour);

@@ -29,6 +29,23 @@ TEST(Verdicts, TableForPeople) {
               "\n1 passed, 1 failed, 1 skipped\n");
 }
 
+TEST(Verdicts, WhatWentWrongIsCountedApart) {
+    const std::vector<Result> one{{&kCheck, Kind::uts, not_seen(EIO, "recv: EIO")}};
+    EXPECT_EQ(verdict_table(one, false),
+              "error   uts     hostname  a hostname set inside is not seen outside\n"
+              "                          recv: EIO\n"
+              "\n0 passed, 0 failed, 0 skipped, 1 error\n");
+}
+
+TEST(Verdicts, WhatIsRefusedIsSkipped) {
+    for (const int error : {EPERM, EACCES, ENOSYS, ENOSPC, EUSERS, EAGAIN}) {
+        EXPECT_EQ(not_seen(error, "why").outcome, Outcome::skipped) << error;
+    }
+    for (const int error : {EIO, ECONNRESET, ETIMEDOUT, ENOMEM, ECHILD}) {
+        EXPECT_EQ(not_seen(error, "why").outcome, Outcome::error) << error;
+    }
+}
+
 TEST(Verdicts, CsvQuotesWhatNeedsIt) {
     EXPECT_EQ(
         verdict_csv(three()),

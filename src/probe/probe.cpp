@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "core/failure.h"
 #include "probe/state.h"
 
 namespace nsb::probe {
@@ -49,7 +50,9 @@ tl::expected<Probe, std::string> Probe::open(Choice choice, KindSet kinds) {
     libbpf_set_print([](libbpf_print_level, const char*, va_list) { return 0; });
     // The kernel counts tasks from outside every pid namespace: the numbers here would name others.
     std::error_code error;
-    if (std::filesystem::read_symlink("/proc/self/ns/pid", error) != "pid:[4026531836]") {
+    const auto own = std::filesystem::read_symlink("/proc/self/ns/pid", error);
+    if (error) return refuse("readlink(/proc/self/ns/pid)", error.value(), kForeignProc);
+    if (own != "pid:[4026531836]") {
         return tl::unexpected<std::string>(
             "nsbench runs inside a pid namespace; run it outside of containers");
     }

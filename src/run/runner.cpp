@@ -14,7 +14,6 @@
 
 #include "run/interrupt.h"
 #include "run/rounds.h"
-#include "sys/file.h"
 
 namespace nsb::run {
 namespace {
@@ -148,9 +147,7 @@ void Runner::describe_team(const Team::Overhead& overhead) {
 }
 
 void Runner::describe_root() {
-    // The line of the mount at /: "ID PARENT DEVICE ROOT / OPTIONS… - TYPE …" (proc_pid_mountinfo(5)).
-    const std::string mounts = sys::read_file("/proc/self/mountinfo").value_or("");
-    if (mounts.find(" / / ") != std::string::npos && mounts.find(" - rootfs ") != std::string::npos) {
+    if (team_.root_is_initramfs()) {
         info_.warnings.emplace_back(
             "the root is an initramfs, which pivot_root(2) cannot leave: in the phase pivot the new root is "
             "moved over it");

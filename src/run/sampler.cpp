@@ -9,8 +9,10 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "core/failure.h"
 #include "sys/error.h"
 #include "sys/file.h"
+#include "sys/proc.h"
 
 namespace nsb::run {
 
@@ -95,26 +97,23 @@ std::vector<Record> Sampler::replaced(int error) {
 }
 
 std::vector<Record> Sampler::receive(std::chrono::nanoseconds limit) {
-    const auto deadline = std::chrono::steady_clock::now() + limit;
     pollfd wait{socket_.get(), POLLIN, 0};
-    for (;;) {
-        const auto left =
-            std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-        const int ready = poll(&wait, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
-        if (ready < 0 && errno == EINTR) continue;  // the block is finished, then the signal is looked at
-        sys::must(ready, "poll", "sampler");
-        if (ready == 0) return replaced(ETIMEDOUT);
-        protocol::Reply reply{};
-        if (recv(socket_.get(), &reply, sizeof reply, 0) != sizeof reply || reply.sequence != sequence_ ||
-            reply.samples > protocol::kMaxSamples) {
-            return replaced(ECHILD);
-        }
-        return {memory_->records, memory_->records + reply.samples};
+    // After a signal, too, the block is finished first.
+    const int ready = sys::must(
+        sys::poll_within({&wait, 1}, std::chrono::ceil<std::chrono::milliseconds>(limit)), "poll", "sampler");
+    if (ready == 0) return replaced(ETIMEDOUT);
+    protocol::Reply reply{};
+    const auto answered = sys::retried([&] { return recv(socket_.get(), &reply, sizeof reply, 0); });
+    if (answered != sizeof reply || reply.sequence != sequence_ || reply.samples > protocol::kMaxSamples) {
+        return replaced(ECHILD);
     }
+    return {memory_->records, memory_->records + reply.samples};
 }
 
 Sampler::Footprint Sampler::footprint() const {
-    const std::string proc = fmt::format("/proc/{}", process_->pid());
+    const auto number = sys::number_in_proc(process_->pid());
+    if (!number) return {};
+    const std::string proc = fmt::format("/proc/{}", *number);
     const std::string maps = sys::read_file(proc + "/maps").value_or("");
     // Exact, unlike statm, whose counters are summed up late ("Rss:    752 kB").
     const std::string rollup = sys::read_file(proc + "/smaps_rollup").value_or("");
@@ -125,7 +124,12 @@ Sampler::Footprint Sampler::footprint() const {
 }
 
 std::filesystem::path find_sampler() {
-    const std::filesystem::path here = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+    std::error_code error;
+    const std::filesystem::path here = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+    if (error) {
+        throw NotPermitted(
+            fmt::format("readlink(/proc/self/exe): {}: {}", errno_name(error.value()), kForeignProc));
+    }
     for (const auto& candidate : {here / "nsbench-sampler", here / "../libexec/nsbench/nsbench-sampler"}) {
         if (std::filesystem::exists(candidate)) return candidate.lexically_normal();
     }

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <vector>
 
 #include "core/case.h"
@@ -46,6 +47,7 @@ class Sampler {
     /// replaced, and the result is one sample that failed with ECHILD or ETIMEDOUT.
     std::vector<protocol::Record> receive(std::chrono::nanoseconds limit);
 
+    /// Zeros where /proc does not show it.
     struct Footprint {
         std::uint64_t resident_bytes;
         std::size_t mappings;
@@ -70,8 +72,14 @@ class Sampler {
     std::uint32_t sequence_ = 0;
 };
 
+/// Neither root nor a user namespace, or no /proc of one's own: nothing can be measured here. what() says
+/// what would change that.
+class NotPermitted : public std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
 /// The sampler's program: beside nsbench, or where it is installed. Throws std::runtime_error naming both
-/// places.
+/// places, NotPermitted where /proc does not show this process.
 std::filesystem::path find_sampler();
 
 }  // namespace nsb::run

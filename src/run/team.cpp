@@ -8,6 +8,7 @@
 
 #include "core/failure.h"
 #include "core/statistics.h"
+#include "env/machine.h"
 
 namespace nsb::run {
 namespace {
@@ -40,7 +41,11 @@ void settle(std::chrono::nanoseconds least) {
 }  // namespace
 
 Team::Team(std::size_t size, std::optional<int> cpu, std::chrono::nanoseconds settle)
-    : program_(find_sampler()), allowed_(sys::allowed_cpus()), cpu_(cpu), settle_(settle) {
+    : program_(find_sampler()),
+      allowed_(sys::allowed_cpus()),
+      cpu_(cpu),
+      settle_(settle),
+      root_is_initramfs_(env::root_is_initramfs().value_or(false)) {
     grow(size);
     if (cpu && allowed_.size() > 1) {
         std::vector<int> others;
@@ -66,6 +71,7 @@ std::vector<Block> Team::carry_out(protocol::Request request, std::span<Sampler>
                                    std::chrono::nanoseconds limit) {
     request.time_limit_ns = static_cast<std::uint64_t>(limit.count());
     request.in_userns = in_userns_;
+    request.root_is_initramfs = root_is_initramfs_;
     for (Sampler& sampler : samplers) sampler.send(request);
     std::vector<Block> blocks;
     for (Sampler& sampler : samplers) blocks.push_back(sampler.receive(limit + kPatience));

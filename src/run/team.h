@@ -4,19 +4,12 @@
 #include <chrono>
 #include <optional>
 #include <span>
-#include <stdexcept>
 #include <vector>
 
 #include "run/runtimes.h"
 #include "run/sampler.h"
 
 namespace nsb::run {
-
-/// Neither root nor a user namespace: nothing can be measured here. what() says which setting would change
-/// that.
-class NotPermitted : public std::runtime_error {
-    using std::runtime_error::runtime_error;
-};
 
 /// The samples that one sampler took of a case in a row.
 using Block = std::vector<protocol::Record>;
@@ -43,6 +36,9 @@ class Team {
 
     /// Whether namespaces are made through a user namespace, because that is all that is permitted.
     [[nodiscard]] bool in_userns() const { return in_userns_; }
+
+    /// Whether pivot_root(2) cannot leave the root, so that a container's root is moved over it.
+    [[nodiscard]] bool root_is_initramfs() const { return root_is_initramfs_; }
 
     /// The samplers' CPUs; empty where they are not pinned.
     [[nodiscard]] const std::vector<int>& cpus() const { return cpus_; }
@@ -76,6 +72,7 @@ class Team {
     std::string said_;
     std::vector<int> cpus_;
     bool in_userns_ = false;
+    bool root_is_initramfs_ = false;
 };
 
 }  // namespace nsb::run

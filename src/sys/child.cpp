@@ -100,10 +100,8 @@ Result<pid_t> plain_fork() {
 
 Result<int> reap(pid_t pid) {
     int status = 0;
-    for (;;) {
-        if (waitpid(pid, &status, 0) == pid) return status;
-        if (errno != EINTR) return tl::unexpected(errno);
-    }
+    if (retried([&] { return waitpid(pid, &status, 0); }) < 0) return tl::unexpected(errno);
+    return status;
 }
 
 }  // namespace nsb::sys

@@ -21,6 +21,15 @@ template <typename T>
     return value;
 }
 
+/// Makes a system call again for as long as signals interrupt it: EINTR is no answer. `call` has its errno.
+template <typename SystemCall>
+auto retried(SystemCall call) {
+    for (;;) {
+        const auto returned = call();
+        if (returned >= 0 || errno != EINTR) return returned;
+    }
+}
+
 /// Owns one file descriptor.
 class Fd {
   public:

@@ -222,7 +222,7 @@ void remove_leftovers(const Fd& folder) {
 
 void try_write(int fd, std::string_view text) {
     while (!text.empty()) {
-        const ssize_t wrote = write(fd, text.data(), text.size());
+        const ssize_t wrote = retried([&] { return write(fd, text.data(), text.size()); });
         if (wrote <= 0) return;
         text.remove_prefix(static_cast<std::size_t>(wrote));
     }

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include "sys/child.h"
@@ -60,11 +61,21 @@ Process::Process(const std::filesystem::path& program, const std::vector<int>& d
     }
 }
 
+Result<int> poll_within(std::span<pollfd> sources, std::chrono::milliseconds limit) {
+    using Clock = std::chrono::steady_clock;
+    const Clock::time_point end = Clock::now() + limit;
+    return checked(retried([&] {
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
+        return poll(sources.data(), sources.size(),
+                    static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
+    }));
+}
+
 bool Process::ends_within(std::chrono::milliseconds limit) {
     if (pid_ < 0) return true;
     const auto pidfd = Fd::own(syscall(SYS_pidfd_open, pid_, 0));
     pollfd wait{pidfd ? pidfd->get() : -1, POLLIN, 0};
-    if (poll(&wait, 1, static_cast<int>(limit.count())) <= 0) return false;
+    if (poll_within({&wait, 1}, limit).value_or(0) == 0) return false;
     (void)reap(std::exchange(pid_, -1));
     return true;
 }
@@ -81,7 +92,7 @@ Result<std::string> output_of(const std::filesystem::path& program,
         return tl::unexpected(error.error());
     }
     std::string text(1U << 16U, '\0');
-    const ssize_t length = pread(file->get(), text.data(), text.size(), 0);
+    const ssize_t length = retried([&] { return pread(file->get(), text.data(), text.size(), 0); });
     if (length < 0) return tl::unexpected(errno);
     text.resize(static_cast<std::size_t>(length));
     return text;

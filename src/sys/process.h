@@ -1,17 +1,22 @@
 // Another program as a child process, and where processes run.
 #pragma once
 
+#include <poll.h>
 #include <sys/types.h>
 
 #include <chrono>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "sys/fd.h"
 
 namespace nsb::sys {
+
+/// poll(2), which a signal does not end: how many of the sources are ready, 0 once the time is over.
+Result<int> poll_within(std::span<pollfd> sources, std::chrono::milliseconds limit);
 
 /// A child that runs another program. The destructor kills and reaps it.
 class Process {

@@ -19,7 +19,7 @@ std::size_t read_text(const char* path, char* text, std::size_t size) {
     const auto file = Fd::own(open(path, O_RDONLY | O_CLOEXEC));
     std::size_t length = 0;
     while (file && length < size - 1) {
-        const ssize_t got = read(file->get(), text + length, size - 1 - length);
+        const ssize_t got = retried([&] { return read(file->get(), text + length, size - 1 - length); });
         if (got <= 0) break;
         length += static_cast<std::size_t>(got);
     }

@@ -62,7 +62,7 @@ class Stamp {
     /// In the parent: the counter at the last mark(), which is forgotten; 0 if there was none.
     [[nodiscard]] std::uint64_t take() const {
         std::uint64_t tsc = 0;
-        return read(event_.get(), &tsc, sizeof tsc) == sizeof tsc ? tsc : 0;
+        return retried([&] { return read(event_.get(), &tsc, sizeof tsc); }) == sizeof tsc ? tsc : 0;
     }
 
   private:

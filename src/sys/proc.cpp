@@ -1,0 +1,77 @@
+#include "sys/proc.h"
+
+#include <sys/syscall.h>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+namespace nsb::sys {
+namespace {
+
+/// The rest of the line of /proc/self/NAME that begins with `key`; ENODATA where there is none.
+template <std::size_t size>
+Result<const char*> find_line(const char* path, const char* key, char (&text)[size]) {
+    const auto file = Fd::own(open(path, O_RDONLY | O_CLOEXEC));
+    if (!file) return tl::unexpected(file.error());
+    std::size_t length = 0;
+    while (length < size - 1) {
+        const ssize_t got = retried([&] { return read(file->get(), text + length, size - 1 - length); });
+        if (got < 0) return tl::unexpected(errno);
+        if (got == 0) break;
+        length += static_cast<std::size_t>(got);
+    }
+    text[length] = '\0';
+    const char* const found = std::strstr(text, key);
+    if (found == nullptr) return tl::unexpected(ENODATA);
+    return found + std::strlen(key);
+}
+
+}  // namespace
+
+Result<bool> proc_is_ours() {
+    char text[4096];
+    // This process's numbers, from the pid namespace that proc was mounted in to its own
+    // (proc_pid_status(5)).
+    const auto numbers = find_line("/proc/self/status", "\nNSpid:", text);
+    if (!numbers) {
+        // A kernel without pid namespaces has no such line.
+        if (numbers.error() == ENODATA) return true;
+        return tl::unexpected(numbers.error());
+    }
+    char* end = nullptr;
+    std::strtol(*numbers, &end, 10);
+    return *end == '\n';
+}
+
+Result<pid_t> number_in_proc(pid_t pid) {
+    const auto pidfd = Fd::own(syscall(SYS_pidfd_open, pid, 0));
+    if (!pidfd) {
+        if (pidfd.error() == ESRCH) return tl::unexpected(ESRCH);
+        // Where a filter hides that call, the number can only be the same.
+        const auto ours = proc_is_ours();
+        if (ours && *ours) return pid;
+        return tl::unexpected(ours ? ESRCH : ours.error());
+    }
+    char path[48];
+    std::snprintf(path, sizeof path, "/proc/self/fdinfo/%d", pidfd->get());
+    char text[512];
+    // As the pid namespace that proc was mounted in numbers it; 0 where it is not in there
+    // (pidfd_show_fdinfo).
+    const auto number = find_line(path, "Pid:", text);
+    if (!number) return tl::unexpected(number.error() == ENOENT ? ESRCH : number.error());
+    const long value = std::strtol(*number, nullptr, 10);
+    std::snprintf(path, sizeof path, "/proc/%ld", value);
+    // With hidepid=2 it has a number, but no directory.
+    if (value <= 0 || access(path, F_OK) != 0) return tl::unexpected(ESRCH);
+    return static_cast<pid_t>(value);
+}
+
+Result<Fd> open_in_proc(pid_t pid, const char* name, int flags) {
+    const auto number = number_in_proc(pid);
+    if (!number) return tl::unexpected(number.error());
+    char path[64];
+    std::snprintf(path, sizeof path, "/proc/%d/%s", *number, name);
+    return Fd::own(open(path, flags | O_CLOEXEC));
+}
+
+}  // namespace nsb::sys
