@@ -11,6 +11,7 @@
 
 #include "sys/error.h"
 #include "sys/file.h"
+#include "sys/patience.h"
 
 namespace nsb::run {
 
@@ -85,8 +86,12 @@ void Sampler::start() {
 void Sampler::send(const protocol::Request& request) {
     protocol::Request numbered = request;
     numbered.sequence = ++sequence_;
-    // One that is gone already is noticed by receive().
-    (void)::send(socket_.get(), &numbered, sizeof numbered, MSG_NOSIGNAL);
+    // One that is gone already is noticed by receive(). One that is there has not got it, and can have it
+    // again.
+    const int socket = socket_.get();
+    const auto sent = sys::patiently([&] { return ::send(socket, &numbered, sizeof numbered, MSG_NOSIGNAL); },
+                                     [&](int /*error*/) { return !sys::is_hung_up(socket); });
+    unsent_ = sent || sys::is_hung_up(socket) ? 0 : sent.error();
 }
 
 std::vector<Record> Sampler::replaced(int error) {
@@ -95,6 +100,8 @@ std::vector<Record> Sampler::replaced(int error) {
 }
 
 std::vector<Record> Sampler::receive(std::chrono::nanoseconds limit) {
+    // It was not asked, so it has nothing to answer, and is ready for the next request.
+    if (unsent_ != 0) return {Record{{Call::sampler, std::exchange(unsent_, 0)}, {}}};
     const auto deadline = std::chrono::steady_clock::now() + limit;
     pollfd wait{socket_.get(), POLLIN, 0};
     for (;;) {
@@ -105,10 +112,10 @@ std::vector<Record> Sampler::receive(std::chrono::nanoseconds limit) {
         sys::must(ready, "poll", "sampler");
         if (ready == 0) return replaced(ETIMEDOUT);
         protocol::Reply reply{};
-        if (recv(socket_.get(), &reply, sizeof reply, 0) != sizeof reply || reply.sequence != sequence_ ||
-            reply.samples > protocol::kMaxSamples) {
+        const auto got = sys::patiently([&] { return recv(socket_.get(), &reply, sizeof reply, 0); },
+                                        [](int error) { return error != ECONNRESET; });
+        if (got != sizeof reply || reply.sequence != sequence_ || reply.samples > protocol::kMaxSamples)
             return replaced(ECHILD);
-        }
         return {memory_->records, memory_->records + reply.samples};
     }
 }
