@@ -22,8 +22,8 @@ class StoreTest : public testing::Test {
         folder_ = pattern;
         info_.identity = {"20260101T000000Z-0", "6.1.0", "wall"};
         info_.options.selection.operations = {Operation::clone};
-        info_.options.selection.sets = {KindSet(Kind::pid)};
-        info_.options.selection.values = {{"stack", {"16K"}}};
+        info_.options.selection.sets = {KindSet(Kind::pid), KindSet(Kind::net)};
+        info_.options.selection.values = {{"stack", {"1M"}}};
         info_.options.seed = 7;
         info_.rounds = 3;
     }
