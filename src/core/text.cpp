@@ -97,18 +97,26 @@ std::string format_size(std::uint64_t bytes) {
     return fmt::format("{}{}", bytes, kUnits[unit]);
 }
 
-std::string shown(std::string_view text) {
-    constexpr std::size_t kMost = 60;
-    std::string all = "\"";
-    for (const char c : text.substr(0, kMost)) {
-        if (c == '"' || c == '\\') all += '\\';
+std::string printable(std::string_view text) {
+    std::string all;
+    for (const char c : text) {
         if (c >= ' ' && c < 0x7F) {
             all += c;
         } else {
             all += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
         }
     }
-    return all + (text.size() > kMost ? "\"..." : "\"");
+    return all;
+}
+
+std::string shown(std::string_view text) {
+    constexpr std::size_t kMost = 60;
+    std::string escaped;
+    for (const char c : text.substr(0, kMost)) {
+        if (c == '"' || c == '\\') escaped += '\\';
+        escaped += c;
+    }
+    return fmt::format("\"{}\"{}", printable(escaped), text.size() > kMost ? "..." : "");
 }
 
 bool is_name(std::string_view text) {
@@ -138,10 +146,11 @@ tl::expected<std::chrono::nanoseconds, std::string> parse_duration(std::string_v
 
 tl::expected<double, std::string> parse_percentage(std::string_view text) {
     const auto parsed = number_and_unit(text);
-    if (!parsed || parsed->second != "%" || parsed->first <= 0 || parsed->first > kMostPercent) {
+    const double fraction = parsed ? parsed->first / 100 : 0;  // may be 0 where the percentage is not
+    if (!parsed || parsed->second != "%" || fraction <= 0 || parsed->first > kMostPercent) {
         return tl::unexpected<std::string>("a percentage above 0% and up to 100%, such as 2%");
     }
-    return parsed->first / 100;
+    return fraction;
 }
 
 tl::expected<std::uint64_t, std::string> parse_count(std::string_view text, Range range) {

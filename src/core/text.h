@@ -22,8 +22,9 @@ tl::expected<std::uint64_t, std::string> parse_size(std::string_view text);
 /// The shortest of `4096`, `16K`, `1M`, `2G` that is exact.
 std::string format_size(std::uint64_t bytes);
 
-/// What stands in a file or was typed, in quotes for a message: what does not print is escaped, and what is
-/// long cut off.
+/// With what is not printable ASCII escaped: \x01.
+std::string printable(std::string_view text);
+/// What stands in a file, for a message: printable, in quotes, and cut off where it is long.
 std::string shown(std::string_view text);
 
 /// Whether it is a name of letters, digits and . _ - alone.

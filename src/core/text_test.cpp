@@ -49,7 +49,7 @@ TEST(IsName, TakesWhatNeedsNoQuotes) {
 TEST(ParsePercentage, IsAFractionAboveZero) {
     EXPECT_DOUBLE_EQ(*parse_percentage("2%"), 0.02);
     EXPECT_DOUBLE_EQ(*parse_percentage("100%"), 1.0);
-    for (const char* text : {"2", "0%", "-1%", "101%", "%", "nan%"})
+    for (const char* text : {"2", "0%", "1e-323%", "-1%", "101%", "%", "nan%"})
         EXPECT_FALSE(parse_percentage(text)) << text;
 }
 

@@ -221,7 +221,7 @@ tl::expected<std::vector<Series>, std::string> parse_samples(const std::string& 
         }
         return reader.take();
     } catch (const Wrong& wrong) {
-        return tl::unexpected(fmt::format("{}:{}: {}", name, number, wrong.what));
+        return tl::unexpected(fmt::format("{}:{}: {}", name, number, printable(wrong.what)));
     }
 }
 

@@ -205,7 +205,7 @@ tl::expected<RunInfo, std::string> parse_run_json(const std::string& text, std::
         const Json json = Json::parse(text);
         return parse_info(Member(json, ""));
     } catch (const Wrong& wrong) {
-        return tl::unexpected(fmt::format("{}: {}", name, wrong.what));
+        return tl::unexpected(fmt::format("{}: {}", name, printable(wrong.what)));
     } catch (const Json::parse_error& error) {
         return tl::unexpected(fmt::format("{}:{}", name, explain(error, text)));
     } catch (const Json::exception& error) {  // a number that is too large for a double

@@ -121,6 +121,8 @@ TEST_F(RecordedTest, AFieldThatDoesNotHoldIsRefusedWithItsLine) {
         {4, "sample", "1", R"(4: sample: "1" is not "2", the next one)"},
         {4, "call", "clone", R"(4: call: "clone" without an errno)"},
         {4, "case", "clone/NEWPIT/stack:1M", R"(4: case: "clone/NEWPIT/stack:1M" is none: )"},
+        {4, "case", "clone/\xffWPID",
+         R"(4: case: "clone/\xffWPID" is none: '\xffwpid' is no namespace kind)"},
         {4, "case", "clone/NEWNS/stack:1M",
          R"(4: case: "clone/NEWNS/stack:1M" is not among the run's cases)"},
         {4, "case", "clone/NEWPID/stack:1024K", R"(4: case: "clone/NEWPID/stack:1024K" is not among)"},

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "core/text.h"
 #include "report/csv.h"
 #include "run/recorded.h"
 #include "sys/error.h"
@@ -26,7 +27,7 @@ Store::Recorded read_recorded(const fs::path& folder, const std::string& json) {
     auto info = parse_run_json(json, json_file.native());
     if (!info) throw StoreError(info.error());
     const auto plan = make_plan(info->options.selection);
-    if (!plan) refuse(json_file, "options.selection: " + plan.error());
+    if (!plan) refuse(json_file, "options.selection: " + printable(plan.error()));
 
     const fs::path samples_file = folder / "samples.csv";
     const auto samples = sys::read_file(samples_file);
