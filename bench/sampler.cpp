@@ -4,12 +4,14 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <csignal>
 #include <cstring>
 #include <initializer_list>
 
 #include "block.h"
 #include "stage.h"
+#include "sys/patience.h"
 
 namespace nsb::bench {
 namespace {
@@ -17,6 +19,19 @@ namespace {
 /// Far from everything else. Among the other mappings it would leave a gap while it is not mapped, and
 /// from 6.1 on (maple tree) a clone copies gaps, too: 1.1 thousand instructions, nearly 1%.
 constexpr std::uintptr_t kMemoryAt = 1UL << 40U;
+
+/// The next request; false once nsbench is gone.
+bool receive(protocol::Request& request) {
+    const auto got = sys::patiently([&] { return read(protocol::kSocket, &request, sizeof request); },
+                                    [](int error) { return error != ECONNRESET; });
+    return got == sizeof request;
+}
+
+bool send(const protocol::Reply& reply) {
+    return sys::patiently([&] { return ::send(protocol::kSocket, &reply, sizeof reply, MSG_NOSIGNAL); },
+                          [](int /*error*/) { return !sys::is_hung_up(protocol::kSocket); })
+        .has_value();
+}
 
 int serve() {
     prctl(PR_SET_NAME, "nsbench-sampler");
@@ -34,8 +49,7 @@ int serve() {
     auto& memory = *static_cast<Memory*>(mapping);
 
     protocol::Request request;
-    const auto ask = [&] { return read(protocol::kSocket, &request, sizeof request); };
-    while (sys::retried(ask) == sizeof request) {
+    while (receive(request)) {
         Block block(request, memory);
         if (!info(request.operation).takes(request.set)) {
             // A proc mount outside a new mount namespace, say, would be the host's: refused here as well.
@@ -43,9 +57,7 @@ int serve() {
         } else {
             (request.calibrate ? run_calibration : find(request.operation))(block);
         }
-        const protocol::Reply reply{request.sequence, block.filled()};
-        const auto answer = [&] { return write(protocol::kSocket, &reply, sizeof reply); };
-        if (sys::retried(answer) != sizeof reply) return 1;
+        if (!send({request.sequence, block.filled()})) return 1;
     }
     return 0;
 }

@@ -105,7 +105,7 @@ function filterRows() {
   let matches = () => true;
   try {
     const pattern = new RegExp(text.value, "i");
-    matches = (one) => pattern.test(one);
+    matches = (one) => pattern.test(one) || pattern.test(`${one}/`); // as nsbench --filter does
     text.setCustomValidity("");
   } catch {
     text.setCustomValidity("no regular expression");

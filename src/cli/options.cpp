@@ -5,13 +5,12 @@
 #include <algorithm>
 #include <array>
 #include <boost/program_options.hpp>
-#include <cctype>
 #include <climits>
-#include <cstring>
 #include <random>
 
 #include "cli/option_table.h"
 #include "core/text.h"
+#include "run/limits.h"
 #include "sys/process.h"
 
 namespace nsb::cli {
@@ -152,17 +151,14 @@ void parse_namespaces(const po::variables_map& values, Options& options) {
 }
 
 tl::expected<std::string, std::string> parse_state(const std::string& text) {
-    const auto is_allowed = [](unsigned char c) {
-        return std::isalnum(c) != 0 || std::strchr("._-", c) != nullptr;
-    };
-    if (!text.empty() && std::ranges::all_of(text, is_allowed)) return text;
+    if (is_name(text)) return text;
     return tl::unexpected<std::string>("a name of letters, digits and . _ -");
 }
 
 std::optional<int> parse_cpu(const std::string& text) {
     if (text == "any") return std::nullopt;
     const std::vector<int> allowed = sys::allowed_cpus();
-    const auto cpu = parse_count(text, 0, 1U << 20U);
+    const auto cpu = parse_count(text, run::kCpu);
     if (!cpu || std::find(allowed.begin(), allowed.end(), static_cast<int>(*cpu)) == allowed.end()) {
         throw UsageError(
             fmt::format("--cpu={}: accepted is any, or one of the CPUs {}", text, fmt::join(allowed, ", ")));
@@ -177,7 +173,7 @@ void parse_measuring(const po::variables_map& values, Options& options) {
     };
     if (const auto text = given("samples")) {
         options.run.samples =
-            static_cast<std::uint32_t>(accept("samples", *text, parse_count(*text, 1, 40000)));
+            static_cast<std::uint32_t>(accept("samples", *text, parse_count(*text, run::kSamples)));
         options.run.budget.reset();
     }
     if (const auto text = given("budget")) {
@@ -185,10 +181,12 @@ void parse_measuring(const po::variables_map& values, Options& options) {
         options.budget_given = true;
     }
     if (const auto text = given("block")) {
-        options.run.block = static_cast<std::uint32_t>(accept("block", *text, parse_count(*text, 1, 1000)));
+        options.run.block =
+            static_cast<std::uint32_t>(accept("block", *text, parse_count(*text, run::kBlock)));
     }
     if (const auto text = given("lead-in")) {
-        options.run.lead_in = static_cast<std::uint32_t>(accept("lead-in", *text, parse_count(*text, 0, 16)));
+        options.run.lead_in =
+            static_cast<std::uint32_t>(accept("lead-in", *text, parse_count(*text, run::kLeadIn)));
     }
     options.run.alone = values.count("alone") != 0;
     if (const auto text = given("state")) options.state = accept("state", *text, parse_state(*text));
@@ -198,12 +196,13 @@ void parse_measuring(const po::variables_map& values, Options& options) {
     }
     options.run.seed = std::random_device()();
     if (const auto text = given("seed"))
-        options.run.seed = accept("seed", *text, parse_count(*text, 0, UINT64_MAX));
+        options.run.seed = accept("seed", *text, parse_count(*text, run::kSeed));
     options.run.cpu = sys::allowed_cpus().back();
     if (const auto text = given("cpu")) options.run.cpu = parse_cpu(*text);
     if (const auto text = given("clock")) {
-        if (*text != "wall" && *text != "instructions") {
-            throw UsageError(fmt::format("--clock={}: accepted is wall or instructions", *text));
+        if (std::ranges::find(run::kClocks, *text) == run::kClocks.end()) {
+            throw UsageError(
+                fmt::format("--clock={}: accepted is {}", *text, fmt::join(run::kClocks, " or ")));
         }
         options.run.clock = *text;
     }

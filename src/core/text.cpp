@@ -97,6 +97,34 @@ std::string format_size(std::uint64_t bytes) {
     return fmt::format("{}{}", bytes, kUnits[unit]);
 }
 
+std::string printable(std::string_view text) {
+    std::string all;
+    for (const char c : text) {
+        if (c >= ' ' && c < 0x7F) {
+            all += c;
+        } else {
+            all += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+        }
+    }
+    return all;
+}
+
+std::string shown(std::string_view text) {
+    constexpr std::size_t kMost = 60;
+    std::string escaped;
+    for (const char c : text.substr(0, kMost)) {
+        if (c == '"' || c == '\\') escaped += '\\';
+        escaped += c;
+    }
+    return fmt::format("\"{}\"{}", printable(escaped), text.size() > kMost ? "..." : "");
+}
+
+bool is_name(std::string_view text) {
+    return !text.empty() && std::ranges::all_of(text, [](unsigned char c) {
+        return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-';
+    });
+}
+
 tl::expected<std::chrono::nanoseconds, std::string> parse_duration(std::string_view text) {
     struct Unit {
         std::string_view name;
@@ -108,7 +136,7 @@ tl::expected<std::chrono::nanoseconds, std::string> parse_duration(std::string_v
     if (parsed && parsed->first > 0) {
         for (const Unit& unit : kUnits) {
             const double nanoseconds = parsed->first * unit.nanoseconds;
-            if (parsed->second == unit.name && nanoseconds >= 1 && nanoseconds < 1e18) {
+            if (parsed->second == unit.name && nanoseconds >= 1 && nanoseconds < kForeverNs) {
                 return std::chrono::nanoseconds(static_cast<std::int64_t>(nanoseconds));
             }
         }
@@ -118,19 +146,19 @@ tl::expected<std::chrono::nanoseconds, std::string> parse_duration(std::string_v
 
 tl::expected<double, std::string> parse_percentage(std::string_view text) {
     const auto parsed = number_and_unit(text);
-    if (!parsed || parsed->second != "%" || parsed->first <= 0 || parsed->first > 100) {
+    const double fraction = parsed ? parsed->first / 100 : 0;  // may be 0 where the percentage is not
+    if (!parsed || parsed->second != "%" || fraction <= 0 || parsed->first > kMostPercent) {
         return tl::unexpected<std::string>("a percentage above 0% and up to 100%, such as 2%");
     }
-    return parsed->first / 100;
+    return fraction;
 }
 
-tl::expected<std::uint64_t, std::string> parse_count(std::string_view text, std::uint64_t low,
-                                                     std::uint64_t high) {
+tl::expected<std::uint64_t, std::string> parse_count(std::string_view text, Range range) {
     std::uint64_t value = 0;
     const char* const last = text.data() + text.size();
     const auto [end, error] = std::from_chars(text.data(), last, value);
-    if (error != std::errc{} || end != last || value < low || value > high) {
-        return tl::unexpected(fmt::format("a whole number from {} to {}", low, high));
+    if (error != std::errc{} || end != last || !range.contains(value)) {
+        return tl::unexpected(fmt::format("a whole number from {} to {}", range.low, range.high));
     }
     return value;
 }

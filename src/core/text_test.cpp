@@ -35,10 +35,21 @@ TEST(ParseDuration, NeedsAUnitAndMoreThanZero) {
     }
 }
 
+TEST(Shown, IsQuotedEscapedAndShort) {
+    EXPECT_EQ(shown("3x456"), R"("3x456")");
+    EXPECT_EQ(shown("a\x01\"\\\xff\n"), R"("a\x01\"\\\xff\x0a")");
+    EXPECT_EQ(shown(std::string(61, 'a')), "\"" + std::string(60, 'a') + "\"...");
+}
+
+TEST(IsName, TakesWhatNeedsNoQuotes) {
+    EXPECT_TRUE(is_name("fresh-6.1_a"));
+    for (const char* text : {"", "a b", "a/b", "\xc3\xa4", "a\n"}) EXPECT_FALSE(is_name(text)) << text;
+}
+
 TEST(ParsePercentage, IsAFractionAboveZero) {
     EXPECT_DOUBLE_EQ(*parse_percentage("2%"), 0.02);
     EXPECT_DOUBLE_EQ(*parse_percentage("100%"), 1.0);
-    for (const char* text : {"2", "0%", "-1%", "101%", "%", "nan%"})
+    for (const char* text : {"2", "0%", "1e-323%", "-1%", "101%", "%", "nan%"})
         EXPECT_FALSE(parse_percentage(text)) << text;
 }
 

@@ -80,9 +80,9 @@ std::string memory_csv(const RunIdentity& run, const ProbeReport& report) {
 }
 
 std::vector<std::string> split_csv(const std::string& line) {
-    // No backslash escapes in RFC 4180: a control character that cannot occur takes their place.
+    // RFC 4180 knows no escapes.
     const boost::tokenizer<boost::escaped_list_separator<char>> fields(
-        line, boost::escaped_list_separator<char>('\x01', ',', '"'));
+        line, boost::escaped_list_separator<char>("", ",", "\""));
     return {fields.begin(), fields.end()};
 }
 

@@ -84,6 +84,15 @@ TEST(SplitCsv, UndoesQuotes) {
     EXPECT_EQ(split_csv("a,\"b,c\",,d"), (std::vector<std::string>{"a", "b,c", "", "d"}));
 }
 
+TEST(SplitCsv, TakesAnyByteForItself) {
+    for (int byte = 1; byte < 256; ++byte) {
+        std::string field = "x?n";
+        field[1] = static_cast<char>(byte);
+        if (byte == ',' || byte == '"') continue;
+        EXPECT_EQ(split_csv("a," + field), (std::vector<std::string>{"a", field})) << byte;
+    }
+}
+
 TEST(Table, GoldenWide) {
     EXPECT_EQ(
         table(kRun, rows(), {}),

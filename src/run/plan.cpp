@@ -110,6 +110,12 @@ tl::expected<Values, std::string> parse_values(const Selection& selection) {
     return values;
 }
 
+/// Found in the id, or in the id with a slash behind it: so /NEWPID/ is that set alone, and finds
+/// unshare/NEWPID, which has no parameter.
+bool is_found(const std::regex& filter, const std::string& id) {
+    return std::regex_search(id, filter) || std::regex_search(id + '/', filter);
+}
+
 /// The cases named one by one.
 tl::expected<std::vector<Case>, std::string> parse_cases(const Selection& selection) {
     if (selection.filter || !selection.operations.empty() || !selection.sets.empty() ||
@@ -160,7 +166,7 @@ tl::expected<std::vector<Case>, std::string> make_plan(const Selection& selectio
         if (!chosen) continue;
         for (const KindSet set : sets_of(operation, selection)) {
             for (const Case& c : expand(operation.operation, set, *values)) {
-                if (filter && !std::regex_search(to_string(c), *filter)) continue;
+                if (filter && !is_found(*filter, to_string(c))) continue;
                 if (seen.insert(c).second) plan.push_back(c);
             }
         }

@@ -14,7 +14,7 @@ namespace nsb::run {
 /// What narrows the default plan, as it was typed. Empty members narrow nothing.
 struct Selection {
     std::vector<std::string> cases;     ///< ids; where there are any, they are the plan
-    std::optional<std::string> filter;  ///< a regular expression (ECMAScript), searched in the id
+    std::optional<std::string> filter;  ///< a regular expression (ECMAScript), searched in the id and in id/
     std::vector<Operation> operations;
     std::vector<KindSet> sets;
     /// Values that replace the plan's, by the parameter's key: "stack" → {"16K", "1M"}.

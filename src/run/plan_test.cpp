@@ -38,6 +38,17 @@ TEST(Plan, NarrowsByOperationSetAndFilterTogether) {
     EXPECT_EQ(ids(selection), (std::set<std::string>{"clone/NEWPID/stack:1M", "unshare/NEWPID"}));
 }
 
+TEST(Plan, FindsAnExpressionInTheIdOrInTheIdWithASlashBehindIt) {
+    Selection selection;
+    selection.filter = "/NEWPID/";
+    const auto found = ids(selection);
+    EXPECT_EQ(found.size(), 8U + 1 + 2);
+    for (const char* id : {"clone/NEWPID/stack:1M", "unshare/NEWPID", "setns/NEWPID/via:pidfd"})
+        EXPECT_TRUE(found.contains(id)) << id;
+    selection.filter = "^unshare/NEWPID$";
+    EXPECT_EQ(ids(selection), std::set<std::string>{"unshare/NEWPID"});
+}
+
 TEST(Plan, ReplacesValuesWhereAnOperationHasThem) {
     Selection selection;
     selection.operations = {Operation::clone, Operation::setns};

@@ -1,7 +1,3 @@
-#include <fmt/format.h>
-
-#include <cerrno>
-
 #include <nlohmann/json.hpp>
 
 #include "core/utf8.h"
@@ -11,8 +7,6 @@ namespace nsb::run {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr int kSchemaVersion = 1;
 
 Json selection_json(const Selection& selection) {
     Json json;
@@ -24,18 +18,6 @@ Json selection_json(const Selection& selection) {
     for (const KindSet set : selection.sets) json["ns"].push_back(to_string(set));
     json["with"] = Json(selection.values);
     return json;
-}
-
-Selection parse_selection(const Json& json) {
-    Selection selection;
-    selection.cases = json.at("cases").get<std::vector<std::string>>();
-    if (!json.at("filter").is_null()) selection.filter = json.at("filter").get<std::string>();
-    for (const Json& name : json.at("op")) {
-        selection.operations.push_back(parse_operation(name.get<std::string>()).value());
-    }
-    for (const Json& set : json.at("ns")) selection.sets.push_back(parse_set(set.get<std::string>()).value());
-    selection.values = json.at("with").get<decltype(selection.values)>();
-    return selection;
 }
 
 Json options_json(const RunOptions& options) {
@@ -51,25 +33,6 @@ Json options_json(const RunOptions& options) {
     json["cpu"] = options.cpu ? Json(*options.cpu) : Json("any");
     json["clock"] = options.clock;
     return json;
-}
-
-RunOptions parse_options(const Json& json) {
-    RunOptions options;
-    options.selection = parse_selection(json.at("selection"));
-    options.budget.reset();
-    if (!json.at("budget_s").is_null()) {
-        options.budget =
-            std::chrono::nanoseconds(static_cast<std::int64_t>(json.at("budget_s").get<double>() * 1e9));
-    }
-    options.precision = json.at("precision").get<double>();
-    if (!json.at("samples").is_null()) options.samples = json.at("samples").get<std::uint32_t>();
-    options.lead_in = json.at("lead_in").get<std::uint32_t>();
-    if (!json.at("block").is_null()) options.block = json.at("block").get<std::uint32_t>();
-    options.alone = json.at("alone").get<bool>();
-    options.seed = json.at("seed").get<std::uint64_t>();
-    if (json.at("cpu").is_number()) options.cpu = json.at("cpu").get<int>();
-    options.clock = json.at("clock").get<std::string>();
-    return options;
 }
 
 Json runtime_json(const Runtime& runtime) {
@@ -217,45 +180,6 @@ std::string run_json(const RunInfo& info) {
     json["measuring"]["drain_unseen"] = info.drain_unseen ? Json(info.drain_unseen->reason) : Json();
     change_strings(json, as_utf8);
     return json.dump(2) + "\n";
-}
-
-tl::expected<RunInfo, std::string> parse_run_json(const std::string& text) {
-    try {
-        Json json = Json::parse(text);
-        change_strings(json, from_utf8);
-        if (json.at("schema_version").get<int>() != kSchemaVersion) {
-            return tl::unexpected(fmt::format("schema_version {}; this one knows {}",
-                                              json.at("schema_version").get<int>(), kSchemaVersion));
-        }
-        RunInfo info;
-        info.identity = {json.at("run_id").get<std::string>(), json.at("kernel").get<std::string>(),
-                         json.at("clock").get<std::string>(),
-                         json.at("state").is_null() ? "" : json.at("state").get<std::string>()};
-        info.started = json.at("started").get<std::string>();
-        info.arguments = json.at("arguments").get<std::vector<std::string>>();
-        info.options = parse_options(json.at("options"));
-        info.version = json.at("nsbench_version").get<std::string>();
-        info.warnings = json.at("warnings").get<std::vector<std::string>>();
-        for (const auto& [key, value] : json.at("environment").items()) {
-            info.environment.push_back({key, value.get<std::string>()});
-        }
-        info.sampler_resident_bytes = json.at("sampler").at("resident_bytes").get<std::uint64_t>();
-        info.sampler_mappings = json.at("sampler").at("mappings").get<std::size_t>();
-        info.sampler_cpus = json.at("sampler").at("cpus").get<std::vector<int>>();
-        info.clock_read_ticks = json.at("overhead").at("clock_read").get<double>();
-        info.in_userns = json.at("in_userns").get<bool>();
-        info.rounds = json.at("measuring").at("rounds").get<std::uint32_t>();
-        info.warm_up_seconds = json.at("measuring").at("warm_up_seconds").get<double>();
-        info.seconds = json.at("measuring").at("seconds").get<double>();
-        if (const Json& unseen = json.at("measuring").at("drain_unseen"); !unseen.is_null())
-            info.drain_unseen = Unseen{EPERM, unseen.get<std::string>()};
-        info.drains = json.at("measuring").at("drains").get<std::uint32_t>();
-        info.drained_samples = json.at("measuring").at("drained_samples").get<std::uint64_t>();
-        info.drains_incomplete = json.at("measuring").at("drains_incomplete").get<std::uint32_t>();
-        return info;
-    } catch (const std::exception& /*of the JSON library, or of a value that is none of ours*/) {
-        return tl::unexpected<std::string>("no JSON, or a member is missing or of the wrong type");
-    }
 }
 
 }  // namespace nsb::run

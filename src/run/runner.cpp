@@ -14,6 +14,8 @@
 
 #include "run/interrupt.h"
 #include "run/rounds.h"
+#include "run/visits.h"
+#include "sys/file.h"
 
 namespace nsb::run {
 namespace {
@@ -32,8 +34,6 @@ constexpr std::uint32_t kSmallBlock = 16;
 constexpr std::uint32_t kLargestBlock = 1000;
 /// Samples of a fixed number are spread over this many rounds.
 constexpr std::uint32_t kRoundsOfFixed = 10;
-/// A base is measured at most so often in a round.
-constexpr double kMostVisits = 8;
 /// Where teardown cannot be watched, it is given this long.
 constexpr auto kBlindPause = 50ms;
 
@@ -232,36 +232,19 @@ std::uint32_t Runner::samples_wanted(std::size_t i) const {
 
 std::vector<Visit> Runner::visits_of_round(std::uint32_t round) {
     const bool is_warm_up = round == 0;
-    std::vector<std::uint32_t> wanted(series_.size(), 0);
-    std::vector<std::size_t> deltas(series_.size(), 0);  // how many open cases a base serves in this round
-    std::array<std::uint32_t, 3> open_of_class{};  // how many open cases share batches, by teardown class
-    for (std::size_t i = 0; i < planned_; ++i) {
-        const bool is_new = series_[i].samples.empty() && !series_[i].failure;
-        wanted[i] = is_warm_up ? (is_new ? 1 : 0) : samples_wanted(i);
-        precise_[i] = !is_warm_up && wanted[i] == 0 && !series_[i].failure;
-        if (wanted[i] > 0 && base_[i]) ++deltas[*base_[i]];
-        if (wanted[i] > 0) ++open_of_class[static_cast<std::size_t>(teardown_class(cases_[i]))];
-    }
-    const bool once = is_warm_up || info_.options.samples.has_value();
-    std::vector<Visit> visits;
+    std::vector<Standing> standings;
     for (std::size_t i = 0; i < series_.size(); ++i) {
-        if ((wanted[i] == 0 && deltas[i] == 0) || series_[i].failure) continue;
-        std::uint32_t samples = wanted[i] > 0 ? wanted[i] : is_warm_up ? 1 : info_.samples_per_block;
-        if (const TeardownClass teardown = teardown_class(cases_[i]); teardown != TeardownClass::none) {
-            // A batch's teardown takes its time however small it is, so a batch is filled, and never
-            // over-filled.
-            const std::uint32_t share =
-                kMaxBacklog / std::max(1U, open_of_class[static_cast<std::size_t>(teardown)]);
-            if (!once && share > info_.options.lead_in)
-                samples = std::max(samples, share - info_.options.lead_in);
-            samples = std::min(samples, kMaxBacklog - info_.options.lead_in);
+        const bool is_failed = series_[i].failure.has_value();
+        std::uint32_t wanted = 0;
+        if (i < planned_) {
+            const bool is_new = series_[i].samples.empty() && !is_failed;
+            wanted = is_warm_up ? (is_new ? 1 : 0) : samples_wanted(i);
+            precise_[i] = !is_warm_up && wanted == 0 && !is_failed;
         }
-        // What k differences have in common is worth the root of k times the effort, spread over the round.
-        const double root = once ? 1 : std::ceil(std::sqrt(static_cast<double>(deltas[i])));
-        const auto times = static_cast<std::size_t>(std::clamp(root, 1.0, kMostVisits));
-        visits.insert(visits.end(), times, Visit{i, info_.options.lead_in, samples, !is_warm_up});
+        standings.push_back({wanted, is_failed, base_[i]});
     }
-    return visits;
+    return make_visits(cases_, standings,
+                       {info_.options.lead_in, is_warm_up, info_.options.samples.has_value()});
 }
 
 std::uint32_t Runner::choose_block_size() const {

@@ -12,6 +12,7 @@
 #include "core/failure.h"
 #include "sys/error.h"
 #include "sys/file.h"
+#include "sys/patience.h"
 #include "sys/proc.h"
 
 namespace nsb::run {
@@ -87,8 +88,12 @@ void Sampler::start() {
 void Sampler::send(const protocol::Request& request) {
     protocol::Request numbered = request;
     numbered.sequence = ++sequence_;
-    // One that is gone already is noticed by receive().
-    (void)::send(socket_.get(), &numbered, sizeof numbered, MSG_NOSIGNAL);
+    // One that is gone already is noticed by receive(). One that is there has not got it, and can have it
+    // again.
+    const int socket = socket_.get();
+    const auto sent = sys::patiently([&] { return ::send(socket, &numbered, sizeof numbered, MSG_NOSIGNAL); },
+                                     [&](int /*error*/) { return !sys::is_hung_up(socket); });
+    unsent_ = sent || sys::is_hung_up(socket) ? 0 : sent.error();
 }
 
 std::vector<Record> Sampler::replaced(int error) {
@@ -97,14 +102,17 @@ std::vector<Record> Sampler::replaced(int error) {
 }
 
 std::vector<Record> Sampler::receive(std::chrono::nanoseconds limit) {
+    // It was not asked, so it has nothing to answer, and is ready for the next request.
+    if (unsent_ != 0) return {Record{{Call::sampler, std::exchange(unsent_, 0)}, {}}};
     pollfd wait{socket_.get(), POLLIN, 0};
     // After a signal, too, the block is finished first.
     const int ready = sys::must(
         sys::poll_within({&wait, 1}, std::chrono::ceil<std::chrono::milliseconds>(limit)), "poll", "sampler");
     if (ready == 0) return replaced(ETIMEDOUT);
     protocol::Reply reply{};
-    const auto answered = sys::retried([&] { return recv(socket_.get(), &reply, sizeof reply, 0); });
-    if (answered != sizeof reply || reply.sequence != sequence_ || reply.samples > protocol::kMaxSamples) {
+    const auto got = sys::patiently([&] { return recv(socket_.get(), &reply, sizeof reply, 0); },
+                                    [](int error) { return error != ECONNRESET; });
+    if (got != sizeof reply || reply.sequence != sequence_ || reply.samples > protocol::kMaxSamples) {
         return replaced(ECHILD);
     }
     return {memory_->records, memory_->records + reply.samples};

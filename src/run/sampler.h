@@ -29,6 +29,7 @@ class Sampler {
     Sampler& operator=(Sampler&&) = delete;
     ~Sampler();
 
+    /// Asks for a block. What cannot be sent for a second fails in receive().
     void send(const protocol::Request& request);
 
     /// What the next request needs beside itself.
@@ -44,7 +45,8 @@ class Sampler {
     }
 
     /// The samples of the request sent last. A sampler that ends, or does not answer within `limit`, is
-    /// replaced, and the result is one sample that failed with ECHILD or ETIMEDOUT.
+    /// replaced, and the result is one sample that failed with ECHILD or ETIMEDOUT. Where the request could
+    /// not be sent, it is one with the errno of that.
     std::vector<protocol::Record> receive(std::chrono::nanoseconds limit);
 
     /// Zeros where /proc does not show it.
@@ -70,6 +72,7 @@ class Sampler {
     std::optional<sys::Process> process_;
     std::unique_ptr<sys::RuntimeCgroups> cgroups_;  ///< removed here where their watcher was killed
     std::uint32_t sequence_ = 0;
+    int unsent_ = 0;  ///< why the request could not be sent
 };
 
 /// Neither root nor a user namespace, or no /proc of one's own: nothing can be measured here. what() says

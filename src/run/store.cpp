@@ -7,11 +7,10 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <map>
 
 #include "core/text.h"
 #include "report/csv.h"
+#include "run/recorded.h"
 #include "sys/error.h"
 #include "sys/file.h"
 #include "sys/place.h"
@@ -27,87 +26,23 @@ constexpr std::array kFiles{"run.json", "results.csv", "samples.csv", "probe.csv
     throw StoreError(fmt::format("{}: {}", folder.native(), why));
 }
 
-/// A line of samples.csv by its columns' names.
-class Fields {
-  public:
-    explicit Fields(const std::string& header) {
-        const std::vector<std::string> names = report::split_csv(header);
-        for (std::size_t i = 0; i < names.size(); ++i) at_[names[i]] = i;
-        for (const auto& column : report::sample_columns()) {
-            if (!at_.contains(std::string(column.name))) missing_ = column.name;
-        }
-    }
-    [[nodiscard]] std::string_view missing() const { return missing_; }
-    bool read(const std::string& line) {
-        values_ = report::split_csv(line);
-        return values_.size() == at_.size();
-    }
-    [[nodiscard]] const std::string& get(std::string_view name) const {
-        return values_[at_.find(name)->second];
-    }
-    [[nodiscard]] double number(std::string_view name) const {
-        const std::string& text = get(name);
-        double value = 0;
-        std::from_chars(text.data(), text.data() + text.size(), value);
-        return value;
-    }
+/// What the files say. Nothing is written before all of it has been read.
+Store::Recorded read_recorded(const fs::path& folder, const std::string& json,
+                              const std::optional<std::string>& samples) {
+    const fs::path json_file = folder / "run.json";
+    auto info = parse_run_json(json, json_file.native());
+    if (!info) throw StoreError(info.error());
+    const auto plan = make_plan(info->options.selection);
+    if (!plan) refuse(json_file, "options.selection: " + printable(plan.error()));
 
-  private:
-    std::map<std::string, std::size_t, std::less<>> at_;
-    std::vector<std::string> values_;
-    std::string_view missing_;
-};
-
-std::optional<protocol::Failure> parse_failure(const std::string& errno_text, const std::string& call_text) {
-    if (errno_text.empty()) return std::nullopt;
-    protocol::Failure failure{protocol::Call::sampler, EIO};
-    for (int error = 1; error < 200; ++error) {
-        if (errno_name(error) == errno_text) failure.error = error;
+    if (!samples && info->rounds == 0) return {std::move(*info), {}};
+    if (!samples) {
+        refuse(folder, "no samples.csv; one that was compressed is unpacked by xz -dk samples.csv.xz");
     }
-    for (std::size_t i = 0; i < protocol::kCallNames.size(); ++i) {
-        if (call_text == protocol::kCallNames[i]) failure.call = static_cast<protocol::Call>(i);
-    }
-    return failure;
-}
-
-std::vector<Series> parse_samples(const fs::path& folder, const std::string& text) {
-    std::vector<Series> series;
-    std::map<std::string, std::size_t> at;
-    std::optional<Fields> fields;
-    for (std::size_t begin = 0; begin < text.size();) {
-        const std::size_t end = std::min(text.find('\n', begin), text.size());
-        const std::string line = text.substr(begin, end - begin);
-        begin = end + 1;
-        if (!fields) {
-            fields.emplace(line);
-            if (!fields->missing().empty()) {
-                refuse(folder, fmt::format("samples.csv has no column '{}'", fields->missing()));
-            }
-            continue;
-        }
-        if (!fields->read(line))
-            refuse(folder, fmt::format("samples.csv: a line with missing fields: '{}'", line));
-        const std::string& id = fields->get("case");
-        const auto [known, is_new] = at.try_emplace(id, series.size());
-        if (is_new) {
-            const auto c = parse_case(id);
-            if (!c) refuse(folder, fmt::format("samples.csv: case '{}': {}", id, c.error()));
-            series.push_back({*c, {}, {}});
-        }
-        Series& own = series[known->second];
-        if (auto failure = parse_failure(fields->get("errno"), fields->get("call"))) {
-            own.failure = failure;
-            continue;
-        }
-        Sample sample;
-        sample.round = static_cast<std::uint32_t>(fields->number("round"));
-        sample.block = static_cast<std::uint32_t>(fields->number("block"));
-        sample.counted = fields->get("counted") == "1";
-        sample.machine = static_cast<std::uint32_t>(fields->number("machine"));
-        for (std::size_t i = 0; i < kPhases; ++i) sample.times[i] = fields->number(kPhaseTable[i].name);
-        own.samples.push_back(sample);
-    }
-    return series;
+    auto series =
+        parse_samples(*samples, (folder / "samples.csv").native(), info->identity, measured_cases(*info, *plan));
+    if (!series) throw StoreError(series.error());
+    return {std::move(*info), std::move(*series)};
 }
 
 }  // namespace
@@ -143,18 +78,14 @@ std::pair<Store, Store::Recorded> Store::reopen(const fs::path& folder) {
     store.lock();
     const auto json = store.read("run.json");
     if (!json) refuse(folder, "not a run of nsbench: it has no readable run.json");
-    auto info = parse_run_json(*json);
-    if (!info) refuse(folder, "not a run of this version of nsbench: run.json: " + info.error());
+    Recorded recorded = read_recorded(folder, *json, store.read("samples.csv"));
     try {
         for (const char* const name : kFiles) sys::check_writable(name, store.folder_.get());
     } catch (const sys::SystemError& error) {
         refuse(folder, fmt::format("cannot be written: {}", error.what()));
     }
     sys::remove_leftovers(store.folder_);
-    const auto samples = store.read("samples.csv");
-    std::vector<Series> series;
-    if (samples) series = parse_samples(folder, *samples);
-    return {std::move(store), Recorded{std::move(*info), std::move(series)}};
+    return {std::move(store), std::move(recorded)};
 }
 
 std::optional<std::string> Store::read(const char* name) const {

@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <tl/expected.hpp>
 #include <vector>
 
 #include "core/series.h"
@@ -64,9 +63,9 @@ class Store {
     SamplesCsv samples_;
 };
 
-/// run.json's text, and back. The error names the member that is missing or of the wrong type.
+/// run.json's text (parse_run_json reads it).
 std::string run_json(const RunInfo& info);
-tl::expected<RunInfo, std::string> parse_run_json(const std::string& text);
+inline constexpr int kSchemaVersion = 1;
 
 /// Google Benchmark's JSON schema: each round of a case's phase as a repetition, and the median over all.
 std::string benchmark_json(const RunInfo& info, std::span<const Row> rows,

@@ -1,3 +1,4 @@
+#include "run/recorded.h"
 #include "run/store.h"
 
 #include <gtest/gtest.h>
@@ -23,8 +24,8 @@ class StoreTest : public testing::Test {
         folder_ = pattern;
         info_.identity = {"20260101T000000Z-0", "6.1.0", "wall"};
         info_.options.selection.operations = {Operation::clone};
-        info_.options.selection.sets = {KindSet(Kind::pid)};
-        info_.options.selection.values = {{"stack", {"16K"}}};
+        info_.options.selection.sets = {KindSet(Kind::pid), KindSet(Kind::net)};
+        info_.options.selection.values = {{"stack", {"1M"}}};
         info_.options.seed = 7;
         info_.rounds = 3;
     }
@@ -76,7 +77,7 @@ TEST_F(StoreTest, GivesBackAnyBytes) {
     info_.options.selection.filter = "\x80$";
     info_.environment = {{"kernel_command_line", "x=\xfe"}};
     info_.runtimes = {{By::crun, "crun", "crun", "/usr/bin/crun", "version \xff"}};
-    const auto again = parse_run_json(run_json(info_));
+    const auto again = parse_run_json(run_json(info_), "run.json");
     ASSERT_TRUE(again);
     EXPECT_EQ(again->arguments, info_.arguments);
     EXPECT_EQ(again->options.selection.filter, info_.options.selection.filter);

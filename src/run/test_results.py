@@ -1,5 +1,6 @@
 """The result files and the table: columns, figures recomputed from the samples, skipped cases, terminals."""
 
+import collections
 import csv
 import ctypes
 import json
@@ -161,6 +162,19 @@ def test_none_is_measured_in_every_round_also_when_not_selected(tmp_path):
     assert rounds["clone/NEWPID/stack:1M"] <= rounds["clone/none/stack:1M"]
     assert rounds["unshare/NEWPID"] <= rounds["unshare/none"]
     assert_deltas(results, samples)
+
+
+@pytest.mark.parametrize("number", [50, 1000, 4000])
+def test_a_base_has_about_as_many_samples_as_what_is_compared_with_it(number, tmp_path):
+    """NEWPID is measured in short blocks, so that the kernel's teardown keeps up, and NEWUTS in long ones."""
+    measure("--op=unshare", "--ns=pid", "--ns=uts", f"--samples={number}", f"--out={tmp_path}/out")
+    samples = read_csv(tmp_path / "out" / "samples.csv")
+    counts = collections.Counter(row["case"] for row in samples if row["counted"] == "1")
+    assert counts.pop("unshare/none") <= 2 * number
+    assert counts == {"unshare/NEWPID": number, "unshare/NEWUTS": number}
+    rounds = {case: counted(samples, case, "create").keys() for case in ("unshare/none", *counts)}
+    assert rounds["unshare/none"] == rounds["unshare/NEWPID"] | rounds["unshare/NEWUTS"]
+    assert_deltas(read_csv(tmp_path / "out" / "results.csv"), samples)
 
 
 def test_samples_have_a_time_or_an_errno(recorded):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "cli"))
-from nsbench_harness import Started, binary, host_state, measure, needs_root, read_csv, run, wait_for
+from nsbench_harness import (Started, binary, host_state, made_to_fail, measure, needs_root, read_csv, run, wait_for)
 
 pytestmark = needs_root
 
@@ -243,3 +243,18 @@ def test_another_user_does_not_go_on_with_the_run(tmp_path):
     refused = run(f"--resume={folder}")
     assert refused.returncode == 2 and "user namespace" in refused.stderr
     assert (folder / "samples.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize("error", ["EINTR", "EAGAIN", "ENOBUFS", "EPIPE"])
+def test_a_message_that_cannot_be_sent_costs_neither_time_nor_a_case(error, tmp_path):
+    """Of requests and of answers: the first of each side fails once, then the second, … while both sides live."""
+    begun = time.monotonic()
+    runs = made_to_fail("sendto", 1, "--op=clone,unshare", "--ns=none", "--ns=uts", "--stack=1M", "--samples=4", "--block=2",
+                        f"--csv={tmp_path}/a.csv", error=error, patience=1)
+    for number, done in enumerate(runs, 1):
+        assert done.returncode == 0, f"message {number}: {done.stdout}{done.stderr}"
+        assert time.monotonic() - begun < 8, f"message {number}: waited for an answer to what was not sent"
+        rows = read_csv(tmp_path / "a.csv")
+        assert {row["case"] for row in rows} >= {"clone/NEWUTS/stack:1M", "unshare/NEWUTS"}
+        assert not [row for row in rows if row["status"] in ("failed", "skipped") or int(row["samples"]) != 4], number
+        begun = time.monotonic()

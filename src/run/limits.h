@@ -1,0 +1,28 @@
+// What the numbers of a run may be: on the command line, and where a recorded run is read.
+#pragma once
+
+#include <array>
+#include <limits>
+#include <string_view>
+
+#include "core/text.h"
+
+namespace nsb::run {
+
+inline constexpr Range kSamples{1, 40000};
+inline constexpr Range kBlock{1, 1000};
+inline constexpr Range kLeadIn{0, 16};
+inline constexpr Range kSeed{0, std::numeric_limits<std::uint64_t>::max()};
+inline constexpr Range kCpu{0, 1U << 20U};
+inline constexpr double kWorstPrecision = kMostPercent / 100;  ///< above 0, as a fraction
+inline constexpr std::array<std::string_view, 2> kClocks{"wall", "instructions"};
+
+/// Of rounds, of blocks and of what is counted once in each: a run of one round every microsecond takes a
+/// quarter of an hour to get there.
+inline constexpr Range kRounds{0, 1'000'000'000};
+/// Saved machines of the lab; 0 elsewhere.
+inline constexpr Range kMachines{0, 1'000'000};
+/// A time in ticks: up to here a double holds every whole number.
+inline constexpr double kMostTicks = 9007199254740992;
+
+}  // namespace nsb::run

@@ -1,0 +1,228 @@
+#include "run/recorded.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <set>
+#include <unordered_map>
+
+#include "core/text.h"
+#include "report/csv.h"
+#include "run/limits.h"
+
+namespace nsb::run {
+namespace {
+
+/// What a line says that does not hold: the column and why.
+struct Wrong {
+    std::string what;
+};
+
+/// The lines of samples.csv, field by field, by the columns' names.
+class Fields {
+  public:
+    explicit Fields(const std::string& header) {
+        const std::vector<std::string> names = report::split_csv(header);
+        for (std::size_t i = 0; i < names.size(); ++i) {
+            if (!at_.try_emplace(names[i], i).second)
+                throw Wrong{fmt::format("the column {} twice", shown(names[i]))};
+        }
+        for (const auto& column : report::sample_columns()) {
+            if (!at_.contains(column.name)) throw Wrong{fmt::format("no column '{}'", column.name)};
+        }
+    }
+
+    void read(const std::string& line) {
+        values_ = report::split_csv(line);
+        if (values_.size() != at_.size())
+            throw Wrong{fmt::format("{} fields of {}: {}", values_.size(), at_.size(), shown(line))};
+    }
+
+    [[nodiscard]] const std::string& text(std::string_view column) const {
+        return values_[at_.find(column)->second];
+    }
+
+    [[noreturn]] void refuse(std::string_view column, std::string_view why) const {
+        throw Wrong{fmt::format("{}: {} {}", column, shown(text(column)), why)};
+    }
+
+    [[nodiscard]] std::uint32_t whole(std::string_view column, Range range) const {
+        const auto value = parse_count(text(column), range);
+        if (!value) refuse(column, "is not " + value.error());
+        return static_cast<std::uint32_t>(*value);
+    }
+
+    /// As it is written: digits, with a fraction or without.
+    [[nodiscard]] double time(std::string_view column) const {
+        const std::string& digits = text(column);
+        const char* const last = digits.data() + digits.size();
+        double value = 0;
+        const auto [end, error] = std::from_chars(digits.data(), last, value, std::chars_format::fixed);
+        if (digits.find_first_not_of("0123456789.") != std::string::npos || error != std::errc{} ||
+            end != last || value > kMostTicks) {
+            refuse(column, fmt::format("is not a time from 0 to {:.0f}", kMostTicks));
+        }
+        return value;
+    }
+
+    void expect(std::string_view column, std::string_view value, std::string_view whose) const {
+        if (text(column) != value) refuse(column, fmt::format("is not {}, {}", shown(value), whose));
+    }
+
+    void expect_empty(std::string_view column, std::string_view why) const {
+        if (!text(column).empty()) refuse(column, why);
+    }
+
+  private:
+    std::map<std::string, std::size_t, std::less<>> at_;
+    std::vector<std::string> values_;
+};
+
+/// The errnos by their names; those that have none stand as their numbers.
+int parse_errno(const Fields& fields) {
+    constexpr int kMost = 4095;  // MAX_ERRNO
+    static const auto by_name = [] {
+        std::unordered_map<std::string, int> names;
+        for (int error = 1; error <= kMost; ++error) names.emplace(errno_name(error), error);
+        return names;
+    }();
+    const auto at = by_name.find(fields.text("errno"));
+    if (at == by_name.end()) fields.refuse("errno", "is no errno");
+    return at->second;
+}
+
+protocol::Failure parse_failure(const Fields& fields) {
+    const auto at = std::ranges::find(protocol::kCallNames, fields.text("call"),
+                                      [](const char* name) { return std::string_view(name); });
+    if (at == protocol::kCallNames.end() || at == protocol::kCallNames.begin())
+        fields.refuse("call", "is no call");
+    for (const std::string_view column : {"round", "block", "machine"})
+        fields.expect_empty(column, "beside an errno");
+    for (const PhaseInfo& phase : kPhaseTable) fields.expect_empty(phase.name, "beside an errno");
+    (void)fields.whole("sample", kRounds);
+    (void)fields.whole("counted", {0, 0});
+    return {static_cast<protocol::Call>(at - protocol::kCallNames.begin()), parse_errno(fields)};
+}
+
+Sample parse_sample(const Fields& fields, const Case& c, const std::vector<Phase>& phases) {
+    Sample sample;
+    fields.expect_empty("call", "without an errno");
+    sample.round = fields.whole("round", kRounds);
+    sample.block = fields.whole("block", kRounds);
+    sample.counted = fields.whole("counted", {0, 1}) == 1;
+    sample.machine = fields.whole("machine", kMachines);
+    if (sample.counted && sample.round == 0) fields.refuse("counted", "in round 0, the warm-up");
+    for (std::size_t i = 0; i < kPhases; ++i) {
+        const auto phase = static_cast<Phase>(i);
+        const std::string_view column = nsb::info(phase).name;
+        if (std::ranges::find(phases, phase) == phases.end()) {
+            fields.expect_empty(column, fmt::format("is of a phase that {} does not have", to_string(c)));
+        } else if (phase != Phase::drain || !fields.text(column).empty()) {  // a drain may not have been seen
+            sample.times[i] = fields.time(column);
+        }
+    }
+    return sample;
+}
+
+/// The series as they come.
+class Reader {
+  public:
+    Reader(const report::RunIdentity& run, std::span<const Case> cases) : run_(run) {
+        for (const Case& c : cases) known_.emplace(to_string(c), Known{c, c.phases()});
+    }
+
+    void read(const Fields& fields) {
+        // Not the run_id: recorded runs of the lab have that of each copy.
+        fields.expect("kernel", run_.kernel, "the run's");
+        fields.expect("clock", run_.clock, "the run's");
+        const auto at = known_.find(fields.text("case"));
+        if (at == known_.end()) refuse_case(fields);
+        Known& known = at->second;
+        if (!known.series) {
+            known.series = series_.size();
+            series_.push_back({known.measured, {}, {}});
+        }
+        Series& own = series_[*known.series];
+        if (!fields.text("errno").empty()) {
+            own.failure = parse_failure(fields);
+            return;
+        }
+        own.samples.push_back(parse_sample(fields, known.measured, known.phases));
+        expect_order(fields, own.samples, known);
+    }
+
+    [[nodiscard]] std::vector<Series> take() { return std::move(series_); }
+
+  private:
+    struct Known {
+        Case measured;
+        std::vector<Phase> phases;
+        std::optional<std::size_t> series{};  ///< once it has one
+        std::set<std::uint32_t> machines{};
+        std::size_t first = 0;  ///< of the samples of the machine that came last
+    };
+
+    /// Samples of one machine stand together, in the order in which they were taken.
+    static void expect_order(const Fields& fields, std::span<const Sample> samples, Known& known) {
+        const Sample& last = samples.back();
+        if (samples.size() == 1 || last.machine != samples[samples.size() - 2].machine) {
+            if (!known.machines.insert(last.machine).second)
+                fields.refuse("machine", "again, behind samples of another");
+            known.first = samples.size() - 1;
+        }
+        const std::size_t index = samples.size() - 1 - known.first;
+        fields.expect("sample", std::to_string(index), "the next one: a line is missing, or there twice");
+        if (index == 0) return;
+        const Sample& before = samples[samples.size() - 2];
+        if (last.round < before.round) fields.refuse("round", "behind a later one");
+        if (last.block < before.block) fields.refuse("block", "behind a later one");
+    }
+
+    [[noreturn]] static void refuse_case(const Fields& fields) {
+        const auto c = parse_case(fields.text("case"));
+        fields.refuse("case", c ? "is not among the run's cases" : "is none: " + c.error());
+    }
+
+    const report::RunIdentity& run_;
+    std::unordered_map<std::string, Known> known_;
+    std::vector<Series> series_;
+};
+
+}  // namespace
+
+std::vector<Case> measured_cases(const RunInfo& info, std::vector<Case> plan) {
+    if (info.in_userns) std::ranges::transform(plan, plan.begin(), &Case::through_userns);
+    for (std::size_t i = 0, planned = plan.size(); i < planned; ++i) {
+        if (const auto base = plan[i].base()) plan.push_back(*base);
+    }
+    return plan;
+}
+
+tl::expected<std::vector<Series>, std::string> parse_samples(const std::string& text, std::string_view name,
+                                                             const report::RunIdentity& run,
+                                                             std::span<const Case> cases) {
+    std::size_t number = 1;
+    try {
+        Reader reader(run, cases);
+        std::optional<Fields> fields;
+        for (std::size_t begin = 0; begin < text.size() || !fields; ++number) {
+            const std::size_t end = text.find('\n', begin);
+            if (end == std::string::npos) throw Wrong{"the file ends within this line"};
+            const std::string line = text.substr(begin, end - begin);
+            begin = end + 1;
+            if (fields) {
+                fields->read(line);
+                reader.read(*fields);
+            } else {
+                fields.emplace(line);
+            }
+        }
+        return reader.take();
+    } catch (const Wrong& wrong) {
+        return tl::unexpected(fmt::format("{}:{}: {}", name, number, printable(wrong.what)));
+    }
+}
+
+}  // namespace nsb::run

@@ -1,0 +1,128 @@
+"""What a recorded run says is checked before it is gone on with or summed up; a run that is refused stays as it was."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "cli"))
+from nsbench_harness import assert_one_line
+from test_unprivileged import as_user, fixture_home  # pylint: disable=unused-import
+
+LINE = 5  # of samples.csv: the header is line 1, and the first three samples are the warm-up
+TIMES = ["3x456", "nan", "-5", "1e300", "inf", "", "\x01", "9" * 30]
+MEMBERS = [("measuring.rounds", -1), ("options.samples", -1), ("options.samples", 0), ("options.precision", 1e308),
+           ("options.cpu", 4294967296), ("clock", "foo"), ("options.budget_s", 1e300), ("options.selection.filter", "(")]
+BROKEN = [("run.json", b"\x01", "run.json:1:1: not JSON"), ("samples.csv", b"\x01", "samples.csv:1: no column 'run_id'")]
+
+
+@pytest.fixture(name="as_one", scope="module", params=["root", "user"])
+def fixture_as_one(request, home):
+    """Runs a command as root, or as an ordinary user."""
+    if request.param == "user":
+        return lambda *command: as_user(home, *command)
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    return lambda *command: subprocess.run([*map(str, command)], stdin=subprocess.DEVNULL, capture_output=True,
+                                           encoding="utf-8", timeout=60, check=False)
+
+
+@pytest.fixture(name="command", scope="module")
+def fixture_command(as_one, home):
+    return lambda *words: as_one(home / "nsbench", *words)
+
+
+@pytest.fixture(name="recorded", scope="module")
+def fixture_recorded(command, home):
+    """A whole run of that user."""
+    folder = home / "recorded"
+    done = command("--op=clone", "--ns=none", "--stack=1M", "--samples=4", "--seed=1", "--lead-in=1", f"--out={folder}")
+    if done.returncode == 3:
+        pytest.skip(done.stderr.strip())
+    assert done.returncode == 0, done.stderr
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(name="folder")
+def fixture_folder(as_one, recorded, home):
+    """A copy of it."""
+    folder = home / "run"
+    assert as_one("cp", "-a", recorded, folder).returncode == 0
+    yield folder
+    shutil.rmtree(folder)
+
+
+def content(folder):
+    return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
+
+
+def assert_refused(command, folder, message):
+    before = content(folder)
+    for words in ([f"--resume={folder}"], ["summary", str(folder)]):
+        done = command(*words)
+        assert done.returncode == 2, f"{words}: {done.stdout}{done.stderr}"
+        assert_one_line(done.stderr)
+        assert done.stderr.startswith(f"nsbench: {folder}"), done.stderr
+        assert message in done.stderr and done.stderr[:-1].isprintable()
+        assert done.stdout == "" and content(folder) == before
+
+
+
+def test_no_time_is_taken_from_what_is_none(command, folder):
+    samples = folder / "samples.csv"
+    whole = samples.read_bytes()
+    lines = whole.decode().split("\n")
+    column = lines[0].split(",").index("create")
+    for time in TIMES:
+        fields = lines[LINE - 1].split(",")
+        fields[column] = time
+        samples.write_text("\n".join([*lines[:LINE - 1], ",".join(fields), *lines[LINE:]]))
+        shown = time.replace("\x01", "\\x01")
+        assert_refused(command, folder, f'samples.csv:{LINE}: create: "{shown}" is not a time')
+    samples.write_bytes(whole)
+    assert command("summary", str(folder)).returncode == 0
+    assert command(f"--resume={folder}").returncode == 0
+
+
+def test_no_option_is_taken_that_the_command_line_refuses(command, folder):
+    record = folder / "run.json"
+    whole = record.read_text()
+    for path, value in MEMBERS:
+        changed = json.loads(whole)
+        *parents, name = path.split(".")
+        member = changed
+        for parent in parents:
+            member = member[parent]
+        member[name] = value
+        record.write_text(json.dumps(changed))
+        assert_refused(command, folder, "run.json: options.selection: filter" if "filter" in path else f"run.json: {path}: ")
+
+
+@pytest.mark.parametrize(("name", "byte", "message"), BROKEN)
+def test_a_byte_that_does_not_belong_there_is_shown_with_its_place(command, folder, name, byte, message):
+    path = folder / name
+    path.write_bytes(byte + path.read_bytes())
+    assert_refused(command, folder, message)
+
+
+def test_a_file_that_was_cut_off(command, folder):
+    path = folder / "samples.csv"
+    path.write_bytes(path.read_bytes()[:-2])
+    assert_refused(command, folder, "the file ends within this line")
+
+
+def test_samples_that_are_missing_or_cannot_be_read(as_one, command, folder):
+    samples = folder / "samples.csv"
+    samples.rename(folder / "samples.csv.aside")
+    assert_refused(command, folder, "no samples.csv")
+    (folder / "samples.csv.aside").rename(samples)
+    samples.chmod(0)
+    if as_one("cat", samples).returncode == 0:
+        return  # as root does
+    assert_refused(command, folder, "samples.csv: cannot be read: EACCES")

@@ -1,0 +1,35 @@
+// Which series a round visits, how often, and how long the blocks are.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "core/case.h"
+#include "run/schedule.h"
+
+namespace nsb::run {
+
+/// How a series stands when a round begins.
+struct Standing {
+    std::uint32_t wanted = 0;  ///< counted samples that its next block should have; 0 once it has enough
+    bool is_failed = false;
+    std::optional<std::size_t> base;  ///< the series that its delta is taken against
+};
+
+struct RoundKind {
+    std::uint32_t lead_in = 0;
+    bool is_warm_up = false;
+    bool is_fixed = false;  ///< to a number of samples for each case, instead of a precision
+};
+
+/// The visits of a round, in the order of the series; `standings` are those of `cases`. A base is visited in
+/// every round in which a case is that is compared with it, for a block as long as the longest of theirs:
+/// each difference is one of two medians of about as many samples, and a base that only serves others has no
+/// more of them than these have. Where rounds go on until a precision is reached, it is visited up to
+/// sqrt(cases) times.
+std::vector<Visit> make_visits(std::span<const Case> cases, std::span<const Standing> standings,
+                               const RoundKind& kind);
+
+}  // namespace nsb::run
