@@ -60,8 +60,10 @@ void take_access(const Fd& file, const Place& place) {
     must(fstat(file.get(), &own), "fstat");
     mode_t mode = replaced.st_mode & 0777U;
     constexpr auto kSame = static_cast<uid_t>(-1);
-    // An ordinary user cannot give a file away: it is theirs then.
-    if (own.st_uid != replaced.st_uid) (void)!fchown(file.get(), replaced.st_uid, kSame);
+    if (own.st_uid != replaced.st_uid) {
+        // An ordinary user cannot give a file away: it is theirs then.
+        [[maybe_unused]] const int given = fchown(file.get(), replaced.st_uid, kSame);
+    }
     const bool is_groups = own.st_gid == replaced.st_gid || fchown(file.get(), kSame, replaced.st_gid) == 0;
     // With a list, the mode's group bits are its mask, which is more than the group may.
     if (!take_list(file, place.found)) mode &= 0700U;
