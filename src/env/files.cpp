@@ -36,7 +36,8 @@ std::optional<std::string> read_text(const Root& root, std::string_view path) {
     std::string text;
     std::array<char, 16384> buffer{};
     while (text.size() < kMaxBytes) {
-        const auto got = sys::checked(::read(file->get(), buffer.data(), buffer.size()));
+        const auto got =
+            sys::checked(sys::retried([&] { return ::read(file->get(), buffer.data(), buffer.size()); }));
         if (!got) return std::nullopt;
         if (*got == 0) break;
         text.append(buffer.data(), static_cast<std::size_t>(*got));
