@@ -36,8 +36,7 @@ Store::Recorded read_recorded(const fs::path& folder, const std::string& json) {
         refuse(folder, "no samples.csv; one that was compressed is unpacked by xz -dk samples.csv.xz");
     }
     if (!samples) refuse(samples_file, fmt::format("cannot be read: {}", errno_name(samples.error())));
-    auto series =
-        parse_samples(*samples, samples_file.native(), info->identity, measured_cases(*info, *plan));
+    auto series = parse_samples(*samples, samples_file.native(), *info, *plan);
     if (!series) throw StoreError(series.error());
     return {std::move(*info), std::move(*series)};
 }
