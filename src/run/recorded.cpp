@@ -126,17 +126,26 @@ Sample parse_sample(const Fields& fields, const Case& c, const std::vector<Phase
     return sample;
 }
 
+/// The cases that a run with this plan measures: as far as its user could, and with their bases.
+std::vector<Case> measured_cases(const RunInfo& info, std::vector<Case> plan) {
+    if (info.in_userns) std::ranges::transform(plan, plan.begin(), &Case::through_userns);
+    for (std::size_t i = 0, planned = plan.size(); i < planned; ++i) {
+        if (const auto base = plan[i].base()) plan.push_back(*base);
+    }
+    return plan;
+}
+
 /// The series as they come.
 class Reader {
   public:
-    Reader(const report::RunIdentity& run, std::span<const Case> cases) : run_(run) {
-        for (const Case& c : cases) known_.emplace(to_string(c), Known{c, c.phases()});
+    Reader(const RunInfo& info, const std::vector<Case>& plan) : info_(info) {
+        for (const Case& c : measured_cases(info, plan)) known_.emplace(to_string(c), Known{c, c.phases()});
     }
 
     void read(const Fields& fields) {
         // Not the run_id: recorded runs of the lab have that of each copy.
-        fields.expect("kernel", run_.kernel, "the run's");
-        fields.expect("clock", run_.clock, "the run's");
+        fields.expect("kernel", info_.identity.kernel, "the run's");
+        fields.expect("clock", info_.identity.clock, "the run's");
         const auto at = known_.find(fields.text("case"));
         if (at == known_.end()) refuse_case(fields);
         Known& known = at->second;
@@ -180,32 +189,27 @@ class Reader {
         if (last.block < before.block) fields.refuse("block", "behind a later one");
     }
 
-    [[noreturn]] static void refuse_case(const Fields& fields) {
+    [[noreturn]] void refuse_case(const Fields& fields) const {
         const auto c = parse_case(fields.text("case"));
-        fields.refuse("case", c ? "is not among the run's cases" : "is none: " + c.error());
+        if (!c) fields.refuse("case", "is none: " + c.error());
+        fields.refuse("case",
+                      fmt::format("is not among the run's cases{}",
+                                  info_.in_userns ? ", which were measured through a user namespace" : ""));
     }
 
-    const report::RunIdentity& run_;
+    const RunInfo& info_;
     std::unordered_map<std::string, Known> known_;
     std::vector<Series> series_;
 };
 
 }  // namespace
 
-std::vector<Case> measured_cases(const RunInfo& info, std::vector<Case> plan) {
-    if (info.in_userns) std::ranges::transform(plan, plan.begin(), &Case::through_userns);
-    for (std::size_t i = 0, planned = plan.size(); i < planned; ++i) {
-        if (const auto base = plan[i].base()) plan.push_back(*base);
-    }
-    return plan;
-}
-
 tl::expected<std::vector<Series>, std::string> parse_samples(const std::string& text, std::string_view name,
-                                                             const report::RunIdentity& run,
-                                                             std::span<const Case> cases) {
+                                                             const RunInfo& info,
+                                                             const std::vector<Case>& plan) {
     std::size_t number = 1;
     try {
-        Reader reader(run, cases);
+        Reader reader(info, plan);
         std::optional<Fields> fields;
         for (std::size_t begin = 0; begin < text.size() || !fields; ++number) {
             const std::size_t end = text.find('\n', begin);

@@ -2,7 +2,6 @@
 // for its form and its range, and an error names the file and the place.
 #pragma once
 
-#include <span>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
@@ -16,13 +15,10 @@ namespace nsb::run {
 /// The inverse of run_json(). `name` is the file's; the error begins with it and the member.
 tl::expected<RunInfo, std::string> parse_run_json(const std::string& text, std::string_view name);
 
-/// The cases that a run with this plan measures: as far as its user could, and with their bases.
-std::vector<Case> measured_cases(const RunInfo& info, std::vector<Case> plan);
-
-/// The inverse of SamplesCsv::render(). `cases` are those of the run; the error begins with the file's name
-/// and the line.
+/// The inverse of SamplesCsv::render(). `info` is what the run's run.json says, and `plan` the plan that this
+/// makes; the error begins with the file's name and the line.
 tl::expected<std::vector<Series>, std::string> parse_samples(const std::string& text, std::string_view name,
-                                                             const report::RunIdentity& run,
-                                                             std::span<const Case> cases);
+                                                             const RunInfo& info,
+                                                             const std::vector<Case>& plan);
 
 }  // namespace nsb::run

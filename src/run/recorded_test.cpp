@@ -50,8 +50,7 @@ class RecordedTest : public testing::Test {
     }
 
     [[nodiscard]] tl::expected<std::vector<Series>, std::string> parse(const std::string& text) const {
-        return parse_samples(text, "samples.csv", info_.identity,
-                             measured_cases(info_, *make_plan(info_.options.selection)));
+        return parse_samples(text, "samples.csv", info_, *make_plan(info_.options.selection));
     }
 
     /// samples.csv with a field of a line (the header is line 1) replaced.
@@ -161,6 +160,14 @@ TEST_F(RecordedTest, NoNumberTakesWhatIsNone) {
             EXPECT_TRUE(std::ranges::all_of(series.error(), [](char c) { return c >= ' ' && c < 0x7F; }));
         }
     }
+}
+
+TEST_F(RecordedTest, CasesAreThoseThatTheUserCouldMeasure) {
+    info_.in_userns = true;
+    EXPECT_EQ(
+        parse(samples_).error(),
+        "samples.csv:2: case: \"clone/NEWPID/stack:1M\" is not among the run's cases, which were measured "
+        "through a user namespace");
 }
 
 TEST_F(RecordedTest, SamplesOfAMachineStandTogether) {

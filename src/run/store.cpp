@@ -39,8 +39,7 @@ Store::Recorded read_recorded(const fs::path& folder, const std::string& json,
     if (!samples) {
         refuse(folder, "no samples.csv; one that was compressed is unpacked by xz -dk samples.csv.xz");
     }
-    auto series =
-        parse_samples(*samples, (folder / "samples.csv").native(), info->identity, measured_cases(*info, *plan));
+    auto series = parse_samples(*samples, (folder / "samples.csv").native(), *info, *plan);
     if (!series) throw StoreError(series.error());
     return {std::move(*info), std::move(*series)};
 }

@@ -1,4 +1,3 @@
-#include "run/recorded.h"
 #include "run/store.h"
 
 #include <gtest/gtest.h>
@@ -8,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "run/recorded.h"
 #include "sys/error.h"
 #include "sys/file.h"
 
