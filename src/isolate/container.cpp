@@ -36,7 +36,7 @@ sys::Result<ssize_t> tell(const sys::Fd& to) {
 void write_map(pid_t pid, const char* name, const std::string& text) {
     const std::string path = fmt::format("/proc/{}/{}", pid, name);
     const sys::Fd file(static_cast<int>(sys::must(open(path.c_str(), O_WRONLY | O_CLOEXEC), "open", path)));
-    sys::write_all(file.get(), text, path);
+    sys::must(write(file.get(), text.data(), text.size()), fmt::format("write({})", name), path);
 }
 
 /// The child's steps before its own program: 0, or never.

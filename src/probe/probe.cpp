@@ -1,6 +1,7 @@
 #include "probe/probe.h"
 
 #include <bpf/bpf.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -49,7 +50,10 @@ tl::expected<Probe, std::string> Probe::open(Choice choice, KindSet kinds) {
     libbpf_set_print([](libbpf_print_level, const char*, va_list) { return 0; });
     // The kernel counts tasks from outside every pid namespace: the numbers here would name others.
     std::error_code error;
-    if (std::filesystem::read_symlink("/proc/self/ns/pid", error) != "pid:[4026531836]") {
+    constexpr const char* kOwn = "/proc/self/ns/pid";
+    const std::filesystem::path own = std::filesystem::read_symlink(kOwn, error);
+    if (error) return refuse(fmt::format("readlink({})", kOwn), error.value());
+    if (own != "pid:[4026531836]") {
         return tl::unexpected<std::string>(
             "nsbench runs inside a pid namespace; run it outside of containers");
     }
@@ -58,12 +62,13 @@ tl::expected<Probe, std::string> Probe::open(Choice choice, KindSet kinds) {
     state->kinds = kinds;
     auto symbols = Symbols::load();
     if (!symbols) {
-        return refuse(symbols.error().call, symbols.error().error, kCapabilities);
+        return refuse(symbols.error().call, symbols.error().error);
     }
     state->symbols = std::move(*symbols);
     state->kernel.reset(btf__load_vmlinux_btf());
     if (!state->kernel)
-        return refuse("/sys/kernel/btf/vmlinux", errno, "the kernel needs CONFIG_DEBUG_INFO_BTF");
+        return refuse("/sys/kernel/btf/vmlinux", errno,
+                      errno == ENOENT ? "the kernel needs CONFIG_DEBUG_INFO_BTF" : "");
     if (auto loaded = state->load(); !loaded) return tl::unexpected(loaded.error());
     state->services.resize(kTraced.size());
     Probe probe(std::move(state));

@@ -125,7 +125,10 @@ Sampler::Footprint Sampler::footprint() const {
 }
 
 std::filesystem::path find_sampler() {
-    const std::filesystem::path here = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+    constexpr const char* kOwn = "/proc/self/exe";
+    std::error_code error;
+    const std::filesystem::path here = std::filesystem::read_symlink(kOwn, error).parent_path();
+    if (error) throw sys::SystemError("readlink", kOwn, error.value());
     for (const auto& candidate : {here / "nsbench-sampler", here / "../libexec/nsbench/nsbench-sampler"}) {
         if (std::filesystem::exists(candidate)) return candidate.lexically_normal();
     }

@@ -15,8 +15,10 @@ class SystemError : public std::runtime_error {
   public:
     SystemError(std::string_view call, std::string_view arguments, int error);
     [[nodiscard]] int error() const { return error_; }
+    [[nodiscard]] const std::string& arguments() const { return arguments_; }
 
   private:
+    std::string arguments_;
     int error_;
 };
 

@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include <array>
+#include <algorithm>
 
 #include "sys/error.h"
 
@@ -69,14 +69,17 @@ class Temporary {
 Result<std::string> read_file(const std::filesystem::path& path) {
     const auto file = Fd::own(open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!file) return tl::unexpected(file.error());
+    // Read into the heap: a stack may be as small as 64 KiB (ulimit -s).
+    constexpr std::size_t kPiece = 1U << 16U;
     std::string text;
-    std::array<char, 1U << 16U> buffer{};
     for (;;) {
-        const ssize_t got = read(file->get(), buffer.data(), buffer.size());
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return tl::unexpected(errno);
+        const std::size_t size = text.size();
+        text.resize(size + kPiece);
+        const ssize_t got = read(file->get(), text.data() + size, kPiece);
+        const int error = errno;
+        text.resize(size + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
         if (got == 0) return text;
-        text.append(buffer.data(), static_cast<std::size_t>(got));
+        if (got < 0 && error != EINTR) return tl::unexpected(error);
     }
 }
 
@@ -90,7 +93,7 @@ void write_all(int fd, std::string_view text, std::string_view name) {
 }
 
 void replace_file(const std::filesystem::path& path, std::string_view text) {
-    if (path == "-") return write_all(STDOUT_FILENO, text, "standard output");
+    if (path == "-") return write_all(STDOUT_FILENO, text, kStandardOutput);
     if (is_written_in_place(path)) return write_all(open_in_place(path).get(), text, path.native());
     const std::filesystem::path target = followed(path);
     Temporary temporary(beside(target));
