@@ -71,11 +71,13 @@ def kernels(options: argparse.Namespace) -> int:
 def fetch(options: argparse.Namespace) -> int:
     """Brings kernels into the cache and prints the paths of their images."""
     code = OK
-    for kernel in packages.find(list(dict.fromkeys(options.kernel))):
+    for name in dict.fromkeys(options.kernel):  # one by one: what cannot be had costs none of the others
         try:
+            kernel = packages.find([name])[0]
+            name = kernel.release
             print(packages.fetch(kernel), flush=True)
         except LabError as error:
-            code = max(code, tell(error, kernel.release))
+            code = max(code, tell(error, name))
     return code
 
 

@@ -270,7 +270,7 @@ def _chosen(every: set[Key], phases: list[str] | None, pattern: re.Pattern | Non
         if phase not in known:
             raise Unreadable(f"--phase: no row has {phase!r}; the phases are {', '.join(known)}")
     of_phase = {key for key in every if not phases or key[1] in phases}
-    chosen = {key for key in of_phase if not pattern or pattern.search(key[0])}
+    chosen = {key for key in of_phase if not pattern or pattern.search(key[0]) or pattern.search(key[0] + "/")}
     if not chosen:
         raise Unreadable(f"--filter: no case matches {pattern.pattern!r}")
     return chosen

@@ -109,7 +109,7 @@ def test_what_is_not_resolved_says_how_many_runs_would(tmp_path: Path) -> None:
 def test_the_correction_counts_the_rows_that_were_looked_at(tmp_path: Path) -> None:
     words = sides(tmp_path, 4, {"unshare/NEWNET": 1.03}, scatter=0.004)
     rows = {n: json.loads(compare(*words, "--format=json", *more)[1])["rows"]
-            for n, more in ((6, []), (1, ["--phase=create", "--filter=^unshare"]))}
+            for n, more in ((6, []), (1, ["--phase=create", "--filter=^unshare/NEWNET/"]))}
     of = {n: next(r for r in rows[n] if r["case"] == "unshare/NEWNET") for n in rows}
     assert [len(r) for r in rows.values()] == [6, 1]
     assert of[6]["p"] == of[1]["p"] == of[1]["corrected"] < of[6]["corrected"]

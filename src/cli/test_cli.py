@@ -91,8 +91,10 @@ def test_ns_is_exact_and_repeatable():
 def test_filter_is_a_search_over_the_plan():
     plan = list_ids()
     for expression in ("NEWPID", "/NEWPID/", "^clone/.*stack:1M$", "via:(nsfd|pidfd)$"):
-        assert list_ids(f"--filter={expression}") == [case for case in plan if re.search(expression, case)]
+        assert list_ids(f"--filter={expression}") == [case for case in plan
+                                                       if re.search(expression, case) or re.search(expression, case + "/")]
     assert {parts(case)[1] for case in list_ids("--filter=/NEWPID/")} == {"NEWPID"}
+    assert list_ids("--filter=unshare/NEWPID/") == ["unshare/NEWPID"]
 
 
 def test_op_ns_and_filter_narrow_together():

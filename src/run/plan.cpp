@@ -136,6 +136,15 @@ std::vector<std::string_view> parameter_keys() {
     return keys;
 }
 
+namespace {
+
+/// In the id, or in the id with a slash behind it: /NEWPID/ is that set also where no parameter follows.
+bool is_found(const std::regex& filter, const std::string& id) {
+    return std::regex_search(id, filter) || std::regex_search(id + '/', filter);
+}
+
+}  // namespace
+
 tl::expected<std::vector<Case>, std::string> make_plan(const Selection& selection) {
     if (!selection.cases.empty()) return parse_cases(selection);
     const auto values = parse_values(selection);
@@ -160,7 +169,7 @@ tl::expected<std::vector<Case>, std::string> make_plan(const Selection& selectio
         if (!chosen) continue;
         for (const KindSet set : sets_of(operation, selection)) {
             for (const Case& c : expand(operation.operation, set, *values)) {
-                if (filter && !std::regex_search(to_string(c), *filter)) continue;
+                if (filter && !is_found(*filter, to_string(c))) continue;
                 if (seen.insert(c).second) plan.push_back(c);
             }
         }

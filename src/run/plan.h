@@ -13,8 +13,9 @@ namespace nsb::run {
 
 /// What narrows the default plan, as it was typed. Empty members narrow nothing.
 struct Selection {
-    std::vector<std::string> cases;     ///< ids; where there are any, they are the plan
-    std::optional<std::string> filter;  ///< a regular expression (ECMAScript), searched in the id
+    std::vector<std::string> cases;  ///< ids; where there are any, they are the plan
+    std::optional<std::string>
+        filter;  ///< a regular expression (ECMAScript), searched in the id, and in it with a slash behind
     std::vector<Operation> operations;
     std::vector<KindSet> sets;
     /// Values that replace the plan's, by the parameter's key: "stack" → {"16K", "1M"}.
