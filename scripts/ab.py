@@ -12,6 +12,7 @@ the pairs' ratios B/A, its interval and its test those of the sign test: what th
 Exit codes: 0 B is not slower; 1 it is; 2 usage, could not be measured, or --after failed; 130 interrupted, after showing
 whole pairs.
 """
+from answers import interrupt  # first, for a Ctrl-C among the imports
 import argparse
 import contextlib
 import random
@@ -149,6 +150,7 @@ def ab(words: list[str]) -> int:
     for number in ENDING:
         signal.signal(number, signal.default_int_handler)  # so that --after is run then, too
     from answers import pairs, show, sources  # only now: --help is there without pandas and scipy
+    interrupt.ready()
     order = random.Random(options.seed)
     runs: dict[str, list[sources.Source]] = {"a": [], "b": []}
     interrupted, trouble = False, ""

@@ -11,6 +11,7 @@ one changed that moved by more than meaningless variations of the machine move i
 What only one side has, and what differs between the machines, is said first.
 Exit codes: 0 nothing is slower; 1 something is; 2 usage, or runs that cannot be compared.
 """
+from answers import interrupt  # first, for a Ctrl-C among the imports
 import argparse
 from pathlib import Path
 
@@ -46,6 +47,7 @@ def compare(words: list[str]) -> int:
     if bool(options.base) != bool(options.new):
         top.error(f"--{'new' if options.base else 'base'} is missing")
     from answers import comparison, show, sources  # only now: --help is there without pandas and scipy
+    interrupt.ready()
     base, new = options.base or options.runs[:1], options.new or options.runs[1:]
     sides = sources.side(base, options.ignore), sources.side(new, options.ignore)
     result = comparison.compare(*sides, options.threshold, options.alpha, options.phase, options.filter)

@@ -20,6 +20,7 @@ KERNEL is a series such as 6.1 (its newest package), a package's version or name
 Exit codes: 0 measured; 1 a guest failed, or nsbench in it did; 2 usage; 3 not possible here, with what to do;
 130 interrupted. compare, as git bisect run takes it: 0 nothing slower, 1 slower, 125 not measured, 129 usage.
 """
+from answers import interrupt  # first, for a Ctrl-C among the imports
 import argparse
 import io
 import os
@@ -29,9 +30,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+from answers.script import UNREAD, Unreadable, one_line
 from lab import agree, atlas, boots, cache, compare, guest, images, in_states, kernel_build, packages, page, profile, repeat, runs
 from lab.errors import ABORTED, FAILED, INTERRUPTED, OK, UNMEASURED, USAGE, LabError
 from lab.options import add_append, add_how, add_jobs, add_machine, how_of
+
+RESULTS = Path("lab-results")
 
 
 def machine_of(options: argparse.Namespace) -> guest.Machine:
@@ -41,7 +45,7 @@ def machine_of(options: argparse.Namespace) -> guest.Machine:
 
 def tell(error: LabError, name: str = "") -> int:
     """Prints the error, and the console's tail where there is one; returns the exit code."""
-    print(f"lab: {name + ': ' if name else ''}{error}", file=sys.stderr)
+    print(f"lab: {name + ': ' if name else ''}{one_line(error)}", file=sys.stderr)
     if error.tail:
         print("\n".join("  | " + line for line in error.tail.splitlines()), file=sys.stderr)
     return error.code
@@ -68,11 +72,13 @@ def kernels(options: argparse.Namespace) -> int:
 def fetch(options: argparse.Namespace) -> int:
     """Brings kernels into the cache and prints the paths of their images."""
     code = OK
-    for kernel in packages.find(list(dict.fromkeys(options.kernel))):
+    for name in dict.fromkeys(options.kernel):  # one by one: what cannot be had costs none of the others
         try:
+            kernel = packages.find([name])[0]
+            name = kernel.release
             print(packages.fetch(kernel), flush=True)
         except LabError as error:
-            code = max(code, tell(error, kernel.release))
+            code = max(code, tell(error, name))
     return code
 
 
@@ -83,9 +89,10 @@ def run(options: argparse.Namespace) -> int:
     def missing(name: str, error: LabError) -> None:
         nonlocal code
         code = max(code, tell(error, name))
-    every = runs.each(options.kernel, options.nsbench, options.out, machine_of(options), how=how_of(options),
+    out = options.out or RESULTS
+    every = runs.each(options.kernel, options.nsbench, out, machine_of(options), how=how_of(options),
                       missing=missing if len(options.kernel) > 1 else None)
-    results = runs.run_all(every, options.out, options.jobs)
+    results = runs.run_all(every if options.out else [runs.apart(one) for one in every], out, options.jobs)
     for result in results:
         if result.error:
             code = max(code, tell(result.error, result.image.name))
@@ -123,8 +130,8 @@ def parser() -> argparse.ArgumentParser:
     one.set_defaults(command=fetch)
     one = commands.add_parser("run", help="measure; nsbench's options behind --", allow_abbrev=False)
     one.add_argument("--kernel", action="append", required=True, metavar="KERNEL", help="repeatable")
-    one.add_argument("--out", type=Path, default=Path("lab-results"), metavar="DIR",
-                     help="a folder for each kernel in it (%(default)s)")
+    one.add_argument("--out", type=Path, metavar="DIR",
+                     help=f"a folder for each kernel in it ({RESULTS}, where a run with other options gets one of its own)")
     add_how(one)
     add_jobs(one)
     add_append(one)
@@ -185,12 +192,18 @@ def main(words: list[str]) -> int:
     except SystemExit as ended:  # argparse's 2 would be a verdict to git bisect run
         return ABORTED if compares and ended.code == USAGE else int(ended.code or OK)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interrupt.ready()
     try:
         code = options.command(options)
         sys.stdout.flush()
         return code
     except LabError as error:
         return tell(error)
+    except Unreadable as error:
+        return tell(LabError(str(error), UNMEASURED if compares else USAGE))
+    except BrokenPipeError:  # the reader of the pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return UNMEASURED if compares else UNREAD
     except OSError as error:
         print(f"lab: {f'{error.filename}: ' if error.filename else ''}{error.strerror}", file=sys.stderr)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # if it was standard output, Python would fail again at its end

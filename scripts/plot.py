@@ -6,6 +6,7 @@
 Each plot is made of what the runs have; what cannot be made is named with its reason. For an interactive page with the
 same figures see report.py.
 """
+from answers import interrupt  # first, for a Ctrl-C among the imports
 import sys
 import traceback
 from pathlib import Path
@@ -53,6 +54,7 @@ def body(words: list[str]) -> int:
     if wrong := set(options.only) - set(LETTERS):
         raise Unreadable(f"--only={options.only}: {min(wrong)!r}; the letters are a to h")
     from answers import draw, drawings, limits  # only now: --help is there without pandas and matplotlib
+    interrupt.ready()
 
     runs = limits.read_runs(options.runs)
     wanted = list(drawings.drawings(runs, options.folded))

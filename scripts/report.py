@@ -6,6 +6,7 @@
 What was measured in words, the machine and its warnings, a table to sort and filter, interactive plots, flame graphs,
 and the CSV files to download. For pictures see plot.py; whether runs differ compare.py says.
 """
+from answers import interrupt  # first, for a Ctrl-C among the imports
 import sys
 from pathlib import Path
 
@@ -49,6 +50,7 @@ def body(words: list[str]) -> int:
     options = parser.parse_args(words)
     out = output(options.out) if options.out != "-" else None
     from answers import limits, page  # only now: --help is there without pandas
+    interrupt.ready()
 
     runs = limits.read_runs(options.runs)
     named = limits.of_each(runs, options.folded)

@@ -6,6 +6,13 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 preset=${NSBENCH_PRESET:-release}
 build=$root/build/$preset
 
+# A build of another folder is of no use here: a copied tree brings it, with the paths of the original in it. It is
+# made anew; that packages were found is of that machine.
+home=$(sed -n 's/^CMAKE_HOME_DIRECTORY:INTERNAL=//p' "$build/CMakeCache.txt" 2>/dev/null || true)
+if [ -n "$home" ] && ! [ "$home" -ef "$root" ]; then
+    rm -rf "$build" "$root"/build/.packages-*
+fi
+
 say() { printf '%s\n' "$*" >&2; }
 
 # packages run|answers|test: the names in scripts/packages: those without a mark, those marked so, all.

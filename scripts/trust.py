@@ -8,6 +8,7 @@
 The first two need root for the namespaces. Times are wall time in ns; ratios are nsbench's median over the yardstick's.
 Exit codes: 0 within the limits printed, 1 not, 2 usage.
 """
+from answers import interrupt  # first, for a Ctrl-C among the imports
 import argparse
 import csv
 import io

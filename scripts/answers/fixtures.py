@@ -42,16 +42,17 @@ def write_run(folder: Path, rows: Iterable[dict], environment: dict | None = Non
 def call(script: Path, words: Iterable[object]) -> tuple[int, str, str]:
     """A script's exit code, standard output and standard error, as when it is started, but in this process: importing
     pandas takes longer than most tests."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     spec = importlib.util.spec_from_file_location(script.stem, script)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     out, err = io.StringIO(), io.StringIO()
-    argv, handlers = sys.argv, {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    argv = sys.argv
     sys.argv = [str(script), *map(str, words)]
     code = None
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            module.main(getattr(module, script.stem), script.stem)
+            module.main(getattr(module, script.stem, None) or module.body, script.stem)
     except SystemExit as exit_:
         code = exit_.code
     finally:

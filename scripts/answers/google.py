@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from answers.exact import Key
-from answers.read import text_of
+from answers.files import text_of
 from answers.script import Unreadable
 
 NANOSECONDS = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}

@@ -3,18 +3,15 @@
 A wrong figure that is shown is worse than a run that is refused: a file that was cut, a number that is none, a row that
 stands there twice are errors, never NaN.
 """
-import csv
 import functools
 import io
-import json
-import lzma
 import os
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from answers import columns
+from answers import columns, files
 from answers.outputs import as_utf8
 from answers.script import Unreadable
 
@@ -30,25 +27,6 @@ LATER = {"results.csv": ("state", "resolution", "delta_resolution", "machines", 
 NEVER_EMPTY = ("run_id", "kernel", "clock", "case", "phase", "unit", "status")
 
 
-def text_of(path: Path) -> str:
-    """The text of a file. OSError becomes Unreadable, except that a file that is not there stays FileNotFoundError."""
-    try:
-        if path.suffix == ".xz":
-            with lzma.open(path, "rt", encoding="utf-8") as file:
-                return file.read()
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise
-    except EOFError:
-        raise Unreadable(f"{path}: cut off: the end of the compressed file is missing") from None
-    except UnicodeDecodeError:
-        raise Unreadable(f"{path}: not a text file") from None
-    except OSError as error:
-        raise Unreadable(f"{path}: {error.strerror}") from None
-    except lzma.LZMAError as error:
-        raise Unreadable(f"{path}: {error}") from None
-
-
 def _where(path: Path, rows: "pd.Series") -> str:
     """The file and the line of the first row that is marked; line 1 is the header."""
     return f"{path}, line {int(rows.to_numpy().argmax()) + 2}"
@@ -60,46 +38,44 @@ def read_table(path: Path, file: str) -> pd.DataFrame:
     `file` names the table in the dictionary, such as samples.csv; `path` may be compressed by xz.
     """
     wanted = columns.of(file)
-    text = text_of(path)
-    if not text:
-        raise Unreadable(f"{path}: empty")
-    if not text.endswith("\n"):
-        raise Unreadable(f"{path}: ends within a line: it was cut, or is still being written")
-    if "\0" in text:
-        raise Unreadable(f"{path}: not a text file")
-    lines = text.splitlines()
-    # pandas fills a short row up and takes a long first one for an index: counted here, so that neither passes.
-    counts = [len(fields) for fields in csv.reader(lines)] if '"' in text else [line.count(",") + 1 for line in lines]
-    for number, count in enumerate(counts, 1):
-        if count != counts[0]:
-            raise Unreadable(f"{path}, line {number}: {count} fields, the header has {counts[0]}")
+    found = files.table(path)
     numbers = [name for name, column in wanted.items() if column.is_number]
     # "" alone is no number: NA, nan and the like would pass for one with pandas' defaults.
     texts = dict.fromkeys(wanted.keys() - set(numbers), str)
-    table = pd.read_csv(io.StringIO(text), dtype=texts, keep_default_na=False, na_values=dict.fromkeys(numbers, [""]),
+    later = (*LATER.get(file, ()), *(columns.phases() if file == "samples.csv" else ()))
+    if file == "samples.csv" and not set(columns.phases()) & set(found.header):
+        later = LATER[file]  # of the phases an earlier nsbench knew fewer, but some
+    found.need([name for name in wanted if name not in later], file)
+    table = pd.read_csv(io.StringIO(found.text), dtype=texts, keep_default_na=False, na_values=dict.fromkeys(numbers, [""]),
                         low_memory=False)
-    if file == "samples.csv" and (known_phases := [name for name in columns.phases() if name in table.columns]):
-        # A run of an earlier nsbench knows fewer phases; its cases have none of the others.
-        table[[name for name in columns.phases() if name not in known_phases]] = np.nan
-    later = LATER.get(file, ())
-    if missing := [name for name in wanted if name not in table.columns and name not in later]:
-        known = "" if set(wanted) & set(table.columns) else f": is it a {file} of nsbench?"
-        raise Unreadable(f"{path}: column {missing[0]} is missing"
-                         f"{f' (and {len(missing) - 1} others)' if len(missing) > 1 else ''}{known}")
-    for name in later:
-        if name not in table.columns:
-            table[name] = np.nan if wanted[name].is_number else ""
+    if absent := [name for name in later if name not in table.columns]:
+        table[absent] = [np.nan if wanted[name].is_number else "" for name in absent]
     table = table[list(wanted)].copy()
     if table.empty:
         return table.astype(dict.fromkeys(numbers, float))
     for name in numbers:
-        kind = table[name].dtype
-        if not pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind) or np.isinf(table[name]).any():
-            texts = table[name].astype(object).fillna("").astype(str)
-            wrong = ~np.isfinite(pd.to_numeric(texts.replace("", "0"), errors="coerce").astype(float))
-            raise Unreadable(f"{_where(path, wrong)}: {name} is {texts[wrong].iloc[0]!r}, not a number")
-        table[name] = table[name].astype(float)
+        table[name] = _figures(found, table[name])
+    for case in table["case"].unique():
+        if not files.CASE.fullmatch(case):
+            row = int((table["case"] == case).to_numpy().argmax())
+            raise Unreadable(f"{found.where(row)}: case is {files.shown(case)}, which is no case's id")
     return table
+
+
+def _figures(found: files.Table, column: "pd.Series") -> "pd.Series":
+    """The column as floats. Unreadable for the first that is none, or larger than any figure."""
+    kind = column.dtype
+    if pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind):
+        floats = column.astype(float)
+        if not (floats.abs() > files.LARGEST).any():
+            return floats
+    place = found.header.index(column.name)
+    for row, fields in enumerate(found.rows()):
+        try:
+            files.number(fields[place] or "0")
+        except ValueError:
+            raise Unreadable(f"{found.where(row)}: {column.name} is {files.shown(fields[place])}, not a number") from None
+    return pd.to_numeric(column).astype(float)
 
 
 def _check_results(path: Path, table: pd.DataFrame) -> None:
@@ -216,47 +192,26 @@ class Run:
         return self._table("memory.csv")
 
 
-# What the scripts take from run.json, where it is there. A list's element stands for all of them, and has all its names.
-NUMBER = (int, float, type(None))
+# What the scripts take from run.json, where it is there.
+NUMBER = files.NUMERIC
 SHAPE = {
     "nsbench_version": str, "run_id": str, "started": str, "kernel": str, "clock": str, "arguments": [str], "warnings": [str],
     "environment": {...: str}, "lab": {}, "options": {"precision": NUMBER},
     "sampler": {"resident_bytes": NUMBER, "mappings": NUMBER},
     "measuring": {"seconds": NUMBER, "drains": NUMBER, "drained_samples": NUMBER},
-    "findings": [dict.fromkeys(("id", "severity", "observed", "effect", "remedy"), str)],
+    "findings": [dict.fromkeys(("id", "severity", "observed", "effect", "remedy"), files.Needed(str))],
 }
-
-
-def _misfit(value: object, shape: object, name: str) -> str | None:
-    """What of the value is not of that shape; None where all is."""
-    if isinstance(shape, (dict, list)):
-        if not isinstance(value, type(shape)):
-            return f"{name} is {value!r:.40}, not {'an object' if isinstance(shape, dict) else 'a list'}"
-        if isinstance(shape, list):
-            inner = shape[0].items() if isinstance(shape[0], dict) else ()
-            lacking = [f"{name}: {key} is missing" for one in value if isinstance(one, dict) for key, _ in inner if key not in one]
-            return next(filter(None, [*lacking, *(_misfit(one, shape[0], name) for one in value)]), None)
-        return next(filter(None, (_misfit(one, shape.get(key, shape.get(..., object)), f"{name}: {key}".removeprefix(": "))
-                                  for key, one in value.items())), None)
-    if not isinstance(value, shape) or (shape is NUMBER and isinstance(value, bool)):
-        return f"{name} is {value!r:.40}, not {'a number' if shape is NUMBER else 'text'}"
-    return None
 
 
 def _read_info(path: Path) -> dict:
     """run.json. Unreadable for none of nsbench's, one of another version, or one that was changed."""
-    try:
-        info = json.loads(text_of(path))
-    except ValueError as error:
-        raise Unreadable(f"{path}: no JSON: {error}") from None
-    except RecursionError:
-        raise Unreadable(f"{path}: nested too deeply: is it nsbench's?") from None
+    info = files.json_of(path)
     if not isinstance(info, dict) or "schema_version" not in info:
         raise Unreadable(f"{path}: has no schema_version: is it nsbench's?")
     if info["schema_version"] != SCHEMA_VERSION or isinstance(info["schema_version"], bool):
-        raise Unreadable(f"{path}: schema_version {info['schema_version']!r}; this one knows {SCHEMA_VERSION}: "
+        raise Unreadable(f"{path}: schema_version {files.shown(info['schema_version'])}; this one knows {SCHEMA_VERSION}: "
                          "use the scripts of the nsbench that wrote it")
-    if wrong := _misfit(info, SHAPE, ""):
+    if wrong := files.misfit(info, SHAPE):
         raise Unreadable(f"{path}: {wrong}")
     return info
 

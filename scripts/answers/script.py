@@ -9,10 +9,16 @@ from typing import NoReturn
 UNREADABLE = 2
 IMPOSSIBLE = 3  # a package is missing
 INTERRUPTED = 130
+UNREAD = 141  # 128 and SIGPIPE
 
 
 class Unreadable(Exception):
     """What the user is told, in one line: the file or option, what is wrong with it, and where that helps, the remedy."""
+
+
+def one_line(text: object) -> str:
+    """A message, with what would not stand on one line of a terminal escaped: some of it comes out of files."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
 
 
 def main(body: Callable[[list[str]], int], name: str) -> NoReturn:
@@ -29,11 +35,11 @@ def main(body: Callable[[list[str]], int], name: str) -> NoReturn:
         code = body(sys.argv[1:])
         sys.stdout.flush()
     except Unreadable as error:
-        print(f"{name}: {error}", file=sys.stderr)
+        print(f"{name}: {one_line(error)}", file=sys.stderr)
         code = UNREADABLE
-    except BrokenPipeError:  # the reader of the pipe has seen enough
+    except BrokenPipeError:  # the reader of the pipe has seen enough: as of any program, nothing to be said
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = UNREADABLE
+        code = UNREAD
     except OSError as error:
         print(f"{name}: {f'{error.filename}: ' if error.filename else ''}{error.strerror}", file=sys.stderr)
         code = UNREADABLE

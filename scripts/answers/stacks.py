@@ -1,28 +1,29 @@
 """Folded stacks, as nsbench --folded writes them: CASE;caller;…;function WEIGHT."""
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from answers.files import text_of
 from answers.script import Unreadable
 
 if TYPE_CHECKING:  # not before pandas is needed
     from answers.read import Run
 
+WEIGHT = re.compile(r"\d{1,19}", re.ASCII)
 FILE = "stacks.folded"  # within a run's folder it is found without being named
 
 
 def read(path: Path) -> str:
     """The text of a file of folded stacks. Unreadable for what is none."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = text_of(path)
     except OSError as error:
         raise Unreadable(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise Unreadable(f"{path}: not a text file") from None
     if text and not text.endswith("\n"):
         raise Unreadable(f"{path}: ends within a line: it was cut, or is still being written")
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text[:-1].split("\n") if text else (), 1):
         stack, _, weight = line.rpartition(" ")
-        if ";" not in stack or not weight.isdigit():
+        if ";" not in stack or not WEIGHT.fullmatch(weight):
             raise Unreadable(f"{path}, line {number}: not a folded stack (CASE;function;… WEIGHT)")
     return text
 
@@ -38,7 +39,7 @@ def of_run(run: "Run", named: Path | None) -> str | None:
 def by_case(text: str) -> dict[str, list[tuple[list[str], int]]]:
     """Case → its stacks, outermost function first, with their weights."""
     found: dict[str, list[tuple[list[str], int]]] = {}
-    for line in text.splitlines():
+    for line in text[:-1].split("\n") if text else ():
         stack, _, weight = line.rpartition(" ")
         case, *frames = stack.split(";")
         found.setdefault(case, []).append((frames, int(weight)))

@@ -22,12 +22,17 @@ from pathlib import Path
 
 from answers import outputs
 from answers.exact import INSTEAD, MEASURED, Change, Figure, Key, geometric_means, measured, missing
+from answers.files import Needed
 from answers.options import percentage
-from lab import functions, guest, images, initramfs, packages, runs, states
+from lab import functions, guest, images, initramfs, packages, runs, states, tables
 from lab.errors import ABORTED, OK, UNMEASURED, USAGE, LabError
 from lab.options import add_how, add_jobs, add_machine, how_of, machine_numbers, printable
 
 SLOWER = 1
+# What else is taken from run.json to compare.
+RECORD = {**tables.RECORD, "options": Needed({}),
+          "lab": Needed({**tables.RECORD["lab"].shape, "arguments": Needed([str])})}
+RESULTS = tables.RESULTS
 NAMED = 5  # unresolved rows
 OF_A_RUN = ("run_id", "kernel")  # columns that say which run a row is of; the others are compared
 QUIETLY = {"initramfs_sha256": "nsbench or its options", "qemu_version": "QEMU's version", "memory_mb": "memory"}
@@ -56,25 +61,12 @@ def cells(change: Change) -> list[str]:
 def read(folder: Path) -> Run:
     """The run in a folder. LabError for what is no whole run of the lab."""
     try:
-        record = json.loads((folder / "run.json").read_text())
-        record["lab"]["arguments"], record["clock"], record["options"], record["kernel"]
+        record = tables.record(folder / "run.json", RECORD, UNMEASURED)
     except FileNotFoundError:
         raise LabError(f"{folder}: no run.json in it: a result folder of the lab is needed", UNMEASURED) from None
-    except (ValueError, KeyError, TypeError):
-        raise LabError(f"{folder}/run.json is of no run of the lab", UNMEASURED) from None
-    text = (folder / "results.csv").read_text()
-    rows: dict[Key, dict[str, str]] = {}
-    try:
-        if not text.endswith("\n"):
-            raise ValueError("no end of line")
-        for row in csv.DictReader(text.splitlines(), restval=None, strict=True):
-            if None in row or None in row.values():
-                raise ValueError("a row with missing or surplus columns")
-            if row["status"] in MEASURED:
-                Figure.of(row)
-            rows[row["case"], row["phase"]] = row
-    except (ValueError, KeyError, csv.Error) as error:
-        raise LabError(f"{folder}/results.csv is not whole: {error}", UNMEASURED) from None
+    if not all(name.isdecimal() for name in record["lab"].get("machines") or {}):
+        raise LabError(f"{folder}/run.json is of no run of the lab: machines without numbers", UNMEASURED)
+    rows = {(row["case"], row["phase"]): row for row in tables.rows(folder / "results.csv", RESULTS, UNMEASURED)}
     return Run(folder, record, rows)
 
 

@@ -1,7 +1,9 @@
 """The kernel functions behind a change: what the probe attributed on each side, function by function."""
-import csv
 from collections.abc import Iterable
 from pathlib import Path
+
+from lab import tables
+from lab.errors import UNMEASURED
 
 SHOWN = 5  # functions of a case
 
@@ -13,11 +15,10 @@ def own_times(folder: Path) -> dict[str, dict[str, float]]:
     """
     times: dict[str, dict[str, float]] = {}
     try:
-        with open(folder / "probe.csv", newline="") as file:
-            for row in csv.DictReader(file):
-                if row["path"] != "async" and row["self"]:
-                    of_case = times.setdefault(row["case"], {})  # an exact profile has some functions on two paths
-                    of_case[row["function"]] = of_case.get(row["function"], 0) + float(row["self"])
+        for row in tables.rows(folder / "probe.csv", tables.PROBE, UNMEASURED):
+            if row["path"] != "async" and row["self"]:
+                of_case = times.setdefault(row["case"], {})  # an exact profile has some functions on two paths
+                of_case[row["function"]] = of_case.get(row["function"], 0) + float(row["self"])
     except FileNotFoundError:
         return {}
     return times

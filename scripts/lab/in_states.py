@@ -5,11 +5,11 @@ meaningless variations of the machine move that; then how many times the first s
 choose the cases.
 """
 import argparse
-import csv
 import sys
 from pathlib import Path
 
-from lab import folders, guest, packages, runs, states
+from answers.exact import MEASURED
+from lab import folders, guest, packages, runs, states, tables
 from lab.atlas import OF_KINDS, words
 from lab.errors import FAILED, OK, LabError
 from lab.options import add_append, add_jobs, add_machine, machine_numbers
@@ -20,10 +20,9 @@ Rows = dict[str, dict[str, str]]  # by case: the row of its first phase
 def first_rows(folder: Path) -> Rows:
     """The row of each case's first phase that was measured."""
     rows: Rows = {}
-    with open(folder / "results.csv", newline="") as file:
-        for row in csv.DictReader(file):
-            if row["status"] in ("ok", "imprecise"):
-                rows.setdefault(row["case"], row)
+    for row in tables.rows(folder / "results.csv", tables.COMPLETE, FAILED):
+        if row["status"] in MEASURED:
+            rows.setdefault(row["case"], row)
     return rows
 
 

@@ -1,11 +1,13 @@
 """Recorded runs of the atlas, read back: what results/README.md is made from."""
-import csv
-import json
-import lzma
 import statistics
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from answers import files
+from answers.exact import MEASURED
+from answers.files import Needed
+from answers.script import Unreadable
+from lab import tables
 from lab.errors import USAGE, LabError
 from lab.exact import Cost
 from lab.folders import STACKS
@@ -14,6 +16,11 @@ from lab.tree import Tree
 
 KINDS = ("NEWCGROUP", "NEWIPC", "NEWNET", "NEWNS", "NEWPID", "NEWTIME", "NEWUSER", "NEWUTS")
 ALL = "-".join(KINDS)
+
+# What a probed run's run.json says.
+PROBED = {"probe": Needed({"cases": Needed([{
+    "case": Needed(str), "error": files.PERHAPS_TEXT, "unprobed_median": files.NUMERIC,
+    "adds_to_none": Needed([{"function": Needed(str), "self": Needed(files.NUMERIC)}])}])})}
 
 
 @dataclass(frozen=True)
@@ -99,24 +106,18 @@ class Recorded:
 
 def read(folder: Path) -> Recorded:
     """The run in this folder. LabError for one that cannot stand on the page."""
-    try:
-        record = json.loads((folder / "run.json").read_text())
-        record["lab"]["kernel_package"], record["kernel"], record["options"]["samples"]
-    except (ValueError, KeyError, TypeError):
-        raise LabError(f"{folder}/run.json is of no run of the lab", USAGE) from None
+    record = tables.record(folder / "run.json", tables.RECORD, USAGE)
+    if len((record["lab"]["kernel_package"] or "package version").split()) < 2:
+        raise LabError(f"{folder}/run.json is of no run of the lab: kernel_package has no version", USAGE)
     if record.get("clock") != "instructions":
         raise LabError(
             f"{folder}: its clock is {record.get('clock')!r}: the page is of the instruction clock", USAGE
         )
     rows = {}
-    with open(folder / "results.csv", newline="") as file:
-        try:
-            for row in csv.DictReader(file):
-                if row["status"] in ("ok", "imprecise"):
-                    via = next((":" + part[4:] for part in row["case"].split("/") if part.startswith("via:")), "")
-                    rows[row["operation"] + via, row["namespaces"], row["phase"]] = row
-        except (KeyError, AttributeError, csv.Error) as error:
-            raise LabError(f"{folder}/results.csv is not whole: {error}", USAGE) from None
+    for row in tables.rows(folder / "results.csv", tables.COMPLETE, USAGE):
+        if row["status"] in MEASURED:
+            via = next((":" + part[4:] for part in row["case"].split("/") if part.startswith("via:")), "")
+            rows[row["operation"] + via, row["namespaces"], row["phase"]] = row
     beside = {name: read(folder / name) for name in STATES if name != "fresh" and (folder / name / "run.json").exists()}
     for name, other in beside.items():
         if other.record.get("state") != name:
@@ -131,14 +132,13 @@ def read_exact(folder: Path) -> dict[str, Tree]:
     if not path.exists():
         return found
     try:
-        with lzma.open(path, "rt") as file:
-            for line in file:
-                stack, _, own = line.rpartition(" ")
-                case, phase, *functions = stack.split(";")
-                operation, kinds, *_ = case.split("/")
-                if operation == "clone" and phase == "create":
-                    found.setdefault(kinds, {})[tuple(functions)] = Cost(0, float(own))
-    except (OSError, EOFError, lzma.LZMAError, ValueError) as error:
+        for line in files.text_of(path).splitlines():
+            stack, _, own = line.rpartition(" ")
+            case, phase, *functions = stack.split(";")
+            operation, kinds, *_ = case.split("/")
+            if operation == "clone" and phase == "create":
+                found.setdefault(kinds, {})[tuple(functions)] = Cost(0, files.number(own))
+    except (Unreadable, ValueError) as error:
         raise LabError(f"{path} is not whole: {error}", USAGE) from None
     return found
 
@@ -149,26 +149,24 @@ def read_probed(folder: Path) -> Probed | None:
         return None
     probed = Probed({}, {}, {}, {})
     try:
-        cases = [case for case in json.loads((folder / "run.json").read_text())["probe"]["cases"]
-                 if case["case"].startswith("clone/") and not case["error"]]
+        cases = [case for case in tables.record(folder / "run.json", PROBED, USAGE, "probed run")["probe"]["cases"]
+                 if case["case"].startswith("clone/") and not case.get("error")]
         none = next((case.get("unprobed_median") for case in cases if case["case"].startswith("clone/none/")), None)
         for case in cases:
             kinds = case["case"].split("/")[1]
-            probed.adds[kinds] = {row["function"]: row["self"] for row in case["adds_to_none"]}
+            probed.adds[kinds] = {row["function"]: row["self"] for row in case["adds_to_none"] if row["self"] is not None}
             if none and case.get("unprobed_median"):
                 probed.loaded[kinds] = case["unprobed_median"] - none
-        with open(folder / "probe.csv", newline="") as file:
-            for row in csv.DictReader(file):
-                operation, kinds = row["case"].split("/")[:2]
-                if operation == "clone" and row["path"] == "async" and row["self"]:
-                    probed.later.setdefault(kinds, {})[row["function"]] = float(row["self"])
-        with open(folder / "memory.csv", newline="") as file:
-            for row in csv.DictReader(file):
-                operation, kinds = row["case"].split("/")[:2]
-                if operation == "clone":
-                    of = probed.memory.setdefault(kinds, {})
-                    of[row["allocator"]] = of.get(row["allocator"], 0) + float(row["bytes_per_op"])
-    except (ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
+        for row in tables.rows(folder / "probe.csv", tables.PROBE, USAGE):
+            operation, kinds = row["case"].split("/")[:2]
+            if operation == "clone" and row["path"] == "async" and row["self"]:
+                probed.later.setdefault(kinds, {})[row["function"]] = float(row["self"])
+        for row in tables.rows(folder / "memory.csv", tables.MEMORY, USAGE):
+            operation, kinds = row["case"].split("/")[:2]
+            if operation == "clone":
+                of = probed.memory.setdefault(kinds, {})
+                of[row["allocator"]] = of.get(row["allocator"], 0) + float(row["bytes_per_op"] or 0)
+    except LabError as error:
         raise LabError(f"{folder} is no whole run with the probe: {error}", USAGE) from None
     return probed
 

@@ -3,6 +3,7 @@ import contextlib
 import csv
 import errno
 import hashlib
+import itertools
 import json
 import os
 import shlex
@@ -11,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lab import alone, initramfs, orders, saved
@@ -145,6 +146,17 @@ def wanted(image: Image, machine: Machine, options: list[str], base: bytes, fold
     initrd = next(iter(subject.recipes.values())).initrd
     return Wanted(image, machine, initrd, folder, inputs(image, machine, initrd, options, how, subject), keep, options, base,
                   subject)
+
+
+def apart(one: Wanted) -> Wanted:
+    """The same in the first of the folders NAME, NAME-2, … that is free or holds this very run: for a place that the lab
+    has chosen, where a run with other options is nothing to stop at."""
+    for number in itertools.count(1):
+        here = replace(one, folder=one.folder.with_name(one.folder.name + (f"-{number}" if number > 1 else "")))
+        with contextlib.suppress(LabError):
+            here.before()
+            return here
+    raise AssertionError
 
 
 def each(kernels: list[str], options: list[str], out: Path, machine: Machine,

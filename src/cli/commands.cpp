@@ -20,7 +20,7 @@ std::string new_run_id() {
 }  // namespace
 
 void print(std::string_view text) {
-    sys::write_all(STDOUT_FILENO, text, "standard output");
+    sys::write_all(STDOUT_FILENO, text, sys::kStandardOutput);
 }
 
 bool use_colour() {

@@ -117,8 +117,9 @@ int run_guest(const Options& options) {
             code = carry_out(*machine, parse(order), std::move(info), std::move(crew));
         }
     } catch (const std::exception& error) {
-        machine->send("stderr", fmt::format("nsbench: {}\n", error.what()));
-        code = exit_code_of(error);
+        const Ending ending = ending_of(error);
+        machine->send("stderr", ending.line);
+        code = ending.code;
     }
     if (const std::string messages = log.read_new(); !messages.empty()) machine->send("dmesg", messages);
     machine->send("status", std::to_string(code));

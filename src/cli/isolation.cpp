@@ -10,12 +10,21 @@
 #include "cli/commands.h"
 #include "isolate/verdicts.h"
 #include "run/runner.h"
+#include "sys/privilege.h"
 
 namespace nsb::cli {
 namespace {
 
 /// Says why no namespace can be made here, and which setting to change.
-[[noreturn]] void refuse(const isolate::NotMade& error) {
+[[noreturn]] void refuse(const isolate::NotMade& error, KindSet set) {
+    if (!limit_behind(error.error()).empty()) throw error;
+    if (error.error() == EPERM && !set.contains(Kind::user)) {
+        const Capabilities lacking = needed(error.what(), set) & ~sys::held_capabilities().value_or(0);
+        throw run::NotPermitted(lacking == 0
+                                    ? fmt::format("{}: {}", error.what(), why_not_permitted(0, {}))
+                                    : fmt::format("{}: needs {}, or user in --ns", error.what(),
+                                                  geteuid() == 0 ? names_of(lacking) : std::string("root")));
+    }
     for (const env::Finding& finding : env::examine()) {
         if (finding.id != "user_namespaces" || finding.remedy.empty()) continue;
         throw run::NotPermitted(fmt::format("{}: {} → {}", error.what(), finding.observed, finding.remedy));
@@ -38,24 +47,18 @@ std::string users_shell() {
 }
 
 /// What stands behind a step that was not permitted.
-std::string_view hint(const isolate::NotTaken& error) {
-    const std::string_view call = error.what();
-    if (call.find("_map)") != std::string_view::npos || call.find("/setgroups)") != std::string_view::npos) {
-        return "the ids of a user namespace cannot be mapped: CAP_SETUID, CAP_SETGID or CAP_SETFCAP is "
-               "missing, "
-               "or a security module forbids it (nsbench doctor)";
-    }
-    if (call.starts_with("mount(proc")) {
+std::string hint(const isolate::NotTaken& error, KindSet set) {
+    if (std::string_view(error.what()).starts_with("mount(proc")) {
         return "a path of /proc is mounted over, and a user namespace may not show what is below (nsbench "
                "doctor)";
     }
-    return "a security module or a seccomp filter forbids it";
+    return why_not_permitted(needed(error.what(), set), sys::held_capabilities());
 }
 
 /// One that was not permitted is nobody's fault but this machine's.
-[[noreturn]] void refuse(const isolate::NotTaken& error) {
+[[noreturn]] void refuse(const isolate::NotTaken& error, KindSet set) {
     if (error.error() != EPERM && error.error() != EACCES) throw error;
-    throw run::NotPermitted(fmt::format("{}: {}", error.what(), hint(error)));
+    throw run::NotPermitted(fmt::format("{}: {}", error.what(), hint(error, set)));
 }
 
 }  // namespace
@@ -75,9 +78,9 @@ int run_verify(const Options& options) {
     try {
         return chosen.left_out.empty() ? verify() : isolate::in_sandbox(verify);
     } catch (const isolate::NotMade& error) {
-        refuse(error);
+        refuse(error, chosen.set);
     } catch (const isolate::NotTaken& error) {
-        refuse(error);
+        refuse(error, chosen.set);
     } catch (const isolate::NotShown& error) {
         throw run::NotPermitted(error.what());
     }
@@ -97,12 +100,9 @@ int run_exec(const Options& options, const isolate::Dispositions& inherited) {
     try {
         return isolate::execute(program);
     } catch (const isolate::NotMade& error) {
-        if (error.error() == EPERM && !chosen.set.contains(Kind::user)) {
-            throw run::NotPermitted(fmt::format("{}: needs root, or user in --ns", error.what()));
-        }
-        refuse(error);
+        refuse(error, chosen.set);
     } catch (const isolate::NotTaken& error) {
-        refuse(error);
+        refuse(error, chosen.set);
     } catch (const isolate::NotShown& error) {
         throw run::NotPermitted(error.what());
     }

@@ -68,7 +68,8 @@ int main(int argc, char** argv) {
         if (options.command != Command::exec) require_standard_output();
         return dispatch(options, inherited);
     } catch (const std::exception& error) {
-        nsb::sys::try_write(STDERR_FILENO, fmt::format("nsbench: {}\n", error.what()));
-        return exit_code_of(error);
+        const Ending ending = ending_of(error);
+        nsb::sys::try_write(STDERR_FILENO, ending.line);
+        return ending.code;
     }
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <exception>
 
 #include "cli/commands.h"
@@ -104,6 +105,15 @@ class Checkpoint {
     Clock::duration took_{};
 };
 
+/// Prints the table, unless the terminal is gone: its end is what ended the run then, and no failure of it.
+void print_if_read(std::string_view text) {
+    try {
+        print(text);
+    } catch (const sys::SystemError& error) {
+        if (run::interrupted_by() != SIGHUP || !is_unread(error)) throw;
+    }
+}
+
 }  // namespace
 
 int run_measurements(const Options& options) {
@@ -117,7 +127,10 @@ int run_measurements(const Options& options) {
         info = recorded.info;
     }
     const auto plan = make_plan(info.options.selection);
-    if (!plan) throw UsageError(plan.error());
+    if (!plan) {
+        throw UsageError(options.resume ? fmt::format("{}/run.json: {}", *options.resume, plan.error())
+                                        : plan.error());
+    }
     check_outputs(options);
     std::optional<probe::Probe> probe = open_probe(options, *plan, info);
     if (options.out) store.emplace(create_store(*options.out));
@@ -135,7 +148,7 @@ int run_measurements(const Options& options) {
     }
 
     const bool is_stdout_taken = options.csv == "-" || options.json == "-" || options.folded == "-";
-    if (!options.quiet && !is_stdout_taken) print(environment_lines(info) + "\n");
+    if (!options.quiet && !is_stdout_taken) print_if_read(environment_lines(info) + "\n");
     if (!options.quiet && is_stdout_taken) sys::try_write(STDERR_FILENO, warning_lines(info));
 
     run::ProgressLine line;
@@ -178,10 +191,12 @@ int run_measurements(const Options& options) {
                     sys::try_write(STDERR_FILENO, probe_lines(options, info, runner));
                 return;
             }
-            print(report::table(info.identity, rows, {terminal_width(), use_colour(), options.sort}));
-            print(run::counts_table(info.runtimes));
-            if (info.probe) print(fmt::format("\n{}", probe_lines(options, info, runner)));
-            if (!options.quiet) print(fmt::format("\n{}", closing_lines(info, rows, runner.bases())));
+            std::string text =
+                report::table(info.identity, rows, {terminal_width(), use_colour(), options.sort});
+            text += run::counts_table(info.runtimes);
+            if (info.probe) text += fmt::format("\n{}", probe_lines(options, info, runner));
+            if (!options.quiet) text += fmt::format("\n{}", closing_lines(info, rows, runner.bases()));
+            print_if_read(text);
         },
     });
     return exit_code(info, rows);

@@ -49,7 +49,7 @@ po::options_description selection_options() {
     options.add_options()  //
         ("case", strings()->value_name("ID"), "just this one, also beyond the plan; repeatable")(
             "filter", po::value<std::string>()->value_name("REGEX"),
-            "those whose id matches, such as NEWPID or '/NEWPID/'")(
+            "those whose id, or id with a slash behind it, matches: NEWPID, '/NEWPID/'")(
             "op", strings()->value_name("OP,..."),
             "of these operations: clone, clone3, unshare, setns, proc_remount, userns_map, container, "
             "runtime")("ns", strings()->value_name("SET"),

@@ -13,6 +13,7 @@ namespace nsb::cli {
 
 /// Exit codes, as the help says them.
 enum ExitCode : int { kMeasured = 0, kFailed = 1, kUsage = 2, kNotPermitted = 3 };
+inline constexpr int kBySignal = 128;  ///< and the signal's number
 
 /// A command line that cannot be carried out: one line, exit code 2.
 class UsageError : public std::runtime_error {

@@ -5,14 +5,23 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <map>
+#include <new>
 
+#include "cli/commands.h"
 #include "cli/options.h"
+#include "core/failure.h"
 #include "core/text.h"
+#include "isolate/container.h"
 #include "report/table.h"
 #include "run/store.h"
 #include "run/team.h"
+#include "sys/file.h"
+#include "sys/privilege.h"
 
 namespace nsb::cli {
 namespace {
@@ -51,6 +60,32 @@ std::string position_lines(const run::RunInfo& info, const std::vector<Row>& row
     for (const std::string& line : std::span(found).first(std::min(found.size(), kMostShown))) text += line;
     if (found.size() > kMostShown) text += fmt::format("  and {} more\n", found.size() - kMostShown);
     return text;
+}
+
+std::string line(std::string_view text) {
+    return fmt::format("nsbench: {}\n", text);
+}
+
+/// What of this place is behind a call that failed, and what helps; empty where it is not about the place.
+std::string behind(std::string_view what, int error, std::string_view arguments) {
+    if (error == ENOENT && arguments == "/dev/null")
+        return "nsbench needs it: in a chroot, mknod -m 666 /dev/null c 1 3";
+    if (error == ENOENT && arguments.starts_with("/proc/") && access("/proc/self", F_OK) != 0)
+        return std::string(sys::what_ails_proc());
+    if (error == EPERM) return why_not_permitted(needed(what, {}), sys::held_capabilities());
+    return std::string(limit_behind(error));
+}
+
+Ending ending_of(std::string_view what, int error, std::string_view arguments) {
+    const std::string why = behind(what, error, arguments);
+    return why.empty() ? Ending{line(what), kFailed}
+                       : Ending{line(fmt::format("{}: {}", what, why)), kNotPermitted};
+}
+
+/// Whether a row's case failed by a limit of this place.
+bool is_limited(const Row& row) {
+    return row.error == errno_name(EAGAIN) || row.error == errno_name(EMFILE) ||
+           row.error == errno_name(ENFILE);
 }
 
 }  // namespace
@@ -126,20 +161,38 @@ std::string closing_lines(const run::RunInfo& info, const std::vector<Row>& rows
 }
 
 int exit_code(const run::RunInfo& info, const std::vector<Row>& rows) {
-    if (info.interrupted_by != 0) return 128 + info.interrupted_by;
+    if (info.interrupted_by != 0) return kBySignal + info.interrupted_by;
     const auto any = [&](auto predicate) { return std::any_of(rows.begin(), rows.end(), predicate); };
-    if (any([](const Row& row) { return row.status == Status::failed; })) return kFailed;
+    if (any([](const Row& row) { return row.status == Status::failed && !is_limited(row); })) return kFailed;
+    if (any([](const Row& row) { return row.status == Status::failed; })) return kNotPermitted;
     const bool nothing_to_be_had = !any([](const Row& row) {
         return row.phase != Phase::drain && (row.status != Status::skipped || row.error.empty());
     });
     return nothing_to_be_had ? kNotPermitted : kMeasured;
 }
 
-int exit_code_of(const std::exception& error) {
-    if (dynamic_cast<const UsageError*>(&error) != nullptr) return kUsage;
-    if (dynamic_cast<const run::StoreError*>(&error) != nullptr) return kUsage;
-    if (dynamic_cast<const run::NotPermitted*>(&error) != nullptr) return kNotPermitted;
-    return kFailed;
+bool is_unread(const sys::SystemError& error) {
+    return error.arguments() == sys::kStandardOutput && (error.error() == EPIPE || error.error() == EIO);
+}
+
+Ending ending_of(const std::exception& error) {
+    if (dynamic_cast<const UsageError*>(&error) != nullptr) return {line(error.what()), kUsage};
+    if (dynamic_cast<const run::StoreError*>(&error) != nullptr) return {line(error.what()), kUsage};
+    if (dynamic_cast<const run::NotPermitted*>(&error) != nullptr) return {line(error.what()), kNotPermitted};
+    if (const auto* const call = dynamic_cast<const sys::SystemError*>(&error)) {
+        // As any program ends whose reader has seen enough: nsbench list | head
+        if (is_unread(*call) && call->error() == EPIPE) return {"", kBySignal + SIGPIPE};
+        return ending_of(call->what(), call->error(), call->arguments());
+    }
+    if (const auto* const step = dynamic_cast<const isolate::NotTaken*>(&error))
+        return ending_of(step->what(), step->error(), "");
+    if (const auto* const file = dynamic_cast<const std::filesystem::filesystem_error*>(&error)) {
+        const sys::SystemError call("stat", file->path1().native(), file->code().value());
+        return ending_of(call.what(), call.error(), call.arguments());
+    }
+    if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr)
+        return {line(limit_behind(ENOMEM)), kNotPermitted};
+    return {line(error.what()), kFailed};
 }
 
 }  // namespace nsb::cli

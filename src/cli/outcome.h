@@ -8,6 +8,7 @@
 
 #include "core/series.h"
 #include "run/run_info.h"
+#include "sys/error.h"
 
 namespace nsb::cli {
 
@@ -25,7 +26,16 @@ std::string closing_lines(const run::RunInfo& info, const std::vector<Row>& rows
 /// Of a run that came to its end, or was interrupted.
 int exit_code(const run::RunInfo& info, const std::vector<Row>& rows);
 
-/// Of one that an exception ended.
-int exit_code_of(const std::exception& error);
+/// How an exception ends nsbench.
+struct Ending {
+    std::string
+        line;  ///< for standard error, with the remedy where there is one; empty where nothing is to be said
+    int code;
+};
+Ending ending_of(const std::exception& error);
+
+/// Whether standard output has nobody left to read it: a pipe whose reader has gone, a terminal that was
+/// closed.
+bool is_unread(const sys::SystemError& error);
 
 }  // namespace nsb::cli

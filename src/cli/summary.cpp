@@ -27,7 +27,7 @@ int run_summary(const Options& options) {
     auto [store, recorded] = run::Store::reopen(options.folder);
     const run::RunInfo& info = recorded.info;
     auto plan = make_plan(info.options.selection);
-    if (!plan) throw UsageError(plan.error());
+    if (!plan) throw UsageError(fmt::format("{}/run.json: {}", options.folder, plan.error()));
     if (info.in_userns) std::ranges::transform(*plan, plan->begin(), &Case::through_userns);
     std::vector<Series>& series = recorded.series;
     if (series.empty()) {
@@ -36,8 +36,7 @@ int run_summary(const Options& options) {
             options.folder));
     }
     put_in_order(series, *plan);
-    const std::vector<Row> rows =
-        run::rows_of(series, plan->size(), {info.options.precision, info.drain_unseen});
+    const std::vector<Row> rows = run::rows_of(series, plan->size(), info.row_context());
     store.save_rows(info, rows);
     if (!options.quiet) print(fmt::format("{}\n", environment_lines(info)));
     print(report::table(info.identity, rows, {terminal_width(), use_colour(), options.sort}));

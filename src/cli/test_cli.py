@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -204,8 +205,7 @@ def test_files_are_written_though_nobody_reads_the_table(tmp_path):
     with os.fdopen(writer, "w") as pipe:
         result = subprocess.run([binary(), *SMALL, "--samples=3", "--quiet", *files], stdout=pipe,
                                 stderr=subprocess.PIPE, encoding="utf-8", timeout=30)
-    assert result.returncode == 1
-    assert_one_line(result.stderr)
+    assert (result.returncode, result.stderr) == (128 + signal.SIGPIPE, "")
     for name in ("a.csv", "a.json", "run/run.json", "run/results.csv", "run/samples.csv"):
         assert (tmp_path / name).stat().st_size > 0, name
 

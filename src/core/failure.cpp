@@ -45,18 +45,34 @@ std::string errno_name(int error) {
     return name != nullptr ? name : std::to_string(error);
 }
 
-std::string explain(const protocol::Failure& failure) {
+std::string_view limit_behind(int error) {
+    switch (error) {
+        case EAGAIN:
+            return "a limit on processes is reached: RLIMIT_NPROC (ulimit -u), kernel.pid_max or the "
+                   "cgroup's pids.max";
+        case EMFILE:
+            return "the limit of open files is too low: ulimit -n 1024";
+        case ENFILE:
+            return "all open files of the machine are taken: sysctl -w fs.file-max=1000000";
+        case ENOMEM:
+            return "there is not enough memory: a higher ulimit -v, or memory.max of the cgroup, helps";
+        default:
+            return "";
+    }
+}
+
+std::string explain(const protocol::Failure& failure, KindSet set, std::optional<Capabilities> held) {
     if (failure.call == protocol::Call::sampler && failure.error == ECHILD) {
         return "the sampler was killed or crashed in this case; a new one went on with the others";
     }
     if (failure.call == protocol::Call::runtime && failure.error == ECHILD) {
         return "the runtime did not start the program, and did not say why";
     }
-    const auto meaning = [&]() -> std::string_view {
+    const auto meaning = [&]() -> std::string {
         switch (failure.error) {
             case EPERM:
             case EACCES:
-                return "not permitted: needs CAP_SYS_ADMIN, or a setting or seccomp filter forbids it";
+                return fmt::format("not permitted: {}", why_not_permitted(needed(failure.call, set), held));
             case ENOSYS:
                 return "no such system call: the kernel or a seccomp filter does not have it";
             case ESRCH:
@@ -76,7 +92,9 @@ std::string explain(const protocol::Failure& failure) {
             case ENOSPC:
                 return "a limit is reached: user.max_*_namespaces, or 32 nested levels";
             case EAGAIN:
-                return "a limit on processes is reached: RLIMIT_NPROC, kernel.pid_max or pids.max";
+            case EMFILE:
+            case ENFILE:
+                return std::string(limit_behind(failure.error));
             case ENOMEM:
                 return "no memory, or the init of the pid namespace is gone";
             case ERANGE:

@@ -1,8 +1,12 @@
 // What a failed call means, in words.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 
+#include "core/capabilities.h"
+#include "core/kinds.h"
 #include "core/protocol.h"
 
 namespace nsb {
@@ -20,7 +24,13 @@ bool is_unsupported(const protocol::Failure& failure);
 /// An errno's name, such as ENOSPC.
 std::string errno_name(int error);
 
-/// What a failed call means and, where something can be done, what.
-std::string explain(const protocol::Failure& failure);
+/// What stands behind an errno that is about this place rather than about what was asked, and what helps: a
+/// limit of processes, of open files, of memory. Empty for all others.
+std::string_view limit_behind(int error);
+
+/// What a failed call means and, where something can be done, what. `set` is the case's, `held` the
+/// capabilities that the process had, where they are known.
+std::string explain(const protocol::Failure& failure, KindSet set = {},
+                    std::optional<Capabilities> held = {});
 
 }  // namespace nsb

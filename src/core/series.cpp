@@ -41,7 +41,8 @@ Row make_row(const Series& series, const Series* base, Phase phase, const RowCon
     if (series.failure) {
         row.status = is_unsupported(*series.failure) ? Status::skipped : Status::failed;
         row.error = errno_name(series.failure->error);
-        row.reason = series.said.empty() ? explain(*series.failure) : series.said;
+        row.reason =
+            series.said.empty() ? explain(*series.failure, series.measured.set, context.held) : series.said;
         return row;
     }
     std::vector<double> values = series.counted(phase);
@@ -153,7 +154,7 @@ bool is_precise(const Series& series, const RoundMedians& medians, double target
         if (!interval || interval->high - interval->low > 2 * target * interval->high) return false;
     }
     // Near enough to look at the rows themselves, which takes all samples.
-    for (const Row& row : make_rows(series, nullptr, {target, {}})) {
+    for (const Row& row : make_rows(series, nullptr, {target, {}, {}})) {
         if (row.phase != Phase::drain && row.status != Status::ok) return false;
     }
     return true;

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/capabilities.h"
 #include "core/case.h"
 #include "core/failure.h"
 #include "core/position.h"
@@ -87,6 +88,7 @@ struct Unseen {
 struct RowContext {
     double target_precision = 0.02;
     std::optional<Unseen> drain_unseen;  ///< absent where asynchronous teardown can be watched
+    std::optional<Capabilities> held;    ///< by the run's process; absent where it is not known
 };
 
 /// `base` is the series of `series.measured.base()`, or null.

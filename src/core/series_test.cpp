@@ -123,7 +123,7 @@ TEST(MakeRows, GivesAFailedCaseAnErrnoAndNoFigure) {
 TEST(MakeRows, SaysWhyADrainIsMissing) {
     Series series = series_of(Case::of(Operation::clone, Kind::net), {10, 10, 10, 10, 10, 10});
     for (Sample& sample : series.samples) sample.times[static_cast<std::size_t>(Phase::drain)] = 0;
-    const Row row = row_of(make_rows(series, nullptr, {0.02, Unseen{EPERM, "no tracefs"}}), Phase::drain);
+    const Row row = row_of(make_rows(series, nullptr, {0.02, Unseen{EPERM, "no tracefs"}, {}}), Phase::drain);
     EXPECT_EQ(row.status, Status::skipped);
     EXPECT_EQ(row.error, "EPERM");
     EXPECT_EQ(row.reason, "no tracefs");

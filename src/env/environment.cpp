@@ -114,6 +114,10 @@ constexpr auto kRows = std::to_array<Row>({
     {"virtualisation", virtualisation},
     {"container", container},
     {"user_namespace", user_namespace},
+    {"capabilities",
+     [](const Root& r) {
+         return or_unknown(field(read_text(r, "/proc/self/status").value_or(""), "CapEff"));
+     }},
     {"governor", governor},
     {"turbo", turbo},
     {"smt", smt},

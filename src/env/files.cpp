@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <system_error>
 
@@ -34,7 +33,7 @@ std::optional<std::string> read_text(const Root& root, std::string_view path) {
     const auto file = sys::Fd::own(::open(full_path(root, path).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (!file) return std::nullopt;
     std::string text;
-    std::array<char, 16384> buffer{};
+    std::string buffer(16384, '\0');  // not on the stack, which may be as small as 64 KiB
     while (text.size() < kMaxBytes) {
         const auto got =
             sys::checked(sys::retried([&] { return ::read(file->get(), buffer.data(), buffer.size()); }));

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <span>
 
 #include "core/text.h"
@@ -220,14 +219,15 @@ std::string container(const Root& root) {
     return name.empty() ? "none" : fmt::format("none, though marked as {}: initial pid namespace", name);
 }
 
+std::optional<Capabilities> held_capabilities(const Root& root) {
+    return parse_capabilities(
+        field(read_text(root, "/proc/self/status").value_or(""), "CapEff").value_or(""));
+}
+
 std::optional<bool> has_capability(const Root& root, unsigned capability) {
-    const auto effective = field(read_text(root, "/proc/self/status").value_or(""), "CapEff");
-    if (!effective) return std::nullopt;
-    std::uint64_t bits = 0;
-    const char* const last = effective->data() + effective->size();
-    const auto [end, error] = std::from_chars(effective->data(), last, bits, 16);
-    if (error != std::errc{} || end != last) return std::nullopt;
-    return ((bits >> capability) & 1U) != 0;
+    const auto held = held_capabilities(root);
+    if (!held) return std::nullopt;
+    return ((*held >> capability) & 1U) != 0;
 }
 
 std::optional<bool> in_initial_pid_namespace(const Root& root) {

@@ -8,9 +8,9 @@
 #include <climits>
 #include <csignal>
 
-#include "core/failure.h"
 #include "sys/child.h"
 #include "sys/file.h"
+#include "sys/privilege.h"
 #include "sys/proc.h"
 #include "sys/process.h"
 
@@ -33,7 +33,8 @@ void write_map(pid_t pid, const char* name, const std::string& text) {
         const std::string path = path_in_proc(pid, name);
         const sys::Fd file(
             static_cast<int>(sys::must(open(path.c_str(), O_WRONLY | O_CLOEXEC), "open", path)));
-        sys::write_all(file.get(), text, path);
+        sys::must(sys::retried([&] { return write(file.get(), text.data(), text.size()); }),
+                  fmt::format("write({})", name), path);
     } catch (const sys::SystemError& error) {
         throw NotTaken(error.what(), error.error());
     }
@@ -138,7 +139,7 @@ sys::Result<int> Container::reap() {
     return sys::reap(std::exchange(pid_, -1));
 }
 
-NotShown::NotShown(const std::string& call) : std::runtime_error(fmt::format("{}: {}", call, kForeignProc)) {}
+NotShown::NotShown(const std::string& call) : std::runtime_error(fmt::format("{}: {}", call, sys::what_ails_proc())) {}
 
 std::string number_in_proc(pid_t pid) {
     const auto number = sys::number_in_proc(pid);

@@ -235,32 +235,26 @@ void Offspring::end_all(pid_t known) const {
 }
 
 int run_init(const Program& program, const sys::Fd& channel, const sigset_t& mask) {
+    const bool must_end_all = !program.recipe.set.contains(Kind::pid);
+    sys::Fd signals;
+    std::optional<Offspring> offspring;
+    pid_t command = 0;
     try {
         take_steps(program);
+        const sigset_t noticed = passed_on();
+        signals = sys::Fd(
+            static_cast<int>(sys::must(signalfd(-1, &noticed, SFD_CLOEXEC | SFD_NONBLOCK), "signalfd")));
+        offspring.emplace();
+        if (must_end_all) prctl(PR_SET_CHILD_SUBREAPER, 1);
+        command = sys::must(sys::plain_fork(), "fork");
     } catch (const sys::SystemError& error) {
         send(channel, Message::What::failed, error.error(), error.what());
         return 1;
     }
-    const sigset_t noticed = passed_on();
-    const sys::Fd signals(signalfd(-1, &noticed, SFD_CLOEXEC | SFD_NONBLOCK));
-    if (!signals) {
-        send(channel, Message::What::failed, errno, "signalfd");
-        return 1;
-    }
-    const Offspring offspring;
+    if (command == 0) become(program, mask);
     const sys::Fd terminal(open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY));
-    const bool must_end_all = !program.recipe.set.contains(Kind::pid);
-    if (must_end_all) prctl(PR_SET_CHILD_SUBREAPER, 1);
-    const auto command = sys::plain_fork();
-    if (!command) {
-        send(channel, Message::What::failed, command.error(), "fork");
-        return 1;
-    }
-    if (*command == 0) {
-        become(program, mask);
-    }
-    const std::optional<int> status = Init(*command, channel, terminal).serve(signals);
-    if (!status && must_end_all) offspring.end_all(*command);
+    const std::optional<int> status = Init(command, channel, terminal).serve(signals);
+    if (!status && must_end_all) offspring->end_all(command);
     return exit_code(status.value_or(SIGKILL));
 }
 

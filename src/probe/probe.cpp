@@ -1,12 +1,13 @@
 #include "probe/probe.h"
 
 #include <bpf/bpf.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <filesystem>
 
-#include "core/failure.h"
 #include "probe/state.h"
+#include "sys/privilege.h"
 
 namespace nsb::probe {
 
@@ -50,8 +51,9 @@ tl::expected<Probe, std::string> Probe::open(Choice choice, KindSet kinds) {
     libbpf_set_print([](libbpf_print_level, const char*, va_list) { return 0; });
     // The kernel counts tasks from outside every pid namespace: the numbers here would name others.
     std::error_code error;
-    const auto own = std::filesystem::read_symlink("/proc/self/ns/pid", error);
-    if (error) return refuse("readlink(/proc/self/ns/pid)", error.value(), kForeignProc);
+    constexpr const char* kOwn = "/proc/self/ns/pid";
+    const std::filesystem::path own = std::filesystem::read_symlink(kOwn, error);
+    if (error) return refuse(fmt::format("readlink({})", kOwn), error.value(), sys::what_ails_proc());
     if (own != "pid:[4026531836]") {
         return tl::unexpected<std::string>(
             "nsbench runs inside a pid namespace; run it outside of containers");
@@ -61,12 +63,13 @@ tl::expected<Probe, std::string> Probe::open(Choice choice, KindSet kinds) {
     state->kinds = kinds;
     auto symbols = Symbols::load();
     if (!symbols) {
-        return refuse(symbols.error().call, symbols.error().error, kCapabilities);
+        return refuse(symbols.error().call, symbols.error().error);
     }
     state->symbols = std::move(*symbols);
     state->kernel.reset(btf__load_vmlinux_btf());
     if (!state->kernel)
-        return refuse("/sys/kernel/btf/vmlinux", errno, "the kernel needs CONFIG_DEBUG_INFO_BTF");
+        return refuse("/sys/kernel/btf/vmlinux", errno,
+                      errno == ENOENT ? "the kernel needs CONFIG_DEBUG_INFO_BTF" : "");
     if (auto loaded = state->load(); !loaded) return tl::unexpected(loaded.error());
     state->services.resize(kTraced.size());
     Probe probe(std::move(state));

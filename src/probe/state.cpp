@@ -2,23 +2,38 @@
 
 #include <bpf/bpf.h>
 #include <fmt/format.h>
+#include <linux/capability.h>
 #include <linux/perf_event.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
 
+#include "core/capabilities.h"
 #include "core/failure.h"
 #include "probe/layout.h"
+#include "sys/privilege.h"
 
 namespace nsb::probe {
 
-tl::unexpected<std::string> refuse(std::string_view what, int error, std::string_view remedy) {
-    return tl::unexpected(
-        fmt::format("{}: {}{}{}", what, errno_name(error), remedy.empty() ? "" : "; ", remedy));
-}
-
 namespace {
+
+/// Descriptors that the probe's maps and programs take.
+constexpr std::size_t kDescriptors = 64;
+/// CAP_SYS_ADMIN stands for the first two of them (bpf_capable(), perfmon_capable() in
+/// include/linux/capability.h).
+constexpr Capabilities kNeeded = Capabilities{1} << CAP_BPF | Capabilities{1} << CAP_PERFMON;
+constexpr Capabilities kForAddresses = Capabilities{1} << CAP_SYSLOG;
+
+std::string what_helps(int error) {
+    // The first call that fails for want of a descriptor is within libbpf, which says what came of that.
+    if (!sys::can_open(kDescriptors)) return std::string(limit_behind(EMFILE));
+    if (error != EPERM && error != EACCES) return std::string(limit_behind(error));
+    if (geteuid() != 0) return fmt::format("run as root, or give {}", names_of(kNeeded | kForAddresses));
+    const auto held = sys::held_capabilities();
+    const bool is_admin = held && (*held >> CAP_SYS_ADMIN & 1U) != 0;
+    return why_not_permitted((is_admin ? 0 : kNeeded) | kForAddresses, held);
+}
 
 std::span<const bpf_insn> code_of(const bpf_program* program) {
     return {bpf_program__insns(program), bpf_program__insn_cnt(program)};
@@ -31,6 +46,11 @@ bool is_work_function(const TracedFunction& f) {
 }
 
 }  // namespace
+
+tl::unexpected<std::string> refuse(std::string_view what, int error, std::string_view remedy) {
+    const std::string help = remedy.empty() ? what_helps(error) : std::string(remedy);
+    return tl::unexpected(fmt::format("{}: {}{}{}", what, errno_name(error), help.empty() ? "" : "; ", help));
+}
 
 tl::expected<void, std::string> Probe::State::load() {
     skeleton.reset(nsb_probe::open());
@@ -48,7 +68,7 @@ tl::expected<void, std::string> Probe::State::load() {
     bpf_program__set_autoload(progs.leave_multi, has_cookies);
     bpf_program__set_autoload(percpu_is_new ? progs.on_percpu_alloc_old : progs.on_percpu_alloc_new, false);
     if (const int error = nsb_probe::load(skeleton.get()); error != 0) {
-        return refuse("loading the probe", -error, kCapabilities);
+        return refuse("loading the probe", -error);
     }
     const auto map = [](auto& array, const bpf_map* from) -> tl::expected<void, std::string> {
         auto mapped =
@@ -69,7 +89,7 @@ tl::expected<void, std::string> Probe::State::attach(bpf_program* program, bool 
     bpf_link* const link = bpf_program__attach(program);
     if (link == nullptr) {
         if (may_be_missing && errno == ENOENT) return {};
-        return refuse(fmt::format("attaching {}", bpf_program__name(program)), errno, kCapabilities);
+        return refuse(fmt::format("attaching {}", bpf_program__name(program)), errno);
     }
     links.emplace_back(link, bpf_link__destroy);
     return {};
@@ -142,7 +162,7 @@ tl::expected<void, std::string> Probe::State::attach_sampling() {
         auto event =
             sys::Fd::own(syscall(SYS_perf_event_open, &attributes, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC));
         if (!event && event.error() == ENODEV) continue;  // possible, but not online
-        if (!event) return refuse("perf_event_open(cpu-clock)", event.error(), kCapabilities);
+        if (!event) return refuse("perf_event_open(cpu-clock)", event.error());
         if (ioctl(event->get(), PERF_EVENT_IOC_SET_BPF, bpf_program__fd(skeleton->progs.on_tick)) != 0 ||
             ioctl(event->get(), PERF_EVENT_IOC_ENABLE, 0) != 0) {
             return refuse("ioctl(PERF_EVENT_IOC_SET_BPF)", errno);

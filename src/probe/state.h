@@ -50,9 +50,8 @@ class SharedArray {
     std::span<T> entries_;
 };
 
-inline constexpr std::string_view kCapabilities = "run as root, or give CAP_BPF, CAP_PERFMON and CAP_SYSLOG";
-
-/// Why something of the kernel's was refused, and what may help.
+/// Why something of the kernel's was refused, and what may help; without a remedy, what helps against that
+/// errno here.
 tl::unexpected<std::string> refuse(std::string_view what, int error, std::string_view remedy = "");
 
 struct Probe::State {

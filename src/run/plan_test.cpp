@@ -87,6 +87,16 @@ TEST(Plan, HasContainersAndRuntimesWhereTheyAreNamed) {
     EXPECT_FALSE(make_plan(selection));
 }
 
+TEST(Plan, FindsASetBetweenSlashesAlsoAtTheEndOfAnId) {
+    Selection selection;
+    selection.operations = {Operation::unshare, Operation::setns};
+    selection.filter = "/NEWPID/";
+    EXPECT_EQ(ids(selection),
+              (std::set<std::string>{"unshare/NEWPID", "setns/NEWPID/via:nsfd", "setns/NEWPID/via:pidfd"}));
+    selection.filter = "^unshare/NEWPID$";
+    EXPECT_EQ(ids(selection), (std::set<std::string>{"unshare/NEWPID"}));
+}
+
 TEST(Plan, SaysWhatIsWrong) {
     Selection selection;
     selection.filter = "(";

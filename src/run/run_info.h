@@ -72,6 +72,13 @@ struct RunInfo {
     std::vector<std::string> warnings;
     std::vector<Runtime> runtimes;     ///< empty where none was asked for
     std::optional<ProbeReport> probe;  ///< absent where it was off, or could not be had
+
+    [[nodiscard]] RowContext row_context() const {
+        // Inside a user namespace of its own a sampler has all capabilities.
+        const auto held = in_userns ? std::optional(~Capabilities{0})
+                                    : parse_capabilities(env::find(environment, "capabilities"));
+        return {options.precision, drain_unseen, held};
+    }
 };
 
 }  // namespace nsb::run

@@ -390,7 +390,7 @@ std::vector<Row> rows_of(std::span<const Series> series, std::size_t planned, co
 }
 
 std::vector<Row> Runner::rows() const {
-    return rows_of(series_, planned_, {info_.options.precision, info_.drain_unseen});
+    return rows_of(series_, planned_, info_.row_context());
 }
 
 }  // namespace nsb::run

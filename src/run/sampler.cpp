@@ -132,12 +132,10 @@ Sampler::Footprint Sampler::footprint() const {
 }
 
 std::filesystem::path find_sampler() {
+    constexpr const char* kOwn = "/proc/self/exe";
     std::error_code error;
-    const std::filesystem::path here = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
-    if (error) {
-        throw NotPermitted(
-            fmt::format("readlink(/proc/self/exe): {}: {}", errno_name(error.value()), kForeignProc));
-    }
+    const std::filesystem::path here = std::filesystem::read_symlink(kOwn, error).parent_path();
+    if (error) throw sys::SystemError("readlink", kOwn, error.value());
     for (const auto& candidate : {here / "nsbench-sampler", here / "../libexec/nsbench/nsbench-sampler"}) {
         if (std::filesystem::exists(candidate)) return candidate.lexically_normal();
     }

@@ -150,8 +150,8 @@ void Team::find_privilege() {
               "unshare through "
               "in a container)";
     throw NotPermitted(fmt::format(
-        "unshare(CLONE_NEWUTS): EPERM, and unshare(CLONE_NEWUSER|CLONE_NEWUTS): {}. Run as root, or: {}",
-        errno_name(error), remedy));
+        "unshare(CLONE_NEWUTS): EPERM, and unshare(CLONE_NEWUSER|CLONE_NEWUTS): {}. {}, or: {}",
+        errno_name(error), geteuid() == 0 ? "Give this root CAP_SYS_ADMIN" : "Run as root", remedy));
 }
 
 }  // namespace nsb::run

@@ -13,6 +13,7 @@ namespace nsb::sys {
 SystemError::SystemError(std::string_view call, std::string_view arguments, int error)
     : std::runtime_error(
           fmt::format("{}({}): {} ({})", call, arguments, std::strerror(error), errno_name(error))),
+      arguments_(arguments),
       error_(error) {}
 
 long must(long returned, std::string_view call, std::string_view arguments) {

@@ -19,8 +19,10 @@ class SystemError : public std::runtime_error {
     /// In words of one's own, where the errno does not say what is wrong.
     SystemError(const std::string& text, int error) : std::runtime_error(text), error_(error) {}
     [[nodiscard]] int error() const { return error_; }
+    [[nodiscard]] const std::string& arguments() const { return arguments_; }
 
   private:
+    std::string arguments_;
     int error_;
 };
 

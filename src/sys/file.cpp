@@ -186,7 +186,7 @@ void write_all(int fd, std::string_view text, std::string_view name) {
 }
 
 void replace_file(const std::filesystem::path& path, std::string_view text, int at) {
-    if (path == "-") return write_all(STDOUT_FILENO, text, "standard output");
+    if (path == "-") return write_all(STDOUT_FILENO, text, kStandardOutput);
     const Place place = find_file(path, at);
     if (place.descriptor) return write_all(*place.descriptor, text, path.native());
     if (is_written_in_place(place))

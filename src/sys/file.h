@@ -9,6 +9,9 @@
 
 namespace nsb::sys {
 
+/// What standard output is called in errors.
+inline constexpr std::string_view kStandardOutput = "standard output";
+
 /// The content of a file, or the errno of what failed.
 Result<std::string> read_file(const std::filesystem::path& path);
 

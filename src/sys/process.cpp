@@ -16,26 +16,40 @@
 #include "sys/error.h"
 
 namespace nsb::sys {
+namespace {
+
+/// A copy of a descriptor, with the lowest free number from `first` on. Throws SystemError.
+Fd copy_from(int first, int fd) {
+    const int copy = fcntl(fd, F_DUPFD_CLOEXEC, first);
+    // A number that the limit does not allow is EINVAL, a free one that is not to be had EMFILE: both mean
+    // the limit.
+    if (copy < 0) throw SystemError("fcntl", "F_DUPFD_CLOEXEC", errno == EINVAL ? EMFILE : errno);
+    return Fd(copy);
+}
+
+}  // namespace
 
 Process::Process(const std::filesystem::path& program, const std::vector<int>& descriptors,
                  const std::vector<std::string>& arguments, std::optional<int> output) {
+    // Opened here rather than by the child, whose errno would not say of what it is.
+    const Fd nothing(static_cast<int>(must(open("/dev/null", O_RDWR | O_CLOEXEC), "open", "/dev/null")));
+    // First out of the way of each other, then into place: a descriptor may sit where another has to go.
+    const int first_free = 3 + static_cast<int>(descriptors.size());
+    std::vector<Fd> copies;
+    copies.reserve(descriptors.size());
+    for (const int fd : descriptors) copies.push_back(copy_from(first_free, fd));
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);
-    for (int fd = 0; fd < 3; ++fd) posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
+    for (int fd = 0; fd < 3; ++fd) posix_spawn_file_actions_adddup2(&actions, nothing.get(), fd);
     if (output) posix_spawn_file_actions_adddup2(&actions, *output, STDOUT_FILENO);
-    // First out of the way of each other, then into place: a descriptor may sit where another has to go.
-    std::vector<Fd> copies;
-    copies.reserve(descriptors.size());
-    for (const int fd : descriptors) {
-        copies.emplace_back(
-            static_cast<int>(must(fcntl(fd, F_DUPFD_CLOEXEC, 64), "fcntl", "F_DUPFD_CLOEXEC")));
-        posix_spawn_file_actions_adddup2(&actions, copies.back().get(), 2 + static_cast<int>(copies.size()));
+    for (std::size_t i = 0; i < copies.size(); ++i) {
+        posix_spawn_file_actions_adddup2(&actions, copies[i].get(), 3 + static_cast<int>(i));
     }
     // Whatever else is open here, inherited from who started it, is not for it: a clone would copy it each
     // time.
-    posix_spawn_file_actions_addclosefrom_np(&actions, 3 + static_cast<int>(descriptors.size()));
+    posix_spawn_file_actions_addclosefrom_np(&actions, first_free);
     sigset_t none;
     sigset_t all;
     sigemptyset(&none);

@@ -1,0 +1,223 @@
+"""The text, the fields and the shape of a run's files, without pandas: what all readers of them begin with, those of the
+lab as well. Unreadable, with the file and where it can be the line, for what nsbench does not write."""
+import csv
+import json
+import lzma
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from answers.script import Unreadable
+
+CASE = re.compile(r"\w+/[\w-]+(/[\w:.-]+)*", re.ASCII)
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+LARGEST = 2.0**64  # of any figure: nsbench's are 64 bits wide, and sums of larger ones would be infinite
+
+
+def text_of(path: Path) -> str:
+    """The text of a file. OSError becomes Unreadable, except that a file that is not there stays FileNotFoundError."""
+    try:
+        if path.suffix == ".xz":
+            with lzma.open(path, "rb") as file:
+                data = file.read()
+        else:
+            data = path.read_bytes()
+    except FileNotFoundError:
+        raise
+    except EOFError:
+        raise Unreadable(f"{path}: cut off: the end of the compressed file is missing") from None
+    except OSError as error:
+        raise Unreadable(f"{path}: {error.strerror}") from None
+    except lzma.LZMAError as error:
+        raise Unreadable(f"{path}: {error}") from None
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"{path}, line {data.count(bytes([10]), 0, error.start) + 1}: not a text file") from None
+    if "\0" in text:
+        raise Unreadable(f"{path}, line {text.count(chr(10), 0, text.index(chr(0))) + 1}: not a text file")
+    return text
+
+
+def shown(value: object) -> str:
+    """A value as it may stand in a message of one line."""
+    text = ascii(value)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def number(text: str) -> float:
+    """Of a field. ValueError for what nsbench writes as none: nan and infinity are no figures."""
+    if not NUMBER.fullmatch(text) or not abs(value := float(text)) <= LARGEST:
+        raise ValueError(text)
+    return value
+
+
+@dataclass(frozen=True)
+class Table:
+    """A CSV file: the text, the header, and where there are quotes the fields and the line of each row."""
+
+    path: Path
+    text: str
+    header: list[str]
+    quoted: list[tuple[int, list[str]]] | None
+
+    def where(self, row: int) -> str:
+        """The file and the line of a row, the first of which is 0."""
+        return f"{self.path}, line {self.quoted[row][0] if self.quoted else row + 2}"
+
+    def rows(self) -> Iterable[list[str]]:
+        """The fields of each row below the header."""
+        if self.quoted is not None:
+            return (fields for _, fields in self.quoted)
+        return (line.split(",") for line in self.text[:-1].split("\n")[1:])
+
+    def need(self, names: Iterable[str], file: str) -> None:
+        """Unreadable where one of these columns is missing."""
+        wanted = list(names)
+        if missing := [name for name in wanted if name not in self.header]:
+            known = "" if set(wanted) & set(self.header) else f": is it a {file} of nsbench?"
+            raise Unreadable(f"{self.path}: column {missing[0]} is missing"
+                             f"{f' (and {len(missing) - 1} others)' if len(missing) > 1 else ''}{known}")
+
+
+def table(path: Path) -> Table:
+    """A CSV file, every row of which is as long as the header, and no column of which is there twice. FileNotFoundError
+    where there is none."""
+    # A file that was through Windows has its own ends of lines; a carriage return elsewhere would be one to some readers.
+    text = text_of(path).replace("\r\n", "\n")
+    if not text:
+        raise Unreadable(f"{path}: empty")
+    if not text.endswith("\n"):
+        raise Unreadable(f"{path}: ends within a line: it was cut, or is still being written")
+    lines = text[:-1].split("\n")  # and at nothing else that str.splitlines() takes for an end
+    if "\r" in text:
+        line = next(number for number, one in enumerate(lines, 1) if "\r" in one)
+        raise Unreadable(f"{path}, line {line}: not a text file")
+    quoted = None
+    if '"' in text:
+        quoted = _quoted(path, lines)
+        header = quoted.pop(0)[1]
+        counts = [(line, len(fields)) for line, fields in quoted]
+    else:
+        header = lines[0].split(",")
+        counts = list(enumerate((line.count(",") + 1 for line in lines[1:]), 2))
+    # Other readers fill a short row up and take a long first one for an index: counted here, so that neither passes.
+    for line, count in counts:
+        if count != len(header):
+            raise Unreadable(f"{path}, line {line}: {count} fields, the header has {len(header)}")
+    if twice := next((name for name in header if header.count(name) > 1), None):
+        raise Unreadable(f"{path}: column {shown(twice)} stands there twice")
+    return Table(path, text, header, quoted)
+
+
+def _quoted(path: Path, lines: list[str]) -> list[tuple[int, list[str]]]:
+    """The fields of each row with the line it begins in."""
+    found: list[tuple[int, list[str]]] = []
+    begins = 1
+    reader = csv.reader((line + "\n" for line in lines), strict=True)
+    try:
+        for fields in reader:
+            found.append((begins, fields))
+            begins = reader.line_num + 1
+    except csv.Error as error:  # an open quote makes a row of all that follows: where it was opened is what helps
+        raise Unreadable(f"{path}, line {begins}: no CSV: {error}") from None
+    return found
+
+
+def records(path: Path, wanted: dict[str, type | re.Pattern]) -> Iterator[dict[str, str]]:
+    """The rows as dictionaries. All columns in `wanted` must be there; those of the kind float hold numbers or nothing,
+    those of the kind CASE ids. FileNotFoundError where there is no file."""
+    found = table(path)
+    found.need(wanted, path.name)
+    numbers = [(name, found.header.index(name)) for name, kind in wanted.items() if kind is float]
+    case = found.header.index("case") if wanted.get("case") is CASE else None
+    for row, fields in enumerate(found.rows()):
+        for name, place in numbers:
+            if fields[place]:
+                try:
+                    number(fields[place])
+                except ValueError:
+                    raise Unreadable(f"{found.where(row)}: {name} is {shown(fields[place])}, not a number") from None
+        if case is not None and not CASE.fullmatch(fields[case]):
+            raise Unreadable(f"{found.where(row)}: case is {shown(fields[case])}, which is no case's id")
+        yield dict(zip(found.header, fields))
+
+
+# A shape is a type or several, an object as {name: shape} (`...`: all other names), or a list as [shape]. An object's names
+# may be missing, unless the shape is Needed, or it is an element of a list.
+NUMERIC = (int, float, type(None))
+PERHAPS_TEXT = (str, type(None))
+
+
+@dataclass(frozen=True)
+class Needed:
+    """What must be there."""
+
+    shape: object
+
+
+@dataclass(frozen=True)
+class Perhaps:
+    """What may be null."""
+
+    shape: object
+
+
+def misfit(value: object, shape: object, name: str = "") -> str | None:
+    """What of the value is not of that shape; None where all is."""
+    if isinstance(shape, Needed):
+        shape = shape.shape
+    if isinstance(shape, Perhaps):
+        if value is None:
+            return None
+        shape = shape.shape
+    label = name or "it"
+    if isinstance(shape, dict):
+        if not isinstance(value, dict):
+            return f"{label} is {shown(value)}, not an object"
+        lacking = next((key for key, one in shape.items() if isinstance(one, Needed) and key not in value), None)
+        if lacking is not None:
+            return f"{name + ': ' if name else ''}{lacking} is missing"
+        parts = ((one, shape.get(key, shape.get(..., object)), f"{name}: {shown_name(key)}" if name else shown_name(key))
+                 for key, one in value.items())
+        return next(filter(None, (misfit(*part) for part in parts)), None)
+    if isinstance(shape, list):
+        if not isinstance(value, list):
+            return f"{label} is {shown(value)}, not a list"
+        return next(filter(None, (misfit(one, shape[0], name) for one in value)), None)
+    kinds = shape if isinstance(shape, tuple) else (shape,)
+    if object in kinds:
+        return None
+    is_number = int in kinds
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        return f"{label} is {shown(value)}, not {'a number' if is_number else 'text'}"
+    if is_number and isinstance(value, int | float) and not abs(value) <= LARGEST:
+        return f"{label} is {shown(value)}, not a number"
+    return None
+
+
+def shown_name(key: object) -> str:
+    return str(key) if str(key).isidentifier() else shown(key)
+
+
+def _no_constant(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no number of JSON's")
+
+
+def json_of(path: Path) -> object:
+    """The content of a JSON file, whose texts can all be written again. FileNotFoundError where there is none."""
+    text = text_of(path)
+    try:
+        content = json.loads(text, parse_constant=_no_constant)
+    except ValueError as error:
+        raise Unreadable(f"{path}: no JSON: {error}") from None
+    except RecursionError:
+        raise Unreadable(f"{path}: nested too deeply: is it nsbench's?") from None
+    if re.search(r"\\u[dD][89a-fA-F]", text):  # half of a character beyond the first 65536, perhaps alone
+        try:
+            json.dumps(content, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise Unreadable(f"{path}: a text in it is no Unicode: half of a surrogate pair") from None
+    return content

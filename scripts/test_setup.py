@@ -1,0 +1,67 @@
+"""Tests of how scripts/nsbench and scripts/test build: silently where nothing is to be done, and anew in a copied tree."""
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+STUBS = {
+    "dpkg-query": "echo installed", "ninja": "echo ninja: no work to do.",
+    "cmake": r"""mkdir -p build/release; printf '#!/bin/sh\necho measured\n' >build/release/nsbench
+chmod +x build/release/nsbench; touch build/release/build.ninja
+echo "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD" >build/release/CMakeCache.txt""",
+}
+
+
+def test_a_build_with_nothing_to_do_is_silent() -> None:
+    built = Path(os.environ["NSBENCH"]).resolve().parent
+    if built.parent != ROOT / "build":
+        pytest.skip(f"{built} is not one of scripts/test's")
+    words = ["bash", "-euc", '. "$0"; build_all', str(ROOT / "scripts/setup.sh")]
+    environment = {**os.environ, "NSBENCH_PRESET": built.name}
+    subprocess.run(words, env=environment, check=True, capture_output=True)  # what was changed since the tests were built
+    done = subprocess.run(words, env=environment, check=True, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+@pytest.fixture(name="tree")
+def fixture_tree(tmp_path: Path) -> Path:
+    """A tree with the scripts, and programs that only say that they build."""
+    tree = tmp_path / "tree"
+    (tree / "scripts").mkdir(parents=True)
+    (tmp_path / "bin").mkdir()
+    for name in ("nsbench", "setup.sh", "packages"):
+        shutil.copy(ROOT / "scripts" / name, tree / "scripts")
+    for name, text in STUBS.items():
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    return tree
+
+
+def nsbench(tree: Path) -> None:
+    environment = {**os.environ, "PATH": f"{tree.parent}/bin:{os.environ['PATH']}", "NSBENCH_PRESET": "release"}
+    done = subprocess.run([tree / "scripts/nsbench"], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "measured\n", "")
+
+
+def test_a_copied_tree_is_built_anew(tree: Path) -> None:
+    nsbench(tree)
+    kept = tree / "build/release/kept"
+    kept.touch()
+    nsbench(tree)
+    assert kept.exists()
+    copy = tree.with_name("copy")
+    shutil.copytree(tree, copy)
+    nsbench(copy)
+    assert not (copy / "build/release/kept").exists() and kept.exists()
+    assert (copy / "build/release/CMakeCache.txt").read_text() == f"CMAKE_HOME_DIRECTORY:INTERNAL={copy}\n"
+
+
+def test_a_tree_by_another_name_is_the_same(tree: Path) -> None:
+    nsbench(tree)
+    (tree / "build/release/kept").touch()
+    tree.with_name("link").symlink_to(tree)
+    nsbench(tree.with_name("link"))
+    assert (tree / "build/release/kept").exists()
