@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from lab import tree
 from lab.errors import FAILED, LabError
-from lab.exact import OWN, Profile
+from lab.exact import OWN, ROLES, USER, Profile, Segment
+from lab.lines import Amounts
 from lab.tree import Function, Tree
 
 # Instructions between what was seen in a phase and what the clock says: its nanoseconds are rounded at both ends, and the
@@ -29,6 +30,7 @@ class Book:
     tree: Tree
     reading: float
     lost: int = 0  # returns that led nowhere
+    addresses: Amounts = field(default_factory=dict)  # what each executed, where that was asked for
 
 
 @dataclass
@@ -64,6 +66,29 @@ def phases_of(rows: list[dict[str, str]]) -> set[str]:
     return {name for row in rows for name, value in row.items() if value}
 
 
+def addresses(profile: Profile, executions: list[list[Segment]], bit: int) -> Amounts:
+    """What each address of the call's own functions executed while a phase was open, in the mean of these executions.
+    LabError where their sum is not that of the tree."""
+    found: Amounts = {}
+    left: dict[str, int] = {}
+    for segment in (one for execution in executions for one in execution if one.phases >> bit & 1):
+        for block, instructions, role, times in segment.runs:
+            if ROLES[role] in OWN:
+                name, places = profile.blocks[block]
+                left[name] = left.get(name, 0) - instructions * times
+                for place in places[:instructions]:
+                    found[name, place] = found.get((name, place), 0) + times
+        for node, _, own in segment.cells:
+            path = profile.path(node)
+            if path[0] in OWN and path[-1] != USER:
+                left[path[-1]] = left.get(path[-1], 0) + own
+    wrong = next((name for name in left if left[name]), None)
+    if wrong:
+        raise LabError(f"{wrong}: its addresses and its calls are {left[wrong]:+d} instructions apart: the books do not balance",
+                       FAILED)
+    return {key: amount / len(executions) for key, amount in found.items()}
+
+
 def balance(profile: Profile, samples: str, case: str) -> Books:
     """The books of a copy's profile and samples.csv. LabError where they do not balance."""
     reader = csv.DictReader(io.StringIO(samples))
@@ -95,7 +120,7 @@ def balance(profile: Profile, samples: str, case: str) -> Books:
             raise LabError(f"{phase} is {figure:g}, and {tree.instructions(own):g} instructions were seen: the books do "
                            "not balance", FAILED)
         lost = sum(segment.lost for execution in chosen for segment in execution if segment.phases >> bit & 1)
-        books.phases[phase] = Book(figure, own, reading, lost)
+        books.phases[phase] = Book(figure, own, reading, lost, addresses(profile, chosen, bit) if profile.blocks else {})
     books.later = tree.below(tree.mean(profile, [profile.segments], lambda segment: True, len(executions)), WORKER)
     return books
 

@@ -26,6 +26,8 @@ from lab.options import add_jobs
 from lab.packages import SERIES
 
 CONFIG = Path(__file__).resolve().parent / "small-kernel.config"
+# Which instruction is of which line, and of which inlined function; without the types of data, which take most of the room.
+DEBUG = "CONFIG_DEBUG_KERNEL=y\nCONFIG_DEBUG_INFO_DWARF_TOOLCHAIN_DEFAULT=y\nCONFIG_DEBUG_INFO_REDUCED=y\n"
 TOOLS = ("make", "gcc", "flex", "bison", "bc", "patch", "tar", "xz")
 HEADERS = ("libelf.h", "openssl/opensslv.h")
 REMEDY = "apt-get install make gcc flex bison bc patch xz-utils libelf-dev libssl-dev"
@@ -114,8 +116,9 @@ def patched(tree: Path, patches: list[Path]) -> Iterator[None]:
 def build(options: argparse.Namespace) -> int:
     """The command."""
     check_tools()
-    if options.out.is_dir() or not options.out.resolve().parent.is_dir():
-        raise LabError(f"--out {options.out}: a file in a folder that exists is needed", USAGE)
+    for name, path in (("--out", options.out), ("--vmlinux", options.vmlinux)):
+        if path and (path.is_dir() or not path.resolve().parent.is_dir()):
+            raise LabError(f"{name} {path}: a file in a folder that exists is needed", USAGE)
     for path in [*options.patch, *options.config]:
         if not path.is_file():
             raise LabError(f"{path}: no such file", USAGE)
@@ -126,7 +129,7 @@ def build(options: argparse.Namespace) -> int:
         tree = source_of(options.source)
     if not (tree / "Kconfig").exists():
         raise LabError(f"{tree}: not the kernel's source", USAGE)
-    config = "".join(path.read_text() for path in [CONFIG, *options.config])
+    config = "".join(path.read_text() for path in [CONFIG, *options.config]) + (DEBUG if options.vmlinux else "")
     key = hashlib.sha256(f"{tree.resolve()}\0{config}".encode()).hexdigest()[:16]
     into = packages.cache() / "builds" / key
     into.mkdir(parents=True, exist_ok=True)
@@ -141,10 +144,12 @@ def build(options: argparse.Namespace) -> int:
             for line in sorted(line for line in missing if line.startswith("CONFIG_")):
                 print(f"lab: {line}: this kernel has it not, or something that it needs is off", file=sys.stderr)
         make(tree, into, jobs, "bzImage")
-    part = options.out.with_name(options.out.name + ".part")
-    shutil.copyfile(into / "arch" / "x86" / "boot" / "bzImage", part)
-    part.rename(options.out)
-    print(options.out)
+    for made, out in ((into / "arch" / "x86" / "boot" / "bzImage", options.out), (into / "vmlinux", options.vmlinux)):
+        if out:
+            part = out.with_name(out.name + ".part")
+            shutil.copyfile(made, part)
+            part.rename(out)
+            print(out)
     return OK
 
 
@@ -158,5 +163,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     one.add_argument("--config", type=Path, action="append", default=[], metavar="FILE",
                      help="options besides small-kernel.config; repeatable")
     one.add_argument("--out", type=Path, default=Path("bzImage"), metavar="FILE", help="the image (%(default)s)")
+    one.add_argument("--vmlinux", type=Path, metavar="FILE",
+                     help="the kernel with its debug information, for profile --lines: another build, of more time")
     add_jobs(one)
     one.set_defaults(command=build)

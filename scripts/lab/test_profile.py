@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import books, exact, explain, guest, initramfs, kernel_build, tree
+from lab import books, callgrind, exact, explain, guest, initramfs, kernel_build, tree
 from lab.books import Book, Books
 from lab.errors import LabError
 from lab.exact import Cost
@@ -94,8 +94,9 @@ def test_a_call_inside_of_itself_counts_once() -> None:
 def test_stacks_and_callgrinds_format() -> None:
     own = {("[call]",): Cost(), ("[call]", "a"): Cost(1, 3), ("[call]", "a", "b"): Cost(2, 7)}
     assert tree.folded(own, "case", "create") == ["case;create;[call];a 3", "case;create;[call];a;b 7"]
-    assert tree.callgrind(own, "it").split("\n\n")[1].splitlines() == ["fl=kernel", "fn=[call]", "0 0", "cfn=a", "calls=1 0", "0 10"]
-    assert "fn=a\n0 3\ncfn=b\ncalls=2 0\n0 7\n" in tree.callgrind(own, "it")
+    text = callgrind.write(own, "it", {})
+    assert text.split("\n\n")[1].splitlines() == ["fl=kernel", "fn=[call]", "0 0", "cfn=a", "calls=1 0", "0 10"]
+    assert "fn=a\n0 3\ncfn=b\ncalls=2 0\n0 7\n" in text
 
 
 def test_inlining_is_told_from_work() -> None:
@@ -148,7 +149,8 @@ def test_a_patch_is_applied_whole_and_taken_back(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("words, says", [
     (["no/such/tree"], "neither a tree"), (["."], "not the kernel's source"), (["6.12", "--patch", "missing"], "missing: no such file"),
-    (["6.12", "--out", "/no/folder/bzImage"], "a file in a folder that exists"), (["6.12", "--out", "/"], "a file in a folder")])
+    (["6.12", "--out", "/no/folder/bzImage"], "a file in a folder that exists"), (["6.12", "--out", "/"], "a file in a folder"),
+    (["6.12", "--vmlinux", "/no/folder/vmlinux"], "--vmlinux /no/folder/vmlinux: a file in a folder")])
 def test_what_cannot_be_built_is_one_line(tmp_path: Path, words: list[str], says: str) -> None:
     done = subprocess.run([sys.executable, PROGRAM, "kernel-build", *words], cwd=tmp_path, text=True, capture_output=True, timeout=60)
     if done.returncode == 3:
