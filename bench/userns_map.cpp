@@ -3,11 +3,13 @@
 
 #include "holder.h"
 #include "id_maps.h"
+#include "mark.h"
 
 namespace nsb::bench {
 namespace {
 
 constexpr std::size_t kHolderStack = 64U << 10U;
+constexpr std::uint32_t kSteps = bits(Phase::setgroups, Phase::uid_map, Phase::gid_map);
 
 }  // namespace
 
@@ -16,17 +18,21 @@ void run_userns_map(Block& block) {
     if (!stack) return block.fail({Call::mmap, stack.error()});
     const IdMaps maps;
     while (Record* record = block.next()) {
+        NSB_MARK(bits(Phase::total), bits(), 1);
         const std::uint64_t call = sys::now();
         auto holder = Holder::start(block.request.set, *stack);
         if (!holder) return block.fail(holder.error());
         for (const IdMaps::Step& step : maps) {
+            NSB_MARK_NEXT(kSteps, bits(), 1);
             const std::uint64_t begin = sys::now();
             const Failure failure = write_map(holder->open_proc(step.file, O_WRONLY), step);
+            NSB_MARK(bits(), kSteps, 1);
             time_of(*record, step.phase) = sys::now() - begin;
             if (failure.error != 0) return block.fail(failure);
         }
         const Failure failure = holder->release();
         if (failure.error != 0) return block.fail(failure);
+        NSB_MARK(bits(), bits(Phase::total), 1);
         time_of(*record, Phase::total) = sys::now() - call;
     }
 }

@@ -4,10 +4,10 @@ from collections import defaultdict
 
 from lab import tree
 from lab.exact import Cost, Path_
-from lab.lines import Lines, Place
+from lab.lines import NOWHERE, Lines, Place
 from lab.tree import Tree
 
-FILE = "kernel"  # of functions whose source is not known
+FILE = NOWHERE.file  # of functions whose source is not known
 
 
 def whole_numbers(amounts: list[float]) -> list[int]:
@@ -44,6 +44,9 @@ def own_of(one: Tree) -> dict[str, float]:
 def write(one: Tree, what: str, lines: dict[str, Lines], root: str = "") -> str:
     """The tree as a file; `lines` of those functions whose lines are known, in files that are seen from `root`. Calls are at
     the line where a function opens."""
+    def named(file: str) -> str:
+        return file if file == FILE else os.path.join(root, file)
+
     own, edges = own_of(one), edges_of(one)
     opens = {name: lines[name].opens if name in lines else Place(FILE, 0, name) for name in own}
     text = ["# callgrind format", "version: 1", "creator: nsbench", f"cmd: {what}", "positions: line", "events: Ir",
@@ -53,7 +56,7 @@ def write(one: Tree, what: str, lines: dict[str, Lines], root: str = "") -> str:
         at = opens[name]
         if at.file != file:
             file = at.file
-            text.append(f"fl={os.path.join(root, file)}")
+            text.append(f"fl={named(file)}")
         text.append(f"fn={name}")
         amounts = lines[name].amounts if name in lines else {at: own[name]}
         order = sorted(amounts, key=lambda place: (place.file != file, place.file, place.line, place.function))
@@ -61,16 +64,16 @@ def write(one: Tree, what: str, lines: dict[str, Lines], root: str = "") -> str:
         text += [f"{place.line} {cost}" for place, cost in costs if place.file == file]
         for callee, calls, total in edges[name]:
             other = opens[callee]
-            text += [*([f"cfi={os.path.join(root, other.file)}"] if other.file != file else []), f"cfn={callee}",
+            text += [*([f"cfi={named(other.file)}"] if other.file != file else []), f"cfn={callee}",
                      f"calls={max(1, round(calls))} {other.line}", f"{at.line} {round(total)}"]
         inlined = ""
         for place, cost in costs:
             if place.file != file:
                 if place.file != inlined:
                     inlined = place.file
-                    text.append(f"fi={os.path.join(root, inlined)}")
+                    text.append(f"fi={named(inlined)}")
                 text.append(f"{place.line} {cost}")
         if inlined:
-            text.append(f"fe={os.path.join(root, file)}")
+            text.append(f"fe={named(file)}")
         text.append("")
     return "\n".join(text)

@@ -18,6 +18,8 @@ from lab.guest import Crowd
 PLUGIN = "nsbench-exact.so"
 SECTION = ".nsbench.marks"  # bench/mark.h
 MARK = struct.Struct("<QIII")  # address, the phases that it opens and closes, reading
+IN_TURN = 1 << 31  # beside the reading
+PROGRAM = "nsbench-program"  # whose first instruction address 0 stands for
 CODE = 8  # bytes by which a mark is known
 SYMBOLS = "kallsyms"
 NOTES = "notes"  # of the kernel's file: its build ID
@@ -35,17 +37,25 @@ def marks() -> str:
         from elftools.elf.elffile import ELFFile
     except ImportError:
         raise LabError("a profile needs apt-get install python3-pyelftools", IMPOSSIBLE) from None
+
+    def loaded(elf: ELFFile) -> list[tuple[int, bytes]]:
+        return [(segment["p_vaddr"], segment.data()) for segment in elf.iter_segments() if segment["p_type"] == "PT_LOAD"]
+
     sampler = initramfs.build_directory() / "nsbench-sampler"
     with open(sampler, "rb") as file:
         elf = ELFFile(file)
         section = elf.get_section_by_name(SECTION)
         if section is None:
             raise LabError(f"{sampler} has no {SECTION}: build it again", IMPOSSIBLE)
-        loaded = [(segment["p_vaddr"], segment.data()) for segment in elf.iter_segments() if segment["p_type"] == "PT_LOAD"]
-        lines = []
-        for address, opens, closes, reading in MARK.iter_unpack(section.data()):
-            code = next(data[address - at:][:CODE] for at, data in loaded if at <= address < at + len(data))
-            lines.append(f"{address:x} {code.hex()} {opens:x} {closes:x} {reading}\n")
+        own, notes = loaded(elf), list(MARK.iter_unpack(section.data()))
+    with open(sampler.with_name(PROGRAM), "rb") as file:
+        elf = ELFFile(file)
+        other, entry = loaded(elf), elf["e_entry"]
+    lines = []
+    for noted, opens, closes, reading in notes:
+        address, where = (noted, own) if noted else (entry, other)
+        code = next(data[address - at:][:CODE] for at, data in where if at <= address < at + len(data))
+        lines.append(f"{address:x} {code.hex()} {opens:x} {closes:x} {reading & ~IN_TURN:x} {int(reading & IN_TURN != 0)}\n")
     return "".join(lines)
 
 
@@ -105,11 +115,14 @@ class Cost:
 
 @dataclass
 class Segment:
-    """What was executed between two marks, by node; the bits of `phases` are the columns' numbers in samples.csv."""
+    """What was executed between two marks, by node; the bits of `phases` are the columns' numbers in samples.csv. Of those in
+    `in_turn` the case's `turn`th was open."""
 
     phases: int
     instructions: int
     lost: int
+    in_turn: int = 0
+    turn: int = 0
     cells: list[tuple[int, int, int]] = field(default_factory=list)
     runs: list[tuple[int, int, int, int]] = field(default_factory=list)  # block, instructions of it, role, how often
 
@@ -135,6 +148,15 @@ class Profile:
             was_open = segment.phases != 0
         return found
 
+    def settle_turns(self, phases: int) -> None:
+        """Says of phases in turn which one was open, where these are the case's."""
+        for segment in self.segments:
+            if segment.in_turn:
+                own = [1 << bit for bit in range(segment.in_turn.bit_length()) if segment.in_turn & phases & 1 << bit]
+                open_ = own[segment.turn - 1] if segment.turn <= len(own) else 0
+                segment.phases = segment.phases & ~segment.in_turn | open_
+                segment.in_turn = 0
+
     def path(self, node: int) -> Path_:
         """The functions on the way to a node, its role first."""
         path: list[str] = []
@@ -156,7 +178,7 @@ def parse(text: str) -> Profile:
         if word[0] == "n":
             profile.nodes.append((int(word[1]), word[2] if len(word) == 3 else " ".join(word[2:])))
         elif word[0] == "s":
-            profile.segments.append(Segment(int(word[1]), int(word[2]), int(word[3])))
+            profile.segments.append(Segment(*map(int, word[1:])))
         elif word[0] == "r":
             profile.segments[-1].runs.append((int(word[1]), int(word[2]), int(word[3]), int(word[4])))
         elif word[0] == "b":

@@ -74,8 +74,8 @@ def inlined(base: Tree, new: Tree) -> dict[str, str]:
     return found
 
 
-def first_tree(own: Books) -> Tree:
-    return named(own.phases[own.first].tree)
+def shown_tree(own: Books) -> Tree:
+    return named(own.phases[own.shown].tree)
 
 
 @dataclass
@@ -96,10 +96,10 @@ class Explained:
 
 def explain(base: Pair, new: Pair) -> Explained:
     """Holds the two kernels' books of a case against each other."""
-    moved = inlined(first_tree(base[0]), first_tree(new[0]))
+    moved = inlined(shown_tree(base[0]), shown_tree(new[0]))
     parts = []
     for own, none in (base, new):
-        one, other = (tree.own(into_callers(first_tree(side), set(moved))) if side else {} for side in (own, none))
+        one, other = (tree.own(into_callers(shown_tree(side), set(moved))) if side else {} for side in (own, none))
         parts.append({name: one.get(name, 0) - other.get(name, 0) for name in one | other})
     return Explained(sum(parts[0].values()), sum(parts[1].values()), (parts[0], parts[1]), moved)
 
@@ -108,7 +108,7 @@ def lines_of(case: str, base: Pair, new: Pair, names: list[str], top: int) -> li
     """A sentence, and a table of the functions by how much they changed."""
     found = explain(base, new)
     changes = found.changes()
-    what = f"adds to {base[1].case}" if base[1] else base[0].first
+    what = f"adds to {base[1].case}" if base[1] else base[0].shown
     lines = [sentence(f"{case} {thousands(found.after - found.before)} ({what}: {found.before:.0f} on {names[0]}, "
                       f"{found.after:.0f} on {names[1]})", changes, NAMED)]
     rows = sorted(changes.items(), key=lambda item: -abs(item[1]))[:top]

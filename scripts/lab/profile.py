@@ -45,9 +45,9 @@ class Profiled:
     source: lines.Source | None = None
 
     def lines_of(self, case: str) -> dict[str, lines.Lines]:
-        """Of each function in the case's first phase; empty where they are not known."""
+        """Of each function in the phase of the case that is shown; empty where they are not known."""
         own = self.books[case]
-        return lines.by_function(own.phases[own.first].addresses, self.source) if self.source else {}
+        return lines.by_function(own.phases[own.shown].addresses, self.source) if self.source else {}
 
 
 def inputs(one: runs.Wanted, vmlinux: Path | None = None) -> dict[str, object]:
@@ -100,16 +100,27 @@ def measure(one: runs.Wanted, jobs: int, progress: Progress, vmlinux: Path | Non
     files = alone.merge(plan, done, f"lab-{digest}")
     profiled = Profiled(one, files, found, plan, lab)
     if vmlinux and has_lines:
-        known = {address for own in found.values() for _, address in own.phases[own.first].addresses}
+        known = {address for own in found.values() for book in own.phases.values() for _, address in book.addresses}
         profiled.source = lines.source(vmlinux, known, at)
     profiled.status, _, _ = alone.summarise(files, plan)
     return profiled
 
 
+def ask(every: list[Profiled], phase: str) -> None:
+    """Has this phase shown of every case. LabError where one does not have it; what it is compared with need not."""
+    for profiled in every:
+        for case, own in profiled.books.items():
+            if phase in own.phases:
+                own.asked = phase
+            elif case in profiled.plan.cases:
+                raise LabError(f"--phase={phase}: {case} has {', '.join(own.phases)}", USAGE)
+
+
 def base_of(profiled: Profiled, case: str) -> Books | None:
     """The books of the case that this one is compared with."""
     operation, kinds, *rest = case.split("/")
-    return profiled.books.get("/".join([operation, "none", *rest])) if kinds != "none" else None
+    base = profiled.books.get("/".join([operation, "none", *rest])) if kinds != "none" else None
+    return base if base and base.shown == profiled.books[case].shown else None
 
 
 def probe_csv(profiled: Profiled) -> str:
@@ -139,10 +150,11 @@ def write(profiled: Profiled, keep: folders.Keep, out: Path) -> None:
         first = own.phases[own.first].tree
         stacks += [line for name, part in (("create", first), ("destroy", own.destroy()), ("async", own.later))
                    for line in tree.folded(part, case, name)]
-        what = f"{case} {own.first}, {profiled.one.image.name}"
+        what = f"{case} {own.shown}, {profiled.one.image.name}"
         if not keep.compressed:
             files[f"callgrind.out.{case.replace('/', '.').replace(':', '-')}"] = callgrind.write(
-                tree.apart(first), what, profiled.lines_of(case), profiled.source.root if profiled.source else "").encode()
+                tree.apart(own.phases[own.shown].tree), what, profiled.lines_of(case),
+                profiled.source.root if profiled.source else "").encode()
     files[folders.STACKS] = "\n".join([*stacks, ""]).encode()
     part = Path(tempfile.mkdtemp(dir=out, prefix=folders.PART))
     try:
@@ -174,25 +186,25 @@ def below(own: Books, names: list[str]) -> list[str]:
 def describe(profiled: Profiled, case: str, options: argparse.Namespace) -> list[str]:
     """A case's functions and its tree."""
     own = profiled.books[case]
-    book = own.phases[own.first]
+    book = own.phases[own.shown]
     whole = tree.instructions(book.tree)
     parts = {role: tree.instructions(tree.of_roles(book.tree, [role])) for role in exact.ROLES}
     said = ", ".join(f"{role} {count:.0f}" for role, count in parts.items() if count)
-    text = [f"{case}: {own.first} {book.figure:.10g} instructions = {said}"
+    text = [f"{case}: {own.shown} {book.figure:.10g} instructions = {said}"
              + (f", reading the clock {book.reading:+.10g}" if book.reading else "")]
     if book.lost:
         text.append(f"{book.lost} returns led to where no call is known: what was executed there is below the wrong callers")
     found = sorted((one for one in tree.functions(tree.apart(book.tree)).values() if one.self), key=lambda one: -one.self)
-    text += ["", f"{'function':<44} {'calls':>9} {'total':>11} {'self':>11}  of {own.first}"]
+    text += ["", f"{'function':<44} {'calls':>9} {'total':>11} {'self':>11}  of {own.shown}"]
     text += [row(one, whole) for one in found[:options.top]]
     left = sum(one.self for one in found[options.top:])
     if left:
         text.append(f"{f'{len(found) - options.top} others':<44} {'':>9} {'':>11} {left:>11.0f} {left / whole:>9.1%}")
     if profiled.source:
-        text += ["", *lines.table(profiled.lines_of(case), LINES, own.first, whole)]
+        text += ["", *lines.table(profiled.lines_of(case), LINES, own.shown, whole)]
     base = base_of(profiled, case)
     if base:
-        text += ["", explain.sentence(f"adds {book.figure - base.phases[base.first].figure:+.0f} to {base.case}",
+        text += ["", explain.sentence(f"adds {book.figure - base.phases[base.shown].figure:+.0f} to {base.case}",
                                        books.adds(own, base), explain.NAMED)]
     text += below(own, options.below)
     if options.tree:
@@ -238,6 +250,8 @@ def profile(options: argparse.Namespace) -> int:
             for one in wanted:
                 folders.finished(one.folder, inputs(one, vmlinux))  # raises where another run is there
         done = [measure(one, options.jobs, progress, vmlinux) for one in wanted]
+        if options.phase:
+            ask(done, options.phase)
         if options.out:
             for profiled in done:
                 write(profiled, folders.Keep(), out)
@@ -275,6 +289,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     one.add_argument("--top", type=positive, default=15, metavar="N", help="functions of a case that are shown (%(default)s)")
     one.add_argument("--tree", type=percent, default=0.0, metavar="P%",
                      help="show the tree of calls, too, down to paths of this part of the whole")
+    one.add_argument("--phase", default="", metavar="NAME", help="show this one, such as exit, instead of a case's first")
     one.add_argument("--lines", nargs="?", const=FETCH, metavar="VMLINUX",
                      help="by source line, too, with the debug information of this file; without one: of Debian's debug package")
     one.add_argument("--below", action="append", default=[], metavar="FUNCTION",

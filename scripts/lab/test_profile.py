@@ -1,6 +1,7 @@
 """Tests of the exact profile: sums over trees, what explains a difference, and profiles of real kernels that balance."""
 import csv
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -83,6 +84,14 @@ def test_books_that_do_not_balance_are_an_error() -> None:
         books.balance(exact.parse(PROFILE), SAMPLES.replace("1,1,63,5,,", "1,1,,,EPERM,clone"), "case")
     with pytest.raises(LabError, match="not written whole"):
         exact.parse(PROFILE.removesuffix("end\n"))
+
+
+def test_phases_in_turn_are_the_cases() -> None:
+    """Bits 1 to 3 come in turn; of them the case has 1 and 3."""
+    turns = exact.parse("".join(f"s {1 | 14 * (turn > 0)} {own} 0 {14 * (turn > 0)} {turn}\n" for turn, own in
+                                ((0, 1), (1, 10), (1, 20), (2, 30), (3, 40), (0, 2))) + "end\n")
+    turns.settle_turns(0b1011)
+    assert [(segment.phases, segment.instructions) for segment in turns.segments] == [(1, 1), (3, 10), (3, 20), (9, 30), (1, 40), (1, 2)]
 
 
 def test_a_call_inside_of_itself_counts_once() -> None:
@@ -208,6 +217,16 @@ def test_the_books_balance_and_repeat(two: tuple[list[Path], str]) -> None:
     assert f"create {row['median'].removesuffix('.000')} instructions" in create
 
 
+@pytest.mark.parametrize("operation, sets, phase, calls, calls_not", [
+    ("userns_map", "user", "gid_map", "proc_gid_map_write", "proc_uid_map_write"),
+    ("container", "all", "hostname", "sethostname", "pivot_root")])
+def test_phases_of_a_loop_are_apart(kernel: Path, operation: str, sets: str, phase: str, calls: str, calls_not: str) -> None:
+    done = profile(kernel, f"--phase={phase}", "--top=3000", "--", f"--op={operation}", f"--ns={sets}")
+    assert done.returncode == 0, done.stderr  # the books of all phases balance
+    assert f": {phase} " in done.stdout and re.search(rf"^\w*{calls}\b", done.stdout, re.MULTILINE)
+    assert calls_not not in done.stdout and "proc_setgroups_write" not in done.stdout
+
+
 def test_the_guest_does_not_notice(kernel: Path, two: tuple[list[Path], str], tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, PROGRAM, "run", "--machines=1", "--kernel", kernel, "--out", tmp_path, "--", FILTER],
                           text=True, capture_output=True, timeout=300)
@@ -242,8 +261,8 @@ def test_hidden_symbols_and_a_qemu_without_plugins_are_told(kernel: Path, tmp_pa
     assert done.returncode == 2 and "the same kernel" in done.stderr
     done = profile(kernel, "--", "--filter=^setns/NEWUTS$", "--probe")
     assert done.returncode == 2 and "without the probe" in done.stderr
-    done = profile(kernel, "--", "--case=userns_map/NEWUSER")
-    assert done.returncode != 0 and "marks" in done.stderr
+    done = profile(kernel, "--phase=exit", "--", "--case=userns_map/NEWUSER")
+    assert done.returncode == 2 and "userns_map/NEWUSER has setgroups, uid_map, gid_map, total" in done.stderr
     real = shutil.which(guest.QEMU)
     (tmp_path / guest.QEMU).write_text(f"""#!/bin/sh
 case " $* " in *" -plugin "*) echo 'qemu: -plugin x: plugin interface not enabled in this build' >&2; exit 1;; esac

@@ -62,11 +62,16 @@ void Trace::enter(const Block& block, std::uint64_t count) {
     }
 }
 
-void Trace::mark(std::uint32_t opens, std::uint32_t closes, std::uint64_t count) {
+void Trace::mark(const Mark& mark, std::uint64_t count) {
     account(count);
     if (is_recording_) {
-        Segment& segment = segments_.emplace_back(Segment{
-            phases_, std::exchange(lost_, 0), accounted_ - segment_begin_, std::exchange(cells_, {}), {}});
+        Segment& segment = segments_.emplace_back(Segment{phases_,
+                                                          in_turn_,
+                                                          turn_,
+                                                          std::exchange(lost_, 0),
+                                                          accounted_ - segment_begin_,
+                                                          std::exchange(cells_, {}),
+                                                          {}});
         for (const Cell& one : segment.cells) places_[one.node] = 0;
         for (const auto& [key, times] : runs_) segment.runs.push_back(run_of(key, times));
         std::ranges::sort(segment.runs, {},
@@ -75,12 +80,15 @@ void Trace::mark(std::uint32_t opens, std::uint32_t closes, std::uint64_t count)
     }
     is_recording_ = true;
     segment_begin_ = accounted_;
-    if (phases_ == 0 && opens != 0) {
+    if (phases_ == 0 && mark.opens != 0) {
         ++window_;
+        turn_ = 0;
         opener_ = task_;
     }
     if (task_->forked != window_) task_->has_marked = true;
-    phases_ = (phases_ | opens) & ~closes;
+    phases_ = (phases_ | mark.opens) & ~mark.closes;
+    in_turn_ = (mark.in_turn ? in_turn_ | mark.opens : in_turn_) & ~mark.closes;
+    if (mark.in_turn) ++turn_;
 }
 
 /// Gives what was executed since the last time to where we are.

@@ -67,9 +67,17 @@ struct Run {
     std::uint64_t times;
 };
 
-/// What was executed between two marks, while the phases in `phases` were open.
+/// The phases that begin and end at a mark. `in_turn`: of those that begin, only the next one does, and the
+/// one before ends; which of them a case has, who reads the segments knows.
+struct Mark {
+    std::uint32_t opens = 0, closes = 0;
+    bool in_turn = false;
+};
+
+/// What was executed between two marks, while the phases in `phases` were open, and the `turn`th of those in
+/// `in_turn`.
 struct Segment {
-    std::uint32_t phases;
+    std::uint32_t phases, in_turn, turn;
     std::uint32_t lost;  // returns to where no call is known
     std::uint64_t instructions;
     std::vector<Cell> cells;
@@ -88,11 +96,11 @@ class Trace {
     /// The address on the stack from which the last block's return read.
     void returns_from(std::uint64_t address) { slot_ = address; }
 
-    /// From here on the phases `opens` are open, and `closes` are not.
-    void mark(std::uint32_t opens, std::uint32_t closes, std::uint64_t count);
+    /// From here on other phases are open.
+    void mark(const Mark& mark, std::uint64_t count);
 
     /// Closes the last segment.
-    void end(std::uint64_t count) { mark(0, 0, count); }
+    void end(std::uint64_t count) { mark({}, count); }
 
     [[nodiscard]] std::span<const Node> nodes() const { return nodes_; }
     [[nodiscard]] std::span<const Segment> segments() const { return segments_; }
@@ -146,6 +154,7 @@ class Trace {
 
     bool is_recording_ = false;
     std::uint32_t phases_ = 0;
+    std::uint32_t in_turn_ = 0, turn_ = 0;
     std::uint32_t window_ = 0;
     std::uint32_t lost_ = 0;
     std::uint64_t segment_begin_ = 0;

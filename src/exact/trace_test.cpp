@@ -23,7 +23,9 @@ class Program {
   public:
     Program() { run(kUser, 0, 1); }
 
-    void mark(std::uint32_t opens, std::uint32_t closes) { trace.mark(opens, closes, count_); }
+    void mark(std::uint32_t opens, std::uint32_t closes, bool in_turn = false) {
+        trace.mark({opens, closes, in_turn}, count_);
+    }
 
     /// Executes `instructions` of a block of so many at this offset, if not all.
     void run(Function function, std::uint64_t offset, std::uint32_t instructions, End last = End::none,
@@ -268,6 +270,29 @@ TEST(Trace, PhasesThatOverlapAreSegments) {
     for (const Segment& segment : program.trace.segments())
         found.emplace_back(segment.phases, segment.instructions);
     EXPECT_EQ(found, (std::vector<std::pair<std::uint32_t, std::uint64_t>>{{3, 10}, {6, 20}}));
+}
+
+TEST(Trace, PhasesInTurnAreNumbered) {
+    Program program;
+    for (int sample = 0; sample < 2; ++sample) {
+        program.mark(1, 0);
+        program.run(kUser, 1, 2);
+        program.mark(2 | 4 | 8, 0, true);
+        program.run(kUser, 3, 5);
+        program.mark(2 | 4 | 8, 0, true);
+        program.run(kUser, 8, 7);
+        program.mark(0, 2 | 4 | 8);
+        program.run(kUser, 15, 11);
+        program.mark(0, 1);
+    }
+    program.end();
+    std::ostringstream found;
+    for (const Segment& one : program.trace.segments()) {
+        found << one.phases << ' ' << one.in_turn << ' ' << (one.in_turn == 0 ? 0 : one.turn) << ' '
+              << one.instructions << '\n';
+    }
+    const std::string sample = "1 0 0 2\n15 14 1 5\n15 14 2 7\n1 0 0 11\n0 0 0 0\n";
+    EXPECT_EQ(found.str(), sample + sample);
 }
 
 TEST(Symbols, AreFoundByAddress) {
