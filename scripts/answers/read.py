@@ -7,7 +7,6 @@ import csv
 import functools
 import io
 import json
-import lzma
 import os
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from answers import columns
-from answers.script import Unreadable
+from answers.script import Unreadable, text_of
 
 SCHEMA_VERSION = 1  # of run.json: kSchemaVersion in src/run/run_json.cpp
 MEASURED = ("ok", "imprecise")  # the statuses of rows that have figures
@@ -27,25 +26,6 @@ MAY_BE_EMPTY = {"stack_bytes", "parallel", "ci_low", "ci_high", "precision", "de
 LATER = {"results.csv": ("state", "resolution", "delta_resolution", "machines", "position", "first", "steady", "last"),
          "samples.csv": ("machine",)}
 NEVER_EMPTY = ("run_id", "kernel", "clock", "case", "phase", "unit", "status")
-
-
-def text_of(path: Path) -> str:
-    """The text of a file. OSError becomes Unreadable, except that a file that is not there stays FileNotFoundError."""
-    try:
-        if path.suffix == ".xz":
-            with lzma.open(path, "rt", encoding="utf-8") as file:
-                return file.read()
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise
-    except EOFError:
-        raise Unreadable(f"{path}: cut off: the end of the compressed file is missing") from None
-    except UnicodeDecodeError:
-        raise Unreadable(f"{path}: not a text file") from None
-    except OSError as error:
-        raise Unreadable(f"{path}: {error.strerror}") from None
-    except lzma.LZMAError as error:
-        raise Unreadable(f"{path}: {error}") from None
 
 
 def _where(path: Path, rows: "pd.Series") -> str:

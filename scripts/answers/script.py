@@ -1,8 +1,10 @@
 """How the scripts begin and end: without pandas, so that --help and an interruption work before it is loaded."""
+import lzma
 import os
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 UNREADABLE = 2
@@ -12,6 +14,25 @@ INTERRUPTED = 130
 
 class Unreadable(Exception):
     """What the user is told, in one line: the file or option, what is wrong with it, and where that helps, the remedy."""
+
+
+def text_of(path: Path) -> str:
+    """The text of a file, which may be compressed by xz. OSError becomes Unreadable, except that a file that is not there stays FileNotFoundError."""
+    try:
+        if path.suffix == ".xz":
+            with lzma.open(path, "rt", encoding="utf-8") as file:
+                return file.read()
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise
+    except EOFError:
+        raise Unreadable(f"{path}: cut off: the end of the compressed file is missing") from None
+    except UnicodeDecodeError:
+        raise Unreadable(f"{path}: not a text file") from None
+    except OSError as error:
+        raise Unreadable(f"{path}: {error.strerror}") from None
+    except lzma.LZMAError as error:
+        raise Unreadable(f"{path}: {error}") from None
 
 
 def main(body: Callable[[list[str]], int], name: str) -> NoReturn:

@@ -1,23 +1,21 @@
-"""Folded stacks, as nsbench --folded writes them: CASE;caller;…;function WEIGHT."""
+"""Folded stacks, as nsbench --folded and the lab's exact profile write them: CASE;caller;…;function WEIGHT."""
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from answers.script import Unreadable
+from answers.script import Unreadable, text_of
 
 if TYPE_CHECKING:  # not before pandas is needed
     from answers.read import Run
 
-FILE = "stacks.folded"  # within a run's folder it is found without being named
+FILE = "stacks.folded"  # within a run's folder it is found without being named, compressed by xz, too
 
 
 def read(path: Path) -> str:
     """The text of a file of folded stacks. Unreadable for what is none."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = text_of(path)
     except OSError as error:
         raise Unreadable(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise Unreadable(f"{path}: not a text file") from None
     if text and not text.endswith("\n"):
         raise Unreadable(f"{path}: ends within a line: it was cut, or is still being written")
     for number, line in enumerate(text.splitlines(), 1):
@@ -31,8 +29,8 @@ def of_run(run: "Run", named: Path | None) -> str | None:
     """The run's folded stacks: of the named file, or of the run's folder; None without."""
     if named:
         return read(named) or None
-    path = run.folder / FILE if run.folder else None
-    return (read(path) or None) if path and path.exists() else None
+    paths = [run.folder / name for name in (FILE, f"{FILE}.xz")] if run.folder else []
+    return next((read(path) or None for path in paths if path.exists()), None)
 
 
 def by_case(text: str) -> dict[str, list[tuple[list[str], int]]]:
