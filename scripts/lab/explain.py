@@ -57,9 +57,9 @@ def callers(one: Tree, common: set[str]) -> dict[str, dict[str, float]]:
     return found
 
 
-def inlined(base: Tree, new: Tree) -> dict[str, str]:
-    """Functions that are on one side only, and whose instructions their caller has more on the other: which caller."""
-    found: dict[str, str] = {}
+def inlined(base: Tree, new: Tree) -> dict[str, list[str]]:
+    """Functions that are on one side only, and whose instructions their callers have more on the other: which callers."""
+    found: dict[str, list[str]] = {}
     for here, there in ((base, new), (new, base)):
         own, other = tree.own(here), tree.own(there)
         grown = {name: other[name] - own[name] for name in own.keys() & other.keys()}
@@ -69,7 +69,7 @@ def inlined(base: Tree, new: Tree) -> dict[str, str]:
             for caller, theirs in called.get(name, {}).items():
                 # A copy in its caller saves the call, and what the compiler then sees through.
                 if theirs and grown.get(caller, 0) >= 0.5 * theirs:
-                    found[name] = caller
+                    found.setdefault(name, []).append(caller)
                     grown[caller] -= theirs
     return found
 
@@ -86,7 +86,7 @@ class Explained:
     before: float
     after: float
     parts: tuple[dict[str, float], dict[str, float]]
-    inlined: dict[str, str]
+    inlined: dict[str, list[str]]  # each function's callers
 
     def changes(self) -> dict[str, float]:
         """By function."""
@@ -118,9 +118,11 @@ def lines_of(case: str, base: Pair, new: Pair, names: list[str], top: int) -> li
         values = [part.get(name, 0) for part in found.parts]
         word = "  new" if name not in found.parts[0] else "  gone" if name not in found.parts[1] else ""
         lines.append(f"  {name:<44} {change:>+9.0f} {values[0]:>9.0f} {values[1]:>9.0f}{word}")
-    shown = [f"{name} ({caller})" for name, caller in sorted(found.inlined.items()) if caller in dict(rows)]
+    shown = [f"{name} ({', '.join(callers)})" for name, callers in sorted(found.inlined.items())
+             if any(caller in dict(rows) for caller in callers)]
     if found.inlined:
-        lines.append(f"  {len(found.inlined)} functions are inlined on one side, and counted with their callers"
+        what = "1 function is" if len(found.inlined) == 1 else f"{len(found.inlined)} functions are"
+        lines.append(f"  {what} inlined on one side, and counted with their callers"
                      + (f": {', '.join(shown)}" if shown else ""))
     return lines
 

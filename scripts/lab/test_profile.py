@@ -112,7 +112,7 @@ def test_inlining_is_told_from_work() -> None:
     base = one_tree(a=100, small=50, old=40)
     new = one_tree(a=145, fresh=30)  # small became a part of a; old is gone; fresh is new
     found = explain.explain((books_of(base), None), (books_of(new), None))
-    assert found.inlined == {"small": "a"}
+    assert found.inlined == {"small": ["a"]}
     assert found.changes() == {"a": -5, "old": -40, "fresh": 30}
     assert (found.before, found.after) == (190, 175)
 
@@ -120,7 +120,16 @@ def test_inlining_is_told_from_work() -> None:
 def test_a_function_that_is_inlined_with_its_caller_is_no_change() -> None:
     base = {("[call]", "a"): Cost(1, 100), ("[call]", "a", "b"): Cost(1, 30), ("[call]", "a", "b", "c"): Cost(1, 80)}
     found = explain.explain((books_of(base), None), (books_of(one_tree(a=205)), None))
-    assert found.inlined == {"b": "a", "c": "a"} and found.changes() == {"a": -5}
+    assert found.inlined == {"b": ["a"], "c": ["a"]} and found.changes() == {"a": -5}
+
+
+def test_a_function_may_be_inlined_into_several_callers() -> None:
+    base = one_tree(a=100, b=50) | {("[call]", "a", "small"): Cost(1, 40), ("[call]", "a", "b", "small"): Cost(2, 60)}
+    new = one_tree(a=138, b=105)
+    found = explain.explain((books_of(base), None), (books_of(new), None))
+    assert found.inlined == {"small": ["a", "b"]} and found.changes() == {"a": -2, "b": -5}
+    lines = explain.lines_of("case", (books_of(base), None), (books_of(new), None), ["6.1", "7.3"], 9)
+    assert lines[-1].endswith("1 function is inlined on one side, and counted with their callers: small (a, b)")
 
 
 def test_what_the_compiler_makes_of_a_name_is_no_change() -> None:
