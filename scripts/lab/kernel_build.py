@@ -20,7 +20,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from lab import packages
+from lab import keeping, packages
 from lab.errors import FAILED, IMPOSSIBLE, OK, USAGE, LabError
 from lab.options import add_jobs
 from lab.packages import SERIES
@@ -50,8 +50,9 @@ def source_of(series: str) -> Path:
     with packages.full(), packages.locked():
         sources = packages.cache() / "sources"
         sources.mkdir(exist_ok=True)
-        found = sorted(sources.glob(f"linux-source-{series}_*"), key=lambda path: list(map(int, re.findall(r"\d+", path.name))))
+        found = sorted((path for path in sources.glob(f"linux-source-{series}_*") if path.is_dir()), key=lambda path: list(map(int, re.findall(r"\d+", path.name))))
         if found:
+            os.utime(found[-1])
             return found[-1]
         with tempfile.TemporaryDirectory(dir=packages.cache(), prefix="part-") as name:
             part = Path(name)
@@ -65,6 +66,7 @@ def source_of(series: str) -> Path:
             ready = next(path for path in part.glob("linux-source-*") if path.is_dir())
             path = sources / package.name.removesuffix("_all.deb")
             ready.rename(path)
+            keeping.note(path, f"source of a kernel: {path.name}")
             return path
 
 
@@ -135,7 +137,7 @@ def build(options: argparse.Namespace) -> int:
     into.mkdir(parents=True, exist_ok=True)
     jobs = options.jobs or os.cpu_count() or 1
     fragment = into / "small.config"
-    with patched(tree, options.patch):
+    with keeping.in_use(into), patched(tree, options.patch):
         if not fragment.exists() or fragment.read_text() != config or not (into / ".config").exists():
             fragment.write_text(config)
             print(f"lab: configuring and building in {into}: some ten minutes", file=sys.stderr)
@@ -144,6 +146,7 @@ def build(options: argparse.Namespace) -> int:
             for line in sorted(line for line in missing if line.startswith("CONFIG_")):
                 print(f"lab: {line}: this kernel has it not, or something that it needs is off", file=sys.stderr)
         make(tree, into, jobs, "bzImage")
+        keeping.note(into, f"build of {tree}{' with its debug information' if options.vmlinux else ''}")
     for made, out in ((into / "arch" / "x86" / "boot" / "bzImage", options.out), (into / "vmlinux", options.vmlinux)):
         if out:
             part = out.with_name(out.name + ".part")

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import packages
+from lab import keeping, packages
 from lab.errors import IMPOSSIBLE, USAGE, LabError
 from lab.images import Image
 
@@ -80,6 +80,8 @@ def fetch(image: Image) -> Path:
                 packages.extract(next(part.glob("*.deb")), (f"vmlinux-{image.name}",), ready / "vmlinux")
                 path.parent.parent.mkdir(exist_ok=True)
                 ready.rename(path.parent)
+                keeping.note(path.parent, f"debug information of {image.name}")
+        os.utime(path.parent)
     return path
 
 
