@@ -7,6 +7,7 @@
 
 #include "id_maps.h"
 #include "inside.h"
+#include "mark.h"
 #include "sys/loopback.h"
 #include "sys/mount.h"
 #include "sys/stamp.h"
@@ -89,6 +90,10 @@ constexpr Step kSteps[] = {
     {Phase::proc, mount_proc}, {Phase::lo, raise_loopback},     {Phase::pivot, pivot},
 };
 
+/// One after the other, begun and ended by the same readings of the clock.
+constexpr std::uint32_t kInside =
+    bits(Phase::maps, Phase::hostname, Phase::root, Phase::proc, Phase::lo, Phase::pivot, Phase::exec);
+
 Failure become_program(const Plan& plan) {
     char name[] = "program";
     char* const arguments[] = {name, nullptr};
@@ -106,17 +111,20 @@ int start_inside(void* argument) {
     const Plan& plan = *static_cast<const Plan*>(argument);
     Memory& memory = plan.block.memory;
     touch(memory);
+    NSB_MARK_NEXT(kInside, bits(Phase::ready), 1);
     std::uint64_t begin = sys::now();
     memory.child_begin = begin;
     for (const Step& step : kSteps) {
         if (!plan.block.request.set.contains(info(step.phase).needs)) continue;
         memory.child_failure = step.run(plan);
         if (memory.child_failure.error != 0) return 0;
+        NSB_MARK_NEXT(kInside, bits(), 1);
         const std::uint64_t end = sys::now();
         child_phase(memory, step.phase) = end - begin;
         begin = end;
     }
     memory.child_end = begin;
+    NSB_MARK_INSIDE(bits(Phase::exit), bits(Phase::start) | kInside, 1);
     memory.child_failure = become_program(plan);
     return 0;
 }
@@ -141,11 +149,14 @@ void run_container(Block& block) {
     options.use_clone3 = block.request.set.contains(Kind::time);
 
     while (Record* record = block.next()) {
+        NSB_MARK(bits(Phase::start, Phase::create, Phase::ready, Phase::total), bits(), 2);
         const sys::Moment call = sys::Moment::before();
         const auto pid = sys::clone_child(options, *stack, start_inside, &plan);
+        NSB_MARK(bits(), bits(Phase::create), 1);
         const std::uint64_t returned = sys::now();
         if (!pid) return block.fail({options.use_clone3 ? Call::clone3 : Call::clone, pid.error()});
         const Failure failure = reap_child(*pid, &memory);
+        NSB_MARK(bits(), bits(Phase::exit, Phase::total), 1);
         const sys::Moment reaped = sys::Moment::after();
         if (failure.error != 0) return block.fail(failure);
 

@@ -3,12 +3,14 @@
 
 #include "holder.h"
 #include "id_maps.h"
+#include "mark.h"
 #include "sys/proc.h"
 
 namespace nsb::bench {
 namespace {
 
 constexpr std::size_t kHolderStack = 64U << 10U;
+constexpr std::uint32_t kSteps = bits(Phase::setgroups, Phase::uid_map, Phase::gid_map);
 
 }  // namespace
 
@@ -19,17 +21,21 @@ void run_userns_map(Block& block) {
     if (const auto ours = sys::proc_is_ours(); !ours || !*ours) return block.fail({Call::open_map, ESRCH});
     const IdMaps maps;
     while (Record* record = block.next()) {
+        NSB_MARK(bits(Phase::total), bits(), 1);
         const std::uint64_t call = sys::now();
         auto holder = Holder::start(block.request.set, *stack);
         if (!holder) return block.fail(holder.error());
         for (const IdMaps::Step& step : maps) {
+            NSB_MARK_NEXT(kSteps, bits(), 1);
             const std::uint64_t begin = sys::now();
             const Failure failure = write_map(holder->open_proc(step.file, O_WRONLY), step);
+            NSB_MARK(bits(), kSteps, 1);
             time_of(*record, step.phase) = sys::now() - begin;
             if (failure.error != 0) return block.fail(failure);
         }
         const Failure failure = holder->release();
         if (failure.error != 0) return block.fail(failure);
+        NSB_MARK(bits(), bits(Phase::total), 1);
         time_of(*record, Phase::total) = sys::now() - call;
     }
 }

@@ -1,13 +1,13 @@
-/* The harness's yardstick: clone, waitpid and the clock around them, with nothing else in the process. What nsbench
- * says of create and total has to agree with it. Built static, like the sampler.
+/* The harness's yardstick: clone, waitpid and the clock around them, with nothing else in the process. What
+ * nsbench says of create and total has to agree with it. Built static, like the sampler.
  *
  *   nsbench-yardstick FLAGS COUNT [BLOCKS]
  *
- * FLAGS in hexadecimal, as of CLONE_NEW*. Prints "create total" in ns, one a line: COUNT samples, or BLOCKS times so many,
- * with a pause before each block.
+ * FLAGS in hexadecimal, as of CLONE_NEW*. Prints "create total" in ns, one a line: COUNT samples, or BLOCKS
+ * times so many, with a pause before each block.
  *
- * clone has no flag for time namespaces (its bit, 0x80, is part of the signal's number): with it the call is clone3, and
- * the child goes on where its parent is, on its copy of the parent's stack.
+ * clone has no flag for time namespaces (its bit, 0x80, is part of the signal's number): with it the call is
+ * clone3, and the child goes on where its parent is, on its copy of the parent's stack.
  */
 #define _GNU_SOURCE
 #include <linux/sched.h>
@@ -30,20 +30,22 @@ static long long now(void) {
     return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
-/* Each block begins as far behind a tick of the timer as one of nsbench's: a tick between two samples lets RCU free what
- * the first left behind, and with all kinds the second then takes 1.5% more, for other slabs. */
+/* Each block begins as far behind a tick of the timer as one of nsbench's: a tick between two samples lets
+ * RCU free what the first left behind, and with all kinds the second then takes 1.5% more, for other slabs.
+ */
 static void pause_a_while(void) {
     const long long periods = now() / (PAUSE_MS * 1000000LL) + 2;
-    const struct timespec until = {periods * PAUSE_MS / 1000, periods * PAUSE_MS % 1000 * 1000000 + TICK_US * 1000};
+    const struct timespec until = {periods * PAUSE_MS / 1000,
+                                   periods * PAUSE_MS % 1000 * 1000000 + TICK_US * 1000};
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
 }
 
-static int child(void *unused) {
+static int child(void* unused) {
     (void)unused;
     return 0;
 }
 
-static pid_t make_child(int flags, char *stack) {
+static pid_t make_child(int flags, char* stack) {
     if (!(flags & CLONE_NEWTIME)) return clone(child, stack + STACK, flags | SIGCHLD, NULL);
     struct clone_args args = {.flags = (unsigned)flags, .exit_signal = SIGCHLD};
     const long pid = syscall(SYS_clone3, &args, sizeof args);
@@ -51,13 +53,15 @@ static pid_t make_child(int flags, char *stack) {
     return (pid_t)pid;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
     const int flags = argc > 2 ? (int)strtol(argv[1], NULL, 16) : 0;
     const int count = argc > 2 ? atoi(argv[2]) : 0;
     const int blocks = argc > 3 ? atoi(argv[3]) : 1;
-    char *stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    char* stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     if (argc > 4 || count < 1 || blocks < 1 || count > MOST / blocks || stack == MAP_FAILED) {
-        fprintf(stderr, "usage: nsbench-yardstick FLAGS COUNT [BLOCKS] (FLAGS in hexadecimal, at most %d samples)\n", MOST);
+        fprintf(stderr,
+                "usage: nsbench-yardstick FLAGS COUNT [BLOCKS] (FLAGS in hexadecimal, at most %d samples)\n",
+                MOST);
         return 2;
     }
     for (int i = 0; i < count * blocks; i++) {

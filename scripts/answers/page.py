@@ -28,7 +28,7 @@ VENDORED = {
     "d3-flame-graph": ("dist/d3-flamegraph.umd.min.js", None, ("LICENSE",)),
     "tabulator-tables": ("dist/js/tabulator.min.js", "dist/css/tabulator.min.css", ("LICENSE",)),
 }
-SCRIPTS = ("data.js", "charts.js", "sets.js", "times.js", "probe.js", "table.js", "main.js")
+SCRIPTS = ("data.js", "charts.js", "sets.js", "times.js", "probe.js", "flame.js", "table.js", "main.js")
 
 # Where a curve of a distribution is kept: dense in the tail, which is what it is looked at for.
 PROBABILITIES = [
@@ -142,23 +142,39 @@ def _memory(run: Run) -> dict | None:
     }
 
 
-def _stacks(folded: str | None) -> dict[str, dict]:
-    if not folded:
-        return {}
-    cases = stacks.by_case(folded)
-    return {
-        case: _pruned(tree := stacks.tree(rows, case), tree["value"] * LEAST_SHARE)
-        for case, rows in cases.items()
-        if stacks.weight(rows)
-    }
+def _stacks(folded: list[str | None]) -> list[dict[str, dict]]:
+    """Each run's trees by case. A frame that is wide enough in one run is kept in all: else its time would be its caller's
+    in some, and their difference one of what was left out."""
+    trees = [
+        {case: stacks.tree(rows, case) for case, rows in stacks.by_case(text or "").items() if stacks.weight(rows)}
+        for text in folded
+    ]
+    return [
+        {case: _pruned(tree, [other[case] for other in trees if case in other]) for case, tree in of_run.items()}
+        for of_run in trees
+    ]
 
 
-def _pruned(node: dict, least: float) -> dict:
-    children = [_pruned(child, least) for child in node["children"] if child["value"] >= least]
-    return {"name": node["name"], "value": node["value"], **({"children": children} if children else {})}
+def _pruned(tree: dict, all_trees: list[dict]) -> dict:
+    """The frames of a tree that are wide enough in one of all, which it is one of."""
+
+    def kept(node: dict, there: list[dict | None]) -> dict:
+        children = []
+        for child in node["children"]:
+            others = [_child(other, child["name"]) for other in there]
+            if any(other and other["value"] >= least for other, least in zip(others, widths)):
+                children.append(kept(child, others))
+        return {"name": node["name"], "value": node["value"], **({"children": children} if children else {})}
+
+    widths = [one["value"] * LEAST_SHARE for one in all_trees]
+    return kept(tree, all_trees)
 
 
-def data(run: Run, folded: str | None) -> dict:
+def _child(node: dict | None, name: str) -> dict | None:
+    return next((child for child in node["children"] if child["name"] == name), None) if node else None
+
+
+def data(run: Run, trees: dict[str, dict]) -> dict:
     """What the page's scripts draw of the run; its rows are its results.csv, as it is downloaded."""
     path = run.folder / "results.csv" if run.folder else run.path
     with (lzma.open if path.suffix == ".xz" else open)(path, "rt", encoding="utf-8") as file:
@@ -174,7 +190,7 @@ def data(run: Run, folded: str | None) -> dict:
         "quantiles": quantiles(run),
         "functions": _functions(run),
         "memory": _memory(run),
-        "stacks": _stacks(folded),
+        "stacks": trees,
     }
 
 
@@ -273,7 +289,7 @@ def build(runs: list[Run], folded: list[str | None]) -> bytes:
     vendored()
     parts = [_library(name) for name in VENDORED]
     payload = {
-        "runs": [data(run, text) for run, text in zip(runs, folded)],
+        "runs": [data(run, trees) for run, trees in zip(runs, _stacks(folded))],
         "probabilities": PROBABILITIES,
         "kinds": kinds.KINDS,
         "rows": views.MAP_ROWS,

@@ -1,4 +1,4 @@
-"""Folded stacks, as nsbench --folded writes them: CASE;caller;…;function WEIGHT."""
+"""Folded stacks, as nsbench --folded and the lab's exact profile write them: CASE;caller;…;function WEIGHT."""
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ if TYPE_CHECKING:  # not before pandas is needed
     from answers.read import Run
 
 WEIGHT = re.compile(r"\d{1,19}", re.ASCII)
-FILE = "stacks.folded"  # within a run's folder it is found without being named
+FILE = "stacks.folded"  # within a run's folder it is found without being named, compressed by xz, too
 
 
 def read(path: Path) -> str:
@@ -32,8 +32,8 @@ def of_run(run: "Run", named: Path | None) -> str | None:
     """The run's folded stacks: of the named file, or of the run's folder; None without."""
     if named:
         return read(named) or None
-    path = run.folder / FILE if run.folder else None
-    return (read(path) or None) if path and path.exists() else None
+    paths = [run.folder / name for name in (FILE, f"{FILE}.xz")] if run.folder else []
+    return next((read(path) or None for path in paths if path.exists()), None)
 
 
 def by_case(text: str) -> dict[str, list[tuple[list[str], int]]]:

@@ -6,16 +6,18 @@ from dataclasses import dataclass, field
 
 from lab import tree
 from lab.errors import FAILED, LabError
-from lab.exact import OWN, Profile
+from lab.exact import OWN, ROLES, USER, Cost, Profile, Segment
+from lab.lines import Amounts
 from lab.tree import Function, Tree
 
 # Instructions between what was seen in a phase and what the clock says: its nanoseconds are rounded at both ends, and the
-# kernel's factor from the counter to them is off by some millionths. A child's first moment, which parts `ready` from `exit`,
-# is put between two readings of the clock by the time stamp counter, which is read some instructions before or after each.
+# kernel's factor from the counter to them is off by some millionths. A child's first moment, and a program's, which part phases,
+# are put between two readings of the clock by the time stamp counter, which is read some instructions before or after each.
 MOST_ROUNDING = 2
 MOST_DRIFT = 4e-6  # of the figure
 MOST_PARTING = 64
-PARTED = ("ready", "exit")
+PARTED = {"start": ("start", "exec", "exit"), "ready": ("ready", "exit")}  # by the first of them that an operation has
+STEPS = ("setgroups", "uid_map", "gid_map")  # calls of one operation, each a phase
 WORKER = "process_one_work"  # kernel/workqueue.c: below it is what workers do
 EXIT = "do_exit"  # kernel/exit.c: below it a process gives its namespaces back
 
@@ -29,23 +31,34 @@ class Book:
     tree: Tree
     reading: float
     lost: int = 0  # returns that led nowhere
+    addresses: Amounts = field(default_factory=dict)  # what each executed, where that was asked for
 
 
 @dataclass
 class Books:
-    """One case: its phases in their order, and the workers' tree for each execution."""
+    """One case: its phases in their order, the workers' tree for each execution, and which phase is asked for if not the
+    first."""
 
     case: str
     phases: dict[str, Book] = field(default_factory=dict)
     later: Tree = field(default_factory=dict)
+    asked: str = ""
 
     @property
     def first(self) -> str:
         return next(iter(self.phases))
 
+    @property
+    def shown(self) -> str:
+        return self.asked or self.first
+
     def create(self) -> Tree:
-        """What the call itself does."""
-        return tree.of_roles(self.phases[self.first].tree, OWN)
+        """What the calls themselves do."""
+        found: Tree = {}
+        for phase in (phase for phase in self.phases if phase == self.first or phase in STEPS and self.first in STEPS):
+            for path, cost in tree.of_roles(self.phases[phase].tree, OWN).items():
+                found.setdefault(path, Cost()).add(cost.calls, cost.self)
+        return found
 
     def destroy(self) -> Tree:
         """What gives it back: unmounting, or the child's exit."""
@@ -64,6 +77,29 @@ def phases_of(rows: list[dict[str, str]]) -> set[str]:
     return {name for row in rows for name, value in row.items() if value}
 
 
+def addresses(profile: Profile, executions: list[list[Segment]], bit: int) -> Amounts:
+    """What each address of the call's own functions executed while a phase was open, in the mean of these executions.
+    LabError where their sum is not that of the tree."""
+    found: Amounts = {}
+    left: dict[str, int] = {}
+    for segment in (one for execution in executions for one in execution if one.phases >> bit & 1):
+        for block, instructions, role, times in segment.runs:
+            if ROLES[role] in OWN:
+                name, places = profile.blocks[block]
+                left[name] = left.get(name, 0) - instructions * times
+                for place in places[:instructions]:
+                    found[name, place] = found.get((name, place), 0) + times
+        for node, _, own in segment.cells:
+            path = profile.path(node)
+            if path[0] in OWN and path[-1] != USER:
+                left[path[-1]] = left.get(path[-1], 0) + own
+    wrong = next((name for name in left if left[name]), None)
+    if wrong:
+        raise LabError(f"{wrong}: its addresses and its calls are {left[wrong]:+d} instructions apart: the books do not balance",
+                       FAILED)
+    return {key: amount / len(executions) for key, amount in found.items()}
+
+
 def balance(profile: Profile, samples: str, case: str) -> Books:
     """The books of a copy's profile and samples.csv. LabError where they do not balance."""
     reader = csv.DictReader(io.StringIO(samples))
@@ -75,10 +111,12 @@ def balance(profile: Profile, samples: str, case: str) -> Books:
     if failed:
         raise LabError(f"{failed['call']}: {failed['errno']}", FAILED)
     if not executions:
-        raise LabError("the sampler has no marks around this operation: clone, clone3, unshare, setns and "
-                       "proc_remount have")
+        raise LabError("the sampler has no marks around this operation: all but runtime have")
     if len(executions) != len(rows):
         raise LabError(f"{len(executions)} executions are in the profile, and {len(rows)} in samples.csv")
+    present = phases_of(rows)
+    profile.settle_turns(sum(1 << bit for bit, phase in enumerate(phases) if phase in present))
+    parted = next((those for name, those in PARTED.items() if name in present), ())
     books = Books(case)
     for bit, phase in enumerate(phases):
         counted = [(float(row[phase]), i) for i, row in enumerate(rows) if row[phase] and row["counted"] == "1"]
@@ -90,20 +128,20 @@ def balance(profile: Profile, samples: str, case: str) -> Books:
         own = tree.mean(profile, chosen, lambda segment: segment.phases >> bit & 1 != 0)
         figure = statistics.fmean(value for value, _ in middle)
         reading = figure - tree.instructions(own)
-        most = MOST_PARTING if phase in PARTED and "ready" in phases_of(rows) else MOST_ROUNDING
+        most = MOST_PARTING if phase in parted else MOST_ROUNDING
         if abs(reading) > most + MOST_DRIFT * figure:
             raise LabError(f"{phase} is {figure:g}, and {tree.instructions(own):g} instructions were seen: the books do "
                            "not balance", FAILED)
         lost = sum(segment.lost for execution in chosen for segment in execution if segment.phases >> bit & 1)
-        books.phases[phase] = Book(figure, own, reading, lost)
+        books.phases[phase] = Book(figure, own, reading, lost, addresses(profile, chosen, bit) if profile.blocks else {})
     books.later = tree.below(tree.mean(profile, [profile.segments], lambda segment: True, len(executions)), WORKER)
     return books
 
 
 def whole(books: Books) -> dict[str, float]:
-    """The own instructions of each function in the first phase; tasks and interrupts that do not belong to it as one each.
+    """The own instructions of each function in the phase that is shown; tasks and interrupts that do not belong to it as one each.
     Their sum is the phase's figure, less the reading."""
-    return tree.own(tree.apart(books.phases[books.first].tree))
+    return tree.own(tree.apart(books.phases[books.shown].tree))
 
 
 def adds(books: Books, base: Books) -> dict[str, float]:

@@ -1,13 +1,13 @@
-"""cache: the saved machines: what they are, how much they take, and their removal.
+"""cache: saved machines, and kernels' sources, builds and debug information: what they are, how much they take, their removal.
 
 They may take NSBENCH_LAB_CACHE GiB (10) in all; those used least recently go first, and none that a lab has in use.
 """
 import argparse
 import sys
 
-from lab import saved
+from lab import keeping
 from lab.errors import FAILED, OK, USAGE, LabError
-from lab.saved import MIB
+from lab.keeping import MIB
 
 UNITS = ((24 * 3600, "d"), (3600, "h"), (60, "min"))
 
@@ -22,12 +22,12 @@ def ago(seconds: float) -> str:
 
 def cache(options: argparse.Namespace) -> int:
     """The command."""
-    entries = saved.entries()
+    entries = keeping.entries()
     if options.remove:
         chosen = [entry for entry in entries if options.remove in ("all", entry.folder.name)]
         if not chosen and options.remove != "all":
-            raise LabError(f"--remove={options.remove}: no saved machine has that key: scripts/lab.py cache lists them", USAGE)
-        kept = [entry.folder.name for entry in chosen if not saved.remove(entry)]
+            raise LabError(f"--remove={options.remove}: nothing has that key: scripts/lab.py cache lists them", USAGE)
+        kept = [entry.folder.name for entry in chosen if not keeping.remove(entry)]
         for name in kept:
             print(f"lab: {name} is in use by another lab, and stays", file=sys.stderr)
         print(f"removed {len(chosen) - len(kept)}")
@@ -35,13 +35,15 @@ def cache(options: argparse.Namespace) -> int:
     for entry in entries:
         print(f"{entry.folder.name}  {entry.size / MIB:6.0f} MiB  used {ago(entry.age):>6} ago  {entry.about}")
     whole = sum(entry.size for entry in entries)
-    print(f"{len(entries)} saved machines, {whole / MIB:.0f} MiB of at most {saved.limit() / MIB:.0f} MiB")
+    count = sum(entry.is_machine for entry in entries)
+    others = f" and {len(entries) - count} others" if len(entries) > count else ""
+    print(f"{count} saved machines{others}, {whole / MIB:.0f} MiB of at most {keeping.limit() / MIB:.0f} MiB")
     return OK
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Adds the command to lab.py's."""
-    one = commands.add_parser("cache", help="saved machines: list, remove", description=__doc__, allow_abbrev=False,
+    one = commands.add_parser("cache", help="saved machines, kernels' sources and builds: list, remove", description=__doc__, allow_abbrev=False,
                               formatter_class=argparse.RawDescriptionHelpFormatter)
     one.add_argument("--remove", metavar="KEY|all", help="remove one, or all that are not in use")
     one.set_defaults(command=cache)

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from answers import outputs
-from answers.exact import INSTEAD, MEASURED, Change, Figure, Key, geometric_means, measured, missing
+from answers.exact import INSTEAD, Change, Figure, Key, geometric_means, measured, missing
 from answers.files import Needed
 from answers.options import percentage
 from lab import functions, guest, images, initramfs, packages, runs, states, tables

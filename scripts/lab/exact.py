@@ -3,9 +3,12 @@
 The plugin (src/exact) follows the tree of calls in a copy of a saved machine; the guest knows nothing of it, and its
 samples are the same with it and without.
 """
+import re
 import struct
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 
 from lab import copies, initramfs, packages, saved
@@ -15,11 +18,15 @@ from lab.guest import Crowd
 PLUGIN = "nsbench-exact.so"
 SECTION = ".nsbench.marks"  # bench/mark.h
 MARK = struct.Struct("<QIII")  # address, the phases that it opens and closes, reading
+IN_TURN = 1 << 31  # beside the reading
+PROGRAM = "nsbench-program"  # whose first instruction address 0 stands for
 CODE = 8  # bytes by which a mark is known
 SYMBOLS = "kallsyms"
+NOTES = "notes"  # of the kernel's file: its build ID
 # The tree's first level, in the order of Role in src/exact/trace.h
 ROLES = ("[call]", "[child]", "[other tasks]", "[interrupts]")
 OWN = ROLES[:2]
+USER = "[user]"  # src/exact/symbols.cpp
 
 Path_ = tuple[str, ...]
 
@@ -30,17 +37,25 @@ def marks() -> str:
         from elftools.elf.elffile import ELFFile
     except ImportError:
         raise LabError("a profile needs apt-get install python3-pyelftools", IMPOSSIBLE) from None
+
+    def loaded(elf: ELFFile) -> list[tuple[int, bytes]]:
+        return [(segment["p_vaddr"], segment.data()) for segment in elf.iter_segments() if segment["p_type"] == "PT_LOAD"]
+
     sampler = initramfs.build_directory() / "nsbench-sampler"
     with open(sampler, "rb") as file:
         elf = ELFFile(file)
         section = elf.get_section_by_name(SECTION)
         if section is None:
             raise LabError(f"{sampler} has no {SECTION}: build it again", IMPOSSIBLE)
-        loaded = [(segment["p_vaddr"], segment.data()) for segment in elf.iter_segments() if segment["p_type"] == "PT_LOAD"]
-        lines = []
-        for address, opens, closes, reading in MARK.iter_unpack(section.data()):
-            code = next(data[address - at:][:CODE] for at, data in loaded if at <= address < at + len(data))
-            lines.append(f"{address:x} {code.hex()} {opens:x} {closes:x} {reading}\n")
+        own, notes = loaded(elf), list(MARK.iter_unpack(section.data()))
+    with open(sampler.with_name(PROGRAM), "rb") as file:
+        elf = ELFFile(file)
+        other, entry = loaded(elf), elf["e_entry"]
+    lines = []
+    for noted, opens, closes, reading in notes:
+        address, where = (noted, own) if noted else (entry, other)
+        code = next(data[address - at:][:CODE] for at, data in where if at <= address < at + len(data))
+        lines.append(f"{address:x} {code.hex()} {opens:x} {closes:x} {reading & ~IN_TURN:x} {int(reading & IN_TURN != 0)}\n")
     return "".join(lines)
 
 
@@ -48,13 +63,15 @@ def symbols(recipe: saved.Recipe, folder: Path, crowd: Crowd) -> Path:
     """The guest's /proc/kallsyms, read once for each saved machine. LabError where the kernel hides its addresses."""
     path = folder / SYMBOLS
     if not path.exists():
-        text = copies.run(recipe, folder, ["symbols"], crowd).get(SYMBOLS, b"")
+        files = copies.run(recipe, folder, ["symbols"], crowd)
+        text = files.get(SYMBOLS, b"")
         if not any(line[:16].strip(b"0") for line in text.splitlines()):
             raise LabError("the guest's /proc/kallsyms has no addresses: it needs CONFIG_KALLSYMS, and kptr_restrict below 2 "
                            "(no sysctl.kernel.kptr_restrict=2 behind --append)", FAILED)
         with packages.full(), tempfile.TemporaryDirectory(dir=folder, prefix="part-") as name:
             part = Path(name) / SYMBOLS
             part.write_bytes(text)
+            (folder / NOTES).write_bytes(files.get(NOTES, b""))
             part.rename(path)
     return path
 
@@ -67,9 +84,16 @@ def library() -> Path:
     return path
 
 
-def plugin(recipe: saved.Recipe, folder: Path, marks_file: Path, crowd: Crowd) -> str:
-    """QEMU's -plugin for copies of the machine in `folder`."""
-    return ",".join([escaped(library()), f"symbols={escaped(symbols(recipe, folder, crowd))}", f"marks={escaped(marks_file)}"])
+def addresses_of(folder: Path, names: Iterable[str]) -> dict[str, int]:
+    """Where the kernel of a machine whose symbols were read has these functions, if it has."""
+    found = re.findall(rf"^([0-9a-f]+) [tT] ({'|'.join(names)})$", (folder / SYMBOLS).read_text(), re.MULTILINE)
+    return {name: int(address, 16) for address, name in found}
+
+
+def plugin(recipe: saved.Recipe, folder: Path, marks_file: Path, crowd: Crowd, runs: bool) -> str:
+    """QEMU's -plugin for copies of the machine in `folder`; `runs`: with what each address executes."""
+    return ",".join([escaped(library()), f"symbols={escaped(symbols(recipe, folder, crowd))}", f"marks={escaped(marks_file)}",
+                     *(["runs=1"] if runs else [])])
 
 
 def escaped(path: Path) -> str:
@@ -91,20 +115,26 @@ class Cost:
 
 @dataclass
 class Segment:
-    """What was executed between two marks, by node; the bits of `phases` are the columns' numbers in samples.csv."""
+    """What was executed between two marks, by node; the bits of `phases` are the columns' numbers in samples.csv. Of those in
+    `in_turn` the case's `turn`th was open."""
 
     phases: int
     instructions: int
     lost: int
+    in_turn: int = 0
+    turn: int = 0
     cells: list[tuple[int, int, int]] = field(default_factory=list)
+    runs: list[tuple[int, int, int, int]] = field(default_factory=list)  # block, instructions of it, role, how often
 
 
 @dataclass
 class Profile:
-    """One copy's: the nodes' parents and functions, and the segments in their order."""
+    """One copy's: the nodes' parents and functions, the segments in their order, and the functions of blocks and the
+    addresses of their instructions."""
 
     nodes: list[tuple[int, str]]
     segments: list[Segment]
+    blocks: dict[int, tuple[str, list[int]]] = field(default_factory=dict)
 
     def samples(self) -> list[list[Segment]]:
         """The segments of each sample."""
@@ -117,6 +147,15 @@ class Profile:
                 found[-1].append(segment)
             was_open = segment.phases != 0
         return found
+
+    def settle_turns(self, phases: int) -> None:
+        """Says of phases in turn which one was open, where these are the case's."""
+        for segment in self.segments:
+            if segment.in_turn:
+                own = [1 << bit for bit in range(segment.in_turn.bit_length()) if segment.in_turn & phases & 1 << bit]
+                open_ = own[segment.turn - 1] if segment.turn <= len(own) else 0
+                segment.phases = segment.phases & ~segment.in_turn | open_
+                segment.in_turn = 0
 
     def path(self, node: int) -> Path_:
         """The functions on the way to a node, its role first."""
@@ -139,7 +178,12 @@ def parse(text: str) -> Profile:
         if word[0] == "n":
             profile.nodes.append((int(word[1]), word[2] if len(word) == 3 else " ".join(word[2:])))
         elif word[0] == "s":
-            profile.segments.append(Segment(int(word[1]), int(word[2]), int(word[3])))
+            profile.segments.append(Segment(*map(int, word[1:])))
+        elif word[0] == "r":
+            profile.segments[-1].runs.append((int(word[1]), int(word[2]), int(word[3]), int(word[4])))
+        elif word[0] == "b":
+            sizes = [int(size, 16) for size in word[3][:-1]]
+            profile.blocks[int(word[1])] = " ".join(word[4:]), list(accumulate(sizes, initial=int(word[2], 16)))
         else:
             profile.segments[-1].cells.append((int(word[1]), int(word[2]), int(word[3])))
     return profile

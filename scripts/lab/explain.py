@@ -57,9 +57,9 @@ def callers(one: Tree, common: set[str]) -> dict[str, dict[str, float]]:
     return found
 
 
-def inlined(base: Tree, new: Tree) -> dict[str, str]:
-    """Functions that are on one side only, and whose instructions their caller has more on the other: which caller."""
-    found: dict[str, str] = {}
+def inlined(base: Tree, new: Tree) -> dict[str, list[str]]:
+    """Functions that are on one side only, and whose instructions their callers have more on the other: which callers."""
+    found: dict[str, list[str]] = {}
     for here, there in ((base, new), (new, base)):
         own, other = tree.own(here), tree.own(there)
         grown = {name: other[name] - own[name] for name in own.keys() & other.keys()}
@@ -69,13 +69,13 @@ def inlined(base: Tree, new: Tree) -> dict[str, str]:
             for caller, theirs in called.get(name, {}).items():
                 # A copy in its caller saves the call, and what the compiler then sees through.
                 if theirs and grown.get(caller, 0) >= 0.5 * theirs:
-                    found[name] = caller
+                    found.setdefault(name, []).append(caller)
                     grown[caller] -= theirs
     return found
 
 
-def first_tree(own: Books) -> Tree:
-    return named(own.phases[own.first].tree)
+def shown_tree(own: Books) -> Tree:
+    return named(own.phases[own.shown].tree)
 
 
 @dataclass
@@ -86,7 +86,7 @@ class Explained:
     before: float
     after: float
     parts: tuple[dict[str, float], dict[str, float]]
-    inlined: dict[str, str]
+    inlined: dict[str, list[str]]  # each function's callers
 
     def changes(self) -> dict[str, float]:
         """By function."""
@@ -96,10 +96,10 @@ class Explained:
 
 def explain(base: Pair, new: Pair) -> Explained:
     """Holds the two kernels' books of a case against each other."""
-    moved = inlined(first_tree(base[0]), first_tree(new[0]))
+    moved = inlined(shown_tree(base[0]), shown_tree(new[0]))
     parts = []
     for own, none in (base, new):
-        one, other = (tree.own(into_callers(first_tree(side), set(moved))) if side else {} for side in (own, none))
+        one, other = (tree.own(into_callers(shown_tree(side), set(moved))) if side else {} for side in (own, none))
         parts.append({name: one.get(name, 0) - other.get(name, 0) for name in one | other})
     return Explained(sum(parts[0].values()), sum(parts[1].values()), (parts[0], parts[1]), moved)
 
@@ -108,7 +108,7 @@ def lines_of(case: str, base: Pair, new: Pair, names: list[str], top: int) -> li
     """A sentence, and a table of the functions by how much they changed."""
     found = explain(base, new)
     changes = found.changes()
-    what = f"adds to {base[1].case}" if base[1] else base[0].first
+    what = f"adds to {base[1].case}" if base[1] else base[0].shown
     lines = [sentence(f"{case} {thousands(found.after - found.before)} ({what}: {found.before:.0f} on {names[0]}, "
                       f"{found.after:.0f} on {names[1]})", changes, NAMED)]
     rows = sorted(changes.items(), key=lambda item: -abs(item[1]))[:top]
@@ -118,9 +118,11 @@ def lines_of(case: str, base: Pair, new: Pair, names: list[str], top: int) -> li
         values = [part.get(name, 0) for part in found.parts]
         word = "  new" if name not in found.parts[0] else "  gone" if name not in found.parts[1] else ""
         lines.append(f"  {name:<44} {change:>+9.0f} {values[0]:>9.0f} {values[1]:>9.0f}{word}")
-    shown = [f"{name} ({caller})" for name, caller in sorted(found.inlined.items()) if caller in dict(rows)]
+    shown = [f"{name} ({', '.join(callers)})" for name, callers in sorted(found.inlined.items())
+             if any(caller in dict(rows) for caller in callers)]
     if found.inlined:
-        lines.append(f"  {len(found.inlined)} functions are inlined on one side, and counted with their callers"
+        what = "1 function is" if len(found.inlined) == 1 else f"{len(found.inlined)} functions are"
+        lines.append(f"  {what} inlined on one side, and counted with their callers"
                      + (f": {', '.join(shown)}" if shown else ""))
     return lines
 

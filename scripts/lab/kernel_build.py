@@ -21,12 +21,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from answers import outputs
-from lab import packages
+from lab import keeping, packages
 from lab.errors import FAILED, IMPOSSIBLE, OK, USAGE, LabError
 from lab.options import add_jobs
 from lab.packages import SERIES
 
 CONFIG = Path(__file__).resolve().parent / "small-kernel.config"
+# Which instruction is of which line, and of which inlined function; without the types of data, which take most of the room.
+DEBUG = "CONFIG_DEBUG_KERNEL=y\nCONFIG_DEBUG_INFO_DWARF_TOOLCHAIN_DEFAULT=y\nCONFIG_DEBUG_INFO_REDUCED=y\n"
 TOOLS = ("make", "gcc", "flex", "bison", "bc", "patch", "tar", "xz")
 HEADERS = ("libelf.h", "openssl/opensslv.h")
 REMEDY = "apt-get install make gcc flex bison bc patch xz-utils libelf-dev libssl-dev"
@@ -49,8 +51,9 @@ def source_of(series: str) -> Path:
     with packages.full(), packages.locked():
         sources = packages.cache() / "sources"
         sources.mkdir(exist_ok=True)
-        found = sorted(sources.glob(f"linux-source-{series}_*"), key=lambda path: list(map(int, re.findall(r"\d+", path.name))))
+        found = sorted((path for path in sources.glob(f"linux-source-{series}_*") if path.is_dir()), key=lambda path: list(map(int, re.findall(r"\d+", path.name))))
         if found:
+            os.utime(found[-1])
             return found[-1]
         with tempfile.TemporaryDirectory(dir=packages.cache(), prefix="part-") as name:
             part = Path(name)
@@ -64,6 +67,7 @@ def source_of(series: str) -> Path:
             ready = next(path for path in part.glob("linux-source-*") if path.is_dir())
             path = sources / package.name.removesuffix("_all.deb")
             ready.rename(path)
+            keeping.note(path, f"source of a kernel: {path.name}")
             return path
 
 
@@ -115,12 +119,15 @@ def patched(tree: Path, patches: list[Path]) -> Iterator[None]:
 def build(options: argparse.Namespace) -> int:
     """The command."""
     check_tools()
-    if options.out.is_dir() or not options.out.resolve().parent.is_dir():
-        raise LabError(f"--out {options.out}: a file in a folder that exists is needed", USAGE)
-    try:
-        outputs.check(options.out)
-    except OSError as error:
-        raise LabError(f"--out {options.out}: {error.strerror}", USAGE) from None
+    for name, path in (("--out", options.out), ("--vmlinux", options.vmlinux)):
+        if path is None:
+            continue
+        if path.is_dir() or not path.resolve().parent.is_dir():
+            raise LabError(f"{name} {path}: a file in a folder that exists is needed", USAGE)
+        try:
+            outputs.check(path)
+        except OSError as error:
+            raise LabError(f"{name} {path}: {error.strerror}", USAGE) from None
     for path in [*options.patch, *options.config]:
         if not path.is_file():
             raise LabError(f"{path}: no such file", USAGE)
@@ -131,13 +138,13 @@ def build(options: argparse.Namespace) -> int:
         tree = source_of(options.source)
     if not (tree / "Kconfig").exists():
         raise LabError(f"{tree}: not the kernel's source", USAGE)
-    config = "".join(path.read_text() for path in [CONFIG, *options.config])
+    config = "".join(path.read_text() for path in [CONFIG, *options.config]) + (DEBUG if options.vmlinux else "")
     key = hashlib.sha256(f"{tree.resolve()}\0{config}".encode()).hexdigest()[:16]
     into = packages.cache() / "builds" / key
     into.mkdir(parents=True, exist_ok=True)
     jobs = options.jobs or os.cpu_count() or 1
     fragment = into / "small.config"
-    with patched(tree, options.patch):
+    with keeping.in_use(into), patched(tree, options.patch):
         if not fragment.exists() or fragment.read_text() != config or not (into / ".config").exists():
             fragment.write_text(config)
             print(f"lab: configuring and building in {into}: some ten minutes", file=sys.stderr)
@@ -146,8 +153,11 @@ def build(options: argparse.Namespace) -> int:
             for line in sorted(line for line in missing if line.startswith("CONFIG_")):
                 print(f"lab: {line}: this kernel has it not, or something that it needs is off", file=sys.stderr)
         make(tree, into, jobs, "bzImage")
-    outputs.replace(options.out, (into / "arch" / "x86" / "boot" / "bzImage").read_bytes())
-    print(options.out)
+        keeping.note(into, f"build of {tree}{' with its debug information' if options.vmlinux else ''}")
+    for made, out in ((into / "arch" / "x86" / "boot" / "bzImage", options.out), (into / "vmlinux", options.vmlinux)):
+        if out:
+            outputs.replace(out, made.read_bytes())
+            print(out)
     return OK
 
 
@@ -161,5 +171,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     one.add_argument("--config", type=Path, action="append", default=[], metavar="FILE",
                      help="options besides small-kernel.config; repeatable")
     one.add_argument("--out", type=Path, default=Path("bzImage"), metavar="FILE", help="the image (%(default)s)")
+    one.add_argument("--vmlinux", type=Path, metavar="FILE",
+                     help="the kernel with its debug information, for profile --lines: another build, of more time")
     add_jobs(one)
     one.set_defaults(command=build)

@@ -269,11 +269,12 @@ def full() -> Iterator[None]:
         raise LabError(f"{cache()}: {os.strerror(errno.ENOSPC)}: free some, or set XDG_CACHE_HOME") from None
 
 
-def unpack(package: Path, names: tuple[str, ...], image: Path) -> None:
-    """Writes a package's kernel image, the file with one of these names, whole and on disk. LabError where the package is damaged or has none."""
+def extract(package: Path, names: tuple[str, ...], into: Path) -> None:
+    """Writes a package's file with one of these names, whole and on disk; empty where there is none. LabError where the
+    package is damaged."""
     with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", package], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as unpacker:
         try:
-            with tarfile.open(fileobj=unpacker.stdout, mode="r|") as tar, open(image, "wb") as file:
+            with tarfile.open(fileobj=unpacker.stdout, mode="r|") as tar, open(into, "wb") as file:
                 for found in tar:  # to the end: dpkg-deb checks the package only as it goes
                     if found.isfile() and Path(found.name).name in names and file.tell() == 0:
                         shutil.copyfileobj(tar.extractfile(found), file)  # type: ignore[arg-type]
@@ -283,6 +284,11 @@ def unpack(package: Path, names: tuple[str, ...], image: Path) -> None:
             raise LabError(f"{package.name}: {error}") from None
     if unpacker.returncode:
         raise LabError(f"{package.name}: dpkg-deb failed: exit {unpacker.returncode}")
+
+
+def unpack(package: Path, names: tuple[str, ...], image: Path) -> None:
+    """Writes a package's kernel image. LabError where the package is damaged or has none."""
+    extract(package, names, image)
     try:
         check_image(image)
     except LabError as error:

@@ -13,12 +13,13 @@ import hashlib
 import io
 import json
 import shutil
+import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import alone, books, exact, explain, folders, guest, images, initramfs, orders, runs, states, tree
+from lab import alone, books, callgrind, exact, explain, folders, guest, images, initramfs, lines, orders, runs, states, tree
 from lab.books import Books
 from lab.errors import OK, USAGE, LabError
 from lab.options import add_append, add_jobs, add_machine, add_state, positive
@@ -27,6 +28,8 @@ from lab.progress import Progress
 COLUMNS = ("run_id", "kernel", "clock", "case", "function", "kind", "path", "backend", "reason", "calls_per_op", "total",
            "self", "p50", "p90", "p99", "max", "missed")
 BACKEND = "exact"
+LINES = 10  # of a case that are shown
+FETCH = ""  # --lines without a file
 
 
 @dataclass
@@ -39,20 +42,27 @@ class Profiled:
     plan: orders.Plan
     lab: dict[str, object]
     status: int = 0
+    source: lines.Source | None = None
+
+    def lines_of(self, case: str) -> dict[str, lines.Lines]:
+        """Of each function in the phase of the case that is shown; empty where they are not known."""
+        own = self.books[case]
+        return lines.by_function(own.phases[own.shown].addresses, self.source) if self.source else {}
 
 
-def inputs(one: runs.Wanted) -> dict[str, object]:
+def inputs(one: runs.Wanted, vmlinux: Path | None = None) -> dict[str, object]:
     """The member "lab" of run.json: as a run's, and what is different from one."""
-    return {**one.lab, "profile": BACKEND, "plugin_sha256": hashlib.sha256(exact.library().read_bytes()).hexdigest()}
+    return {**one.lab, "profile": BACKEND, "plugin_sha256": hashlib.sha256(exact.library().read_bytes()).hexdigest(),
+            **({"lines": True} if vmlinux else {})}
 
 
-def measure(one: runs.Wanted, jobs: int, progress: Progress) -> Profiled:
-    """Profiles each case of the plan, and what it is compared with, in copies of the first machine. LabError, with the
-    kernel and the case, where one fails."""
+def measure(one: runs.Wanted, jobs: int, progress: Progress, vmlinux: Path | None = None) -> Profiled:
+    """Profiles each case of the plan, and what it is compared with, in copies of the first machine; by line, too, where
+    the kernel's vmlinux is given. LabError, with the kernel and the case, where one fails."""
     if one.subject is None:
         raise LabError(f"{one.lab['together']}: a profile is made of copies of a saved machine", USAGE)
     plan = orders.plan(one.options)
-    marks, lab = exact.marks(), inputs(one)
+    marks, lab = exact.marks(), inputs(one, vmlinux)
     number, recipe = next(iter(one.subject.recipes.items()))
     waiting = [task for task in alone.tasks(plan, one.subject) if task.number == number]
     crowd = guest.Crowd()
@@ -63,7 +73,9 @@ def measure(one: runs.Wanted, jobs: int, progress: Progress) -> Profiled:
                 tempfile.TemporaryDirectory(prefix="nsbench-lab-") as directory:
             marks_file = Path(directory) / "marks"
             marks_file.write_text(marks)
-            words = exact.plugin(recipe, machines[number], marks_file, crowd)
+            words = exact.plugin(recipe, machines[number], marks_file, crowd, vmlinux is not None)
+            has_lines = vmlinux and lines.check(vmlinux, (machines[number] / exact.NOTES).read_bytes())
+            at = exact.addresses_of(machines[number], lines.KNOWN)
             done: dict[alone.Task, dict[str, bytes]] = {}
             found: dict[str, Books] = {}
 
@@ -87,14 +99,28 @@ def measure(one: runs.Wanted, jobs: int, progress: Progress) -> Profiled:
     digest = hashlib.sha256(json.dumps(lab, sort_keys=True).encode()).hexdigest()[:16]
     files = alone.merge(plan, done, f"lab-{digest}")
     profiled = Profiled(one, files, found, plan, lab)
+    if vmlinux and has_lines:
+        known = {address for own in found.values() for book in own.phases.values() for _, address in book.addresses}
+        profiled.source = lines.source(vmlinux, known, at)
     profiled.status, _, _ = alone.summarise(files, plan)
     return profiled
+
+
+def ask(every: list[Profiled], phase: str) -> None:
+    """Has this phase shown of every case. LabError where one does not have it; what it is compared with need not."""
+    for profiled in every:
+        for case, own in profiled.books.items():
+            if phase in own.phases:
+                own.asked = phase
+            elif case in profiled.plan.cases:
+                raise LabError(f"--phase={phase}: {case} has {', '.join(own.phases)}", USAGE)
 
 
 def base_of(profiled: Profiled, case: str) -> Books | None:
     """The books of the case that this one is compared with."""
     operation, kinds, *rest = case.split("/")
-    return profiled.books.get("/".join([operation, "none", *rest])) if kinds != "none" else None
+    base = profiled.books.get("/".join([operation, "none", *rest])) if kinds != "none" else None
+    return base if base and base.shown == profiled.books[case].shown else None
 
 
 def probe_csv(profiled: Profiled) -> str:
@@ -124,9 +150,11 @@ def write(profiled: Profiled, keep: folders.Keep, out: Path) -> None:
         first = own.phases[own.first].tree
         stacks += [line for name, part in (("create", first), ("destroy", own.destroy()), ("async", own.later))
                    for line in tree.folded(part, case, name)]
-        what = f"{case} {own.first}, {profiled.one.image.name}"
+        what = f"{case} {own.shown}, {profiled.one.image.name}"
         if not keep.compressed:
-            files[f"callgrind.out.{case.replace('/', '.').replace(':', '-')}"] = tree.callgrind(tree.apart(first), what).encode()
+            files[f"callgrind.out.{case.replace('/', '.').replace(':', '-')}"] = callgrind.write(
+                tree.apart(own.phases[own.shown].tree), what, profiled.lines_of(case),
+                profiled.source.root if profiled.source else "").encode()
     files[folders.STACKS] = "\n".join([*stacks, ""]).encode()
     part = Path(tempfile.mkdtemp(dir=out, prefix=folders.PART))
     try:
@@ -158,37 +186,54 @@ def below(own: Books, names: list[str]) -> list[str]:
 def describe(profiled: Profiled, case: str, options: argparse.Namespace) -> list[str]:
     """A case's functions and its tree."""
     own = profiled.books[case]
-    book = own.phases[own.first]
+    book = own.phases[own.shown]
     whole = tree.instructions(book.tree)
     parts = {role: tree.instructions(tree.of_roles(book.tree, [role])) for role in exact.ROLES}
     said = ", ".join(f"{role} {count:.0f}" for role, count in parts.items() if count)
-    lines = [f"{case}: {own.first} {book.figure:.10g} instructions = {said}"
+    text = [f"{case}: {own.shown} {book.figure:.10g} instructions = {said}"
              + (f", reading the clock {book.reading:+.10g}" if book.reading else "")]
     if book.lost:
-        lines.append(f"{book.lost} returns led to where no call is known: what was executed there is below the wrong callers")
+        text.append(f"{book.lost} returns led to where no call is known: what was executed there is below the wrong callers")
     found = sorted((one for one in tree.functions(tree.apart(book.tree)).values() if one.self), key=lambda one: -one.self)
-    lines += ["", f"{'function':<44} {'calls':>9} {'total':>11} {'self':>11}  of {own.first}"]
-    lines += [row(one, whole) for one in found[:options.top]]
+    text += ["", f"{'function':<44} {'calls':>9} {'total':>11} {'self':>11}  of {own.shown}"]
+    text += [row(one, whole) for one in found[:options.top]]
     left = sum(one.self for one in found[options.top:])
     if left:
-        lines.append(f"{f'{len(found) - options.top} others':<44} {'':>9} {'':>11} {left:>11.0f} {left / whole:>9.1%}")
+        text.append(f"{f'{len(found) - options.top} others':<44} {'':>9} {'':>11} {left:>11.0f} {left / whole:>9.1%}")
+    if profiled.source:
+        text += ["", *lines.table(profiled.lines_of(case), LINES, own.shown, whole)]
     base = base_of(profiled, case)
     if base:
-        lines += ["", explain.sentence(f"adds {book.figure - base.phases[base.first].figure:+.0f} to {base.case}",
+        text += ["", explain.sentence(f"adds {book.figure - base.phases[base.shown].figure:+.0f} to {base.case}",
                                        books.adds(own, base), explain.NAMED)]
-    lines += below(own, options.below)
+    text += below(own, options.below)
     if options.tree:
-        lines += ["", f"{'tree, in instructions':<60} {'calls':>9} {'total':>12} {'self':>11}",
+        text += ["", f"{'tree, in instructions':<60} {'calls':>9} {'total':>12} {'self':>11}",
                   *tree.show(book.tree, whole * options.tree / 100)]
-    return lines
+    return text
+
+
+def vmlinux_of(given: str, image: images.Image) -> Path | None:
+    """The file with the kernel's debug information; None, and a line that says so, where its package cannot be had."""
+    if given != FETCH:
+        if not Path(given).is_file():
+            raise LabError(f"--lines={given}: no such file", USAGE)
+        return Path(given)
+    try:
+        return lines.fetch(image)
+    except LabError as error:
+        if error.code == USAGE:
+            raise
+        print(f"lab: no debug information, functions only: {error}", file=sys.stderr)
+        return None
 
 
 def profile(options: argparse.Namespace) -> int:
     """The command."""
     if options.accel != "tcg":
         raise LabError(f"--accel={options.accel}: the emulator makes the profile", USAGE)
-    if options.against and (options.below or options.tree):
-        raise LabError("--below and --tree show one kernel: leave --against out", USAGE)
+    if options.against and (options.below or options.tree or options.lines is not None):
+        raise LabError("--below, --tree and --lines show one kernel: leave --against out", USAGE)
     machine = guest.Machine(options.accel, options.append, options.memory, options.timeout)
     given = runs.arguments(options.nsbench, options.accel)
     if any(word.split("=")[0] in ("--probe", "--folded") for word in given):
@@ -199,14 +244,19 @@ def profile(options: argparse.Namespace) -> int:
     out, base, progress = options.out or Path("nowhere"), initramfs.base(), Progress([image.name for image in every])
     wanted = [runs.wanted(image, machine, given, base, out / image.name, how=runs.How(states.find(options.state), range(1, 2)))
               for image in every]
+    vmlinux = vmlinux_of(options.lines, every[0]) if options.lines is not None else None
     with folders.exclusive(out) if options.out else contextlib.nullcontext():
         if options.out:
             for one in wanted:
-                folders.finished(one.folder, inputs(one))  # raises where another run is there
-        done = [measure(one, options.jobs, progress) for one in wanted]
+                folders.finished(one.folder, inputs(one, vmlinux))  # raises where another run is there
+        done = [measure(one, options.jobs, progress, vmlinux) for one in wanted]
+        if options.phase:
+            ask(done, options.phase)
         if options.out:
             for profiled in done:
                 write(profiled, folders.Keep(), out)
+    if vmlinux and not done[0].source:
+        print(f"lab: {vmlinux} has no debug information: functions only", file=sys.stderr)
     if options.against:
         new, old = done
         sides = ({case: (one.books[case], base_of(one, case)) for case in one.plan.cases} for one in (old, new))
@@ -239,6 +289,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     one.add_argument("--top", type=positive, default=15, metavar="N", help="functions of a case that are shown (%(default)s)")
     one.add_argument("--tree", type=percent, default=0.0, metavar="P%",
                      help="show the tree of calls, too, down to paths of this part of the whole")
+    one.add_argument("--phase", default="", metavar="NAME", help="show this one, such as exit, instead of a case's first")
+    one.add_argument("--lines", nargs="?", const=FETCH, metavar="VMLINUX",
+                     help="by source line, too, with the debug information of this file; without one: of Debian's debug package")
     one.add_argument("--below", action="append", default=[], metavar="FUNCTION",
                      help="show what this one calls, too, such as ops_init: a net namespace's subsystems; repeatable")
     add_state(one)

@@ -29,29 +29,14 @@ from answers import outputs
 from lab import initramfs, packages
 from lab.errors import FAILED, LabError
 from lab.guest import Crowd, Guest, Machine, splat, tail
+from lab.keeping import MIB, limit, machines, prune
 from lab.qmp import FLAGS, Monitor, Refused
 
 FORMAT = 2  # of the folder; part of the key
-MIB = 1 << 20
 BLOCK = 1 << 16  # bytes of memory that are hashed at once; those of zeros alone are left out
 TRIES = 4  # boots until one is saved while it is idle
 READY = "memory-backend-file,id=ram,mem-path={path},share={share},size={memory}M"
 CAPABILITIES = [{"capability": name, "state": True} for name in ("x-ignore-shared", "events")]
-
-
-def machines() -> Path:
-    """The folder of all saved machines, made if it is missing."""
-    path = packages.cache() / "machines"
-    path.mkdir(exist_ok=True)
-    return path
-
-
-def limit() -> int:
-    """Bytes that all of them may take: NSBENCH_LAB_CACHE in GiB, 10 by default. LabError for another word."""
-    text = os.environ.get("NSBENCH_LAB_CACHE", "10")
-    if not re.fullmatch(r"\d+(\.\d+)?", text):
-        raise LabError(f"NSBENCH_LAB_CACHE={text}: a number of GiB is needed, such as 10")
-    return int(float(text) * (1 << 30))
 
 
 class NotSaved(LabError):
@@ -290,54 +275,3 @@ def held(recipe: Recipe, crowd: Crowd, say: Callable[[str], None] = lambda _: No
         os.utime(folder)
         prune()
         yield folder
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A saved machine in the cache: bytes on the disk, and seconds since it was last used."""
-
-    folder: Path
-    size: int
-    age: float
-    about: str
-
-
-def entries() -> list[Entry]:
-    """All saved machines, the one that was used last first."""
-    found = []
-    for folder in machines().iterdir():
-        if not folder.is_dir() or folder.name.startswith("part-"):
-            continue
-        try:
-            about = json.loads((folder / "machine.json").read_text())["about"]
-        except (OSError, ValueError, KeyError, TypeError):
-            about = "damaged"
-        with contextlib.suppress(FileNotFoundError):
-            size = sum(path.stat().st_blocks * 512 for path in folder.iterdir())
-            found.append(Entry(folder, size, time.time() - folder.stat().st_mtime, about))
-    return sorted(found, key=lambda entry: entry.age)
-
-
-def remove(entry: Entry) -> bool:
-    """Removes a saved machine unless a lab has it in use."""
-    name = machines() / f"{entry.folder.name}.lock"
-    with open(name, "w", opener=outputs.no_link) as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        shutil.rmtree(entry.folder, ignore_errors=True)
-        return True
-
-
-def prune() -> None:
-    """Removes those used least recently until the rest are within the limit, and what a killed lab left half made."""
-    for part in machines().glob("part-*"):
-        with contextlib.suppress(FileNotFoundError):  # its lab has finished meanwhile
-            if time.time() - part.stat().st_mtime > 2 * 3600:
-                shutil.rmtree(part, ignore_errors=True)
-    whole = 0
-    for entry in entries():
-        whole += entry.size
-        if whole > limit() and remove(entry):
-            whole -= entry.size

@@ -1,6 +1,7 @@
 """Tests of the exact profile: sums over trees, what explains a difference, and profiles of real kernels that balance."""
 import csv
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import books, exact, explain, guest, initramfs, kernel_build, tree
+from lab import books, callgrind, exact, explain, guest, initramfs, kernel_build, tree
 from lab.books import Book, Books
 from lab.errors import LabError
 from lab.exact import Cost
@@ -85,6 +86,14 @@ def test_books_that_do_not_balance_are_an_error() -> None:
         exact.parse(PROFILE.removesuffix("end\n"))
 
 
+def test_phases_in_turn_are_the_cases() -> None:
+    """Bits 1 to 3 come in turn; of them the case has 1 and 3."""
+    turns = exact.parse("".join(f"s {1 | 14 * (turn > 0)} {own} 0 {14 * (turn > 0)} {turn}\n" for turn, own in
+                                ((0, 1), (1, 10), (1, 20), (2, 30), (3, 40), (0, 2))) + "end\n")
+    turns.settle_turns(0b1011)
+    assert [(segment.phases, segment.instructions) for segment in turns.segments] == [(1, 1), (3, 10), (3, 20), (9, 30), (1, 40), (1, 2)]
+
+
 def test_a_call_inside_of_itself_counts_once() -> None:
     recursive = {("[call]", "a"): Cost(1, 1), ("[call]", "a", "b"): Cost(1, 10), ("[call]", "a", "b", "a"): Cost(1, 100)}
     found = tree.functions(recursive)
@@ -94,15 +103,16 @@ def test_a_call_inside_of_itself_counts_once() -> None:
 def test_stacks_and_callgrinds_format() -> None:
     own = {("[call]",): Cost(), ("[call]", "a"): Cost(1, 3), ("[call]", "a", "b"): Cost(2, 7)}
     assert tree.folded(own, "case", "create") == ["case;create;[call];a 3", "case;create;[call];a;b 7"]
-    assert tree.callgrind(own, "it").split("\n\n")[1].splitlines() == ["fl=kernel", "fn=[call]", "0 0", "cfn=a", "calls=1 0", "0 10"]
-    assert "fn=a\n0 3\ncfn=b\ncalls=2 0\n0 7\n" in tree.callgrind(own, "it")
+    text = callgrind.write(own, "it", {})
+    assert text.split("\n\n")[1].splitlines() == ["fl=kernel", "fn=[call]", "0 0", "cfn=a", "calls=1 0", "0 10"]
+    assert "fn=a\n0 3\ncfn=b\ncalls=2 0\n0 7\n" in text
 
 
 def test_inlining_is_told_from_work() -> None:
     base = one_tree(a=100, small=50, old=40)
     new = one_tree(a=145, fresh=30)  # small became a part of a; old is gone; fresh is new
     found = explain.explain((books_of(base), None), (books_of(new), None))
-    assert found.inlined == {"small": "a"}
+    assert found.inlined == {"small": ["a"]}
     assert found.changes() == {"a": -5, "old": -40, "fresh": 30}
     assert (found.before, found.after) == (190, 175)
 
@@ -110,7 +120,16 @@ def test_inlining_is_told_from_work() -> None:
 def test_a_function_that_is_inlined_with_its_caller_is_no_change() -> None:
     base = {("[call]", "a"): Cost(1, 100), ("[call]", "a", "b"): Cost(1, 30), ("[call]", "a", "b", "c"): Cost(1, 80)}
     found = explain.explain((books_of(base), None), (books_of(one_tree(a=205)), None))
-    assert found.inlined == {"b": "a", "c": "a"} and found.changes() == {"a": -5}
+    assert found.inlined == {"b": ["a"], "c": ["a"]} and found.changes() == {"a": -5}
+
+
+def test_a_function_may_be_inlined_into_several_callers() -> None:
+    base = one_tree(a=100, b=50) | {("[call]", "a", "small"): Cost(1, 40), ("[call]", "a", "b", "small"): Cost(2, 60)}
+    new = one_tree(a=138, b=105)
+    found = explain.explain((books_of(base), None), (books_of(new), None))
+    assert found.inlined == {"small": ["a", "b"]} and found.changes() == {"a": -2, "b": -5}
+    lines = explain.lines_of("case", (books_of(base), None), (books_of(new), None), ["6.1", "7.3"], 9)
+    assert lines[-1].endswith("1 function is inlined on one side, and counted with their callers: small (a, b)")
 
 
 def test_what_the_compiler_makes_of_a_name_is_no_change() -> None:
@@ -148,7 +167,8 @@ def test_a_patch_is_applied_whole_and_taken_back(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("words, says", [
     (["no/such/tree"], "neither a tree"), (["."], "not the kernel's source"), (["6.12", "--patch", "missing"], "missing: no such file"),
-    (["6.12", "--out", "/no/folder/bzImage"], "a file in a folder that exists"), (["6.12", "--out", "/"], "a file in a folder")])
+    (["6.12", "--out", "/no/folder/bzImage"], "a file in a folder that exists"), (["6.12", "--out", "/"], "a file in a folder"),
+    (["6.12", "--vmlinux", "/no/folder/vmlinux"], "--vmlinux /no/folder/vmlinux: a file in a folder")])
 def test_what_cannot_be_built_is_one_line(tmp_path: Path, words: list[str], says: str) -> None:
     done = subprocess.run([sys.executable, PROGRAM, "kernel-build", *words], cwd=tmp_path, text=True, capture_output=True, timeout=60)
     if done.returncode == 3:
@@ -206,6 +226,16 @@ def test_the_books_balance_and_repeat(two: tuple[list[Path], str]) -> None:
     assert f"create {row['median'].removesuffix('.000')} instructions" in create
 
 
+@pytest.mark.parametrize("operation, sets, phase, calls, calls_not", [
+    ("userns_map", "user", "gid_map", "proc_gid_map_write", "proc_uid_map_write"),
+    ("container", "all", "hostname", "sethostname", "pivot_root")])
+def test_phases_of_a_loop_are_apart(kernel: Path, operation: str, sets: str, phase: str, calls: str, calls_not: str) -> None:
+    done = profile(kernel, f"--phase={phase}", "--top=3000", "--", f"--op={operation}", f"--ns={sets}")
+    assert done.returncode == 0, done.stderr  # the books of all phases balance
+    assert f": {phase} " in done.stdout and re.search(rf"^\w*{calls}\b", done.stdout, re.MULTILINE)
+    assert calls_not not in done.stdout and "proc_setgroups_write" not in done.stdout
+
+
 def test_the_guest_does_not_notice(kernel: Path, two: tuple[list[Path], str], tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, PROGRAM, "run", "--machines=1", "--kernel", kernel, "--out", tmp_path, "--", FILTER],
                           text=True, capture_output=True, timeout=300)
@@ -240,8 +270,8 @@ def test_hidden_symbols_and_a_qemu_without_plugins_are_told(kernel: Path, tmp_pa
     assert done.returncode == 2 and "the same kernel" in done.stderr
     done = profile(kernel, "--", "--filter=^setns/NEWUTS$", "--probe")
     assert done.returncode == 2 and "without the probe" in done.stderr
-    done = profile(kernel, "--", "--case=userns_map/NEWUSER")
-    assert done.returncode != 0 and "marks" in done.stderr
+    done = profile(kernel, "--phase=exit", "--", "--case=userns_map/NEWUSER")
+    assert done.returncode == 2 and "userns_map/NEWUSER has setgroups, uid_map, gid_map, total" in done.stderr
     real = shutil.which(guest.QEMU)
     (tmp_path / guest.QEMU).write_text(f"""#!/bin/sh
 case " $* " in *" -plugin "*) echo 'qemu: -plugin x: plugin interface not enabled in this build' >&2; exit 1;; esac

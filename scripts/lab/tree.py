@@ -1,4 +1,4 @@
-"""Trees of calls: sums by function, folded stacks, callgrind's format."""
+"""Trees of calls: sums by function, folded stacks."""
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -136,25 +136,3 @@ def show(tree: Tree, least: float) -> list[str]:
 def folded(tree: Tree, *first: str) -> list[str]:
     """A line for each path, as flame graphs are made of, with `first` before it; the values are whole instructions."""
     return [f"{';'.join((*first, *path))} {round(cost.self)}" for path, cost in sorted(tree.items()) if round(cost.self)]
-
-
-def callgrind(tree: Tree, what: str) -> str:
-    """Callgrind's format (valgrind.org, "Callgrind Format Specification"): functions, and the calls between them."""
-    own: dict[str, float] = defaultdict(float)
-    edges: dict[Path_, list[float]] = defaultdict(lambda: [0.0, 0.0])
-    whole = totals(tree)
-    for path, total in whole.items():
-        own[path[-1]] += tree.get(path, Cost()).self
-        if len(path) > 1:
-            pair = path[-2:]
-            edges[pair][0] += tree.get(path, Cost()).calls
-            if pair not in zip(path[:-2], path[1:-1]):  # inside of the same call it counts once
-                edges[pair][1] += total
-    lines = ["# callgrind format", "version: 1", "creator: nsbench", f"cmd: {what}", "positions: line", "events: Ir",
-             f"summary: {round(instructions(tree))}", "", "fl=kernel"]
-    called: dict[str, list[str]] = defaultdict(list)
-    for (caller, callee), (calls, total) in sorted(edges.items()):
-        called[caller] += [f"cfn={callee}", f"calls={max(1, round(calls))} 0", f"0 {round(total)}"]
-    for name in sorted(own):
-        lines += [f"fn={name}", f"0 {round(own[name])}", *called[name], ""]
-    return "\n".join(lines)

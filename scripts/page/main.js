@@ -76,6 +76,8 @@ function listen() {
   on("path", () => redraw());
   on("memory-case", () => redraw());
   on("flame-case", drawFlame);
+  on("flame-shown", drawFlame);
+  pick("flame").addEventListener("keydown", moveInFlame);
   on("flame-find", (value) => (value ? flame?.search(value) : flame?.clear()), "input");
   on("flame-reset", () => flame?.resetZoom(), "click");
   on("filter", filterRows, "input");

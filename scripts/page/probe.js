@@ -1,5 +1,5 @@
 "use strict";
-// What the probe saw: functions, stacks, memory.
+// What the probe saw: functions, memory.
 
 const NO_PROBE = (run) => `${run.name} was measured without the probe (nsbench --probe --out=…).`;
 
@@ -85,50 +85,3 @@ declare("sites", () => {
     }),
   };
 });
-
-let flame = null;
-let flameWidth = 0;
-
-function drawFlame() {
-  const element = document.getElementById("flame");
-  const tree = STATE.first.stacks[document.getElementById("flame-case").value];
-  flame?.destroy();
-  flame = null;
-  flameWidth = element.clientWidth;
-  element.textContent = "";
-  document.getElementById("flame-details").textContent = "\u00a0";
-  if (!tree) {
-    element.textContent = `${STATE.first.name} has no sampled stacks (nsbench --probe --folded=FILE, where the probe samples; then report.py --folded=FILE).`;
-    return;
-  }
-  const share = (node) =>
-    `${node.data.name}: ${timeText(node.value, STATE.first.clock)} per execution, ${((node.value / tree.value) * 100).toFixed(1)}% of ${tree.name}`;
-  const tones = isDark()
-    ? ["#C98A3A", "#C0723A", "#CFA659", "#B98052", "#D0B070"]
-    : ["#F6C26B", "#F3A25A", "#F7D488", "#EFB27A", "#FAE0A0"];
-  flame = flamegraph
-    .default()
-    .width(element.clientWidth)
-    .cellHeight(18)
-    .inverted(true)
-    .transitionDuration(0)
-    .minFrameSize(1)
-    .sort(true)
-    .setLabelHandler(share)
-    .setDetailsElement(document.getElementById("flame-details"))
-    .setColorMapper((node) =>
-      node.highlight
-        ? "#56B4E9"
-        : node.data.name === "[waiting]"
-          ? isDark()
-            ? "#8A929B"
-            : "#CFD4DA"
-          : tones[[...node.data.name].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) % tones.length],
-    );
-  d3.select(element).datum(structuredClone(tree)).call(flame);
-}
-
-/** A new width takes a new graph. */
-function fitFlame() {
-  if (document.getElementById("flame").clientWidth !== flameWidth) drawFlame();
-}

@@ -41,13 +41,14 @@ class KernelLog {
     sys::Fd fd_;
 };
 
-/// The order that asks for the kernel's symbols instead.
+/// The order that asks for the kernel's symbols instead, and for the notes by which its file is known.
 constexpr std::string_view kSymbols = "symbols";
 
 int send_symbols(const sys::LabMachine& machine) {
     const auto text = sys::read_file("/proc/kallsyms");
     if (!text) throw sys::SystemError("open", "/proc/kallsyms", text.error());
     machine.send("kallsyms", *text);
+    machine.send("notes", sys::read_file("/sys/kernel/notes").value_or(""));
     return kMeasured;
 }
 

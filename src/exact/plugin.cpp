@@ -1,10 +1,11 @@
 // A plugin for QEMU's emulator: every kernel function's instructions between the marks of nsbench's sampler.
 //
-//   qemu-system-x86_64 … -plugin nsbench-exact.so,symbols=FILE,marks=FILE,out=FILE
+//   qemu-system-x86_64 … -plugin nsbench-exact.so,symbols=FILE,marks=FILE,out=FILE[,runs=1]
 //
 // `symbols` is the guest's /proc/kallsyms. `marks` has a line for each mark (bench/mark.h): its address, the
-// first bytes of what stands there, the phases that it opens and closes, and the reading; all but the reading
-// in hexadecimal. `out` is written when QEMU ends; see write().
+// first bytes of what stands there, the phases that it opens and closes, the reading, and 1 where those that
+// it opens come in turn; all in hexadecimal. `out` is written when QEMU ends; see write(). With `runs` it has
+// what each address executed.
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -17,6 +18,7 @@
 #include <string_view>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "exact/qemu_plugin.h"
 #include "exact/symbols.h"
@@ -27,20 +29,23 @@ namespace {
 
 constexpr int kApi = 1;
 
-struct Mark {
+struct PlacedMark {
     std::array<unsigned char, 8> code{};
-    std::uint32_t opens = 0, closes = 0, reading = 0;
+    Mark mark;
+    std::uint32_t reading = 0;
 };
 
 /// What the emulator's callbacks work on.
 struct Plugin {
     Symbols symbols;
-    std::unordered_map<std::uint64_t, Mark> marks;
+    std::unordered_map<std::uint64_t, PlacedMark> marks;
     std::string out;
     std::unique_ptr<Trace> trace;
     std::deque<Block> blocks;  // blocks stay where they are
-    std::uint64_t count = 0;   // instructions that were tried
-    const Mark* armed = nullptr;
+    bool keeps_runs = false;
+    std::vector<std::string> sizes;  // of each block's instructions, as write() writes them
+    std::uint64_t count = 0;         // instructions that were tried
+    const PlacedMark* armed = nullptr;
     std::uint32_t readings = 0;  // until it takes effect
 };
 
@@ -92,14 +97,13 @@ void on_return(unsigned, qemu_plugin_meminfo_t, std::uint64_t address, void*) {
 }
 
 void on_mark(unsigned, void* data) {
-    plugin->armed = static_cast<const Mark*>(data);
+    plugin->armed = static_cast<const PlacedMark*>(data);
     plugin->readings = plugin->armed->reading;
 }
 
 void on_reading(unsigned, void*) {
     if (plugin->armed == nullptr || --plugin->readings != 0) return;
-    const Mark& mark = *std::exchange(plugin->armed, nullptr);
-    plugin->trace->mark(mark.opens, mark.closes, plugin->count);
+    plugin->trace->mark(std::exchange(plugin->armed, nullptr)->mark, plugin->count);
 }
 
 void instrument_user(qemu_plugin_insn* instruction, std::string_view code) {
@@ -130,8 +134,10 @@ void on_translate(qemu_plugin_id_t, qemu_plugin_tb* translated) {
             const Entry entry =
                 function == kUser ? Entry::none : entry_of(plugin->symbols.name(function), is_first);
             const bool is_begin = block == nullptr;
-            block = &plugin->blocks.emplace_back(
-                Block{address, address, 0, function, End::none, entry, is_first});
+            block =
+                &plugin->blocks.emplace_back(Block{address, address, 0, function, End::none, entry, is_first,
+                                                   static_cast<std::uint32_t>(plugin->blocks.size())});
+            if (plugin->keeps_runs) plugin->sizes.emplace_back();
             if (is_begin) {
                 qemu_plugin_register_vcpu_tb_exec_cb(translated, on_block, QEMU_PLUGIN_CB_NO_REGS, block);
             } else {
@@ -140,6 +146,7 @@ void on_translate(qemu_plugin_id_t, qemu_plugin_tb* translated) {
         }
         block->end = address + code.size();
         ++block->instructions;
+        if (plugin->keeps_runs) plugin->sizes.back() += "0123456789abcdef"[code.size() & 0xfU];
         if (function == kUser) {
             instrument_user(instruction, code);
         } else if (i + 1 == size) {
@@ -158,9 +165,24 @@ void on_translate(qemu_plugin_id_t, qemu_plugin_tb* translated) {
     }
 }
 
+void write_runs(std::FILE* file, const Segment& segment) {
+    for (const Run& run : segment.runs) {
+        const std::string sizes = std::exchange(plugin->sizes[run.block], "");
+        const Block& block = plugin->blocks[run.block];
+        if (!sizes.empty()) {  // this is its first run
+            std::fprintf(file, "b %u %llx %s %s\n", run.block, static_cast<unsigned long long>(block.begin),
+                         sizes.c_str(), plugin->symbols.name(block.function).c_str());
+        }
+        std::fprintf(file, "r %u %u %u %llu\n", run.block, run.instructions, static_cast<unsigned>(run.role),
+                     static_cast<unsigned long long>(run.times));
+    }
+}
+
 /// Lines of words: "n PARENT NAME" for each node (the first ones are the roles', in the order of Role), and
-/// for each segment "s PHASES INSTRUCTIONS LOST", followed by "c NODE CALLS SELF" for what was executed in
-/// it. "end" is the last.
+/// for each segment "s PHASES INSTRUCTIONS LOST IN_TURN TURN", followed by "c NODE CALLS SELF" for what was
+/// executed in it. Where runs are kept, "b BLOCK ADDRESS SIZES NAME" for each block of `NAME` that was
+/// executed, with the bytes of its instructions one after the other, and in a segment "r BLOCK INSTRUCTIONS
+/// ROLE TIMES". Addresses and sizes are hexadecimal. "end" is the last.
 void write(qemu_plugin_id_t, void*) {
     std::FILE* const file = std::fopen(plugin->out.c_str(), "w");
     if (file == nullptr) return;
@@ -169,12 +191,14 @@ void write(qemu_plugin_id_t, void*) {
         std::fprintf(file, "n %u %s\n", node.parent, plugin->symbols.name(node.function).c_str());
     }
     for (const Segment& segment : plugin->trace->segments()) {
-        std::fprintf(file, "s %u %llu %u\n", segment.phases,
-                     static_cast<unsigned long long>(segment.instructions), segment.lost);
+        std::fprintf(file, "s %u %llu %u %u %u\n", segment.phases,
+                     static_cast<unsigned long long>(segment.instructions), segment.lost, segment.in_turn,
+                     segment.turn);
         for (const Cell& cell : segment.cells) {
             std::fprintf(file, "c %u %u %llu\n", cell.node, cell.calls,
                          static_cast<unsigned long long>(cell.self));
         }
+        write_runs(file, segment);
     }
     std::fputs("end\n", file);
     std::fclose(file);
@@ -187,8 +211,9 @@ std::string read_marks(const std::string& path) {
         std::istringstream words(line);
         std::uint64_t address = 0;
         std::uint64_t code = 0;
-        Mark mark;
-        if (!(words >> std::hex >> address >> code >> mark.opens >> mark.closes >> mark.reading))
+        PlacedMark mark;
+        if (!(words >> std::hex >> address >> code >> mark.mark.opens >> mark.mark.closes >> mark.reading >>
+              mark.mark.in_turn))
             return path + ": no mark";
         for (std::size_t i = 0; i < mark.code.size(); ++i) {
             mark.code[i] = static_cast<unsigned char>(code >> (8U * (mark.code.size() - 1 - i)));
@@ -213,8 +238,10 @@ std::string set_up(int count, char** words) {
             marks = value;
         } else if (name == "out") {
             plugin->out = value;
+        } else if (name == "runs") {
+            plugin->keeps_runs = value == "1";
         } else {
-            return std::string(word) + ": symbols=, marks= and out= are what there is";
+            return std::string(word) + ": symbols=, marks=, out= and runs= are what there is";
         }
     }
     std::ifstream file(symbols);
@@ -225,8 +252,8 @@ std::string set_up(int count, char** words) {
         if (!plugin->symbols.find(name))
             return symbols + ": no " + name + ": kernels from 5.8 on can be profiled";
     }
-    plugin->trace =
-        std::make_unique<Trace>(*plugin->symbols.find("__switch_to"), *plugin->symbols.find("kthread"));
+    plugin->trace = std::make_unique<Trace>(*plugin->symbols.find("__switch_to"),
+                                            *plugin->symbols.find("kthread"), plugin->keeps_runs);
     return read_marks(marks);
 }
 

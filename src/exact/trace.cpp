@@ -1,6 +1,7 @@
 #include "exact/trace.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace nsb::exact {
@@ -9,11 +10,27 @@ namespace {
 /// THREAD_SIZE of x86-64 (arch/x86/include/asm/page_64_types.h), to which kernel stacks are aligned.
 constexpr unsigned kStackBits = 14;
 
+/// A run, but for how often it was, as a number. A block of QEMU's has 512 instructions at the most
+/// (TCG_MAX_INSNS).
+constexpr unsigned kCountBits = 16, kRoleBits = 2;
+
+std::uint64_t run_key(const Block& block, std::uint64_t instructions, Role role) {
+    return std::uint64_t{block.number} << (kCountBits + kRoleBits) | instructions << kRoleBits |
+           static_cast<std::uint64_t>(role);
+}
+
+Run run_of(std::uint64_t key, std::uint64_t times) {
+    return {static_cast<std::uint32_t>(key >> (kCountBits + kRoleBits)),
+            static_cast<std::uint32_t>(key >> kRoleBits & ((1U << kCountBits) - 1)),
+            static_cast<Role>(key & ((1U << kRoleBits) - 1)), times};
+}
+
 }  // namespace
 
-Trace::Trace(Function switch_to, Function kthread)
-    : switch_to_(switch_to), kthread_(kthread), task_(&tasks_[0]) {
-    for (std::uint32_t role = 0; role < kRoles; ++role) nodes_.push_back({role, kNameless});
+Trace::Trace(Function switch_to, Function kthread, bool keeps_runs)
+    : switch_to_(switch_to), kthread_(kthread), keeps_runs_(keeps_runs), task_(&tasks_[0]) {
+    for (std::uint32_t role = 0; role < kRoles; ++role)
+        nodes_.push_back({role, kNameless, static_cast<Role>(role)});
     places_.resize(nodes_.size());
 }
 
@@ -21,6 +38,8 @@ void Trace::enter(const Block& block, std::uint64_t count) {
     const Block* const before = std::exchange(previous_, &block);
     const std::uint64_t tried = count - std::exchange(previous_count_, count);
     const bool finished = before != nullptr && tried >= before->instructions;
+    const bool failed = block.entry == Entry::fault && tried != 0;
+    if (keeps_runs_ && before != nullptr) keep_run(*before, failed ? tried - 1 : tried);
     if (block.entry == Entry::fault || block.entry == Entry::interrupt) {
         interrupt(before, finished, block);
     } else if (block.function == kUser) {
@@ -43,21 +62,33 @@ void Trace::enter(const Block& block, std::uint64_t count) {
     }
 }
 
-void Trace::mark(std::uint32_t opens, std::uint32_t closes, std::uint64_t count) {
+void Trace::mark(const Mark& mark, std::uint64_t count) {
     account(count);
     if (is_recording_) {
-        segments_.push_back(
-            {phases_, std::exchange(lost_, 0), accounted_ - segment_begin_, std::exchange(cells_, {})});
-        for (const Cell& one : segments_.back().cells) places_[one.node] = 0;
+        Segment& segment = segments_.emplace_back(Segment{phases_,
+                                                          in_turn_,
+                                                          turn_,
+                                                          std::exchange(lost_, 0),
+                                                          accounted_ - segment_begin_,
+                                                          std::exchange(cells_, {}),
+                                                          {}});
+        for (const Cell& one : segment.cells) places_[one.node] = 0;
+        for (const auto& [key, times] : runs_) segment.runs.push_back(run_of(key, times));
+        std::ranges::sort(segment.runs, {},
+                          [](const Run& run) { return std::tuple(run.block, run.instructions, run.role); });
+        runs_.clear();
     }
     is_recording_ = true;
     segment_begin_ = accounted_;
-    if (phases_ == 0 && opens != 0) {
+    if (phases_ == 0 && mark.opens != 0) {
         ++window_;
+        turn_ = 0;
         opener_ = task_;
     }
     if (task_->forked != window_) task_->has_marked = true;
-    phases_ = (phases_ | opens) & ~closes;
+    phases_ = (phases_ | mark.opens) & ~mark.closes;
+    in_turn_ = (mark.in_turn ? in_turn_ | mark.opens : in_turn_) & ~mark.closes;
+    if (mark.in_turn) ++turn_;
 }
 
 /// Gives what was executed since the last time to where we are.
@@ -65,6 +96,12 @@ void Trace::account(std::uint64_t count) {
     const std::uint64_t now = count - failed_;
     const std::uint64_t own = now - std::exchange(accounted_, now);
     if (is_recording_ && own != 0) cell(node_here()).self += own;
+}
+
+/// Of a block that was left just now, before anything is known of the next one.
+void Trace::keep_run(const Block& block, std::uint64_t instructions) {
+    if (!is_recording_ || phases_ == 0 || in_user_ || instructions == 0) return;
+    ++runs_[run_key(block, instructions, nodes_[node_here()].role)];
 }
 
 void Trace::push(const Block& block, Kind kind, std::uint64_t returns_to, const Block* interrupted) {
@@ -204,7 +241,7 @@ std::uint32_t Trace::child(std::uint32_t parent, Function function) {
     const auto next = static_cast<std::uint32_t>(nodes_.size());
     const auto [at, is_new] = children_.try_emplace(std::uint64_t{parent} << 32U | function, next);
     if (is_new) {
-        nodes_.push_back({parent, function});
+        nodes_.push_back({parent, function, nodes_[parent].role});
         places_.push_back(0);
     }
     return at->second;

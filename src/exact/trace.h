@@ -34,6 +34,7 @@ struct Block {
     End last;
     Entry entry;
     bool is_first;  // it begins where its function does
+    std::uint32_t number = 0;
 };
 
 /// Whose instructions: the first level of the tree.
@@ -49,6 +50,7 @@ inline constexpr std::uint32_t kRoles = 4;
 struct Node {
     std::uint32_t parent;
     Function function;
+    Role role;
 };
 
 struct Cell {
@@ -57,18 +59,36 @@ struct Cell {
     std::uint64_t self;  // instructions
 };
 
-/// What was executed between two marks, while the phases in `phases` were open.
+/// How often the first `instructions` of a block were executed: all of them, unless something came between.
+struct Run {
+    std::uint32_t block;  // its number
+    std::uint32_t instructions;
+    Role role;
+    std::uint64_t times;
+};
+
+/// The phases that begin and end at a mark. `in_turn`: of those that begin, only the next one does, and the
+/// one before ends; which of them a case has, who reads the segments knows.
+struct Mark {
+    std::uint32_t opens = 0, closes = 0;
+    bool in_turn = false;
+};
+
+/// What was executed between two marks, while the phases in `phases` were open, and the `turn`th of those in
+/// `in_turn`.
 struct Segment {
-    std::uint32_t phases;
+    std::uint32_t phases, in_turn, turn;
     std::uint32_t lost;  // returns to where no call is known
     std::uint64_t instructions;
     std::vector<Cell> cells;
+    std::vector<Run> runs;  // of the kernel's blocks, where they are asked for and a phase is open
 };
 
 class Trace {
   public:
     /// In the return of `switch_to` another task goes on; one that calls `kthread` first is the kernel's.
-    Trace(Function switch_to, Function kthread);
+    /// With `keeps_runs` segments say which blocks were executed, too.
+    Trace(Function switch_to, Function kthread, bool keeps_runs = false);
 
     /// `block` comes next; `count` instructions were tried before it.
     void enter(const Block& block, std::uint64_t count);
@@ -76,11 +96,11 @@ class Trace {
     /// The address on the stack from which the last block's return read.
     void returns_from(std::uint64_t address) { slot_ = address; }
 
-    /// From here on the phases `opens` are open, and `closes` are not.
-    void mark(std::uint32_t opens, std::uint32_t closes, std::uint64_t count);
+    /// From here on other phases are open.
+    void mark(const Mark& mark, std::uint64_t count);
 
     /// Closes the last segment.
-    void end(std::uint64_t count) { mark(0, 0, count); }
+    void end(std::uint64_t count) { mark({}, count); }
 
     [[nodiscard]] std::span<const Node> nodes() const { return nodes_; }
     [[nodiscard]] std::span<const Segment> segments() const { return segments_; }
@@ -105,6 +125,7 @@ class Trace {
     };
 
     void account(std::uint64_t count);
+    void keep_run(const Block& block, std::uint64_t instructions);
     void push(const Block& block, Kind kind, std::uint64_t returns_to, const Block* interrupted = nullptr);
     void go_on(const Block& before, const Block& block);
     void jump(const Block& block);
@@ -120,6 +141,7 @@ class Trace {
     Cell& cell(std::uint32_t node);
 
     Function switch_to_, kthread_;
+    bool keeps_runs_;
     std::unordered_map<std::uint64_t, Task> tasks_;  // by their kernel stacks
     Task* task_;
     const Task* opener_ = nullptr;
@@ -132,13 +154,15 @@ class Trace {
 
     bool is_recording_ = false;
     std::uint32_t phases_ = 0;
+    std::uint32_t in_turn_ = 0, turn_ = 0;
     std::uint32_t window_ = 0;
     std::uint32_t lost_ = 0;
     std::uint64_t segment_begin_ = 0;
     std::vector<Node> nodes_;
     std::unordered_map<std::uint64_t, std::uint32_t> children_;
-    std::vector<Cell> cells_;            // of the segment
-    std::vector<std::uint32_t> places_;  // in cells_, by node, plus one
+    std::vector<Cell> cells_;                                // of the segment
+    std::vector<std::uint32_t> places_;                      // in cells_, by node, plus one
+    std::unordered_map<std::uint64_t, std::uint64_t> runs_;  // of the segment: how often, by run_key()
     std::vector<Segment> segments_;
 };
 

@@ -7,6 +7,7 @@
 #include <map>
 #include <sstream>
 #include <string>
+#include <vector>
 
 namespace nsb::exact {
 namespace {
@@ -22,16 +23,24 @@ class Program {
   public:
     Program() { run(kUser, 0, 1); }
 
-    void mark(std::uint32_t opens, std::uint32_t closes) { trace.mark(opens, closes, count_); }
+    void mark(std::uint32_t opens, std::uint32_t closes, bool in_turn = false) {
+        trace.mark({opens, closes, in_turn}, count_);
+    }
 
     /// Executes `instructions` of a block of so many at this offset, if not all.
     void run(Function function, std::uint64_t offset, std::uint32_t instructions, End last = End::none,
              Entry entry = Entry::none, std::uint32_t executed = 0) {
         const std::uint64_t begin = function * 1000U + offset;
         blocks_.push_back({begin, begin + instructions, instructions, function, last, entry,
-                           offset == 0 && function != kUser});
+                           offset == 0 && function != kUser, static_cast<std::uint32_t>(blocks_.size())});
         trace.enter(blocks_.back(), count_);
         count_ += executed == 0 ? instructions : executed;
+    }
+
+    /// Executes the last block once more.
+    void again() {
+        trace.enter(blocks_.back(), count_);
+        count_ += blocks_.back().instructions;
     }
 
     void end() { trace.end(count_); }
@@ -58,7 +67,34 @@ class Program {
         return found;
     }
 
-    Trace trace{kSwitchTo, kKthread};
+    /// "function+offset: instructions × times" of each run, and whether it is an interrupt's.
+    std::vector<std::string> runs() {
+        end();
+        std::vector<std::string> found;
+        for (const Segment& segment : trace.segments()) {
+            std::map<std::pair<Role, Function>, std::uint64_t> sums;
+            for (const Run& run : segment.runs) {
+                const Block& block = blocks_[run.block];
+                sums[{run.role, block.function}] += run.instructions * run.times;
+                std::ostringstream text;
+                text << kNames[block.function] << '+' << block.begin % 1000 << ": " << run.instructions
+                     << " × " << run.times << (run.role == Role::interrupt ? " interrupt" : "");
+                found.push_back(text.str());
+            }
+            if (segment.phases == 0) {
+                EXPECT_TRUE(segment.runs.empty());
+                continue;
+            }
+            for (const Cell& cell : segment.cells) {
+                const Node& node = trace.nodes()[cell.node];
+                if (node.function != kUser) sums[{node.role, node.function}] -= cell.self;
+            }
+            for (const auto& [what, left] : sums) EXPECT_EQ(left, 0U) << kNames[what.second];
+        }
+        return found;
+    }
+
+    Trace trace{kSwitchTo, kKthread, true};
 
   private:
     std::string path(std::uint32_t node) {
@@ -91,6 +127,27 @@ TEST(Trace, CallsAndReturns) {
                                       {"call;entry", "1 4"},
                                       {"call;entry;outer", "1 17"},
                                       {"call;entry;outer;inner", "2 14"}}));
+}
+
+TEST(Trace, RunsAreOfWhatWasExecuted) {
+    Program program;
+    program.run(kEntry, 0, 3);  // no phase is open yet
+    program.run(kUser, 1, 2);
+    program.mark(1, 0);
+    program.run(kEntry, 0, 3, End::call);
+    program.run(kOuter, 0, 5, End::none, Entry::none, 2);  // its second instruction fails, and is tried again
+    program.run(kFault, 0, 4, End::iret, Entry::fault);
+    program.run(kOuter, 1, 4, End::none, Entry::none, 3);  // interrupted before its last
+    program.run(kIrq, 0, 6, End::iret, Entry::interrupt);
+    program.run(kOuter, 4, 1);
+    program.run(kOuter, 7, 2);
+    program.again();
+    program.again();
+    program.run(kUser, 3, 4);
+    const std::vector<std::string> expected{"entry+0: 3 × 1", "outer+0: 1 × 1",         "fault+0: 4 × 1",
+                                            "outer+1: 3 × 1", "irq+0: 6 × 1 interrupt", "outer+4: 1 × 1",
+                                            "outer+7: 2 × 3"};
+    EXPECT_EQ(program.runs(), expected);
 }
 
 TEST(Trace, ATailCallReturnsForItsCaller) {
@@ -213,6 +270,29 @@ TEST(Trace, PhasesThatOverlapAreSegments) {
     for (const Segment& segment : program.trace.segments())
         found.emplace_back(segment.phases, segment.instructions);
     EXPECT_EQ(found, (std::vector<std::pair<std::uint32_t, std::uint64_t>>{{3, 10}, {6, 20}}));
+}
+
+TEST(Trace, PhasesInTurnAreNumbered) {
+    Program program;
+    for (int sample = 0; sample < 2; ++sample) {
+        program.mark(1, 0);
+        program.run(kUser, 1, 2);
+        program.mark(2 | 4 | 8, 0, true);
+        program.run(kUser, 3, 5);
+        program.mark(2 | 4 | 8, 0, true);
+        program.run(kUser, 8, 7);
+        program.mark(0, 2 | 4 | 8);
+        program.run(kUser, 15, 11);
+        program.mark(0, 1);
+    }
+    program.end();
+    std::ostringstream found;
+    for (const Segment& one : program.trace.segments()) {
+        found << one.phases << ' ' << one.in_turn << ' ' << (one.in_turn == 0 ? 0 : one.turn) << ' '
+              << one.instructions << '\n';
+    }
+    const std::string sample = "1 0 0 2\n15 14 1 5\n15 14 2 7\n1 0 0 11\n0 0 0 0\n";
+    EXPECT_EQ(found.str(), sample + sample);
 }
 
 TEST(Symbols, AreFoundByAddress) {

@@ -8,6 +8,7 @@
 #include <climits>
 #include <csignal>
 
+#include "core/failure.h"
 #include "sys/child.h"
 #include "sys/file.h"
 #include "sys/privilege.h"
@@ -139,7 +140,8 @@ sys::Result<int> Container::reap() {
     return sys::reap(std::exchange(pid_, -1));
 }
 
-NotShown::NotShown(const std::string& call) : std::runtime_error(fmt::format("{}: {}", call, sys::what_ails_proc())) {}
+NotShown::NotShown(const std::string& call)
+    : std::runtime_error(fmt::format("{}: {}", call, sys::what_ails_proc())) {}
 
 std::string number_in_proc(pid_t pid) {
     const auto number = sys::number_in_proc(pid);

@@ -1,0 +1,59 @@
+"""Tests of what the lab keeps besides machines: sources, builds and debug information, in one list and within one limit."""
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab import keeping
+from lab.keeping import MIB
+
+PROGRAM = Path(__file__).resolve().parents[1] / "lab.py"
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache with a kernel's source, a build of it and its debug information, used in this order."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    root = tmp_path / "cache" / "nsbench" / "lab"
+    for hours, (name, size) in enumerate({"debug/6.1": 3, "builds/abc": 2, "sources/linux-source-6.1_1": 1}.items(), start=1):
+        (root / name / "deep").mkdir(parents=True)
+        (root / name / "deep" / "file").write_bytes(os.urandom(size * MIB))
+        keeping.note(root / name, f"about {name}")
+        when = (root / name).stat().st_mtime - hours * 3600
+        os.utime(root / name, (when, when))
+    return root
+
+
+def lab(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, PROGRAM, "cache", *words], text=True, capture_output=True, timeout=60)
+
+
+def test_all_is_listed_and_removed(cache: Path) -> None:
+    lines = lab().stdout.splitlines()
+    assert [line.split()[:4] for line in lines[:3]] == [["6.1", "3", "MiB", "used"], ["abc", "2", "MiB", "used"],
+                                                        ["linux-source-6.1_1", "1", "MiB", "used"]]
+    assert "1 h ago  about debug/6.1" in lines[0] and lines[3] == "0 saved machines and 3 others, 6 MiB of at most 10240 MiB"
+    assert lab("--remove=abc").stdout == "removed 1\n" and not list((cache / "builds").iterdir())
+    done = lab("--remove=abc")
+    assert done.returncode == 2 and "nothing has that key" in done.stderr
+
+
+def test_what_was_used_least_goes_first(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NSBENCH_LAB_CACHE", str(4.5 / 1024))
+    with keeping.in_use(cache / "sources" / "linux-source-6.1_1"):
+        keeping.prune()
+        left = {entry.folder.name for entry in keeping.entries()}
+        assert left == {"6.1", "linux-source-6.1_1"}  # the oldest, but in use
+    keeping.note(cache / "sources" / "linux-source-6.1_1", "used")
+    assert {entry.folder.name for entry in keeping.entries()} == {"6.1", "linux-source-6.1_1"}
+    monkeypatch.setenv("NSBENCH_LAB_CACHE", "0")
+    keeping.note(cache / "debug" / "6.1", "not while it is used")
+    assert [entry.about for entry in keeping.entries()] == ["not while it is used"]
+
+
+def test_one_of_an_earlier_lab_is_listed_too(cache: Path) -> None:
+    keeping.note_of(cache / "builds" / "abc").unlink()
+    found = next(entry for entry in keeping.entries() if entry.folder.name == "abc")
+    assert found.about == "a build of a kernel" and found.size >= 2 * MIB
