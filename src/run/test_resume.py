@@ -125,4 +125,4 @@ def test_samples_that_are_missing_or_cannot_be_read(as_one, command, folder):
     samples.chmod(0)
     if as_one("cat", samples).returncode == 0:
         return  # as root does
-    assert_refused(command, folder, "samples.csv: cannot be read: EACCES")
+    assert_refused(command, folder, "open(samples.csv): Permission denied (EACCES)")
