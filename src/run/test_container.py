@@ -114,6 +114,7 @@ def test_a_call_that_fails_gives_an_errno_and_leaves_nothing(name, tmp_path):
             os.setegid(65534)
         refuse(number, arguments)
 
+    (tmp_path / "out").mkdir()  # by a call that is not refused
     with Started("--op=container", EVERY, "--samples=4", f"--out={tmp_path}/out", preexec_fn=prepare) as started:
         code, out, err = started.finish()
         assert not started.living()
