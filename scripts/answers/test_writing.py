@@ -160,7 +160,7 @@ def test_folders_of_somebody_else_are_refused(top: Path, monkeypatch: pytest.Mon
         report.output(str(top / "shared" / "report.html"))
     monkeypatch.setattr(kernel_build, "check_tools", lambda: None)
     with pytest.raises(LabError, match=f"--out .*link of user {NOBODY}"):
-        kernel_build.build(argparse.Namespace(out=top / "shared" / "image"))
+        kernel_build.build(argparse.Namespace(out=top / "shared" / "image", vmlinux=None))
     for name in ("lock", "journal"):
         plant(top / "shared" / name, top / "precious")
     with pytest.raises(OSError), compare.alone(top / "shared"):
