@@ -132,7 +132,7 @@ def probe_csv(profiled: Profiled) -> str:
     rows.writerow(COLUMNS)
     for case, own in profiled.books.items():
         for path, found in own.paths().items():
-            for one in sorted(found.values(), key=lambda function: -function.self):
+            for one in sorted(tree.functions(found).values(), key=lambda function: -function.self):
                 if not one.name.startswith("["):
                     rows.writerow([record["run_id"], record["kernel"], record["clock"], case, one.name,
                                    kinds.get(explain.SUFFIX.sub("", one.name), "shared"), path, BACKEND, "", f"{one.calls:.10g}", f"{one.total:.10g}",
@@ -147,9 +147,9 @@ def write(profiled: Profiled, keep: folders.Keep, out: Path) -> None:
         files["probe.csv"] = probe_csv(profiled).encode()
     stacks: list[str] = []
     for case, own in profiled.books.items():
-        first = own.phases[own.first].tree
-        stacks += [line for name, part in (("create", first), ("destroy", own.destroy()), ("async", own.later))
-                   for line in tree.folded(part, case, name)]
+        # The tick and other tasks are on the graph, too.
+        parts = {**own.paths(), **{name: own.phases[phase].tree for name, phase in own.named().items()}}
+        stacks += [line for name, part in parts.items() for line in tree.folded(part, case, name)]
         what = f"{case} {own.shown}, {profiled.one.image.name}"
         if not keep.compressed:
             files[f"callgrind.out.{case.replace('/', '.').replace(':', '-')}"] = callgrind.write(
@@ -172,7 +172,7 @@ def below(own: Books, names: list[str]) -> list[str]:
     lines: list[str] = []
     missing = set(names)
     for name in names:
-        for path, part in (("create", own.create()), ("destroy", own.destroy()), ("async", own.later)):
+        for path, part in own.paths().items():
             found = tree.called_by(part, name)
             if found:
                 missing.discard(name)

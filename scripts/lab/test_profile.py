@@ -70,7 +70,7 @@ def test_the_books_are_of_the_median_execution() -> None:
     assert book.tree["[call]", "entry", "outer", "inner"] == Cost(4, 26) and book.lost == 1
     assert own.later == {("process_one_work",): Cost(0.5, 5), ("process_one_work", "cleanup"): Cost(0.5, 15)}
     assert books.whole(own) == {"entry": 10, "outer": 20, "inner": 26, "[interrupts]": 5}
-    assert tree.functions(own.create())["outer"] == tree.Function("outer", 2, 20, 46)
+    assert tree.functions(own.paths()["create"])["outer"] == tree.Function("outer", 2, 20, 46)
 
 
 def test_books_that_do_not_balance_are_an_error() -> None:
@@ -234,6 +234,41 @@ def test_phases_of_a_loop_are_apart(kernel: Path, operation: str, sets: str, pha
     assert done.returncode == 0, done.stderr  # the books of all phases balance
     assert f": {phase} " in done.stdout and re.search(rf"^\w*{calls}\b", done.stdout, re.MULTILINE)
     assert calls_not not in done.stdout and "proc_setgroups_write" not in done.stdout
+
+
+def test_paths_are_of_the_phases_that_they_are_called_by() -> None:
+    def phase(amount: float) -> Book:
+        return Book(amount, {("[call]", "f"): Cost(1, amount)}, 0)
+
+    def sums(*phases: str) -> dict[str, float]:
+        own = Books("case", {name: phase(10.0 ** at) for at, name in enumerate(phases)})
+        return {name: tree.instructions(part) for name, part in own.paths().items() if part}
+
+    assert sums("start", "create", "ready") == {"create": 10}
+    assert sums("setgroups", "uid_map", "gid_map", "total") == {"setgroups": 1, "uid_map": 10, "gid_map": 100}
+    assert sums("switch") == {"create": 1} and sums("mount", "unmount", "total") == {"create": 1, "destroy": 10}
+
+
+def test_each_path_is_its_phase(kernel: Path, tmp_path: Path) -> None:
+    """Of probe.csv the sum of a path, and of the stacks, which have the sampler's own instructions, too."""
+    done = profile(kernel, "--out", str(tmp_path), "--", "--op=container,userns_map", "--ns=user,all")
+    assert done.returncode == 0, done.stderr
+    folder = next(tmp_path.iterdir())
+    with open(folder / "results.csv", newline="") as file:
+        phases = {(row["case"], row["phase"]): float(row["median"]) for row in csv.DictReader(file)}
+    found: dict[tuple[str, str], float] = {}
+    with open(folder / "probe.csv", newline="") as file:
+        for row in csv.DictReader(file):
+            found[row["case"], row["path"]] = found.get((row["case"], row["path"]), 0) + float(row["self"])
+    stacks: dict[tuple[str, str], float] = {}
+    for line in (folder / "stacks.folded").read_text().splitlines():
+        case, path, _ = line.split(";", 2)
+        stacks[case, path] = stacks.get((case, path), 0) + float(line.rsplit(" ", 1)[1])
+    wanted = [key for key in found if key[1] not in ("destroy", "async")]
+    assert {path for _, path in wanted} == {"create", "setgroups", "uid_map", "gid_map"}
+    for key in wanted:
+        assert found[key] == pytest.approx(phases[key], abs=400, rel=0.002), key
+        assert stacks[key] == pytest.approx(phases[key], abs=400, rel=0.002), key
 
 
 def test_the_guest_does_not_notice(kernel: Path, two: tuple[list[Path], str], tmp_path: Path) -> None:
