@@ -132,6 +132,12 @@ def test_a_function_may_be_inlined_into_several_callers() -> None:
     assert lines[-1].endswith("1 function is inlined on one side, and counted with their callers: small (a, b)")
 
 
+def test_only_the_caller_that_grew_has_it_inlined() -> None:
+    base = one_tree(a=100, b=50) | {("[call]", "a", "small"): Cost(1, 40), ("[call]", "a", "b", "small"): Cost(2, 60)}
+    found = explain.explain((books_of(base), None), (books_of(one_tree(a=138, b=50)), None))
+    assert found.inlined == {"small": ["a"]} and found.changes() == {"small": -60, "a": -2}
+
+
 def test_what_the_compiler_makes_of_a_name_is_no_change() -> None:
     found = explain.explain((books_of(one_tree(b=50)), None), (books_of({
         ("[call]", "a"): Cost(1, 100), ("[call]", "a", "b.isra.0"): Cost(1, 20), ("[call]", "a", "b.constprop.1.part.0"): Cost(1, 30)}), None))
@@ -219,7 +225,7 @@ def test_the_books_balance_and_repeat(two: tuple[list[Path], str]) -> None:
         assert (one / name).read_bytes() == (other / name).read_bytes(), name
     for case in CASES:  # balance() has refused anything else
         assert f"{case}: " in printed
-    assert "led nowhere" not in printed
+    assert "returns led to" not in printed
     create = next(line for line in printed.splitlines() if line.startswith("unshare/NEWNS: create "))
     with open(one / "results.csv", newline="") as file:
         row = next(row for row in csv.DictReader(file) if (row["case"], row["phase"]) == ("unshare/NEWNS", "create"))
