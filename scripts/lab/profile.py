@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import alone, books, callgrind, exact, explain, folders, guest, images, initramfs, lines, orders, runs, states, tree
+from lab import alone, books, callgrind, exact, explain, folders, guest, images, initramfs, keeping, lines, orders, runs, states, tree
 from lab.books import Books
 from lab.errors import OK, USAGE, LabError
 from lab.options import add_append, add_jobs, add_machine, add_state, positive
@@ -218,6 +218,7 @@ def vmlinux_of(given: str, image: images.Image) -> Path | None:
     if given != FETCH:
         if not Path(given).is_file():
             raise LabError(f"--lines={given}: no such file", USAGE)
+        lines.read(Path(given))  # before a machine is made for it
         return Path(given)
     try:
         return lines.fetch(image)
@@ -245,7 +246,11 @@ def profile(options: argparse.Namespace) -> int:
     wanted = [runs.wanted(image, machine, given, base, out / image.name, how=runs.How(states.find(options.state), range(1, 2)))
               for image in every]
     vmlinux = vmlinux_of(options.lines, every[0]) if options.lines is not None else None
-    with folders.exclusive(out) if options.out else contextlib.nullcontext():
+    with contextlib.ExitStack() as held:
+        if vmlinux and options.lines == FETCH:
+            held.enter_context(keeping.in_use(vmlinux.parent))
+        if options.out:
+            held.enter_context(folders.exclusive(out))
         if options.out:
             for one in wanted:
                 folders.finished(one.folder, inputs(one, vmlinux))  # raises where another run is there

@@ -255,9 +255,11 @@ def test_paths_are_of_the_phases_that_they_are_called_by() -> None:
     assert sums("switch") == {"create": 1} and sums("mount", "unmount", "total") == {"create": 1, "destroy": 10}
 
 
-def test_each_path_is_its_phase(kernel: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("operation, sets, paths", [
+    ("container", "all", {"create"}), ("userns_map", "user", {"setgroups", "uid_map", "gid_map"})])
+def test_each_path_is_its_phase(kernel: Path, tmp_path: Path, operation: str, sets: str, paths: set[str]) -> None:
     """Of probe.csv the sum of a path, and of the stacks, which have the sampler's own instructions, too."""
-    done = profile(kernel, "--out", str(tmp_path), "--", "--op=container,userns_map", "--ns=user,all")
+    done = profile(kernel, "--out", str(tmp_path), "--", f"--op={operation}", f"--ns={sets}")
     assert done.returncode == 0, done.stderr
     folder = next(tmp_path.iterdir())
     with open(folder / "results.csv", newline="") as file:
@@ -271,7 +273,7 @@ def test_each_path_is_its_phase(kernel: Path, tmp_path: Path) -> None:
         case, path, _ = line.split(";", 2)
         stacks[case, path] = stacks.get((case, path), 0) + float(line.rsplit(" ", 1)[1])
     wanted = [key for key in found if key[1] not in ("destroy", "async")]
-    assert {path for _, path in wanted} == {"create", "setgroups", "uid_map", "gid_map"}
+    assert {path for _, path in wanted} == paths
     for key in wanted:
         assert found[key] == pytest.approx(phases[key], abs=400, rel=0.002), key
         assert stacks[key] == pytest.approx(phases[key], abs=400, rel=0.002), key
