@@ -31,6 +31,7 @@ class Book:
     tree: Tree
     reading: float
     lost: int = 0  # returns that led nowhere
+    parted: bool = False  # whether a child's or a program's first moment bounds it
     addresses: Amounts = field(default_factory=dict)  # what each executed, where that was asked for
 
 
@@ -126,12 +127,13 @@ def balance(profile: Profile, samples: str, case: str) -> Books:
         own = tree.mean(profile, chosen, lambda segment: segment.phases >> bit & 1 != 0)
         figure = statistics.fmean(value for value, _ in middle)
         reading = figure - tree.instructions(own)
-        most = MOST_PARTING if phase in parted else MOST_ROUNDING
+        is_parted = phase in parted
+        most = MOST_PARTING if is_parted else MOST_ROUNDING
         if abs(reading) > most + MOST_DRIFT * figure:
             raise LabError(f"{phase} is {figure:g}, and {tree.instructions(own):g} instructions were seen: the books do "
                            "not balance", FAILED)
         lost = sum(segment.lost for execution in chosen for segment in execution if segment.phases >> bit & 1)
-        books.phases[phase] = Book(figure, own, reading, lost, addresses(profile, chosen, bit) if profile.blocks else {})
+        books.phases[phase] = Book(figure, own, reading, lost, is_parted, addresses(profile, chosen, bit) if profile.blocks else {})
     books.later = tree.below(tree.mean(profile, [profile.segments], lambda segment: True, len(executions)), WORKER)
     return books
 

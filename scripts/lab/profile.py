@@ -28,6 +28,8 @@ from lab.progress import Progress
 COLUMNS = ("run_id", "kernel", "clock", "case", "function", "kind", "path", "backend", "reason", "calls_per_op", "total",
            "self", "p50", "p90", "p99", "max", "missed")
 BACKEND = "exact"
+READING = "reading the clock"
+PARTING = "where the phases part"  # between the two clocks that say when
 LINES = 10  # of a case that are shown
 FETCH = ""  # --lines without a file
 
@@ -191,7 +193,7 @@ def describe(profiled: Profiled, case: str, options: argparse.Namespace) -> list
     parts = {role: tree.instructions(tree.of_roles(book.tree, [role])) for role in exact.ROLES}
     said = ", ".join(f"{role} {count:.0f}" for role, count in parts.items() if count)
     text = [f"{case}: {own.shown} {book.figure:.10g} instructions = {said}"
-             + (f", reading the clock {book.reading:+.10g}" if book.reading else "")]
+             + (f", {PARTING if book.parted else READING} {book.reading:+.10g}" if book.reading else "")]
     if book.lost:
         text.append(f"{book.lost} returns led to where no call is known: what was executed there is below the wrong callers")
     found = sorted((one for one in tree.functions(tree.apart(book.tree)).values() if one.self), key=lambda one: -one.self)
@@ -235,6 +237,8 @@ def profile(options: argparse.Namespace) -> int:
         raise LabError(f"--accel={options.accel}: the emulator makes the profile", USAGE)
     if options.against and (options.below or options.tree or options.lines is not None):
         raise LabError("--below, --tree and --lines show one kernel: leave --against out", USAGE)
+    if "kaslr" in options.append.split():
+        raise LabError("--append=kaslr: nokaslr, which the lab gives every kernel, wins: leave kaslr out", USAGE)
     machine = guest.Machine(options.accel, options.append, options.memory, options.timeout)
     given = runs.arguments(options.nsbench, options.accel)
     if any(word.split("=")[0] in ("--probe", "--folded") for word in given):

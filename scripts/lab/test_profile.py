@@ -1,4 +1,5 @@
 """Tests of the exact profile: sums over trees, what explains a difference, and profiles of real kernels that balance."""
+import argparse
 import csv
 import os
 import re
@@ -6,10 +7,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from lab import books, callgrind, exact, explain, guest, initramfs, kernel_build, tree
+from lab import profile as profile_
 from lab.books import Book, Books
 from lab.errors import LabError
 from lab.exact import Cost
@@ -84,6 +87,26 @@ def test_books_that_do_not_balance_are_an_error() -> None:
         books.balance(exact.parse(PROFILE), SAMPLES.replace("1,1,63,5,,", "1,1,,,EPERM,clone"), "case")
     with pytest.raises(LabError, match="not written whole"):
         exact.parse(PROFILE.removesuffix("end\n"))
+
+
+@pytest.mark.parametrize("phase, says", [("create", "reading the clock -1"), ("ready", "where the phases part -1")])
+def test_what_is_left_is_said_by_what_it_is_of(phase: str, says: str) -> None:
+    samples = SAMPLES.replace("create", phase).replace("1,1,63", "1,0,63").replace("0,1,60", "0,1,59")
+    own = books.balance(exact.parse(PROFILE), samples, "case")
+    options = SimpleNamespace(top=5, below=[], tree=0)
+    profiled = SimpleNamespace(books={"case": own}, source=None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(profile_, "base_of", lambda *_: None)
+        assert profile_.describe(profiled, "case", options)[0] == f"case: {phase} 59 instructions = [call] 55, [interrupts] 5, {says}"
+
+
+def test_kaslr_is_refused() -> None:
+    parser = argparse.ArgumentParser()
+    profile_.add_parser(parser.add_subparsers())
+    for append in ("kaslr", "quiet kaslr"):
+        with pytest.raises(LabError, match="--append=kaslr: nokaslr, which the lab gives every kernel, wins: leave kaslr out") as told:
+            profile_.profile(parser.parse_args(["profile", "--kernel=6.1", f"--append={append}"]))
+        assert told.value.code == 2
 
 
 def test_phases_in_turn_are_the_cases() -> None:
