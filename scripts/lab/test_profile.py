@@ -281,7 +281,7 @@ def test_paths_are_of_the_phases_that_they_are_called_by() -> None:
 @pytest.mark.parametrize("operation, sets, paths", [
     ("container", "all", {"create"}), ("userns_map", "user", {"setgroups", "uid_map", "gid_map"})])
 def test_each_path_is_its_phase(kernel: Path, tmp_path: Path, operation: str, sets: str, paths: set[str]) -> None:
-    """Of probe.csv the sum of a path, and of the stacks, which have the sampler's own instructions, too."""
+    """A path's stacks add up to it, and probe.csv's rows to the stacks that are the kernel's in the call."""
     done = profile(kernel, "--out", str(tmp_path), "--", f"--op={operation}", f"--ns={sets}")
     assert done.returncode == 0, done.stderr
     folder = next(tmp_path.iterdir())
@@ -292,14 +292,18 @@ def test_each_path_is_its_phase(kernel: Path, tmp_path: Path, operation: str, se
         for row in csv.DictReader(file):
             found[row["case"], row["path"]] = found.get((row["case"], row["path"]), 0) + float(row["self"])
     stacks: dict[tuple[str, str], float] = {}
+    kernels: dict[tuple[str, str], float] = {}
     for line in (folder / "stacks.folded").read_text().splitlines():
-        case, path, _ = line.split(";", 2)
-        stacks[case, path] = stacks.get((case, path), 0) + float(line.rsplit(" ", 1)[1])
-    wanted = [key for key in found if key[1] not in ("destroy", "async")]
+        (case, path, role, *functions), own = line.rpartition(" ")[0].split(";"), float(line.rpartition(" ")[2])
+        stacks[case, path] = stacks.get((case, path), 0) + own
+        if role in exact.OWN and functions and functions[-1] != exact.USER:
+            kernels[case, path] = kernels.get((case, path), 0) + own
+    measured = {case for case, _ in phases}  # what it is compared with has no row
+    wanted = [(case, path) for case, path in found if path not in ("destroy", "async") and case in measured]
     assert {path for _, path in wanted} == paths
     for key in wanted:
-        assert found[key] == pytest.approx(phases[key], abs=400, rel=0.002), key
-        assert stacks[key] == pytest.approx(phases[key], abs=400, rel=0.002), key
+        assert stacks[key] == pytest.approx(phases[key], rel=0.0002), key  # each is rounded
+        assert found[key] == pytest.approx(kernels[key], rel=0.0002), key
 
 
 def test_the_guest_does_not_notice(kernel: Path, two: tuple[list[Path], str], tmp_path: Path) -> None:
