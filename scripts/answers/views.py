@@ -167,12 +167,14 @@ def of_interest(cases: object) -> list[str]:
 
 def functions(run: Run, path: str, top: int) -> pd.DataFrame:
     """Case → self of each function on that path (create, destroy, async), per execution: the columns are
-    the `top` dearest over all shown cases, then `other traced functions`."""
+    the `top` dearest over all shown cases, then `other traced functions`. Steps that an exact profile has by their
+    own names are creation."""
     probe = run.probe
     if probe is None:
         return pd.DataFrame()
+    paths = probe["path"].where(probe["path"].isin(["destroy", "async"]), "create")
     rows = probe[
-        (probe["path"] == path) & probe["self"].notna() & probe["case"].isin(of_interest(probe["case"]))
+        (paths == path) & probe["self"].notna() & probe["case"].isin(of_interest(probe["case"]))
     ]
     table = rows.pivot_table(index="case", columns="function", values="self", aggfunc="sum").fillna(0)
     table = table.loc[[case for case in of_interest(probe["case"]) if case in table.index]]

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from lab import tree
 from lab.errors import FAILED, LabError
-from lab.exact import OWN, ROLES, USER, Cost, Profile, Segment
+from lab.exact import OWN, ROLES, USER, Profile, Segment
 from lab.lines import Amounts
-from lab.tree import Function, Tree
+from lab.tree import Tree
 
 # Instructions between what was seen in a phase and what the clock says: its nanoseconds are rounded at both ends, and the
 # kernel's factor from the counter to them is off by some millionths. A child's first moment, and a program's, which part phases,
@@ -31,6 +31,7 @@ class Book:
     tree: Tree
     reading: float
     lost: int = 0  # returns that led nowhere
+    parted: bool = False  # whether a child's or a program's first moment bounds it
     addresses: Amounts = field(default_factory=dict)  # what each executed, where that was asked for
 
 
@@ -52,13 +53,11 @@ class Books:
     def shown(self) -> str:
         return self.asked or self.first
 
-    def create(self) -> Tree:
-        """What the calls themselves do."""
-        found: Tree = {}
-        for phase in (phase for phase in self.phases if phase == self.first or phase in STEPS and self.first in STEPS):
-            for path, cost in tree.of_roles(self.phases[phase].tree, OWN).items():
-                found.setdefault(path, Cost()).add(cost.calls, cost.self)
-        return found
+    def named(self) -> dict[str, str]:
+        """The phases of the calls themselves, by the names of their paths: `create`; steps by their own; where the operation is
+        one other call, such as setns, `create`, as the probe's rows have it."""
+        steps = {phase: phase for phase in self.phases if phase in STEPS} if self.first in STEPS else {}
+        return steps or {"create": "create" if "create" in self.phases else self.first}
 
     def destroy(self) -> Tree:
         """What gives it back: unmounting, or the child's exit."""
@@ -66,10 +65,10 @@ class Books:
             return tree.of_roles(self.phases["unmount"].tree, OWN)
         return tree.below(tree.of_roles(self.phases["exit"].tree, OWN), EXIT) if "exit" in self.phases else {}
 
-    def paths(self) -> dict[str, dict[str, Function]]:
-        """Functions as probe.csv has them."""
-        return {"create": tree.functions(self.create()), "destroy": tree.functions(self.destroy()),
-                "async": tree.functions(self.later)}
+    def paths(self) -> dict[str, Tree]:
+        """The trees by the names that they have in probe.csv and in the stacks."""
+        calls = {name: tree.of_roles(self.phases[phase].tree, OWN) for name, phase in self.named().items()}
+        return {**calls, "destroy": self.destroy(), "async": self.later}
 
 
 def phases_of(rows: list[dict[str, str]]) -> set[str]:
@@ -128,12 +127,13 @@ def balance(profile: Profile, samples: str, case: str) -> Books:
         own = tree.mean(profile, chosen, lambda segment: segment.phases >> bit & 1 != 0)
         figure = statistics.fmean(value for value, _ in middle)
         reading = figure - tree.instructions(own)
-        most = MOST_PARTING if phase in parted else MOST_ROUNDING
+        is_parted = phase in parted
+        most = MOST_PARTING if is_parted else MOST_ROUNDING
         if abs(reading) > most + MOST_DRIFT * figure:
             raise LabError(f"{phase} is {figure:g}, and {tree.instructions(own):g} instructions were seen: the books do "
                            "not balance", FAILED)
         lost = sum(segment.lost for execution in chosen for segment in execution if segment.phases >> bit & 1)
-        books.phases[phase] = Book(figure, own, reading, lost, addresses(profile, chosen, bit) if profile.blocks else {})
+        books.phases[phase] = Book(figure, own, reading, lost, is_parted, addresses(profile, chosen, bit) if profile.blocks else {})
     books.later = tree.below(tree.mean(profile, [profile.segments], lambda segment: True, len(executions)), WORKER)
     return books
 

@@ -37,12 +37,18 @@ def named(own: Tree) -> Tree:
     return found
 
 
-def into_callers(one: Tree, gone: set[str]) -> Tree:
-    """The tree with these functions as parts of their callers."""
+def into_callers(one: Tree, moved: dict[str, list[str]], common: set[str]) -> Tree:
+    """The tree with these functions as parts of their callers, below which they are; elsewhere they stay."""
     found: Tree = {}
     for path, cost in one.items():
-        kept = tuple(name for name in path if name not in gone)
-        found.setdefault(kept, Cost()).add(cost.calls if path[-1] not in gone else 0, cost.self)
+        kept, nearest, merged = [], "", False
+        for name in path:
+            merged = name in moved and nearest in moved[name]
+            if not merged:
+                kept.append(name)
+            if name in common:
+                nearest = name
+        found.setdefault(tuple(kept), Cost()).add(0 if merged else cost.calls, cost.self)
     return found
 
 
@@ -57,12 +63,17 @@ def callers(one: Tree, common: set[str]) -> dict[str, dict[str, float]]:
     return found
 
 
+def on_both(base: Tree, new: Tree) -> set[str]:
+    """The functions that both have."""
+    return tree.own(base).keys() & tree.own(new).keys()
+
+
 def inlined(base: Tree, new: Tree) -> dict[str, list[str]]:
     """Functions that are on one side only, and whose instructions their callers have more on the other: which callers."""
     found: dict[str, list[str]] = {}
     for here, there in ((base, new), (new, base)):
         own, other = tree.own(here), tree.own(there)
-        grown = {name: other[name] - own[name] for name in own.keys() & other.keys()}
+        grown = {name: other[name] - own[name] for name in on_both(base, new)}
         called = callers(here, set(grown))
         gone = sorted(own.keys() - other.keys(), key=lambda name: (-own[name], name))
         for name in gone:
@@ -96,10 +107,11 @@ class Explained:
 
 def explain(base: Pair, new: Pair) -> Explained:
     """Holds the two kernels' books of a case against each other."""
-    moved = inlined(shown_tree(base[0]), shown_tree(new[0]))
+    whole = shown_tree(base[0]), shown_tree(new[0])
+    moved, common = inlined(*whole), on_both(*whole)
     parts = []
     for own, none in (base, new):
-        one, other = (tree.own(into_callers(shown_tree(side), set(moved))) if side else {} for side in (own, none))
+        one, other = (tree.own(into_callers(shown_tree(side), moved, common)) if side else {} for side in (own, none))
         parts.append({name: one.get(name, 0) - other.get(name, 0) for name in one | other})
     return Explained(sum(parts[0].values()), sum(parts[1].values()), (parts[0], parts[1]), moved)
 

@@ -44,22 +44,32 @@ def build_id(notes: bytes) -> str:
     return ""
 
 
-def check(vmlinux: Path, notes: bytes) -> bool:
-    """Whether the file has debug information. LabError where it is not the kernel that has these notes."""
-    from elftools.common.exceptions import ELFError
-    from elftools.elf.elffile import ELFFile
+def read(vmlinux: Path) -> tuple[str, bool]:
+    """The file's build ID, and whether it has debug information. LabError where it is no kernel's vmlinux."""
+    try:
+        from elftools.elf.elffile import ELFFile
+    except ImportError:
+        raise LabError("a profile needs apt-get install python3-pyelftools", IMPOSSIBLE) from None
     try:
         with open(vmlinux, "rb") as file:
             elf = ELFFile(file)
             sections = {section.name: section for section in elf.iter_sections()}
             here = build_id(sections[".notes"].data()) if ".notes" in sections else ""
-    except ELFError as error:
-        raise LabError(f"--lines={vmlinux}: not a kernel's vmlinux: {error}", USAGE) from None
+    except Exception as error:  # of a damaged file pyelftools raises whatever it comes upon
+        raise LabError(f"--lines={vmlinux}: not a kernel's vmlinux: {error or type(error).__name__}", USAGE) from None
+    if not here:
+        raise LabError(f"--lines={vmlinux}: not a kernel's vmlinux: it has no build ID", USAGE)
+    return here, any(name in sections for name in (".debug_line", ".zdebug_line"))
+
+
+def check(vmlinux: Path, notes: bytes) -> bool:
+    """Whether the file has debug information. LabError where it is not the kernel that has these notes."""
+    here, has_lines = read(vmlinux)
     there = build_id(notes)
-    if here != there or not here:
-        raise LabError(f"--lines={vmlinux}: of another build than the kernel: its build ID is {here or 'missing'}, and the "
+    if here != there:
+        raise LabError(f"--lines={vmlinux}: of another build than the kernel: its build ID is {here}, and the "
                        f"kernel's {there or 'missing'}", USAGE)
-    return any(name in sections for name in (".debug_line", ".zdebug_line"))
+    return has_lines
 
 
 def fetch(image: Image) -> Path:
@@ -78,6 +88,8 @@ def fetch(image: Image) -> Path:
                 ready = part / "ready"
                 ready.mkdir()
                 packages.extract(next(part.glob("*.deb")), (f"vmlinux-{image.name}",), ready / "vmlinux")
+                if (ready / "vmlinux").stat().st_size == 0:
+                    raise LabError(f"{package} has no vmlinux-{image.name}: give --lines=VMLINUX")
                 path.parent.parent.mkdir(exist_ok=True)
                 ready.rename(path.parent)
                 keeping.note(path.parent, f"debug information of {image.name}")

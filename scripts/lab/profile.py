@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import alone, books, callgrind, exact, explain, folders, guest, images, initramfs, lines, orders, runs, states, tree
+from lab import alone, books, callgrind, exact, explain, folders, guest, images, initramfs, keeping, lines, orders, runs, states, tree
 from lab.books import Books
 from lab.errors import OK, USAGE, LabError
 from lab.options import add_append, add_jobs, add_machine, add_state, positive
@@ -28,6 +28,8 @@ from lab.progress import Progress
 COLUMNS = ("run_id", "kernel", "clock", "case", "function", "kind", "path", "backend", "reason", "calls_per_op", "total",
            "self", "p50", "p90", "p99", "max", "missed")
 BACKEND = "exact"
+READING = "reading the clock"
+PARTING = "where the phases part"  # between the two clocks that say when
 LINES = 10  # of a case that are shown
 FETCH = ""  # --lines without a file
 
@@ -132,7 +134,7 @@ def probe_csv(profiled: Profiled) -> str:
     rows.writerow(COLUMNS)
     for case, own in profiled.books.items():
         for path, found in own.paths().items():
-            for one in sorted(found.values(), key=lambda function: -function.self):
+            for one in sorted(tree.functions(found).values(), key=lambda function: -function.self):
                 if not one.name.startswith("["):
                     rows.writerow([record["run_id"], record["kernel"], record["clock"], case, one.name,
                                    kinds.get(explain.SUFFIX.sub("", one.name), "shared"), path, BACKEND, "", f"{one.calls:.10g}", f"{one.total:.10g}",
@@ -147,9 +149,9 @@ def write(profiled: Profiled, keep: folders.Keep, out: Path) -> None:
         files["probe.csv"] = probe_csv(profiled).encode()
     stacks: list[str] = []
     for case, own in profiled.books.items():
-        first = own.phases[own.first].tree
-        stacks += [line for name, part in (("create", first), ("destroy", own.destroy()), ("async", own.later))
-                   for line in tree.folded(part, case, name)]
+        # The tick and other tasks are on the graph, too.
+        parts = {**own.paths(), **{name: own.phases[phase].tree for name, phase in own.named().items()}}
+        stacks += [line for name, part in parts.items() for line in tree.folded(part, case, name)]
         what = f"{case} {own.shown}, {profiled.one.image.name}"
         if not keep.compressed:
             files[f"callgrind.out.{case.replace('/', '.').replace(':', '-')}"] = callgrind.write(
@@ -172,7 +174,7 @@ def below(own: Books, names: list[str]) -> list[str]:
     lines: list[str] = []
     missing = set(names)
     for name in names:
-        for path, part in (("create", own.create()), ("destroy", own.destroy()), ("async", own.later)):
+        for path, part in own.paths().items():
             found = tree.called_by(part, name)
             if found:
                 missing.discard(name)
@@ -191,7 +193,7 @@ def describe(profiled: Profiled, case: str, options: argparse.Namespace) -> list
     parts = {role: tree.instructions(tree.of_roles(book.tree, [role])) for role in exact.ROLES}
     said = ", ".join(f"{role} {count:.0f}" for role, count in parts.items() if count)
     text = [f"{case}: {own.shown} {book.figure:.10g} instructions = {said}"
-             + (f", reading the clock {book.reading:+.10g}" if book.reading else "")]
+             + (f", {PARTING if book.parted else READING} {book.reading:+.10g}" if book.reading else "")]
     if book.lost:
         text.append(f"{book.lost} returns led to where no call is known: what was executed there is below the wrong callers")
     found = sorted((one for one in tree.functions(tree.apart(book.tree)).values() if one.self), key=lambda one: -one.self)
@@ -218,6 +220,7 @@ def vmlinux_of(given: str, image: images.Image) -> Path | None:
     if given != FETCH:
         if not Path(given).is_file():
             raise LabError(f"--lines={given}: no such file", USAGE)
+        lines.read(Path(given))  # before a machine is made for it
         return Path(given)
     try:
         return lines.fetch(image)
@@ -234,6 +237,8 @@ def profile(options: argparse.Namespace) -> int:
         raise LabError(f"--accel={options.accel}: the emulator makes the profile", USAGE)
     if options.against and (options.below or options.tree or options.lines is not None):
         raise LabError("--below, --tree and --lines show one kernel: leave --against out", USAGE)
+    if "kaslr" in options.append.split():
+        raise LabError("--append=kaslr: nokaslr, which the lab gives every kernel, wins: leave kaslr out", USAGE)
     machine = guest.Machine(options.accel, options.append, options.memory, options.timeout)
     given = runs.arguments(options.nsbench, options.accel)
     if any(word.split("=")[0] in ("--probe", "--folded") for word in given):
@@ -245,7 +250,11 @@ def profile(options: argparse.Namespace) -> int:
     wanted = [runs.wanted(image, machine, given, base, out / image.name, how=runs.How(states.find(options.state), range(1, 2)))
               for image in every]
     vmlinux = vmlinux_of(options.lines, every[0]) if options.lines is not None else None
-    with folders.exclusive(out) if options.out else contextlib.nullcontext():
+    with contextlib.ExitStack() as held:
+        if vmlinux and options.lines == FETCH:
+            held.enter_context(keeping.in_use(vmlinux.parent))
+        if options.out:
+            held.enter_context(folders.exclusive(out))
         if options.out:
             for one in wanted:
                 folders.finished(one.folder, inputs(one, vmlinux))  # raises where another run is there

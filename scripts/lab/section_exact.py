@@ -10,6 +10,7 @@ SUBSYSTEMS = 15  # of the network
 NAMED = 5  # functions in a sentence
 LEAST = 200  # instructions that a sentence is worth
 PERNET = "ops_init"  # net/core/net_namespace.c: calls each subsystem's part of a new net namespace
+ALLOCATOR = "__kmalloc"  # with a suffix on some kernels: what ops_init allocates for a subsystem is none
 
 
 def books_of(run: Recorded, kinds: str) -> Books | None:
@@ -35,13 +36,15 @@ def largest(found: dict[str, float]) -> str:
 def subsystems(runs: Runs) -> list[str]:
     """A row for each part of a net namespace, those that are largest anywhere first."""
     columns = [{one.name: one.total for one in tree.called_by(run.exact.get("NEWNET", {}), PERNET)} for run in runs]
-    names = sorted({name for column in columns for name in column} - {PERNET},
-                   key=lambda name: -max(column.get(name, 0) for column in columns))
+    parts = [{name for name in column if name != PERNET and not name.startswith(ALLOCATOR)} for column in columns]
+    counts = sorted(len(part) for part in parts)
+    count = f"{counts[0]}" if counts[0] == counts[-1] else f"{counts[0]} to {counts[-1]}"
+    names = sorted(set().union(*parts), key=lambda name: -max(column.get(name, 0) for column in columns))
     shown = names[:SUBSYSTEMS]
     rows = [(name, [k(column[name]) if name in column else "–" for column in columns]) for name in shown]
     rest = [k(sum(value for name, value in column.items() if name not in shown)) for column in columns]
     return [
-        f"What a net namespace's subsystems take of that ({PERNET} calls each of them; {len(names)} on these kernels), with all",
+        f"What a net namespace's subsystems take of that ({PERNET} calls each of them, {count} on a kernel), with all",
         "that they call, the largest first:",
         "",
         *table(runs, "NEWNET", [*rows, ("all others", rest)]),

@@ -1,15 +1,20 @@
 """Tests of the exact profile by source line: addr2line's answers, callgrind's file, and a kernel whose lines are known."""
+import argparse
+import contextlib
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from lab import books, callgrind, exact, lines
+from lab import books, callgrind, exact, keeping, lines, packages
+from lab import profile as profile_
 from lab.errors import LabError
 from lab.exact import Cost
+from lab.images import Image
 from lab.lines import Lines, Place
 
 PROGRAM = Path(__file__).resolve().parents[1] / "lab.py"
@@ -68,6 +73,68 @@ def test_lines_of_inlined_functions_keep_their_files(tmp_path: Path) -> None:
     assert Path(found.opens.file).name == "big.c" and sum(found.amounts.values()) == 2 * size
     place, amount = lines.dearest({"big": found}, 1)[0]
     assert amount == max(found.amounts.values()) and found.amounts[place] == amount
+
+
+def test_a_damaged_vmlinux_is_one_line_before_a_machine_is_made(tmp_path: Path) -> None:
+    """At each place of its headers."""
+    (tmp_path / "a.s").write_text('.text\nnop\n.section .notes,"a",@note\n.long 4, 20, 3\n.asciz "GNU"\n.skip 20, 1\n')
+    subprocess.run(["as", "-g", "a.s", "-o", "a.o"], cwd=tmp_path, check=True)
+    whole = (tmp_path / "a.o").read_bytes()
+    assert lines.read(tmp_path / "a.o") == ("01" * 20, True)
+    told = 0
+    headers = int.from_bytes(whole[40:48], "little")
+    for at in (*range(64), *range(headers, len(whole))):
+        (tmp_path / "vmlinux").write_bytes(whole[:at] + b"\xff" + whole[at + 1:])
+        try:
+            lines.read(tmp_path / "vmlinux")
+        except LabError as error:
+            assert error.code == 2 and len(str(error).splitlines()) == 1, error
+            told += 1
+    assert told > 20
+    for size in (0, 3, 50, headers, headers + 40):
+        (tmp_path / "vmlinux").write_bytes(whole[:size])
+        with pytest.raises(LabError, match="not a kernel's vmlinux"):
+            profile_.vmlinux_of(str(tmp_path / "vmlinux"), Image("6.1", tmp_path, ""))
+
+
+def test_a_package_without_the_file_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "package"
+    (root / "DEBIAN").mkdir(parents=True)
+    (root / "DEBIAN/control").write_text("Package: dbg\nVersion: 1\nArchitecture: all\nMaintainer: x\nDescription: x\n")
+    subprocess.run(["dpkg-deb", "--build", "--root-owner-group", root, tmp_path / "dbg.deb"], check=True, capture_output=True)
+    (tmp_path / "cache").mkdir()
+    monkeypatch.setattr(packages, "cache", lambda: tmp_path / "cache")
+    monkeypatch.setattr(packages, "Apt", lambda: SimpleNamespace(options=[]))
+    monkeypatch.setattr(packages, "locked", contextlib.nullcontext)
+    monkeypatch.setattr(packages, "run", lambda *words, cwd: shutil.copy(tmp_path / "dbg.deb", cwd))
+    with pytest.raises(LabError, match="has no vmlinux-6.1: give --lines=VMLINUX"):
+        lines.fetch(Image("6.1", tmp_path, "", "linux-image-6.1 6.1-1"))
+    assert not list((tmp_path / "cache").rglob("vmlinux"))
+
+
+def test_debug_information_is_not_removed_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "debug" / "6.1"
+    folder.mkdir(parents=True)
+    entry = keeping.Entry(folder, 1, 0, "")
+
+    def measured(*_: object) -> None:
+        assert not keeping.remove(entry) and folder.exists()
+        raise LabError("read")
+
+    monkeypatch.setattr(profile_, "measure", measured)
+    monkeypatch.setattr(profile_, "vmlinux_of", lambda *_: folder / "vmlinux")
+    for name, value in (("images", [Image("6.1", tmp_path, "")]), ):
+        monkeypatch.setattr(profile_.images, name, lambda _, value=value: value)
+    monkeypatch.setattr(profile_.initramfs, "base", lambda: None)
+    monkeypatch.setattr(profile_.runs, "wanted", lambda *_, **__: None)
+    monkeypatch.setattr(profile_.runs, "arguments", lambda *_: [])
+    parser = argparse.ArgumentParser()
+    profile_.add_parser(parser.add_subparsers())
+    options = parser.parse_args(["profile", "--kernel=6.1", "--lines"])
+    options.nsbench = []
+    with pytest.raises(LabError, match="^read$"):
+        profile_.profile(options)
+    assert keeping.remove(entry) and not folder.exists()
 
 
 def test_callgrinds_lines_are_whole_and_add_up() -> None:

@@ -1,4 +1,5 @@
 """Tests of the exact profile: sums over trees, what explains a difference, and profiles of real kernels that balance."""
+import argparse
 import csv
 import os
 import re
@@ -6,10 +7,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from lab import books, callgrind, exact, explain, guest, initramfs, kernel_build, tree
+from lab import profile as profile_
 from lab.books import Book, Books
 from lab.errors import LabError
 from lab.exact import Cost
@@ -70,7 +73,7 @@ def test_the_books_are_of_the_median_execution() -> None:
     assert book.tree["[call]", "entry", "outer", "inner"] == Cost(4, 26) and book.lost == 1
     assert own.later == {("process_one_work",): Cost(0.5, 5), ("process_one_work", "cleanup"): Cost(0.5, 15)}
     assert books.whole(own) == {"entry": 10, "outer": 20, "inner": 26, "[interrupts]": 5}
-    assert tree.functions(own.create())["outer"] == tree.Function("outer", 2, 20, 46)
+    assert tree.functions(own.paths()["create"])["outer"] == tree.Function("outer", 2, 20, 46)
 
 
 def test_books_that_do_not_balance_are_an_error() -> None:
@@ -84,6 +87,26 @@ def test_books_that_do_not_balance_are_an_error() -> None:
         books.balance(exact.parse(PROFILE), SAMPLES.replace("1,1,63,5,,", "1,1,,,EPERM,clone"), "case")
     with pytest.raises(LabError, match="not written whole"):
         exact.parse(PROFILE.removesuffix("end\n"))
+
+
+@pytest.mark.parametrize("phase, says", [("create", "reading the clock -1"), ("ready", "where the phases part -1")])
+def test_what_is_left_is_said_by_what_it_is_of(phase: str, says: str) -> None:
+    samples = SAMPLES.replace("create", phase).replace("1,1,63", "1,0,63").replace("0,1,60", "0,1,59")
+    own = books.balance(exact.parse(PROFILE), samples, "case")
+    options = SimpleNamespace(top=5, below=[], tree=0)
+    profiled = SimpleNamespace(books={"case": own}, source=None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(profile_, "base_of", lambda *_: None)
+        assert profile_.describe(profiled, "case", options)[0] == f"case: {phase} 59 instructions = [call] 55, [interrupts] 5, {says}"
+
+
+def test_kaslr_is_refused() -> None:
+    parser = argparse.ArgumentParser()
+    profile_.add_parser(parser.add_subparsers())
+    for append in ("kaslr", "quiet kaslr"):
+        with pytest.raises(LabError, match="--append=kaslr: nokaslr, which the lab gives every kernel, wins: leave kaslr out") as told:
+            profile_.profile(parser.parse_args(["profile", "--kernel=6.1", f"--append={append}"]))
+        assert told.value.code == 2
 
 
 def test_phases_in_turn_are_the_cases() -> None:
@@ -130,6 +153,12 @@ def test_a_function_may_be_inlined_into_several_callers() -> None:
     assert found.inlined == {"small": ["a", "b"]} and found.changes() == {"a": -2, "b": -5}
     lines = explain.lines_of("case", (books_of(base), None), (books_of(new), None), ["6.1", "7.3"], 9)
     assert lines[-1].endswith("1 function is inlined on one side, and counted with their callers: small (a, b)")
+
+
+def test_only_the_caller_that_grew_has_it_inlined() -> None:
+    base = one_tree(a=100, b=50) | {("[call]", "a", "small"): Cost(1, 40), ("[call]", "a", "b", "small"): Cost(2, 60)}
+    found = explain.explain((books_of(base), None), (books_of(one_tree(a=138, b=50)), None))
+    assert found.inlined == {"small": ["a"]} and found.changes() == {"small": -60, "a": -2}
 
 
 def test_what_the_compiler_makes_of_a_name_is_no_change() -> None:
@@ -219,7 +248,7 @@ def test_the_books_balance_and_repeat(two: tuple[list[Path], str]) -> None:
         assert (one / name).read_bytes() == (other / name).read_bytes(), name
     for case in CASES:  # balance() has refused anything else
         assert f"{case}: " in printed
-    assert "led nowhere" not in printed
+    assert "returns led to" not in printed
     create = next(line for line in printed.splitlines() if line.startswith("unshare/NEWNS: create "))
     with open(one / "results.csv", newline="") as file:
         row = next(row for row in csv.DictReader(file) if (row["case"], row["phase"]) == ("unshare/NEWNS", "create"))
@@ -234,6 +263,47 @@ def test_phases_of_a_loop_are_apart(kernel: Path, operation: str, sets: str, pha
     assert done.returncode == 0, done.stderr  # the books of all phases balance
     assert f": {phase} " in done.stdout and re.search(rf"^\w*{calls}\b", done.stdout, re.MULTILINE)
     assert calls_not not in done.stdout and "proc_setgroups_write" not in done.stdout
+
+
+def test_paths_are_of_the_phases_that_they_are_called_by() -> None:
+    def phase(amount: float) -> Book:
+        return Book(amount, {("[call]", "f"): Cost(1, amount)}, 0)
+
+    def sums(*phases: str) -> dict[str, float]:
+        own = Books("case", {name: phase(10.0 ** at) for at, name in enumerate(phases)})
+        return {name: tree.instructions(part) for name, part in own.paths().items() if part}
+
+    assert sums("start", "create", "ready") == {"create": 10}
+    assert sums("setgroups", "uid_map", "gid_map", "total") == {"setgroups": 1, "uid_map": 10, "gid_map": 100}
+    assert sums("switch") == {"create": 1} and sums("mount", "unmount", "total") == {"create": 1, "destroy": 10}
+
+
+@pytest.mark.parametrize("operation, sets, paths", [
+    ("container", "all", {"create"}), ("userns_map", "user", {"setgroups", "uid_map", "gid_map"})])
+def test_each_path_is_its_phase(kernel: Path, tmp_path: Path, operation: str, sets: str, paths: set[str]) -> None:
+    """A path's stacks add up to it, and probe.csv's rows to the stacks that are the kernel's in the call."""
+    done = profile(kernel, "--out", str(tmp_path), "--", f"--op={operation}", f"--ns={sets}")
+    assert done.returncode == 0, done.stderr
+    folder = next(tmp_path.iterdir())
+    with open(folder / "results.csv", newline="") as file:
+        phases = {(row["case"], row["phase"]): float(row["median"]) for row in csv.DictReader(file)}
+    found: dict[tuple[str, str], float] = {}
+    with open(folder / "probe.csv", newline="") as file:
+        for row in csv.DictReader(file):
+            found[row["case"], row["path"]] = found.get((row["case"], row["path"]), 0) + float(row["self"])
+    stacks: dict[tuple[str, str], float] = {}
+    kernels: dict[tuple[str, str], float] = {}
+    for line in (folder / "stacks.folded").read_text().splitlines():
+        (case, path, role, *functions), own = line.rpartition(" ")[0].split(";"), float(line.rpartition(" ")[2])
+        stacks[case, path] = stacks.get((case, path), 0) + own
+        if role in exact.OWN and functions and functions[-1] != exact.USER:
+            kernels[case, path] = kernels.get((case, path), 0) + own
+    measured = {case for case, _ in phases}  # what it is compared with has no row
+    wanted = [(case, path) for case, path in found if path not in ("destroy", "async") and case in measured]
+    assert {path for _, path in wanted} == paths
+    for key in wanted:
+        assert stacks[key] == pytest.approx(phases[key], rel=0.0002), key  # each is rounded
+        assert found[key] == pytest.approx(kernels[key], rel=0.0002), key
 
 
 def test_the_guest_does_not_notice(kernel: Path, two: tuple[list[Path], str], tmp_path: Path) -> None:
