@@ -8,22 +8,30 @@
 namespace nsb::sys {
 namespace {
 
-/// The rest of the line of /proc/self/NAME that begins with `key`; ENODATA where there is none.
+/// The rest of the first line of the file that begins with `key`, which begins with the end of the line
+/// before; ENODATA where there is none. Lines before it may be of any length (Groups: in /proc/self/status),
+/// but the line itself is to fit into `text`.
 template <std::size_t size>
 Result<const char*> find_line(const char* path, const char* key, char (&text)[size]) {
     const auto file = Fd::own(open(path, O_RDONLY | O_CLOEXEC));
     if (!file) return tl::unexpected(file.error());
     std::size_t length = 0;
-    while (length < size - 1) {
+    for (;;) {
         const ssize_t got = retried([&] { return read(file->get(), text + length, size - 1 - length); });
         if (got < 0) return tl::unexpected(errno);
-        if (got == 0) break;
         length += static_cast<std::size_t>(got);
+        text[length] = '\0';
+        char* const found = std::strstr(text, key);
+        const char* const line = found == nullptr ? nullptr : found + std::strlen(key);
+        if (line != nullptr && (got == 0 || std::strchr(line, '\n') != nullptr)) return line;
+        if (got == 0) return tl::unexpected(ENODATA);
+        if (length < size - 1) continue;
+        // What may still be part of the line moves to the front.
+        const std::size_t kept = found != nullptr ? std::strlen(found) : std::strlen(key);
+        if (kept == length) return tl::unexpected(EOVERFLOW);
+        std::memmove(text, text + length - kept, kept);
+        length = kept;
     }
-    text[length] = '\0';
-    const char* const found = std::strstr(text, key);
-    if (found == nullptr) return tl::unexpected(ENODATA);
-    return found + std::strlen(key);
 }
 
 }  // namespace

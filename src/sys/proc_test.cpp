@@ -1,6 +1,7 @@
 // Processes in a /proc that numbers them as an outer pid namespace does. Needs root.
 #include "sys/proc.h"
 
+#include <grp.h>
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/stat.h>
@@ -8,7 +9,9 @@
 
 #include <csignal>
 #include <filesystem>
+#include <numeric>
 #include <string>
+#include <vector>
 
 #include "sys/child.h"
 
@@ -51,6 +54,17 @@ TEST(Proc, OfAnOuterPidNamespaceIsToldByTheChildsOwnNumbers) {
                                  std::to_string(*number) == std::filesystem::read_symlink("/proc/self")
                              ? 0
                              : 1;
+              }),
+              0);
+}
+
+TEST(Proc, IsTheSameToAProcessInManyGroups) {
+    if (geteuid() != 0) GTEST_SKIP() << "joining groups needs root";
+    // Their line stands before NSpid, and is longer than what is read at once.
+    EXPECT_EQ(in_new_pid_namespace([] {
+                  std::vector<gid_t> groups(5000);
+                  std::iota(groups.begin(), groups.end(), 3000000000U);
+                  return setgroups(groups.size(), groups.data()) == 0 && proc_is_ours() == false ? 0 : 1;
               }),
               0);
 }
