@@ -15,6 +15,10 @@ inline constexpr Range kLeadIn{0, 16};
 inline constexpr Range kSeed{0, std::numeric_limits<std::uint64_t>::max()};
 inline constexpr Range kCpu{0, 1U << 20U};
 inline constexpr double kWorstPrecision = kMostPercent / 100;  ///< above 0, as a fraction
+/// Of a filter, in bytes: std::regex recurses for each parenthesis that is open, and for each byte that it
+/// looks at, so that it gets a stack of its own.
+inline constexpr std::size_t kLongestFilter = 1000;
+inline constexpr std::size_t kFilterStack = 16U << 20U;
 inline constexpr std::array<std::string_view, 2> kClocks{"wall", "instructions"};
 
 /// Of rounds, of blocks and of what is counted once in each: a run of one round every microsecond takes a

@@ -9,6 +9,8 @@
 #include <set>
 
 #include "core/text.h"
+#include "run/limits.h"
+#include "sys/roomy.h"
 
 namespace nsb::run {
 namespace {
@@ -142,8 +144,9 @@ std::vector<std::string_view> parameter_keys() {
     return keys;
 }
 
-tl::expected<std::vector<Case>, std::string> make_plan(const Selection& selection) {
-    if (!selection.cases.empty()) return parse_cases(selection);
+namespace {
+
+tl::expected<std::vector<Case>, std::string> choose(const Selection& selection) {
     const auto values = parse_values(selection);
     if (!values) return tl::unexpected(values.error());
     std::optional<std::regex> filter;
@@ -179,6 +182,18 @@ tl::expected<std::vector<Case>, std::string> make_plan(const Selection& selectio
             filter_text));
     }
     return plan;
+}
+
+}  // namespace
+
+tl::expected<std::vector<Case>, std::string> make_plan(const Selection& selection) {
+    if (!selection.cases.empty()) return parse_cases(selection);
+    if (!selection.filter) return choose(selection);
+    if (selection.filter->size() > kLongestFilter) {
+        return tl::unexpected(fmt::format("a filter of {} bytes: at most {} are taken",
+                                          selection.filter->size(), kLongestFilter));
+    }
+    return sys::with_stack(kFilterStack, [&] { return choose(selection); });
 }
 
 }  // namespace nsb::run

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <set>
+
+#include "run/limits.h"
 
 namespace nsb::run {
 namespace {
@@ -95,6 +98,19 @@ TEST(Plan, FindsASetBetweenSlashesAlsoAtTheEndOfAnId) {
               (std::set<std::string>{"unshare/NEWPID", "setns/NEWPID/via:nsfd", "setns/NEWPID/via:pidfd"}));
     selection.filter = "^unshare/NEWPID$";
     EXPECT_EQ(ids(selection), (std::set<std::string>{"unshare/NEWPID"}));
+}
+
+TEST(Plan, TakesAnyFilterUpToItsLimit) {
+    Selection selection;
+    for (const auto& [open, close] : {std::pair{"(", ")"}, {"(?:", ")*"}, {"(?=", ")"}}) {
+        const std::size_t times = kLongestFilter / (std::strlen(open) + std::strlen(close));
+        selection.filter = "";
+        for (std::size_t i = 0; i < times; ++i) *selection.filter += open;
+        for (std::size_t i = 0; i < times; ++i) *selection.filter += close;
+        EXPECT_TRUE(make_plan(selection)) << open;
+    }
+    selection.filter = std::string(kLongestFilter + 1, '.');
+    EXPECT_EQ(make_plan(selection).error(), "a filter of 1001 bytes: at most 1000 are taken");
 }
 
 TEST(Plan, SaysWhatIsWrong) {
