@@ -2,14 +2,14 @@
 
 namespace nsb::bench {
 
-#define NSB_OPERATION(name, planned, takes, by_default, phases, parameters) void run_##name(Block& block);
+#define NSB_OPERATION(name, ...) void run_##name(Block& block);
 #include "core/operations.def"
 #undef NSB_OPERATION
 
 Run find(Operation operation) {
     switch (operation) {
-#define NSB_OPERATION(name, planned, takes, by_default, phases, parameters) \
-    case Operation::name:                                                   \
+#define NSB_OPERATION(name, ...) \
+    case Operation::name:        \
         return run_##name;
 #include "core/operations.def"
 #undef NSB_OPERATION

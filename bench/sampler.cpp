@@ -10,6 +10,7 @@
 #include <initializer_list>
 
 #include "block.h"
+#include "core/greeting.h"
 #include "stage.h"
 #include "sys/patience.h"
 
@@ -20,24 +21,33 @@ namespace {
 /// from 6.1 on (maple tree) a clone copies gaps, too: 1.1 thousand instructions, nearly 1%.
 constexpr std::uintptr_t kMemoryAt = 1UL << 40U;
 
-/// The next request; false once nsbench is gone.
-bool receive(protocol::Request& request) {
-    const auto got = sys::patiently([&] { return read(protocol::kSocket, &request, sizeof request); },
+/// The next message; false once nsbench is gone, or where it says something else.
+template <typename Message>
+bool receive(Message& message) {
+    const auto got = sys::patiently([&] { return read(protocol::kSocket, &message, sizeof message); },
                                     [](int error) { return error != ECONNRESET; });
-    return got == sizeof request;
+    return got == sizeof message;
 }
 
-bool send(const protocol::Reply& reply) {
-    return sys::patiently([&] { return ::send(protocol::kSocket, &reply, sizeof reply, MSG_NOSIGNAL); },
+template <typename Message>
+bool send(const Message& message) {
+    return sys::patiently([&] { return ::send(protocol::kSocket, &message, sizeof message, MSG_NOSIGNAL); },
                           [](int /*error*/) { return !sys::is_hung_up(protocol::kSocket); })
         .has_value();
 }
 
+/// Whether nsbench is of a build that this one understands; it gets an answer in any case, with which to say
+/// so.
+bool is_greeted() {
+    // The empty asm: read from where it stands in this program's file, in which a test can put another.
+    const protocol::Greeting* own = &protocol::kGreeting;
+    asm("" : "+r"(own));
+    protocol::Greeting theirs{};
+    return receive(theirs) && send(*own) && theirs == *own;
+}
+
 int serve() {
     prctl(PR_SET_NAME, "nsbench-sampler");
-    // Whoever ends a whole control group or session means nsbench, which ends this process when it has its
-    // samples.
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, SIG_IGN);
     // With nsbench gone there is nobody to measure for; the socket's end is noticed between blocks, this at
     // once.
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -57,7 +67,7 @@ int serve() {
         } else {
             (request.calibrate ? run_calibration : find(request.operation))(block);
         }
-        if (!send({request.sequence, block.filled()})) return 1;
+        if (!send(protocol::Reply{request.sequence, block.filled()})) return 1;
     }
     return 0;
 }
@@ -67,6 +77,10 @@ int serve() {
 
 /// Without an argument, the sampler; with `stage`, the one for what other programs do (stage.h).
 int main(int count, char** arguments) {
+    // Whoever ends a whole control group or session means nsbench, which ends this process when it has its
+    // samples.
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, SIG_IGN);
+    if (!nsb::bench::is_greeted()) return 1;
     const bool on_stage = count > 1 && std::strcmp(arguments[1], "stage") == 0;
     return on_stage ? nsb::bench::serve_on_stage(nsb::bench::serve) : nsb::bench::serve();
 }

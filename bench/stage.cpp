@@ -90,7 +90,6 @@ Failure stage_failure() {
 }
 
 int serve_on_stage(int (*serve)()) {
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, SIG_IGN);
     // By the first request nsbench has pinned this process, and the stage inherits that.
     if (!is_asked()) return 0;
     const sys::RuntimeCgroups cgroups(getpid());

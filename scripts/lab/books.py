@@ -104,7 +104,7 @@ def balance(profile: Profile, samples: str, case: str) -> Books:
     reader = csv.DictReader(io.StringIO(samples))
     rows = list(reader)
     names = list(reader.fieldnames or [])
-    phases = names[names.index("counted") + 1:names.index("errno")]  # as Phase in core/operation.h, which the marks have
+    phases = names[names.index("counted") + 1:names.index("errno")]  # as in core/phases.def, which the marks have
     executions = profile.samples()
     failed = next((row for row in rows if row["errno"]), None)
     if failed:

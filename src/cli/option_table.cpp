@@ -6,6 +6,9 @@
 #include <boost/program_options.hpp>
 #include <sstream>
 
+#include "core/operation.h"
+#include "core/text.h"
+
 namespace nsb::cli {
 namespace {
 
@@ -45,16 +48,21 @@ auto* strings() {
 }
 
 po::options_description selection_options() {
+    std::vector<std::string_view> names;
+    for (const OperationInfo& operation : kOperations) names.push_back(operation.name);
+    const std::string operations = fmt::format("of these operations: {}", fmt::join(names, ", "));
+    const ParameterInfo& stack = info(Parameter::stack);
+    const std::string stacks =
+        fmt::format("with stacks of these sizes, {} to {}", format_size(stack.low), format_size(stack.high));
     po::options_description options("Which cases");
     options.add_options()  //
         ("case", strings()->value_name("ID"), "just this one, also beyond the plan; repeatable")(
             "filter", po::value<std::string>()->value_name("REGEX"),
             "those whose id, or id with a slash behind it, matches: NEWPID, '/NEWPID/'")(
-            "op", strings()->value_name("OP,..."),
-            "of these operations: clone, clone3, unshare, setns, proc_remount, userns_map, container, "
-            "runtime")("ns", strings()->value_name("SET"),
-                       "of exactly this set: kinds or flags joined by commas, none, or all; repeatable")(
-            "stack", strings()->value_name("SIZE,..."), "with stacks of these sizes, 16K to 1G")(
+            "op", strings()->value_name("OP,..."), operations.c_str())(
+            "ns", strings()->value_name("SET"),
+            "of exactly this set: kinds or flags joined by commas, none, or all; repeatable")(
+            "stack", strings()->value_name("SIZE,..."), stacks.c_str())(
             "spawn", strings()->value_name("HOW,..."), "fork: memory copied; vm: CLONE_VM|CLONE_VFORK")(
             "parallel", strings()->value_name("N,..."), "with so many samplers at once")(
             "with", strings()->value_name("KEY:VALUE,..."),

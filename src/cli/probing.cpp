@@ -47,7 +47,7 @@ void run_probed_pass(const Options& options, run::RunInfo& info, run::Runner& ru
     std::vector<Case> cases;
     for (const Series& series : runner.series()) {
         // The probe follows the samplers and their children, which other programs' containers are not.
-        if (series.measured.operation != Operation::runtime) cases.push_back(series.measured);
+        if (!series.measured.has(Trait::on_stage)) cases.push_back(series.measured);
     }
     run::ProbedPass pass(runner.team(), info, probe, std::move(cases), options.folded.has_value());
     std::optional<std::chrono::nanoseconds> budget;
@@ -61,7 +61,7 @@ std::string probe_lines(const Options& options, const run::RunInfo& info, const 
     std::string text;
     const auto planned = static_cast<std::size_t>(std::ranges::count_if(
         std::span(runner.series()).first(runner.series().size() - runner.bases().size()),
-        [](const Series& s) { return s.measured.operation != Operation::runtime; }));
+        [](const Series& s) { return !s.measured.has(Trait::on_stage); }));
     if (planned <= kMostTrees) {
         for (std::size_t i = 0; i < std::min(planned, info.probe->cases.size()); ++i) {
             text += report::probe_tree(info.identity, info.probe->cases[i]) + "\n";

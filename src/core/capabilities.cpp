@@ -29,6 +29,43 @@ constexpr std::array<Name, 10> kNames{{{CAP_SYS_ADMIN, "CAP_SYS_ADMIN"},
                                        {CAP_PERFMON, "CAP_PERFMON"},
                                        {CAP_SYSLOG, "CAP_SYSLOG"}}};
 
+/// What a call needs for namespaces of a set. In a user namespace of its own a process has them all.
+using Rule = Capabilities (*)(KindSet set);
+
+Capabilities nothing(KindSet /*set*/) {
+    return 0;
+}
+
+Capabilities admin(KindSet set) {
+    return set.contains(Kind::user) ? 0 : only(CAP_SYS_ADMIN);
+}
+
+Capabilities net_admin(KindSet set) {
+    return set.contains(Kind::user) ? 0 : only(CAP_NET_ADMIN);
+}
+
+Capabilities enter(KindSet set) {
+    // mntns_install() in fs/namespace.c
+    const bool changes_root = set.contains(Kind::mnt) && !set.contains(Kind::user);
+    return admin(set) | (changes_root ? only(CAP_SYS_CHROOT) : 0);
+}
+
+// Both are done from outside.
+Capabilities map_uids(KindSet /*set*/) {
+    // CAP_SETFCAP for a map of root's id (verify_root_map() in kernel/user_namespace.c, Linux 5.12).
+    return only(CAP_SETUID) | only(CAP_SETFCAP);
+}
+
+Capabilities map_gids(KindSet /*set*/) {
+    return only(CAP_SETGID);
+}
+
+constexpr auto kRules = std::to_array<Rule>({
+#define NSB_CALL(identifier, name, needs, about) needs,
+#include "core/calls.def"
+#undef NSB_CALL
+});
+
 }  // namespace
 
 std::optional<Capabilities> parse_capabilities(std::string_view hexadecimal) {
@@ -53,40 +90,7 @@ std::string names_of(Capabilities capabilities) {
 }
 
 Capabilities needed(protocol::Call call, KindSet set) {
-    using protocol::Call;
-    switch (call) {
-        case Call::write_uid_map:
-            // CAP_SETFCAP for a map of root's id (verify_root_map() in kernel/user_namespace.c, Linux 5.12).
-            return only(CAP_SETUID) | only(CAP_SETFCAP);
-        case Call::write_gid_map:
-            return only(CAP_SETGID);
-        default:
-            break;
-    }
-    if (set.contains(Kind::user)) return 0;
-    switch (call) {
-        case Call::setns:
-            // mntns_install() in fs/namespace.c
-            return only(CAP_SYS_ADMIN) | (set.contains(Kind::mnt) ? only(CAP_SYS_CHROOT) : 0);
-        case Call::lo_up:
-            return only(CAP_NET_ADMIN);
-        case Call::clone:
-        case Call::clone3:
-        case Call::unshare:
-        case Call::mount_private:
-        case Call::mount:
-        case Call::umount:
-        case Call::fsopen:
-        case Call::fsconfig:
-        case Call::fsmount:
-        case Call::move_mount:
-        case Call::sethostname:
-        case Call::mount_tmpfs:
-        case Call::pivot_root:
-            return only(CAP_SYS_ADMIN);
-        default:
-            return 0;
-    }
+    return kRules[static_cast<std::size_t>(call)](set);
 }
 
 Capabilities needed(std::string_view text, KindSet set) {

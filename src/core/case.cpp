@@ -23,6 +23,34 @@ std::optional<Parameter> find_parameter(Operation operation, std::string_view ke
     return found;
 }
 
+/// The system call that an operation's first phase is of: `other` in the cases that a rule is true of.
+struct Syscall {
+    std::string_view usual, other;
+    bool (*is_other)(const Case&);
+};
+
+constexpr Syscall always(std::string_view call) {
+    return {call, {}, [](const Case& /*c*/) { return false; }};
+}
+
+constexpr Syscall either(std::string_view usual, std::string_view other, bool (*is_other)(const Case&)) {
+    return {usual, other, is_other};
+}
+
+bool with_time(const Case& c) {
+    return c.set.contains(Kind::time);
+}
+
+bool via_fsmount(const Case& c) {
+    return c.value(Parameter::mount_via) == static_cast<std::uint64_t>(MountVia::fsmount);
+}
+
+constexpr auto kSyscalls = std::to_array<Syscall>({
+#define NSB_OPERATION(name, syscall, begins, ...) syscall,
+#include "core/operations.def"
+#undef NSB_OPERATION
+});
+
 }  // namespace
 
 Case Case::of(Operation operation, KindSet set) {
@@ -52,7 +80,7 @@ std::vector<Phase> Case::phases() const {
 
 std::optional<Case> Case::base() const {
     if (value(Parameter::twin) != 0) return with(Parameter::twin, 0);
-    if (operation == Operation::runtime) return Case::of(Operation::container, set);
+    if (info(operation).base != operation) return Case::of(info(operation).base, set);
     if (set.empty() || !info(operation).takes(KindSet{})) return std::nullopt;
     Case base = *this;
     base.set = KindSet{};
@@ -61,32 +89,14 @@ std::optional<Case> Case::base() const {
 
 Case Case::through_userns() const {
     Case c = *this;
-    // setns is timed inside a user namespace that the holder owns: its own set stays what is measured.
-    if (operation != Operation::setns && !set.empty()) c.set = c.set | Kind::user;
+    // One is timed inside a user namespace that the holder owns: its own set stays what is measured.
+    if (!has(Trait::held) && !set.empty()) c.set = c.set | Kind::user;
     return c;
 }
 
 std::string_view Case::syscall() const {
-    switch (operation) {
-        case Operation::clone:
-            return set.contains(Kind::time) ? "clone3" : "clone";
-        case Operation::clone3:
-            return "clone3";
-        case Operation::unshare:
-            return "unshare";
-        case Operation::setns:
-            return "setns";
-        case Operation::proc_remount:
-            return value(Parameter::mount_via) == static_cast<std::uint64_t>(MountVia::mount) ? "mount"
-                                                                                              : "fsmount";
-        case Operation::userns_map:
-            return "write";
-        case Operation::container:
-            return set.contains(Kind::time) ? "clone3" : "clone";
-        case Operation::runtime:
-            return "execve";
-    }
-    return "";
+    const Syscall& call = kSyscalls[static_cast<std::size_t>(operation)];
+    return call.is_other(*this) ? call.other : call.usual;
 }
 
 std::string format_value(Parameter parameter, std::uint64_t value) {

@@ -27,6 +27,7 @@ struct Case {
     [[nodiscard]] bool has(Parameter parameter) const {
         return info(operation).parameters.contains(parameter);
     }
+    [[nodiscard]] bool has(Trait trait) const { return info(operation).traits.contains(trait); }
 
     /// The phases this case can have, in order: those that its set has the kinds for, and `drain` only where
     /// the kernel tears something down later.

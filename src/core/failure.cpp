@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <string_view>
@@ -10,15 +11,18 @@ namespace nsb {
 
 namespace {
 
-bool is_about_a_path(protocol::Call call) {
-    using protocol::Call;
-    return call == Call::mount_tmpfs || call == Call::mkdir || call == Call::chdir ||
-           call == Call::open_program;
-}
+/// What is missing where a call ends with ENOENT or ESRCH.
+enum class About : std::uint8_t { neither, path, process };
 
-/// A process is told by its number there.
-bool is_about_proc(protocol::Call call) {
-    return call == protocol::Call::open_ns || call == protocol::Call::open_map;
+constexpr auto kAbout = std::to_array<About>({
+#define NSB_CALL(identifier, name, needs, about) About::about,
+#include "core/calls.def"
+#undef NSB_CALL
+});
+
+/// A process is told by its number in /proc.
+bool is_about(About what, protocol::Call call) {
+    return kAbout[static_cast<std::size_t>(call)] == what;
 }
 
 }  // namespace
@@ -34,7 +38,7 @@ bool is_unsupported(const protocol::Failure& failure) {
         case ENOENT:
             return failure.call != protocol::Call::sampler;
         case ESRCH:
-            return is_about_proc(failure.call);
+            return is_about(About::process, failure.call);
         default:
             return false;
     }
@@ -76,7 +80,7 @@ std::string explain(const protocol::Failure& failure, KindSet set, std::optional
             case ENOSYS:
                 return "no such system call: the kernel or a seccomp filter does not have it";
             case ESRCH:
-                return is_about_proc(failure.call) ? kForeignProc : "";
+                return is_about(About::process, failure.call) ? kForeignProc : "";
             case EINVAL:
                 if (failure.call == protocol::Call::pivot_root)
                     return "the root is no mount that can be left, as in a chroot";
@@ -85,7 +89,7 @@ std::string explain(const protocol::Failure& failure, KindSet set, std::optional
                 return "this kernel does not take these flags or options";
             case ENOENT:
                 // A directory or file by its path is another matter.
-                if (is_about_a_path(failure.call)) return "";
+                if (is_about(About::path, failure.call)) return "";
                 return "this kernel does not have that kind of namespace";
             case ENODEV:
                 return "this kernel does not have that file system";

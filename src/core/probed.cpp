@@ -16,27 +16,48 @@ std::map<std::size_t, double> own_times(const ProbedCase& probed) {
     return own;
 }
 
-/// What an operation's first phase begins with: one of these.
-bool begins_first_phase(std::string_view function, Operation operation) {
-    switch (operation) {
-        case Operation::unshare:
-            return function == "ksys_unshare";
-        case Operation::setns:
-            return function == "__x64_sys_setns";
-        case Operation::proc_remount:
-            // By mount(2), or by fsopen(2), fsconfig(2) and fsmount(2), of which the first two are not
-            // traced.
-            return function == "__x64_sys_mount" || function == "__x64_sys_fsmount" ||
-                   function == "path_mount" || function == "proc_init_fs_context" ||
-                   function == "vfs_get_tree";
-        case Operation::userns_map:
-            return false;  // it writes files
-        case Operation::container:
-            return true;  // all up to its program is one phase
-        default:
-            return function == "kernel_clone" || function == "copy_process";
+/// The traced functions that an operation's first phase begins with.
+struct Beginning {
+    bool is_any = false;
+    std::array<std::string_view, 5> names{};
+
+    [[nodiscard]] constexpr bool has(std::string_view function) const {
+        return is_any || std::ranges::find(names, function) != names.end();
     }
+};
+
+constexpr Beginning beginning(bool is_any, std::initializer_list<std::string_view> names) {
+    Beginning made{is_any, {}};
+    // Each by itself: what GCC 12 leaves to default it cannot read in a static_assert.
+    for (std::size_t i = 0; i < made.names.size(); ++i) {
+        made.names[i] = i < names.size() ? names.begin()[i] : std::string_view();
+    }
+    return made;
 }
+
+constexpr Beginning functions(std::initializer_list<std::string_view> names) {
+    return beginning(false, names);
+}
+
+constexpr Beginning any_function = beginning(true, {});
+
+constexpr auto kBeginnings = std::to_array<Beginning>({
+#define NSB_OPERATION(name, syscall, begins, ...) begins,
+#include "core/operations.def"
+#undef NSB_OPERATION
+});
+
+constexpr bool all_are_traced() {
+    for (const Beginning& one : kBeginnings) {
+        for (const std::string_view name : one.names) {
+            bool found = name.empty();
+            for (const TracedFunction& traced : kTraced) found = found || traced.name == name;
+            if (!found) return false;
+        }
+    }
+    return true;
+}
+static_assert(all_are_traced(), "operations.def has a function that bpf/functions.def has not");
 
 }  // namespace
 
@@ -49,7 +70,7 @@ Stage stage_of(std::size_t function, Operation operation) {
     const TracedFunction& traced = kTraced[function];
     if (traced.path == Path::async) return Stage::async;
     if (traced.path == Path::destroy) return Stage::destroy;
-    if (begins_first_phase(traced.name, operation)) return Stage::call;
+    if (kBeginnings[static_cast<std::size_t>(operation)].has(traced.name)) return Stage::call;
     // The end of a process calls it where exit_task_namespaces is not traced.
     if (traced.name == "switch_task_namespaces") return Stage::destroy;
     return Stage::prepare;

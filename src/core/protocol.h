@@ -13,82 +13,18 @@ namespace nsb::protocol {
 inline constexpr int kSocket = 3;
 inline constexpr int kMemory = 4;
 
-/// The system call that a sample failed in. Names in kCallNames.
+/// The system call that a sample failed in.
 enum class Call : std::uint8_t {
-    none,
-    clone,
-    clone3,
-    unshare,
-    setns,
-    setns_user,
-    mount_private,
-    mount,
-    umount,
-    fsopen,
-    fsconfig,
-    fsmount,
-    move_mount,
-    open_ns,
-    pidfd_open,
-    open_map,
-    write_setgroups,
-    write_uid_map,
-    write_gid_map,
-    mmap,
-    waitpid,
-    child,
-    eventfd,
-    sethostname,
-    mount_tmpfs,
-    mkdir,
-    open_program,
-    write_program,
-    socket,
-    lo_up,
-    chdir,
-    pivot_root,
-    exec,
-    stage,
-    runtime,
-    sampler
+#define NSB_CALL(identifier, name, needs, about) identifier,
+#include "core/calls.def"
+#undef NSB_CALL
 };
 
-inline constexpr std::array<const char*, 36> kCallNames{"",
-                                                        "clone",
-                                                        "clone3",
-                                                        "unshare",
-                                                        "setns",
-                                                        "setns(user)",
-                                                        "mount(MS_PRIVATE)",
-                                                        "mount",
-                                                        "umount2",
-                                                        "fsopen",
-                                                        "fsconfig",
-                                                        "fsmount",
-                                                        "move_mount",
-                                                        "open(/proc/PID/ns)",
-                                                        "pidfd_open",
-                                                        "open(/proc/PID/*_map)",
-                                                        "write(setgroups)",
-                                                        "write(uid_map)",
-                                                        "write(gid_map)",
-                                                        "mmap",
-                                                        "waitpid",
-                                                        "child",
-                                                        "eventfd",
-                                                        "sethostname",
-                                                        "mount(tmpfs)",
-                                                        "mkdir",
-                                                        "open(program)",
-                                                        "write(program)",
-                                                        "socket",
-                                                        "ioctl(SIOCSIFFLAGS)",
-                                                        "chdir",
-                                                        "pivot_root",
-                                                        "execveat",
-                                                        "stage",
-                                                        "runtime",
-                                                        "sampler"};
+inline constexpr auto kCallNames = std::to_array<const char*>({
+#define NSB_CALL(identifier, name, needs, about) name,
+#include "core/calls.def"
+#undef NSB_CALL
+});
 
 constexpr const char* name(Call call) {
     return kCallNames[static_cast<std::size_t>(call)];

@@ -85,7 +85,8 @@ std::vector<TableColumn> make_columns(const RunIdentity& run, const std::vector<
     for (const Line& line : lines) {
         if (line.rows.size() > phases.size()) phases = line.measured().phases();
     }
-    const bool beside_ours = lines.front().measured().operation == Operation::runtime;
+    const Operation operation = lines.front().measured().operation;
+    const bool beside_ours = info(operation).base != operation;
     const std::string base_name = beside_ours ? "adds to ours" : "adds to none";
     const auto of_phase = [](const Line& line, Phase phase) -> const Row* {
         for (const Row* row : line.rows) {

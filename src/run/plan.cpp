@@ -46,9 +46,8 @@ std::vector<KindSet> sets_of(const OperationInfo& operation, const Selection& se
 
 /// The plan's own values of a parameter, where it has more than the default one.
 std::vector<std::uint64_t> planned_values(Operation operation, KindSet set, Parameter parameter) {
-    const bool is_swept = operation == Operation::proc_remount ||
-                          (operation == Operation::clone && (set.size() <= 1 || set == KindSet::all()));
-    if (parameter == Parameter::stack && is_swept) return {kStackSweep.begin(), kStackSweep.end()};
+    if (parameter == Parameter::stack && info(operation).swept(set))
+        return {kStackSweep.begin(), kStackSweep.end()};
     if (parameter == Parameter::join_via) {
         const auto pidfd = static_cast<std::uint64_t>(JoinVia::pidfd);
         if (set.size() > 1) return {pidfd};  // a namespace file is of one kind

@@ -32,9 +32,9 @@ std::uint32_t at_once(const Case& c) {
     return c.has(Parameter::parallel) ? static_cast<std::uint32_t>(c.value(Parameter::parallel)) : 1;
 }
 
-/// Forks before those that count: setns begins with one for the process that keeps the namespaces.
+/// Forks before those that count: a block may begin with one for the process that keeps the namespaces.
 std::uint32_t forks_before(const Case& c, std::uint32_t lead_in) {
-    return lead_in + (c.operation == Operation::setns ? 1 : 0);
+    return lead_in + (c.has(Trait::held) ? 1 : 0);
 }
 
 /// Cases from whose differences the cost of a traced call is found.

@@ -55,7 +55,7 @@ std::size_t most_at_once(const std::vector<Case>& plan) {
 
 env::Left left_behind(const Case& c, std::uint32_t samples, bool in_userns) {
     KindSet made = c.set;
-    if (c.operation == Operation::setns) {
+    if (c.has(Trait::held)) {
         // Only the block's holder makes namespaces.
         samples = 1;
         if (in_userns) made = made | Kind::user;
@@ -80,11 +80,11 @@ Runner::Runner(RunInfo& info, const std::vector<Case>& plan, Crew crew)
     : info_(info), team_(std::move(crew.team)) {
     team_.grow(most_at_once(plan));
     describe_team(crew.overhead);
-    const auto any_of = [&](Operation operation) {
-        return std::ranges::any_of(plan, [&](const Case& c) { return c.operation == operation; });
+    const auto any_has = [&](Trait trait) {
+        return std::ranges::any_of(plan, [&](const Case& c) { return c.has(trait); });
     };
-    if (any_of(Operation::container) || any_of(Operation::runtime)) describe_root();
-    if (any_of(Operation::runtime)) describe_stage();
+    if (any_has(Trait::new_root)) describe_root();
+    if (any_has(Trait::on_stage)) describe_stage();
     for (const Case& c : plan) {
         const Case real = info_.in_userns ? c.through_userns() : c;
         if (find(real) == nullptr) series_.push_back({real, {}, {}});

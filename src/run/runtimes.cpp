@@ -20,6 +20,27 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kHostname = "nsbench";
 
+/// What carries out a choice of the parameter `by`, and Debian's package that has it.
+struct Program {
+    By by;
+    const char* name;
+    const char* package;
+};
+
+constexpr auto kPrograms = std::to_array<Program>({{By::unshare, "unshare", "util-linux"},
+                                                   {By::bwrap, "bwrap", "bubblewrap"},
+                                                   {By::crun, "crun", "crun"},
+                                                   {By::runc, "runc", "runc"},
+                                                   {By::nspawn, "systemd-nspawn", "systemd-container"}});
+
+constexpr bool is_by_number(std::span<const Program> programs) {
+    for (std::size_t i = 0; i < programs.size(); ++i) {
+        if (static_cast<std::size_t>(programs[i].by) != i) return false;
+    }
+    return programs.size() == kRuntimes;
+}
+static_assert(is_by_number(kPrograms), "each choice of the parameter by has its program, in their order");
+
 /// A runtime's word for a kind; an empty one stands for what it always does.
 struct Option {
     Kind kind;
@@ -168,11 +189,8 @@ tl::expected<Job, std::string> make_job(By by, KindSet set, const std::string& c
 }
 
 Runtimes Runtimes::find() {
-    std::vector<Runtime> all{{By::unshare, "unshare", "util-linux"},
-                             {By::bwrap, "bwrap", "bubblewrap"},
-                             {By::crun, "crun", "crun"},
-                             {By::runc, "runc", "runc"},
-                             {By::nspawn, "systemd-nspawn", "systemd-container"}};
+    std::vector<Runtime> all;
+    for (const Program& program : kPrograms) all.push_back({program.by, program.name, program.package});
     for (Runtime& runtime : all) {
         runtime.path = find_program(runtime.program);
         if (runtime.path.empty()) continue;

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "core/failure.h"
+#include "core/greeting.h"
 #include "sys/error.h"
 #include "sys/file.h"
 #include "sys/patience.h"
@@ -24,6 +25,33 @@ using protocol::Record;
 namespace {
 
 constexpr auto kClearingUp = std::chrono::seconds(5);
+/// For a new one to answer the greeting, and for one that hung up to end.
+constexpr auto kBeginning = std::chrono::seconds(10);
+
+/// Errors: those of send(2). One whose other end is gone already counts as sent: receiving shows it.
+template <typename Message>
+sys::Result<void> send_to(int socket, const Message& message) {
+    // A sampler that is there has not got it, and can have it again.
+    const auto sent = sys::patiently([&] { return ::send(socket, &message, sizeof message, MSG_NOSIGNAL); },
+                                     [&](int /*error*/) { return !sys::is_hung_up(socket); });
+    if (sent || sys::is_hung_up(socket)) return {};
+    return tl::unexpected(sent.error());
+}
+
+template <typename Message>
+sys::Result<ssize_t> receive_from(int socket, Message& message) {
+    return sys::patiently([&] { return recv(socket, &message, sizeof message, 0); },
+                          [](int error) { return error != ECONNRESET; });
+}
+
+/// This program's own file. Throws sys::SystemError.
+std::filesystem::path own_program() {
+    constexpr const char* kOwn = "/proc/self/exe";
+    std::error_code error;
+    std::filesystem::path own = std::filesystem::read_symlink(kOwn, error);
+    if (error) throw sys::SystemError("readlink", kOwn, error.value());
+    return own;
+}
 
 }  // namespace
 
@@ -73,27 +101,39 @@ void Sampler::start() {
     int ends[2];
     sys::must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "socketpair");
     socket_ = sys::Fd(ends[0]);
-    const sys::Fd sampler_end(ends[1]);
+    sys::Fd sampler_end(ends[1]);
     const auto arguments =
         role_ == Role::runtimes ? std::vector<std::string>{"stage"} : std::vector<std::string>{};
     process_.emplace(program_, std::vector<int>{sampler_end.get(), memory_file_.get()}, arguments);
+    sampler_end.reset();  // as long as it is open here, a sampler that ended is not noticed
     if (role_ == Role::runtimes) cgroups_ = std::make_unique<sys::RuntimeCgroups>(process_->pid());
     if (cpu_) {
         const auto pinned = sys::restrict_to(process_->pid(), {*cpu_});
         if (!pinned)
             throw sys::SystemError("sched_setaffinity", fmt::format("CPU {}", *cpu_), pinned.error());
     }
+    greet();
+}
+
+void Sampler::greet() {
+    // One that is killed, or hangs, is for the first request to find, as at any other time.
+    if (!send_to(socket_.get(), protocol::kGreeting)) return;
+    pollfd wait{socket_.get(), POLLIN, 0};
+    if (sys::must(sys::poll_within({&wait, 1}, kBeginning), "poll", "sampler") == 0) return;
+    protocol::Greeting answer{};
+    const auto got = receive_from(socket_.get(), answer);
+    if (got == sizeof answer && answer == protocol::kGreeting) return;
+    // One that knows no greeting takes it for the end of all requests.
+    if (got.value_or(0) <= 0 && process_->exit_code_within(kBeginning) != 0) return;
+    throw std::runtime_error(fmt::format("{} and {} are of different builds: build or install both together",
+                                         own_program().native(), program_.native()));
 }
 
 void Sampler::send(const protocol::Request& request) {
     protocol::Request numbered = request;
     numbered.sequence = ++sequence_;
-    // One that is gone already is noticed by receive(). One that is there has not got it, and can have it
-    // again.
-    const int socket = socket_.get();
-    const auto sent = sys::patiently([&] { return ::send(socket, &numbered, sizeof numbered, MSG_NOSIGNAL); },
-                                     [&](int /*error*/) { return !sys::is_hung_up(socket); });
-    unsent_ = sent || sys::is_hung_up(socket) ? 0 : sent.error();
+    const auto sent = send_to(socket_.get(), numbered);
+    unsent_ = sent ? 0 : sent.error();
 }
 
 std::vector<Record> Sampler::replaced(int error) {
@@ -110,8 +150,7 @@ std::vector<Record> Sampler::receive(std::chrono::nanoseconds limit) {
         sys::poll_within({&wait, 1}, std::chrono::ceil<std::chrono::milliseconds>(limit)), "poll", "sampler");
     if (ready == 0) return replaced(ETIMEDOUT);
     protocol::Reply reply{};
-    const auto got = sys::patiently([&] { return recv(socket_.get(), &reply, sizeof reply, 0); },
-                                    [](int error) { return error != ECONNRESET; });
+    const auto got = receive_from(socket_.get(), reply);
     if (got != sizeof reply || reply.sequence != sequence_ || reply.samples > protocol::kMaxSamples) {
         return replaced(ECHILD);
     }
@@ -132,10 +171,7 @@ Sampler::Footprint Sampler::footprint() const {
 }
 
 std::filesystem::path find_sampler() {
-    constexpr const char* kOwn = "/proc/self/exe";
-    std::error_code error;
-    const std::filesystem::path here = std::filesystem::read_symlink(kOwn, error).parent_path();
-    if (error) throw sys::SystemError("readlink", kOwn, error.value());
+    const std::filesystem::path here = own_program().parent_path();
     for (const auto& candidate : {here / "nsbench-sampler", here / "../libexec/nsbench/nsbench-sampler"}) {
         if (std::filesystem::exists(candidate)) return candidate.lexically_normal();
     }

@@ -23,7 +23,8 @@ class Sampler {
     /// own (bench/stage.h).
     enum class Role : std::uint8_t { operations, runtimes };
 
-    /// `cpu`: the one it and its children are pinned to. Throws sys::SystemError.
+    /// `cpu`: the one it and its children are pinned to. Throws sys::SystemError, and std::runtime_error
+    /// where the program is of another build.
     Sampler(std::filesystem::path program, std::optional<int> cpu, Role role = Role::operations);
     Sampler(Sampler&&) noexcept = default;
     Sampler& operator=(Sampler&&) = delete;
@@ -59,6 +60,7 @@ class Sampler {
 
   private:
     void start();
+    void greet();
     void stop();
     void unmap();
     std::vector<protocol::Record> replaced(int error);

@@ -86,7 +86,7 @@ std::vector<Block> Team::take(const Case& c, std::uint32_t samples, std::chrono:
     request.values = c.values;
     said_.clear();
     if (settle_ > 0ns) settle(settle_);
-    if (c.operation == Operation::runtime) return take_runtime(request, c, limit);
+    if (c.has(Trait::on_stage)) return take_runtime(request, c, limit);
     const std::size_t at_once = c.has(Parameter::parallel) ? c.value(Parameter::parallel) : 1;
     return carry_out(request, std::span(samplers_).first(at_once), limit);
 }

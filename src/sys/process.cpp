@@ -27,6 +27,12 @@ Fd copy_from(int first, int fd) {
     return Fd(copy);
 }
 
+bool has_ended(pid_t child, std::chrono::milliseconds limit) {
+    const auto pidfd = Fd::own(syscall(SYS_pidfd_open, child, 0));
+    pollfd wait{pidfd ? pidfd->get() : -1, POLLIN, 0};
+    return poll_within({&wait, 1}, limit).value_or(0) != 0;
+}
+
 }  // namespace
 
 Process::Process(const std::filesystem::path& program, const std::vector<int>& descriptors,
@@ -87,11 +93,18 @@ Result<int> poll_within(std::span<pollfd> sources, std::chrono::milliseconds lim
 
 bool Process::ends_within(std::chrono::milliseconds limit) {
     if (pid_ < 0) return true;
-    const auto pidfd = Fd::own(syscall(SYS_pidfd_open, pid_, 0));
-    pollfd wait{pidfd ? pidfd->get() : -1, POLLIN, 0};
-    if (poll_within({&wait, 1}, limit).value_or(0) == 0) return false;
+    if (!has_ended(pid_, limit)) return false;
     (void)reap(std::exchange(pid_, -1));
     return true;
+}
+
+std::optional<int> Process::exit_code_within(std::chrono::milliseconds limit) const {
+    if (pid_ < 0 || !has_ended(pid_, limit)) return std::nullopt;
+    siginfo_t end{};
+    const auto found =
+        retried([&] { return waitid(P_PID, static_cast<id_t>(pid_), &end, WEXITED | WNOHANG | WNOWAIT); });
+    return found == 0 && end.si_pid == pid_ && end.si_code == CLD_EXITED ? std::optional(end.si_status)
+                                                                         : std::nullopt;
 }
 
 Result<std::string> output_of(const std::filesystem::path& program,

@@ -35,6 +35,9 @@ class Process {
     /// Waits so long for its end and reaps it; false if it goes on.
     bool ends_within(std::chrono::milliseconds limit);
 
+    /// How it ended by itself within so long: its exit code. Nothing where it goes on, or a signal ended it.
+    [[nodiscard]] std::optional<int> exit_code_within(std::chrono::milliseconds limit) const;
+
     /// Ends it; its wait status, or nothing if that was known before.
     std::optional<int> kill_and_reap();
 
