@@ -135,8 +135,8 @@ def probe_csv(profiled: Profiled) -> str:
             for one in sorted(found.values(), key=lambda function: -function.self):
                 if not one.name.startswith("["):
                     rows.writerow([record["run_id"], record["kernel"], record["clock"], case, one.name,
-                                   kinds.get(explain.SUFFIX.sub("", one.name), "shared"), path, BACKEND, "", f"{one.calls:.10g}", f"{one.total:.10g}",
-                                   f"{one.self:.10g}", "", "", "", "", ""])
+                                   kinds.get(explain.SUFFIX.sub("", one.name), "shared"), path, BACKEND, "",
+                                   f"{one.calls:.10g}", f"{one.total:.10g}", f"{one.self:.10g}", "", "", "", "", ""])
     return text.getvalue()
 
 
@@ -191,7 +191,7 @@ def describe(profiled: Profiled, case: str, options: argparse.Namespace) -> list
     parts = {role: tree.instructions(tree.of_roles(book.tree, [role])) for role in exact.ROLES}
     said = ", ".join(f"{role} {count:.0f}" for role, count in parts.items() if count)
     text = [f"{case}: {own.shown} {book.figure:.10g} instructions = {said}"
-             + (f", reading the clock {book.reading:+.10g}" if book.reading else "")]
+            + (f", reading the clock {book.reading:+.10g}" if book.reading else "")]
     if book.lost:
         text.append(f"{book.lost} returns led to where no call is known: what was executed there is below the wrong callers")
     found = sorted((one for one in tree.functions(tree.apart(book.tree)).values() if one.self), key=lambda one: -one.self)
@@ -205,11 +205,11 @@ def describe(profiled: Profiled, case: str, options: argparse.Namespace) -> list
     base = base_of(profiled, case)
     if base:
         text += ["", explain.sentence(f"adds {book.figure - base.phases[base.shown].figure:+.0f} to {base.case}",
-                                       books.adds(own, base), explain.NAMED)]
+                                      books.adds(own, base), explain.NAMED)]
     text += below(own, options.below)
     if options.tree:
         text += ["", f"{'tree, in instructions':<60} {'calls':>9} {'total':>12} {'self':>11}",
-                  *tree.show(book.tree, whole * options.tree / 100)]
+                 *tree.show(book.tree, whole * options.tree / 100)]
     return text
 
 
