@@ -53,18 +53,43 @@ def test_ctest_takes_that_code_for_skipped() -> None:
 
 
 def test_the_reasons_stand_at_the_end(tmp_path: Path) -> None:
+    """scripts/test in a tree that is built, with tests that only say that they were skipped."""
+    build = tmp_path / "build/release"
+    build.mkdir(parents=True)
+    (tmp_path / "scripts").mkdir()
+    for name in ("test", "setup.sh", "packages"):
+        shutil.copy(ROOT / "scripts" / name, tmp_path / "scripts")
+    (build / "build.ninja").touch()
+    (build / "CMakeCache.txt").write_text(f"CMAKE_HOME_DIRECTORY:INTERNAL={tmp_path}\nNSB_TESTS:BOOL=ON\n")
+    (tmp_path / "bin").mkdir()
+    for name, said in {"dpkg-query": "installed", "ninja": "ninja: no work to do."}.items():
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\necho {said}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
     shutil.copy(ROOT / "conftest.py", tmp_path)
     (tmp_path / "test_it.py").write_text(ALONE)
-    said = {"guard.shell": ("skipped: shellcheck is missing", 77), "unit.a": ("a_test.cpp:9: Skipped\nneeds root\n\n[  SKIPPED ] A.b", 0),
-            "unit.passes": ("fine", 0)}
     tests = {"system.test_it": command(tmp_path / "test_it.py"),
-             **{name: ["sh", "-c", f"echo '{text}'; exit {code}"] for name, (text, code) in said.items()}}
-    (tmp_path / "CTestTestfile.cmake").write_text("".join(
+             "guard.shell": ["sh", "-c", "echo skipped: shellcheck is missing; exit 77"],
+             "unit.a": ["sh", "-c", "echo 'a_test.cpp:9: Skipped'; echo needs root; echo '[  SKIPPED ] A.b'"],
+             "unit.passes": ["echo", "fine"]}
+    (build / "CTestTestfile.cmake").write_text("".join(
         f"add_test({name} {' '.join(f'[==[{word}]==]' for word in words)})\n"
         f"set_tests_properties({name} PROPERTIES SKIP_RETURN_CODE {SKIPPED})\n" for name, words in tests.items()))
-    done = subprocess.run(["ctest"], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert "system.test_it (Skipped)" in done.stdout and "guard.shell (Skipped)" in done.stdout
-    listed = subprocess.run(["bash", "-euc", '. "$0"; skipped_tests "$1"', ROOT / "scripts/setup.sh",
-                             tmp_path / "Testing/Temporary/LastTest.log"], capture_output=True, text=True, check=True)
-    assert listed.stdout.splitlines() == ["  system.test_it: test_it.py:2: no moon tonight",
-                                          "  guard.shell: shellcheck is missing", "  unit.a: needs root"]
+    environment = {**os.environ, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "NSBENCH_PRESET": "release"}
+
+    def run(*words: str) -> tuple[int, str]:
+        done = subprocess.run([tmp_path / "scripts/test", *words], env=environment, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, check=False)
+        return done.returncode, done.stdout
+
+    code, said = run()
+    assert code == 0 and "system.test_it (Skipped)" in said and "guard.shell (Skipped)" in said
+    assert said.endswith("""
+Skipped:
+  system.test_it: test_it.py:2: no moon tonight
+  guard.shell: shellcheck is missing
+  unit.a: needs root
+
+100% tests passed, 0 tests failed out of 4
+"""), said
+    assert "Skipped" not in run("-R", "passes")[1]
+    assert run("-R", "nothing")[0] != 0
