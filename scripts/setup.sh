@@ -78,7 +78,7 @@ build_all() {
 # pytest and of GoogleTest.
 skipped_tests() {
     [ ! -e "$1" ] || awk '
-        /^[0-9]+\/[0-9]+ Test: / { name = $3 }
+        /^ *[0-9]+\/[0-9]+ Test: / { name = $3 }
         /^SKIPPED \[[0-9]+\] / { sub(/^SKIPPED \[[0-9]+\] (\.\.\/)*/, ""); print "  " name ": " $0 }
         /^skipped: / { sub(/^skipped: /, ""); print "  " name ": " $0 }
         was_skipped { print "  " name ": " $0 }
