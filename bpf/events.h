@@ -45,8 +45,8 @@ struct nsb_task {
 // A task's stack of traced functions. A power of two in size.
 struct nsb_frame {
     __u64 begin;
-    __u64 waited;  // the slot's wait at the beginning
-    __u64 inner;   // time in traced functions called from here
+    __u64 waited;       // the slot's wait at the beginning
+    __u64 inner;        // time in traced functions called from here
     __u64 inner_calls;  // at any depth
     __u32 id;
     __u32 node;
@@ -68,14 +68,21 @@ struct nsb_slot {
 // A program's argument: the number of its function, and what else it must know; patched into the instruction
 // that loads NSB_ARGUMENT when the program is made for a function.
 enum { NSB_ARGUMENT = 0x4e534221 };
-enum { NSB_ID_MASK = 127, NSB_ASYNC = 1 << 8, NSB_MADE = 1 << 9, NSB_GONE = 1 << 10, NSB_FORKS = 1 << 11, NSB_CREATE = 1 << 12 };
+enum {
+    NSB_ID_MASK = 127,
+    NSB_ASYNC = 1 << 8,
+    NSB_MADE = 1 << 9,
+    NSB_GONE = 1 << 10,
+    NSB_FORKS = 1 << 11,
+    NSB_CREATE = 1 << 12
+};
 
 // Calls of a traced function on one path of callers: a node of the call tree. Times in ns of CLOCK_MONOTONIC.
 struct nsb_calls {
     __u64 calls;
     __u64 total;
-    __u64 self;       // total without the traced functions inside
-    __u64 wait;       // of total, off the CPU
+    __u64 self;  // total without the traced functions inside
+    __u64 wait;  // of total, off the CPU
     __u64 max;
     __u64 inside;  // calls of traced functions inside, at any depth
     __u64 unused[2];

@@ -1,4 +1,4 @@
-// The programs that follow memory from its allocation to its release: a part of probe.bpf.c, which includes it.
+// The programs that follow memory from its allocation to its release; probe.bpf.c includes them.
 #pragma once
 
 struct allocation {

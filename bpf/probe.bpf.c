@@ -81,7 +81,7 @@ static __always_inline struct nsb_slot* counted_slot(void) {
     return s && !s->task.skipped ? s : 0;
 }
 
-// The number plus one of the slot that `owner` has, at or right after the place of `pid`; 0: it has none there.
+// The number plus one of the slot that `owner` has, at or right after the place of `pid`; 0: none there.
 static __always_inline __u32 find_slot(__u32 pid, __u32 owner) {
     for (__u32 i = 0; i < NSB_PLACES; ++i) {
         const struct nsb_slot* s = slot_at(pid + i);
@@ -160,7 +160,7 @@ static __always_inline __u64 argument(void) {
     return value;
 }
 
-// Gives a node the next number. Two CPUs may both number the same one: src/probe adds its sums up by its name.
+// Gives a node the next number. Two CPUs may both number the same one: src/probe adds its sums by name.
 static __always_inline __u32 number_node(__u32 name) {
     for (int attempt = 0; attempt < 4; ++attempt) {
         const __u32 next = node_count + 1;
@@ -270,7 +270,8 @@ static __always_inline void entered(__u64 what) {
     if ((what & NSB_FORKS) && s->task.leads) {
         const __u32 number = ++s->task.forks;
         s->task.skipped = number <= s->task.lead_in;
-        s->task.row = number - s->task.lead_in <= NSB_EXECUTIONS ? number - s->task.lead_in : NSB_EXECUTIONS + 1;
+        s->task.row =
+            number - s->task.lead_in <= NSB_EXECUTIONS ? number - s->task.lead_in : NSB_EXECUTIONS + 1;
     }
     push(s, what & NSB_ID_MASK);
 }

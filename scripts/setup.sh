@@ -73,3 +73,14 @@ build_all() {
         ninja -C "$build" >"$log" 2>&1 || { cat "$log" >&2; say "nsbench: building failed"; exit 1; }
     fi
 }
+
+# skipped_tests LOG: what was skipped and why, a line each, as ctest's log has it: whole files and guards, and single tests of
+# pytest and of GoogleTest.
+skipped_tests() {
+    [ ! -e "$1" ] || awk '
+        /^ *[0-9]+\/[0-9]+ Test: / { name = $3 }
+        /^SKIPPED \[[0-9]+\] / { sub(/^SKIPPED \[[0-9]+\] (\.\.\/)*/, ""); print "  " name ": " $0 }
+        /^skipped: / { sub(/^skipped: /, ""); print "  " name ": " $0 }
+        was_skipped { print "  " name ": " $0 }
+        { was_skipped = /^[^ ]+:[0-9]+: Skipped$/ }' "$1"
+}

@@ -146,6 +146,7 @@ def main():
     of_compare = commands.add_parser("compare")
     of_compare.add_argument("--trials", type=int, default=500)
     of_compare.add_argument("--seed", type=int, default=1)
+    interrupt.deadly()  # all along: it has nothing to put away
     options = parser.parse_args()
     if options.command == "compare":
         try:

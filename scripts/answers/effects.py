@@ -3,8 +3,9 @@
 What scatters is whole runs, or boots: all samples of a run share its luck, so a run counts once, with its median. Times
 are compared by their logarithms, since changes and disturbances both multiply. The test is Yuen's, which is Welch's on
 trimmed means: sides may scatter differently, and from ten runs a side on one run at either end cannot decide. Before
-that, runs that stand out of their side as a whole are left out, because now and then something disturbs one. A rank test would need no assumption on how runs scatter, but with few runs and
-hundreds of rows its smallest possible p is above Holm's limit whatever the change.
+that, runs that stand out of their side as a whole are left out, because now and then something disturbs one. A rank
+test would need no assumption on how runs scatter, but with few runs and hundreds of rows its smallest possible p is above
+Holm's limit whatever the change.
 """
 import functools
 import math

@@ -243,4 +243,3 @@ def read_run(path: str | Path) -> Run:
     if info and (info.get("run_id"), info.get("clock")) != (run.run_id, run.clock):
         raise Unreadable(f"{folder}: run.json is of {info.get('run_id')}, results.csv of {run.run_id}")
     return run
-

@@ -4,16 +4,14 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 for module in ("numpy", "pandas", "scipy"):
     pytest.importorskip(module, reason=f"python3-{module} is missing")
-from answers.fixtures import call  # noqa: E402
+from answers.fixtures import call
 
 SCRIPTS = Path(__file__).resolve().parents[1]
 STAND_IN = f"""#!/usr/bin/python3

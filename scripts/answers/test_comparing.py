@@ -3,17 +3,15 @@ known."""
 import json
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 np = pytest.importorskip("numpy", reason="python3-numpy is missing")
 for module in ("pandas", "scipy"):
     pytest.importorskip(module, reason=f"python3-{module} is missing")
-from answers import columns, trials  # noqa: E402
-from answers.fixtures import call, result_row, write_run  # noqa: E402
+from answers import columns, trials
+from answers.fixtures import call, result_row, write_run
 
 SCRIPT = Path(__file__).resolve().parents[1] / "compare.py"
 GOOGLE = Path("/usr/share/benchmark/compare.py")

@@ -1,13 +1,10 @@
 """Tests of the statistics against scipy's own, and of what they must say at the edges."""
-import sys
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 np = pytest.importorskip("numpy", reason="python3-numpy is missing")
 stats = pytest.importorskip("scipy.stats", reason="python3-scipy is missing")
-from answers import effects  # noqa: E402
+from answers import effects
 
 
 @pytest.mark.parametrize(("n_b", "n_n"), [(2, 2), (5, 3), (10, 10), (12, 25), (9, 40)])

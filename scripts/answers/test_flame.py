@@ -6,14 +6,16 @@ import pytest
 
 pytest.importorskip("pandas", reason="python3-pandas is missing")
 pytest.importorskip("selenium", reason="python3-selenium is missing")
-from selenium import webdriver  # noqa: E402
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.common.keys import Keys  # noqa: E402
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
-from answers import page as pages  # noqa: E402
-from answers import stacks  # noqa: E402
-from answers.fixtures import result_row, write_run  # noqa: E402
-from answers.test_page import browser, choose, libraries, report, wait  # noqa: E402, F401
+from answers import page as pages
+from answers import stacks
+from answers.fixtures import result_row, write_run
+from answers.test_page import choose, report, wait
+
+pytestmark = pytest.mark.usefixtures("libraries")
 
 CASE = "clone/NEWNET/stack:1M"
 BASE = f"""{CASE};create;[call];outer 1000
@@ -88,7 +90,8 @@ def test_the_change_is_red_and_blue(opened: webdriver.Chrome) -> None:
     assert "gone" not in shown
     assert shown["grown"][1] < shown["fresh"][1]  # the larger, the stronger
     said = opened.find_element(By.ID, "flame-change").text
-    assert said.startswith(f"From base to next, {CASE}: +1.37 k instr. per execution (grown +3.00 k instr., shrunk −1.00 k instr., gone −700 instr.")
+    assert said.startswith(f"From base to next, {CASE}: +1.37 k instr. per execution "
+                           "(grown +3.00 k instr., shrunk −1.00 k instr., gone −700 instr.")
     assert "What next has no more, −700 instr. of that, is not in the graph." in said
     assert opened.get_log("browser") == []
 

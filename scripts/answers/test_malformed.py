@@ -14,12 +14,11 @@ from pathlib import Path
 import pytest
 
 SCRIPTS = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(SCRIPTS))
 pytest.importorskip("pandas", reason="python3-pandas is missing")
 pytest.importorskip("scipy", reason="python3-scipy is missing")
 pytest.importorskip("matplotlib", reason="python3-matplotlib is missing")
-from answers import columns, page  # noqa: E402
-from answers.fixtures import call, result_row, write_run  # noqa: E402
+from answers import columns, page
+from answers.fixtures import call, result_row, write_run
 
 CASES = ("clone/none/stack:1M", "clone/NEWPID/stack:1M")
 LAB = {"kernel_package": None, "kernel_sha256": "0" * 64, "command_line": "quiet", "arguments": ["--samples=9"], "machines": {}}
@@ -102,8 +101,8 @@ CHANGES: dict[str, dict[str, Callable[[bytes], bytes] | None]] = {
                   "1e308": put("self", "1e308"), "large": put("self", LARGE), "case": put("case", "x"), "no case": put("case", "")},
     "memory.csv": {**ANY_FILE, "no bytes": rename("bytes_per_op"), "1e308": put("bytes_per_op", "1e308"),
                    "large": put("bytes_per_op", LARGE), "case": put("case", "x")},
-    "stacks.folded": {**{name: change for name, change in ANY_FILE.items() if name not in ("empty", "open quote in the header",
-                                                                                      "carriage return")},
+    "stacks.folded": {**{name: change for name, change in ANY_FILE.items()
+                         if name not in ("empty", "open quote in the header", "carriage return")},
                       "superscript": text("clone/none;a ²\n"), "no weight": text("clone/none;a\n")},
     "run.json": {**ANY_FILE, "[]": text("[]"), "deep": text("[" * 100_000), "NaN": of_json("options", "precision", value=float("nan")),
                  "interval": of_json("options", "precision", value=[]), "half a pair": of_json("environment", "cpus", value="\ud800"),

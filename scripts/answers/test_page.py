@@ -2,40 +2,31 @@
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 pytest.importorskip("pandas", reason="python3-pandas is missing")
 pytest.importorskip("selenium", reason="python3-selenium is missing")
-from selenium import webdriver  # noqa: E402
-from selenium.webdriver.chrome.service import Service  # noqa: E402
-from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
-from selenium.webdriver.common.by import By  # noqa: E402
+from selenium import webdriver
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
 
-from answers.fixtures import result_row, write_run  # noqa: E402
-from answers.fixtures_full import full_run  # noqa: E402
+from answers.fixtures import result_row, write_run
+from answers.fixtures_full import full_run
 
 SCRIPTS = Path(__file__).resolve().parents[1]
 PATIENCE = 30  # seconds for what takes less than one on an idle machine
+
+pytestmark = pytest.mark.usefixtures("libraries")
 
 
 def report(*words: object) -> subprocess.CompletedProcess:
     return subprocess.run(
         [SCRIPTS / "report.py", *map(str, words)], capture_output=True, text=True, timeout=300
     )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def libraries() -> None:
-    """What the page is drawn with."""
-    made = subprocess.run([SCRIPTS / "vendor"], capture_output=True, text=True, timeout=500)
-    if made.returncode:
-        pytest.skip(f"the charting libraries cannot be fetched: {made.stderr.strip().splitlines()[-1]}")
 
 
 @pytest.fixture(scope="module")
@@ -51,30 +42,6 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert (made.returncode, made.stderr) == (0, "")
     assert (folder / "report.html").stat().st_size <= 5e6
     return folder / "report.html"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    if not Path("/usr/bin/chromedriver").exists():
-        pytest.skip("no /usr/bin/chromedriver: apt-get install chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = "/usr/bin/chromium"
-    profile = tmp_path_factory.mktemp("profile")
-    for argument in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--window-size=1500,1000",
-        f"--user-data-dir={profile}",
-        "--disable-background-networking",
-        "--no-first-run",
-    ):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
-    yield driver
-    driver.quit()
 
 
 def wait(what: str, done: Callable[[], object]) -> object:
@@ -225,7 +192,7 @@ def test_all_charts_are_drawn_in_light_and_dark(opened: webdriver.Chrome) -> Non
             wait(
                 f"{element.get_attribute('id')} is drawn or says why not",
                 lambda: element.find_elements(By.TAG_NAME, "canvas") or element.text,
-            )  # noqa: B023
+            )
         empty = {
             element.get_attribute("id") for element in opened.find_elements(By.CSS_SELECTOR, ".chart.empty")
         }

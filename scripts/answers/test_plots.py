@@ -3,17 +3,15 @@ import csv
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 pytest.importorskip("pandas", reason="python3-pandas is missing")
 pytest.importorskip("matplotlib", reason="python3-matplotlib is missing")
-from answers import draw, drawings, kinds, limits, page, read, stacks, views, words  # noqa: E402
-from answers.fixtures import result_row, write_run  # noqa: E402
-from answers.fixtures_full import full_run  # noqa: E402
+from answers import draw, drawings, kinds, limits, page, read, stacks, views, words
+from answers.fixtures import result_row, write_run
+from answers.fixtures_full import full_run
 
 SCRIPTS = Path(__file__).resolve().parents[1]
 

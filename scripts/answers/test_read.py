@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 pytest.importorskip("pandas", reason="python3-pandas is missing")
-from answers import columns, read, script  # noqa: E402
-from answers.fixtures import result_row, write_run  # noqa: E402
+from answers import columns, read, script
+from answers.fixtures import result_row, write_run
 
 ROWS = [result_row("clone/none/stack:1M", "create", 1000.0),
         result_row("clone/NEWPID/stack:1M", "create", 1100.5, ci_low=""),

@@ -38,6 +38,7 @@ TRUTHS = (
     Truth("all of these", spikes=0.05, block=0.03, disturbed=0.03, drift=0.06),
 )
 
+
 def runs(truth: Truth, random: np.random.Generator, trials: int, rows: int, count: int) -> np.ndarray:
     """Logarithms of samples of `count` runs in the order of measuring: trial × row × run × round × sample."""
     shape = (trials, rows, count, ROUNDS, PER_BLOCK)

@@ -43,7 +43,8 @@ def cache(options: argparse.Namespace) -> int:
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Adds the command to lab.py's."""
-    one = commands.add_parser("cache", help="saved machines, kernels' sources and builds: list, remove", description=__doc__, allow_abbrev=False,
+    one = commands.add_parser("cache", help="saved machines, kernels' sources and builds: list, remove",
+                              description=__doc__, allow_abbrev=False,
                               formatter_class=argparse.RawDescriptionHelpFormatter)
     one.add_argument("--remove", metavar="KEY|all", help="remove one, or all that are not in use")
     one.set_defaults(command=cache)

@@ -182,7 +182,6 @@ class Guest:
         return self.machine.qemu(self.kernel.resolve(), image, f"file:{self.directory / 'console'}",
                                  f"file:{self.directory / 'sent'}")
 
-
     def read(self, name: str) -> bytes:
         """A file that the guest writes to, empty while it has not."""
         path = self.directory / name

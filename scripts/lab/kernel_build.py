@@ -51,7 +51,8 @@ def source_of(series: str) -> Path:
     with packages.full(), packages.locked():
         sources = packages.cache() / "sources"
         sources.mkdir(exist_ok=True)
-        found = sorted((path for path in sources.glob(f"linux-source-{series}_*") if path.is_dir()), key=lambda path: list(map(int, re.findall(r"\d+", path.name))))
+        found = sorted((path for path in sources.glob(f"linux-source-{series}_*") if path.is_dir()),
+                       key=lambda path: list(map(int, re.findall(r"\d+", path.name))))
         if found:
             os.utime(found[-1])
             return found[-1]

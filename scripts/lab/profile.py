@@ -137,8 +137,8 @@ def probe_csv(profiled: Profiled) -> str:
             for one in sorted(tree.functions(found).values(), key=lambda function: -function.self):
                 if not one.name.startswith("["):
                     rows.writerow([record["run_id"], record["kernel"], record["clock"], case, one.name,
-                                   kinds.get(explain.SUFFIX.sub("", one.name), "shared"), path, BACKEND, "", f"{one.calls:.10g}", f"{one.total:.10g}",
-                                   f"{one.self:.10g}", "", "", "", "", ""])
+                                   kinds.get(explain.SUFFIX.sub("", one.name), "shared"), path, BACKEND, "",
+                                   f"{one.calls:.10g}", f"{one.total:.10g}", f"{one.self:.10g}", "", "", "", "", ""])
     return text.getvalue()
 
 
@@ -207,11 +207,11 @@ def describe(profiled: Profiled, case: str, options: argparse.Namespace) -> list
     base = base_of(profiled, case)
     if base:
         text += ["", explain.sentence(f"adds {book.figure - base.phases[base.shown].figure:+.0f} to {base.case}",
-                                       books.adds(own, base), explain.NAMED)]
+                                      books.adds(own, base), explain.NAMED)]
     text += below(own, options.below)
     if options.tree:
         text += ["", f"{'tree, in instructions':<60} {'calls':>9} {'total':>12} {'self':>11}",
-                  *tree.show(book.tree, whole * options.tree / 100)]
+                 *tree.show(book.tree, whole * options.tree / 100)]
     return text
 
 

@@ -13,6 +13,7 @@ PATIENCE = 120  # seconds; what is asked for here takes none
 class Refused(LabError):
     """QEMU does not do what it was asked for."""
 
+
 FLAGS = ("-chardev", "socket,id=qmp,fd=0", "-mon", "chardev=qmp,mode=control")
 
 

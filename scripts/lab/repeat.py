@@ -16,7 +16,7 @@ from lab.progress import Progress
 SHOWN = 10
 
 
-def samples(one: runs.Wanted, boot: int, jobs: int, progress: Progress) -> bytes:
+def samples(one: runs.Wanted, boot: int, jobs: int, progress: Progress) -> str:
     """samples.csv of the run from machines of that boot."""
     subject = dataclasses.replace(one.subject, recipes={
         number: dataclasses.replace(recipe, boot=boot) for number, recipe in one.subject.recipes.items()})
@@ -25,7 +25,7 @@ def samples(one: runs.Wanted, boot: int, jobs: int, progress: Progress) -> bytes
         journal = alone.Journal(Path(name) / "journal")
         done = alone.measure(alone.tasks(plan, subject), subject, journal, jobs,
                              lambda state: progress.show(one.image.name, f"boot {boot}, {state}"))
-    return alone.merge(plan, done, "repeat")["samples.csv"]
+    return alone.merge(plan, done, "repeat")["samples.csv"].decode()
 
 
 def repeat(options: argparse.Namespace) -> int:

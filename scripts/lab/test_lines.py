@@ -63,7 +63,8 @@ def test_addresses_are_of_the_median_executions_and_add_up() -> None:
 def test_lines_of_inlined_functions_keep_their_files(tmp_path: Path) -> None:
     (tmp_path / "small.h").write_text("static inline __attribute__((always_inline)) int small(int x)\n{\n\treturn x * 7 + 1;\n}\n")
     (tmp_path / "big.c").write_text('#include "small.h"\nint big(int x);\nint big(int x)\n{\n\treturn small(x) / 3;\n}\n')
-    subprocess.run(["gcc", "-g", "-O2", "-fcf-protection=none", "-shared", "-fPIC", "-nostdlib", "-o", "out", "big.c"], cwd=tmp_path, check=True)
+    subprocess.run(["gcc", "-g", "-O2", "-fcf-protection=none", "-shared", "-fPIC", "-nostdlib", "-o", "out", "big.c"],
+                   cwd=tmp_path, check=True)
     symbols = subprocess.run(["nm", "-S", "out"], cwd=tmp_path, check=True, text=True, capture_output=True).stdout
     begin, size = (int(word, 16) for word in next(line for line in symbols.splitlines() if line.endswith(" big")).split()[:2])
     amounts = {("big", address): 2.0 for address in range(begin, begin + size)}
@@ -171,7 +172,8 @@ def vmlinux(folder: Path, build_id: str) -> Path:
     (folder / "kernel.s").write_text('.file 1 "kernel.c"\n.text\n' + "".join(f".loc 1 {n}\n.skip 256\n" for n in range(1, count + 1)) +
                                      '.section .notes,"a",@note\n.long 4, 20, 3\n.asciz "GNU"\n' +
                                      "".join(f".byte 0x{build_id[i:i + 2]}\n" for i in range(0, 40, 2)))
-    subprocess.run("as -g kernel.s -o kernel.o && ld -Ttext=0xffffffff81000000 kernel.o -e 0 -o vmlinux", shell=True, cwd=folder, check=True)
+    subprocess.run("as -g kernel.s -o kernel.o && ld -Ttext=0xffffffff81000000 kernel.o -e 0 -o vmlinux",
+                   shell=True, cwd=folder, check=True)
     return folder / "vmlinux"
 
 
@@ -204,7 +206,8 @@ def test_lines_of_a_kernel(kernel: Path, known_lines: Path, tmp_path: Path) -> N
     assert len(table) == 10
     if shutil.which("callgrind_annotate"):
         read = subprocess.run(["callgrind_annotate", "--auto=yes", "--context=0", known / FILE], text=True, capture_output=True, timeout=60)
-        annotated = {line: int(count.replace(",", "")) for count, line in re.findall(r"^ *([\d,]+) \(.*\)  line (\d+)$", read.stdout, re.MULTILINE)}
+        rows = re.findall(r"^ *([\d,]+) \(.*\)  line (\d+)$", read.stdout, re.MULTILINE)
+        annotated = {line: int(count.replace(",", "")) for count, line in rows}
         assert read.returncode == 0 and {line: int(count) for line, count in table}.items() <= annotated.items()
 
 

@@ -162,8 +162,9 @@ def test_only_the_caller_that_grew_has_it_inlined() -> None:
 
 
 def test_what_the_compiler_makes_of_a_name_is_no_change() -> None:
-    found = explain.explain((books_of(one_tree(b=50)), None), (books_of({
-        ("[call]", "a"): Cost(1, 100), ("[call]", "a", "b.isra.0"): Cost(1, 20), ("[call]", "a", "b.constprop.1.part.0"): Cost(1, 30)}), None))
+    new = {("[call]", "a"): Cost(1, 100), ("[call]", "a", "b.isra.0"): Cost(1, 20),
+           ("[call]", "a", "b.constprop.1.part.0"): Cost(1, 30)}
+    found = explain.explain((books_of(one_tree(b=50)), None), (books_of(new), None))
     assert found.changes() == {}
 
 

@@ -24,9 +24,9 @@ function changed(before, after) {
 }
 
 /** Every frame, callers before callees. */
-function* frames(node) {
+function* framesOf(node) {
   yield node;
-  for (const child of childrenOf(node)) yield* frames(child);
+  for (const child of childrenOf(node)) yield* framesOf(child);
 }
 
 function sign(value, clock) {
@@ -38,7 +38,7 @@ function changeText(tree, before) {
   const { clock } = STATE.first;
   const sums = new Map();
   let gone = 0;
-  for (const frame of frames(tree)) {
+  for (const frame of framesOf(tree)) {
     sums.set(frame.name, (sums.get(frame.name) ?? 0) + frame.change);
     if (frame.value === 0) gone += frame.change;
   }
@@ -104,7 +104,7 @@ function drawFlame() {
   const { clock } = STATE.first;
   element.setAttribute("aria-label", `Flame graph of ${tree.name}; the arrow keys go from frame to frame, Enter enlarges one`);
   const whole = tree.value;
-  const most = isChange ? [...frames(tree)].reduce((found, frame) => Math.max(found, Math.abs(frame.change)), 0) : 0;
+  const most = isChange ? [...framesOf(tree)].reduce((found, frame) => Math.max(found, Math.abs(frame.change)), 0) : 0;
   flameLabel = ({ data, value }) => {
     const part = `${data.name}: ${timeText(value, clock)} per execution, ${((value / whole) * 100).toFixed(1)}% of ${tree.name}`;
     return isChange

@@ -16,7 +16,6 @@ import tempfile
 import termios
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
@@ -62,18 +61,6 @@ def measure(*args, **kwargs):
     result = run(*args, **kwargs)
     assert result.returncode == 0, f"nsbench {' '.join(map(str, args))}\n{result.stdout}\n{result.stderr}"
     return result
-
-
-@pytest.fixture(scope="module", name="home")
-def fixture_home():
-    """A folder that an ordinary user can enter and write to, with a copy of the two programs."""
-    folder = Path(tempfile.mkdtemp(prefix="nsbench-test-"))
-    for program in (Path(binary()), Path(binary()).with_name(SAMPLER)):
-        shutil.copy(program, folder)
-        (folder / program.name).chmod(0o755)
-    folder.chmod(0o777)
-    yield folder
-    shutil.rmtree(folder)
 
 
 def as_user(home, *command):

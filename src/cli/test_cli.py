@@ -6,12 +6,9 @@ import os
 import re
 import signal
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
 from nsbench_harness import (FLAGS, KINDS, Started, assert_one_line, binary, list_ids, measure, needs_root, run,
                              wait_for)
 

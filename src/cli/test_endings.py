@@ -8,13 +8,11 @@ import resource
 import signal
 import struct
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
 from nsbench_harness import assert_one_line, binary, measure, needs_root, read_csv, run
 
 SMALL = ("--filter=^clone/NEWPID/stack:1M$", "--samples=3", "--quiet")

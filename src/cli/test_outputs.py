@@ -12,9 +12,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-from nsbench_harness import (NOBODY, Started, as_user, assert_one_line, binary, fixture_home, measure, needs_root,  # pylint: disable=unused-import
-                             read_csv, run)
+from nsbench_harness import NOBODY, Started, as_user, assert_one_line, binary, measure, needs_root, read_csv, run
 
 ONE = ("--case=clone/none/stack:1M", "--samples=3", "--quiet")
 FILES = ("run.json", "results.csv", "samples.csv")

@@ -5,61 +5,21 @@ import os
 import pty
 import re
 import select
-import shutil
 import signal
 import struct
 import subprocess
-import sys
-import tempfile
 import termios
 import time
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "cli"))
-from nsbench_harness import (SAMPLER, assert_one_line, binary, host_state, made_to_fail, needs_root, processes, run,
-                             wait_for)
+from nsbench_harness import assert_one_line, binary, made_to_fail, needs_root, processes, run, wait_for
 
 NOBODY = 65534
 CONTAINER = "--ns=uts,ipc,pid,mnt,net,user"
 
-
-@pytest.fixture(name="host", autouse=True)
-def fixture_host():
-    """Every test here compares the host before and after."""
-    before = host_state()
-    yield
-    after = host_state()
-    for what, state in before.items():
-        assert after[what] == state, f"{what} differ after the run"
-
-
-@pytest.fixture(scope="module", name="home")
-def fixture_home():
-    """A folder that an ordinary user can enter, with a copy of the program."""
-    folder = Path(tempfile.mkdtemp(prefix="nsbench-test-"))
-    for program in (Path(binary()), Path(binary()).with_name(SAMPLER)):
-        shutil.copy(program, folder)
-        (folder / program.name).chmod(0o755)
-    folder.chmod(0o777)
-    yield folder
-    shutil.rmtree(folder)
-
-
-@pytest.fixture(name="user", params=["root", "user"])
-def fixture_user(request, home):
-    """How to start nsbench: as root, and as an ordinary user, who this process may be already."""
-    if request.param == "root":
-        if os.geteuid() != 0:
-            pytest.skip("not root")
-        return [binary()]
-    prefix = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--inh-caps=-all"]
-    prefix = prefix if os.geteuid() == 0 else []
-    probe = subprocess.run([*prefix, "unshare", "-U", "true"], capture_output=True, text=True, check=False)
-    if probe.returncode:
-        pytest.skip(f"an ordinary user cannot make user namespaces here: {probe.stderr.strip()}")
-    return [*prefix, str(home / "nsbench")]
+pytestmark = pytest.mark.usefixtures("host")
 
 
 def execute(start, *args, timeout=20, **kwargs):

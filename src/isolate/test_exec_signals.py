@@ -4,16 +4,15 @@ import os
 import shlex
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "cli")]
-# pylint: disable-next=unused-import
-from test_exec import SHELL, Terminal, execute, fixture_home, fixture_host, fixture_user, named
+from test_exec import SHELL, Terminal, execute, named
 from nsbench_harness import binary, made_to_fail, needs_root, wait_for
+
+pytestmark = pytest.mark.usefixtures("host")
 
 with_and_without_pid = pytest.mark.parametrize("kinds", ["user,pid", "user"])
 

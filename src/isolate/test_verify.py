@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -15,7 +14,6 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent / "cli"), str(HERE.parents[1] / "scripts")]
 from lab import guest, initramfs, runs
 from lab.errors import LabError
 from nsbench_harness import (KINDS, assert_one_line, binary, host_state, made_to_fail, needs_root, on_terminal, run,
@@ -232,7 +230,8 @@ def test_killed_at_any_moment(args, host):
 
 @needs_root
 @pytest.mark.parametrize("call", "clone3 clone unshare setns mount umount2 sethostname setdomainname msgget semget "
-                         "shmget msgctl semctl shmctl mq_open mq_unlink pipe2 socketpair socket bind connect ioctl openat mkdirat unlinkat prctl "
+                         "shmget msgctl semctl shmctl mq_open mq_unlink pipe2 socketpair socket bind connect ioctl openat "
+                         "mkdirat unlinkat prctl "
                          "setresuid setresgid setsid getpgid kill write readlink fsopen fsmount sched_setaffinity "
                          "poll recvfrom sendto uname pidfd_open access".split())
 def test_each_call_made_to_fail_once(call):

@@ -7,16 +7,14 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "scripts"))
-from lab import guest, initramfs, packages, runs  # noqa: E402
-from lab.errors import LabError  # noqa: E402
+from lab import guest, initramfs, packages, runs
+from lab.errors import LabError
 
 NSBENCH = os.environ["NSBENCH"]
 # All series by: LAB_KERNELS="5.10 6.1 6.12 7" pytest src/probe/test_probe.py

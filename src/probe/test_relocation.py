@@ -4,15 +4,13 @@ import re
 import shutil
 import struct
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "scripts"))
-from lab import packages  # noqa: E402
-from lab.errors import LabError  # noqa: E402
+from lab import packages
+from lab.errors import LabError
 
 OBJECT = Path(os.environ["NSBENCH"]).parent / "bpf" / "probe.bpf.o"
 KERNELS = os.environ.get("LAB_KERNELS", "6.1").split()

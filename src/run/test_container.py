@@ -3,12 +3,10 @@
 import ctypes
 import os
 import struct
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "cli"))
 from nsbench_harness import KINDS, Started, binary, host_state, measure, needs_root, read_csv, run
 
 pytestmark = needs_root

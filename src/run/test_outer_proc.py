@@ -6,12 +6,9 @@ import os
 import re
 import shutil
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "cli"))
 from nsbench_harness import assert_one_line, binary, needs_root, read_csv
 
 pytestmark = needs_root

@@ -10,12 +10,10 @@ import re
 import statistics
 import struct
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "cli"))
 from nsbench_harness import (PHASES, RESULT_COLUMNS, binary, list_ids, measure, needs_root, on_terminal, read_csv, run)
 
 pytestmark = needs_root

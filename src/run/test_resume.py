@@ -4,15 +4,10 @@ import json
 import os
 import shutil
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "cli"))
-from nsbench_harness import assert_one_line
-from test_unprivileged import as_user, fixture_home  # pylint: disable=unused-import
+from nsbench_harness import as_user, assert_one_line
 
 LINE = 5  # of samples.csv: the header is line 1, and the first three samples are the warm-up
 TIMES = ["3x456", "nan", "-5", "1e300", "inf", "", "\x01", "9" * 30]
@@ -71,7 +66,6 @@ def assert_refused(command, folder, message):
         assert done.stderr.startswith(f"nsbench: {folder}"), done.stderr
         assert message in done.stderr and done.stderr[:-1].isprintable()
         assert done.stdout == "" and content(folder) == before
-
 
 
 def test_no_time_is_taken_from_what_is_none(command, folder):

@@ -6,13 +6,11 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "cli")]
 from test_container import refuse
 from nsbench_harness import SAMPLER, Started, binary, host_state, needs_root, read_csv, run, wait_for
 

@@ -5,13 +5,10 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "cli"))
 from nsbench_harness import (Started, binary, host_state, made_to_fail, measure, needs_root, read_csv, run, wait_for)
 
 pytestmark = needs_root

@@ -1,13 +1,10 @@
 """An ordinary user measures through a user namespace, or is told which setting stands in the way."""
 
 import shutil
-import sys
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "cli"))
-from nsbench_harness import as_user, assert_one_line, fixture_home, list_ids, read_csv  # pylint: disable=unused-import
+from nsbench_harness import as_user, assert_one_line, list_ids, read_csv
 
 SELECTION = ("--op=clone,unshare", "--ns=none", "--ns=pid", "--ns=net", "--stack=1M")
 

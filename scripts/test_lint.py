@@ -1,0 +1,73 @@
+"""Tests of scripts/lint: each check finds what is wrong in a file of its kind, and says so where its tool is missing."""
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+# The file that is wrong, its text, and what is said about it.
+WRONG = {
+    "format": ("src/core/wrong.h", "int  two;\n", "wrong.h:1"),
+    "shell": ("scripts/wrong", "#!/bin/sh\nrm -r $1\n", "SC2086"),
+    "python": ("scripts/wrong.py", "import os\n", "F401 'os' imported but unused"),
+    "page": ("scripts/page/wrong.js", '"use strict";\nconst one = noSuchName(CONSTANT);\n', "'noSuchName' is not defined"),
+}
+TOOLS = {"format": "clang-format", "shell": "shellcheck", "python": "flake8", "page": "npm"}
+
+
+@pytest.fixture(name="tree")
+def fixture_tree(tmp_path: Path) -> Path:
+    """A tree with the checks and their settings, and a good file of each kind."""
+    shutil.copytree(ROOT / "scripts/linters", tmp_path / "scripts/linters")
+    for name in ("scripts/lint", ".clang-format"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    for name, text in {"src/core/good.h": "int two;\n", "scripts/good.py": "import os\n\nprint(os.name)\n",
+                       "scripts/page/good.js": '"use strict";\nconst CONSTANT = 1;\n',
+                       "build/release/other.h": "int  two;\n"}.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    if (ROOT / "build/linters").exists():  # what npm has fetched, which need not be fetched again
+        (tmp_path / "build/linters").symlink_to(ROOT / "build/linters")
+    return tmp_path
+
+
+def lint(tree: Path, *names: str, **kwargs: object) -> subprocess.CompletedProcess:
+    return subprocess.run([tree / "scripts/lint", *names], text=True, timeout=300, check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **kwargs)
+
+
+@pytest.mark.parametrize("check", WRONG)
+def test_it_finds_what_is_wrong(tree: Path, check: str) -> None:
+    done = lint(tree, check)
+    if done.returncode == 77:
+        pytest.skip(done.stdout.strip())
+    assert (done.returncode, done.stdout) == (0, "")
+    name, text, said = WRONG[check]
+    (tree / name).write_text(text)
+    done = lint(tree, check)
+    assert done.returncode == 1 and said in done.stdout, done.stdout
+
+
+def test_a_page_script_may_not_declare_what_another_has(tree: Path) -> None:
+    (tree / "scripts/page/wrong.js").write_text('"use strict";\nfunction CONSTANT() {}\n')
+    done = lint(tree, "page")
+    if done.returncode == 77:
+        pytest.skip(done.stdout.strip())
+    assert done.returncode == 1 and "no-redeclare" in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize("check", WRONG)
+def test_a_missing_tool_is_said(tree: Path, check: str) -> None:
+    here = tree / "bin"
+    here.mkdir()
+    for program in ("bash", "dirname", "env"):
+        (here / program).symlink_to(shutil.which(program))
+    done = lint(tree, check, env={**os.environ, "PATH": str(here)})
+    assert (done.returncode, done.stdout) == (77, f"skipped: {TOOLS[check]} is missing: apt-get install {TOOLS[check]}\n")
+
+
+def test_wrong_use(tree: Path) -> None:
+    done = lint(tree, "poetry")
+    assert (done.returncode, done.stdout) == (2, "lint: no check poetry: format, shell, python or page\n")
