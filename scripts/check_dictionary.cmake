@@ -1,7 +1,15 @@
-# The dictionary in results/README.md is what `nsbench dictionary` prints.
+# The dictionary in results/README.md is what `nsbench dictionary` prints, and that which scripts read without a built
+# nsbench is what `nsbench dictionary --format=json` prints.
 execute_process(COMMAND ${NSBENCH} dictionary OUTPUT_VARIABLE dictionary COMMAND_ERROR_IS_FATAL ANY)
-file(READ ${README} readme)
-string(FIND "${readme}" "${dictionary}" at)
+set(readme ${ROOT}/results/README.md)
+file(READ ${readme} text)
+string(FIND "${text}" "${dictionary}" at)
 if(at EQUAL -1)
-    message(FATAL_ERROR "${README} does not hold what 'nsbench dictionary' prints: paste it in")
+    message(FATAL_ERROR "${readme} does not hold what 'nsbench dictionary' prints: paste it in")
+endif()
+execute_process(COMMAND ${NSBENCH} dictionary --format=json OUTPUT_VARIABLE dictionary COMMAND_ERROR_IS_FATAL ANY)
+set(json ${ROOT}/scripts/answers/dictionary.json)
+file(READ ${json} text)
+if(NOT text STREQUAL dictionary)
+    message(FATAL_ERROR "${json} is not what nsbench says: nsbench dictionary --format=json > ${json}")
 endif()

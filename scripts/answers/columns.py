@@ -1,16 +1,16 @@
-"""The columns of a run's files, from the dictionary in results/README.md, which `nsbench dictionary` prints and a test
-compares with it: there is no second list to keep in step.
+"""The dictionary: the result files' columns, and the names in them. `nsbench dictionary --format=json` prints it from its own
+tables, and a test compares the copy here with that, so that scripts work where nsbench is not built and there is no second
+list to keep in step.
 
 A column with a unit holds numbers, one without holds text.
 """
 import functools
-import re
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-DICTIONARY = Path(__file__).resolve().parents[2] / "results/README.md"
-TITLE = re.compile(r"### (\w+\.csv)\b")
-ROW = re.compile(r"\| (\w+) \| ([^|]*) \| (.*) \|$")
+DICTIONARY = Path(__file__).resolve().parent / "dictionary.json"
 
 # The unit of times: of the row's clock.
 TICKS = "ns or instructions"
@@ -30,18 +30,18 @@ class Column:
 
 
 @functools.cache
-def tables(dictionary: Path = DICTIONARY) -> dict[str, dict[str, Column]]:
+def dictionary() -> dict[str, Any]:
+    """All of it, as nsbench prints it."""
+    return json.loads(DICTIONARY.read_text(encoding="utf-8"))
+
+
+@functools.cache
+def tables() -> dict[str, dict[str, Column]]:
     """File name → column name → Column, in the files' order."""
-    found: dict[str, dict[str, Column]] = {}
-    table: dict[str, Column] | None = None
-    for line in dictionary.read_text().splitlines():
-        if title := TITLE.match(line):
-            table = found.setdefault(title[1], {})
-        elif line.startswith("#"):
-            table = None
-        elif table is not None and (row := ROW.match(line)) and row[1] != "column":
-            table[row[1]] = Column(row[1], row[2].strip(), row[3])
-    return found
+    return {
+        file: {one["name"]: Column(one["name"], one["unit"], one["meaning"]) for one in columns}
+        for file, columns in dictionary()["columns"].items()
+    }
 
 
 def of(file: str) -> dict[str, Column]:
@@ -51,7 +51,7 @@ def of(file: str) -> dict[str, Column]:
 
 def phases() -> list[str]:
     """All phases, in the order of samples.csv."""
-    return [c.name for c in of("samples.csv").values() if c.unit == TICKS]
+    return [phase["name"] for phase in dictionary()["phases"]]
 
 
 def unit_of(clock: str) -> str:

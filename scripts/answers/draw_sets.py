@@ -37,7 +37,7 @@ def heat_map(run: Run, operation: str) -> Figure | str:
             if name == kinds.NONE
             else "–"
             if np.isnan(value)
-            else kinds.three_digits(value).replace("-", "−")
+            else kinds.three_digits(value)
         )
         dark = np.isnan(value) or norm(max(value, norm.vmin)) > 0.5
         axes.text(x, y, text, ha="center", va="center", fontsize=7.5, color="black" if dark else "white")
@@ -89,7 +89,7 @@ def added(run: Run, operation: str) -> Figure | str:
             fillstyle="full" if resolved else "none",
         )
         bars.annotate(
-            kinds.three_digits(row["delta"]).replace("-", "−"),
+            kinds.three_digits(row["delta"]),
             (max(row["delta"], high, floor), place),
             xytext=(6, 0),
             textcoords="offset points",

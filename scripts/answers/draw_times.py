@@ -234,7 +234,7 @@ def kernels(runs: list[Run], operation: str) -> Figure | str:
                 continue
             labelled = value
             axis.annotate(
-                kinds.three_digits(value).replace("-", "−"),
+                kinds.three_digits(value),
                 (x, value),
                 xytext=(5, -11 if then > value > 0.2 * top else 4),
                 textcoords="offset points",

@@ -1,17 +1,10 @@
 """The eight kinds and the sets of them, as case ids name them, and how figures are written for people."""
 import math
 
+from answers import columns
+
 # Flag → the kind's name, in the order in which a set's id has them.
-KINDS = {
-    "NEWCGROUP": "cgroup",
-    "NEWIPC": "ipc",
-    "NEWNET": "net",
-    "NEWNS": "mnt",
-    "NEWPID": "pid",
-    "NEWTIME": "time",
-    "NEWUSER": "user",
-    "NEWUTS": "uts",
-}
+KINDS: dict[str, str] = {kind["flag"]: kind["name"] for kind in columns.dictionary()["kinds"]}
 NONE = "none"
 ALL = "-".join(KINDS)
 
@@ -34,33 +27,56 @@ def label(namespaces: str) -> str:
     return "all eight" if namespaces == ALL else "+".join(KINDS.get(flag, flag) for flag in flags(namespaces))
 
 
+def _rounded(size: float) -> tuple[int, int]:
+    """The three significant digits of a figure greater than zero, and the power of ten of the first. A half is rounded up, as
+    src/report/format.cpp and scripts/page/figures.js do; format_vectors.csv holds the three together."""
+    exponent = math.floor(math.log10(size))
+    digits = math.floor((size / 10.0 ** (exponent - 2) if exponent >= 2 else size * 10.0 ** (2 - exponent)) + 0.5)
+    return (digits // 10, exponent + 1) if digits >= 1000 else (digits, exponent)
+
+
+def _written(value: float, digits: int, places: int) -> str:
+    """The digits with so many of them behind the point, and the value's sign."""
+    text = f"{digits / 10**places:.{places}f}" if places > 0 else str(digits * 10**-places)
+    return f"−{text}" if value < 0 else text
+
+
 def three_digits(value: float) -> str:
     """1234.5 → 1230, 12.345 → 12.3: what is significant of a figure, without an exponent."""
     if value == 0 or not math.isfinite(value):
         return "0" if value == 0 else str(value)
-    rounded = float(f"{value:.3g}")
-    return f"{rounded:.{max(0, 2 - math.floor(math.log10(abs(rounded)) + 1e-12))}f}"
+    digits, exponent = _rounded(abs(value))
+    return _written(value, digits, 2 - exponent)
 
 
-def time_text(value: float, clock: str, sign: bool = False) -> str:
+def prefixed(value: float, prefixes: tuple[str, ...] = ("", " k", " M", " G")) -> str:
+    """Three digits, and the prefix of what they come to when rounded: 999.6 → 1.00 k."""
+    if value == 0 or not math.isfinite(value):
+        return three_digits(value) + prefixes[0]
+    digits, exponent = _rounded(abs(value))
+    thousands = min(max(exponent // 3, 0), len(prefixes) - 1)
+    return _written(value, digits, 2 - (exponent - 3 * thousands)) + prefixes[thousands]
+
+
+def time_text(value: float, clock: str) -> str:
     """A time with its unit: 36.5 µs, 1.41 ms; 146 k instructions."""
-    steps = (
-        [(1e9, "G instructions"), (1e6, "M instructions"), (1e3, "k instructions"), (1, "instructions")]
-        if clock == "instructions"
-        else [(1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1, "ns")]
-    )
-    # 0.9995: what rounds up to the next unit is written in it
-    scale, unit = next((step for step in steps if abs(value) >= step[0] * 0.9995), steps[-1])
-    return f"{'+' if sign and value > 0 else ''}{three_digits(value / scale)} {unit}".replace("-", "−")
+    if clock == "instructions":
+        return f"{prefixed(value)} instructions"
+    return prefixed(value, (" ns", " µs", " ms", " s"))
 
 
 def bytes_text(value: float) -> str:
-    """16384 → 16 KiB."""
+    """16384 → 16.0 KiB."""
     scale, unit = next(
         (step for step in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")) if abs(value) >= step[0]),
         (1, "B"),
     )
-    return f"{three_digits(value / scale)} {unit}".replace("-", "−")
+    return f"{three_digits(value / scale)} {unit}"
+
+
+def percent(fraction: float) -> str:
+    """A change: 0.05 → +5.0%."""
+    return f"{fraction * 100:+.1f}%".replace("-", "−")
 
 
 def size_text(value: float) -> str:

@@ -28,7 +28,7 @@ VENDORED = {
     "d3-flame-graph": ("dist/d3-flamegraph.umd.min.js", None, ("LICENSE",)),
     "tabulator-tables": ("dist/js/tabulator.min.js", "dist/css/tabulator.min.css", ("LICENSE",)),
 }
-SCRIPTS = ("data.js", "charts.js", "sets.js", "times.js", "probe.js", "flame.js", "table.js", "main.js")
+SCRIPTS = ("figures.js", "data.js", "charts.js", "sets.js", "times.js", "probe.js", "flame.js", "table.js", "main.js")
 
 # Where a curve of a distribution is kept: dense in the tail, which is what it is looked at for.
 PROBABILITIES = [
@@ -292,6 +292,10 @@ def build(runs: list[Run], folded: list[str | None]) -> bytes:
         "runs": [data(run, trees) for run, trees in zip(runs, _stacks(folded))],
         "probabilities": PROBABILITIES,
         "kinds": kinds.KINDS,
+        "dictionary": {
+            one.name: {"unit": one.unit, "meaning": one.meaning} for one in columns.of("results.csv").values()
+        },
+        "ticks": columns.TICKS,
         "rows": views.MAP_ROWS,
         "columns": views.MAP_COLUMNS,
         "all": kinds.ALL,

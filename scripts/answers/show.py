@@ -8,27 +8,22 @@ from collections import Counter
 from dataclasses import asdict, fields
 from typing import TextIO
 
+from answers import kinds
 from answers.comparison import VERDICTS, Comparison, Row
 
 FORMATS = ("table", "markdown", "csv", "json")
 LISTED = 40  # rows of a table, of those that are neither slower nor faster
 NAMES = {"~": "unresolved"}
 COLOURS = {"slower": "31", "faster": "32"}
-PREFIXES = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1, "ns"))
 
 
 def ticks(value: float, unit: str) -> str:
-    """A time with three digits; counts as they are."""
+    """A time as everywhere; counts as they are, because one instruction more is a difference."""
     if unit != "ns":
         return f"{value:.12g}"
     if math.isnan(value):
         return "?"
-    value = float(f"{value:.3g}")
-    for size, name in PREFIXES:
-        if abs(value) >= size or size == 1:
-            digits = max(0, 2 - int(math.floor(math.log10(abs(value) / size)))) if value else 0
-            return f"{value / size:.{digits}f} {name}"
-    raise AssertionError
+    return kinds.time_text(value, "wall")
 
 
 def change(ratio: float) -> str:

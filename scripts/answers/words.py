@@ -40,17 +40,13 @@ def comparison(first: Run, second: Run) -> list[str]:
     )
     return [
         f"From {first.name} to {second.name} the medians of {len(ratios)} rows change by "
-        f"{percent(mean - 1)} on the geometric mean; "
-        f"most upwards {worst[0]} ({worst[1]}) by {percent(ratios[worst] - 1)}, "
+        f"{kinds.percent(mean - 1)} on the geometric mean; "
+        f"most upwards {worst[0]} ({worst[1]}) by {kinds.percent(ratios[worst] - 1)}, "
         f"most downwards {best[0]} ({best[1]}) by "
-        f"{percent(ratios[best] - 1)}.{rest} Whether that is more than noise, two runs cannot say: "
+        f"{kinds.percent(ratios[best] - 1)}.{rest} Whether that is more than noise, two runs cannot say: "
         "compare.py with several "
         "runs a side can."
     ]
-
-
-def percent(fraction: float) -> str:
-    return f"{fraction * 100:+.1f}%".replace("-", "−")
 
 
 def _many(count: int, word: str) -> str:

@@ -13,14 +13,15 @@ import statistics
 import tempfile
 from pathlib import Path
 
+from answers import columns, kinds
 from lab import alone, guest, images, initramfs, orders, runs
 from lab.errors import FAILED, OK, LabError
 from lab.options import add_append, add_jobs, add_machine, machine_numbers
 from lab.progress import Progress
 from lab.states import STATES
 
-SETS = {"none": 0, "NEWPID": 0x20000000, "NEWNET": 0x40000000,
-        "NEWCGROUP-NEWIPC-NEWNET-NEWNS-NEWPID-NEWTIME-NEWUSER-NEWUTS": 0x7E020080}
+VALUES = {kind["flag"]: kind["value"] for kind in columns.dictionary()["kinds"]}  # of the flags
+SETS = {name: sum(VALUES[flag] for flag in kinds.flags(name)) for name in (kinds.NONE, "NEWPID", "NEWNET", kinds.ALL)}
 LIMIT = 0.01
 SAMPLES, PER_BLOCK, LEAD_IN = 10, 1, 1  # as orders.SHAPE says to nsbench
 LOOP = "output"

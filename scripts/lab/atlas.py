@@ -11,11 +11,11 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from answers.kinds import ALL
 from lab import alone, folders, guest, images, initramfs, packages, profile, runs, states
 from lab.errors import FAILED, OK, USAGE, LabError
 from lab.options import add_append, add_jobs, add_machine, machine_numbers
 from lab.progress import Progress
-from lab.recorded import ALL
 
 KERNELS = ("5.10", "6.1", "6.12", "6.16", "6.17", "6.18", "6.19", "7.0", "7.1", "7.2", "7.3")
 CASES = "^(clone3?/.*/stack:1M$|unshare/|setns/|proc_remount/.*/stack:1M$)"

@@ -2,6 +2,7 @@
 import re
 from dataclasses import dataclass
 
+from answers.kinds import prefixed
 from lab import tree
 from lab.books import Books
 from lab.exact import Cost
@@ -15,8 +16,9 @@ Side = dict[str, Pair]  # by case
 
 
 def thousands(value: float) -> str:
-    """An amount with its sign, in thousands from 1000 on."""
-    return f"{value:+.0f}" if abs(value) < 999.5 else f"{value / 1000:+.3g} k" if abs(value) < 999_500 else f"{value / 1e6:+.3g} M"
+    """An amount with its sign: whole, and from 1000 on with three digits."""
+    text = f"{abs(value):.0f}" if abs(value) < 999.5 else prefixed(abs(value))
+    return f"{'−' if value < 0 else '+'}{text}"
 
 
 def sentence(about: str, found: dict[str, float], count: int) -> str:

@@ -94,8 +94,3 @@ def settings(text: str, state: str = "", padding: int = 0) -> bytes:
     if padding:
         members["lab/padding"] = (stat.S_IFREG | 0o644, b"." * padding)
     return archive(members)
-
-
-def traced_functions() -> dict[str, str]:
-    """The kind of each function in bpf/functions.def."""
-    return dict(re.findall(r"^NSB_FUNCTION\((\w+), (\w+),", (ROOT / "bpf" / "functions.def").read_text(), re.MULTILINE))

@@ -19,14 +19,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from answers import columns
 from lab import alone, books, callgrind, exact, explain, folders, guest, images, initramfs, keeping, lines, orders, runs, states, tree
 from lab.books import Books
 from lab.errors import OK, USAGE, LabError
 from lab.options import add_append, add_jobs, add_machine, add_state, positive
 from lab.progress import Progress
 
-COLUMNS = ("run_id", "kernel", "clock", "case", "function", "kind", "path", "backend", "reason", "calls_per_op", "total",
-           "self", "p50", "p90", "p99", "max", "missed")
 BACKEND = "exact"
 READING = "reading the clock"
 PARTING = "where the phases part"  # between the two clocks that say when
@@ -128,17 +127,18 @@ def base_of(profiled: Profiled, case: str) -> Books | None:
 def probe_csv(profiled: Profiled) -> str:
     """Each function of each case, as the probe's rows are."""
     record = json.loads(profiled.files["run.json"])
-    kinds = initramfs.traced_functions()  # of some, by the names in the source
+    kinds = {function["name"]: function["kind"] for function in columns.dictionary()["functions"]}  # of some, as in the source
     text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(COLUMNS)
+    rows = csv.DictWriter(text, list(columns.of("probe.csv")), lineterminator="\n")
+    rows.writeheader()
     for case, own in profiled.books.items():
         for path, found in own.paths().items():
             for one in sorted(tree.functions(found).values(), key=lambda function: -function.self):
                 if not one.name.startswith("["):
-                    rows.writerow([record["run_id"], record["kernel"], record["clock"], case, one.name,
-                                   kinds.get(explain.SUFFIX.sub("", one.name), "shared"), path, BACKEND, "",
-                                   f"{one.calls:.10g}", f"{one.total:.10g}", f"{one.self:.10g}", "", "", "", "", ""])
+                    rows.writerow({"run_id": record["run_id"], "kernel": record["kernel"], "clock": record["clock"], "case": case,
+                                   "function": one.name, "kind": kinds.get(explain.SUFFIX.sub("", one.name), "shared"),
+                                   "path": path, "backend": BACKEND, "calls_per_op": f"{one.calls:.10g}",
+                                   "total": f"{one.total:.10g}", "self": f"{one.self:.10g}"})
     return text.getvalue()
 
 

@@ -14,9 +14,6 @@ from lab.folders import STACKS
 from lab.states import STATES
 from lab.tree import Tree
 
-KINDS = ("NEWCGROUP", "NEWIPC", "NEWNET", "NEWNS", "NEWPID", "NEWTIME", "NEWUSER", "NEWUTS")
-ALL = "-".join(KINDS)
-
 # What a probed run's run.json says.
 PROBED = {"probe": Needed({"cases": Needed([{
     "case": Needed(str), "error": files.PERHAPS_TEXT, "unprobed_median": files.NUMERIC,

@@ -3,7 +3,8 @@
 import math
 from dataclasses import dataclass
 
-from lab.recorded import KINDS, Figure, Recorded
+from answers.kinds import KINDS, percent
+from lab.recorded import Figure, Recorded
 from lab.words import Runs, digits, k
 
 SHOWN = 10
@@ -69,7 +70,7 @@ def ratio(step: Step) -> str:
     """Such as ×1400, ÷2.4, +7.0%."""
     times = step.after.value / step.before.value
     if 0.8 < times < 1.25:
-        return f"{100 * (times - 1):+.1f}%".replace("-", "−")
+        return percent(times - 1)
     return ("×" if times > 1 else "÷") + digits(max(times, 1 / times))
 
 

@@ -1,7 +1,8 @@
 """The page's section from the exact profiles: every function, the network's subsystems, and what explains each change."""
+from answers.kinds import ALL, KINDS
 from lab import books, explain, tree
 from lab.books import Book, Books
-from lab.recorded import ALL, KINDS, Recorded
+from lab.recorded import Recorded
 from lab.section_functions import AGREES, agrees, name_of
 from lab.words import Runs, k, table
 
@@ -64,7 +65,7 @@ def sentences(runs: Runs) -> list[str]:
             if abs(found.after - found.before) < LEAST:
                 continue
             about = f"{one.name} → {other.name}: {name_of(kind)} {explain.thousands(found.after - found.before)}"
-            lines.append(f"- {explain.sentence(about, found.changes(), NAMED)}.".replace("-", "−").replace("− ", "- ", 1))
+            lines.append(f"- {explain.sentence(about, found.changes(), NAMED)}.")
     return lines
 
 

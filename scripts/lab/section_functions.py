@@ -2,7 +2,8 @@
 
 import math
 
-from lab.recorded import ALL, KINDS, Figure, Probed, Recorded
+from answers.kinds import ALL, KINDS
+from lab.recorded import Figure, Probed, Recorded
 from lab.words import Runs, digits, k, table
 
 ENOUGH = 0.9  # of what a kind adds: the functions named make up so much of it

@@ -1,6 +1,7 @@
 """The page's section on states: what a kind costs in a kernel that is not fresh."""
 
-from lab.recorded import KINDS, Recorded
+from answers.kinds import KINDS
+from lab.recorded import Recorded
 from lab.states import STATES
 from lab.words import Runs, digits, k, table
 

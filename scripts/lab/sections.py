@@ -7,8 +7,9 @@ than what the two figures vary by.
 import math
 from collections.abc import Callable
 
+from answers.kinds import ALL, KINDS
 from lab import recorded, section_changes, section_exact, section_functions, section_states
-from lab.recorded import ALL, KINDS, Recorded
+from lab.recorded import Recorded
 from lab.words import Runs, cell, k, span, table
 
 

@@ -175,7 +175,7 @@ def test_what_does_not_belong_to_the_call_is_apart() -> None:
 
 def test_amounts_have_three_digits() -> None:
     assert [explain.thousands(value) for value in (12.4, -1234, 123456, 999_600, 1_234_567)] == [
-        "+12", "-1.23 k", "+123 k", "+1 M", "+1.23 M"]
+        "+12", "−1.23 k", "+123 k", "+1.00 M", "+1.23 M"]
 
 
 def test_a_patch_is_applied_whole_and_taken_back(tmp_path: Path) -> None:

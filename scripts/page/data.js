@@ -1,27 +1,6 @@
 "use strict";
 // The runs: unpacked once, and looked up by case and phase. A figure that is not there is null, never 0.
 
-const NUMBERS = new Set([
-  "stack_bytes",
-  "parallel",
-  "samples",
-  "median",
-  "ci_low",
-  "ci_high",
-  "precision",
-  "min",
-  "mean",
-  "stddev",
-  "p90",
-  "p99",
-  "max",
-  "outliers_mild",
-  "outliers_severe",
-  "delta",
-  "delta_low",
-  "delta_high",
-]);
-
 /** The fields of a line of CSV; a quoted one may hold commas and doubled quotes. */
 function fieldsOf(line) {
   if (!line.includes('"')) return line.split(",");
@@ -31,14 +10,15 @@ function fieldsOf(line) {
   return fields;
 }
 
-function rowsOf(csv) {
+/** The lines of results.csv, whose columns the dictionary describes: one with a unit holds numbers. */
+function rowsOf(csv, dictionary) {
   const [header, ...lines] = csv.split("\n").filter((line) => line);
   const names = header.split(",");
   return lines.map((line) => {
     const row = {};
     fieldsOf(line).forEach((field, index) => {
       const name = names[index];
-      row[name] = NUMBERS.has(name) ? (field === "" ? null : Number(field)) : field;
+      row[name] = dictionary[name]?.unit ? (field === "" ? null : Number(field)) : field;
     });
     return row;
   });
@@ -51,7 +31,7 @@ async function unpacked() {
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
   const data = await new Response(stream).json();
   for (const run of data.runs) {
-    run.rows = rowsOf(run.csv);
+    run.rows = rowsOf(run.csv, data.dictionary);
     run.at = new Map(run.rows.map((row) => [row.case + " " + row.phase, row]));
   }
   return data;
@@ -92,52 +72,4 @@ function chosenSets(run, operation) {
 
 const isChosen = (set) => set === DATA.all || flagsOf(set).every((flag) => STATE.kinds.has(flag));
 
-function threeDigits(value) {
-  if (!Number.isFinite(value)) return "–";
-  if (value === 0) return "0";
-  const rounded = Number(value.toPrecision(3));
-  const places = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(rounded))));
-  return rounded.toFixed(Math.min(places, 12)).replace("-", "−");
-}
-
-/** A time with its unit, for a text. */
-function timeText(value, clock) {
-  if (value === null || value === undefined || !Number.isFinite(value)) return "–";
-  const steps =
-    clock === "instructions"
-      ? [
-          [1e9, "G instr."],
-          [1e6, "M instr."],
-          [1e3, "k instr."],
-          [1, "instr."],
-        ]
-      : [
-          [1e9, "s"],
-          [1e6, "ms"],
-          [1e3, "µs"],
-          [1, "ns"],
-        ];
-  const [scale, unit] = steps.find(([least]) => Math.abs(value) >= least * 0.9995) ?? steps.at(-1);
-  return threeDigits(value / scale) + " " + unit;
-}
-
-function bytesText(value) {
-  const [scale, unit] = [
-    [2 ** 20, "MiB"],
-    [2 ** 10, "KiB"],
-  ].find(([least]) => Math.abs(value) >= least) ?? [1, "B"];
-  return threeDigits(value / scale) + " " + unit;
-}
-
-function sizeText(value) {
-  const [scale, unit] = [
-    [2 ** 30, "G"],
-    [2 ** 20, "M"],
-    [2 ** 10, "K"],
-  ].find(([least]) => value >= least && value % least === 0) ?? [1, ""];
-  return value / scale + unit;
-}
-
-const unitOf = (clock) => (clock === "instructions" ? "thousand instructions" : "µs");
-const shortUnitOf = (clock) => (clock === "instructions" ? "k instr." : "µs");
 const escaped = (text) => String(text).replace(/[&<>"']/g, (letter) => `&#${letter.charCodeAt(0)};`);

@@ -8,22 +8,13 @@ const NAMES = { precision: "95% ±", delta: "adds to none" };
 
 function columnOf(name) {
   const clock = () => STATE.clock;
-  const times = [
-    "median",
-    "ci_low",
-    "ci_high",
-    "min",
-    "mean",
-    "stddev",
-    "p90",
-    "p99",
-    "max",
-    "delta",
-    "delta_low",
-    "delta_high",
-    "other",
-  ];
-  const column = { field: name, title: NAMES[name] ?? name, visible: USUAL.includes(name), headerTooltip: true };
+  const { unit, meaning } = DATA.dictionary[name === "other" ? "median" : name] ?? {};
+  const column = {
+    field: name,
+    title: NAMES[name] ?? name,
+    visible: USUAL.includes(name),
+    headerTooltip: meaning ?? true,
+  };
   if (name === "case")
     return {
       ...column,
@@ -32,7 +23,7 @@ function columnOf(name) {
       formatter: (cell) =>
         escaped(cell.getValue()).replace(DATA.all, "<abbr title='" + DATA.all + "'>all eight</abbr>"),
     };
-  if (times.includes(name))
+  if (unit === DATA.ticks)
     return {
       ...column,
       hozAlign: "right",
@@ -48,7 +39,7 @@ function columnOf(name) {
       sorterParams: { alignEmptyValues: "bottom" },
       formatter: (cell) => (cell.getValue() === null ? "–" : `±${(cell.getValue() * 100).toFixed(1)}%`),
     };
-  if (NUMBERS.has(name))
+  if (unit)
     return { ...column, hozAlign: "right", sorter: "number", formatter: (cell) => cell.getValue() ?? "–" };
   if (name === "status")
     return {

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "cli/commands.h"
+#include "report/format.h"
 #include "run/interrupt.h"
 #include "run/runner.h"
 

@@ -7,7 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/outcome.h"
-#include "report/columns.h"
+#include "report/dictionary.h"
 #include "sys/file.h"
 
 namespace {
@@ -45,7 +45,7 @@ int dispatch(const Options& options, const nsb::isolate::Dispositions& inherited
         case Command::doctor:
             return run_doctor(options);
         case Command::dictionary:
-            print(nsb::report::dictionary());
+            print(options.as_json ? nsb::report::dictionary_json() : nsb::report::dictionary_markdown());
             return kMeasured;
         case Command::help:
         case Command::version:

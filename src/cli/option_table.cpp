@@ -35,8 +35,8 @@ constexpr CommandText kCommands[]{
      "Runs a command, or your shell, inside new namespaces, and exits with its exit code."},
     {Command::doctor, "doctor", "nsbench doctor",
      "Says what on this machine spoils figures or is missing, what to do, and how noisy it is (5 s)."},
-    {Command::dictionary, "dictionary", "nsbench dictionary",
-     "Prints the dictionary of the result files' columns."},
+    {Command::dictionary, "dictionary", "nsbench dictionary [--format=markdown|json]",
+     "Prints the dictionary of the result files' columns; as JSON also that of the names in them."},
     {Command::guest, "guest", "nsbench guest [--cpu=N|any] [--clock=CLOCK]",
      "In a lab guest: gets ready, stops the machine to be saved, and measures what a copy of it is asked "
      "for."},
@@ -146,6 +146,14 @@ po::options_description list_options() {
     return options;
 }
 
+po::options_description dictionary_options() {
+    po::options_description options("Output");
+    options.add_options()("format", po::value<std::string>()->value_name("FORMAT"),
+                          "markdown: the columns; json: also phases, kinds, operations, parameters and "
+                          "traced functions (markdown)");
+    return options;
+}
+
 po::options_description summary_options() {
     po::options_description options("Output");
     options.add_options()  //
@@ -174,6 +182,7 @@ po::options_description options_of(Command command) {
     if (command == Command::run) all.add(measuring_options()).add(output_options());
     if (command == Command::guest) all.add(measuring_options());
     if (command == Command::summary) all.add(summary_options());
+    if (command == Command::dictionary) all.add(dictionary_options());
     if (command != Command::run) {
         po::options_description rest("Other");
         rest.add_options()("help", "this text");

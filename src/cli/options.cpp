@@ -7,6 +7,7 @@
 #include <boost/program_options.hpp>
 #include <climits>
 #include <random>
+#include <span>
 
 #include "cli/option_table.h"
 #include "core/text.h"
@@ -110,6 +111,15 @@ run::Selection parse_selection(const po::variables_map& values) {
     return selection;
 }
 
+/// One of the formats; the first where none is given.
+std::string parse_format(const po::variables_map& values, std::span<const std::string_view> formats) {
+    if (values.count("format") == 0) return std::string(formats.front());
+    std::string format = values["format"].as<std::string>();
+    if (std::ranges::find(formats, format) != formats.end()) return format;
+    throw UsageError(fmt::format("--format={}: accepted is {}{}", format, fmt::join(formats, ", "),
+                                 nearest_hint(format, formats)));
+}
+
 void parse_namespaces(const po::variables_map& values, Options& options) {
     NamespaceOptions& given = options.namespaces;
     const auto set_of = [&](const char* name) {
@@ -124,12 +134,9 @@ void parse_namespaces(const po::variables_map& values, Options& options) {
     if (values.count("ns") != 0) given.set = set_of("ns");
     if (options.command == Command::verify) {
         if (values.count("without") != 0) given.left_out = set_of("without");
-        if (values.count("format") == 0) return;
-        given.format = values["format"].as<std::string>();
         static constexpr std::array<std::string_view, 3> kFormats{"table", "csv", "json"};
-        if (std::ranges::find(kFormats, given.format) != kFormats.end()) return;
-        throw UsageError(fmt::format("--format={}: accepted is {}{}", given.format, fmt::join(kFormats, ", "),
-                                     nearest_hint(given.format, kFormats)));
+        given.format = parse_format(values, kFormats);
+        return;
     }
     if (values.count("ns") == 0) throw UsageError("exec: --ns=SET is missing, such as --ns=pid,mnt");
     given.proc = values.count("proc") != 0;
@@ -283,6 +290,10 @@ Options parse(const std::vector<std::string>& arguments) {
     }
     if (options.command == Command::verify || options.command == Command::exec)
         parse_namespaces(values, options);
+    if (options.command == Command::dictionary) {
+        static constexpr std::array<std::string_view, 2> kFormats{"markdown", "json"};
+        options.as_json = parse_format(values, kFormats) == "json";
+    }
     if (options.command != Command::list && options.command != Command::verify &&
         options.command != Command::exec && options.command != Command::dictionary) {
         parse_measuring(values, options);

@@ -51,6 +51,7 @@ struct Options {
     std::string state;                   ///< the name of the kernel's state
     std::string folder;                  ///< of summary
     bool with_bases = false;             ///< of list
+    bool as_json = false;                ///< of dictionary, which is Markdown otherwise
     std::vector<std::string> arguments;  ///< as typed
 };
 

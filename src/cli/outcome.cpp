@@ -17,6 +17,7 @@
 #include "core/failure.h"
 #include "core/text.h"
 #include "isolate/container.h"
+#include "report/format.h"
 #include "report/table.h"
 #include "run/store.h"
 #include "run/team.h"

@@ -9,8 +9,8 @@ import subprocess
 
 import pytest
 
-from nsbench_harness import (FLAGS, KINDS, Started, assert_one_line, binary, list_ids, measure, needs_root, run,
-                             wait_for)
+from nsbench_harness import (FLAGS, KINDS, PHASES, RESULT_COLUMNS, Started, assert_one_line, binary, list_ids, measure,
+                             needs_root, run, wait_for)
 
 SMALL = ("--op=clone", "--ns=none", "--ns=pid", "--stack=1M")
 ALL_SETS = {"-".join(kinds) or "none" for size in range(9) for kinds in itertools.combinations(FLAGS, size)}
@@ -118,6 +118,36 @@ def test_help_and_version():
     assert version.stderr == "" and re.fullmatch(r"nsbench \d+\.\d+\S*\n", version.stdout)
 
 
+def test_the_dictionary_as_json_is_whole():
+    """What scripts and the page read instead of lists of their own."""
+    said = json.loads(measure("dictionary", "--format=json").stdout)
+    assert list(said) == ["files", "columns", "phases", "kinds", "operations", "parameters", "functions"]
+    markdown = measure("dictionary").stdout
+    assert markdown == measure("dictionary", "--format=markdown").stdout
+    assert markdown == "\n".join(
+        f"### {file}: {about}\n\n| column | unit | meaning |\n|---|---|---|\n"
+        + "".join(f"| {one['name']} | {one['unit']} | {one['meaning']} |\n" for one in said["columns"][file])
+        for file, about in said["files"].items())
+    assert {one["type"] for file in said["columns"].values() for one in file if one["unit"]} == {"number"}
+    assert {one["type"] for file in said["columns"].values() for one in file if not one["unit"]} == {"text"}
+    assert [one["name"] for one in said["columns"]["results.csv"]] == RESULT_COLUMNS
+    phases = [one["name"] for one in said["phases"]]
+    assert sorted(phases) == sorted(PHASES)
+    assert [one["name"] for one in said["columns"]["samples.csv"] if one["name"] in phases] == phases
+    assert {one["name"]: one["flag"] for one in said["kinds"]} == KINDS
+    assert {one["flag"]: one["value"] for one in said["kinds"]}["NEWTIME"] == 0x80
+    operations = {one["name"]: one for one in said["operations"]}
+    assert operations["setns"] == {"name": "setns", "planned": True, "phases": ["switch"],
+                                   "parameters": ["via", "parallel", "twin"]}
+    stack, *vias = [one for one in said["parameters"] if one["key"] in ("stack", "via")]
+    assert (stack["type"], stack["default"], stack["least"], stack["most"]) == ("size", "1M", "16K", "1G")
+    assert [(one["default"], one["choices"], one["operations"]) for one in vias] == [
+        ("nsfd", ["nsfd", "pidfd"], ["setns"]), ("mount", ["mount", "fsmount"], ["proc_remount"])]
+    for one in said["parameters"]:
+        assert one["meaning"] and all(one["key"] in operations[name]["parameters"] for name in one["operations"])
+    assert {"name": "copy_net_ns", "kind": "net", "path": "create"} in said["functions"]
+
+
 # what is refused
 
 @pytest.mark.parametrize("args, nearest", [
@@ -155,6 +185,13 @@ def test_bad_value_names_option_and_value(option, value):
 @pytest.mark.parametrize("args", [("nothing-like-it",), ("--version-of-what",), ("list", "a-word"), ("run", "a-word")])
 def test_bad_words(args):
     assert_refused(*args)
+
+
+def test_a_dictionary_has_two_formats():
+    assert "--format" in measure("dictionary", "--help").stdout
+    for word in ("csv", "JSON"):
+        assert_refused("dictionary", f"--format={word}", mentions=(f"--format={word}", "accepted is markdown, json"))
+    assert_refused("dictionary", "--format=jsn", mentions=("nearest", "json"))
 
 
 # where results cannot go

@@ -155,15 +155,6 @@ constexpr auto kSampleColumns = std::to_array<Column<S>>({
      [](const S& r) { return r.sample != nullptr ? std::to_string(r.sample->machine) : ""; }},
 });
 
-template <typename Record>
-std::string describe_columns(std::string_view title, std::span<const Column<Record>> columns) {
-    std::string text = fmt::format("### {}\n\n| column | unit | meaning |\n|---|---|---|\n", title);
-    for (const auto& column : columns) {
-        text += fmt::format("| {} | {} | {} |\n", column.name, column.unit, column.meaning);
-    }
-    return text;
-}
-
 }  // namespace
 
 std::span<const Column<ResultRecord>> result_columns() {
@@ -177,17 +168,6 @@ std::span<const Column<SampleRecord>> sample_columns() {
 // A tick has no fraction; a median of two, a mean and a standard deviation have one.
 std::string format_number(double value) {
     return value == std::floor(value) ? fmt::format("{:.0f}", value) : fmt::format("{:.3f}", value);
-}
-
-std::string dictionary() {
-    return fmt::format(
-        "{}\n{}\n{}\n{}", describe_columns("results.csv: a row for each case and phase", result_columns()),
-        describe_columns("samples.csv: a row for each sample", sample_columns()),
-        describe_columns(
-            "probe.csv: a row for each case and each traced function that it called, or that could not "
-            "be traced",
-            function_columns()),
-        describe_columns("memory.csv: a row for each case and place that allocates", memory_columns()));
 }
 
 }  // namespace nsb::report

@@ -63,7 +63,4 @@ std::span<const Column<MemoryRecord>> memory_columns();
 /// As a figure stands in the files: whole where it is, else with three decimals.
 std::string format_number(double value);
 
-/// The dictionary of the result files' columns, in Markdown, as it stands in results/README.md.
-std::string dictionary();
-
 }  // namespace nsb::report

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <map>
 
-#include "report/table.h"
+#include "report/format.h"
 
 namespace nsb::report {
 namespace {
@@ -19,12 +19,6 @@ std::string line(std::string_view name, const std::string& calls, const std::str
                  const std::string& self, const std::string& waiting, const std::string& share) {
     return fmt::format("{:<{}} {:>9} {:>11} {:>11} {:>11} {:>8}\n", name, kNameWidth, calls, total, self,
                        waiting, share);
-}
-
-std::string format_bytes(double bytes) {
-    if (std::abs(bytes) < 1024) return fmt::format("{:.0f} B", bytes);
-    if (std::abs(bytes) < 1024.0 * 1024) return fmt::format("{:.1f} KiB", bytes / 1024);
-    return fmt::format("{:.2f} MiB", bytes / (1024.0 * 1024));
 }
 
 /// Writes a case's functions, callers before callees.

@@ -126,13 +126,5 @@ TEST(Table, ColoursOnlyWhenAsked) {
     EXPECT_NE(table(kRun, rows(), {0, true, Sort::plan}).find('\033'), std::string::npos);
 }
 
-TEST(FormatTicks, NamesTheUnitOfTheClock) {
-    EXPECT_EQ(format_ticks(20, kRun), "20 ns");
-    EXPECT_EQ(format_ticks(1500, kRun), "1.50 µs");
-    EXPECT_EQ(format_ticks(-2500000, kRun), "-2.50 ms");
-    const RunIdentity lab{"r", "6.1", "instructions"};
-    EXPECT_EQ(format_ticks(141350, lab), "141 k");
-}
-
 }  // namespace
 }  // namespace nsb::report

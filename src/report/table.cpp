@@ -6,6 +6,8 @@
 #include <cmath>
 #include <functional>
 
+#include "report/format.h"
+
 namespace nsb::report {
 namespace {
 
@@ -198,21 +200,6 @@ std::string render(const RunIdentity& run, std::vector<Line>& lines, const Table
 }
 
 }  // namespace
-
-std::string format_ticks(double ticks, const RunIdentity& run) {
-    struct Unit {
-        double size;
-        const char* name;
-    };
-    static constexpr Unit kTimes[]{{1e9, "s"}, {1e6, "ms"}, {1e3, "µs"}, {1, "ns"}};
-    static constexpr Unit kCounts[]{{1e9, "G"}, {1e6, "M"}, {1e3, "k"}, {1, ""}};
-    const auto& units = run.clock == "wall" ? kTimes : kCounts;
-    const Unit* unit = std::find_if(std::begin(units), std::end(units) - 1,
-                                    [&](const Unit& u) { return std::abs(ticks) >= u.size; });
-    const double value = ticks / unit->size;
-    const int digits = std::abs(value) >= 100 ? 0 : std::abs(value) >= 10 ? 1 : 2;
-    return fmt::format("{:.{}f} {}", value, unit->size == 1 ? 0 : digits, unit->name);
-}
 
 std::string table(const RunIdentity& run, const std::vector<Row>& rows, const TableStyle& style) {
     std::vector<Line> lines;

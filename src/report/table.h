@@ -21,9 +21,6 @@ struct TableStyle {
 /// case stand together.
 std::string table(const RunIdentity& run, const std::vector<Row>& rows, const TableStyle& style);
 
-/// "62.3 µs", "1.25 ms"; "141.3 k" for instructions. Three to four digits.
-std::string format_ticks(double ticks, const RunIdentity& run);
-
 /// plan, case, median, delta or precision.
 std::optional<Sort> parse_sort(std::string_view name);
 
