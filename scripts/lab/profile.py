@@ -193,7 +193,7 @@ def describe(profiled: Profiled, case: str, options: argparse.Namespace) -> list
     parts = {role: tree.instructions(tree.of_roles(book.tree, [role])) for role in exact.ROLES}
     said = ", ".join(f"{role} {count:.0f}" for role, count in parts.items() if count)
     text = [f"{case}: {own.shown} {book.figure:.10g} instructions = {said}"
-             + (f", {PARTING if book.parted else READING} {book.reading:+.10g}" if book.reading else "")]
+            + (f", {PARTING if book.parted else READING} {book.reading:+.10g}" if book.reading else "")]
     if book.lost:
         text.append(f"{book.lost} returns led to where no call is known: what was executed there is below the wrong callers")
     found = sorted((one for one in tree.functions(tree.apart(book.tree)).values() if one.self), key=lambda one: -one.self)

@@ -149,8 +149,9 @@ constexpr auto kSampleColumns = std::to_array<Column<S>>({
     {"errno", "", "name of the errno that ended the case; then there are no times",
      [](const S& r) { return r.sample == nullptr ? errno_name(r.series.failure->error) : ""; }},
     {"call", "", "the call that failed",
-     [](const S&
-            r) { return r.sample == nullptr ? std::string(protocol::name(r.series.failure->call)) : ""; }},
+     [](const S& r) {
+         return r.sample == nullptr ? std::string(protocol::name(r.series.failure->call)) : "";
+     }},
     {"machine", "number", "the lab's saved machine that it was taken on; 0 elsewhere",
      [](const S& r) { return r.sample != nullptr ? std::to_string(r.sample->machine) : ""; }},
 });

@@ -3,14 +3,11 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "cli"))
-from nsbench_harness import (SAMPLER, as_user, assert_one_line, binary, fixture_home, needs_root,  # pylint: disable=unused-import
-                             processes, read_csv, wait_for)
+from nsbench_harness import SAMPLER, as_user, assert_one_line, binary, needs_root, processes, read_csv, wait_for
 
 SMALL = ("--case=clone/NEWPID/stack:1M", "--case=unshare/NEWUTS", "--samples=3", "--quiet")
 # As in core/greeting.h; the version follows, 8 bytes.
