@@ -126,11 +126,12 @@ def _quoted(path: Path, lines: list[str]) -> list[tuple[int, list[str]]]:
     return found
 
 
-def records(path: Path, wanted: dict[str, type | re.Pattern]) -> Iterator[dict[str, str]]:
-    """The rows as dictionaries. All columns in `wanted` must be there; those of the kind float hold numbers or nothing,
-    those of the kind CASE ids. FileNotFoundError where there is no file."""
+def records(path: Path, wanted: dict[str, "type | re.Pattern | Perhaps"]) -> Iterator[dict[str, str]]:
+    """The rows as dictionaries. All columns in `wanted` must be there but those of a Perhaps kind, which older files lack;
+    those of the kind float hold numbers or nothing, those of the kind CASE ids. FileNotFoundError where there is no file."""
     found = table(path)
-    found.need(wanted, path.name)
+    found.need([name for name, kind in wanted.items() if not isinstance(kind, Perhaps)], path.name)
+    wanted = {name: kind.shape if isinstance(kind, Perhaps) else kind for name, kind in wanted.items() if name in found.header}
     numbers = [(name, found.header.index(name)) for name, kind in wanted.items() if kind is float]
     case = found.header.index("case") if wanted.get("case") is CASE else None
     for row, fields in enumerate(found.rows()):

@@ -85,7 +85,7 @@ def _walk(path: Path, make: bool, stack: contextlib.ExitStack) -> Place:
             links += 1
             if links > MOST_LINKS:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-            if found.st_dev != os.stat("/proc").st_dev:
+            if not os.path.ismount("/proc") or found.st_dev != os.stat("/proc").st_dev:
                 _check(path, name, os.fstat(folder), found)
                 rest = os.readlink("", dir_fd=handle) + slash + rest
                 if rest.startswith("/"):

@@ -92,7 +92,8 @@ ANY_FILE = {
 }
 LARGE = "9" * 20
 CHANGES: dict[str, dict[str, Callable[[bytes], bytes] | None]] = {
-    "results.csv": {**ANY_FILE, "median x": put("median", "x"), "large": put("stack_bytes", LARGE), "1e400": put("mean", "1e400"),
+    "results.csv": {**ANY_FILE, "median x": put("median", "x"), "resolution x": put("resolution", "x"),
+                    "resolution inf": put("resolution", "inf"), "large": put("stack_bytes", LARGE), "1e400": put("mean", "1e400"),
                     "no median": rename("median"), "no case": rename("case"), "[]": put("ci_low", "[]"),
                     "open quote": put("reason", '"'), "twice": lambda data: header(data, lambda names: [*names[:-1], "median"])},
     "samples.csv": {**ANY_FILE, "round": put("round", LARGE), "x": put("create", "x"), "no round": rename("round"),

@@ -4,6 +4,7 @@ import contextlib
 import os
 import stat
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ import report
 from answers import outputs
 from answers.fixtures import result_row, write_run
 from answers.script import Unreadable
-from lab import alone, compare, folders, kernel_build
+from lab import alone, compare, folders, kernel_build, packages
 from lab.errors import ABORTED, USAGE, LabError
 
 SCRIPTS = Path(__file__).resolve().parents[1]
@@ -175,3 +176,30 @@ def test_names_of_any_bytes(top: Path) -> None:
     assert done.returncode == 0 and done.stderr == b"", done.stderr
     assert "b\ufffdFF" in done.stdout.decode()
     assert outputs.as_utf8(runs[0].name) == "b\ufffdFF" and outputs.as_utf8("ä b") == "ä b"
+
+
+@needs_root
+def test_without_proc_no_link_is_the_kernels_own(top: Path) -> None:
+    (top / "mine").mkdir()
+    plant(top / "shared" / "page", top / "mine")
+    code = "import sys; sys.path.insert(0, sys.argv[1]); from answers import outputs; from pathlib import Path; " \
+        "outputs.replace(Path(sys.argv[2]) / 'x', b'new')"
+    done = subprocess.run(["unshare", "-m", "sh", "-c", "umount -l /proc && exec \"$@\"", "sh", sys.executable, "-c", code, SCRIPTS,
+                           top / "shared" / "page"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and f"link of user {NOBODY}" in done.stderr, done.stderr
+    assert not list((top / "mine").iterdir())
+
+
+@needs_root
+def test_the_lab_s_cache_is_nobody_elses(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(top / "shared" / "nsbench", top / "precious")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(top / "shared"))
+    with pytest.raises(LabError, match=f"link of user {NOBODY}"):
+        packages.cache()
+
+
+def test_only_folders_of_a_killed_lab_are_removed(tmp_path: Path) -> None:
+    (tmp_path / ".part-0123abcd").write_text("another program's")
+    (tmp_path / ".part-lab").mkdir()
+    with folders.exclusive(tmp_path):
+        assert [path.name for path in tmp_path.iterdir()] == [".part-0123abcd"]

@@ -43,7 +43,8 @@ def exclusive(out: Path) -> Iterator[None]:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         for left in out.glob(PART + "*"):
-            left.unlink() if left.is_symlink() or not left.is_dir() else shutil.rmtree(left)
+            if left.is_dir() and not left.is_symlink():  # a file of that name is what another program is writing
+                shutil.rmtree(left)
         for left in out.glob(JOURNAL + "*"):
             if time.time() - left.stat().st_mtime > JOURNAL_AGE:
                 left.unlink()

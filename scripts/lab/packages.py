@@ -54,10 +54,13 @@ class Kernel:
 
 
 def cache() -> Path:
-    """The lab's cache directory, made if it is missing."""
+    """The lab's cache directory, made if it is missing. LabError where it is somebody else's, or behind somebody else's link."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     path = (Path(base) if base.startswith("/") else Path.home() / ".cache") / "nsbench" / "lab"
-    path.mkdir(parents=True, exist_ok=True)
+    try:
+        outputs.own_folder(path)
+    except OSError as error:
+        raise LabError(f"{path}: {error.strerror}", USAGE) from None
     return path
 
 

@@ -18,7 +18,7 @@ RECORD = {
 }
 # Of the columns of results.csv those that are always there, and may be looked at as they are.
 RESULTS = {"case": str, "phase": str, "median": float, "ci_low": float, "ci_high": float, "status": str, "errno": str,
-           "reason": str}
+           "reason": str, "resolution": Perhaps(float)}
 # Of a run that has the differences to `none` as well.
 COMPLETE = RESULTS | {"case": files.CASE, "operation": str, "namespaces": str, "delta": float, "delta_low": float, "delta_high": float,
                       "resolution": float, "delta_resolution": float}

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -67,12 +68,20 @@ std::string line(std::string_view text) {
     return fmt::format("nsbench: {}\n", text);
 }
 
+/// Whether the call was about a file, which may refuse it for reasons of its own.
+bool is_about_an_output(std::string_view what) {
+    const auto begins = [&](std::string_view name) { return what.starts_with(name); };
+    return !is_a_call(what) &&
+           std::ranges::any_of(std::array<std::string_view, 3>{"write(", "open(", "rename("}, begins);
+}
+
 /// What of this place is behind a call that failed, and what helps; empty where it is not about the place.
 std::string behind(std::string_view what, int error, std::string_view arguments) {
     if (error == ENOENT && arguments == "/dev/null")
         return "nsbench needs it: in a chroot, mknod -m 666 /dev/null c 1 3";
     if (error == ENOENT && arguments.starts_with("/proc/") && access("/proc/self", F_OK) != 0)
         return std::string(sys::what_ails_proc());
+    if (is_about_an_output(what)) return "";
     if (error == EPERM) return why_not_permitted(needed(what, {}), sys::held_capabilities());
     return std::string(limit_behind(error));
 }

@@ -1,6 +1,8 @@
 """How nsbench ends where the place it runs in lacks something: one line that names the call and the remedy, and the exit
 code of what is not possible here."""
+import contextlib
 import ctypes
+import fcntl
 import json
 import os
 import pty
@@ -13,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from nsbench_harness import assert_one_line, binary, measure, needs_root, read_csv, run
+from nsbench_harness import assert_one_line, binary, list_ids, measure, needs_root, read_csv, run
 
 SMALL = ("--filter=^clone/NEWPID/stack:1M$", "--samples=3", "--quiet")
 EXEC = ("exec", "--ns=pid", "--", "true")
@@ -212,3 +214,29 @@ def test_a_recorded_filter_is_named_with_its_file(args, tmp_path):
     info["options"]["selection"]["filter"] = "(["
     (folder / "run.json").write_text(json.dumps(info))
     said(run(*(arg.format(folder) for arg in args)), 2, f"{folder}/run.json: ", "([")
+
+
+def test_an_output_that_does_not_wait_is_waited_for():
+    """A pipe that is full says EAGAIN, which is no limit on processes."""
+    here, there = os.pipe()
+    os.set_blocking(there, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(there, b"-" * 4096)
+    with subprocess.Popen([binary(), "list"], stdin=subprocess.DEVNULL, stdout=there, stderr=subprocess.PIPE) as listing:
+        os.close(there)
+        time.sleep(0.2)  # it finds the pipe full
+        with os.fdopen(here, "rb") as pipe:
+            text = pipe.read().lstrip(b"-").decode()
+        assert listing.wait() == 0 and listing.stderr.read() == b""
+    assert text.splitlines() == list_ids()
+
+
+def test_a_file_that_refuses_is_no_matter_of_capabilities():
+    file = os.memfd_create("sealed", os.MFD_ALLOW_SEALING)
+    fcntl.fcntl(file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW)
+    done = run(*SMALL, f"--csv=/dev/fd/{file}", pass_fds=(file,))
+    os.close(file)
+    assert done.returncode == 1 and "EPERM" in done.stderr, done.stderr
+    assert_one_line(done.stderr)
+    assert "security module" not in done.stderr and "CAP_" not in done.stderr

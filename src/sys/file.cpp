@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/limits.h>
+#include <poll.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -180,6 +181,9 @@ void write_all(int fd, std::string_view text, std::string_view name) {
     while (!text.empty()) {
         const ssize_t wrote = write(fd, text.data(), text.size());
         if (wrote < 0 && errno == EINTR) continue;
+        // Whoever started this has made its standard output one that does not wait.
+        pollfd room{fd, POLLOUT, 0};
+        if (wrote < 0 && errno == EAGAIN && retried([&] { return poll(&room, 1, -1); }) == 1) continue;
         must(wrote, "write", name);
         text.remove_prefix(static_cast<std::size_t>(wrote));
     }
