@@ -60,4 +60,17 @@ std::string from_utf8(std::string_view text) {
     }
 }
 
+std::string csv_field(std::string_view bytes) {
+    std::string field = as_utf8(bytes);
+    std::ranges::replace_if(
+        field, [](char c) { return static_cast<unsigned char>(c) < ' '; }, ' ');
+    if (field.find_first_of(",\"") == std::string::npos) return field;
+    std::string text = "\"";
+    for (const char c : field) {
+        if (c == '"') text += '"';
+        text += c;
+    }
+    return text + '"';
+}
+
 }  // namespace nsb

@@ -15,6 +15,10 @@ std::string as_utf8(std::string_view bytes);
 /// The bytes that as_utf8() made a text of.
 std::string from_utf8(std::string_view text);
 
+/// A field of a CSV file (RFC 4180) of any bytes. It is one line for any reader, some of which end a line at
+/// any control character: those are spaces in it.
+std::string csv_field(std::string_view bytes);
+
 /// Changes all strings within a JSON value.
 template <typename Json>
 void change_strings(Json& json, std::string (*change)(std::string_view)) {

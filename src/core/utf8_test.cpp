@@ -21,6 +21,15 @@ TEST(Utf8, BytesThatAreNoneAreShown) {
     EXPECT_EQ(as_utf8("\xC3\xA4\xE2\x82z"), "ä\uFFFDE2\uFFFD82z");
 }
 
+TEST(Utf8, AFieldIsOneLine) {
+    EXPECT_EQ(csv_field("plain"), "plain");
+    EXPECT_EQ(csv_field("a\rb\nc\td"), "a b c d");
+    EXPECT_EQ(csv_field("say \"a, b\"\n"), "\"say \"\"a, b\"\" \"");
+    EXPECT_EQ(csv_field("\xff"),
+              "\xEF\xBF\xBD"
+              "FF");
+}
+
 TEST(Utf8, AllBytesComeBack) {
     std::string every;
     for (int byte = 0; byte < 256; ++byte) every += static_cast<char>(byte);

@@ -28,18 +28,6 @@ constexpr std::array<Column, 8> kColumns{{
     {"reason", [](const Result& r) { return r.verdict.reason; }},
 }};
 
-/// RFC 4180, in UTF-8.
-std::string quoted(const std::string& any) {
-    const std::string field = as_utf8(any);
-    if (field.find_first_of(",\"\n") == std::string::npos) return field;
-    std::string text = "\"";
-    for (const char c : field) {
-        if (c == '"') text += '"';
-        text += c == '\n' ? ' ' : c;
-    }
-    return text + '"';
-}
-
 const char* paint(Outcome outcome) {
     switch (outcome) {
         case Outcome::passed:
@@ -100,7 +88,7 @@ std::string verdict_csv(const std::vector<Result>& results) {
         std::string line;
         for (const Column& column : kColumns) {
             if (&column != kColumns.data()) line += ',';
-            line += quoted(column.get(result));
+            line += csv_field(column.get(result));
         }
         text += line + '\n';
     }

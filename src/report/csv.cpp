@@ -1,30 +1,10 @@
 #include "report/csv.h"
 
-#include <algorithm>
 #include <boost/tokenizer.hpp>
 
 #include "core/utf8.h"
 
 namespace nsb::report {
-namespace {
-
-/// A field is one line for any reader, some of which end a line at any control character.
-void append_field(std::string& text, std::string field) {
-    std::ranges::replace_if(
-        field, [](char c) { return static_cast<unsigned char>(c) < ' '; }, ' ');
-    if (field.find_first_of(",\"") == std::string::npos) {
-        text += field;
-        return;
-    }
-    text += '"';
-    for (const char c : field) {
-        if (c == '"') text += '"';
-        text += c;
-    }
-    text += '"';
-}
-
-}  // namespace
 
 template <typename Record>
 std::string csv_header(std::span<const Column<Record>> columns) {
@@ -42,7 +22,7 @@ void append_csv(std::string& text, std::span<const Column<Record>> columns, cons
     for (const auto& column : columns) {
         if (!first) text += ',';
         first = false;
-        append_field(text, as_utf8(column.get(record)));
+        text += csv_field(column.get(record));
     }
     text += '\n';
 }

@@ -68,6 +68,7 @@ TEST_F(StoreTest, LeavesNoTemporaryFiles) {
     EXPECT_EQ(std::distance(fs::directory_iterator(folder_), {}), 3);
     std::ofstream(folder_ / ".part-0123abcd")
         << "half of a fi";  // what a killed one leaves goes with the next
+    fs::create_directory(folder_ / ".part-4567cdef");
     Store::reopen(folder_);
     EXPECT_EQ(std::distance(fs::directory_iterator(folder_), {}), 3);
 }

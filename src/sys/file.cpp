@@ -50,6 +50,7 @@ bool take_list(const Fd& file, const Fd& replaced) {
     const std::string path = fmt::format("/proc/self/fd/{}", replaced.get());
     const ssize_t size = getxattr(path.c_str(), kList, list.data(), list.size());
     if (size >= 0) return fsetxattr(file.get(), kList, list.data(), static_cast<std::size_t>(size), 0) == 0;
+    if (errno != ENODATA && errno != EOPNOTSUPP) return false;
     fremovexattr(file.get(), kList);  // what it has from its folder
     return true;
 }
@@ -221,7 +222,10 @@ void remove_leftovers(const Fd& folder) {
     DIR* const names = fdopendir(openat(folder.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (names == nullptr) return;
     while (const dirent* const entry = readdir(names)) {
-        if (is_part(entry->d_name)) unlinkat(folder.get(), entry->d_name, 0);
+        if (!is_part(entry->d_name)) continue;
+        // A folder is what check_renamable() was killed with.
+        if (unlinkat(folder.get(), entry->d_name, 0) != 0)
+            unlinkat(folder.get(), entry->d_name, AT_REMOVEDIR);
     }
     closedir(names);
 }
