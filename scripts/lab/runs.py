@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from answers import columns
 from lab import alone, initramfs, orders, saved
 from lab.errors import FAILED, USAGE, LabError
 from lab.folders import JOURNAL, PART, STACKS, Keep, exclusive, finished, publish
@@ -25,7 +26,9 @@ from lab.states import STATES, TOGETHER, State
 from lab.variations import VARIATIONS
 
 FILES = ("run.json", "results.csv", "samples.csv")
-FOREIGN = ("--out", "--resume", "--csv", "--json")  # they name files, which would stay in the guest
+# They name files, which would stay in the guest; the folded stacks have a name of their own, under which they come out.
+FOREIGN = ("--out", "--resume", *(f"--{output['option']}" for output in columns.dictionary()["outputs"]
+                                  if output["option"] not in ("", "folded")))
 OF_THE_LAB = ("--state", "--block", "--lead-in", "--alone")  # they are the same for all cases, and the lab's to choose
 SAMPLES = "10"  # of each case and machine
 PROBED_SAMPLES = "30"  # with the probe, whose times are means of the middle fifth of them

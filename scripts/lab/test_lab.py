@@ -74,7 +74,7 @@ def test_defaults_yield_to_what_was_given() -> None:
     assert "--clock=wall" in runs.arguments([], "kvm")
 
 
-@pytest.mark.parametrize("options", [["doctor"], ["--out=x"], ["--resume", "x"], ["--csv=x"], ["--clock=wall"],
+@pytest.mark.parametrize("options", [["doctor"], ["--out=x"], ["--resume", "x"], ["--csv=x"], ["--json=x"], ["--clock=wall"],
                                      ["--clock", "wall"], ["--probe", "--folded=mine"]])
 def test_options_without_a_meaning_in_a_guest_are_refused(options: list[str]) -> None:
     with pytest.raises(LabError) as error:

@@ -9,8 +9,6 @@
 #include "cli/outcome.h"
 #include "cli/probing.h"
 #include "core/text.h"
-#include "report/csv.h"
-#include "report/probe_text.h"
 #include "run/runner.h"
 #include "run/store.h"
 #include "sys/error.h"
@@ -80,14 +78,19 @@ int carry_out(const sys::LabMachine& machine, const Options& asked, run::RunInfo
     runner.measure({});
     if (probe) {
         run_probed_pass(asked, info, runner, *probe, {});
-        machine.send("probe.csv", report::probe_csv(info.identity, *info.probe));
-        machine.send("memory.csv", report::memory_csv(info.identity, *info.probe));
         machine.send("probe.txt", probe_lines(asked, info, runner));
-        if (asked.folded) machine.send(*asked.folded, report::folded_stacks(*info.probe));
     }
-    machine.send("run.json", run::run_json(info));
-    machine.send("samples.csv", run::SamplesCsv().render(info, series));
-    return exit_code(info, runner.rows());
+    const std::vector<Row> rows = runner.rows();
+    const run::RunData data{info, rows, series};
+    for (const auto& [output, path] : asked.files) {
+        if (output->can_be_made_of(info)) machine.send(path, output->text(data));
+    }
+    for (const run::Output& output : run::outputs()) {
+        // The summary is made outside, of the samples of all copies.
+        if (output.file.empty() || output.file == run::kResultsCsv || !output.can_be_made_of(info)) continue;
+        machine.send(output.file, output.text(data));
+    }
+    return exit_code(info, rows);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/outcome.h"
 #include "report/dictionary.h"
+#include "run/outputs.h"
 #include "sys/file.h"
 
 namespace {
@@ -45,7 +46,8 @@ int dispatch(const Options& options, const nsb::isolate::Dispositions& inherited
         case Command::doctor:
             return run_doctor(options);
         case Command::dictionary:
-            print(options.as_json ? nsb::report::dictionary_json() : nsb::report::dictionary_markdown());
+            print(options.as_json ? nsb::report::dictionary_json(nsb::run::output_names())
+                                  : nsb::report::dictionary_markdown());
             return kMeasured;
         case Command::help:
         case Command::version:

@@ -11,8 +11,6 @@
 #include "cli/outcome.h"
 #include "cli/probing.h"
 #include "core/text.h"
-#include "report/csv.h"
-#include "report/probe_text.h"
 #include "run/interrupt.h"
 #include "run/progress.h"
 #include "run/runner.h"
@@ -58,19 +56,6 @@ Resumed take_up(const Options& options, const run::RunInfo& now) {
     if (options.budget_given) info.options.budget = options.run.budget;
     if (options.precision_given) info.options.precision = options.run.precision;
     return {std::move(store), std::move(recorded)};
-}
-
-/// What cannot be written is said before an hour is spent on measuring it.
-void check_outputs(const Options& options) {
-    for (const auto& [name, file] : {std::pair{"csv", options.csv}, std::pair{"json", options.json},
-                                     std::pair{"folded", options.folded}}) {
-        if (!file) continue;
-        try {
-            sys::check_writable(*file);
-        } catch (const sys::SystemError& error) {
-            throw UsageError(fmt::format("--{}={}: cannot be written: {}", name, *file, error.what()));
-        }
-    }
 }
 
 run::Store create_store(const std::string& folder) {
@@ -131,7 +116,7 @@ int run_measurements(const Options& options) {
         throw UsageError(options.resume ? fmt::format("{}/run.json: {}", *options.resume, plan.error())
                                         : plan.error());
     }
-    check_outputs(options);
+    if (const auto checked = run::check_writable(options.files); !checked) throw UsageError(checked.error());
     std::optional<probe::Probe> probe = open_probe(options, *plan, info);
     if (options.out) store.emplace(create_store(*options.out));
 
@@ -147,7 +132,7 @@ int run_measurements(const Options& options) {
         runner.resume(recorded.series, recorded.info.rounds);
     }
 
-    const bool is_stdout_taken = options.csv == "-" || options.json == "-" || options.folded == "-";
+    const bool is_stdout_taken = run::take_standard_output(options.files);
     if (!options.quiet && !is_stdout_taken) print_if_read(environment_lines(info) + "\n");
     if (!options.quiet && is_stdout_taken) sys::try_write(STDERR_FILENO, warning_lines(info));
 
@@ -176,14 +161,7 @@ int run_measurements(const Options& options) {
     sys::attempt_all({
         save,
         [&] {
-            if (options.csv) sys::replace_file(*options.csv, report::results_csv(info.identity, rows));
-        },
-        [&] {
-            if (options.json) sys::replace_file(*options.json, run::benchmark_json(info, rows, series));
-        },
-        [&] {
-            if (options.folded && info.probe)
-                sys::replace_file(*options.folded, report::folded_stacks(*info.probe));
+            run::write(options.files, {info, rows, series});
         },
         [&] {
             if (is_stdout_taken) {

@@ -100,18 +100,19 @@ po::options_description measuring_options() {
 
 po::options_description output_options() {
     po::options_description options("Output");
+    const auto add = [&](std::string_view name, const char* value, std::string_view help) {
+        options.add_options()(std::string(name).c_str(), po::value<std::string>()->value_name(value),
+                              std::string(help).c_str());
+    };
+    add("sort", "KEY", "the table by plan, case, median, delta or precision");
+    for (const run::Output& output : run::outputs()) {
+        if (!output.option.empty())
+            add(output.option, output.may_be_stdout ? "FILE|-" : "FILE", output.meaning);
+    }
+    add("out", "DIR", fmt::format("everything: {}", run::files_of_a_folder()));
+    add("resume", "DIR", "go on with the run in DIR");
     options.add_options()  //
-        ("sort", po::value<std::string>()->value_name("KEY"),
-         "the table by plan, case, median, delta or precision")(
-            "csv", po::value<std::string>()->value_name("FILE|-"),
-            "the summary as CSV; - is standard output, without the table")(
-            "json", po::value<std::string>()->value_name("FILE|-"), "Google Benchmark's JSON")(
-            "out", po::value<std::string>()->value_name("DIR"),
-            "everything: run.json, results.csv, samples.csv; with --probe also probe.csv, memory.csv")(
-            "folded", po::value<std::string>()->value_name("FILE|-"),
-            "with --probe: folded stacks for flame-graph tools, weighed in ns or instructions")(
-            "resume", po::value<std::string>()->value_name("DIR"), "go on with the run in DIR")(
-            "quiet", "the table alone")("no-progress", "no progress line, also on a terminal")(
+        ("quiet", "the table alone")("no-progress", "no progress line, also on a terminal")(
             "help", "this text")("version", "the version");
     return options;
 }
@@ -149,8 +150,8 @@ po::options_description list_options() {
 po::options_description dictionary_options() {
     po::options_description options("Output");
     options.add_options()("format", po::value<std::string>()->value_name("FORMAT"),
-                          "markdown: the columns; json: also phases, kinds, operations, parameters and "
-                          "traced functions (markdown)");
+                          "markdown: the columns; json: also phases, kinds, operations, parameters, "
+                          "traced functions and outputs (markdown)");
     return options;
 }
 

@@ -230,24 +230,24 @@ void parse_measuring(const po::variables_map& values, Options& options) {
         }
         options.sort = *sort;
     }
-    const auto given_file = [&](const char* name) {
-        const auto file = given(name);
-        return file == "/dev/stdout" || file == "/dev/fd/1" ? std::optional<std::string>("-") : file;
-    };
-    options.csv = given_file("csv");
-    options.json = given_file("json");
-    options.folded = given_file("folded");
+    for (const run::Output& output : run::outputs()) {
+        if (output.option.empty()) continue;
+        const auto path = given(std::string(output.option).c_str());
+        if (path) options.files.push_back(accept(output.option, *path, run::destination(output, *path)));
+    }
     options.out = given("out");
     options.resume = given("resume");
     options.quiet = values.count("quiet") != 0;
     options.no_progress = values.count("no-progress") != 0;
     if (options.out && options.resume)
         throw UsageError("--out and --resume exclude each other: a resumed run stays in its folder");
-    const auto on_stdout = {options.csv == "-", options.json == "-", options.folded == "-"};
-    if (std::count(on_stdout.begin(), on_stdout.end(), true) > 1)
-        throw UsageError("--csv=-, --json=-, --folded=-: standard output is for one of them");
-    if (options.folded && options.probe == "off")
-        throw UsageError("--folded: the stacks come from the probe; add --probe");
+    if (const auto checked = run::check_standard_output(options.files); !checked)
+        throw UsageError(checked.error());
+    const run::Output* const probed = run::find(options.files, run::OfProbe::figures);
+    if (probed != nullptr && options.probe == "off") {
+        throw UsageError(fmt::format("--{}: the {} come from the probe; add --probe", probed->option,
+                                     run::to_string(probed->of_probe)));
+    }
 }
 
 }  // namespace

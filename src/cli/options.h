@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "report/table.h"
+#include "run/outputs.h"
 #include "run/run_info.h"
 
 namespace nsb::cli {
@@ -39,12 +40,12 @@ struct Options {
     std::string text;  ///< of help and version
     run::RunOptions run;
     NamespaceOptions namespaces;
-    std::optional<std::string> csv, json, out, resume;
+    std::optional<std::string> out, resume;
+    run::Destinations files;    ///< that outputs of their own go to
     bool budget_given = false;  ///< these two may differ from a resumed run's
     bool precision_given = false;
     bool narrowed = false;  ///< something was selected, which --resume does not take
     std::string probe = "off";
-    std::optional<std::string> folded;  ///< where to
     report::Sort sort = report::Sort::plan;
     bool quiet = false;
     bool no_progress = false;

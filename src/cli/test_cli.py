@@ -121,7 +121,7 @@ def test_help_and_version():
 def test_the_dictionary_as_json_is_whole():
     """What scripts and the page read instead of lists of their own."""
     said = json.loads(measure("dictionary", "--format=json").stdout)
-    assert list(said) == ["files", "columns", "phases", "kinds", "operations", "parameters", "functions"]
+    assert list(said) == ["files", "columns", "phases", "kinds", "operations", "parameters", "functions", "outputs"]
     markdown = measure("dictionary").stdout
     assert markdown == measure("dictionary", "--format=markdown").stdout
     assert markdown == "\n".join(
@@ -146,6 +146,10 @@ def test_the_dictionary_as_json_is_whole():
     for one in said["parameters"]:
         assert one["meaning"] and all(one["key"] in operations[name]["parameters"] for name in one["operations"])
     assert {"name": "copy_net_ns", "kind": "net", "path": "create"} in said["functions"]
+    text = " ".join(measure("--help").stdout.split())
+    for output in said["outputs"]:  # each is in the help, by its option or among what --out writes
+        assert f"--{output['option']} FILE|- {output['meaning']}" in text if output["option"] else output["file"] in text
+    assert {output["file"] for output in said["outputs"]} >= {"run.json", *said["files"]}
 
 
 # what is refused

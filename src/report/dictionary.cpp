@@ -116,6 +116,14 @@ Json functions() {
     return all;
 }
 
+Json outputs_json(std::span<const OutputNames> outputs) {
+    Json all = Json::array();
+    for (const OutputNames& output : outputs) {
+        all.push_back({{"option", output.option}, {"file", output.file}, {"meaning", output.meaning}});
+    }
+    return all;
+}
+
 }  // namespace
 
 std::string dictionary_markdown() {
@@ -130,7 +138,7 @@ std::string dictionary_markdown() {
     return text;
 }
 
-std::string dictionary_json() {
+std::string dictionary_json(std::span<const OutputNames> outputs) {
     Json files = Json::object();
     Json all_columns = Json::object();
     each_file([&](const char* name, std::string_view row, const auto& columns) {
@@ -145,7 +153,7 @@ std::string dictionary_json() {
     const Json whole{{"files", std::move(files)},  {"columns", std::move(all_columns)},
                      {"phases", phases()},         {"kinds", kinds()},
                      {"operations", operations()}, {"parameters", parameters()},
-                     {"functions", functions()}};
+                     {"functions", functions()},   {"outputs", outputs_json(outputs)}};
     return whole.dump(1) + '\n';
 }
 

@@ -5,11 +5,9 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
+#include <functional>
 
 #include "core/text.h"
-#include "report/csv.h"
 #include "run/recorded.h"
 #include "sys/error.h"
 #include "sys/file.h"
@@ -19,8 +17,6 @@ namespace nsb::run {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::array kFiles{"run.json", "results.csv", "samples.csv", "probe.csv", "memory.csv"};
 
 [[noreturn]] void refuse(const fs::path& folder, const std::string& why) {
     throw StoreError(fmt::format("{}: {}", folder.native(), why));
@@ -51,6 +47,12 @@ void Store::lock() const {
         refuse(path_, "another nsbench is writing to it; name another folder");
 }
 
+void Store::check_writable() const {
+    for (const Output& output : outputs()) {
+        if (!output.file.empty()) sys::check_writable(output.file, folder_.get());
+    }
+}
+
 Store Store::create(const fs::path& folder) {
     Store store(folder, sys::open_own_folder(folder, sys::Missing::is_made));
     store.lock();
@@ -59,7 +61,7 @@ Store Store::create(const fs::path& folder) {
                fmt::format("holds a run already; go on with it by --resume={}, or name another folder",
                            folder.native()));
     }
-    for (const char* const name : kFiles) sys::check_writable(name, store.folder_.get());
+    store.check_writable();
     return store;
 }
 
@@ -79,7 +81,7 @@ std::pair<Store, Store::Recorded> Store::reopen(const fs::path& folder) {
     if (!json) refuse(folder, "not a run of nsbench: it has no readable run.json");
     Recorded recorded = read_recorded(folder, *json, store.read("samples.csv"));
     try {
-        for (const char* const name : kFiles) sys::check_writable(name, store.folder_.get());
+        store.check_writable();
     } catch (const sys::SystemError& error) {
         refuse(folder, fmt::format("cannot be written: {}", error.what()));
     }
@@ -96,26 +98,7 @@ std::optional<std::string> Store::read(const char* name) const {
     }
 }
 
-std::string SamplesCsv::render(const RunInfo& info, std::span<const Series* const> series) {
-    lines_.resize(series.size());
-    count_.resize(series.size());
-    std::string samples = report::csv_header(report::sample_columns());
-    for (std::size_t i = 0; i < series.size(); ++i) {
-        for (std::size_t& n = count_[i]; n < series[i]->samples.size(); ++n) {
-            report::append_csv(lines_[i], report::sample_columns(),
-                               report::SampleRecord{info.identity, *series[i], &series[i]->samples[n], n});
-        }
-        samples += lines_[i];
-        if (series[i]->failure) {
-            report::append_csv(
-                samples, report::sample_columns(),
-                report::SampleRecord{info.identity, *series[i], nullptr, series[i]->samples.size()});
-        }
-    }
-    return samples;
-}
-
-void Store::replace(const char* name, std::string_view text) const {
+void Store::replace(std::string_view name, std::string_view text) const {
     try {
         sys::replace_file(name, text, folder_.get());
     } catch (const sys::SystemError& error) {
@@ -124,23 +107,18 @@ void Store::replace(const char* name, std::string_view text) const {
 }
 
 void Store::save_rows(const RunInfo& info, std::span<const Row> rows) const {
-    replace("results.csv", report::results_csv(info.identity, std::vector<Row>(rows.begin(), rows.end())));
+    for (const Output& output : outputs()) {
+        if (output.file == kResultsCsv) replace(output.file, output.text({info, rows, {}}));
+    }
 }
 
 void Store::save(const RunInfo& info, std::span<const Row> rows, std::span<const Series* const> series) {
-    // First what says that this is a run: the other two may be a round behind it, which a resumed run makes
-    // good.
-    sys::attempt_all({
-        [&] { replace("run.json", run_json(info)); },
-        [&] { replace("samples.csv", samples_.render(info, series)); },
-        [&] { save_rows(info, rows); },
-        [&] {
-            if (info.probe) replace("probe.csv", report::probe_csv(info.identity, *info.probe));
-        },
-        [&] {
-            if (info.probe) replace("memory.csv", report::memory_csv(info.identity, *info.probe));
-        },
-    });
+    std::vector<std::function<void()>> all;
+    for (const Output& output : outputs()) {
+        if (output.file.empty() || !output.can_be_made_of(info)) continue;
+        all.emplace_back([&] { replace(output.file, output.text({info, rows, series, &samples_})); });
+    }
+    sys::attempt_all(all);
 }
 
 }  // namespace nsb::run

@@ -1,4 +1,5 @@
-// A run's folder: what --out writes after each round, and what --resume goes on from.
+// A run's folder: what --out writes after each round, and what --resume goes on from. The table of outputs
+// says which files are in it.
 #pragma once
 
 #include <filesystem>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "core/series.h"
+#include "run/outputs.h"
 #include "run/run_info.h"
 #include "sys/fd.h"
 
@@ -15,17 +17,6 @@ namespace nsb::run {
 /// The folder cannot be used as asked. what() says why, and what to do instead.
 class StoreError : public std::runtime_error {
     using std::runtime_error::runtime_error;
-};
-
-/// samples.csv, kept up round by round: what was rendered once does not change.
-class SamplesCsv {
-  public:
-    /// The file, whole. `series` are the same ones at each call, and only grow.
-    std::string render(const RunInfo& info, std::span<const Series* const> series);
-
-  private:
-    std::vector<std::string> lines_;  // of each series
-    std::vector<std::size_t> count_;
 };
 
 /// Every file in the folder is whole at any moment; another nsbench cannot write to the folder at the same
@@ -47,16 +38,18 @@ class Store {
     /// Writes results.csv alone. Throws sys::SystemError.
     void save_rows(const RunInfo& info, std::span<const Row> rows) const;
 
-    /// Writes run.json, results.csv and samples.csv; what cannot be written keeps no other from being
-    /// written. Throws what the first failure threw.
+    /// Writes all files that can be made; what cannot be written keeps no other from being written. Throws
+    /// what the first failure threw.
     void save(const RunInfo& info, std::span<const Row> rows, std::span<const Series* const> series);
 
   private:
     Store(std::filesystem::path path, sys::Fd folder) : path_(std::move(path)), folder_(std::move(folder)) {}
     void lock() const;
+    /// Throws SystemError where one of the files cannot be written.
+    void check_writable() const;
     /// Nothing where there is no such file.
     [[nodiscard]] std::optional<std::string> read(const char* name) const;
-    void replace(const char* name, std::string_view text) const;
+    void replace(std::string_view name, std::string_view text) const;
 
     std::filesystem::path path_;  // for messages: what is done is done in the folder that was opened
     sys::Fd folder_;              // with flock(2): it goes with the process, however that ends

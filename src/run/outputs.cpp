@@ -1,0 +1,159 @@
+#include "run/outputs.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <functional>
+
+#include "report/csv.h"
+#include "report/probe_text.h"
+#include "run/store.h"
+#include "sys/error.h"
+#include "sys/file.h"
+
+namespace nsb::run {
+namespace {
+
+/// Of a folder, first what says that this is a run: the others may be a round behind it, which a resumed run
+/// makes good.
+constexpr auto kOutputs = std::to_array<Output>({
+    {.file = "run.json",
+     .meaning = "the environment, options, seed, versions and warnings",
+     .text = [](const RunData& r) { return run_json(r.info); }},
+    {.option = "csv",
+     .file = kResultsCsv,
+     .may_be_stdout = true,
+     .meaning = "the summary as CSV; - is standard output, without the table",
+     .text =
+         [](const RunData& r) {
+             return report::results_csv(r.info.identity, {r.rows.begin(), r.rows.end()});
+         }},
+    {.file = "samples.csv",
+     .meaning = "every sample",
+     .text =
+         [](const RunData& r) {
+             SamplesCsv anew;
+             return (r.samples != nullptr ? *r.samples : anew).render(r.info, r.series);
+         }},
+    {.file = "probe.csv",
+     .of_probe = OfProbe::figures,
+     .meaning = "what each case calls of the traced functions",
+     .text = [](const RunData& r) { return report::probe_csv(r.info.identity, *r.info.probe); }},
+    {.file = "memory.csv",
+     .of_probe = OfProbe::figures,
+     .meaning = "what each case allocates",
+     .text = [](const RunData& r) { return report::memory_csv(r.info.identity, *r.info.probe); }},
+    {.option = "json",
+     .may_be_stdout = true,
+     .meaning = "Google Benchmark's JSON",
+     .text = [](const RunData& r) { return benchmark_json(r.info, r.rows, r.series); }},
+    {.option = "folded",
+     .may_be_stdout = true,
+     .of_probe = OfProbe::stacks,
+     .meaning = "with --probe: folded stacks for flame-graph tools, weighed in ns or instructions",
+     .text = [](const RunData& r) { return report::folded_stacks(*r.info.probe); }},
+});
+
+constexpr std::string_view kStandardOutput = "-";
+
+bool goes_to_stdout(const Destination& destination) {
+    return destination.path == kStandardOutput;
+}
+
+}  // namespace
+
+std::string SamplesCsv::render(const RunInfo& info, std::span<const Series* const> series) {
+    lines_.resize(series.size());
+    count_.resize(series.size());
+    std::string samples = report::csv_header(report::sample_columns());
+    for (std::size_t i = 0; i < series.size(); ++i) {
+        for (std::size_t& n = count_[i]; n < series[i]->samples.size(); ++n) {
+            report::append_csv(lines_[i], report::sample_columns(),
+                               report::SampleRecord{info.identity, *series[i], &series[i]->samples[n], n});
+        }
+        samples += lines_[i];
+        if (series[i]->failure) {
+            report::append_csv(
+                samples, report::sample_columns(),
+                report::SampleRecord{info.identity, *series[i], nullptr, series[i]->samples.size()});
+        }
+    }
+    return samples;
+}
+
+std::string_view to_string(OfProbe of_probe) {
+    return std::array<std::string_view, 3>{"nothing", "figures",
+                                           "stacks"}[static_cast<std::size_t>(of_probe)];
+}
+
+std::span<const Output> outputs() {
+    return kOutputs;
+}
+
+std::vector<report::OutputNames> output_names() {
+    std::vector<report::OutputNames> names;
+    for (const Output& output : kOutputs) names.push_back({output.option, output.file, output.meaning});
+    return names;
+}
+
+std::string files_of_a_folder(std::span<const Output> table) {
+    std::vector<std::string_view> always;
+    std::vector<std::string_view> probed;
+    for (const Output& output : table) {
+        if (!output.file.empty())
+            (output.of_probe == OfProbe::nothing ? always : probed).push_back(output.file);
+    }
+    return fmt::format("{}; with --probe also {}", fmt::join(always, ", "), fmt::join(probed, ", "));
+}
+
+tl::expected<Destination, std::string> destination(const Output& output, std::string path) {
+    const bool is_stdout = path == "-" || path == "/dev/stdout" || path == "/dev/fd/1";
+    if (is_stdout && !output.may_be_stdout)
+        return tl::unexpected<std::string>("a file, and not standard output");
+    return Destination{&output, is_stdout ? std::string(kStandardOutput) : std::move(path)};
+}
+
+bool take_standard_output(const Destinations& destinations) {
+    return std::ranges::any_of(destinations, goes_to_stdout);
+}
+
+tl::expected<void, std::string> check_standard_output(const Destinations& destinations,
+                                                      std::span<const Output> table) {
+    if (std::ranges::count_if(destinations, goes_to_stdout) < 2) return {};
+    std::vector<std::string> could;
+    for (const Output& output : table) {
+        if (!output.option.empty() && output.may_be_stdout)
+            could.push_back(fmt::format("--{}=-", output.option));
+    }
+    return tl::unexpected(fmt::format("{}: standard output is for one of them", fmt::join(could, ", ")));
+}
+
+const Output* find(const Destinations& destinations, OfProbe at_least) {
+    const auto at = std::ranges::find_if(
+        destinations, [&](const Destination& d) { return d.output->of_probe >= at_least; });
+    return at == destinations.end() ? nullptr : at->output;
+}
+
+tl::expected<void, std::string> check_writable(const Destinations& destinations) {
+    for (const auto& [output, path] : destinations) {
+        try {
+            sys::check_writable(path);
+        } catch (const sys::SystemError& error) {
+            return tl::unexpected(
+                fmt::format("--{}={}: cannot be written: {}", output->option, path, error.what()));
+        }
+    }
+    return {};
+}
+
+void write(const Destinations& destinations, const RunData& run) {
+    std::vector<std::function<void()>> all;
+    for (const Destination& one : destinations) {
+        if (!one.output->can_be_made_of(run.info)) continue;
+        all.emplace_back([&] { sys::replace_file(one.path, one.output->text(run)); });
+    }
+    sys::attempt_all(all);
+}
+
+}  // namespace nsb::run
