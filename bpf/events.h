@@ -6,7 +6,7 @@
 #endif
 
 enum nsb_function {
-#define NSB_FUNCTION(name, kind, path, object) NSB_F_##name,
+#define NSB_FUNCTION(name, kind, path, role) NSB_F_##name,
 #include "functions.def"
 #undef NSB_FUNCTION
     NSB_FUNCTIONS
@@ -139,7 +139,7 @@ struct nsb_objects {
     __u64 foreign;
 };
 
-// What the programs shall do now; and the layout of tracepoints as this kernel's BTF has it.
+// Where the arguments of this kernel's tracepoints are, as its BTF says.
 struct nsb_config {
     __u32 kmalloc_size_argument;
     __u32 slab_has_cache;      // kmem_cache_alloc's third argument is the cache, and no other one its size

@@ -71,9 +71,7 @@ Stage stage_of(std::size_t function, Operation operation) {
     if (traced.path == Path::async) return Stage::async;
     if (traced.path == Path::destroy) return Stage::destroy;
     if (kBeginnings[static_cast<std::size_t>(operation)].has(traced.name)) return Stage::call;
-    // The end of a process calls it where exit_task_namespaces is not traced.
-    if (traced.name == "switch_task_namespaces") return Stage::destroy;
-    return Stage::prepare;
+    return traced.role == Role::ends_too ? Stage::destroy : Stage::prepare;
 }
 
 std::vector<Added> added(const ProbedCase& probed, const ProbedCase& base) {

@@ -1,7 +1,9 @@
 // The traced kernel functions: the table of bpf/functions.def, as nsbench sees it.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -16,9 +18,25 @@ constexpr std::string_view to_string(Path path) {
     return std::array<std::string_view, 3>{"create", "destroy", "async"}[static_cast<std::size_t>(path)];
 }
 
-/// What a traced function's first argument says: nothing, that a namespace is made, or that one is gone; or
-/// that an execution begins with it.
-enum class ObjectRole : std::uint8_t { none, made, gone, forks };
+/// What a traced function is known by, beyond its time (bpf/functions.def says what each means).
+enum class Role : std::uint8_t {
+    none,
+    made,
+    gone,
+    forks,
+    kmalloc,
+    slab,
+    batch_work,
+    work,
+    new_work,
+    ends_too
+};
+constexpr bool is_work(Role role) {
+    return role == Role::batch_work || role == Role::work || role == Role::new_work;
+}
+constexpr bool is_allocation(Role role) {
+    return role == Role::kmalloc || role == Role::slab;
+}
 
 /// How the probe served a function.
 enum class Backend : std::uint8_t { fentry, kprobe, tracepoint, sampling, none };
@@ -31,7 +49,7 @@ struct TracedFunction {
     std::string_view name;
     std::optional<Kind> kind;  ///< none: shared by all
     Path path;
-    ObjectRole object;
+    Role role;
 };
 
 namespace detail {
@@ -41,7 +59,7 @@ inline constexpr std::optional<Kind> shared{}, cgroup{Kind::cgroup}, ipc{Kind::i
 }
 constexpr auto traced_table() {
     return std::to_array<TracedFunction>({
-#define NSB_FUNCTION(name, kind, path, object) {#name, traced_names::kind, Path::path, ObjectRole::object},
+#define NSB_FUNCTION(name, kind, path, role) {#name, traced_names::kind, Path::path, Role::role},
 #include "bpf/functions.def"
 #undef NSB_FUNCTION
     });
@@ -50,6 +68,35 @@ constexpr auto traced_table() {
 
 /// Indexed by the numbers that the programs use.
 inline constexpr auto kTraced = detail::traced_table();
+
+/// How many traced functions there are like that.
+template <typename Condition>
+constexpr std::size_t count_traced(Condition condition) {
+    return static_cast<std::size_t>(std::ranges::count_if(kTraced, condition));
+}
+
+static_assert(count_traced([](const TracedFunction& f) { return f.role == Role::forks; }) == 1,
+              "one function begins executions");
+static_assert(std::ranges::all_of(kKinds,
+                                  [](const KindInfo& kind) {
+                                      return count_traced([&](const TracedFunction& f) {
+                                                 return f.kind == kind.kind && is_allocation(f.role);
+                                             }) == 1;
+                                  }),
+              "a namespace of each kind is allocated in one traced function");
+static_assert(std::ranges::all_of(kTraced,
+                                  [](const TracedFunction& f) {
+                                      return f.path != Path::async ||
+                                             count_traced([&](const TracedFunction& other) {
+                                                 return other.kind == f.kind && is_work(other.role);
+                                             }) == 1;
+                                  }),
+              "a kind that workers tear down has one traced function that its worker begins with");
+static_assert(std::ranges::all_of(kTraced,
+                                  [](const TracedFunction& f) {
+                                      return !is_work(f.role) || (f.kind && f.path == Path::async);
+                                  }),
+              "a worker tears down namespaces of one kind, later");
 
 /// The kind's name, or "shared".
 constexpr std::string_view kind_name(const std::optional<Kind>& kind) {

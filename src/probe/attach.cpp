@@ -95,11 +95,11 @@ std::uint32_t Attacher::Wanted::argument(bool is_entry) const {
     auto value = static_cast<std::uint32_t>(number);
     if (function.path == Path::async) value |= NSB_ASYNC;
     if (function.path == Path::create) value |= NSB_CREATE;
-    if (is_entry && function.object == ObjectRole::forks) value |= NSB_FORKS;
+    if (is_entry && function.role == Role::forks) value |= NSB_FORKS;
     // A clone that the compiler made has other arguments.
     if (is_entry && symbol == function.name) {
-        if (function.object == ObjectRole::made) value |= NSB_MADE;
-        if (function.object == ObjectRole::gone) value |= NSB_GONE;
+        if (function.role == Role::made) value |= NSB_MADE;
+        if (function.role == Role::gone) value |= NSB_GONE;
     }
     return value;
 }

@@ -272,25 +272,16 @@ std::vector<MemoryRow> attribute_memory(const Seen& seen, const Seen* base) {
 }
 
 std::vector<ObjectCount> objects_by_allocation(const Seen& memory) {
-    struct Maker {
-        Kind kind;
-        nsb_what allocator;
-        std::string_view function;
-    };
-    // Each asks this allocator for the namespace itself and for nothing else.
-    static constexpr std::array<Maker, 8> kMakers{{{Kind::cgroup, NSB_KMALLOC, "copy_cgroup_ns"},
-                                                   {Kind::ipc, NSB_KMALLOC, "copy_ipcs"},
-                                                   {Kind::net, NSB_SLAB, "copy_net_ns"},
-                                                   {Kind::mnt, NSB_KMALLOC, "alloc_mnt_ns"},
-                                                   {Kind::pid, NSB_SLAB, "copy_pid_ns"},
-                                                   {Kind::time, NSB_KMALLOC, "copy_time_ns"},
-                                                   {Kind::user, NSB_SLAB, "create_user_ns"},
-                                                   {Kind::uts, NSB_SLAB, "copy_utsname"}}};
     std::vector<ObjectCount> counts;
-    for (const Maker& maker : kMakers) {
-        ObjectCount count{maker.kind, 0, 0, 0};
+    for (const KindInfo& kind : kKinds) {
+        const auto allocates = [&](const TracedFunction& f) {
+            return f.kind == kind.kind && is_allocation(f.role);
+        };
+        const TracedFunction& maker = *std::ranges::find_if(kTraced, allocates);
+        const nsb_what allocator = maker.role == Role::kmalloc ? NSB_KMALLOC : NSB_SLAB;
+        ObjectCount count{kind.kind, 0, 0, 0};
         for (const ProfileEntry& entry : memory.snapshot.profile) {
-            if (entry.what != maker.allocator || name_call_site(*entry.stack) != maker.function) continue;
+            if (entry.what != allocator || name_call_site(*entry.stack) != maker.name) continue;
             (entry.freed ? count.gone : count.made) += entry.count;
         }
         if (count.made > 0) counts.push_back(count);

@@ -39,12 +39,6 @@ std::span<const bpf_insn> code_of(const bpf_program* program) {
     return {bpf_program__insns(program), bpf_program__insn_cnt(program)};
 }
 
-/// Workers are known by these functions where functions cannot be attached to.
-bool is_work_function(const TracedFunction& f) {
-    return f.name == "cleanup_net" || f.name == "free_ipc" || f.name == "free_user_ns" ||
-           f.name == "destroy_pid_namespace_work";
-}
-
 }  // namespace
 
 tl::unexpected<std::string> refuse(std::string_view what, int error, std::string_view remedy) {
@@ -125,8 +119,8 @@ tl::expected<void, std::string> Probe::State::attach_functions() {
         if (std::ranges::any_of(services, [](const Service& s) { return s.backend != Backend::none; }))
             return {};
         if (only != Backend::none) {
-            const auto at =
-                std::ranges::find(kTraced, "kernel_clone", &TracedFunction::name) - kTraced.begin();
+            // It says of this one why, since no kernel lacks it.
+            const auto at = std::ranges::find(kTraced, Role::forks, &TracedFunction::role) - kTraced.begin();
             return tl::unexpected(services[static_cast<std::size_t>(at)].reason);
         }
     }
@@ -142,7 +136,8 @@ tl::expected<void, std::string> Probe::State::attach_functions() {
             services[i].reason = "no such function in this kernel, or inlined";
             continue;
         }
-        services[i].backend = is_work_function(kTraced[i]) ? Backend::tracepoint : Backend::sampling;
+        // Workers are known by what they begin with.
+        services[i].backend = is_work(kTraced[i].role) ? Backend::tracepoint : Backend::sampling;
         const auto address = symbols.address(std::string(kTraced[i].name));
         if (!address || services[i].backend != Backend::tracepoint) continue;
         const auto what = static_cast<std::uint32_t>(i) | NSB_ASYNC;
@@ -186,8 +181,7 @@ tl::expected<void, std::string> Probe::State::attach_memory() {
 bool Probe::State::traces_forks() const {
     for (std::size_t i = 0; i < kTraced.size(); ++i) {
         const Backend backend = services[i].backend;
-        if (kTraced[i].object == ObjectRole::forks &&
-            (backend == Backend::fentry || backend == Backend::kprobe))
+        if (kTraced[i].role == Role::forks && (backend == Backend::fentry || backend == Backend::kprobe))
             return true;
     }
     return false;
