@@ -54,6 +54,13 @@ po::options_description selection_options() {
     const ParameterInfo& stack = info(Parameter::stack);
     const std::string stacks =
         fmt::format("with stacks of these sizes, {} to {}", format_size(stack.low), format_size(stack.high));
+    std::vector<std::string> values;
+    for (const ParameterInfo& parameter : kParameterTable) {
+        if (parameter.type == ParameterType::choice)
+            values.push_back(fmt::format("{}:{}", parameter.key, fmt::join(parameter.choices(), "|")));
+    }
+    const std::string parameters =
+        fmt::format("with these values of any parameter of an id: {}; repeatable", fmt::join(values, ", "));
     po::options_description options("Which cases");
     options.add_options()  //
         ("case", strings()->value_name("ID"), "just this one, also beyond the plan; repeatable")(
@@ -65,9 +72,7 @@ po::options_description selection_options() {
             "stack", strings()->value_name("SIZE,..."), stacks.c_str())(
             "spawn", strings()->value_name("HOW,..."), "fork: memory copied; vm: CLONE_VM|CLONE_VFORK")(
             "parallel", strings()->value_name("N,..."), "with so many samplers at once")(
-            "with", strings()->value_name("KEY:VALUE,..."),
-            "with these values of any parameter of an id: touch:all, via:fsmount, subset:pid, pidfd:yes, "
-            "cgroup:into, by:crun, twin:yes; repeatable");
+            "with", strings()->value_name("KEY:VALUE,..."), parameters.c_str());
     return options;
 }
 

@@ -8,6 +8,8 @@
 #include <span>
 #include <string_view>
 
+#include "core/runtimes.def"
+
 namespace nsb {
 
 inline constexpr std::uint64_t kPage = 4096;
@@ -33,15 +35,19 @@ enum class Parameter : std::uint8_t {
 enum class ParameterType : std::uint8_t { size, count, choice };
 
 namespace detail {
-/// How many there are in "one, two, three".
+/// Its arguments as text: tables among them are lists by then, with a comma at the end.
+#define NSB_TEXT(...) #__VA_ARGS__
+
+/// How many there are in "one, two, three", or "one, two, three,".
 constexpr std::size_t count_of(std::string_view list) {
-    return static_cast<std::size_t>(std::count(list.begin(), list.end(), ',')) + 1;
+    return static_cast<std::size_t>(std::count(list.begin(), list.end(), ',')) +
+           (list.ends_with(',') ? 0 : 1);
 }
 
 inline constexpr std::size_t kMostChoices = std::max({
     std::size_t{1},
 #define NSB_NUMBER(identifier, key, type, initial, low, high, always_in_id, meaning)
-#define NSB_CHOICE(identifier, key, choices, always_in_id, meaning, ...) count_of(#__VA_ARGS__),
+#define NSB_CHOICE(identifier, key, choices, always_in_id, meaning, ...) count_of(NSB_TEXT(__VA_ARGS__)),
 #include "core/parameters.def"
 #undef NSB_CHOICE
 #undef NSB_NUMBER
@@ -81,16 +87,17 @@ inline constexpr auto kParameterTable = std::to_array<ParameterInfo>({
 #define NSB_CHOICE(identifier, key, choices, always_in_id, meaning, ...) \
     {key,                                                                \
      ParameterType::choice,                                              \
-     detail::names_in(#__VA_ARGS__),                                     \
+     detail::names_in(NSB_TEXT(__VA_ARGS__)),                            \
      0,                                                                  \
      0,                                                                  \
-     detail::count_of(#__VA_ARGS__) - 1,                                 \
+     detail::count_of(NSB_TEXT(__VA_ARGS__)) - 1,                        \
      always_in_id,                                                       \
      meaning},
 #include "core/parameters.def"
 #undef NSB_CHOICE
 #undef NSB_NUMBER
 });
+#undef NSB_TEXT
 inline constexpr std::size_t kParameters = kParameterTable.size();
 
 constexpr const ParameterInfo& info(Parameter parameter) {

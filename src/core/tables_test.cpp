@@ -43,6 +43,7 @@ TEST(Tables, NumberChoicesAsTheirEnumerators) {
     EXPECT_EQ(choice(Parameter::by, By::nspawn), "nspawn");
     EXPECT_EQ(choice(Parameter::mount_via, MountVia::fsmount), "fsmount");
     EXPECT_EQ(info(Parameter::by).choices().size(), 5U);
+    EXPECT_EQ(info(Parameter::by).high, 4U);
     EXPECT_EQ(info(Parameter::twin).choices().size(), 2U);
     EXPECT_TRUE(info(Parameter::stack).choices().empty());
 }

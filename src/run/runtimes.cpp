@@ -20,27 +20,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kHostname = "nsbench";
 
-/// What carries out a choice of the parameter `by`, and Debian's package that has it.
-struct Program {
-    By by;
-    const char* name;
-    const char* package;
-};
-
-constexpr auto kPrograms = std::to_array<Program>({{By::unshare, "unshare", "util-linux"},
-                                                   {By::bwrap, "bwrap", "bubblewrap"},
-                                                   {By::crun, "crun", "crun"},
-                                                   {By::runc, "runc", "runc"},
-                                                   {By::nspawn, "systemd-nspawn", "systemd-container"}});
-
-constexpr bool is_by_number(std::span<const Program> programs) {
-    for (std::size_t i = 0; i < programs.size(); ++i) {
-        if (static_cast<std::size_t>(programs[i].by) != i) return false;
-    }
-    return programs.size() == kRuntimes;
-}
-static_assert(is_by_number(kPrograms), "each choice of the parameter by has its program, in their order");
-
 /// A runtime's word for a kind; an empty one stands for what it always does.
 struct Option {
     Kind kind;
@@ -64,7 +43,7 @@ tl::expected<void, std::string> append(std::vector<std::string>& words, KindSet 
     return {};
 }
 
-tl::expected<Job, std::string> unshare_job(KindSet set) {
+tl::expected<Job, std::string> unshare_job(KindSet set, const std::string& /*cgroup*/) {
     static constexpr Option kWords[]{{Kind::cgroup, "--cgroup"}, {Kind::ipc, "--ipc"}, {Kind::net, "--net"},
                                      {Kind::mnt, "--mount"},     {Kind::pid, "--pid"}, {Kind::time, "--time"},
                                      {Kind::user, "--user"},     {Kind::uts, "--uts"}};
@@ -77,7 +56,7 @@ tl::expected<Job, std::string> unshare_job(KindSet set) {
     return job;
 }
 
-tl::expected<Job, std::string> bwrap_job(KindSet set) {
+tl::expected<Job, std::string> bwrap_job(KindSet set, const std::string& /*cgroup*/) {
     static constexpr Option kWords[]{{Kind::cgroup, "--unshare-cgroup"}, {Kind::ipc, "--unshare-ipc"},
                                      {Kind::net, "--unshare-net"},       {Kind::mnt, ""},
                                      {Kind::pid, "--unshare-pid"},       {Kind::user, "--unshare-user"},
@@ -123,11 +102,11 @@ Json oci_config(KindSet set, const std::string& cgroup) {
     return config;
 }
 
-Job oci_job(KindSet set, const std::string& cgroup) {
-    return {{"run", "nsbench"}, {}, oci_config(set, cgroup).dump()};
+tl::expected<Job, std::string> oci_job(KindSet set, const std::string& cgroup) {
+    return Job{{"run", "nsbench"}, {}, oci_config(set, cgroup).dump()};
 }
 
-tl::expected<Job, std::string> nspawn_job(KindSet set) {
+tl::expected<Job, std::string> nspawn_job(KindSet set, const std::string& /*cgroup*/) {
     static constexpr Option kWords[]{
         {Kind::cgroup, ""}, {Kind::ipc, ""}, {Kind::net, "--private-network"},
         {Kind::mnt, ""},    {Kind::pid, ""}, {Kind::user, "--private-users=0:65536"},
@@ -144,6 +123,18 @@ tl::expected<Job, std::string> nspawn_job(KindSet set) {
     }
     return job;
 }
+
+/// What carries out a choice of the parameter `by`, and Debian's package that has it.
+struct Program {
+    By by;
+    const char* name;
+    const char* package;
+    tl::expected<Job, std::string> (*job)(KindSet set, const std::string& cgroup);
+};
+
+#define NSB_PROGRAM(identifier, program, package, job) {By::identifier, program, package, job},
+constexpr auto kPrograms = std::to_array<Program>({NSB_RUNTIMES(NSB_PROGRAM)});
+#undef NSB_PROGRAM
 
 /// The file that the PATH leads to; empty where there is none.
 std::string find_program(const std::string& name) {
@@ -174,18 +165,7 @@ bool put(std::span<char> list, const std::vector<std::string>& words) {
 }  // namespace
 
 tl::expected<Job, std::string> make_job(By by, KindSet set, const std::string& cgroup) {
-    switch (by) {
-        case By::unshare:
-            return unshare_job(set);
-        case By::bwrap:
-            return bwrap_job(set);
-        case By::crun:
-        case By::runc:
-            return oci_job(set, cgroup);
-        case By::nspawn:
-            return nspawn_job(set);
-    }
-    return tl::unexpected<std::string>("unknown");
+    return kPrograms[static_cast<std::size_t>(by)].job(set, cgroup);
 }
 
 Runtimes Runtimes::find() {

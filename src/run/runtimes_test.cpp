@@ -72,6 +72,8 @@ TEST(Job, NamesTheKindThatThereIsNoOptionFor) {
 TEST(Runtimes, AreMissingByNameOrHaveAVersion) {
     Runtimes runtimes = Runtimes::find();
     ASSERT_EQ(runtimes.all().size(), kRuntimes);
+    std::size_t number = 0;
+    for (const Runtime& runtime : runtimes.all()) EXPECT_EQ(static_cast<std::size_t>(runtime.by), number++);
     for (const Runtime& runtime : runtimes.all()) {
         const Case c =
             Case::of(Operation::runtime, kUsual).with(Parameter::by, static_cast<std::uint64_t>(runtime.by));
