@@ -34,9 +34,9 @@ std::optional<probe::Probe> open_probe(const Options& options, const std::vector
     if (probe) return std::move(*probe);
     if (options.probe != "auto") {
         throw run::NotPermitted(
-            fmt::format("--probe={}: cannot be had here: {}", options.probe, probe.error()));
+            fmt::format("--probe={}: cannot be had here: {}", options.probe, probe.error().text()));
     }
-    info.warnings.push_back(fmt::format("--probe: cannot be had here, measured without: {}", probe.error()));
+    info.warnings.push_back(fmt::format("--probe: cannot be had here, measured without: {}", probe.error().text()));
     // What was asked for and is not in the files is said also to who wants nothing else to be said.
     if (options.quiet) sys::try_write(STDERR_FILENO, fmt::format("nsbench: {}\n", info.warnings.back()));
     return std::nullopt;

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <fstream>
+#include <cerrno>
 #include <thread>
+
+#include "sys/file.h"
+#include "sys/kallsyms.h"
 
 namespace nsb::env {
 namespace {
@@ -16,45 +18,49 @@ using namespace std::chrono_literals;
 /// The tracepoints, in the order in which open() names them.
 enum Event : std::size_t { queued, started, ended };
 
-/// The address of a kernel function; 0 where it is not shown (kernel.kptr_restrict) or does not exist.
-std::uint64_t find_symbol(std::string_view name) {
-    std::ifstream symbols("/proc/kallsyms");
-    std::string line;
-    while (std::getline(symbols, line)) {
-        // "ffffffff81e4fa40 t cleanup_net"; most lines end in another name, which is cheap to see.
-        if (line.size() < name.size() + 3 || !line.ends_with(name) ||
-            line[line.size() - name.size() - 1] != ' ') {
-            continue;
-        }
-        return std::strtoull(line.c_str(), nullptr, 16);
-    }
-    return 0;
-}
-
 }  // namespace
 
-tl::expected<TeardownWatch, sys::Refusal> TeardownWatch::open() {
-    Workers workers{{
-        {Kind::net, "cleanup_net", WorkerLedger(true)},
-        {Kind::ipc, "free_ipc", WorkerLedger(true)},
-        {Kind::user, "free_user_ns", WorkerLedger(false)},
-        {Kind::pid, "destroy_pid_namespace_work", WorkerLedger(false)},
-    }};
-    std::string filter;
-    for (Worker& worker : workers) {
-        worker.address = find_symbol(worker.function);
-        // Pid namespaces have a worker from 6.16 on.
-        if (worker.address == 0 && worker.kind == Kind::pid) continue;
-        if (worker.address == 0) {
-            return tl::unexpected(sys::Refusal{fmt::format("/proc/kallsyms: {}", worker.function), EPERM});
+sys::Expected<TeardownWatch::Workers> TeardownWatch::find_workers() {
+    constexpr const char* kSymbols = "/proc/kallsyms";
+    const auto text = sys::read_file(kSymbols);
+    if (!text) return tl::unexpected(sys::Refusal{.call = kSymbols, .error = text.error()});
+    Workers workers;
+    for (const TracedFunction& function : kTraced) {
+        if (is_work(function.role))
+            workers.push_back({&function, WorkerLedger(function.role == Role::batch_work)});
+    }
+    bool any_address = false;
+    sys::each_kernel_symbol(*text, [&](const sys::KernelSymbol& symbol) {
+        any_address = any_address || symbol.address != 0;
+        for (Worker& worker : workers) {
+            if (worker.address == 0 && symbol.name == worker.function->name) worker.address = symbol.address;
         }
+    });
+    if (!any_address) {
+        return tl::unexpected(
+            sys::Refusal{.call = fmt::format("{} shows no addresses", kSymbols), .error = EPERM});
+    }
+    for (const Worker& worker : workers) {
+        if (worker.address != 0 || worker.function->role == Role::new_work) continue;
+        return tl::unexpected(
+            sys::Refusal{.call = fmt::format("{}: {}", kSymbols, worker.function->name), .error = ENOENT});
+    }
+    return workers;
+}
+
+sys::Expected<TeardownWatch> TeardownWatch::open() {
+    auto workers = find_workers();
+    if (!workers) return tl::unexpected(workers.error());
+    std::string filter;
+    for (const Worker& worker : *workers) {
+        if (worker.address == 0) continue;
         filter += fmt::format("{}function=={:#x}", filter.empty() ? "" : "||", worker.address);
     }
     auto reader = sys::TracepointReader::open({{"workqueue/workqueue_queue_work", filter, "function"},
                                                {"workqueue/workqueue_execute_start", filter, "function"},
                                                {"workqueue/workqueue_execute_end", filter, "function"}});
     if (!reader) return tl::unexpected(reader.error());
-    return TeardownWatch(std::move(*reader), workers);
+    return TeardownWatch(std::move(*reader), std::move(*workers));
 }
 
 void WorkerLedger::started(std::uint64_t time) {
@@ -103,7 +109,7 @@ void TeardownWatch::follow() {
 }
 
 std::uint32_t TeardownWatch::left_to(const Worker& worker, const Left& left) {
-    return worker.address == 0 ? 0 : left[static_cast<std::size_t>(worker.kind)];
+    return worker.address == 0 ? 0 : left[static_cast<std::size_t>(*worker.function->kind)];
 }
 
 bool TeardownWatch::watches(const Left& left) const {
@@ -127,7 +133,8 @@ Drained TeardownWatch::wait(const Left& left, std::chrono::nanoseconds limit) {
     drained.complete = all_done() && reader_.lost() == lost_before_;
     for (const Worker& worker : workers_) {
         if (left_of(worker) == 0 || !worker.ledger.is_done(left_of(worker)) || !drained.complete) continue;
-        drained.per_namespace[static_cast<std::size_t>(worker.kind)] = worker.ledger.busy() / left_of(worker);
+        drained.per_namespace[static_cast<std::size_t>(*worker.function->kind)] =
+            worker.ledger.busy() / left_of(worker);
     }
     return drained;
 }

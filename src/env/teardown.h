@@ -5,8 +5,10 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "core/kinds.h"
+#include "core/traced.h"
 #include "sys/tracepoint.h"
 
 namespace nsb::env {
@@ -51,7 +53,7 @@ class WorkerLedger {
 /// Watches the work items that destroy net, ipc, user and pid namespaces, through the workqueue tracepoints.
 class TeardownWatch {
   public:
-    static tl::expected<TeardownWatch, sys::Refusal> open();
+    static sys::Expected<TeardownWatch> open();
 
     /// Forgets what has been seen: a new batch begins.
     void begin();
@@ -65,15 +67,16 @@ class TeardownWatch {
 
   private:
     struct Worker {
-        Kind kind;
-        const char* function;
+        const TracedFunction* function;  // that it begins with
         WorkerLedger ledger;
         std::uint64_t address = 0;  // of the function; 0: this kernel has none
     };
-    using Workers = std::array<Worker, 4>;
+    using Workers = std::vector<Worker>;
 
-    TeardownWatch(sys::TracepointReader reader, const Workers& workers)
-        : reader_(std::move(reader)), workers_(workers) {}
+    TeardownWatch(sys::TracepointReader reader, Workers workers)
+        : reader_(std::move(reader)), workers_(std::move(workers)) {}
+    /// Those of the table of traced functions, in this kernel.
+    static sys::Expected<Workers> find_workers();
     void follow();
     /// How many of these the worker is to tear down.
     static std::uint32_t left_to(const Worker& worker, const Left& left);

@@ -1,9 +1,10 @@
 #include "exact/symbols.h"
 
 #include <algorithm>
-#include <charconv>
 #include <string_view>
 #include <unordered_map>
+
+#include "sys/kallsyms.h"
 
 namespace nsb::exact {
 namespace {
@@ -23,14 +24,10 @@ Symbols Symbols::read(std::istream& kallsyms) {
     };
     std::vector<Symbol> found;
     for (std::string line; std::getline(kallsyms, line);) {
-        // ADDRESS TYPE NAME [MODULE]: some 200,000 lines
-        std::uint64_t address = 0;
-        const auto [at, error] = std::from_chars(line.data(), line.data() + line.size(), address, 16);
-        const std::string_view rest(at, line.data() + line.size());
-        if (error != std::errc{} || address < kKernel || rest.size() < 4 ||
-            kText.find(rest[1]) == std::string_view::npos)
+        const auto symbol = sys::kernel_symbol(line);
+        if (!symbol || symbol->address < kKernel || kText.find(symbol->type) == std::string_view::npos)
             continue;
-        found.push_back({address, std::string(rest.substr(3, rest.find('\t') - 3))});
+        found.push_back({symbol->address, std::string(symbol->name)});
     }
     std::ranges::stable_sort(found, {}, &Symbol::address);
     Symbols symbols;

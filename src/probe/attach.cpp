@@ -12,7 +12,6 @@
 #include <cstddef>
 
 #include "bpf/events.h"
-#include "core/failure.h"
 #include "sys/file.h"
 
 namespace nsb::probe {
@@ -66,8 +65,8 @@ sys::Result<sys::Fd> load(std::span<const bpf_insn> code, std::uint32_t argument
     return sys::Fd::own(bpf_prog_load(type, name, "Dual MIT/GPL", own.data(), own.size(), &options));
 }
 
-std::string refused(std::string_view call, int error) {
-    return fmt::format("{}: {}", call, errno_name(error));
+tl::unexpected<sys::Refusal> refused(std::string_view why, int error = 0) {
+    return tl::unexpected(sys::Refusal{.call = std::string(why), .error = error});
 }
 
 /// bpf_link_info as of 6.7, where the kernel began to tell what links of kprobes miss.
@@ -104,20 +103,18 @@ std::uint32_t Attacher::Wanted::argument(bool is_entry) const {
     return value;
 }
 
-tl::expected<std::uint32_t, std::string> Attacher::fentry_target(const std::string& symbol,
-                                                                 std::size_t number) const {
-    if (symbol != kTraced[number].name) return tl::unexpected(fmt::format("the compiler made it {}", symbol));
+sys::Expected<std::uint32_t> Attacher::fentry_target(const std::string& symbol, std::size_t number) const {
+    if (symbol != kTraced[number].name) return refused(fmt::format("the compiler made it {}", symbol));
     const int id = btf__find_by_name_kind(kernel_, symbol.c_str(), BTF_KIND_FUNC);
-    if (id < 0) return tl::unexpected<std::string>("not in the kernel's BTF");
+    if (id < 0) return refused("not in the kernel's BTF");
     // Before trampolines were images of their own, one could be freed under a function that slept.
     if (btf__find_by_name_kind(kernel_, "bpf_tramp_image", BTF_KIND_STRUCT) < 0) {
-        return tl::unexpected<std::string>(
-            "fexit of functions that sleep is unsafe here (no bpf_tramp_image)");
+        return refused("fexit of functions that sleep is unsafe here (no bpf_tramp_image)");
     }
     return static_cast<std::uint32_t>(id);
 }
 
-tl::expected<Ends, std::string> Attacher::attach(const Wanted& function, Backend backend) const {
+sys::Expected<Ends> Attacher::attach(const Wanted& function, Backend backend) const {
     const bool is_fentry = backend == Backend::fentry;
     std::uint32_t target = 0;
     if (is_fentry) {
@@ -135,10 +132,10 @@ tl::expected<Ends, std::string> Attacher::attach(const Wanted& function, Backend
         auto program =
             load(is_entry ? enter : programs_.leave, argument, is_entry ? "nsb_enter" : "nsb_leave",
                  is_fentry ? BPF_PROG_TYPE_TRACING : BPF_PROG_TYPE_KPROBE, type, target);
-        if (!program) return tl::unexpected(refused("loading", program.error()));
+        if (!program) return refused("loading", program.error());
         auto link = is_fentry ? sys::Fd::own(bpf_raw_tracepoint_open(nullptr, program->get()))
                               : open_kprobe(program->get(), function.symbol, is_entry);
-        if (!link) return tl::unexpected(refused("attaching", link.error()));
+        if (!link) return refused("attaching", link.error());
         ends[is_entry ? 0 : 1] = {std::move(*program), std::move(*link)};
     }
     return ends;
@@ -176,7 +173,7 @@ sys::Result<sys::Fd> Attacher::link_all(std::span<const Wanted> functions, bool 
 
 Attacher::Refusals Attacher::by_kprobe_multi(std::span<const Wanted> wanted, AllServed& all) const {
     if (std::ranges::any_of(programs_.shared, [](int program) { return program < 0; }))
-        return Refusals(wanted.size(), "no bpf_get_attach_cookie in this kernel");
+        return Refusals(wanted.size(), sys::Refusal{.call = "no bpf_get_attach_cookie in this kernel"});
     Refusals refusals(wanted.size());
     std::vector<Wanted> accepted(wanted.begin(), wanted.end());
     auto entry = link_all(accepted, true);
@@ -185,7 +182,7 @@ Attacher::Refusals Attacher::by_kprobe_multi(std::span<const Wanted> wanted, All
         accepted.clear();
         for (std::size_t i = 0; i < wanted.size(); ++i) {
             if (const auto single = link_all(wanted.subspan(i, 1), true); !single) {
-                refusals[i] = refused("attaching", single.error());
+                refusals[i] = refused("attaching", single.error()).value();
             } else {
                 accepted.push_back(wanted[i]);
             }
@@ -195,8 +192,8 @@ Attacher::Refusals Attacher::by_kprobe_multi(std::span<const Wanted> wanted, All
     }
     auto exit = entry ? link_all(accepted, false) : sys::Result<sys::Fd>();
     if (!entry || !exit) {
-        const std::string why = refused("attaching all", entry ? exit.error() : entry.error());
-        for (auto& refusal : refusals) refusal = refusal.value_or(why);
+        const auto why = refused("attaching all", entry ? exit.error() : entry.error());
+        for (auto& refusal : refusals) refusal = refusal.value_or(why.value());
         return refusals;
     }
     all.shared[0].link = std::move(*entry);
@@ -241,7 +238,7 @@ AllServed Attacher::serve(std::span<const std::size_t> numbers) const {
                 continue;
             }
             served.reason +=
-                fmt::format("{}{}: {}", served.reason.empty() ? "" : "; ", rung.name, *refusals[i]);
+                fmt::format("{}{}: {}", served.reason.empty() ? "" : "; ", rung.name, refusals[i]->text());
             left.push_back(std::move(function));
         }
         wanted = std::move(left);

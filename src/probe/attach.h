@@ -12,6 +12,7 @@
 #include "core/traced.h"
 #include "probe/symbols.h"
 #include "sys/fd.h"
+#include "sys/refusal.h"
 
 struct btf;
 
@@ -61,12 +62,12 @@ class Attacher {
         [[nodiscard]] std::uint32_t argument(bool is_entry) const;
     };
     /// By each of the wanted: why it is not served, or nothing.
-    using Refusals = std::vector<std::optional<std::string>>;
+    using Refusals = std::vector<std::optional<sys::Refusal>>;
     Refusals by_single(std::span<const Wanted> wanted, Backend backend, AllServed& all) const;
     Refusals by_kprobe_multi(std::span<const Wanted> wanted, AllServed& all) const;
-    [[nodiscard]] tl::expected<Ends, std::string> attach(const Wanted& function, Backend backend) const;
-    [[nodiscard]] tl::expected<std::uint32_t, std::string> fentry_target(const std::string& symbol,
-                                                                         std::size_t number) const;
+    [[nodiscard]] sys::Expected<Ends> attach(const Wanted& function, Backend backend) const;
+    [[nodiscard]] sys::Expected<std::uint32_t> fentry_target(const std::string& symbol,
+                                                             std::size_t number) const;
     [[nodiscard]] sys::Result<sys::Fd> link_all(std::span<const Wanted> functions, bool is_entry) const;
 
     Programs programs_;

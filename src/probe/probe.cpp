@@ -47,28 +47,28 @@ Probe::Probe(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Probe::Probe(Probe&&) noexcept = default;
 Probe::~Probe() = default;
 
-tl::expected<Probe, std::string> Probe::open(Choice choice, KindSet kinds) {
+sys::Expected<Probe> Probe::open(Choice choice, KindSet kinds) {
     libbpf_set_print([](libbpf_print_level, const char*, va_list) { return 0; });
     // The kernel counts tasks from outside every pid namespace: the numbers here would name others.
     std::error_code error;
     constexpr const char* kOwn = "/proc/self/ns/pid";
     const std::filesystem::path own = std::filesystem::read_symlink(kOwn, error);
-    if (error) return refuse(fmt::format("readlink({})", kOwn), error.value(), sys::what_ails_proc());
+    if (error) return refuse("readlink", error.value(), kOwn, sys::what_ails_proc());
     if (own != "pid:[4026531836]") {
-        return tl::unexpected<std::string>(
-            "nsbench runs inside a pid namespace; run it outside of containers");
+        return tl::unexpected(sys::Refusal{.call = "nsbench runs inside a pid namespace",
+                                           .remedy = "run it outside of containers"});
     }
     auto state = std::make_unique<State>();
     state->choice = choice;
     state->kinds = kinds;
     auto symbols = Symbols::load();
     if (!symbols) {
-        return refuse(symbols.error().call, symbols.error().error);
+        return refuse(std::move(symbols.error().call), symbols.error().error);
     }
     state->symbols = std::move(*symbols);
     state->kernel.reset(btf__load_vmlinux_btf());
     if (!state->kernel)
-        return refuse("/sys/kernel/btf/vmlinux", errno,
+        return refuse("/sys/kernel/btf/vmlinux", errno, "",
                       errno == ENOENT ? "the kernel needs CONFIG_DEBUG_INFO_BTF" : "");
     if (auto loaded = state->load(); !loaded) return tl::unexpected(loaded.error());
     state->services.resize(kTraced.size());
@@ -79,7 +79,7 @@ tl::expected<Probe, std::string> Probe::open(Choice choice, KindSet kinds) {
     return probe;
 }
 
-tl::expected<void, std::string> Probe::attach(Pass pass) {
+sys::Expected<void> Probe::attach(Pass pass) {
     detach();
     const auto& progs = state_->skeleton->progs;
     auto attached = state_->attach(progs.on_switch).and_then([&] { return state_->attach(progs.on_fork); });
@@ -139,11 +139,11 @@ std::vector<Probe::Service> Probe::services() const {
     return state_->services;
 }
 
-tl::expected<void, std::string> Probe::begin(std::span<const pid_t> samplers, std::uint32_t lead_in) {
+sys::Expected<void> Probe::begin(std::span<const pid_t> samplers, std::uint32_t lead_in) {
     return state_->clear().and_then([&] { return state_->set_slots(samplers, lead_in); });
 }
 
-tl::expected<void, std::string> Probe::follow_no_more() {
+sys::Expected<void> Probe::follow_no_more() {
     return state_->set_slots({}, 0);
 }
 

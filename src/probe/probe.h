@@ -12,7 +12,7 @@
 
 #include "bpf/events.h"
 #include "core/traced.h"
-#include "sys/tracepoint.h"
+#include "sys/refusal.h"
 
 namespace nsb::probe {
 
@@ -69,20 +69,20 @@ class Probe {
     /// Loads the programs. Refused without CAP_BPF and CAP_PERFMON, without BTF, inside a pid namespace, or
     /// where a forced backend serves no function at all.
     /// Functions of other kinds than `kinds` are left alone: tracing them would only cost.
-    static tl::expected<Probe, std::string> open(Choice choice, KindSet kinds);
+    static sys::Expected<Probe> open(Choice choice, KindSet kinds);
     Probe(Probe&&) noexcept;
     ~Probe();
 
     /// Attaches what a pass needs, in place of what was attached. The error names the call.
-    tl::expected<void, std::string> attach(Pass pass);
+    sys::Expected<void> attach(Pass pass);
     void detach();
 
     /// Forgets what was seen and follows these processes and their children, from after each one's first
     /// `lead_in` forks on. What workers do is seen from the beginning. The error names the call.
-    tl::expected<void, std::string> begin(std::span<const pid_t> samplers, std::uint32_t lead_in);
+    sys::Expected<void> begin(std::span<const pid_t> samplers, std::uint32_t lead_in);
 
     /// Lets them go; what they made until now is followed on, until it is freed.
-    tl::expected<void, std::string> follow_no_more();
+    sys::Expected<void> follow_no_more();
 
     [[nodiscard]] Snapshot read();
 

@@ -41,12 +41,13 @@ std::span<const bpf_insn> code_of(const bpf_program* program) {
 
 }  // namespace
 
-tl::unexpected<std::string> refuse(std::string_view what, int error, std::string_view remedy) {
-    const std::string help = remedy.empty() ? what_helps(error) : std::string(remedy);
-    return tl::unexpected(fmt::format("{}: {}{}{}", what, errno_name(error), help.empty() ? "" : "; ", help));
+tl::unexpected<sys::Refusal> refuse(std::string call, int error, std::string arguments,
+                                    std::string_view remedy) {
+    return tl::unexpected(sys::Refusal{std::move(call), std::move(arguments), error,
+                                       remedy.empty() ? what_helps(error) : std::string(remedy)});
 }
 
-tl::expected<void, std::string> Probe::State::load() {
+sys::Expected<void> Probe::State::load() {
     skeleton.reset(nsb_probe::open());
     if (!skeleton) return refuse("opening the probe's object", errno);
     skeleton->rodata->config = find_layout(kernel.get());
@@ -64,7 +65,7 @@ tl::expected<void, std::string> Probe::State::load() {
     if (const int error = nsb_probe::load(skeleton.get()); error != 0) {
         return refuse("loading the probe", -error);
     }
-    const auto map = [](auto& array, const bpf_map* from) -> tl::expected<void, std::string> {
+    const auto map = [](auto& array, const bpf_map* from) -> sys::Expected<void> {
         auto mapped =
             std::remove_reference_t<decltype(array)>::map(bpf_map__fd(from), bpf_map__max_entries(from));
         if (!mapped) return refuse("mmap of a BPF map", mapped.error());
@@ -78,7 +79,7 @@ tl::expected<void, std::string> Probe::State::load() {
         .and_then([&] { return map(objects, skeleton->maps.objects); });
 }
 
-tl::expected<void, std::string> Probe::State::attach(bpf_program* program, bool may_be_missing) {
+sys::Expected<void> Probe::State::attach(bpf_program* program, bool may_be_missing) {
     if (!bpf_program__autoload(program)) return {};
     bpf_link* const link = bpf_program__attach(program);
     if (link == nullptr) {
@@ -89,7 +90,7 @@ tl::expected<void, std::string> Probe::State::attach(bpf_program* program, bool 
     return {};
 }
 
-tl::expected<void, std::string> Probe::State::attach_functions() {
+sys::Expected<void> Probe::State::attach_functions() {
     if (choice == Choice::tracepoint) {
         for (Service& service : services) {
             service.backend = Backend::none;
@@ -121,7 +122,7 @@ tl::expected<void, std::string> Probe::State::attach_functions() {
         if (only != Backend::none) {
             // It says of this one why, since no kernel lacks it.
             const auto at = std::ranges::find(kTraced, Role::forks, &TracedFunction::role) - kTraced.begin();
-            return tl::unexpected(services[static_cast<std::size_t>(at)].reason);
+            return tl::unexpected(sys::Refusal{.call = services[static_cast<std::size_t>(at)].reason});
         }
     }
     // No function can be attached to: what is left are tracepoints, and samples of stacks.
@@ -147,7 +148,7 @@ tl::expected<void, std::string> Probe::State::attach_functions() {
     return attach(skeleton->progs.on_work).and_then([&] { return attach(skeleton->progs.on_work_end); });
 }
 
-tl::expected<void, std::string> Probe::State::attach_sampling() {
+sys::Expected<void> Probe::State::attach_sampling() {
     perf_event_attr attributes{};
     attributes.size = sizeof attributes;
     attributes.type = PERF_TYPE_SOFTWARE;
@@ -157,17 +158,17 @@ tl::expected<void, std::string> Probe::State::attach_sampling() {
         auto event =
             sys::Fd::own(syscall(SYS_perf_event_open, &attributes, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC));
         if (!event && event.error() == ENODEV) continue;  // possible, but not online
-        if (!event) return refuse("perf_event_open(cpu-clock)", event.error());
+        if (!event) return refuse("perf_event_open", event.error(), "cpu-clock");
         if (ioctl(event->get(), PERF_EVENT_IOC_SET_BPF, bpf_program__fd(skeleton->progs.on_tick)) != 0 ||
             ioctl(event->get(), PERF_EVENT_IOC_ENABLE, 0) != 0) {
-            return refuse("ioctl(PERF_EVENT_IOC_SET_BPF)", errno);
+            return refuse("ioctl", errno, "PERF_EVENT_IOC_SET_BPF");
         }
         ticks.push_back(std::move(*event));
     }
     return {};
 }
 
-tl::expected<void, std::string> Probe::State::attach_memory() {
+sys::Expected<void> Probe::State::attach_memory() {
     const auto& progs = skeleton->progs;
     for (bpf_program* const program :
          {progs.on_kmalloc, progs.on_kmalloc_node, progs.on_kmem_cache_alloc, progs.on_kmem_cache_alloc_node,
@@ -187,15 +188,15 @@ bool Probe::State::traces_forks() const {
     return false;
 }
 
-tl::expected<void, std::string> Probe::State::set_slots(std::span<const pid_t> pids,
-                                                        std::uint32_t lead_in) const {
+sys::Expected<void> Probe::State::set_slots(std::span<const pid_t> pids, std::uint32_t lead_in) const {
     const std::span<nsb_slot> slots = skeleton->bss->slots;
     std::memset(static_cast<void*>(slots.data()), 0, slots.size_bytes());
     for (const pid_t pid : pids) {
         const nsb_task task{static_cast<std::uint32_t>(pid), 1, lead_in, NSB_EXECUTIONS + 1, lead_in > 0, 0};
         std::uint32_t at = 0;
         while (at < NSB_PLACES && slots[(task.pid + at) & (NSB_SLOTS - 1)].task.pid != 0) ++at;
-        if (at == NSB_PLACES) return tl::unexpected(fmt::format("no slot for the sampler {}", pid));
+        if (at == NSB_PLACES)
+            return tl::unexpected(sys::Refusal{.call = fmt::format("no slot for the sampler {}", pid)});
         slots[(task.pid + at) & (NSB_SLOTS - 1)].task = task;
     }
     return {};
@@ -206,7 +207,7 @@ namespace {
 /// Empties a hash map. Key by key the kernel would look for the first one each time, from the first bucket
 /// on.
 template <typename Key>
-tl::expected<void, std::string> clear_hash(const bpf_map* map) {
+sys::Expected<void> clear_hash(const bpf_map* map) {
     // No bucket of these maps comes near so many entries.
     constexpr std::uint32_t kAtOnce = 4096;
     std::vector<Key> keys(kAtOnce);
@@ -224,7 +225,7 @@ tl::expected<void, std::string> clear_hash(const bpf_map* map) {
 
 }  // namespace
 
-tl::expected<void, std::string> Probe::State::clear() const {
+sys::Expected<void> Probe::State::clear() const {
     calls.clear();
     buckets.clear();
     lost.clear();
@@ -233,7 +234,7 @@ tl::expected<void, std::string> Probe::State::clear() const {
     const auto& maps = skeleton->maps;
     return clear_hash<nsb_profile_key>(maps.profile)
         .and_then([&] { return clear_hash<std::uint64_t>(maps.live); })
-        .and_then([&]() -> tl::expected<void, std::string> {
+        .and_then([&]() -> sys::Expected<void> {
             if (stacks.size() <= bpf_map__max_entries(maps.stacks) / 2) return {};
             return clear_hash<std::uint64_t>(maps.stacks);
         });

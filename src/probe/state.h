@@ -52,7 +52,8 @@ class SharedArray {
 
 /// Why something of the kernel's was refused, and what may help; without a remedy, what helps against that
 /// errno here.
-tl::unexpected<std::string> refuse(std::string_view what, int error, std::string_view remedy = "");
+tl::unexpected<sys::Refusal> refuse(std::string call, int error, std::string arguments = "",
+                                    std::string_view remedy = "");
 
 struct Probe::State {
     Choice choice = Choice::automatic;
@@ -71,18 +72,17 @@ struct Probe::State {
     std::unordered_map<std::uint64_t, std::vector<std::string>> stacks;
     std::uint64_t missed_by_shared_links = 0;  // those that are detached again
 
-    tl::expected<void, std::string> load();
-    tl::expected<void, std::string> attach(bpf_program* program, bool may_be_missing = false);
-    tl::expected<void, std::string> attach_functions();
-    tl::expected<void, std::string> attach_sampling();
-    tl::expected<void, std::string> attach_memory();
+    sys::Expected<void> load();
+    sys::Expected<void> attach(bpf_program* program, bool may_be_missing = false);
+    sys::Expected<void> attach_functions();
+    sys::Expected<void> attach_sampling();
+    sys::Expected<void> attach_memory();
     [[nodiscard]] bool is_wanted(const TracedFunction& function) const {
         return !function.kind || kinds.contains(*function.kind);
     }
     /// Frees all slots but those of these.
-    [[nodiscard]] tl::expected<void, std::string> set_slots(std::span<const pid_t> pids,
-                                                            std::uint32_t lead_in) const;
-    [[nodiscard]] tl::expected<void, std::string> clear() const;
+    [[nodiscard]] sys::Expected<void> set_slots(std::span<const pid_t> pids, std::uint32_t lead_in) const;
+    [[nodiscard]] sys::Expected<void> clear() const;
     [[nodiscard]] bool traces_forks() const;
     void learn_nodes();
     const std::vector<std::string>& stack(std::uint64_t key);

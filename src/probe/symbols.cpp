@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 
 #include "sys/file.h"
+#include "sys/kallsyms.h"
 
 namespace nsb::probe {
 namespace {
@@ -16,36 +16,25 @@ std::string_view without_suffix(std::string_view name) {
 
 }  // namespace
 
-tl::expected<Symbols, sys::Refusal> Symbols::load() {
+sys::Expected<Symbols> Symbols::load() {
     const auto text = sys::read_file("/proc/kallsyms");
-    if (!text) return tl::unexpected(sys::Refusal{"/proc/kallsyms", text.error()});
+    if (!text) return tl::unexpected(sys::Refusal{.call = "/proc/kallsyms", .error = text.error()});
     Symbols symbols = parse(*text);
     if (symbols.symbols_.empty())
-        return tl::unexpected(sys::Refusal{"/proc/kallsyms shows no addresses", EPERM});
+        return tl::unexpected(sys::Refusal{.call = "/proc/kallsyms shows no addresses", .error = EPERM});
     return symbols;
 }
 
 Symbols Symbols::parse(const std::string& text) {
     Symbols parsed;
-    for (std::size_t begin = 0; begin < text.size();) {
-        const std::size_t end = std::min(text.find('\n', begin), text.size());
-        const std::string_view line(text.data() + begin, end - begin);
-        begin = end + 1;
-        // address, type, name, and a tab with the module
-        const std::size_t type = line.find(' ');
-        if (type == std::string_view::npos || type + 3 >= line.size()) continue;
-        std::uint64_t address = 0;
-        std::from_chars(line.data(), line.data() + type, address, 16);
+    sys::each_kernel_symbol(text, [&](const sys::KernelSymbol& symbol) {
         // Programs ([bpf]) stand among the functions: without them their addresses would name their
         // neighbours.
-        if (address == 0 || std::tolower(static_cast<unsigned char>(line[type + 1])) != 't') continue;
-        std::string_view name = line.substr(type + 3);
-        const std::size_t module = name.find_first_of("\t ");
-        name = name.substr(0, module);
-        if (name == "_etext") parsed.text_end_ = address;
-        parsed.symbols_.push_back({address, std::string(name), module != std::string_view::npos});
-        parsed.addresses_.try_emplace(std::string(name), address);
-    }
+        if (symbol.address == 0 || std::tolower(static_cast<unsigned char>(symbol.type)) != 't') return;
+        if (symbol.name == "_etext") parsed.text_end_ = symbol.address;
+        parsed.symbols_.push_back({symbol.address, std::string(symbol.name), !symbol.module.empty()});
+        parsed.addresses_.try_emplace(std::string(symbol.name), symbol.address);
+    });
     std::ranges::stable_sort(parsed.symbols_, {}, &Symbol::address);
     return parsed;
 }

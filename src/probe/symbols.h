@@ -7,7 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "sys/tracepoint.h"
+#include "sys/refusal.h"
 
 namespace nsb::probe {
 
@@ -15,7 +15,7 @@ class Symbols {
   public:
     /// From /proc/kallsyms. Refused where it shows no addresses: it needs CAP_SYSLOG, or
     /// kernel.kptr_restrict=0.
-    static tl::expected<Symbols, sys::Refusal> load();
+    static sys::Expected<Symbols> load();
 
     /// From the text of such a file.
     static Symbols parse(const std::string& text);

@@ -141,7 +141,7 @@ void ProbedPass::visit_unprobed(Work& work, std::uint32_t block) {
 
 bool ProbedPass::begin(Work& work) {
     const auto begun = probe_.begin(team_.pids(), forks_before(work.c, info_.options.lead_in));
-    if (!begun) work.error = begun.error();
+    if (!begun) work.error = begun.error().text();
     return begun.has_value();
 }
 
@@ -178,7 +178,7 @@ void ProbedPass::visit_memory(Work& work, std::uint32_t block) {
     work.memory.samples += take(work, block).size();
     // A net namespace is freed when the next one's teardown comes round: namespaces that are not followed
     // push out those that are.
-    if (const auto let_go = probe_.follow_no_more(); !let_go) work.error = let_go.error();
+    if (const auto let_go = probe_.follow_no_more(); !let_go) work.error = let_go.error().text();
     const int flushes = work.c.set.contains(Kind::net) ? 2 : 1;
     for (int flush = 0; flush < flushes; ++flush) {
         (void)take(work, 1);
@@ -189,13 +189,13 @@ void ProbedPass::visit_memory(Work& work, std::uint32_t block) {
 
 bool ProbedPass::attach(probe::Pass pass) {
     const auto attached = probe_.attach(pass);
-    if (!attached) report_.notes.push_back(attached.error());
+    if (!attached) report_.notes.push_back(attached.error().text());
     return attached.has_value();
 }
 
 void ProbedPass::calibrate_call() {
     if (const auto begun = probe_.begin(team_.pids(), 0); !begun) {
-        report_.notes.push_back(begun.error());
+        report_.notes.push_back(begun.error().text());
         return;
     }
     const double probed = team_.measure_overhead().syscall;

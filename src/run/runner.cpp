@@ -111,15 +111,14 @@ Runner::Runner(RunInfo& info, const std::vector<Case>& plan, Crew crew)
     if (any_teardown) watch_teardown(std::move(crew.teardown));
 }
 
-void Runner::watch_teardown(std::optional<tl::expected<env::TeardownWatch, sys::Refusal>> watch) {
+void Runner::watch_teardown(std::optional<sys::Expected<env::TeardownWatch>> watch) {
     if (!watch) watch = env::TeardownWatch::open();
     if (*watch) {
         teardown_ = std::move(**watch);
         return;
     }
     const sys::Refusal& refusal = watch->error();
-    info_.drain_unseen = Unseen{refusal.error, fmt::format("teardown cannot be watched: {}: {}", refusal.call,
-                                                           errno_name(refusal.error))};
+    info_.drain_unseen = Unseen{refusal.error, fmt::format("teardown cannot be watched: {}", refusal.text())};
     info_.warnings.push_back(fmt::format(
         "{}; blocks that leave namespaces to the kernel's workers are followed by a pause of {} ms "
         "instead, and have no drain phase (root sees it)",

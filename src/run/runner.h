@@ -28,7 +28,7 @@ struct Crew {
     Team team;
     Team::Overhead overhead;
     /// Absent where nobody has asked for it yet.
-    std::optional<tl::expected<env::TeardownWatch, sys::Refusal>> teardown;
+    std::optional<sys::Expected<env::TeardownWatch>> teardown;
 
     /// Starts `size` samplers and finds out what is permitted. Throws NotPermitted, sys::SystemError.
     static Crew assemble(const RunOptions& options, std::size_t size);
@@ -69,7 +69,7 @@ class Runner {
     using Clock = std::chrono::steady_clock;
 
     void describe_team(const Team::Overhead& overhead);
-    void watch_teardown(std::optional<tl::expected<env::TeardownWatch, sys::Refusal>> watch);
+    void watch_teardown(std::optional<sys::Expected<env::TeardownWatch>> watch);
     void describe_root();
     void describe_stage();
     [[nodiscard]] std::chrono::nanoseconds time_left() const;

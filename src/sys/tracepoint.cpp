@@ -23,8 +23,8 @@ namespace {
 constexpr std::size_t kPageSize = 4096;
 constexpr std::size_t kDataPages = 16;  // a power of two, as perf_event_open(2) asks
 
-tl::unexpected<Refusal> refused(std::string call, int error) {
-    return tl::unexpected(Refusal{std::move(call), error});
+tl::unexpected<Refusal> refused(std::string call, int error, std::string arguments = "") {
+    return tl::unexpected(Refusal{std::move(call), std::move(arguments), error});
 }
 
 struct Format {
@@ -32,7 +32,7 @@ struct Format {
     std::size_t offset;  // of the wanted field in the raw record
 };
 
-tl::expected<Format, Refusal> read_format(const Fd& tracefs, const TracepointSpec& spec) {
+Expected<Format> read_format(const Fd& tracefs, const TracepointSpec& spec) {
     const std::string path = fmt::format("/proc/self/fd/{}/events/{}/format", tracefs.get(), spec.name);
     const Result<std::string> text = read_file(path);
     if (!text) return refused("tracefs: " + spec.name, text.error());
@@ -125,10 +125,9 @@ TracepointReader::TracepointReader(TracepointReader&&) noexcept = default;
 TracepointReader& TracepointReader::operator=(TracepointReader&&) noexcept = default;
 TracepointReader::~TracepointReader() = default;
 
-tl::expected<TracepointReader, Refusal> TracepointReader::open(const std::vector<TracepointSpec>& specs) {
+Expected<TracepointReader> TracepointReader::open(const std::vector<TracepointSpec>& specs) {
     const auto tracefs = mount_detached("tracefs");
-    if (!tracefs)
-        return refused(fmt::format("{}(tracefs)", name(tracefs.error().call)), tracefs.error().error);
+    if (!tracefs) return refused(std::string(name(tracefs.error().call)), tracefs.error().error, "tracefs");
     auto state = std::make_unique<State>();
     for (const TracepointSpec& spec : specs) {
         const auto format = read_format(*tracefs, spec);
@@ -142,15 +141,15 @@ tl::expected<TracepointReader, Refusal> TracepointReader::open(const std::vector
             if (!event && event.error() == ENODEV) break;  // configured, but not online
             if (!event) return refused("perf_event_open", event.error());
             if (ioctl(event->get(), PERF_EVENT_IOC_SET_FILTER, specs[i].filter.c_str()) != 0) {
-                return refused("ioctl(PERF_EVENT_IOC_SET_FILTER)", errno);
+                return refused("ioctl", errno, "PERF_EVENT_IOC_SET_FILTER");
             }
             if (ring_owner < 0) {
                 auto ring = Ring::map(*event);
-                if (!ring) return refused("mmap(perf_event)", ring.error());
+                if (!ring) return refused("mmap", ring.error(), "perf_event");
                 state->rings.push_back(std::move(*ring));
                 ring_owner = event->get();
             } else if (ioctl(event->get(), PERF_EVENT_IOC_SET_OUTPUT, ring_owner) != 0) {
-                return refused("ioctl(PERF_EVENT_IOC_SET_OUTPUT)", errno);
+                return refused("ioctl", errno, "PERF_EVENT_IOC_SET_OUTPUT");
             }
             state->events.push_back(std::move(*event));
         }

@@ -10,14 +10,9 @@
 
 #include "core/protocol.h"
 #include "sys/fd.h"
+#include "sys/refusal.h"
 
 namespace nsb::sys {
-
-/// A call that failed, in words, and its errno.
-struct Refusal {
-    std::string call;
-    int error = 0;
-};
 
 struct TracepointSpec {
     std::string name;    ///< "workqueue/workqueue_execute_end"
@@ -34,7 +29,7 @@ struct TraceEvent {
 /// Reads several tracepoints on all online CPUs. Needs CAP_PERFMON (or root) and tracefs in the kernel.
 class TracepointReader {
   public:
-    static tl::expected<TracepointReader, Refusal> open(const std::vector<TracepointSpec>& specs);
+    static Expected<TracepointReader> open(const std::vector<TracepointSpec>& specs);
     TracepointReader(TracepointReader&&) noexcept;
     TracepointReader& operator=(TracepointReader&&) noexcept;
     ~TracepointReader();
