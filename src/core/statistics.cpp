@@ -22,11 +22,13 @@ double median(std::vector<double> values) {
 std::optional<Interval> median_interval(std::vector<double> values) {
     if (values.size() < kMinForInterval) return std::nullopt;
     std::sort(values.begin(), values.end());
-    // Leaving out the j smallest and largest goes wrong when at most j values fall on one side of the median.
-    const boost::math::binomial sides(static_cast<double>(values.size()), 0.5);
-    std::size_t too_many = 0;
-    while (boost::math::cdf(sides, static_cast<double>(too_many)) <= 0.025) ++too_many;
-    const std::size_t left_out = too_many - 1;
+    // Leaving out the j smallest and largest goes wrong when at most j values fall on one side of the median:
+    // the most that may be left out is one below the first number that is too likely.
+    namespace math = boost::math;
+    using RoundUp =
+        math::policies::policy<math::policies::discrete_quantile<math::policies::integer_round_up>>;
+    const math::binomial_distribution<double, RoundUp> sides(static_cast<double>(values.size()), 0.5);
+    const std::size_t left_out = static_cast<std::size_t>(math::quantile(sides, 0.025)) - 1;
     return Interval{values[left_out], values[values.size() - 1 - left_out]};
 }
 

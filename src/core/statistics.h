@@ -14,8 +14,9 @@ struct Interval {
     double high;
 };
 
-/// The q-quantile (0 to 1) of ascending values, linear between neighbours (R's type 7, numpy's default).
-/// At least one value.
+/// The q-quantile (0 to 1) of ascending values, linear between neighbours (R's type 7, numpy's default),
+/// which Boost does not have: its quantiles are of distributions, or approximate a stream. At least one
+/// value.
 double quantile(std::span<const double> ascending, double q);
 
 double median(std::vector<double> values);
