@@ -8,13 +8,10 @@
 #include <system_error>
 
 #include "core/text.h"
-#include "sys/fd.h"
+#include "sys/file.h"
 
 namespace nsb::env {
 namespace {
-
-/// More than any file read here has: a guard against one without an end.
-constexpr std::size_t kMaxBytes = 64U << 20U;
 
 std::string full_path(const Root& root, std::string_view path) {
     return root.prefix + std::string(path);
@@ -30,18 +27,8 @@ std::string_view trim(std::string_view text) {
 }  // namespace
 
 std::optional<std::string> read_text(const Root& root, std::string_view path) {
-    const auto file = sys::Fd::own(::open(full_path(root, path).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-    if (!file) return std::nullopt;
-    std::string text;
-    std::string buffer(16384, '\0');  // not on the stack, which may be as small as 64 KiB
-    while (text.size() < kMaxBytes) {
-        const auto got =
-            sys::checked(sys::retried([&] { return ::read(file->get(), buffer.data(), buffer.size()); }));
-        if (!got) return std::nullopt;
-        if (*got == 0) break;
-        text.append(buffer.data(), static_cast<std::size_t>(*got));
-    }
-    return text;
+    auto text = sys::read_file(full_path(root, path));
+    return text ? std::optional(std::move(*text)) : std::nullopt;
 }
 
 std::optional<std::string> first_line(const Root& root, std::string_view path) {

@@ -23,9 +23,7 @@ std::string trimmed(const std::string& text) {
 }
 
 std::string must_read(const std::string& path) {
-    const auto text = sys::read_file(path);
-    if (!text) throw sys::SystemError("open", path, text.error());
-    return trimmed(*text);
+    return trimmed(sys::must(sys::read_file(path), "open", path));
 }
 
 Answer own_ids(const std::string&) {

@@ -163,7 +163,7 @@ Result<std::string> read_all(const Fd& file) {
 }  // namespace
 
 Result<std::string> read_file(const std::filesystem::path& path) {
-    const auto file = Fd::own(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const auto file = Fd::own(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (!file) return tl::unexpected(file.error());
     return read_all(*file);
 }

@@ -12,7 +12,8 @@ namespace nsb::sys {
 /// What standard output is called in errors.
 inline constexpr std::string_view kStandardOutput = "standard output";
 
-/// The content of a file, or the errno of what failed.
+/// The content of a file, or the errno of what failed: the one reader of whole files. It does not wait for
+/// who might write to a pipe.
 Result<std::string> read_file(const std::filesystem::path& path);
 
 /// As read_file(), for what might have been put there by somebody else: links are followed as find_place()
