@@ -5,9 +5,9 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include "id_maps.h"
 #include "inside.h"
 #include "mark.h"
+#include "sys/id_maps.h"
 #include "sys/loopback.h"
 #include "sys/mount.h"
 #include "sys/stamp.h"
@@ -24,7 +24,7 @@ constexpr std::size_t kStack = 64U << 10U;
 
 struct Plan {
     Block& block;
-    IdMaps maps;
+    sys::IdMaps maps;
     const sys::Stamp& stamp;
     const sys::Fd& program;  ///< for a container without a root of its own
 };

@@ -7,33 +7,25 @@
 namespace nsb::bench {
 namespace {
 
-struct Pipe {
-    int read_end;
-    int write_end;
-};
-
 int wait_for_release(void* argument) {
-    const Pipe pipe = *static_cast<const Pipe*>(argument);
-    close(pipe.write_end);
+    const auto& pipe = *static_cast<const sys::Pipe*>(argument);
+    close(pipe.write_end.get());
     char none = 0;
-    (void)sys::retried([&] { return read(pipe.read_end, &none, 1); });
+    (void)sys::retried([&] { return read(pipe.read_end.get(), &none, 1); });
     return 0;
 }
 
 }  // namespace
 
 tl::expected<Holder, Failure> Holder::start(KindSet set, const sys::Stack& stack) {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0) return tl::unexpected(Failure{Call::child, errno});
-    const sys::Fd read_end(ends[0]);
-    sys::Fd write_end(ends[1]);
-    Pipe pipe{ends[0], ends[1]};
+    auto pipe = sys::Pipe::make();
+    if (!pipe) return tl::unexpected(Failure{Call::child, pipe.error()});
     sys::CloneOptions options;
     options.flags = set.flags();
     options.use_clone3 = set.contains(Kind::time);
-    const auto pid = sys::clone_child(options, stack, wait_for_release, &pipe);
+    const auto pid = sys::clone_child(options, stack, wait_for_release, &*pipe);
     if (!pid) return tl::unexpected(Failure{options.use_clone3 ? Call::clone3 : Call::clone, pid.error()});
-    return Holder(*pid, std::move(write_end));
+    return Holder(*pid, std::move(pipe->write_end));
 }
 
 Failure Holder::release() {

@@ -10,8 +10,8 @@
 #include <csignal>
 #include <cstring>
 
-#include "id_maps.h"
 #include "inside.h"
+#include "sys/id_maps.h"
 #include "sys/mount.h"
 #include "sys/runtime_cgroups.h"
 
@@ -36,7 +36,7 @@ Failure failure_here{Call::stage, EINVAL};
 
 struct Plan {
     int (*serve)();
-    const IdMaps* maps;  ///< null where no user namespace is made
+    const sys::IdMaps* maps;  ///< null where no user namespace is made
 };
 
 Failure set_up(const Plan& plan) {
@@ -95,7 +95,7 @@ int serve_on_stage(int (*serve)()) {
     const sys::RuntimeCgroups cgroups(getpid());
     const auto stack = sys::Stack::map(kStack, false);
     if (!stack) return 1;
-    const IdMaps maps;
+    const sys::IdMaps maps;
     Plan plan{serve, nullptr};
     sys::CloneOptions options;
     options.flags = CLONE_NEWPID | CLONE_NEWNS;

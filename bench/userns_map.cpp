@@ -2,8 +2,8 @@
 #include <fcntl.h>
 
 #include "holder.h"
-#include "id_maps.h"
 #include "mark.h"
+#include "sys/id_maps.h"
 #include "sys/proc.h"
 
 namespace nsb::bench {
@@ -19,16 +19,16 @@ void run_userns_map(Block& block) {
     if (!stack) return block.fail({Call::mmap, stack.error()});
     // Found out here, since to ask for each holder's number in /proc would be part of the total.
     if (const auto ours = sys::proc_is_ours(); !ours || !*ours) return block.fail({Call::open_map, ESRCH});
-    const IdMaps maps;
+    const sys::IdMaps maps;
     while (Record* record = block.next()) {
         NSB_MARK(bits(Phase::total), bits(), 1);
         const std::uint64_t call = sys::now();
         auto holder = Holder::start(block.request.set, *stack);
         if (!holder) return block.fail(holder.error());
-        for (const IdMaps::Step& step : maps) {
+        for (const sys::IdMaps::Step& step : maps) {
             NSB_MARK_NEXT(kSteps, bits(), 1);
             const std::uint64_t begin = sys::now();
-            const Failure failure = write_map(holder->open_proc(step.file, O_WRONLY), step);
+            const Failure failure = sys::write_map(holder->open_proc(step.file, O_WRONLY), step);
             NSB_MARK(bits(), kSteps, 1);
             time_of(*record, step.phase) = sys::now() - begin;
             if (failure.error != 0) return block.fail(failure);

@@ -11,6 +11,7 @@
 #include "core/failure.h"
 #include "sys/child.h"
 #include "sys/file.h"
+#include "sys/id_maps.h"
 #include "sys/privilege.h"
 #include "sys/proc.h"
 #include "sys/process.h"
@@ -27,18 +28,6 @@ bool hear(const sys::Fd& from) {
 /// EPIPE where the other side is gone.
 sys::Result<ssize_t> tell(const sys::Fd& to) {
     return sys::checked(sys::retried([&] { return write(to.get(), "!", 1); }));
-}
-
-void write_map(pid_t pid, const char* name, const std::string& text) {
-    try {
-        const std::string path = path_in_proc(pid, name);
-        const sys::Fd file(
-            static_cast<int>(sys::must(open(path.c_str(), O_WRONLY | O_CLOEXEC), "open", path)));
-        sys::must(sys::retried([&] { return write(file.get(), text.data(), text.size()); }),
-                  fmt::format("write({})", name), path);
-    } catch (const sys::SystemError& error) {
-        throw NotTaken(error.what(), error.error());
-    }
 }
 
 /// What the child says when it is prepared: which step failed, and how.
@@ -84,10 +73,15 @@ void map_ids(pid_t pid, const Recipe& recipe) {
     const bool is_root = recipe.ids == Ids::root;
     const unsigned uid = recipe.root_is.value_or(geteuid());
     const unsigned gid = recipe.root_is.value_or(getegid());
-    // Without the deny an ordinary user may write no gid_map (user_namespaces(7)).
-    write_map(pid, "setgroups", "deny");
-    write_map(pid, "uid_map", fmt::format("{} {} 1", is_root ? 0 : uid, uid));
-    write_map(pid, "gid_map", fmt::format("{} {} 1", is_root ? 0 : gid, gid));
+    for (const sys::IdMaps::Step& step : sys::IdMaps({is_root ? 0 : uid, uid}, {is_root ? 0 : gid, gid})) {
+        const std::string path = path_in_proc(pid, step.file);
+        const auto failure = sys::write_map(sys::Fd::own(open(path.c_str(), O_WRONLY | O_CLOEXEC)), step);
+        if (failure.error == 0) continue;
+        const bool is_open = failure.call == step.write;
+        throw NotTaken(
+            sys::SystemError(is_open ? protocol::name(step.write) : "open", path, failure.error).what(),
+            failure.error);
+    }
 }
 
 Container Container::start(const Recipe& recipe, const Main& main) {
