@@ -17,9 +17,7 @@ namespace {
 
 constexpr std::size_t kStack = 64U << 10U;
 
-/// The new root is mounted here, in the container's own mount namespace: a directory that every system has
-/// and that proc is not mounted below, for in a user namespace a proc that is partly covered cannot be
-/// mounted again.
+/// The new root is mounted here, in the container's own mount namespace: a directory that every system has.
 #define NSB_NEW_ROOT "/tmp"
 
 struct Plan {

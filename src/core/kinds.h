@@ -1,5 +1,5 @@
-// The eight namespace kinds, and sets of them. Header-only and free of the standard library's run-time parts,
-// because the sampler uses it.
+// The eight namespace kinds, and sets of them. All but their texts is in this header and free of the standard
+// library's run-time parts, because the sampler, which is not linked to kinds.cpp, uses it.
 #pragma once
 
 #include <array>

@@ -9,7 +9,8 @@
 
 namespace nsb::sys {
 
-/// A child's stack: mapped with a PROT_NONE guard page below it, unmapped by the destructor.
+/// A child's stack, unmapped by the destructor. Nothing is mapped in the page below it, which was kept free
+/// for that, so that a child which grows beyond it ends.
 class Stack {
   public:
     /// Pages are touched by nobody before the child, or all of them first (`prefault`).
@@ -27,8 +28,8 @@ class Stack {
 
   private:
     Stack(void* mapping, std::size_t bytes) : mapping_(mapping), bytes_(bytes) {}
-    void* mapping_;      // the guard page is the first
-    std::size_t bytes_;  // without the guard page
+    void* mapping_;      // the free page is the first
+    std::size_t bytes_;  // without it
 };
 
 using ChildMain = int (*)(void* argument);
