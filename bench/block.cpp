@@ -27,7 +27,7 @@ void Block::fail(Failure failure) {
     failed_ = true;
 }
 
-Failure reap_child(pid_t pid, const Memory* memory) {
+Failure reap_child(pid_t pid, const SharedMemory* memory) {
     const sys::Result<int> status = sys::reap(pid);
     if (!status) return {Call::waitpid, status.error()};
     if (memory != nullptr && memory->child_failure.error != 0) return memory->child_failure;

@@ -10,16 +10,16 @@ namespace nsb::bench {
 
 using protocol::Call;
 using protocol::Failure;
-using protocol::Memory;
 using protocol::Record;
+using protocol::SharedMemory;
 
 class Block {
   public:
-    Block(const protocol::Request& asked, Memory& shared)
+    Block(const protocol::Request& asked, SharedMemory& shared)
         : request(asked), memory(shared), deadline_(sys::now() + asked.time_limit_ns) {}
 
     const protocol::Request& request;
-    Memory& memory;
+    SharedMemory& memory;
 
     [[nodiscard]] std::uint64_t value(Parameter parameter) const {
         return request.values[static_cast<std::size_t>(parameter)];
@@ -52,18 +52,18 @@ inline std::uint64_t& time_of(Record& record, Phase phase) {
     return record.times[static_cast<std::size_t>(phase)];
 }
 
-inline std::uint64_t& child_phase(Memory& memory, Phase phase) {
+inline std::uint64_t& child_phase(SharedMemory& memory, Phase phase) {
     return memory.child_phases[static_cast<std::size_t>(phase)];
 }
 
 /// In a forked child: takes the page fault of the shared memory's first page before anything is timed.
-inline void touch(Memory& memory) {
+inline void touch(SharedMemory& memory) {
     memory.child_begin = 0;
 }
 
 /// Reaps a child. Fails with what the child reported of itself in `memory`, if it can report there, or with
 /// Call::child where it ended in another way than by returning 0.
-[[nodiscard]] Failure reap_child(pid_t pid, const Memory* memory = nullptr);
+[[nodiscard]] Failure reap_child(pid_t pid, const SharedMemory* memory = nullptr);
 
 /// clone(2) or clone3(2) as this block's set and parameters ask for; descriptors aside.
 [[nodiscard]] sys::CloneOptions clone_options(const Block& block);

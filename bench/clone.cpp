@@ -22,10 +22,10 @@ int mark_and_exit(void* stamp) {
 /// and create of none took 8% longer.
 class Unmapped {
   public:
-    explicit Unmapped(Memory& memory) : at_(&memory) { munmap(at_, sizeof(Memory)); }
+    explicit Unmapped(SharedMemory& memory) : at_(&memory) { munmap(at_, sizeof(SharedMemory)); }
     ~Unmapped() {
-        if (mmap(at_, sizeof(Memory), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, protocol::kMemory, 0) ==
-            MAP_FAILED) {
+        if (mmap(at_, sizeof(SharedMemory), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, protocol::kMemory,
+                 0) == MAP_FAILED) {
             _exit(1);
         }
     }

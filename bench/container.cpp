@@ -107,7 +107,7 @@ Failure become_program(const Plan& plan) {
 
 int start_inside(void* argument) {
     const Plan& plan = *static_cast<const Plan*>(argument);
-    Memory& memory = plan.block.memory;
+    SharedMemory& memory = plan.block.memory;
     touch(memory);
     NSB_MARK_NEXT(kInside, bits(Phase::ready), 1);
     std::uint64_t begin = sys::now();
@@ -130,7 +130,7 @@ int start_inside(void* argument) {
 }  // namespace
 
 void run_container(Block& block) {
-    Memory& memory = block.memory;
+    SharedMemory& memory = block.memory;
     const auto stack = sys::Stack::map(kStack, false);
     if (!stack) return block.fail({Call::mmap, stack.error()});
     const auto stamp = sys::Stamp::make();

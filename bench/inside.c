@@ -1,6 +1,6 @@
 // The program inside a container. Two are built from this: `program` says when its first instruction ran and
-// exits; `witness` (NSB_WITNESS) says which namespaces it is in. Without a C library, so that what exec(2)
-// loads is one page and the figures are not a library's.
+// exits; the namespace reporter, `reporter` (NSB_REPORTER), says which namespaces it is in. Without a C library,
+// so that what exec(2) loads is one page and the figures are not a library's.
 #include <linux/fcntl.h>
 #include <linux/stat.h>
 #include <sys/syscall.h>
@@ -17,7 +17,7 @@ static long call(long number, long a, long b, long c, long d, long e) {
 }
 
 __attribute__((force_align_arg_pointer)) void _start(void) {
-#ifdef NSB_WITNESS
+#ifdef NSB_REPORTER
     // The inodes of its namespaces, in the order of nsb::Kind; 0 for one that the kernel does not have.
     static const char* const links[] = {"/proc/self/ns/cgroup", "/proc/self/ns/ipc", "/proc/self/ns/net",
                                         "/proc/self/ns/mnt",    "/proc/self/ns/pid", "/proc/self/ns/time",

@@ -3,17 +3,17 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 
-// NSB_PROGRAM and NSB_WITNESS are the built programs' paths.
+// NSB_PROGRAM and NSB_REPORTER are the built programs' paths.
 asm(".pushsection .rodata\n"
     ".balign 64\n"
     "nsb_program: .incbin \"" NSB_PROGRAM
     "\"\n"
     "nsb_program_end:\n"
-    "nsb_witness: .incbin \"" NSB_WITNESS
+    "nsb_reporter: .incbin \"" NSB_REPORTER
     "\"\n"
-    "nsb_witness_end:\n"
+    "nsb_reporter_end:\n"
     ".popsection\n");
-extern "C" const char nsb_program[], nsb_program_end[], nsb_witness[], nsb_witness_end[];
+extern "C" const char nsb_program[], nsb_program_end[], nsb_reporter[], nsb_reporter_end[];
 
 namespace nsb::bench {
 namespace {
@@ -35,8 +35,8 @@ Image program_image() {
     return {nsb_program, static_cast<std::size_t>(nsb_program_end - nsb_program)};
 }
 
-Image witness_image() {
-    return {nsb_witness, static_cast<std::size_t>(nsb_witness_end - nsb_witness)};
+Image reporter_image() {
+    return {nsb_reporter, static_cast<std::size_t>(nsb_reporter_end - nsb_reporter)};
 }
 
 Failure write_image(const char* path, const Image& image) {

@@ -17,7 +17,7 @@ struct Image {
 [[nodiscard]] Image program_image();
 
 /// Writes the inodes of its namespaces there, in the order of Kind: 8 times 8 bytes.
-[[nodiscard]] Image witness_image();
+[[nodiscard]] Image reporter_image();
 
 /// Writes an executable file.
 [[nodiscard]] protocol::Failure write_image(const char* path, const Image& image);

@@ -80,13 +80,13 @@ class EverySet : public testing::Test {
     /// Shared with the children, as the sampler's is, and a file with the same number.
     struct Shared {
         Shared() {
-            EXPECT_EQ(ftruncate(file, sizeof(Memory)), 0);
+            EXPECT_EQ(ftruncate(file, sizeof(SharedMemory)), 0);
             if (file != protocol::kMemory) {
                 EXPECT_EQ(dup2(file, protocol::kMemory), protocol::kMemory);
             }
         }
         ~Shared() {
-            munmap(mapping, sizeof(Memory));
+            munmap(mapping, sizeof(SharedMemory));
             if (file != protocol::kMemory) close(protocol::kMemory);
             close(file);
         }
@@ -95,12 +95,13 @@ class EverySet : public testing::Test {
         Shared(Shared&&) = delete;
         Shared& operator=(Shared&&) = delete;
         const int file = memfd_create("memory", 0);
-        void* const mapping = mmap(nullptr, sizeof(Memory), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+        void* const mapping =
+            mmap(nullptr, sizeof(SharedMemory), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     } shared_;
-    Memory& memory_ = *static_cast<Memory*>(shared_.mapping);
+    SharedMemory& memory_ = *static_cast<SharedMemory*>(shared_.mapping);
 };
 
-void expect_cloned(Operation operation, KindSet set, Memory& memory) {
+void expect_cloned(Operation operation, KindSet set, SharedMemory& memory) {
     const protocol::Request request = request_for(operation, set);
     const Block block(request, memory);
     const auto stack = sys::Stack::map(1U << 20U, false);
@@ -166,7 +167,7 @@ TEST_F(EverySet, EveryOperationMeasuresEverySetThatItTakes) {
 }
 
 TEST(Runtime, IsRefusedOutsideItsStage) {
-    protocol::Memory memory{};
+    protocol::SharedMemory memory{};
     const protocol::Request request = request_for(Operation::runtime, Kind::mnt | Kind::pid);
     Block block(request, memory);
     find(Operation::runtime)(block);
@@ -186,7 +187,7 @@ TEST(TimeNamespaceTrap, CloneNeverTakesItsFlag) {
 }
 
 TEST(TimeNamespaceTrap, ABlockWithItUsesClone3) {
-    protocol::Memory memory{};
+    protocol::SharedMemory memory{};
     for (const KindSet set : {KindSet(Kind::time), Kind::time | Kind::pid, KindSet::all()}) {
         const protocol::Request request = request_for(Operation::clone, set);
         EXPECT_TRUE(clone_options(Block(request, memory)).use_clone3);
@@ -203,7 +204,7 @@ TEST(Stack, HasAGuardPageBelow) {
 }
 
 TEST(Block, EndsAtTheFirstFailureWithoutTimes) {
-    protocol::Memory memory{};
+    protocol::SharedMemory memory{};
     protocol::Request request = request_for(Operation::clone, {});
     request.samples = 5;
     Block block(request, memory);

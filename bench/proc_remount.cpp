@@ -22,7 +22,7 @@ Failure mount_proc(const Block& block) {
 
 int remount_and_exit(void* argument) {
     Block& block = *static_cast<Block*>(argument);
-    Memory& memory = block.memory;
+    SharedMemory& memory = block.memory;
     if (const auto cut = sys::make_mounts_private(); !cut) {
         memory.child_failure = {Call::mount_private, cut.error()};
         return 0;

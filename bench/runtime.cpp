@@ -155,7 +155,7 @@ class Launcher {
     /// Starts a container whose program says which namespaces it is in: exactly those asked for must differ.
     [[nodiscard]] Failure check_namespaces() {
         const auto exchange = [] {
-            return syscall(SYS_renameat2, AT_FDCWD, "rootfs/program", AT_FDCWD, "rootfs/witness",
+            return syscall(SYS_renameat2, AT_FDCWD, "rootfs/program", AT_FDCWD, "rootfs/reporter",
                            RENAME_EXCHANGE);
         };
         if (exchange() != 0) return {Call::stage, errno};

@@ -53,10 +53,11 @@ int serve() {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     // Neither is for the programs that are started from here.
     for (const int fd : {protocol::kSocket, protocol::kMemory}) fcntl(fd, F_SETFD, FD_CLOEXEC);
-    void* const mapping = mmap(reinterpret_cast<void*>(kMemoryAt), sizeof(Memory), PROT_READ | PROT_WRITE,
-                               MAP_SHARED | MAP_FIXED_NOREPLACE, protocol::kMemory, 0);
+    void* const mapping =
+        mmap(reinterpret_cast<void*>(kMemoryAt), sizeof(SharedMemory), PROT_READ | PROT_WRITE,
+             MAP_SHARED | MAP_FIXED_NOREPLACE, protocol::kMemory, 0);
     if (mapping == MAP_FAILED) return 1;
-    auto& memory = *static_cast<Memory*>(mapping);
+    auto& memory = *static_cast<SharedMemory*>(mapping);
 
     protocol::Request request;
     while (receive(request)) {

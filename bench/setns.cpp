@@ -23,7 +23,7 @@ const char* link_of(KindSet set) {
 }  // namespace
 
 void run_setns(Block& block) {
-    Memory& memory = block.memory;
+    SharedMemory& memory = block.memory;
     const KindSet set = block.request.set;
     // Without privilege only the namespaces of a user namespace of one's own can be entered: the holder makes
     // it, and each sample's process joins it before the timed call, unless entering it is what is timed.

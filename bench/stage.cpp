@@ -55,7 +55,7 @@ Failure set_up(const Plan& plan) {
         if (mkdir(directory, 0755) != 0) return {Call::mkdir, errno};
     }
     for (const auto& [path, image] : {std::pair{"/run/nsbench/rootfs/program", program_image()},
-                                      std::pair{"/run/nsbench/rootfs/witness", witness_image()}}) {
+                                      std::pair{"/run/nsbench/rootfs/reporter", reporter_image()}}) {
         if (const Failure failure = write_image(path, image); failure.error != 0) return failure;
     }
     if (chdir("/run/nsbench") != 0) return {Call::chdir, errno};

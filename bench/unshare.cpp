@@ -8,7 +8,7 @@
 namespace nsb::bench {
 
 void run_unshare(Block& block) {
-    Memory& memory = block.memory;
+    SharedMemory& memory = block.memory;
     const int flags = static_cast<int>(block.request.set.flags());
     while (Record* record = block.next()) {
         const auto pid = sys::plain_fork();

@@ -32,7 +32,7 @@ namespace {
     throw run::NotPermitted(fmt::format("{}; nsbench doctor says what stands in the way", error.what()));
 }
 
-std::string shown(const NamespaceOptions& options, const std::vector<isolate::Result>& results) {
+std::string shown(const NamespaceOptions& options, const std::vector<isolate::Checked>& results) {
     if (options.format == "csv") return isolate::verdict_csv(results);
     if (options.format == "json") return isolate::verdict_json(results);
     return isolate::verdict_table(results, use_colour());
@@ -69,7 +69,7 @@ int run_verify(const Options& options) {
         const auto results = isolate::verify({chosen.set, chosen.left_out});
         print(shown(chosen, results));
         // A check that broke says as little as one that was never made.
-        const bool is_well = std::ranges::all_of(results, [](const isolate::Result& result) {
+        const bool is_well = std::ranges::all_of(results, [](const isolate::Checked& result) {
             const isolate::Outcome outcome = result.verdict.outcome;
             return outcome == isolate::Outcome::passed || outcome == isolate::Outcome::skipped;
         });

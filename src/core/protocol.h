@@ -74,7 +74,7 @@ struct Errand {
 };
 
 /// The shared mapping: the sampler and its children write, nsbench reads once a block is done.
-struct Memory {
+struct SharedMemory {
     std::uint64_t child_begin;            ///< the clock at the current child's first instruction
     std::uint64_t child_end;              ///< and at its exit
     std::uint64_t child_phases[kPhases];  ///< what the child timed itself

@@ -10,7 +10,7 @@
 namespace nsb::env {
 namespace {
 
-constexpr auto kChecks = std::to_array<Check>({
+constexpr auto kChecks = std::to_array<DoctorCheck>({
     {"capabilities", detail::capabilities},
     {"user_namespaces", detail::user_namespaces},
     {"seccomp", detail::seccomp},
@@ -44,14 +44,14 @@ std::string_view to_string(Severity severity) {
     return kNames[static_cast<std::size_t>(severity)];
 }
 
-std::span<const Check> checks() {
+std::span<const DoctorCheck> checks() {
     return kChecks;
 }
 
 std::vector<Finding> examine(const Root& root) {
     std::vector<Finding> findings;
     findings.reserve(kChecks.size());
-    for (const Check& check : kChecks) {
+    for (const DoctorCheck& check : kChecks) {
         findings.push_back(check.run(root));
         findings.back().id = check.id;
     }

@@ -30,13 +30,13 @@ struct Finding {
     std::string remedy;    ///< a command line, or `nothing to do here: ` and the reason
 };
 
-struct Check {
+struct DoctorCheck {
     std::string_view id;
     Finding (*run)(const Root& root);  ///< leaves Finding::id to examine()
 };
 
 /// Every check, in the order in which findings are shown.
-std::span<const Check> checks();
+std::span<const DoctorCheck> checks();
 
 /// Runs every check: as many findings, in the same order. Takes the 100 ms in which CPU time is sampled.
 std::vector<Finding> examine(const Root& root = {});

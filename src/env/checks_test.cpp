@@ -23,7 +23,7 @@ class Checks : public testing::Test {
     Finding run(std::string_view id) {
         const auto all = checks();
         const auto at =
-            std::find_if(all.begin(), all.end(), [&](const Check& check) { return check.id == id; });
+            std::find_if(all.begin(), all.end(), [&](const DoctorCheck& check) { return check.id == id; });
         if (at == all.end()) return {"", Severity::problem, fmt::format("no check {}", id), "", ""};
         return at->run(tree.root());
     }

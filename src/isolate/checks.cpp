@@ -17,7 +17,7 @@ namespace {
 
 constexpr KindSet kProc = Kind::mnt | Kind::pid;
 
-constexpr std::array<Check, 26> kChecks{{
+constexpr std::array<IsolationCheck, 26> kChecks{{
     {"uts", "hostname", "a hostname set inside is not seen outside", Kind::uts, check_hostname},
     {"uts", "domainname", "a domain name set inside is not seen outside", Kind::uts, check_domainname},
     {"ipc", "sysv_queue", "neither side finds the other's System V message queue", Kind::ipc,
@@ -83,7 +83,7 @@ std::string why_not_made(const NotMade& error) {
     return fmt::format("{}: {}", error.what(), explain({protocol::Call::clone3, error.error()}));
 }
 
-bool is_asked(const Check& check, KindSet asked) {
+bool is_asked(const IsolationCheck& check, KindSet asked) {
     if (check.kind == "links") return true;
     for (const KindInfo& kind : kKinds) {
         if (check.kind == kind.name) return asked.contains(kind.kind);
@@ -91,7 +91,7 @@ bool is_asked(const Check& check, KindSet asked) {
     return false;
 }
 
-Verdict run(const Check& check, Stage& stage) {
+Verdict run(const IsolationCheck& check, Stage& stage) {
     try {
         return check.run(stage);
     } catch (const NotMade& error) {
@@ -150,15 +150,15 @@ Recipe Stage::recipe(KindSet set) const {
     return recipe;
 }
 
-std::span<const Check> checks() {
+std::span<const IsolationCheck> checks() {
     return kChecks;
 }
 
-std::vector<Result> verify(const Selection& selection) {
+std::vector<Checked> verify(const Selection& selection) {
     const KindSet gained = needed_here();
     Stage stage{Peer::outside(), gained, selection.left_out, selection.asked | gained};
-    std::vector<Result> results;
-    for (const Check& check : kChecks) {
+    std::vector<Checked> results;
+    for (const IsolationCheck& check : kChecks) {
         if (!is_asked(check, selection.asked)) continue;
         const KindSet made = check.set.empty() ? stage.asked : check.set | gained;
         results.push_back({&check, made, run(check, stage)});

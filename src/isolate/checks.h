@@ -43,7 +43,7 @@ struct Stage {
     [[nodiscard]] Recipe recipe(KindSet set) const;
 };
 
-struct Check {
+struct IsolationCheck {
     std::string_view kind;  ///< by name, or `links`
     std::string_view id;
     std::string_view what;  ///< what is isolated, in a few words
@@ -52,10 +52,10 @@ struct Check {
 };
 
 /// Every check, in the order in which they are shown.
-std::span<const Check> checks();
+std::span<const IsolationCheck> checks();
 
-struct Result {
-    const Check* check;
+struct Checked {
+    const IsolationCheck* check;
     KindSet made;  ///< the namespaces that it was about, with what was gained
     Verdict verdict;
 };
@@ -66,7 +66,7 @@ struct Selection {
 };
 
 /// The checks of the kinds asked for, and those of the links. Throws NotMade where no namespace can be made.
-std::vector<Result> verify(const Selection& selection);
+std::vector<Checked> verify(const Selection& selection);
 
 /// Where namespaces are left out on purpose, what would be seen outside must not be the host: runs `main` in
 /// a container of all kinds and returns its exit code. Throws NotMade, NotTaken, SystemError.

@@ -13,19 +13,19 @@ namespace {
 
 struct Column {
     const char* name;
-    std::string (*get)(const Result&);
+    std::string (*get)(const Checked&);
 };
 
 /// The columns of CSV and JSON.
 constexpr std::array<Column, 8> kColumns{{
-    {"verdict", [](const Result& r) { return std::string(to_string(r.verdict.outcome)); }},
-    {"kind", [](const Result& r) { return std::string(r.check->kind); }},
-    {"check", [](const Result& r) { return std::string(r.check->id); }},
-    {"namespaces", [](const Result& r) { return nsb::to_string(r.made); }},
-    {"what", [](const Result& r) { return std::string(r.check->what); }},
-    {"inside", [](const Result& r) { return r.verdict.inside; }},
-    {"outside", [](const Result& r) { return r.verdict.outside; }},
-    {"reason", [](const Result& r) { return r.verdict.reason; }},
+    {"verdict", [](const Checked& r) { return std::string(to_string(r.verdict.outcome)); }},
+    {"kind", [](const Checked& r) { return std::string(r.check->kind); }},
+    {"check", [](const Checked& r) { return std::string(r.check->id); }},
+    {"namespaces", [](const Checked& r) { return nsb::to_string(r.made); }},
+    {"what", [](const Checked& r) { return std::string(r.check->what); }},
+    {"inside", [](const Checked& r) { return r.verdict.inside; }},
+    {"outside", [](const Checked& r) { return r.verdict.outside; }},
+    {"reason", [](const Checked& r) { return r.verdict.reason; }},
 }};
 
 const char* paint(Outcome outcome) {
@@ -58,12 +58,12 @@ std::string_view to_string(Outcome outcome) {
     return "";
 }
 
-std::string verdict_table(const std::vector<Result>& results, bool colour) {
+std::string verdict_table(const std::vector<Checked>& results, bool colour) {
     std::size_t id_width = 0;
-    for (const Result& r : results) id_width = std::max(id_width, r.check->id.size());
+    for (const Checked& r : results) id_width = std::max(id_width, r.check->id.size());
     std::string text;
     std::array<int, 4> counts{};
-    for (const Result& r : results) {
+    for (const Checked& r : results) {
         const Verdict& v = r.verdict;
         ++counts[static_cast<std::size_t>(v.outcome)];
         text +=
@@ -80,11 +80,11 @@ std::string verdict_table(const std::vector<Result>& results, bool colour) {
            (counts[3] == 0 ? "\n" : fmt::format(", {} error{}\n", counts[3], counts[3] == 1 ? "" : "s"));
 }
 
-std::string verdict_csv(const std::vector<Result>& results) {
+std::string verdict_csv(const std::vector<Checked>& results) {
     std::string text;
     for (const Column& column : kColumns) text += fmt::format("{}{}", text.empty() ? "" : ",", column.name);
     text += '\n';
-    for (const Result& result : results) {
+    for (const Checked& result : results) {
         std::string line;
         for (const Column& column : kColumns) {
             if (&column != kColumns.data()) line += ',';
@@ -95,9 +95,9 @@ std::string verdict_csv(const std::vector<Result>& results) {
     return text;
 }
 
-std::string verdict_json(const std::vector<Result>& results) {
+std::string verdict_json(const std::vector<Checked>& results) {
     nlohmann::ordered_json all = nlohmann::ordered_json::array();
-    for (const Result& result : results) {
+    for (const Checked& result : results) {
         nlohmann::ordered_json one;
         for (const Column& column : kColumns) one[column.name] = column.get(result);
         all.push_back(std::move(one));

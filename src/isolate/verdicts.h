@@ -12,8 +12,8 @@ namespace nsb::isolate {
 /// passed, failed, skipped or error.
 std::string_view to_string(Outcome outcome);
 
-std::string verdict_table(const std::vector<Result>& results, bool colour);
-std::string verdict_csv(const std::vector<Result>& results);
-std::string verdict_json(const std::vector<Result>& results);
+std::string verdict_table(const std::vector<Checked>& results, bool colour);
+std::string verdict_csv(const std::vector<Checked>& results);
+std::string verdict_json(const std::vector<Checked>& results);
 
 }  // namespace nsb::isolate

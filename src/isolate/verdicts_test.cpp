@@ -7,9 +7,10 @@
 namespace nsb::isolate {
 namespace {
 
-const Check kCheck{"uts", "hostname", "a hostname set inside is not seen outside", Kind::uts, nullptr};
+const IsolationCheck kCheck{"uts", "hostname", "a hostname set inside is not seen outside", Kind::uts,
+                            nullptr};
 
-std::vector<Result> three() {
+std::vector<Checked> three() {
     return {{&kCheck, Kind::uts, judge(true, "box", "vm")},
             {&kCheck, Kind::uts | Kind::user, judge(false, "a, \"b\"", "c")},
             {&kCheck, Kind::uts, skip("no such kind")}};
@@ -30,7 +31,7 @@ TEST(Verdicts, TableForPeople) {
 }
 
 TEST(Verdicts, WhatWentWrongIsCountedApart) {
-    const std::vector<Result> one{{&kCheck, Kind::uts, not_seen(EIO, "recv: EIO")}};
+    const std::vector<Checked> one{{&kCheck, Kind::uts, not_seen(EIO, "recv: EIO")}};
     EXPECT_EQ(verdict_table(one, false),
               "error   uts     hostname  a hostname set inside is not seen outside\n"
               "                          recv: EIO\n"
@@ -67,7 +68,7 @@ TEST(Verdicts, JsonHasTheSameFields) {
 TEST(Checks, EachKindHasOnesAndNoneHasTwoNames) {
     std::set<std::string> kinds;
     std::set<std::string> names;
-    for (const Check& check : checks()) {
+    for (const IsolationCheck& check : checks()) {
         kinds.emplace(check.kind);
         EXPECT_TRUE(names.insert(std::string(check.kind) + "/" + std::string(check.id)).second) << check.id;
     }

@@ -61,10 +61,10 @@ void add_percentiles(FunctionTimes& times, std::size_t function, std::span<const
         max = std::max(max, node.max);
     }
     const double in_call = cost.inside + cost.whole() * inside / calls;  // of one call
-    times.p50 = less(percentile(buckets, 0.5), in_call);
-    times.p90 = less(percentile(buckets, 0.9), in_call);
-    times.p99 = less(percentile(buckets, 0.99), in_call);
-    times.max = less(max, in_call);
+    times.p50 = subtract(percentile(buckets, 0.5), in_call);
+    times.p90 = subtract(percentile(buckets, 0.9), in_call);
+    times.p99 = subtract(percentile(buckets, 0.99), in_call);
+    times.max = subtract(max, in_call);
 }
 
 /// Attached programs change a little of what the kernel does, such as where it finds memory: a part of a
@@ -186,7 +186,7 @@ CallCost calibrate(const Snapshot& loop, double extra) {
 void attribute_functions(ProbedCase& probed, const Seen& seen, const Measure& measure) {
     const CallCost cost = measure.traces_calls ? measure.cost : CallCost{};
     const Operation operation = probed.measured.operation;
-    const Tree tree(seen);
+    const CallTree tree(seen);
     probed.calls = measure.traces_calls ? tree.calls(operation, cost) : sampled_calls(seen, tree, operation);
     probed.preempted = tree.preempted();
     for (std::size_t i = 0; i < kTraced.size(); ++i) {

@@ -36,7 +36,7 @@ void add_workers(std::vector<CallNode>& calls, std::span<const Node> nodes) {
         if (at == calls.end()) at = calls.insert(at, {{}, worker.function, Stage::async, 0, 0, 0, 0, 0});
         const double inside = at->total - at->self;
         at->calls = worker.calls;
-        at->self = less(worker.self, inside);
+        at->self = subtract(worker.self, inside);
         at->total = inside + at->self;
         at->waiting = std::min(worker.waiting, at->total);
     }
@@ -49,7 +49,7 @@ double weight(const Seen& seen, bool async) {
     return 1 / static_cast<double>(async ? seen.torn_down : seen.samples);
 }
 
-double less(double value, double taken_off) {
+double subtract(double value, double taken_off) {
     return std::max(0.0, value - taken_off);
 }
 
@@ -61,7 +61,7 @@ std::vector<std::size_t> traced_on(const std::vector<std::string>& stack) {
     return found;
 }
 
-Tree::Tree(const Seen& seen) {
+CallTree::CallTree(const Seen& seen) {
     const bool all_are_typical = seen.typical_samples == 0;
     add(seen.snapshot.calls, false, weight(seen, false), all_are_typical ? weight(seen, false) : 0);
     if (!all_are_typical) add(seen.typical, false, 0, 1 / static_cast<double>(seen.typical_samples));
@@ -71,8 +71,8 @@ Tree::Tree(const Seen& seen) {
     }
 }
 
-void Tree::add(std::span<const CallEntry> entries, bool async, double weight_of_all,
-               double weight_of_typical) {
+void CallTree::add(std::span<const CallEntry> entries, bool async, double weight_of_all,
+                   double weight_of_typical) {
     std::vector<CallEntry> sorted(entries.begin(), entries.end());
     std::ranges::stable_sort(sorted, {}, &CallEntry::node);
     for (const CallEntry& entry : sorted) {
@@ -92,7 +92,7 @@ void Tree::add(std::span<const CallEntry> entries, bool async, double weight_of_
     }
 }
 
-Node& Tree::at(const CallEntry& entry, bool async) {
+Node& CallTree::at(const CallEntry& entry, bool async) {
     const auto [known, is_new] = numbers_.try_emplace({async, entry.node}, nodes_.size());
     if (is_new) {
         const auto caller = numbers_.find({async, entry.caller});
@@ -102,20 +102,21 @@ Node& Tree::at(const CallEntry& entry, bool async) {
     return nodes_[known->second];
 }
 
-std::vector<CallNode> Tree::calls(Operation operation, const CallCost& cost) const {
+std::vector<CallNode> CallTree::calls(Operation operation, const CallCost& cost) const {
     std::vector<CallNode> calls;
     for (const Node& node : nodes_) {
         const Stage stage = node.async    ? Stage::async
                             : node.caller ? calls[*node.caller].stage
                                           : stage_of(node.function, operation);
-        const double self = less(node.self, cost.inside * node.typical_calls + cost.outside * node.callees);
+        const double self =
+            subtract(node.self, cost.inside * node.typical_calls + cost.outside * node.callees);
         calls.push_back({node.caller, node.function, stage, node.calls, 0, self, node.waiting, 0});
     }
     sum_up_totals(calls);
     return calls;
 }
 
-std::vector<CallNode> sampled_calls(const Seen& seen, const Tree& workers, Operation operation) {
+std::vector<CallNode> sampled_calls(const Seen& seen, const CallTree& workers, Operation operation) {
     std::map<std::pair<std::optional<std::size_t>, std::size_t>, std::size_t> numbers;
     std::vector<CallNode> calls;
     for (const ProfileEntry& entry : seen.snapshot.profile) {

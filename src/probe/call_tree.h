@@ -15,7 +15,7 @@ namespace nsb::probe {
 
 /// A node of the call tree with its sums per execution: of all executions, and of the typical ones.
 struct Node {
-    std::optional<std::size_t> caller;  ///< into Tree::nodes
+    std::optional<std::size_t> caller;  ///< into CallTree::nodes
     std::uint32_t function = 0;
     bool async = false;
     double calls = 0, inside = 0, max = 0;
@@ -24,9 +24,9 @@ struct Node {
 };
 
 /// The nodes of a case's traced calls, callers before callees.
-class Tree {
+class CallTree {
   public:
-    explicit Tree(const Seen& seen);
+    explicit CallTree(const Seen& seen);
     [[nodiscard]] std::span<const Node> nodes() const { return nodes_; }
     /// Ticks per execution that the sampler waited for its CPU on the way back from the system call.
     [[nodiscard]] double preempted() const { return preempted_; }
@@ -45,13 +45,13 @@ class Tree {
 
 /// The same from stacks, whose times are estimates and whose calls are unknown, and from what tracepoints
 /// tell of workers (`workers`).
-std::vector<CallNode> sampled_calls(const Seen& seen, const Tree& workers, Operation operation);
+std::vector<CallNode> sampled_calls(const Seen& seen, const CallTree& workers, Operation operation);
 
 /// What an entry of the profile or of the tree counts once, per execution.
 double weight(const Seen& seen, bool async);
 
-/// `value` less what is taken off, and not below 0.
-double less(double value, double taken_off);
+/// `value` without what is taken off, and not below 0.
+double subtract(double value, double taken_off);
 
 /// The traced functions of a stack, innermost first.
 std::vector<std::size_t> traced_on(const std::vector<std::string>& stack);

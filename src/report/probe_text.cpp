@@ -22,9 +22,9 @@ std::string line(std::string_view name, const std::string& calls, const std::str
 }
 
 /// Writes a case's functions, callers before callees.
-class Tree {
+class TreeText {
   public:
-    Tree(const RunIdentity& run, const ProbedCase& probed)
+    TreeText(const RunIdentity& run, const ProbedCase& probed)
         : run_(run), probed_(probed), sampled_(sum_of_call(probed)) {}
 
     std::string stage(Stage wanted, std::string_view heading) {
@@ -138,7 +138,7 @@ std::string probe_tree(const RunIdentity& run, const ProbedCase& probed) {
                         format_ticks(probed.unprobed, run), format_ticks(probed.probed, run));
     if (probed.unprobed > 0) text += fmt::format(" ({:+.1f}%)", 100 * (probed.probed / probed.unprobed - 1));
     text += '\n' + line("function", "calls/op", "total", "self", "waiting", fmt::format("of {}", phase));
-    Tree tree(run, probed);
+    TreeText tree(run, probed);
     text += tree.stage(Stage::call, phase) + tree.stage(Stage::prepare, "prepare") +
             tree.stage(Stage::destroy, "destroy") +
             tree.stage(Stage::async, "async (amortised over a batch)");

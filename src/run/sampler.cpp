@@ -19,8 +19,8 @@
 namespace nsb::run {
 
 using protocol::Call;
-using protocol::Memory;
 using protocol::Record;
+using protocol::SharedMemory;
 
 namespace {
 
@@ -82,7 +82,7 @@ std::string Sampler::said() const {
 }
 
 void Sampler::unmap() {
-    if (memory_ != nullptr && memory_file_) munmap(memory_, sizeof(Memory));
+    if (memory_ != nullptr && memory_file_) munmap(memory_, sizeof(SharedMemory));
     memory_ = nullptr;
 }
 
@@ -92,11 +92,11 @@ void Sampler::start() {
     unmap();
     memory_file_ = sys::Fd(static_cast<int>(
         sys::must(memfd_create("nsbench-samples", MFD_CLOEXEC), "memfd_create", "nsbench-samples")));
-    sys::must(ftruncate(memory_file_.get(), sizeof(Memory)), "ftruncate", "nsbench-samples");
+    sys::must(ftruncate(memory_file_.get(), sizeof(SharedMemory)), "ftruncate", "nsbench-samples");
     void* const mapping =
-        mmap(nullptr, sizeof(Memory), PROT_READ | PROT_WRITE, MAP_SHARED, memory_file_.get(), 0);
+        mmap(nullptr, sizeof(SharedMemory), PROT_READ | PROT_WRITE, MAP_SHARED, memory_file_.get(), 0);
     if (mapping == MAP_FAILED) throw sys::SystemError("mmap", "nsbench-samples", errno);
-    memory_ = static_cast<Memory*>(mapping);
+    memory_ = static_cast<SharedMemory*>(mapping);
 
     int ends[2];
     sys::must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "socketpair");

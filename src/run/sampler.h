@@ -69,7 +69,7 @@ class Sampler {
     std::optional<int> cpu_;
     Role role_;
     sys::Fd memory_file_;
-    protocol::Memory* memory_ = nullptr;
+    protocol::SharedMemory* memory_ = nullptr;
     sys::Fd socket_;
     std::optional<sys::Process> process_;
     std::unique_ptr<sys::RuntimeCgroups> cgroups_;  ///< removed here where their watcher was killed
