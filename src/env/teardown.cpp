@@ -18,19 +18,18 @@ using namespace std::chrono_literals;
 /// The tracepoints, in the order in which open() names them.
 enum Event : std::size_t { queued, started, ended };
 
+constexpr const char* kSymbols = "/proc/kallsyms";
+
 }  // namespace
 
-sys::Expected<TeardownWatch::Workers> TeardownWatch::find_workers() {
-    constexpr const char* kSymbols = "/proc/kallsyms";
-    const auto text = sys::read_file(kSymbols);
-    if (!text) return tl::unexpected(sys::Refusal{.call = kSymbols, .error = text.error()});
-    Workers workers;
+sys::Expected<std::vector<Worker>> find_workers(std::string_view kallsyms) {
+    std::vector<Worker> workers;
     for (const TracedFunction& function : kTraced) {
         if (is_work(function.role))
             workers.push_back({&function, WorkerLedger(function.role == Role::batch_work)});
     }
     bool any_address = false;
-    sys::each_kernel_symbol(*text, [&](const sys::KernelSymbol& symbol) {
+    sys::each_kernel_symbol(kallsyms, [&](const sys::KernelSymbol& symbol) {
         any_address = any_address || symbol.address != 0;
         for (Worker& worker : workers) {
             if (worker.address == 0 && symbol.name == worker.function->name) worker.address = symbol.address;
@@ -49,7 +48,9 @@ sys::Expected<TeardownWatch::Workers> TeardownWatch::find_workers() {
 }
 
 sys::Expected<TeardownWatch> TeardownWatch::open() {
-    auto workers = find_workers();
+    const auto text = sys::read_file(kSymbols);
+    if (!text) return tl::unexpected(sys::Refusal{.call = kSymbols, .error = text.error()});
+    auto workers = find_workers(*text);
     if (!workers) return tl::unexpected(workers.error());
     std::string filter;
     for (const Worker& worker : *workers) {

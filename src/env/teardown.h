@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "core/kinds.h"
@@ -50,6 +51,17 @@ class WorkerLedger {
     std::int64_t busy_ = 0;  // the sum of the ends less the sum of the starts, so items may overlap
 };
 
+/// A worker that tears namespaces down.
+struct Worker {
+    const TracedFunction* function;  ///< that it begins with
+    WorkerLedger ledger;
+    std::uint64_t address = 0;  ///< of the function; 0: this kernel has none
+};
+
+/// Those of the table of traced functions, by what /proc/kallsyms says. Refused where it hides addresses, or
+/// lacks a function that kernels have.
+sys::Expected<std::vector<Worker>> find_workers(std::string_view kallsyms);
+
 /// Watches the work items that destroy net, ipc, user and pid namespaces, through the workqueue tracepoints.
 class TeardownWatch {
   public:
@@ -66,23 +78,14 @@ class TeardownWatch {
     Drained wait(const Left& left, std::chrono::nanoseconds limit);
 
   private:
-    struct Worker {
-        const TracedFunction* function;  // that it begins with
-        WorkerLedger ledger;
-        std::uint64_t address = 0;  // of the function; 0: this kernel has none
-    };
-    using Workers = std::vector<Worker>;
-
-    TeardownWatch(sys::TracepointReader reader, Workers workers)
+    TeardownWatch(sys::TracepointReader reader, std::vector<Worker> workers)
         : reader_(std::move(reader)), workers_(std::move(workers)) {}
-    /// Those of the table of traced functions, in this kernel.
-    static sys::Expected<Workers> find_workers();
     void follow();
     /// How many of these the worker is to tear down.
     static std::uint32_t left_to(const Worker& worker, const Left& left);
 
     sys::TracepointReader reader_;
-    Workers workers_;
+    std::vector<Worker> workers_;
     std::uint64_t lost_before_ = 0;  // events, until the batch began
 };
 

@@ -2,8 +2,39 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <string>
+
 namespace nsb::env {
 namespace {
+
+constexpr const char* kOld =
+    "ffffffff81000010 t free_ipc\n"
+    "ffffffff81000020 t cleanup_net\n"
+    "ffffffff81000021 t cleanup_net.cold\n"
+    "ffffffff81000030 T free_user_ns\n";
+
+TEST(Workers, AreThoseThatTheKernelHas) {
+    const auto workers = find_workers(kOld);
+    ASSERT_TRUE(workers);
+    std::map<std::string_view, std::uint64_t> addresses;
+    for (const Worker& worker : *workers) addresses[worker.function->name] = worker.address & 0xffU;
+    EXPECT_EQ(addresses, (std::map<std::string_view, std::uint64_t>{{"free_ipc", 0x10},
+                                                                    {"cleanup_net", 0x20},
+                                                                    {"free_user_ns", 0x30},
+                                                                    {"destroy_pid_namespace_work", 0}}));
+    const auto now = find_workers(std::string(kOld) + "ffffffff81000040 t destroy_pid_namespace_work");
+    ASSERT_TRUE(now);
+    EXPECT_TRUE(std::ranges::all_of(*now, [](const Worker& worker) { return worker.address != 0; }));
+}
+
+TEST(Workers, AreRefusedWithWhatIsMissing) {
+    EXPECT_EQ(find_workers("").error().text(), "/proc/kallsyms shows no addresses: EPERM");
+    EXPECT_EQ(find_workers("0000000000000000 t cleanup_net\n").error().text(),
+              "/proc/kallsyms shows no addresses: EPERM");
+    EXPECT_EQ(find_workers("ffffffff81000010 t free_ipc\nffffffff81000020 t cleanup_net").error().text(),
+              "/proc/kallsyms: free_user_ns: ENOENT");
+}
 
 TEST(WorkerLedger, ABatchIsOverWhenAllThatWasQueuedHasEnded) {
     WorkerLedger net(true);
