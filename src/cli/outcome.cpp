@@ -21,7 +21,7 @@
 #include "report/format.h"
 #include "report/table.h"
 #include "run/store.h"
-#include "run/team.h"
+#include "run/sampler_pool.h"
 #include "sys/file.h"
 #include "sys/privilege.h"
 

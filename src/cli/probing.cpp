@@ -49,7 +49,7 @@ void run_probed_pass(const Options& options, run::RunInfo& info, run::Runner& ru
         // The probe follows the samplers and their children, which other programs' containers are not.
         if (!series.measured.has(Trait::on_stage)) cases.push_back(series.measured);
     }
-    run::ProbedPass pass(runner.team(), info, probe, std::move(cases), options.folded.has_value());
+    run::ProbedPass pass(runner.samplers(), info, probe, std::move(cases), options.folded.has_value());
     std::optional<std::chrono::nanoseconds> budget;
     if (info.options.budget) budget = *info.options.budget / 2;
     info.probe = pass.run(budget, observer);

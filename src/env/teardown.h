@@ -12,7 +12,7 @@
 namespace nsb::env {
 
 /// How many namespaces of each kind a batch of samples has left to the workers.
-using Left = std::array<std::uint32_t, kKinds.size()>;
+using PendingTeardown = std::array<std::uint32_t, kKinds.size()>;
 
 /// What the teardown of a batch was seen to take.
 struct Drained {
@@ -36,8 +36,8 @@ class WorkerLedger {
     /// of it.
     void begin(bool lost);
 
-    /// Whether the teardown of `left` namespaces is over.
-    [[nodiscard]] bool is_done(std::uint32_t left) const;
+    /// Whether the teardown of `pending` namespaces is over.
+    [[nodiscard]] bool is_done(std::uint32_t pending) const;
 
     /// Worker time since the batch began, in ns; once is_done().
     [[nodiscard]] double busy() const { return static_cast<double>(busy_); }
@@ -57,11 +57,11 @@ class TeardownWatch {
     void begin();
 
     /// Whether the kernel leaves any of these to workers.
-    [[nodiscard]] bool watches(const Left& left) const;
+    [[nodiscard]] bool watches(const PendingTeardown& pending) const;
 
-    /// Waits until the workers are done with `left`, made since begin(), or for `limit`. A batch in which the
+    /// Waits until the workers are done with `pending`, made since begin(), or for `limit`. A batch in which the
     /// kernel dropped events is not complete.
-    Drained wait(const Left& left, std::chrono::nanoseconds limit);
+    Drained wait(const PendingTeardown& pending, std::chrono::nanoseconds limit);
 
   private:
     struct Worker {
@@ -76,7 +76,7 @@ class TeardownWatch {
         : reader_(std::move(reader)), workers_(workers) {}
     void follow();
     /// How many of these the worker is to tear down.
-    static std::uint32_t left_to(const Worker& worker, const Left& left);
+    static std::uint32_t pending_for(const Worker& worker, const PendingTeardown& pending);
 
     sys::TracepointReader reader_;
     Workers workers_;

@@ -60,16 +60,16 @@ Estimate midmean(std::span<const double> values) {
 
 }  // namespace
 
-ProbedPass::ProbedPass(Team& team, const RunInfo& info, probe::Probe& probe, std::vector<Case> cases,
+ProbedPass::ProbedPass(SamplerPool& samplers, const RunInfo& info, probe::Probe& probe, std::vector<Case> cases,
                        bool wants_stacks)
-    : team_(team), info_(info), probe_(probe), wants_stacks_(wants_stacks || !probe.traces_calls()) {
+    : samplers_(samplers), info_(info), probe_(probe), wants_stacks_(wants_stacks || !probe.traces_calls()) {
     for (Case& c : cases) works_.push_back({std::move(c), {}, {}, {}, {}, {}, {}, {}, {}});
     auto watch = env::TeardownWatch::open();
     if (watch) teardown_ = std::move(*watch);
 }
 
 void ProbedPass::drain(const Case& c, std::uint64_t samples) {
-    const env::Left left = left_behind(c, static_cast<std::uint32_t>(samples), info_.in_userns);
+    const env::PendingTeardown left = pending_teardown(c, static_cast<std::uint32_t>(samples), info_.in_userns);
     if (std::ranges::all_of(left, [](std::uint32_t n) { return n == 0; })) return;
     if (teardown_) {
         (void)teardown_->wait(left, 1s);
@@ -83,7 +83,7 @@ std::vector<double> ProbedPass::take(Work& work, std::uint32_t samples) {
     const Phase phase = work.c.phases().front();
     std::uint64_t made = 0;
     if (teardown_) teardown_->begin();
-    for (const Block& block : team_.take(work.c, info_.options.lead_in + samples, limit_)) {
+    for (const Block& block : samplers_.take(work.c, info_.options.lead_in + samples, limit_)) {
         for (std::size_t i = 0; i < block.size(); ++i) {
             if (block[i].failure.error != 0) {
                 work.error = explain(block[i].failure);
@@ -140,17 +140,17 @@ void ProbedPass::visit_unprobed(Work& work, std::uint32_t block) {
 }
 
 bool ProbedPass::begin(Work& work) {
-    const auto begun = probe_.begin(team_.pids(), forks_before(work.c, info_.options.lead_in));
+    const auto begun = probe_.begin(samplers_.pids(), forks_before(work.c, info_.options.lead_in));
     if (!begun) work.error = begun.error();
     return begun.has_value();
 }
 
-void ProbedPass::visit_probed(Work& work, std::uint32_t block, probe::Seen Work::*into) {
+void ProbedPass::visit_probed(Work& work, std::uint32_t block, probe::Observations Work::*into) {
     if (!begin(work)) return;
     const std::vector<double> times = take(work, block);
     probe::Snapshot snapshot = probe_.read();
     if (times.empty()) return;
-    probe::Seen& seen = work.*into;
+    probe::Observations& seen = work.*into;
     seen.samples += times.size();
     seen.torn_down += times.size() + info_.options.lead_in * at_once(work.c);
     seen.snapshot += snapshot;
@@ -194,13 +194,13 @@ bool ProbedPass::attach(probe::Pass pass) {
 }
 
 void ProbedPass::calibrate_call() {
-    if (const auto begun = probe_.begin(team_.pids(), 0); !begun) {
+    if (const auto begun = probe_.begin(samplers_.pids(), 0); !begun) {
         report_.notes.push_back(begun.error());
         return;
     }
-    const double probed = team_.measure_overhead().syscall;
+    const double probed = samplers_.measure_overhead().syscall;
     report_.cost_of_unshare =
-        probe::calibrate(probe_.read(), (probed - unprobed_call_) * Team::kCalibrations);
+        probe::calibrate(probe_.read(), (probed - unprobed_call_) * SamplerPool::kCalibrations);
 }
 
 void ProbedPass::fit_cost() {
@@ -228,7 +228,7 @@ void ProbedPass::fit_cost() {
     report_.cost = {inside, whole - inside};
 }
 
-void ProbedPass::alternate(probe::Pass pass, probe::Seen Work::*into) {
+void ProbedPass::alternate(probe::Pass pass, probe::Observations Work::*into) {
     const std::size_t turns = info_.options.clock == "wall" ? kTurnsOfWallTime : 1;
     Part part{1.0 / static_cast<double>(turns), 1, kBlock};
     if (info_.options.samples) {
@@ -267,7 +267,7 @@ ProbeReport ProbedPass::run(std::optional<std::chrono::nanoseconds> budget, cons
     const bool calls = probe_.traces_calls();
     const bool both = calls && wants_stacks_;
     shares_ = 1 + kShareUnprobed + (both ? 1 : 0) + kShareMemory;
-    unprobed_call_ = team_.measure_overhead().syscall;
+    unprobed_call_ = samplers_.measure_overhead().syscall;
     // Without functions to attach to, the probed rounds are those that sample stacks.
     alternate(calls ? probe::Pass::functions : probe::Pass::stacks, calls ? &Work::functions : &Work::stacks);
     if (calls) fit_cost();
@@ -307,7 +307,7 @@ ProbedCase ProbedPass::attribute(Work& work) const {
     const auto services = probe_.services();
     const bool calls = probe_.traces_calls();
     settle(work);
-    const probe::Seen& seen = calls ? work.functions : work.stacks;
+    const probe::Observations& seen = calls ? work.functions : work.stacks;
     if (seen.samples == 0 && probed.error.empty())
         probed.error = "not reached; a larger --budget or a narrower --filter reaches it";
     if (seen.samples > 0) probe::attribute_functions(probed, seen, {services, calls, report_.cost});

@@ -11,14 +11,14 @@
 #include "probe/attribution.h"
 #include "probe/probe.h"
 #include "run/run_info.h"
-#include "run/team.h"
+#include "run/sampler_pool.h"
 
 namespace nsb::run {
 
 class ProbedPass {
   public:
     /// `cases`: what to probe, the bases of their deltas among them.
-    ProbedPass(Team& team, const RunInfo& info, probe::Probe& probe, std::vector<Case> cases,
+    ProbedPass(SamplerPool& samplers, const RunInfo& info, probe::Probe& probe, std::vector<Case> cases,
                bool wants_stacks);
 
     /// Called with the share that is done, 0 to 1.
@@ -33,7 +33,7 @@ class ProbedPass {
 
     struct Work {
         Case c;
-        probe::Seen functions, stacks, memory;
+        probe::Observations functions, stacks, memory;
         std::vector<double> unprobed, probed;  // times of the first phase
         std::vector<double> pending;           // of executions whose calls wait to be told typical or not,
         std::vector<std::vector<probe::CallEntry>> pending_calls;
@@ -56,18 +56,18 @@ class ProbedPass {
     /// Whether the probe follows the samplers; else the case has an error.
     bool begin(Work& work);
     void visit_unprobed(Work& work, std::uint32_t block);
-    void visit_probed(Work& work, std::uint32_t block, probe::Seen Work::*into);
+    void visit_probed(Work& work, std::uint32_t block, probe::Observations Work::*into);
     void visit_memory(Work& work, std::uint32_t block);
     static void settle(Work& work);
 
     bool attach(probe::Pass pass);
-    void alternate(probe::Pass pass, probe::Seen Work::*into);
+    void alternate(probe::Pass pass, probe::Observations Work::*into);
     void calibrate_call();
     void note_missed();
     void fit_cost();
     [[nodiscard]] ProbedCase attribute(Work& work) const;
 
-    Team& team_;
+    SamplerPool& samplers_;
     const RunInfo& info_;
     probe::Probe& probe_;
     bool wants_stacks_;

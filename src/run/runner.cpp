@@ -14,7 +14,7 @@
 
 #include "run/interrupt.h"
 #include "run/rounds.h"
-#include "run/visits.h"
+#include "run/planned_blocks.h"
 #include "sys/file.h"
 
 namespace nsb::run {
@@ -53,14 +53,14 @@ std::size_t most_at_once(const std::vector<Case>& plan) {
 
 }  // namespace
 
-env::Left left_behind(const Case& c, std::uint32_t samples, bool in_userns) {
+env::PendingTeardown pending_teardown(const Case& c, std::uint32_t samples, bool in_userns) {
     KindSet made = c.set;
     if (c.has(Trait::held)) {
         // Only the block's holder makes namespaces.
         samples = 1;
         if (in_userns) made = made | Kind::user;
     }
-    env::Left left{};
+    env::PendingTeardown left{};
     for (const KindInfo& kind : kKinds) {
         if ((made & kWaitedFor).contains(kind.kind)) left[static_cast<std::size_t>(kind.kind)] = samples;
     }
@@ -68,18 +68,18 @@ env::Left left_behind(const Case& c, std::uint32_t samples, bool in_userns) {
 }
 
 Crew Crew::assemble(const RunOptions& options, std::size_t size) {
-    Team team(size, options.cpu, options.settle());
-    const Team::Overhead overhead = team.measure_overhead();
-    return {std::move(team), overhead, std::nullopt};
+    SamplerPool samplers(size, options.cpu, options.settle());
+    const SamplerPool::Overhead overhead = samplers.measure_overhead();
+    return {std::move(samplers), overhead, std::nullopt};
 }
 
 Runner::Runner(RunInfo& info, const std::vector<Case>& plan)
     : Runner(info, plan, Crew::assemble(info.options, most_at_once(plan))) {}
 
 Runner::Runner(RunInfo& info, const std::vector<Case>& plan, Crew crew)
-    : info_(info), team_(std::move(crew.team)) {
-    team_.grow(most_at_once(plan));
-    describe_team(crew.overhead);
+    : info_(info), samplers_(std::move(crew.samplers)) {
+    samplers_.grow(most_at_once(plan));
+    describe_samplers(crew.overhead);
     const auto any_has = [&](Trait trait) {
         return std::ranges::any_of(plan, [&](const Case& c) { return c.has(trait); });
     };
@@ -126,13 +126,13 @@ void Runner::watch_teardown(std::optional<tl::expected<env::TeardownWatch, sys::
         info_.drain_unseen->reason, kBlindPause / 1ms));
 }
 
-void Runner::describe_team(const Team::Overhead& overhead) {
+void Runner::describe_samplers(const SamplerPool::Overhead& overhead) {
     info_.clock_read_ticks = overhead.clock_read;
     info_.loop_ticks = overhead.loop;
     info_.sampler_resident_bytes = overhead.footprint.resident_bytes;
     info_.sampler_mappings = overhead.footprint.mappings;
-    info_.sampler_cpus = team_.cpus();
-    info_.in_userns = team_.in_userns();
+    info_.sampler_cpus = samplers_.cpus();
+    info_.in_userns = samplers_.in_userns();
     if (info_.in_userns) {
         info_.warnings.emplace_back(
             "not root: measured through a user namespace; each set gains NEWUSER, and setns happens inside "
@@ -147,7 +147,7 @@ void Runner::describe_team(const Team::Overhead& overhead) {
 }
 
 void Runner::describe_root() {
-    if (team_.root_is_initramfs()) {
+    if (samplers_.root_is_initramfs()) {
         info_.warnings.emplace_back(
             "the root is an initramfs, which pivot_root(2) cannot leave: in the phase pivot the new root is "
             "moved over it");
@@ -230,7 +230,7 @@ std::uint32_t Runner::samples_wanted(std::size_t i) const {
     return done ? 0 : info_.samples_per_block;
 }
 
-std::vector<Visit> Runner::visits_of_round(std::uint32_t round) {
+std::vector<PlannedBlock> Runner::blocks_of_round(std::uint32_t round) {
     const bool is_warm_up = round == 0;
     std::vector<Standing> standings;
     for (std::size_t i = 0; i < series_.size(); ++i) {
@@ -243,7 +243,7 @@ std::vector<Visit> Runner::visits_of_round(std::uint32_t round) {
         }
         standings.push_back({wanted, is_failed, base_[i]});
     }
-    return make_visits(cases_, standings,
+    return plan_blocks(cases_, standings,
                        {info_.options.lead_in, is_warm_up, info_.options.samples.has_value()});
 }
 
@@ -262,33 +262,33 @@ void Runner::measure(const Observer& observer) {
     begun_ = Clock::now();
     observe_ = observer.progress;
     // A resumed run warms up only what it had not reached.
-    if (const std::vector<Visit> warm_up = visits_of_round(0); !warm_up.empty()) run(0, warm_up);
+    if (const std::vector<PlannedBlock> warm_up = blocks_of_round(0); !warm_up.empty()) run(0, warm_up);
     info_.warm_up_seconds += std::chrono::duration<double>(Clock::now() - begun_).count();
     info_.samples_per_block = choose_block_size();
     if (observer.round_done) observer.round_done();
     for (std::uint32_t round = first_round_; !is_over(); ++round) {
-        const std::vector<Visit> visits = visits_of_round(round);
-        if (visits.empty()) break;
+        const std::vector<PlannedBlock> planned = blocks_of_round(round);
+        if (planned.empty()) break;
         info_.rounds = round;
-        run(round, visits);
+        run(round, planned);
         if (observer.round_done) observer.round_done();
     }
     info_.seconds += std::chrono::duration<double>(Clock::now() - begun_).count();
     info_.interrupted_by = interrupted_by();
 }
 
-void Runner::run(std::uint32_t round, const std::vector<Visit>& visits) {
-    const std::vector<Group> groups = schedule(visits, cases_, info_.options.seed, round, kMaxBacklog);
+void Runner::run(std::uint32_t round, const std::vector<PlannedBlock>& planned) {
+    const std::vector<Group> groups = schedule(planned, cases_, info_.options.seed, round, kMaxBacklog);
     progress_.round = round;
     progress_.blocks_done = 0;
-    progress_.blocks_in_round = visits.size();
+    progress_.blocks_in_round = planned.size();
     progress_.cases = planned_;
     progress_.cases_precise = static_cast<std::size_t>(
         std::count(precise_.begin(), precise_.begin() + static_cast<std::ptrdiff_t>(planned_), true));
     if (teardown_) teardown_->begin();
     run_round(
         groups, cases_,
-        [&](const Visit& v) -> tl::expected<std::vector<double>, std::string> {
+        [&](const PlannedBlock& v) -> tl::expected<std::vector<double>, std::string> {
             if (is_over()) return tl::unexpected<std::string>("the run is over");
             auto times = visit(v, round);
             ++progress_.blocks_done;
@@ -298,29 +298,29 @@ void Runner::run(std::uint32_t round, const std::vector<Visit>& visits) {
             return times;
         },
         [&](const Group& group) { drain(group, round); });
-    for (const Visit& visit : visits) medians_[visit.series].extend(series_[visit.series]);
-    if (team_.runtimes()) info_.runtimes = team_.runtimes()->all();
+    for (const PlannedBlock& visit : planned) medians_[visit.series].extend(series_[visit.series]);
+    if (samplers_.runtimes()) info_.runtimes = samplers_.runtimes()->all();
 }
 
-tl::expected<std::vector<double>, std::string> Runner::visit(const Visit& visit, std::uint32_t round) {
+tl::expected<std::vector<double>, std::string> Runner::visit(const PlannedBlock& visit, std::uint32_t round) {
     Series& series = series_[visit.series];
     if (series.failure) return tl::unexpected<std::string>("failed before");
     // A block that a signal or the budget has to wait for is a short one.
     const auto limit = std::clamp<std::chrono::nanoseconds>(time_left(), 1ms, 1s);
-    const std::vector<Block> blocks = team_.take(series.measured, visit.lead_in + visit.samples, limit);
+    const std::vector<Block> blocks = samplers_.take(series.measured, visit.lead_in + visit.samples, limit);
     ++blocks_;
     std::vector<double> times;
     const Phase phase = series.measured.phases().front();
     for (const Block& block : blocks) {
         const auto made =
             std::ranges::count_if(block, [](const Record& record) { return record.failure.error == 0; });
-        const env::Left left =
-            left_behind(series.measured, static_cast<std::uint32_t>(made), info_.in_userns);
+        const env::PendingTeardown left =
+            pending_teardown(series.measured, static_cast<std::uint32_t>(made), info_.in_userns);
         std::transform(left.begin(), left.end(), left_.begin(), left_.begin(), std::plus<>());
         for (std::size_t i = 0; i < block.size(); ++i) {
             if (block[i].failure.error != 0) {
                 series.failure = block[i].failure;
-                series.said = team_.said();
+                series.said = samplers_.said();
                 // A runtime that has never done it cannot do it here; one that has, broke.
                 if (series.failure->call == protocol::Call::runtime && series.failure->error == ECHILD &&
                     series.samples.empty()) {
@@ -341,7 +341,7 @@ tl::expected<std::vector<double>, std::string> Runner::visit(const Visit& visit,
 
 void Runner::drain(const Group& group, std::uint32_t round) {
     if (std::accumulate(left_.begin(), left_.end(), 0U) == 0) return;
-    const env::Left left = std::exchange(left_, {});
+    const env::PendingTeardown left = std::exchange(left_, {});
     if (!teardown_) {
         std::this_thread::sleep_for(kBlindPause);
         return;
@@ -350,13 +350,13 @@ void Runner::drain(const Group& group, std::uint32_t round) {
     const env::Drained drained = teardown_->wait(left, drain_limit_);
     teardown_->begin();
     ++info_.drains;
-    for (const Visit& visit : group) info_.drained_samples += visit.lead_in + visit.samples;
+    for (const PlannedBlock& visit : group) info_.drained_samples += visit.lead_in + visit.samples;
     if (!drained.complete && ++info_.drains_incomplete == 3) {
         // Something here keeps namespaces alive: wait less for what does not come.
         drain_limit_ = 100ms;
         info_.warnings.emplace_back("the teardown of some namespaces was not seen to end within 1 s");
     }
-    for (const Visit& visit : group) {
+    for (const PlannedBlock& visit : group) {
         Series& series = series_[visit.series];
         if (!info(series.measured.operation).phases.contains(Phase::drain)) continue;
         double per_sample = 0;

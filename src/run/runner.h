@@ -11,7 +11,7 @@
 #include "env/teardown.h"
 #include "run/run_info.h"
 #include "run/schedule.h"
-#include "run/team.h"
+#include "run/sampler_pool.h"
 
 namespace nsb::run {
 
@@ -25,8 +25,8 @@ struct Progress {
 
 /// What a run starts from whatever its cases are. A lab guest makes it before it knows them.
 struct Crew {
-    Team team;
-    Team::Overhead overhead;
+    SamplerPool samplers;
+    SamplerPool::Overhead overhead;
     /// Absent where nobody has asked for it yet.
     std::optional<tl::expected<env::TeardownWatch, sys::Refusal>> teardown;
 
@@ -54,7 +54,7 @@ class Runner {
     /// Spends only this part of the budget: the rest is for the probed pass.
     void spend(double share) { share_ = share; }
 
-    [[nodiscard]] Team& team() { return team_; }
+    [[nodiscard]] SamplerPool& samplers() { return samplers_; }
 
     /// The plan's cases in its order, then the bases that only serve deltas.
     [[nodiscard]] const std::vector<Series>& series() const { return series_; }
@@ -68,7 +68,7 @@ class Runner {
   private:
     using Clock = std::chrono::steady_clock;
 
-    void describe_team(const Team::Overhead& overhead);
+    void describe_samplers(const SamplerPool::Overhead& overhead);
     void watch_teardown(std::optional<tl::expected<env::TeardownWatch, sys::Refusal>> watch);
     void describe_root();
     void describe_stage();
@@ -77,21 +77,21 @@ class Runner {
     [[nodiscard]] bool is_over() const;
     /// How many counted samples the next block of a planned case should have; 0 once it has enough.
     [[nodiscard]] std::uint32_t samples_wanted(std::size_t i) const;
-    [[nodiscard]] std::vector<Visit> visits_of_round(std::uint32_t round);
+    [[nodiscard]] std::vector<PlannedBlock> blocks_of_round(std::uint32_t round);
     [[nodiscard]] std::uint32_t choose_block_size() const;
-    void run(std::uint32_t round, const std::vector<Visit>& visits);
-    tl::expected<std::vector<double>, std::string> visit(const Visit& visit, std::uint32_t round);
+    void run(std::uint32_t round, const std::vector<PlannedBlock>& planned);
+    tl::expected<std::vector<double>, std::string> visit(const PlannedBlock& visit, std::uint32_t round);
     void drain(const Group& group, std::uint32_t round);
     [[nodiscard]] const Series* find(const Case& c) const;
 
     RunInfo& info_;
-    Team team_;
+    SamplerPool samplers_;
     std::size_t planned_ = 0;  // how many of series_ are the plan's
     std::vector<Series> series_;
     std::vector<Case> cases_;  // of series_, index by index
     std::optional<env::TeardownWatch> teardown_;
     std::chrono::nanoseconds drain_limit_ = std::chrono::seconds(1);
-    env::Left left_{};
+    env::PendingTeardown left_{};
     std::vector<std::optional<std::size_t>> base_;  // index by index, into series_
     std::vector<bool> precise_;
     std::vector<RoundMedians> medians_;  // index by index
@@ -107,6 +107,6 @@ class Runner {
 std::vector<Row> rows_of(std::span<const Series> series, std::size_t planned, const RowContext& context);
 
 /// Which namespaces `samples` samples of a case leave to the kernel's workers.
-env::Left left_behind(const Case& c, std::uint32_t samples, bool in_userns);
+env::PendingTeardown pending_teardown(const Case& c, std::uint32_t samples, bool in_userns);
 
 }  // namespace nsb::run

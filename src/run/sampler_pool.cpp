@@ -1,4 +1,4 @@
-#include "run/team.h"
+#include "run/sampler_pool.h"
 
 #include <fmt/format.h>
 
@@ -40,7 +40,7 @@ void settle(std::chrono::nanoseconds least) {
 
 }  // namespace
 
-Team::Team(std::size_t size, std::optional<int> cpu, std::chrono::nanoseconds settle)
+SamplerPool::SamplerPool(std::size_t size, std::optional<int> cpu, std::chrono::nanoseconds settle)
     : program_(find_sampler()),
       allowed_(sys::allowed_cpus()),
       cpu_(cpu),
@@ -55,7 +55,7 @@ Team::Team(std::size_t size, std::optional<int> cpu, std::chrono::nanoseconds se
     find_privilege();
 }
 
-void Team::grow(std::size_t size) {
+void SamplerPool::grow(std::size_t size) {
     const auto first = cpu_ ? std::ranges::find(allowed_, *cpu_) - allowed_.begin() : 0;
     while (samplers_.size() < size) {
         std::optional<int> own;
@@ -67,7 +67,7 @@ void Team::grow(std::size_t size) {
     }
 }
 
-std::vector<Block> Team::carry_out(protocol::Request request, std::span<Sampler> samplers,
+std::vector<Block> SamplerPool::carry_out(protocol::Request request, std::span<Sampler> samplers,
                                    std::chrono::nanoseconds limit) {
     request.time_limit_ns = static_cast<std::uint64_t>(limit.count());
     request.in_userns = in_userns_;
@@ -78,7 +78,7 @@ std::vector<Block> Team::carry_out(protocol::Request request, std::span<Sampler>
     return blocks;
 }
 
-std::vector<Block> Team::take(const Case& c, std::uint32_t samples, std::chrono::nanoseconds limit) {
+std::vector<Block> SamplerPool::take(const Case& c, std::uint32_t samples, std::chrono::nanoseconds limit) {
     protocol::Request request{};
     request.samples = samples;
     request.operation = c.operation;
@@ -91,19 +91,19 @@ std::vector<Block> Team::take(const Case& c, std::uint32_t samples, std::chrono:
     return carry_out(request, std::span(samplers_).first(at_once), limit);
 }
 
-std::vector<Block> Team::take_runtime(const protocol::Request& request, const Case& c,
+std::vector<Block> SamplerPool::take_runtime(const protocol::Request& request, const Case& c,
                                       std::chrono::nanoseconds limit) {
     if (!runtimes_) runtimes_ = Runtimes::find();
     if (!launcher_) {
         const std::optional<int> cpu = cpus_.empty() ? std::nullopt : std::optional(cpus_.front());
         launcher_.emplace(program_, cpu, Sampler::Role::runtimes);
     }
-    const auto errand = runtimes_->errand(c, in_userns_ ? "" : fmt::format("nsbench-{}", launcher_->pid()));
-    if (!errand) {
-        said_ = errand.error().reason;
-        return {{protocol::Record{{protocol::Call::runtime, errand.error().error}, {}}}};
+    const auto job = runtimes_->job(c, in_userns_ ? "" : fmt::format("nsbench-{}", launcher_->pid()));
+    if (!job) {
+        said_ = job.error().reason;
+        return {{protocol::Record{{protocol::Call::runtime, job.error().error}, {}}}};
     }
-    launcher_->set_errand(*errand);
+    launcher_->set_job(*job);
     std::vector<Block> blocks = carry_out(request, {&*launcher_, 1}, limit);
     if (const auto counts = launcher_->counts()) runtimes_->set_counts(c, *counts);
     const protocol::Failure failure = blocks.front().back().failure;
@@ -118,7 +118,7 @@ std::vector<Block> Team::take_runtime(const protocol::Request& request, const Ca
     return blocks;
 }
 
-Team::Overhead Team::measure_overhead() {
+SamplerPool::Overhead SamplerPool::measure_overhead() {
     protocol::Request request{};
     request.samples = kCalibrations;
     request.calibrate = true;
@@ -127,13 +127,13 @@ Team::Overhead Team::measure_overhead() {
             samplers_.front().footprint()};
 }
 
-std::vector<pid_t> Team::pids() const {
+std::vector<pid_t> SamplerPool::pids() const {
     std::vector<pid_t> pids;
     for (const Sampler& sampler : samplers_) pids.push_back(sampler.pid());
     return pids;
 }
 
-void Team::find_privilege() {
+void SamplerPool::find_privilege() {
     const auto attempt = [&](KindSet set) {
         return take(Case::of(Operation::unshare, set), 1, 1s).front().front().failure.error;
     };

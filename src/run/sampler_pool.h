@@ -14,12 +14,12 @@ namespace nsb::run {
 /// The samples that one sampler took of a case in a row.
 using Block = std::vector<protocol::Record>;
 
-class Team {
+class SamplerPool {
   public:
     /// Starts `size` samplers: the first on `cpu`, the next on the CPUs after it, or none pinned. This
     /// process keeps off the first one's CPU where there is another. Each block is preceded by an idle time
     /// of at least `settle`. Throws sys::SystemError, NotPermitted.
-    Team(std::size_t size, std::optional<int> cpu, std::chrono::nanoseconds settle);
+    SamplerPool(std::size_t size, std::optional<int> cpu, std::chrono::nanoseconds settle);
 
     /// Starts more samplers, until there are `size`.
     void grow(std::size_t size);

@@ -1,4 +1,4 @@
-#include "run/visits.h"
+#include "run/planned_blocks.h"
 
 #include <gtest/gtest.h>
 
@@ -38,16 +38,16 @@ Counts measure_all(Cases cases, bool is_base_planned, std::uint32_t samples, std
     for (;;) {
         for (std::size_t i = is_base_planned ? 0 : 1; i < cases.cases.size(); ++i)
             cases.standings[i].wanted = std::min(block, samples - std::min(samples, counts.samples[i]));
-        const auto visits = make_visits(cases.cases, cases.standings, {kLeadIn, false, true});
-        if (visits.empty()) return counts;
-        for (const Visit& visit : visits) {
-            counts.samples[visit.series] += visit.samples;
-            ++counts.rounds[visit.series];
+        const auto planned = plan_blocks(cases.cases, cases.standings, {kLeadIn, false, true});
+        if (planned.empty()) return counts;
+        for (const PlannedBlock& block : planned) {
+            counts.samples[block.series] += block.samples;
+            ++counts.rounds[block.series];
         }
     }
 }
 
-TEST(Visits, ABaseHasAboutAsManySamplesAsTheCasesThatItServes) {
+TEST(PlannedBlocks, ABaseHasAboutAsManySamplesAsTheCasesThatItServes) {
     // NEWPID and NEWNET are measured in blocks that fit a batch of the kernel's teardown, NEWNS and NEWUTS in
     // those of the run: each round needs its base.
     const std::vector<std::vector<KindSet>> plans{
@@ -69,44 +69,44 @@ TEST(Visits, ABaseHasAboutAsManySamplesAsTheCasesThatItServes) {
     }
 }
 
-TEST(Visits, ABaseIsVisitedOftenWhereItServesManyAndAPrecisionIsWanted) {
+TEST(PlannedBlocks, ABaseIsVisitedOftenWhereItServesManyAndAPrecisionIsWanted) {
     std::vector<KindSet> sets;
     for (int bits = 0; bits < KindSet::kCount; ++bits) sets.emplace_back(static_cast<std::uint8_t>(bits));
-    const auto visits_of_base = [&](std::size_t open, bool is_fixed) {
+    const auto blocks_of_base = [&](std::size_t open, bool is_fixed) {
         Cases cases(sets);
         for (std::size_t i = 1; i <= open; ++i) cases.standings[i].wanted = 4;
-        const auto visits = make_visits(cases.cases, cases.standings, {kLeadIn, false, is_fixed});
-        return std::ranges::count(visits, 0U, &Visit::series);
+        const auto planned = plan_blocks(cases.cases, cases.standings, {kLeadIn, false, is_fixed});
+        return std::ranges::count(planned, 0U, &PlannedBlock::series);
     };
-    EXPECT_EQ(visits_of_base(1, false), 1);
-    EXPECT_EQ(visits_of_base(9, false), 3);
-    EXPECT_EQ(visits_of_base(255, false), 8);
-    EXPECT_EQ(visits_of_base(255, true), 1);
+    EXPECT_EQ(blocks_of_base(1, false), 1);
+    EXPECT_EQ(blocks_of_base(9, false), 3);
+    EXPECT_EQ(blocks_of_base(255, false), 8);
+    EXPECT_EQ(blocks_of_base(255, true), 1);
 }
 
-TEST(Visits, FillABatchOfTheKernelsTeardownAndNeverOverfillIt) {
+TEST(PlannedBlocks, FillABatchOfTheKernelsTeardownAndNeverOverfillIt) {
     Cases cases({{}, Kind::net});
     cases.standings[1].wanted = 2;
-    auto visits = make_visits(cases.cases, cases.standings, {kLeadIn, false, false});
-    ASSERT_EQ(visits.size(), 2U);
-    EXPECT_EQ(visits[1].samples + kLeadIn, kMaxBacklog);
+    auto planned = plan_blocks(cases.cases, cases.standings, {kLeadIn, false, false});
+    ASSERT_EQ(planned.size(), 2U);
+    EXPECT_EQ(planned[1].samples + kLeadIn, kMaxBacklog);
     cases.standings[1].wanted = 1000;
-    visits = make_visits(cases.cases, cases.standings, {kLeadIn, false, true});
-    EXPECT_EQ(visits[1].samples + kLeadIn, kMaxBacklog);
+    planned = plan_blocks(cases.cases, cases.standings, {kLeadIn, false, true});
+    EXPECT_EQ(planned[1].samples + kLeadIn, kMaxBacklog);
 }
 
-TEST(Visits, LeaveOutWhatFailedAndWhatServesNobody) {
+TEST(PlannedBlocks, LeaveOutWhatFailedAndWhatServesNobody) {
     Cases cases({{}, Kind::uts});
     cases.standings[1] = {3, true, 0};
-    EXPECT_TRUE(make_visits(cases.cases, cases.standings, {kLeadIn, false, true}).empty());
+    EXPECT_TRUE(plan_blocks(cases.cases, cases.standings, {kLeadIn, false, true}).empty());
 }
 
-TEST(Visits, OfTheWarmUpDoNotCount) {
+TEST(PlannedBlocks, OfTheWarmUpDoNotCount) {
     Cases cases({{}, Kind::net});
     cases.standings[1].wanted = 1;
-    for (const Visit& visit : make_visits(cases.cases, cases.standings, {kLeadIn, true, false})) {
-        EXPECT_FALSE(visit.counted);
-        EXPECT_EQ(visit.samples, 1U);
+    for (const PlannedBlock& block : plan_blocks(cases.cases, cases.standings, {kLeadIn, true, false})) {
+        EXPECT_FALSE(block.counted);
+        EXPECT_EQ(block.samples, 1U);
     }
 }
 

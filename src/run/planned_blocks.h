@@ -1,4 +1,4 @@
-// Which series a round visits, how often, and how long the blocks are.
+// Which series a round planned, how often, and how long the blocks are.
 #pragma once
 
 #include <cstdint>
@@ -24,12 +24,11 @@ struct RoundKind {
     bool is_fixed = false;  ///< to a number of samples for each case, instead of a precision
 };
 
-/// The visits of a round, in the order of the series; `standings` are those of `cases`. A base is visited in
-/// every round in which a case is that is compared with it, for a block as long as the longest of theirs:
-/// each difference is one of two medians of about as many samples, and a base that only serves others has no
-/// more of them than these have. Where rounds go on until a precision is reached, it is visited up to
-/// sqrt(cases) times.
-std::vector<Visit> make_visits(std::span<const Case> cases, std::span<const Standing> standings,
+/// The blocks of a round, in the order of the series; `standings` are those of `cases`. A base has a block in
+/// every round in which a case has one that is compared with it, as long as the longest of theirs: each
+/// difference is one of two medians of about as many samples, and a base that only serves others has no more
+/// of them than these have. Where rounds go on until a precision is reached, it has up to sqrt(cases) blocks.
+std::vector<PlannedBlock> plan_blocks(std::span<const Case> cases, std::span<const Standing> standings,
                                const RoundKind& kind);
 
 }  // namespace nsb::run
