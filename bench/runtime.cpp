@@ -176,7 +176,7 @@ class Launcher {
             const bool differs = own.st_ino != inodes[static_cast<std::size_t>(kind.kind)];
             if (differs == block_.request.set.contains(kind.kind)) continue;
             std::strcpy(job_.said, differs ? "it makes a namespace that was not asked for: "  // NOLINT
-                                              : "it does not make a namespace that was asked for: ");
+                                           : "it does not make a namespace that was asked for: ");
             std::strncat(job_.said, kind.flag.data(), kind.flag.size());
             return {Call::runtime, EOPNOTSUPP};
         }

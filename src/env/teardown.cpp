@@ -107,7 +107,8 @@ std::uint32_t TeardownWatch::pending_for(const Worker& worker, const PendingTear
 }
 
 bool TeardownWatch::watches(const PendingTeardown& pending) const {
-    return std::ranges::any_of(workers_, [&](const Worker& worker) { return pending_for(worker, pending) > 0; });
+    return std::ranges::any_of(workers_,
+                               [&](const Worker& worker) { return pending_for(worker, pending) > 0; });
 }
 
 Drained TeardownWatch::wait(const PendingTeardown& pending, std::chrono::nanoseconds limit) {
@@ -126,8 +127,10 @@ Drained TeardownWatch::wait(const PendingTeardown& pending, std::chrono::nanosec
     }
     drained.complete = all_done() && reader_.lost() == lost_before_;
     for (const Worker& worker : workers_) {
-        if (pending_of(worker) == 0 || !worker.ledger.is_done(pending_of(worker)) || !drained.complete) continue;
-        drained.per_namespace[static_cast<std::size_t>(worker.kind)] = worker.ledger.busy() / pending_of(worker);
+        if (pending_of(worker) == 0 || !worker.ledger.is_done(pending_of(worker)) || !drained.complete)
+            continue;
+        drained.per_namespace[static_cast<std::size_t>(worker.kind)] =
+            worker.ledger.busy() / pending_of(worker);
     }
     return drained;
 }

@@ -11,7 +11,7 @@
 
 namespace nsb::env {
 
-/// How many namespaces of each kind a batch of samples has left to the workers.
+/// How many namespaces of each kind have been left to the workers.
 using PendingTeardown = std::array<std::uint32_t, kKinds.size()>;
 
 /// What the teardown of a batch was seen to take.
@@ -48,20 +48,37 @@ class WorkerLedger {
     std::int64_t busy_ = 0;  // the sum of the ends less the sum of the starts, so items may overlap
 };
 
+/// The workers' end of the teardown.
+class Teardown {
+  public:
+    Teardown() = default;
+    virtual ~Teardown() = default;
+
+    /// Forgets what has been seen: a new batch begins.
+    virtual void begin() = 0;
+
+    /// Whether the kernel leaves any of these to workers.
+    [[nodiscard]] virtual bool watches(const PendingTeardown& pending) const = 0;
+
+    /// Waits until the workers are done with `pending`, made since begin(), or for `limit`. A batch in which
+    /// the kernel dropped events is not complete.
+    virtual Drained wait(const PendingTeardown& pending, std::chrono::nanoseconds limit) = 0;
+
+  protected:
+    Teardown(const Teardown&) = default;
+    Teardown(Teardown&&) = default;
+    Teardown& operator=(const Teardown&) = default;
+    Teardown& operator=(Teardown&&) = default;
+};
+
 /// Watches the work items that destroy net, ipc, user and pid namespaces, through the workqueue tracepoints.
-class TeardownWatch {
+class TeardownWatch : public Teardown {
   public:
     static tl::expected<TeardownWatch, sys::Refusal> open();
 
-    /// Forgets what has been seen: a new batch begins.
-    void begin();
-
-    /// Whether the kernel leaves any of these to workers.
-    [[nodiscard]] bool watches(const PendingTeardown& pending) const;
-
-    /// Waits until the workers are done with `pending`, made since begin(), or for `limit`. A batch in which the
-    /// kernel dropped events is not complete.
-    Drained wait(const PendingTeardown& pending, std::chrono::nanoseconds limit);
+    void begin() override;
+    [[nodiscard]] bool watches(const PendingTeardown& pending) const override;
+    Drained wait(const PendingTeardown& pending, std::chrono::nanoseconds limit) override;
 
   private:
     struct Worker {

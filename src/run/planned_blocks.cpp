@@ -4,7 +4,7 @@
 #include <array>
 #include <cmath>
 
-#include "run/run_info.h"
+#include "run/run_options.h"
 
 namespace nsb::run {
 namespace {
@@ -45,7 +45,7 @@ std::vector<std::uint32_t> own_blocks(std::span<const Case> cases, std::span<con
 }  // namespace
 
 std::vector<PlannedBlock> plan_blocks(std::span<const Case> cases, std::span<const Standing> standings,
-                               const RoundKind& kind) {
+                                      const RoundKind& kind) {
     const std::vector<std::uint32_t> blocks = own_blocks(cases, standings, kind);
     std::vector<Serving> serving(cases.size());
     for (std::size_t i = 0; i < cases.size(); ++i) {

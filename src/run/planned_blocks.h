@@ -29,6 +29,6 @@ struct RoundKind {
 /// difference is one of two medians of about as many samples, and a base that only serves others has no more
 /// of them than these have. Where rounds go on until a precision is reached, it has up to sqrt(cases) blocks.
 std::vector<PlannedBlock> plan_blocks(std::span<const Case> cases, std::span<const Standing> standings,
-                               const RoundKind& kind);
+                                      const RoundKind& kind);
 
 }  // namespace nsb::run

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "run/run_info.h"
+#include "run/run_options.h"
 
 namespace nsb::run {
 namespace {
@@ -13,11 +13,11 @@ namespace {
 constexpr std::uint32_t kLeadIn = 2;
 
 /// Cases of unshare by their sets, the first of which is the base of the others.
-struct Cases {
+struct Plan {
     std::vector<Case> cases;
     std::vector<Standing> standings;
 
-    explicit Cases(const std::vector<KindSet>& sets) {
+    explicit Plan(const std::vector<KindSet>& sets) {
         for (const KindSet set : sets) {
             cases.push_back(Case::of(Operation::unshare, set));
             standings.push_back({});
@@ -32,17 +32,17 @@ struct Counts {
     std::vector<std::uint32_t> rounds;   ///< in which it was visited
 };
 
-Counts measure_all(Cases cases, bool is_base_planned, std::uint32_t samples, std::uint32_t block) {
-    Counts counts{std::vector<std::uint32_t>(cases.cases.size()),
-                  std::vector<std::uint32_t>(cases.cases.size())};
+Counts measure_all(Plan plan, bool is_base_planned, std::uint32_t samples, std::uint32_t block) {
+    Counts counts{std::vector<std::uint32_t>(plan.cases.size()),
+                  std::vector<std::uint32_t>(plan.cases.size())};
     for (;;) {
-        for (std::size_t i = is_base_planned ? 0 : 1; i < cases.cases.size(); ++i)
-            cases.standings[i].wanted = std::min(block, samples - std::min(samples, counts.samples[i]));
-        const auto planned = plan_blocks(cases.cases, cases.standings, {kLeadIn, false, true});
+        for (std::size_t i = is_base_planned ? 0 : 1; i < plan.cases.size(); ++i)
+            plan.standings[i].wanted = std::min(block, samples - std::min(samples, counts.samples[i]));
+        const auto planned = plan_blocks(plan.cases, plan.standings, {kLeadIn, false, true});
         if (planned.empty()) return counts;
-        for (const PlannedBlock& block : planned) {
-            counts.samples[block.series] += block.samples;
-            ++counts.rounds[block.series];
+        for (const PlannedBlock& one : planned) {
+            counts.samples[one.series] += one.samples;
+            ++counts.rounds[one.series];
         }
     }
 }
@@ -58,7 +58,7 @@ TEST(PlannedBlocks, ABaseHasAboutAsManySamplesAsTheCasesThatItServes) {
                 for (const bool is_base_planned : {false, true}) {
                     SCOPED_TRACE(testing::Message()
                                  << sets.size() << " sets, " << samples << " in blocks of " << block);
-                    const Counts counts = measure_all(Cases(sets), is_base_planned, samples, block);
+                    const Counts counts = measure_all(Plan(sets), is_base_planned, samples, block);
                     for (std::size_t i = 1; i < sets.size(); ++i) EXPECT_EQ(counts.samples[i], samples);
                     EXPECT_GE(counts.samples[0], samples);
                     EXPECT_LE(counts.samples[0], 2 * samples);
@@ -73,9 +73,9 @@ TEST(PlannedBlocks, ABaseIsVisitedOftenWhereItServesManyAndAPrecisionIsWanted) {
     std::vector<KindSet> sets;
     for (int bits = 0; bits < KindSet::kCount; ++bits) sets.emplace_back(static_cast<std::uint8_t>(bits));
     const auto blocks_of_base = [&](std::size_t open, bool is_fixed) {
-        Cases cases(sets);
-        for (std::size_t i = 1; i <= open; ++i) cases.standings[i].wanted = 4;
-        const auto planned = plan_blocks(cases.cases, cases.standings, {kLeadIn, false, is_fixed});
+        Plan plan(sets);
+        for (std::size_t i = 1; i <= open; ++i) plan.standings[i].wanted = 4;
+        const auto planned = plan_blocks(plan.cases, plan.standings, {kLeadIn, false, is_fixed});
         return std::ranges::count(planned, 0U, &PlannedBlock::series);
     };
     EXPECT_EQ(blocks_of_base(1, false), 1);
@@ -85,26 +85,26 @@ TEST(PlannedBlocks, ABaseIsVisitedOftenWhereItServesManyAndAPrecisionIsWanted) {
 }
 
 TEST(PlannedBlocks, FillABatchOfTheKernelsTeardownAndNeverOverfillIt) {
-    Cases cases({{}, Kind::net});
-    cases.standings[1].wanted = 2;
-    auto planned = plan_blocks(cases.cases, cases.standings, {kLeadIn, false, false});
+    Plan plan({{}, Kind::net});
+    plan.standings[1].wanted = 2;
+    auto planned = plan_blocks(plan.cases, plan.standings, {kLeadIn, false, false});
     ASSERT_EQ(planned.size(), 2U);
     EXPECT_EQ(planned[1].samples + kLeadIn, kMaxBacklog);
-    cases.standings[1].wanted = 1000;
-    planned = plan_blocks(cases.cases, cases.standings, {kLeadIn, false, true});
+    plan.standings[1].wanted = 1000;
+    planned = plan_blocks(plan.cases, plan.standings, {kLeadIn, false, true});
     EXPECT_EQ(planned[1].samples + kLeadIn, kMaxBacklog);
 }
 
 TEST(PlannedBlocks, LeaveOutWhatFailedAndWhatServesNobody) {
-    Cases cases({{}, Kind::uts});
-    cases.standings[1] = {3, true, 0};
-    EXPECT_TRUE(plan_blocks(cases.cases, cases.standings, {kLeadIn, false, true}).empty());
+    Plan plan({{}, Kind::uts});
+    plan.standings[1] = {3, true, 0};
+    EXPECT_TRUE(plan_blocks(plan.cases, plan.standings, {kLeadIn, false, true}).empty());
 }
 
 TEST(PlannedBlocks, OfTheWarmUpDoNotCount) {
-    Cases cases({{}, Kind::net});
-    cases.standings[1].wanted = 1;
-    for (const PlannedBlock& block : plan_blocks(cases.cases, cases.standings, {kLeadIn, true, false})) {
+    Plan plan({{}, Kind::net});
+    plan.standings[1].wanted = 1;
+    for (const PlannedBlock& block : plan_blocks(plan.cases, plan.standings, {kLeadIn, true, false})) {
         EXPECT_FALSE(block.counted);
         EXPECT_EQ(block.samples, 1U);
     }

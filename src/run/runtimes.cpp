@@ -69,7 +69,8 @@ tl::expected<RuntimeCommand, std::string> unshare_command(KindSet set) {
                                      {Kind::mnt, "--mount"},     {Kind::pid, "--pid"}, {Kind::time, "--time"},
                                      {Kind::user, "--user"},     {Kind::uts, "--uts"}};
     RuntimeCommand command;
-    if (const auto words = append(command.arguments, set, kWords); !words) return tl::unexpected(words.error());
+    if (const auto words = append(command.arguments, set, kWords); !words)
+        return tl::unexpected(words.error());
     if (set.contains(Kind::user)) command.arguments.emplace_back("--map-root-user");
     for (const char* word : {"--fork", "--mount-proc", "--root=rootfs", "/program"}) {
         command.arguments.emplace_back(word);
@@ -83,7 +84,8 @@ tl::expected<RuntimeCommand, std::string> bwrap_command(KindSet set) {
                                      {Kind::pid, "--unshare-pid"},       {Kind::user, "--unshare-user"},
                                      {Kind::uts, "--unshare-uts"}};
     RuntimeCommand command;
-    if (const auto words = append(command.arguments, set, kWords); !words) return tl::unexpected(words.error());
+    if (const auto words = append(command.arguments, set, kWords); !words)
+        return tl::unexpected(words.error());
     const auto add = [&](std::initializer_list<std::string_view> words) {
         command.arguments.insert(command.arguments.end(), words.begin(), words.end());
     };
@@ -133,14 +135,18 @@ tl::expected<RuntimeCommand, std::string> nspawn_command(KindSet set) {
         {Kind::mnt, ""},    {Kind::pid, ""}, {Kind::user, "--private-users=0:65536"},
         {Kind::uts, ""}};
     // Without a service manager or a bus, which the stage has not: it works by itself.
-    RuntimeCommand command{{"--quiet", "--directory=rootfs", "--register=no", "--keep-unit", "--pipe"}, {}, {}};
-    if (const auto words = append(command.arguments, set, kWords); !words) return tl::unexpected(words.error());
+    RuntimeCommand command{
+        {"--quiet", "--directory=rootfs", "--register=no", "--keep-unit", "--pipe"}, {}, {}};
+    if (const auto words = append(command.arguments, set, kWords); !words)
+        return tl::unexpected(words.error());
     if (set.contains(Kind::uts)) command.arguments.push_back(fmt::format("--hostname={}", kHostname));
     command.arguments.emplace_back("/program");
     // It makes these unless its environment says otherwise (systemd-nspawn's documentation, ENVIRONMENT.md).
-    command.environment.push_back(fmt::format("SYSTEMD_NSPAWN_USE_CGNS={}", set.contains(Kind::cgroup) ? 1 : 0));
+    command.environment.push_back(
+        fmt::format("SYSTEMD_NSPAWN_USE_CGNS={}", set.contains(Kind::cgroup) ? 1 : 0));
     for (const auto& [kind, name] : {std::pair{Kind::ipc, "IPC"}, std::pair{Kind::uts, "UTS"}}) {
-        if (!set.contains(kind)) command.environment.push_back(fmt::format("SYSTEMD_NSPAWN_SHARE_NS_{}=1", name));
+        if (!set.contains(kind))
+            command.environment.push_back(fmt::format("SYSTEMD_NSPAWN_SHARE_NS_{}=1", name));
     }
     return command;
 }

@@ -28,7 +28,7 @@ TeardownClass teardown_class(const Case& c);
 /// A random order that depends on `seed` and `round` alone. Cases without asynchronous teardown stand alone;
 /// the others are gathered, in random order, into groups that leave at most `max_backlog` namespaces behind
 /// (or one block).
-std::vector<Group> schedule(std::span<const PlannedBlock> planned, std::span<const Case> cases, std::uint64_t seed,
-                            std::uint32_t round, std::uint32_t max_backlog);
+std::vector<Group> schedule(std::span<const PlannedBlock> planned, std::span<const Case> cases,
+                            std::uint64_t seed, std::uint32_t round, std::uint32_t max_backlog);
 
 }  // namespace nsb::run

@@ -4,8 +4,6 @@
 
 #include <algorithm>
 
-#include "run/runner.h"
-
 namespace nsb::run {
 namespace {
 
@@ -63,20 +61,6 @@ TEST(Schedule, OneBlockMayExceedTheBacklogButStandsAlone) {
                                   Case::of(Operation::clone, Kind::net)};
     const std::vector<PlannedBlock> planned{{0, 2, 200, true}, {1, 2, 200, true}};
     EXPECT_EQ(schedule(planned, cases, 1, 1, 64).size(), 2U);
-}
-
-TEST(PendingTeardown, CountsWhatSamplesLeaveToTheWorkers) {
-    const auto of = [](const env::PendingTeardown& pending, Kind kind) { return pending[static_cast<std::size_t>(kind)]; };
-    const env::PendingTeardown cloned =
-        pending_teardown(Case::of(Operation::clone, Kind::net | Kind::user | Kind::uts), 10, false);
-    EXPECT_EQ(of(cloned, Kind::net), 10U);
-    EXPECT_EQ(of(cloned, Kind::user), 10U);
-    EXPECT_EQ(of(cloned, Kind::uts), 0U);
-    EXPECT_EQ(of(pending_teardown(Case::of(Operation::clone, Kind::pid), 10, false), Kind::pid), 10U);
-    // setns enters what one holder made.
-    const env::PendingTeardown entered = pending_teardown(Case::of(Operation::setns, Kind::net), 10, true);
-    EXPECT_EQ(of(entered, Kind::net), 1U);
-    EXPECT_EQ(of(entered, Kind::user), 1U);
 }
 
 }  // namespace
