@@ -21,7 +21,12 @@ SamplerFacts facts_of(const SamplerPool& samplers, const SamplerPool::Overhead& 
             overhead.clock_read,         overhead.loop};
 }
 
-/// What limits the figures of such a plan with these samplers.
+void append(std::vector<std::string>& all, const std::vector<std::string>& more) {
+    all.insert(all.end(), more.begin(), more.end());
+}
+
+}  // namespace
+
 std::vector<std::string> warnings_of(const SamplerPool& samplers, const std::vector<Case>& plan) {
     std::vector<std::string> warnings;
     const bool in_userns = samplers.in_userns();
@@ -55,12 +60,6 @@ std::vector<std::string> warnings_of(const SamplerPool& samplers, const std::vec
     }
     return warnings;
 }
-
-void append(std::vector<std::string>& all, const std::vector<std::string>& more) {
-    all.insert(all.end(), more.begin(), more.end());
-}
-
-}  // namespace
 
 Instruments Instruments::prepare(const RunOptions& options, std::size_t at_once) {
     SamplerPool samplers(at_once, options.cpu, options.idle_before_block());

@@ -19,6 +19,9 @@ struct Instruments {
     static Instruments prepare(const RunOptions& options, std::size_t at_once);
 };
 
+/// What limits the figures of such a plan with these samplers.
+std::vector<std::string> warnings_of(const SamplerPool& samplers, const std::vector<Case>& plan);
+
 /// What the probed pass came to.
 struct Probed {
     ProbeReport report;

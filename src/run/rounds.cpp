@@ -1,8 +1,8 @@
 #include "run/rounds.h"
 
-#include <benchmark/benchmark.h>
-
 #include <utility>
+
+#include "run/registered.h"
 
 namespace nsb::run {
 namespace {
@@ -39,7 +39,7 @@ void run_block(benchmark::State& state, const PlannedBlock& block, const Measure
     // A block cut short by its time limit has fewer samples than were registered as iterations.
     if (times->size() != block.samples) return state.SkipWithError("the block ended early");
     std::size_t i = 0;
-    for ([[maybe_unused]] auto _ : state) state.SetIterationTime((*times)[i++] * 1e-9);
+    for ([[maybe_unused]] auto _ : state) state.SetIterationTime((*times)[i++] * kSecondsPerTick);
 }
 
 }  // namespace
@@ -49,14 +49,10 @@ void run_round(std::span<const Group> groups, std::span<const Case> cases, const
     for (const Group& group : groups) {
         for (const PlannedBlock& block : group) {
             const bool is_last = &block == &group.back();
-            benchmark::RegisterBenchmark(to_string(cases[block.series]).c_str(),
-                                         [&, is_last](benchmark::State& state) {
-                                             run_block(state, block, measure);
-                                             if (is_last) end_group(group);
-                                         })
-                ->Iterations(block.samples)
-                ->UseManualTime()
-                ->Unit(benchmark::kNanosecond);
+            register_case(cases[block.series], [&, is_last](benchmark::State& state) {
+                run_block(state, block, measure);
+                if (is_last) end_group(group);
+            })->Iterations(block.samples);
         }
     }
     ignore_environment();
