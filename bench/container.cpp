@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "block.h"
 #include "inside.h"
 #include "mark.h"
 #include "sys/id_maps.h"

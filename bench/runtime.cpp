@@ -22,7 +22,7 @@ namespace {
 constexpr std::size_t kStack = 64U << 10U;
 constexpr std::size_t kMostWords = 64;
 
-/// The strings of an errand's list, as execve(2) wants them.
+/// The strings of a job's list, as execve(2) wants them.
 class Words {
   public:
     explicit Words(char* list, std::size_t size) {
@@ -133,20 +133,20 @@ class Launcher {
   public:
     Launcher(Block& block, sys::Stack stack, Stream output, Stream errors, sys::Fd nothing)
         : block_(block),
-          errand_(block.memory.errand),
-          command_(errand_.command, sizeof errand_.command),
-          environment_(errand_.environment, sizeof errand_.environment),
+          job_(block.memory.job),
+          command_(job_.command, sizeof job_.command),
+          environment_(job_.environment, sizeof job_.environment),
           stack_(std::move(stack)),
           output_(std::move(output)),
           errors_(std::move(errors)),
           nothing_(std::move(nothing)) {}
 
     [[nodiscard]] Failure write_config() const {
-        if (errand_.config[0] == '\0') return {};
+        if (job_.config[0] == '\0') return {};
         const auto file = sys::Fd::own(open("config.json", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
         if (!file) return {Call::open_program, file.error()};
-        const std::size_t length = strnlen(errand_.config, sizeof errand_.config);
-        const auto wrote = sys::retried([&] { return write(file->get(), errand_.config, length); });
+        const std::size_t length = strnlen(job_.config, sizeof job_.config);
+        const auto wrote = sys::retried([&] { return write(file->get(), job_.config, length); });
         if (wrote < 0) return {Call::write_program, errno};
         if (static_cast<std::size_t>(wrote) != length) return {Call::write_program, ENOSPC};
         return {};
@@ -175,9 +175,9 @@ class Launcher {
             }
             const bool differs = own.st_ino != inodes[static_cast<std::size_t>(kind.kind)];
             if (differs == block_.request.set.contains(kind.kind)) continue;
-            std::strcpy(errand_.said, differs ? "it makes a namespace that was not asked for: "  // NOLINT
-                                              : "it does not make a namespace that was asked for: ");
-            std::strncat(errand_.said, kind.flag.data(), kind.flag.size());
+            std::strcpy(job_.said, differs ? "it makes a namespace that was not asked for: "  // NOLINT
+                                           : "it does not make a namespace that was asked for: ");
+            std::strncat(job_.said, kind.flag.data(), kind.flag.size());
             return {Call::runtime, EOPNOTSUPP};
         }
         return {};
@@ -193,8 +193,8 @@ class Launcher {
         (void)output_.take(ignored, sizeof ignored);
         (void)errors_.take(ignored, sizeof ignored);
         const auto counts = counter->read();
-        errand_.is_counted = ended.failure.error == 0 && counts;
-        if (errand_.is_counted) errand_.counts = *counts;
+        job_.is_counted = ended.failure.error == 0 && counts;
+        if (job_.is_counted) job_.counts = *counts;
     }
 
     [[nodiscard]] Failure sample(Record& record) {
@@ -224,7 +224,7 @@ class Launcher {
   private:
     /// What failed, and beside it the last line that was written to standard error, or how it ended.
     Failure said(const Ended& ended) {
-        char text[sizeof errand_.said];
+        char text[sizeof job_.said];
         std::size_t length = errors_.take(text, sizeof text - 1);
         while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == '\r')) --length;
         text[length] = '\0';
@@ -237,12 +237,12 @@ class Launcher {
                         "it ended well, but the program inside did not say that it ran");  // NOLINT: fits
         }
         const char* const line = std::strrchr(text, '\n');
-        std::strcpy(errand_.said, line != nullptr ? line + 1 : text);  // NOLINT: of the same size
+        std::strcpy(job_.said, line != nullptr ? line + 1 : text);  // NOLINT: of the same size
         return ended.failure.error != 0 ? ended.failure : Failure{Call::runtime, ECHILD};
     }
 
     Block& block_;
-    protocol::Errand& errand_;
+    protocol::RuntimeJob& job_;
     Words command_, environment_;
     sys::Stack stack_;
     Stream output_, errors_;
@@ -255,7 +255,7 @@ bool is_checked[kRuntimes][KindSet::kCount];
 }  // namespace
 
 void run_runtime(Block& block) {
-    block.memory.errand.said[0] = '\0';
+    block.memory.job.said[0] = '\0';
     if (const Failure failure = stage_failure(); failure.error != 0) return block.fail(failure);
     auto stack = sys::Stack::map(kStack, false);
     if (!stack) return block.fail({Call::mmap, stack.error()});

@@ -27,16 +27,16 @@ bool use_colour() {
     return isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
 }
 
-run::RunInfo describe_run(const Options& options) {
-    run::RunInfo info;
-    info.version = NSB_VERSION;
-    info.arguments = options.arguments;
-    info.options = options.run;
-    info.environment = env::describe();
-    info.findings = env::examine();
-    info.identity = {new_run_id(), env::find(info.environment, "kernel"), options.run.clock, options.state};
-    info.started = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
-    return info;
+run::RunStart describe_start(const Options& options) {
+    run::RunStart start;
+    start.version = NSB_VERSION;
+    start.arguments = options.arguments;
+    start.options = options.run;
+    start.environment = env::describe();
+    start.findings = env::examine();
+    start.identity = {new_run_id(), env::find(start.environment, "kernel"), options.run.clock, options.state};
+    start.started = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
+    return start;
 }
 
 int list_cases(const Options& options) {

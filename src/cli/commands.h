@@ -8,6 +8,7 @@
 namespace nsb::cli {
 
 int run_measurements(const Options& options);
+int run_benchmark(const Options& options);
 int list_cases(const Options& options);
 int run_summary(const Options& options);
 int run_guest(const Options& options);
@@ -19,7 +20,7 @@ int run_exec(const Options& options, const isolate::Dispositions& inherited);
 void print(std::string_view text);
 
 /// What is known before anything is measured.
-run::RunInfo describe_run(const Options& options);
+run::RunStart describe_start(const Options& options);
 
 /// Whether to colour what goes to standard output: a terminal, and no NO_COLOR.
 bool use_colour();

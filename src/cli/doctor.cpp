@@ -5,7 +5,7 @@
 #include "cli/commands.h"
 #include "report/format.h"
 #include "run/interrupt.h"
-#include "run/runner.h"
+#include "run/measurement.h"
 
 namespace nsb::cli {
 namespace {
@@ -27,20 +27,30 @@ std::string finding_line(const env::Finding& finding, bool colour) {
 }
 
 /// Five seconds of the cheapest case: how far its rounds lie apart, and what more time would make of that.
-std::string noise_lines(run::RunInfo& info) {
-    info.options.budget = kNoiseBudget;
-    info.options.precision = 1e-6;  // out of reach, so that the whole time is used
-    const Case none = Case::of(Operation::clone, {});
-    run::Runner runner(info, {none});
-    runner.measure({});
-    const Row row = runner.rows().front();
+struct Noise {
+    run::RunInfo info;
+    Row row;
+};
+
+Noise measure_noise(run::RunStart start) {
+    start.options.budget = kNoiseBudget;
+    start.options.precision = 1e-6;  // out of reach, so that the whole time is used
+    const std::vector<Case> none{Case::of(Operation::clone, {})};
+    run::Instruments instruments = run::Instruments::prepare(start.options, 1);
+    run::Measurement measurement(std::move(start), none, std::move(instruments));
+    measurement.runner().measure({});
+    return {measurement.describe(), measurement.rows().front()};
+}
+
+std::string noise_lines(const Noise& noise) {
+    const auto& [info, row] = noise;
     if (!row.figures || !row.figures->precision) {
-        return fmt::format("{}: not measured: {}\n", to_string(none), row.reason);
+        return fmt::format("{}: not measured: {}\n", to_string(row.measured), row.reason);
     }
     const Figures& f = *row.figures;
     std::string text =
         fmt::format("\n{} in {} s: {} samples in {} rounds, median {}, 95% within ±{:.2f}%, p99 {}, max {}\n",
-                    to_string(none), kNoiseBudget / 1s, f.samples, info.rounds,
+                    to_string(row.measured), kNoiseBudget / 1s, f.samples, info.rounds,
                     report::format_ticks(f.median, info.identity), 100 * *f.precision,
                     report::format_ticks(f.p99, info.identity), report::format_ticks(f.max, info.identity));
     text += fmt::format(
@@ -58,17 +68,18 @@ std::string noise_lines(run::RunInfo& info) {
 }  // namespace
 
 int run_doctor(const Options& options) {
-    run::RunInfo info = describe_run(options);
+    run::RunStart start = describe_start(options);
     bool has_problem = false;
     std::string text;
-    for (const env::Finding& finding : info.findings) {
+    for (const env::Finding& finding : start.findings) {
         text += finding_line(finding, use_colour());
         has_problem = has_problem || finding.severity == env::Severity::problem;
     }
     print(text);
     run::catch_signals();
-    print(noise_lines(info));
-    if (info.interrupted_by != 0) return 128 + info.interrupted_by;
+    const Noise noise = measure_noise(std::move(start));
+    print(noise_lines(noise));
+    if (noise.info.interrupted_by != 0) return kBySignal + noise.info.interrupted_by;
     return has_problem ? kFailed : kMeasured;
 }
 

@@ -9,7 +9,7 @@
 #include "cli/outcome.h"
 #include "cli/probing.h"
 #include "core/text.h"
-#include "run/runner.h"
+#include "run/measurement.h"
 #include "run/store.h"
 #include "sys/error.h"
 #include "sys/file.h"
@@ -64,23 +64,26 @@ int run_program(const sys::LabMachine& machine, std::span<const std::string> wor
 }
 
 /// Measures what the order asks for, and sends its files. Returns the exit code.
-int carry_out(const sys::LabMachine& machine, const Options& asked, run::RunInfo info, run::Crew crew) {
+int carry_out(const sys::LabMachine& machine, const Options& asked, run::RunStart start,
+              run::Instruments instruments) {
     if (asked.command != Command::run) throw UsageError("a guest measures, and does nothing else");
-    info.arguments = asked.arguments;
-    info.options = asked.run;
-    info.identity.state = asked.state;
-    const auto plan = make_plan(info.options.selection);
+    start.arguments = asked.arguments;
+    start.options = asked.run;
+    start.identity.state = asked.state;
+    const auto plan = make_plan(start.options.selection);
     if (!plan) throw UsageError(plan.error());
-    std::optional<probe::Probe> probe = open_probe(asked, *plan, info);
-    run::Runner runner(info, *plan, std::move(crew));
+    OpenedProbe opened = open_probe(asked, *plan);
+    start.warnings = opened.warnings;
+    run::Measurement measurement(start, *plan, std::move(instruments));
+    run::Runner& runner = measurement.runner();
     std::vector<const Series*> series;
     for (const Series& s : runner.series()) series.push_back(&s);
     runner.measure({});
-    if (probe) {
-        run_probed_pass(asked, info, runner, *probe, {});
-        machine.send("probe.txt", probe_lines(asked, info, runner));
-    }
-    const std::vector<Row> rows = runner.rows();
+    std::optional<run::Probed> probed;
+    if (opened.probe) probed = run_probed_pass(asked, start.options, measurement, *opened.probe, {});
+    const run::RunInfo info = measurement.describe(std::move(probed));
+    if (info.probe) machine.send("probe.txt", probe_lines(asked, info, runner.planned()));
+    const std::vector<Row> rows = measurement.rows();
     const run::RunData data{info, rows, series};
     for (const auto& [output, path] : asked.files) {
         if (output->can_be_made_of(info)) machine.send(path, output->text(data));
@@ -102,9 +105,9 @@ int run_guest(const Options& options) {
             fmt::format("guest: {}: this is no guest of scripts/lab.py, which alone it is for",
                         errno_name(machine.error())));
     }
-    run::RunInfo info = describe_run(options);
-    run::Crew crew = run::Crew::assemble(options.run, 1);
-    crew.teardown = env::TeardownWatch::open();
+    run::RunStart start = describe_start(options);
+    run::Instruments instruments = run::Instruments::prepare(options.run, 1);
+    instruments.teardown = env::TeardownWatch::open();
     const KernelLog log;
     machine->stop();
 
@@ -118,7 +121,7 @@ int run_guest(const Options& options) {
         } else if (first == kProgram) {
             code = run_program(*machine, std::span(order).subspan(1));
         } else {
-            code = carry_out(*machine, parse(order), std::move(info), std::move(crew));
+            code = carry_out(*machine, parse(order), std::move(start), std::move(instruments));
         }
     } catch (const std::exception& error) {
         const Ending ending = ending_of(error);

@@ -9,7 +9,7 @@
 
 #include "cli/commands.h"
 #include "isolate/verdicts.h"
-#include "run/runner.h"
+#include "run/sampler.h"
 #include "sys/privilege.h"
 
 namespace nsb::cli {

@@ -33,6 +33,8 @@ int dispatch(const Options& options, const nsb::isolate::Dispositions& inherited
     switch (options.command) {
         case Command::run:
             return run_measurements(options);
+        case Command::benchmark:
+            return run_benchmark(options);
         case Command::summary:
             return run_summary(options);
         case Command::guest:

@@ -1,4 +1,5 @@
-// The command `run`: plan, environment, rounds, outputs.
+// The command `run`, in the order in which it happens: what the run is, its plan, what it is measured with,
+// the rounds, the probed pass, the outputs.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -12,8 +13,8 @@
 #include "cli/probing.h"
 #include "core/text.h"
 #include "run/interrupt.h"
+#include "run/measurement.h"
 #include "run/progress.h"
-#include "run/runner.h"
 #include "run/store.h"
 #include "sys/error.h"
 #include "sys/file.h"
@@ -24,13 +25,19 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// A recorded run taken up again: its folder, and what is known of it with the options that may differ.
-struct Resumed {
-    run::Store store;
-    run::Store::Recorded recorded;
+/// Of the budget, where the probed pass has the rest.
+constexpr double kShareOfRounds = 0.5;
+
+/// What a run begins with: a new one, or a recorded one that is taken up again.
+struct Beginning {
+    run::RunStart start;
+    std::optional<run::Store> store;
+    run::Before before;
+    std::optional<bool> in_userns;  ///< whether the recorded one was measured so
 };
 
-Resumed take_up(const Options& options, const run::RunInfo& now) {
+/// With the options that may differ, and as this machine is now.
+Beginning take_up(const Options& options, const run::RunStart& now) {
     const std::string& folder = *options.resume;
     if (options.narrowed) {
         throw UsageError(
@@ -39,23 +46,45 @@ Resumed take_up(const Options& options, const run::RunInfo& now) {
             "taken");
     }
     auto [store, recorded] = run::Store::reopen(folder);
-    run::RunInfo& info = recorded.info;
-    if (info.identity.kernel != now.identity.kernel) {
+    run::RunStart start = recorded.info;
+    if (start.identity.kernel != now.identity.kernel) {
         throw UsageError(fmt::format("{}: was measured on kernel {}, this is {}", folder,
-                                     info.identity.kernel, now.identity.kernel));
+                                     start.identity.kernel, now.identity.kernel));
     }
     const std::vector<int> cpus = sys::allowed_cpus();
-    if (info.options.cpu && std::ranges::find(cpus, *info.options.cpu) == cpus.end()) {
-        throw UsageError(
-            fmt::format("{}: was measured on CPU {}, which is not to be had now", folder, *info.options.cpu));
+    if (start.options.cpu && std::ranges::find(cpus, *start.options.cpu) == cpus.end()) {
+        throw UsageError(fmt::format("{}: was measured on CPU {}, which is not to be had now", folder,
+                                     *start.options.cpu));
     }
-    info.warnings = now.warnings;
-    info.environment = now.environment;
-    info.findings = now.findings;
-    info.version = now.version;
-    if (options.budget_given) info.options.budget = options.run.budget;
-    if (options.precision_given) info.options.precision = options.run.precision;
-    return {std::move(store), std::move(recorded)};
+    start.warnings = now.warnings;
+    start.environment = now.environment;
+    start.findings = now.findings;
+    start.version = now.version;
+    if (options.budget_given) start.options.budget = options.run.budget;
+    if (options.precision_given) start.options.precision = options.run.precision;
+    return {std::move(start),
+            std::move(store),
+            {std::move(recorded.series), recorded.info},
+            recorded.info.in_userns};
+}
+
+Beginning begin(const Options& options) {
+    run::RunStart now = describe_start(options);
+    return options.resume ? take_up(options, now) : Beginning{std::move(now), std::nullopt, {}, std::nullopt};
+}
+
+std::vector<Case> plan_of(const Options& options, const run::RunStart& start) {
+    auto plan = make_plan(start.options.selection);
+    if (plan) return std::move(*plan);
+    throw UsageError(options.resume ? fmt::format("{}/run.json: {}", *options.resume, plan.error())
+                                    : plan.error());
+}
+
+/// A recorded run's samples are of the user that it was begun by.
+void check_user(const Options& options, std::optional<bool> in_userns, const run::Instruments& instruments) {
+    if (!in_userns || *in_userns == instruments.samplers.in_userns()) return;
+    throw UsageError(fmt::format("{}: was measured {} a user namespace; go on with it as the same user",
+                                 *options.resume, *in_userns ? "through" : "without"));
 }
 
 run::Store create_store(const std::string& folder) {
@@ -99,84 +128,89 @@ void print_if_read(std::string_view text) {
     }
 }
 
-}  // namespace
-
-int run_measurements(const Options& options) {
-    run::RunInfo info = describe_run(options);
-    std::optional<run::Store> store;
-    run::Store::Recorded recorded;
-    if (options.resume) {
-        Resumed resumed = take_up(options, info);
-        store.emplace(std::move(resumed.store));
-        recorded = std::move(resumed.recorded);
-        info = recorded.info;
+/// What is to be known before the first round.
+void introduce(const Options& options, const run::RunInfo& info) {
+    if (options.quiet) return;
+    if (run::take_standard_output(options.files)) {
+        sys::try_write(STDERR_FILENO, warning_lines(info));
+    } else {
+        print_if_read(environment_lines(info) + "\n");
     }
-    const auto plan = make_plan(info.options.selection);
-    if (!plan) {
-        throw UsageError(options.resume ? fmt::format("{}/run.json: {}", *options.resume, plan.error())
-                                        : plan.error());
-    }
-    if (const auto checked = run::check_writable(options.files); !checked) throw UsageError(checked.error());
-    std::optional<probe::Probe> probe = open_probe(options, *plan, info);
-    if (options.out) store.emplace(create_store(*options.out));
+}
 
-    run::catch_signals();
-    run::Runner runner(info, *plan);
-    if (probe) runner.spend(0.5);
-    if (options.resume) {
-        if (info.in_userns != recorded.info.in_userns) {
-            throw UsageError(
-                fmt::format("{}: was measured {} a user namespace; go on with it as the same user",
-                            *options.resume, recorded.info.in_userns ? "through" : "without"));
-        }
-        runner.resume(recorded.series, recorded.info.rounds);
-    }
-
-    const bool is_stdout_taken = run::take_standard_output(options.files);
-    if (!options.quiet && !is_stdout_taken) print_if_read(environment_lines(info) + "\n");
-    if (!options.quiet && is_stdout_taken) sys::try_write(STDERR_FILENO, warning_lines(info));
-
-    run::ProgressLine line;
-    const bool show_progress = !options.quiet && !options.no_progress && isatty(STDERR_FILENO) == 1;
-    std::vector<const Series*> series;
-    for (const Series& s : runner.series()) series.push_back(&s);
-    const auto save = [&] {
-        if (store) store->save(info, runner.rows(), series);
-    };
-    runner.measure({[&](const run::Progress& progress) {
-                        if (show_progress) line.show(progress);
-                    },
-                    Checkpoint(save)});
-    if (probe && info.interrupted_by == 0) {
-        const Clock::time_point begun = Clock::now();
-        run_probed_pass(options, info, runner, *probe, [&](double done) {
-            const std::chrono::duration<double> elapsed = Clock::now() - begun;
-            if (show_progress) line.show_probing(done, elapsed.count());
-        });
-        info.interrupted_by = run::interrupted_by();
-    }
-    line.clear();
-
-    const std::vector<Row> rows = runner.rows();
+/// Writes what was asked for, and prints the table. What cannot be written keeps nothing else from it.
+void put_out(const Options& options, run::Store* store, const run::RunInfo& info, const run::Runner& runner,
+             const std::vector<Row>& rows, const std::vector<const Series*>& series) {
     sys::attempt_all({
-        save,
+        [&] {
+            if (store != nullptr) store->save(info, rows, series);
+        },
         [&] {
             run::write(options.files, {info, rows, series});
         },
         [&] {
-            if (is_stdout_taken) {
+            if (run::take_standard_output(options.files)) {
                 if (info.probe && !options.quiet)
-                    sys::try_write(STDERR_FILENO, probe_lines(options, info, runner));
+                    sys::try_write(STDERR_FILENO, probe_lines(options, info, runner.planned()));
                 return;
             }
             std::string text =
                 report::table(info.identity, rows, {terminal_width(), use_colour(), options.sort});
             text += run::counts_table(info.runtimes);
-            if (info.probe) text += fmt::format("\n{}", probe_lines(options, info, runner));
+            if (info.probe) text += fmt::format("\n{}", probe_lines(options, info, runner.planned()));
             if (!options.quiet) text += fmt::format("\n{}", closing_lines(info, rows, runner.bases()));
             print_if_read(text);
         },
     });
+}
+
+/// Carries out the rounds and then the probed pass, if there is a probe, and says on a terminal how far it
+/// is.
+std::optional<run::Probed> measure(const Options& options, const run::RunOptions& run,
+                                   run::Measurement& measurement, std::optional<probe::Probe>& probe,
+                                   const std::function<void()>& save) {
+    run::ProgressLine line;
+    const bool is_shown = !options.quiet && !options.no_progress && isatty(STDERR_FILENO) == 1;
+    measurement.runner().measure({[&](const run::Progress& progress) {
+                                      if (is_shown) line.show(progress);
+                                  },
+                                  Checkpoint(save)});
+    if (!probe || measurement.runner().totals().interrupted_by != 0) return std::nullopt;
+    const Clock::time_point begun = Clock::now();
+    return run_probed_pass(options, run, measurement, *probe, [&](double done) {
+        const std::chrono::duration<double> elapsed = Clock::now() - begun;
+        if (is_shown) line.show_probing(done, elapsed.count());
+    });
+}
+
+}  // namespace
+
+int run_measurements(const Options& options) {
+    auto [start, store, before, in_userns] = begin(options);
+    const std::vector<Case> plan = plan_of(options, start);
+    if (const auto checked = run::check_writable(options.files); !checked) throw UsageError(checked.error());
+    OpenedProbe opened = open_probe(options, plan);
+    start.warnings = opened.warnings;
+    if (options.out) store.emplace(create_store(*options.out));
+
+    run::catch_signals();
+    run::Instruments instruments = run::Instruments::prepare(start.options, run::most_at_once(plan));
+    check_user(options, in_userns, instruments);
+    run::Measurement measurement(start, plan, std::move(instruments), std::move(before),
+                                 opened.probe ? kShareOfRounds : 1);
+    const run::Runner& runner = measurement.runner();
+    introduce(options, measurement.describe());
+
+    std::vector<const Series*> series;
+    for (const Series& s : runner.series()) series.push_back(&s);
+    const auto save = [&] {
+        if (store) store->save(measurement.describe(), measurement.rows(), series);
+    };
+    std::optional<run::Probed> probed = measure(options, start.options, measurement, opened.probe, save);
+
+    const run::RunInfo info = measurement.describe(std::move(probed));
+    const std::vector<Row> rows = runner.rows(info.row_context());
+    put_out(options, store ? &*store : nullptr, info, runner, rows, series);
     return exit_code(info, rows);
 }
 

@@ -18,6 +18,15 @@ constexpr std::string_view kExitCodes =
     "Exit codes: 0 measured; 1 a case failed, or a check said no; 2 usage; 3 not permitted or not\n"
     "supported here, with what to do; 128+N ended by signal N, what was measured is kept.\n";
 
+constexpr std::string_view kBenchmarkOptions =
+    "Options that begin with --benchmark_ are Google Benchmark's:\n"
+    "  --benchmark_filter=REGEX --benchmark_list_tests --benchmark_min_time=SECONDS\n"
+    "  --benchmark_repetitions=N --benchmark_report_aggregates_only --benchmark_enable_random_interleaving\n"
+    "  --benchmark_format=console|json|csv --benchmark_out=FILE --benchmark_out_format=json|console|csv\n"
+    "  --benchmark_color=auto|yes|no --benchmark_counters_tabular --benchmark_context=KEY=VALUE\n"
+    "An iteration is a sample, its time that of the case's first phase; each phase is a counter, in "
+    "seconds.\n\n";
+
 constexpr std::string_view kExecCodes =
     "Exit codes: the command's; 128+N if signal N ended it; 127 if there is no such command, 126 if it\n"
     "cannot be run. Before it runs: 1 failed; 2 usage; 3 not permitted or not supported here.\n";
@@ -27,6 +36,8 @@ constexpr CommandText kCommands[]{
      "Measures what each Linux namespace costs: every case of the plan that matches, in a table."},
     {Command::list, "list", "nsbench list [OPTIONS]",
      "Prints the ids of the cases that would be measured, one a line."},
+    {Command::benchmark, "benchmark", "nsbench benchmark [OPTIONS] [--benchmark_OPTION...]",
+     "Runs the cases as benchmarks of Google Benchmark, with its own options and output."},
     {Command::summary, "summary", "nsbench summary DIR",
      "Makes results.csv of a recorded run from its samples again, and prints the table."},
     {Command::verify, "verify", "nsbench verify [--ns=SET] [--format=table|csv|json]",
@@ -76,6 +87,18 @@ po::options_description selection_options() {
     return options;
 }
 
+po::options_description surrounding_options() {
+    po::options_description options("Where");
+    options.add_options()  //
+        ("lead-in", po::value<std::string>()->value_name("N"),
+         "so many samples before those of each block, which do not count (2)")(
+            "cpu", po::value<std::string>()->value_name("N|any"),
+            "the CPU to measure on (the last one), or no pin")(
+            "clock", po::value<std::string>()->value_name("CLOCK"),
+            "wall, or instructions in a lab guest whose clock counts them");
+    return options;
+}
+
 po::options_description measuring_options() {
     po::options_description options("How");
     options.add_options()  //
@@ -87,15 +110,9 @@ po::options_description measuring_options() {
             "so many samples of each case, instead of a precision")(
             "block", po::value<std::string>()->value_name("N"),
             "so many counted samples in each block, whatever the time allows")(
-            "lead-in", po::value<std::string>()->value_name("N"),
-            "so many more before them, which do not count (2)")(
             "alone", "without the none cases that deltas are taken against")(
             "seed", po::value<std::string>()->value_name("N"),
             "of the random order (default: a random one, recorded)")(
-            "cpu", po::value<std::string>()->value_name("N|any"),
-            "the CPU to measure on (the last one), or no pin")(
-            "clock", po::value<std::string>()->value_name("CLOCK"),
-            "wall, or instructions in a lab guest whose clock counts them")(
             "state", po::value<std::string>()->value_name("NAME"),
             "the name of the state that the kernel is in, to be recorded")(
             "probe", po::value<std::string>()->implicit_value("auto")->value_name("HOW"),
@@ -183,10 +200,13 @@ po::options_description options_of(Command command) {
     po::options_description all;
     if (command == Command::verify) all.add(verify_options());
     if (command == Command::exec) all.add(exec_options());
-    if (command == Command::run || command == Command::list) all.add(selection_options());
+    if (command == Command::run || command == Command::list || command == Command::benchmark)
+        all.add(selection_options());
     if (command == Command::list) all.add(list_options());
-    if (command == Command::run) all.add(measuring_options()).add(output_options());
-    if (command == Command::guest) all.add(measuring_options());
+    if (command == Command::run || command == Command::guest) all.add(measuring_options());
+    if (command == Command::run || command == Command::guest || command == Command::benchmark)
+        all.add(surrounding_options());
+    if (command == Command::run) all.add(output_options());
     if (command == Command::summary) all.add(summary_options());
     if (command == Command::dictionary) all.add(dictionary_options());
     if (command != Command::run) {
@@ -208,6 +228,7 @@ std::string help_text(Command which) {
         }
     }
     text << options_of(command.command) << '\n'
+         << (command.command == Command::benchmark ? kBenchmarkOptions : "")
          << (command.command == Command::exec ? kExecCodes : kExitCodes);
     return text.str();
 }

@@ -39,6 +39,26 @@ Command take_command(std::vector<std::string>& arguments) {
                                  fmt::join(names, ", "), nearest_hint(arguments.front(), names)));
 }
 
+/// Google Benchmark's own options. Those that select are turned into ours: they are about case ids, not about
+/// the names that it makes of them.
+void take_benchmark_options(std::vector<std::string>& words, Options& options) {
+    constexpr std::string_view kFilter = "--benchmark_filter=";
+    const auto theirs = std::stable_partition(
+        words.begin(), words.end(), [](const std::string& w) { return !w.starts_with("--benchmark_"); });
+    for (auto word = theirs; word != words.end(); ++word) {
+        if (*word == "--benchmark_list_tests" || *word == "--benchmark_list_tests=true") {
+            options.command = Command::list;
+        } else if (!word->starts_with(kFilter)) {
+            options.benchmark.push_back(*word);
+        } else if (const std::string filter = word->substr(kFilter.size()); filter.starts_with('-')) {
+            options.run.selection.filter = fmt::format("^(?!.*(?:{}))", filter.substr(1));
+        } else if (filter != "all") {
+            options.run.selection.filter = filter;
+        }
+    }
+    words.erase(theirs, words.end());
+}
+
 po::variables_map parse_words(const std::vector<std::string>& words, Command command) {
     const po::options_description options = options_of(command);
     po::variables_map values;
@@ -80,10 +100,13 @@ std::vector<std::string> listed(const po::variables_map& values, const char* nam
     return words;
 }
 
-run::Selection parse_selection(const po::variables_map& values) {
-    run::Selection selection;
+/// `selection`: what is selected already.
+run::Selection parse_selection(const po::variables_map& values, run::Selection selection) {
     if (values.count("case") != 0) selection.cases = values["case"].as<std::vector<std::string>>();
-    if (values.count("filter") != 0) selection.filter = values["filter"].as<std::string>();
+    if (values.count("filter") != 0) {
+        if (selection.filter) throw UsageError("--filter and --benchmark_filter exclude each other");
+        selection.filter = values["filter"].as<std::string>();
+    }
     for (const std::string& name : listed(values, "op")) {
         selection.operations.push_back(accept("op", name, parse_operation(name)));
     }
@@ -267,6 +290,7 @@ Options parse(const std::vector<std::string>& arguments) {
         if (dashes != words.end()) options.namespaces.command.assign(dashes + 1, words.end());
         words.erase(dashes, words.end());
     }
+    if (options.command == Command::benchmark) take_benchmark_options(words, options);
     const po::variables_map values = parse_words(words, options.command);
     if (values.count("help") != 0) {
         options.text = help_text(options.command);
@@ -280,8 +304,9 @@ Options parse(const std::vector<std::string>& arguments) {
     }
     if (options.command == Command::summary && options.folder.empty())
         throw UsageError("summary: the folder of a run is missing; one that --out has written");
-    if (options.command == Command::run || options.command == Command::list) {
-        options.run.selection = parse_selection(values);
+    if (options.command == Command::run || options.command == Command::list ||
+        options.command == Command::benchmark) {
+        options.run.selection = parse_selection(values, std::move(options.run.selection));
         options.with_bases = options.command == Command::list && values.count("bases") != 0;
         for (const char* name : {"case", "filter", "op", "ns", "stack", "spawn", "parallel", "with",
                                  "samples", "seed", "block", "lead-in", "alone", "state", "clock", "cpu"}) {

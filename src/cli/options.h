@@ -21,7 +21,7 @@ class UsageError : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-enum class Command { run, list, summary, verify, exec, doctor, dictionary, guest, help, version };
+enum class Command { run, benchmark, list, summary, verify, exec, doctor, dictionary, guest, help, version };
 
 /// Of the commands that make namespaces to be used rather than timed: verify and exec.
 struct NamespaceOptions {
@@ -53,6 +53,7 @@ struct Options {
     std::string folder;                  ///< of summary
     bool with_bases = false;             ///< of list
     bool as_json = false;                ///< of dictionary, which is Markdown otherwise
+    std::vector<std::string> benchmark;  ///< Google Benchmark's own options
     std::vector<std::string> arguments;  ///< as typed
 };
 

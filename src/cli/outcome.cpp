@@ -20,8 +20,8 @@
 #include "isolate/container.h"
 #include "report/format.h"
 #include "report/table.h"
+#include "run/sampler.h"
 #include "run/store.h"
-#include "run/team.h"
 #include "sys/file.h"
 #include "sys/privilege.h"
 

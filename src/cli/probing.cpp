@@ -7,6 +7,7 @@
 #include <span>
 
 #include "report/probe_text.h"
+#include "run/interrupt.h"
 #include "run/probed_pass.h"
 #include "sys/file.h"
 
@@ -25,51 +26,51 @@ probe::Choice choice_of(const std::string& text) {
 
 }  // namespace
 
-std::optional<probe::Probe> open_probe(const Options& options, const std::vector<Case>& plan,
-                                       run::RunInfo& info) {
-    if (options.probe == "off") return std::nullopt;
+OpenedProbe open_probe(const Options& options, const std::vector<Case>& plan) {
+    if (options.probe == "off") return {};
     KindSet kinds;
     for (const Case& c : plan) kinds = kinds | c.set;
     auto probe = probe::Probe::open(choice_of(options.probe), kinds);
-    if (probe) return std::move(*probe);
+    if (probe) return {std::move(*probe), {}};
     if (options.probe != "auto") {
         throw run::NotPermitted(
             fmt::format("--probe={}: cannot be had here: {}", options.probe, probe.error().text()));
     }
-    info.warnings.push_back(fmt::format("--probe: cannot be had here, measured without: {}", probe.error().text()));
+    std::string warning =
+        fmt::format("--probe: cannot be had here, measured without: {}", probe.error().text());
     // What was asked for and is not in the files is said also to who wants nothing else to be said.
-    if (options.quiet) sys::try_write(STDERR_FILENO, fmt::format("nsbench: {}\n", info.warnings.back()));
-    return std::nullopt;
+    if (options.quiet) sys::try_write(STDERR_FILENO, fmt::format("nsbench: {}\n", warning));
+    return {std::nullopt, {std::move(warning)}};
 }
 
-void run_probed_pass(const Options& options, run::RunInfo& info, run::Runner& runner, probe::Probe& probe,
-                     const std::function<void(double done)>& observer) {
+run::Probed run_probed_pass(const Options& options, const run::RunOptions& run, run::Measurement& measurement,
+                            probe::Probe& probe, const std::function<void(double done)>& observer) {
     std::vector<Case> cases;
-    for (const Series& series : runner.series()) {
+    for (const Series& series : measurement.runner().series()) {
         // The probe follows the samplers and their children, which other programs' containers are not.
         if (!series.measured.has(Trait::on_stage)) cases.push_back(series.measured);
     }
-    run::ProbedPass pass(runner.team(), info, probe, std::move(cases),
-                         run::find(options.files, run::OfProbe::stacks) != nullptr);
+    run::ProbedPass pass(measurement.samplers(), run, measurement.runner().totals().samples_per_block, probe,
+                         std::move(cases), run::find(options.files, run::OfProbe::stacks) != nullptr);
     std::optional<std::chrono::nanoseconds> budget;
-    if (info.options.budget) budget = *info.options.budget / 2;
-    info.probe = pass.run(budget, observer);
-    info.probe->choice = options.probe;
+    if (run.budget) budget = *run.budget / 2;
+    run::Probed probed{pass.run(budget, observer), run::interrupted_by()};
+    probed.report.choice = options.probe;
+    return probed;
 }
 
-std::string probe_lines(const Options& options, const run::RunInfo& info, const run::Runner& runner) {
+std::string probe_lines(const Options& options, const run::RunInfo& info, std::span<const Series> planned) {
     if (!info.probe) return "";
     std::string text;
-    const auto planned = static_cast<std::size_t>(std::ranges::count_if(
-        std::span(runner.series()).first(runner.series().size() - runner.bases().size()),
-        [](const Series& s) { return !s.measured.has(Trait::on_stage); }));
-    if (planned <= kMostTrees) {
-        for (std::size_t i = 0; i < std::min(planned, info.probe->cases.size()); ++i) {
+    const auto probed = static_cast<std::size_t>(
+        std::ranges::count_if(planned, [](const Series& s) { return !s.measured.has(Trait::on_stage); }));
+    if (probed <= kMostTrees) {
+        for (std::size_t i = 0; i < std::min(probed, info.probe->cases.size()); ++i) {
             text += report::probe_tree(info.identity, info.probe->cases[i]) + "\n";
         }
     } else {
         text += fmt::format("probe: {} cases; trees are printed for up to {} (narrow with --filter){}\n",
-                            planned, kMostTrees,
+                            probed, kMostTrees,
                             options.out ? ", all are in probe.csv and memory.csv" : "; --out=DIR writes all");
     }
     return text + report::probe_summary(info.identity, *info.probe);

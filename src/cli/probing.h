@@ -3,24 +3,29 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "cli/options.h"
 #include "probe/probe.h"
-#include "run/runner.h"
+#include "run/measurement.h"
 
 namespace nsb::cli {
 
-/// The probe, loaded and tried, if it was asked for. Where --probe=auto cannot have it, says so in `info`;
-/// throws run::NotPermitted where a backend was forced.
-std::optional<probe::Probe> open_probe(const Options& options, const std::vector<Case>& plan,
-                                       run::RunInfo& info);
+/// The probe, loaded and tried, if it was asked for; and where --probe=auto cannot have it, the warning that
+/// says so. Throws run::NotPermitted where a backend was forced.
+struct OpenedProbe {
+    std::optional<probe::Probe> probe;
+    std::vector<std::string> warnings;
+};
+OpenedProbe open_probe(const Options& options, const std::vector<Case>& plan);
 
-/// Probes what the runner measured; the report goes into `info`.
-void run_probed_pass(const Options& options, run::RunInfo& info, run::Runner& runner, probe::Probe& probe,
-                     const std::function<void(double done)>& observer);
+/// Probes what the rounds have measured.
+run::Probed run_probed_pass(const Options& options, const run::RunOptions& run, run::Measurement& measurement,
+                            probe::Probe& probe, const std::function<void(double done)>& observer);
 
 /// What the probe has to say below the table: trees for few cases, for many a word on where they are.
-std::string probe_lines(const Options& options, const run::RunInfo& info, const run::Runner& runner);
+std::string probe_lines(const Options& options, const run::RunInfo& info, std::span<const Series> planned);
 
 }  // namespace nsb::cli

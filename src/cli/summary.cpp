@@ -6,7 +6,6 @@
 #include "cli/commands.h"
 #include "cli/outcome.h"
 #include "report/table.h"
-#include "run/runner.h"
 #include "run/store.h"
 
 namespace nsb::cli {
@@ -36,7 +35,7 @@ int run_summary(const Options& options) {
             options.folder));
     }
     put_in_order(series, *plan);
-    const std::vector<Row> rows = run::rows_of(series, plan->size(), info.row_context());
+    const std::vector<Row> rows = rows_of(series, plan->size(), info.row_context());
     store.save_rows(info, rows);
     if (!options.quiet) print(fmt::format("{}\n", environment_lines(info)));
     print(report::table(info.identity, rows, {terminal_width(), use_colour(), options.sort}));

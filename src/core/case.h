@@ -27,6 +27,10 @@ struct Case {
     [[nodiscard]] bool has(Parameter parameter) const {
         return info(operation).parameters.contains(parameter);
     }
+    /// How many samplers carry it out at the same time.
+    [[nodiscard]] std::uint32_t at_once() const {
+        return has(Parameter::parallel) ? static_cast<std::uint32_t>(value(Parameter::parallel)) : 1;
+    }
     [[nodiscard]] bool has(Trait trait) const { return info(operation).traits.contains(trait); }
 
     /// The phases this case can have, in order: those that its set has the kinds for, and `drain` only where

@@ -48,7 +48,7 @@ constexpr std::uint64_t version() {
     for (const char* const call : kCallNames) hash.add(std::string_view(call));
     for (const CountedInfo& counted : kCounted) hash.add(std::string_view(counted.name));
     for (const std::size_t size :
-         {sizeof(Record), sizeof(Errand), sizeof(SharedMemory), sizeof(Request), sizeof(Reply)})
+         {sizeof(Record), sizeof(RuntimeJob), sizeof(SharedMemory), sizeof(Request), sizeof(Reply)})
         hash.add(size);
     return hash.value();
 }

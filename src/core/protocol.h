@@ -64,7 +64,7 @@ using Counts = std::array<std::uint64_t, kCounted.size()>;
 
 /// What a block of the operation runtime needs beside its request. Lists are strings one after the other,
 /// each ended by a zero byte, the last by two.
-struct Errand {
+struct RuntimeJob {
     char command[2048];      ///< the runtime's path and arguments
     char environment[1024];  ///< NAME=VALUE
     char config[6144];       ///< the bundle's config.json; empty where the runtime takes none
@@ -80,7 +80,7 @@ struct SharedMemory {
     std::uint64_t child_phases[kPhases];  ///< what the child timed itself
     Failure child_failure;
     Record records[kMaxSamples];
-    Errand errand;
+    RuntimeJob job;
 };
 
 /// Asks for a block of samples of one case.

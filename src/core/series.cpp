@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
+#include <iterator>
 
 namespace nsb {
 namespace {
@@ -127,6 +128,19 @@ std::string_view to_string(Status status) {
 std::vector<Row> make_rows(const Series& series, const Series* base, const RowContext& context) {
     std::vector<Row> rows;
     for (const Phase phase : series.measured.phases()) rows.push_back(make_row(series, base, phase, context));
+    return rows;
+}
+
+std::vector<Row> rows_of(std::span<const Series> series, std::size_t planned, const RowContext& context) {
+    std::map<Case, const Series*> by_case;
+    for (const Series& s : series) by_case[s.measured] = &s;
+    std::vector<Row> rows;
+    for (const Series& s : series.first(planned)) {
+        const auto base_case = s.measured.base();
+        const auto base = base_case ? by_case.find(*base_case) : by_case.end();
+        std::ranges::move(make_rows(s, base == by_case.end() ? nullptr : base->second, context),
+                          std::back_inserter(rows));
+    }
     return rows;
 }
 

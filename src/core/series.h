@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -93,6 +94,9 @@ struct RowContext {
 
 /// `base` is the series of `series.measured.base()`, or null.
 std::vector<Row> make_rows(const Series& series, const Series* base, const RowContext& context);
+
+/// The rows of the first `planned` of these series; bases are looked for among all.
+std::vector<Row> rows_of(std::span<const Series> series, std::size_t planned, const RowContext& context);
 
 /// The medians of a series's rounds, kept up round by round instead of being taken from all samples each
 /// time.

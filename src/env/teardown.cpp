@@ -83,13 +83,13 @@ void WorkerLedger::begin(bool lost) {
     busy_ = 0;
 }
 
-bool WorkerLedger::is_done(std::uint32_t left) const {
-    if (left == 0) return true;
+bool WorkerLedger::is_done(std::uint32_t pending) const {
+    if (pending == 0) return true;
     if (running_ > 0) return false;
     // User namespaces are queued from an RCU callback, some time after the last process: each has to be seen.
     // The others are queued by that process's exit: nothing queued beyond what ended means that nothing is
     // left.
-    return batches_ ? queued_ > 0 && ended_ >= queued_ : ended_ >= left;
+    return batches_ ? queued_ > 0 && ended_ >= queued_ : ended_ >= pending;
 }
 
 void TeardownWatch::begin() {
@@ -109,19 +109,20 @@ void TeardownWatch::follow() {
     }
 }
 
-std::uint32_t TeardownWatch::left_to(const Worker& worker, const Left& left) {
-    return worker.address == 0 ? 0 : left[static_cast<std::size_t>(*worker.function->kind)];
+std::uint32_t TeardownWatch::pending_for(const Worker& worker, const PendingTeardown& pending) {
+    return worker.address == 0 ? 0 : pending[static_cast<std::size_t>(*worker.function->kind)];
 }
 
-bool TeardownWatch::watches(const Left& left) const {
-    return std::ranges::any_of(workers_, [&](const Worker& worker) { return left_to(worker, left) > 0; });
+bool TeardownWatch::watches(const PendingTeardown& pending) const {
+    return std::ranges::any_of(workers_,
+                               [&](const Worker& worker) { return pending_for(worker, pending) > 0; });
 }
 
-Drained TeardownWatch::wait(const Left& left, std::chrono::nanoseconds limit) {
-    const auto left_of = [&](const Worker& worker) { return left_to(worker, left); };
+Drained TeardownWatch::wait(const PendingTeardown& pending, std::chrono::nanoseconds limit) {
+    const auto pending_of = [&](const Worker& worker) { return pending_for(worker, pending); };
     const auto all_done = [&] {
         return std::ranges::all_of(
-            workers_, [&](const Worker& worker) { return worker.ledger.is_done(left_of(worker)); });
+            workers_, [&](const Worker& worker) { return worker.ledger.is_done(pending_of(worker)); });
     };
     Drained drained;
     const Clock::time_point begin = Clock::now();
@@ -133,9 +134,10 @@ Drained TeardownWatch::wait(const Left& left, std::chrono::nanoseconds limit) {
     }
     drained.complete = all_done() && reader_.lost() == lost_before_;
     for (const Worker& worker : workers_) {
-        if (left_of(worker) == 0 || !worker.ledger.is_done(left_of(worker)) || !drained.complete) continue;
+        if (pending_of(worker) == 0 || !worker.ledger.is_done(pending_of(worker)) || !drained.complete)
+            continue;
         drained.per_namespace[static_cast<std::size_t>(*worker.function->kind)] =
-            worker.ledger.busy() / left_of(worker);
+            worker.ledger.busy() / pending_of(worker);
     }
     return drained;
 }

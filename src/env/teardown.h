@@ -14,8 +14,8 @@
 
 namespace nsb::env {
 
-/// How many namespaces of each kind a batch of samples has left to the workers.
-using Left = std::array<std::uint32_t, kKinds.size()>;
+/// How many namespaces of each kind have been left to the workers.
+using PendingTeardown = std::array<std::uint32_t, kKinds.size()>;
 
 /// What the teardown of a batch was seen to take.
 struct Drained {
@@ -39,8 +39,8 @@ class WorkerLedger {
     /// of it.
     void begin(bool lost);
 
-    /// Whether the teardown of `left` namespaces is over.
-    [[nodiscard]] bool is_done(std::uint32_t left) const;
+    /// Whether the teardown of `pending` namespaces is over.
+    [[nodiscard]] bool is_done(std::uint32_t pending) const;
 
     /// Worker time since the batch began, in ns; once is_done().
     [[nodiscard]] double busy() const { return static_cast<double>(busy_); }
@@ -62,27 +62,44 @@ struct Worker {
 /// lacks a function that kernels have.
 sys::Expected<std::vector<Worker>> find_workers(std::string_view kallsyms);
 
+/// The workers' end of the teardown.
+class Teardown {
+  public:
+    Teardown() = default;
+    virtual ~Teardown() = default;
+
+    /// Forgets what has been seen: a new batch begins.
+    virtual void begin() = 0;
+
+    /// Whether the kernel leaves any of these to workers.
+    [[nodiscard]] virtual bool watches(const PendingTeardown& pending) const = 0;
+
+    /// Waits until the workers are done with `pending`, made since begin(), or for `limit`. A batch in which
+    /// the kernel dropped events is not complete.
+    virtual Drained wait(const PendingTeardown& pending, std::chrono::nanoseconds limit) = 0;
+
+  protected:
+    Teardown(const Teardown&) = default;
+    Teardown(Teardown&&) = default;
+    Teardown& operator=(const Teardown&) = default;
+    Teardown& operator=(Teardown&&) = default;
+};
+
 /// Watches the work items that destroy net, ipc, user and pid namespaces, through the workqueue tracepoints.
-class TeardownWatch {
+class TeardownWatch : public Teardown {
   public:
     static sys::Expected<TeardownWatch> open();
 
-    /// Forgets what has been seen: a new batch begins.
-    void begin();
-
-    /// Whether the kernel leaves any of these to workers.
-    [[nodiscard]] bool watches(const Left& left) const;
-
-    /// Waits until the workers are done with `left`, made since begin(), or for `limit`. A batch in which the
-    /// kernel dropped events is not complete.
-    Drained wait(const Left& left, std::chrono::nanoseconds limit);
+    void begin() override;
+    [[nodiscard]] bool watches(const PendingTeardown& pending) const override;
+    Drained wait(const PendingTeardown& pending, std::chrono::nanoseconds limit) override;
 
   private:
     TeardownWatch(sys::TracepointReader reader, std::vector<Worker> workers)
         : reader_(std::move(reader)), workers_(std::move(workers)) {}
     void follow();
     /// How many of these the worker is to tear down.
-    static std::uint32_t left_to(const Worker& worker, const Left& left);
+    static std::uint32_t pending_for(const Worker& worker, const PendingTeardown& pending);
 
     sys::TracepointReader reader_;
     std::vector<Worker> workers_;

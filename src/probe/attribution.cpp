@@ -32,7 +32,7 @@ bool starts_with_any(std::string_view name, std::span<const std::string_view> pr
 constexpr std::array<std::string_view, 4> kTracing{"bpf_", "__bpf_", "__traceiter_", "trace_"};
 
 /// Times of a function on all paths. Percentiles are of all executions, the others of the typical ones.
-FunctionTimes times_of(std::size_t function, const ProbedCase& probed, const Seen& seen) {
+FunctionTimes times_of(std::size_t function, const ProbedCase& probed, const Observations& seen) {
     FunctionTimes times;
     for (const CallNode& node : probed.calls) {
         if (node.function != function) continue;
@@ -71,7 +71,7 @@ void add_percentiles(FunctionTimes& times, std::size_t function, std::span<const
 /// phase's time, by which the difference between probed and unprobed is uncertain however many its samples.
 constexpr double kDisturbance = 0.01;
 
-std::vector<Wait> find_waits(const Seen& seen) {
+std::vector<Wait> find_waits(const Observations& seen) {
     std::map<std::pair<std::string, std::size_t>, Wait> waits;
     for (const ProfileEntry& entry : seen.snapshot.profile) {
         if (entry.what != NSB_WAIT) continue;
@@ -183,7 +183,7 @@ CallCost calibrate(const Snapshot& loop, double extra) {
     return {inside, whole - inside};
 }
 
-void attribute_functions(ProbedCase& probed, const Seen& seen, const Measure& measure) {
+void attribute_functions(ProbedCase& probed, const Observations& seen, const Measure& measure) {
     const CallCost cost = measure.traces_calls ? measure.cost : CallCost{};
     const Operation operation = probed.measured.operation;
     const CallTree tree(seen);
@@ -217,7 +217,7 @@ void attribute_functions(ProbedCase& probed, const Seen& seen, const Measure& me
     }
 }
 
-FoldedStacks fold(const Seen& seen) {
+FoldedStacks fold(const Observations& seen) {
     FoldedStacks folded;
     for (const ProfileEntry& entry : seen.snapshot.profile) {
         if (entry.what != NSB_SAMPLE && entry.what != NSB_WAIT) continue;
@@ -235,10 +235,10 @@ FoldedStacks fold(const Seen& seen) {
     return folded;
 }
 
-std::vector<MemoryRow> attribute_memory(const Seen& seen, const Seen* base) {
+std::vector<MemoryRow> attribute_memory(const Observations& seen, const Observations* base) {
     static constexpr std::array<std::string_view, 3> kAllocators{"kmalloc", "slab", "percpu"};
     std::map<std::tuple<std::optional<Kind>, nsb_what, std::string>, MemoryRow> rows;
-    const auto add = [&](const Seen& from, double sign) {
+    const auto add = [&](const Observations& from, double sign) {
         const double weight = sign / static_cast<double>(from.samples);
         for (const ProfileEntry& entry : from.snapshot.profile) {
             if (entry.what < NSB_KMALLOC || entry.what > NSB_PERCPU) continue;
@@ -271,7 +271,7 @@ std::vector<MemoryRow> attribute_memory(const Seen& seen, const Seen* base) {
     return sorted;
 }
 
-std::vector<ObjectCount> objects_by_allocation(const Seen& memory) {
+std::vector<ObjectCount> objects_by_allocation(const Observations& memory) {
     std::vector<ObjectCount> counts;
     for (const KindInfo& kind : kKinds) {
         const auto allocates = [&](const TracedFunction& f) {

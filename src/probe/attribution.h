@@ -10,7 +10,7 @@
 namespace nsb::probe {
 
 /// What was seen of so many executions.
-struct Seen {
+struct Observations {
     Snapshot snapshot;
     std::uint64_t samples = 0;
     std::uint64_t torn_down = 0;  ///< executions whose namespaces workers tore down: lead-ins too
@@ -51,17 +51,17 @@ struct Measure {
 };
 
 /// Fills functions, calls, waits and lost from traced calls, or, where there are none, from sampled stacks.
-void attribute_functions(ProbedCase& probed, const Seen& seen, const Measure& measure);
+void attribute_functions(ProbedCase& probed, const Observations& seen, const Measure& measure);
 
 /// Stacks with their time per execution in ticks: on the CPU, and waiting ("[waiting]" is their innermost
 /// frame).
-FoldedStacks fold(const Seen& seen);
+FoldedStacks fold(const Observations& seen);
 
 /// Allocations per execution less those of `base` (none, or null), the largest first.
-std::vector<MemoryRow> attribute_memory(const Seen& seen, const Seen* base);
+std::vector<MemoryRow> attribute_memory(const Observations& seen, const Observations* base);
 
 /// Namespaces made and seen freed, by what allocates each kind's: where no function is traced.
-std::vector<ObjectCount> objects_by_allocation(const Seen& memory);
+std::vector<ObjectCount> objects_by_allocation(const Observations& memory);
 
 /// What a stack waited for: "synchronize_rcu in namespace_unlock".
 std::string name_wait(const std::vector<std::string>& stack);

@@ -28,7 +28,7 @@ const FunctionTimes& times_of(const ProbedCase& probed, std::string_view functio
 }
 
 TEST(Attribution, DividesByExecutionsAndTakesTheProbesCostOff) {
-    Seen seen;
+    Observations seen;
     seen.samples = 10;
     // Ten calls of the outer function for 10000 ns in all, each with two calls of the inner one, 1000 ns
     // each.
@@ -50,7 +50,7 @@ TEST(Attribution, DividesByExecutionsAndTakesTheProbesCostOff) {
 }
 
 TEST(Attribution, TakesTimesFromTypicalExecutionsAndCallsFromAll) {
-    Seen seen;
+    Observations seen;
     seen.samples = 4;
     seen.snapshot.calls = {entry(1, NSB_ROOT, "kernel_clone", {4, 9400, 9400, 0, 9100, 0, {}})};
     seen.torn_down = 4;
@@ -67,7 +67,7 @@ TEST(Attribution, TakesTimesFromTypicalExecutionsAndCallsFromAll) {
 }
 
 TEST(Attribution, ACallerTakesWhatItsCalleesTake) {
-    Seen seen;
+    Observations seen;
     seen.samples = 1;
     seen.snapshot.calls = {entry(1, NSB_ROOT, "kernel_clone", {1, 1500, 500, 0, 1500, 1, {}}),
                            entry(2, 1, "copy_process", {1, 1000, 1000, 0, 1000, 0, {}})};
@@ -80,7 +80,7 @@ TEST(Attribution, ACallerTakesWhatItsCalleesTake) {
 }
 
 TEST(Attribution, TellsPathsApart) {
-    Seen seen;
+    Observations seen;
     seen.samples = 1;
     seen.snapshot.calls = {entry(1, NSB_ROOT, "kernel_clone", {1, 5000, 5000, 0, 5000, 0, {}}),
                            entry(2, NSB_ROOT, "ksys_unshare", {1, 900, 800, 0, 900, 1, {}}),
@@ -129,7 +129,7 @@ TEST(FitCallCost, IsTheMedianByWhatEachCaseKnows) {
 }
 
 TEST(Attribution, NeverGoesBelowZero) {
-    Seen seen;
+    Observations seen;
     seen.samples = 1;
     seen.snapshot.calls = {entry(1, NSB_ROOT, "copy_utsname", {1, 40, 40, 0, 40, 0, {}})};
     ProbedCase probed;
@@ -143,7 +143,7 @@ TEST(Attribution, EstimatesFromStacksWithAnError) {
                                          "kernel_clone"};
     const std::vector<std::string> waiting{"__schedule", "schedule", "rwsem_down_read_slowpath",
                                            "copy_net_ns"};
-    Seen seen;
+    Observations seen;
     seen.samples = 100;
     seen.snapshot.profile.push_back({&inner, NSB_SAMPLE, false, false, 400, 400});
     seen.snapshot.profile.push_back({&waiting, NSB_WAIT, false, false, 10, 5'000'000});
@@ -164,10 +164,10 @@ TEST(Attribution, EstimatesFromStacksWithAnError) {
 TEST(Attribution, MemoryIsLessThatOfNone) {
     const std::vector<std::string> task{"kmem_cache_alloc", "copy_process", "kernel_clone"};
     const std::vector<std::string> net{"__kmalloc", "ops_init", "setup_net", "copy_net_ns", "copy_process"};
-    Seen none;
+    Observations none;
     none.samples = 2;
     none.snapshot.profile.push_back({&task, NSB_SLAB, false, false, 2, 2000});
-    Seen seen;
+    Observations seen;
     seen.samples = 4;
     seen.snapshot.profile.push_back({&task, NSB_SLAB, false, false, 4, 4000});
     seen.snapshot.profile.push_back({&net, NSB_KMALLOC, false, false, 8, 1024});
@@ -185,7 +185,7 @@ TEST(Attribution, MemoryIsLessThatOfNone) {
 TEST(Attribution, TellsNamespacesByTheirAllocation) {
     const std::vector<std::string> itself{"kmem_cache_alloc", "copy_net_ns", "create_new_namespaces"};
     const std::vector<std::string> inside{"kmem_cache_alloc", "ops_init", "setup_net", "copy_net_ns"};
-    Seen seen;
+    Observations seen;
     seen.samples = 3;
     seen.snapshot.profile = {{&itself, NSB_SLAB, false, false, 3, 9000},
                              {&itself, NSB_SLAB, true, false, 2, 6000},
@@ -200,7 +200,7 @@ TEST(Attribution, TellsNamespacesByTheirAllocation) {
 
 TEST(Attribution, FoldsOutermostFirst) {
     const std::vector<std::string> stack{"bpf_trace_run4", "copy_net_ns", "kernel_clone"};
-    Seen seen;
+    Observations seen;
     seen.samples = 2;
     seen.snapshot.profile.push_back({&stack, NSB_WAIT, false, false, 1, 4000});
     EXPECT_EQ(fold(seen), (FoldedStacks{{"kernel_clone;copy_net_ns;[waiting]", 2000}}));

@@ -45,7 +45,7 @@ void add_workers(std::vector<CallNode>& calls, std::span<const Node> nodes) {
 }  // namespace
 
 /// What an entry counts once, per execution.
-double weight(const Seen& seen, bool async) {
+double weight(const Observations& seen, bool async) {
     return 1 / static_cast<double>(async ? seen.torn_down : seen.samples);
 }
 
@@ -61,7 +61,7 @@ std::vector<std::size_t> traced_on(const std::vector<std::string>& stack) {
     return found;
 }
 
-CallTree::CallTree(const Seen& seen) {
+CallTree::CallTree(const Observations& seen) {
     const bool all_are_typical = seen.typical_samples == 0;
     add(seen.snapshot.calls, false, weight(seen, false), all_are_typical ? weight(seen, false) : 0);
     if (!all_are_typical) add(seen.typical, false, 0, 1 / static_cast<double>(seen.typical_samples));
@@ -116,7 +116,7 @@ std::vector<CallNode> CallTree::calls(Operation operation, const CallCost& cost)
     return calls;
 }
 
-std::vector<CallNode> sampled_calls(const Seen& seen, const CallTree& workers, Operation operation) {
+std::vector<CallNode> sampled_calls(const Observations& seen, const CallTree& workers, Operation operation) {
     std::map<std::pair<std::optional<std::size_t>, std::size_t>, std::size_t> numbers;
     std::vector<CallNode> calls;
     for (const ProfileEntry& entry : seen.snapshot.profile) {

@@ -26,7 +26,7 @@ struct Node {
 /// The nodes of a case's traced calls, callers before callees.
 class CallTree {
   public:
-    explicit CallTree(const Seen& seen);
+    explicit CallTree(const Observations& seen);
     [[nodiscard]] std::span<const Node> nodes() const { return nodes_; }
     /// Ticks per execution that the sampler waited for its CPU on the way back from the system call.
     [[nodiscard]] double preempted() const { return preempted_; }
@@ -45,10 +45,10 @@ class CallTree {
 
 /// The same from stacks, whose times are estimates and whose calls are unknown, and from what tracepoints
 /// tell of workers (`workers`).
-std::vector<CallNode> sampled_calls(const Seen& seen, const CallTree& workers, Operation operation);
+std::vector<CallNode> sampled_calls(const Observations& seen, const CallTree& workers, Operation operation);
 
 /// What an entry of the profile or of the tree counts once, per execution.
-double weight(const Seen& seen, bool async);
+double weight(const Observations& seen, bool async);
 
 /// `value` without what is taken off, and not below 0.
 double subtract(double value, double taken_off);

@@ -1,10 +1,10 @@
-#include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
 #include <map>
 #include <sstream>
 
 #include "core/utf8.h"
+#include "run/registered.h"
 #include "run/store.h"
 
 namespace nsb::run {
@@ -19,7 +19,7 @@ Run make_run(const Row& row, double ticks, std::size_t iterations) {
     run.iterations = static_cast<benchmark::IterationCount>(iterations);
     run.threads = 1;
     run.time_unit = benchmark::kNanosecond;
-    run.real_accumulated_time = ticks * 1e-9 * static_cast<double>(iterations);
+    run.real_accumulated_time = ticks * kSecondsPerTick * static_cast<double>(iterations);
     run.cpu_accumulated_time = run.real_accumulated_time;
     return run;
 }
@@ -31,10 +31,7 @@ std::string benchmark_json(const RunInfo& info, std::span<const Row> rows,
     std::map<Case, const Series*> by_case;
     for (const Series* s : series) by_case[s->measured] = s;
 
-    benchmark::AddCustomContext("run_id", info.identity.run_id);
-    benchmark::AddCustomContext("kernel", info.identity.kernel);
-    benchmark::AddCustomContext("clock", info.identity.clock);
-    benchmark::AddCustomContext("nsbench_version", info.version);
+    describe_context(info.identity, info.version);
     std::ostringstream out;
     std::ostringstream errors;
     benchmark::JSONReporter reporter;
@@ -49,8 +46,7 @@ std::string benchmark_json(const RunInfo& info, std::span<const Row> rows,
         if (!row.figures) {
             runs.push_back(make_run(row, 0, 0));
             runs.back().error_occurred = true;
-            runs.back().error_message =
-                fmt::format("{}: {}: {}", to_string(row.status), row.error, row.reason);
+            runs.back().error_message = error_message(row);
         } else {
             std::map<RoundKey, std::size_t> counts;
             for (const Sample& sample : by_case.at(row.measured)->samples) {

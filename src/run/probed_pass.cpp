@@ -6,9 +6,10 @@
 #include <random>
 #include <thread>
 
+#include "core/failure.h"
 #include "core/statistics.h"
 #include "run/interrupt.h"
-#include "run/runner.h"
+#include "run/taken_block.h"
 
 namespace nsb::run {
 namespace {
@@ -22,15 +23,11 @@ constexpr std::size_t kTurnsOfWallTime = 3;
 constexpr double kShareUnprobed = 0.25;
 constexpr double kShareMemory = 0.25;
 /// Executions in a row where their number is not fixed.
-constexpr std::uint32_t kBlock = kMaxBacklog - kDefaultLeadIn;
+constexpr std::uint32_t kFullBatch = kMaxBacklog - kDefaultLeadIn;
 /// Allocations repeat: a few executions say it all.
 constexpr std::uint32_t kMostMemorySamples = 50;
 /// What RCU frees comes a little later than the workers end.
 constexpr auto kFreeing = 50ms;
-
-std::uint32_t at_once(const Case& c) {
-    return c.has(Parameter::parallel) ? static_cast<std::uint32_t>(c.value(Parameter::parallel)) : 1;
-}
 
 /// Forks before those that count: a block may begin with one for the process that keeps the namespaces.
 std::uint32_t forks_before(const Case& c, std::uint32_t lead_in) {
@@ -41,7 +38,7 @@ std::uint32_t forks_before(const Case& c, std::uint32_t lead_in) {
 constexpr std::size_t kEnoughToFit = 5;
 
 /// Executions whose typical ones are told together.
-constexpr std::size_t kSettled = 30;
+constexpr std::size_t kToldTogether = 30;
 
 struct Estimate {
     double value = 0, error = 0;
@@ -58,51 +55,39 @@ Estimate midmean(std::span<const double> values) {
             (high - low) / 0.507 * 1.25 / std::sqrt(static_cast<double>(values.size()))};
 }
 
-}  // namespace
-
-ProbedPass::ProbedPass(Team& team, const RunInfo& info, probe::Probe& probe, std::vector<Case> cases,
-                       bool wants_stacks)
-    : team_(team), info_(info), probe_(probe), wants_stacks_(wants_stacks || !probe.traces_calls()) {
-    for (Case& c : cases) works_.push_back({std::move(c), {}, {}, {}, {}, {}, {}, {}, {}});
+std::unique_ptr<env::Teardown> open_teardown() {
     auto watch = env::TeardownWatch::open();
-    if (watch) teardown_ = std::move(*watch);
+    if (!watch) return nullptr;
+    return std::make_unique<env::TeardownWatch>(std::move(*watch));
 }
 
-void ProbedPass::drain(const Case& c, std::uint64_t samples) {
-    const env::Left left = left_behind(c, static_cast<std::uint32_t>(samples), info_.in_userns);
-    if (std::ranges::all_of(left, [](std::uint32_t n) { return n == 0; })) return;
-    if (teardown_) {
-        (void)teardown_->wait(left, 1s);
-    } else {
-        std::this_thread::sleep_for(kFreeing);
-    }
+}  // namespace
+
+ProbedPass::ProbedPass(SamplerPool& samplers, RunOptions options, std::uint32_t samples_per_block,
+                       probe::Probe& probe, std::vector<Case> cases, bool wants_stacks)
+    : samplers_(samplers),
+      options_(std::move(options)),
+      samples_per_block_(samples_per_block),
+      probe_(probe),
+      wants_stacks_(wants_stacks || !probe.traces_calls()),
+      draining_(open_teardown()) {
+    for (Case& c : cases) works_.push_back({std::move(c), {}, {}, {}, {}, {}, {}, {}, {}});
 }
 
 std::vector<double> ProbedPass::take(Work& work, std::uint32_t samples) {
-    std::vector<double> times;
-    const Phase phase = work.c.phases().front();
-    std::uint64_t made = 0;
-    if (teardown_) teardown_->begin();
-    for (const Block& block : team_.take(work.c, info_.options.lead_in + samples, limit_)) {
-        for (std::size_t i = 0; i < block.size(); ++i) {
-            if (block[i].failure.error != 0) {
-                work.error = explain(block[i].failure);
-                continue;
-            }
-            ++made;
-            if (i >= info_.options.lead_in)
-                times.push_back(static_cast<double>(block[i].times[static_cast<std::size_t>(phase)]));
-        }
-    }
-    drain(work.c, made);
-    return times;
+    draining_.begin();
+    const TakenBlock taken = take_block(samplers_, work.c, options_.lead_in, samples, limit_);
+    if (taken.failure) work.error = explain(*taken.failure);
+    draining_.add(taken.pending);
+    (void)draining_.wait(1s);
+    return taken.counted(work.c.phases().front());
 }
 
 bool ProbedPass::is_base(const Work& work) const {
     return std::ranges::any_of(works_, [&](const Work& other) { return other.c.base() == work.c; });
 }
 
-void ProbedPass::carry_out(const Part& part, const std::function<void(Work&)>& visit) {
+void ProbedPass::carry_out(const Part& part, const std::function<void(Work&)>& take_one) {
     std::vector<std::size_t> order(works_.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     const Clock::time_point begun = Clock::now();
@@ -113,7 +98,7 @@ void ProbedPass::carry_out(const Part& part, const std::function<void(Work&)>& v
             std::llround(static_cast<double>(budget_->count()) * part.share / shares_));
     limit_ = std::clamp<std::chrono::nanoseconds>(limit / std::max<std::size_t>(1, works_.size()), 1ms, 1s);
     for (std::uint32_t round = 0; (timed && !part.once) || round < part.rounds; ++round) {
-        std::seed_seq mixed{static_cast<std::uint32_t>(info_.options.seed), round_++};
+        std::seed_seq mixed{static_cast<std::uint32_t>(options_.seed), round_++};
         std::mt19937_64 random(mixed);
         std::ranges::shuffle(order, random);
         // Where the budget ends before all have had their turn, bases have had theirs.
@@ -121,7 +106,7 @@ void ProbedPass::carry_out(const Part& part, const std::function<void(Work&)>& v
         for (std::size_t i = 0; i < order.size(); ++i) {
             const Clock::duration spent = Clock::now() - begun;
             if (interrupted_by() != 0 || (timed && spent > limit)) break;
-            if (works_[order[i]].error.empty()) visit(works_[order[i]]);
+            if (works_[order[i]].error.empty()) take_one(works_[order[i]]);
             const auto done_of_rounds =
                 (round + static_cast<double>(i + 1) / static_cast<double>(order.size())) / part.rounds;
             const double done =
@@ -134,37 +119,37 @@ void ProbedPass::carry_out(const Part& part, const std::function<void(Work&)>& v
     shares_done_ += part.share;
 }
 
-void ProbedPass::visit_unprobed(Work& work, std::uint32_t block) {
+void ProbedPass::take_unprobed(Work& work, std::uint32_t block) {
     const std::vector<double> times = take(work, block);
     work.unprobed.insert(work.unprobed.end(), times.begin(), times.end());
 }
 
 bool ProbedPass::begin(Work& work) {
-    const auto begun = probe_.begin(team_.pids(), forks_before(work.c, info_.options.lead_in));
+    const auto begun = probe_.begin(samplers_.pids(), forks_before(work.c, options_.lead_in));
     if (!begun) work.error = begun.error().text();
     return begun.has_value();
 }
 
-void ProbedPass::visit_probed(Work& work, std::uint32_t block, probe::Seen Work::*into) {
+void ProbedPass::take_probed(Work& work, std::uint32_t block, probe::Observations Work::*into) {
     if (!begin(work)) return;
     const std::vector<double> times = take(work, block);
     probe::Snapshot snapshot = probe_.read();
     if (times.empty()) return;
-    probe::Seen& seen = work.*into;
+    probe::Observations& seen = work.*into;
     seen.samples += times.size();
-    seen.torn_down += times.size() + info_.options.lead_in * at_once(work.c);
+    seen.torn_down += times.size() + options_.lead_in * work.c.at_once();
     seen.snapshot += snapshot;
     // Stacks that are sampled for --folded beside traced calls say nothing of what those cost.
     if (into == &Work::stacks && probe_.traces_calls()) return;
     work.probed.insert(work.probed.end(), times.begin(), times.end());
     // Several samplers' executions are not told apart.
-    if (at_once(work.c) > 1 || snapshot.executions.size() != times.size()) return;
+    if (work.c.at_once() > 1 || snapshot.executions.size() != times.size()) return;
     work.pending.insert(work.pending.end(), times.begin(), times.end());
     std::ranges::move(snapshot.executions, std::back_inserter(work.pending_calls));
-    if (work.pending.size() >= kSettled) settle(work);
+    if (work.pending.size() >= kToldTogether) tell_typical(work);
 }
 
-void ProbedPass::settle(Work& work) {
+void ProbedPass::tell_typical(Work& work) {
     for (const std::size_t i : probe::middle_fifth(work.pending)) {
         probe::add(work.functions.typical, work.pending_calls[i]);
         ++work.functions.typical_samples;
@@ -173,7 +158,7 @@ void ProbedPass::settle(Work& work) {
     work.pending_calls.clear();
 }
 
-void ProbedPass::visit_memory(Work& work, std::uint32_t block) {
+void ProbedPass::take_memory(Work& work, std::uint32_t block) {
     if (!begin(work)) return;
     work.memory.samples += take(work, block).size();
     // A net namespace is freed when the next one's teardown comes round: namespaces that are not followed
@@ -194,13 +179,13 @@ bool ProbedPass::attach(probe::Pass pass) {
 }
 
 void ProbedPass::calibrate_call() {
-    if (const auto begun = probe_.begin(team_.pids(), 0); !begun) {
+    if (const auto begun = probe_.begin(samplers_.pids(), 0); !begun) {
         report_.notes.push_back(begun.error().text());
         return;
     }
-    const double probed = team_.measure_overhead().syscall;
+    const double probed = samplers_.measure_overhead().syscall;
     report_.cost_of_unshare =
-        probe::calibrate(probe_.read(), (probed - unprobed_call_) * Team::kCalibrations);
+        probe::calibrate(probe_.read(), (probed - unprobed_call_) * SamplerPool::kCalibrations);
 }
 
 void ProbedPass::fit_cost() {
@@ -219,7 +204,7 @@ void ProbedPass::fit_cost() {
     const CallCost& loop = report_.cost_of_unshare;
     // In a copy of the lab there are two cases, of which the probe's own memory may change one by more than
     // its calls cost. Counted instructions are about the same in the loop.
-    if (info_.options.clock == "instructions" && points.size() < kEnoughToFit) {
+    if (options_.clock == "instructions" && points.size() < kEnoughToFit) {
         report_.cost = loop;
         return;
     }
@@ -228,21 +213,21 @@ void ProbedPass::fit_cost() {
     report_.cost = {inside, whole - inside};
 }
 
-void ProbedPass::alternate(probe::Pass pass, probe::Seen Work::*into) {
-    const std::size_t turns = info_.options.clock == "wall" ? kTurnsOfWallTime : 1;
-    Part part{1.0 / static_cast<double>(turns), 1, kBlock};
-    if (info_.options.samples) {
+void ProbedPass::alternate(probe::Pass pass, probe::Observations Work::*into) {
+    const std::size_t turns = options_.clock == "wall" ? kTurnsOfWallTime : 1;
+    Part part{1.0 / static_cast<double>(turns), 1, kFullBatch};
+    if (options_.samples) {
         const auto most = static_cast<std::uint32_t>(turns);
-        part.block = std::max(1U, info_.samples_per_block);
-        part.rounds = (*info_.options.samples + part.block * most - 1) / (part.block * most);
+        part.block = std::max(1U, samples_per_block_);
+        part.rounds = (*options_.samples + part.block * most - 1) / (part.block * most);
     }
     Part unprobed = part;
     unprobed.share *= kShareUnprobed;
     for (std::size_t turn = 0; turn < turns && interrupted_by() == 0; ++turn) {
-        carry_out(unprobed, [&](Work& work) { visit_unprobed(work, part.block); });
+        carry_out(unprobed, [&](Work& work) { take_unprobed(work, part.block); });
         if (!attach(pass)) return;
         if (turn == 0 && pass == probe::Pass::functions) calibrate_call();
-        carry_out(part, [&](Work& work) { visit_probed(work, part.block, into); });
+        carry_out(part, [&](Work& work) { take_probed(work, part.block, into); });
         probe_.detach();
     }
 }
@@ -267,21 +252,21 @@ ProbeReport ProbedPass::run(std::optional<std::chrono::nanoseconds> budget, cons
     const bool calls = probe_.traces_calls();
     const bool both = calls && wants_stacks_;
     shares_ = 1 + kShareUnprobed + (both ? 1 : 0) + kShareMemory;
-    unprobed_call_ = team_.measure_overhead().syscall;
+    unprobed_call_ = samplers_.measure_overhead().syscall;
     // Without functions to attach to, the probed rounds are those that sample stacks.
     alternate(calls ? probe::Pass::functions : probe::Pass::stacks, calls ? &Work::functions : &Work::stacks);
     if (calls) fit_cost();
     if (both && interrupted_by() == 0 && attach(probe::Pass::stacks)) {
-        const std::uint32_t wanted = info_.options.samples.value_or(kBlock);
-        const std::uint32_t block = std::min(kBlock, wanted);
+        const std::uint32_t wanted = options_.samples.value_or(kFullBatch);
+        const std::uint32_t block = std::min(kFullBatch, wanted);
         carry_out({1, (wanted + block - 1) / block, block},
-                  [&](Work& work) { visit_probed(work, block, &Work::stacks); });
+                  [&](Work& work) { take_probed(work, block, &Work::stacks); });
         probe_.detach();
     }
     if (interrupted_by() == 0 && attach(probe::Pass::memory)) {
         const std::uint32_t block =
-            std::min(info_.options.samples.value_or(kMostMemorySamples), kMostMemorySamples);
-        carry_out({kShareMemory, 1, block, true}, [&](Work& work) { visit_memory(work, block); });
+            std::min(options_.samples.value_or(kMostMemorySamples), kMostMemorySamples);
+        carry_out({kShareMemory, 1, block, true}, [&](Work& work) { take_memory(work, block); });
         probe_.detach();
     }
 
@@ -306,8 +291,8 @@ ProbedCase ProbedPass::attribute(Work& work) const {
     probed.error = work.error;
     const auto services = probe_.services();
     const bool calls = probe_.traces_calls();
-    settle(work);
-    const probe::Seen& seen = calls ? work.functions : work.stacks;
+    tell_typical(work);
+    const probe::Observations& seen = calls ? work.functions : work.stacks;
     if (seen.samples == 0 && probed.error.empty())
         probed.error = "not reached; a larger --budget or a narrower --filter reaches it";
     if (seen.samples > 0) probe::attribute_functions(probed, seen, {services, calls, report_.cost});

@@ -7,19 +7,20 @@
 #include <vector>
 
 #include "core/probed.h"
-#include "env/teardown.h"
 #include "probe/attribution.h"
 #include "probe/probe.h"
-#include "run/run_info.h"
-#include "run/team.h"
+#include "run/draining.h"
+#include "run/run_options.h"
+#include "run/sampler_pool.h"
 
 namespace nsb::run {
 
 class ProbedPass {
   public:
-    /// `cases`: what to probe, the bases of their deltas among them.
-    ProbedPass(Team& team, const RunInfo& info, probe::Probe& probe, std::vector<Case> cases,
-               bool wants_stacks);
+    /// `cases`: what to probe, the bases of their deltas among them. `samples_per_block`: of the rounds
+    /// before.
+    ProbedPass(SamplerPool& samplers, RunOptions options, std::uint32_t samples_per_block,
+               probe::Probe& probe, std::vector<Case> cases, bool wants_stacks);
 
     /// Called with the share that is done, 0 to 1.
     using Observer = std::function<void(double done)>;
@@ -33,13 +34,13 @@ class ProbedPass {
 
     struct Work {
         Case c;
-        probe::Seen functions, stacks, memory;
+        probe::Observations functions, stacks, memory;
         std::vector<double> unprobed, probed;  // times of the first phase
         std::vector<double> pending;           // of executions whose calls wait to be told typical or not,
         std::vector<std::vector<probe::CallEntry>> pending_calls;
         std::string error;
     };
-    /// A part of the pass: rounds in which each case is visited once.
+    /// A part of the pass: rounds in which each case has one block.
     struct Part {
         double share = 1;          ///< of the budget, beside the other parts'
         std::uint32_t rounds = 1;  ///< where samples are fixed, or there is no budget
@@ -47,32 +48,33 @@ class ProbedPass {
         bool once = false;         ///< one round at most, also where the budget has room for more
     };
 
-    void carry_out(const Part& part, const std::function<void(Work&)>& visit);
+    void carry_out(const Part& part, const std::function<void(Work&)>& take_one);
     /// Whether what other cases add is told by it.
     [[nodiscard]] bool is_base(const Work& work) const;
     /// Samples of one block, and its teardown.
     std::vector<double> take(Work& work, std::uint32_t samples);
-    void drain(const Case& c, std::uint64_t samples);
     /// Whether the probe follows the samplers; else the case has an error.
     bool begin(Work& work);
-    void visit_unprobed(Work& work, std::uint32_t block);
-    void visit_probed(Work& work, std::uint32_t block, probe::Seen Work::*into);
-    void visit_memory(Work& work, std::uint32_t block);
-    static void settle(Work& work);
+    void take_unprobed(Work& work, std::uint32_t block);
+    void take_probed(Work& work, std::uint32_t block, probe::Observations Work::*into);
+    void take_memory(Work& work, std::uint32_t block);
+    /// Adds the typical ones of the executions that wait for it to the functions' times.
+    static void tell_typical(Work& work);
 
     bool attach(probe::Pass pass);
-    void alternate(probe::Pass pass, probe::Seen Work::*into);
+    void alternate(probe::Pass pass, probe::Observations Work::*into);
     void calibrate_call();
     void note_missed();
     void fit_cost();
     [[nodiscard]] ProbedCase attribute(Work& work) const;
 
-    Team& team_;
-    const RunInfo& info_;
+    SamplerPool& samplers_;
+    RunOptions options_;
+    std::uint32_t samples_per_block_;
     probe::Probe& probe_;
     bool wants_stacks_;
     std::vector<Work> works_;
-    std::optional<env::TeardownWatch> teardown_;
+    Draining draining_;
     std::optional<std::chrono::nanoseconds> budget_;
     std::chrono::nanoseconds limit_ = std::chrono::seconds(1);  // for one block
     double unprobed_call_ = 0;                                  // ticks of unshare(0)

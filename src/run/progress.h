@@ -2,11 +2,20 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 
-#include "run/runner.h"
-
 namespace nsb::run {
+
+struct Progress {
+    std::uint32_t round;
+    std::size_t blocks_done, blocks_in_round;
+    std::size_t cases, cases_precise;
+    double elapsed_s;
+    std::optional<double> left_s;  ///< about; absent where nothing tells
+};
 
 /// "round 3: 120 of 606 blocks, 41 of 606 cases precise, 0:27 left".
 std::string describe(const Progress& progress);

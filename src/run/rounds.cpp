@@ -1,8 +1,8 @@
 #include "run/rounds.h"
 
-#include <benchmark/benchmark.h>
-
 #include <utility>
+
+#include "run/registered.h"
 
 namespace nsb::run {
 namespace {
@@ -33,13 +33,13 @@ void ignore_environment() {
     benchmark::Initialize(&count, arguments.data());
 }
 
-void run_block(benchmark::State& state, const Visit& visit, const MeasureBlock& measure) {
-    const auto times = measure(visit);
+void run_block(benchmark::State& state, const PlannedBlock& block, const MeasureBlock& measure) {
+    const auto times = measure(block);
     if (!times) return state.SkipWithError(times.error().c_str());
     // A block cut short by its time limit has fewer samples than were registered as iterations.
-    if (times->size() != visit.samples) return state.SkipWithError("the block ended early");
+    if (times->size() != block.samples) return state.SkipWithError("the block ended early");
     std::size_t i = 0;
-    for ([[maybe_unused]] auto _ : state) state.SetIterationTime((*times)[i++] * 1e-9);
+    for ([[maybe_unused]] auto _ : state) state.SetIterationTime((*times)[i++] * kSecondsPerTick);
 }
 
 }  // namespace
@@ -47,16 +47,12 @@ void run_block(benchmark::State& state, const Visit& visit, const MeasureBlock& 
 void run_round(std::span<const Group> groups, std::span<const Case> cases, const MeasureBlock& measure,
                const std::function<void(const Group&)>& end_group) {
     for (const Group& group : groups) {
-        for (const Visit& visit : group) {
-            const bool is_last = &visit == &group.back();
-            benchmark::RegisterBenchmark(to_string(cases[visit.series]).c_str(),
-                                         [&, is_last](benchmark::State& state) {
-                                             run_block(state, visit, measure);
-                                             if (is_last) end_group(group);
-                                         })
-                ->Iterations(visit.samples)
-                ->UseManualTime()
-                ->Unit(benchmark::kNanosecond);
+        for (const PlannedBlock& block : group) {
+            const bool is_last = &block == &group.back();
+            register_case(cases[block.series], [&, is_last](benchmark::State& state) {
+                run_block(state, block, measure);
+                if (is_last) end_group(group);
+            })->Iterations(block.samples);
         }
     }
     ignore_environment();

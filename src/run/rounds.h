@@ -14,7 +14,7 @@
 namespace nsb::run {
 
 /// Measures one block; the times of its counted samples in ticks, or why there are none.
-using MeasureBlock = std::function<tl::expected<std::vector<double>, std::string>(const Visit& visit)>;
+using MeasureBlock = std::function<tl::expected<std::vector<double>, std::string>(const PlannedBlock& block)>;
 
 /// Runs all groups' blocks in order, and `end_group` after each group, outside anything that is timed.
 void run_round(std::span<const Group> groups, std::span<const Case> cases, const MeasureBlock& measure,

@@ -164,7 +164,7 @@ std::string run_json(const RunInfo& info) {
                        {"cpus", info.sampler_cpus}};
     json["overhead"] = {{"clock_read", info.clock_read_ticks}, {"loop", info.loop_ticks}};
     json["measuring"] = {{"lead_in_samples", info.options.lead_in},
-                         {"settle_ms", info.options.settle().count()},
+                         {"settle_ms", info.options.idle_before_block().count()},
                          {"samples_per_block", info.samples_per_block},
                          {"warm_up_seconds", info.warm_up_seconds},
                          {"rounds", info.rounds},

@@ -1,37 +1,26 @@
-// The measuring itself: rounds of blocks until every case is precise enough or the budget is spent.
+// The rounds: blocks until every case is precise enough or the budget is spent.
 #pragma once
 
 #include <chrono>
 #include <functional>
-#include <memory>
-#include <optional>
 #include <span>
+#include <tl/expected.hpp>
 #include <vector>
 
-#include "env/teardown.h"
+#include "core/series.h"
+#include "run/cases.h"
+#include "run/draining.h"
+#include "run/policy.h"
+#include "run/progress.h"
 #include "run/run_info.h"
-#include "run/schedule.h"
-#include "run/team.h"
+#include "run/samplers.h"
 
 namespace nsb::run {
 
-struct Progress {
-    std::uint32_t round;
-    std::size_t blocks_done, blocks_in_round;
-    std::size_t cases, cases_precise;
-    double elapsed_s;
-    std::optional<double> left_s;  ///< about; absent where nothing tells
-};
-
-/// What a run starts from whatever its cases are. A lab guest makes it before it knows them.
-struct Crew {
-    Team team;
-    Team::Overhead overhead;
-    /// Absent where nobody has asked for it yet.
-    std::optional<sys::Expected<env::TeardownWatch>> teardown;
-
-    /// Starts `size` samplers and finds out what is permitted. Throws NotPermitted, sys::SystemError.
-    static Crew assemble(const RunOptions& options, std::size_t size);
+/// What an earlier part of a run has measured.
+struct Before {
+    std::vector<Series> series;
+    Totals totals;
 };
 
 class Runner {
@@ -41,72 +30,51 @@ class Runner {
         std::function<void()> round_done;               ///< after each round: what was measured can be saved
     };
 
-    /// `plan` has no case twice. Adds what it learns to `info`. Throws NotPermitted, sys::SystemError.
-    Runner(RunInfo& info, const std::vector<Case>& plan, Crew crew);
-    Runner(RunInfo& info, const std::vector<Case>& plan);
+    /// Of `before`, samples of cases that are not measured now are left out.
+    Runner(RunOptions options, Cases cases, Samplers& samplers, Draining draining, const Before& before);
 
-    /// Goes on from samples measured before: those of cases that are not of the plan are left out.
-    void resume(const std::vector<Series>& measured, std::uint32_t rounds);
-
-    /// Measures. Returns when all is done, the budget is spent, or a signal came.
+    /// Measures. Returns when all is done, the budget is spent, or a signal came. Throws sys::SystemError.
     void measure(const Observer& observer);
 
-    /// Spends only this part of the budget: the rest is for the probed pass.
-    void spend(double share) { share_ = share; }
-
-    [[nodiscard]] Team& team() { return team_; }
-
-    /// The plan's cases in its order, then the bases that only serve deltas.
     [[nodiscard]] const std::vector<Series>& series() const { return series_; }
+    /// Those of the plan's cases, and those that only serve deltas: they are no rows of the results.
+    [[nodiscard]] std::span<const Series> planned() const { return std::span(series_).first(cases_.planned); }
+    [[nodiscard]] std::span<const Series> bases() const { return std::span(series_).subspan(cases_.planned); }
 
-    /// Those of them that only serve deltas: they are no rows of the results.
-    [[nodiscard]] std::span<const Series> bases() const { return std::span(series_).subspan(planned_); }
+    [[nodiscard]] const Totals& totals() const { return totals_; }
+    [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
 
     /// The rows of the plan's cases.
-    [[nodiscard]] std::vector<Row> rows() const;
+    [[nodiscard]] std::vector<Row> rows(const RowContext& context) const {
+        return rows_of(series_, cases_.planned, context);
+    }
 
   private:
     using Clock = std::chrono::steady_clock;
 
-    void describe_team(const Team::Overhead& overhead);
-    void watch_teardown(std::optional<sys::Expected<env::TeardownWatch>> watch);
-    void describe_root();
-    void describe_stage();
+    void go_on_from(const Before& before);
+    [[nodiscard]] Knowledge known() const;
     [[nodiscard]] std::chrono::nanoseconds time_left() const;
     [[nodiscard]] std::optional<double> seconds_left() const;
     [[nodiscard]] bool is_over() const;
-    /// How many counted samples the next block of a planned case should have; 0 once it has enough.
-    [[nodiscard]] std::uint32_t samples_wanted(std::size_t i) const;
-    [[nodiscard]] std::vector<Visit> visits_of_round(std::uint32_t round);
-    [[nodiscard]] std::uint32_t choose_block_size() const;
-    void run(std::uint32_t round, const std::vector<Visit>& visits);
-    tl::expected<std::vector<double>, std::string> visit(const Visit& visit, std::uint32_t round);
+    void run(std::uint32_t round, const PlannedRound& planned);
+    tl::expected<std::vector<double>, std::string> measure_block(const PlannedBlock& block,
+                                                                 std::uint32_t round);
     void drain(const Group& group, std::uint32_t round);
-    [[nodiscard]] const Series* find(const Case& c) const;
 
-    RunInfo& info_;
-    Team team_;
-    std::size_t planned_ = 0;  // how many of series_ are the plan's
-    std::vector<Series> series_;
-    std::vector<Case> cases_;  // of series_, index by index
-    std::optional<env::TeardownWatch> teardown_;
+    RunOptions options_;
+    Cases cases_;
+    Samplers& samplers_;
+    Draining draining_;
+    std::vector<Series> series_;         // of the cases, index by index
+    std::vector<RoundMedians> medians_;  // likewise
+    Totals totals_;
+    std::vector<std::string> warnings_;
     std::chrono::nanoseconds drain_limit_ = std::chrono::seconds(1);
-    env::Left left_{};
-    std::vector<std::optional<std::size_t>> base_;  // index by index, into series_
-    std::vector<bool> precise_;
-    std::vector<RoundMedians> medians_;  // index by index
     std::uint32_t blocks_ = 0;
-    std::uint32_t first_round_ = 1;
     Clock::time_point begun_;
-    double share_ = 1;  // of the budget
     Progress progress_{};
     std::function<void(const Progress&)> observe_;
 };
-
-/// The rows of the first `planned` series; bases are looked up among all.
-std::vector<Row> rows_of(std::span<const Series> series, std::size_t planned, const RowContext& context);
-
-/// Which namespaces `samples` samples of a case leave to the kernel's workers.
-env::Left left_behind(const Case& c, std::uint32_t samples, bool in_userns);
 
 }  // namespace nsb::run

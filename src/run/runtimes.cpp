@@ -43,33 +43,35 @@ tl::expected<void, std::string> append(std::vector<std::string>& words, KindSet 
     return {};
 }
 
-tl::expected<Job, std::string> unshare_job(KindSet set, const std::string& /*cgroup*/) {
+tl::expected<RuntimeCommand, std::string> unshare_command(KindSet set, const std::string& /*cgroup*/) {
     static constexpr Option kWords[]{{Kind::cgroup, "--cgroup"}, {Kind::ipc, "--ipc"}, {Kind::net, "--net"},
                                      {Kind::mnt, "--mount"},     {Kind::pid, "--pid"}, {Kind::time, "--time"},
                                      {Kind::user, "--user"},     {Kind::uts, "--uts"}};
-    Job job;
-    if (const auto words = append(job.arguments, set, kWords); !words) return tl::unexpected(words.error());
-    if (set.contains(Kind::user)) job.arguments.emplace_back("--map-root-user");
+    RuntimeCommand command;
+    if (const auto words = append(command.arguments, set, kWords); !words)
+        return tl::unexpected(words.error());
+    if (set.contains(Kind::user)) command.arguments.emplace_back("--map-root-user");
     for (const char* word : {"--fork", "--mount-proc", "--root=rootfs", "/program"}) {
-        job.arguments.emplace_back(word);
+        command.arguments.emplace_back(word);
     }
-    return job;
+    return command;
 }
 
-tl::expected<Job, std::string> bwrap_job(KindSet set, const std::string& /*cgroup*/) {
+tl::expected<RuntimeCommand, std::string> bwrap_command(KindSet set, const std::string& /*cgroup*/) {
     static constexpr Option kWords[]{{Kind::cgroup, "--unshare-cgroup"}, {Kind::ipc, "--unshare-ipc"},
                                      {Kind::net, "--unshare-net"},       {Kind::mnt, ""},
                                      {Kind::pid, "--unshare-pid"},       {Kind::user, "--unshare-user"},
                                      {Kind::uts, "--unshare-uts"}};
-    Job job;
-    if (const auto words = append(job.arguments, set, kWords); !words) return tl::unexpected(words.error());
+    RuntimeCommand command;
+    if (const auto words = append(command.arguments, set, kWords); !words)
+        return tl::unexpected(words.error());
     const auto add = [&](std::initializer_list<std::string_view> words) {
-        job.arguments.insert(job.arguments.end(), words.begin(), words.end());
+        command.arguments.insert(command.arguments.end(), words.begin(), words.end());
     };
     if (set.contains(Kind::user)) add({"--uid", "0", "--gid", "0"});
     if (set.contains(Kind::uts)) add({"--hostname", kHostname});
     add({"--bind", "rootfs", "/", "--proc", "/proc", "--as-pid-1", "/program"});
-    return job;
+    return command;
 }
 
 Json oci_config(KindSet set, const std::string& cgroup) {
@@ -102,26 +104,30 @@ Json oci_config(KindSet set, const std::string& cgroup) {
     return config;
 }
 
-tl::expected<Job, std::string> oci_job(KindSet set, const std::string& cgroup) {
-    return Job{{"run", "nsbench"}, {}, oci_config(set, cgroup).dump()};
+tl::expected<RuntimeCommand, std::string> oci_command(KindSet set, const std::string& cgroup) {
+    return RuntimeCommand{{"run", "nsbench"}, {}, oci_config(set, cgroup).dump()};
 }
 
-tl::expected<Job, std::string> nspawn_job(KindSet set, const std::string& /*cgroup*/) {
+tl::expected<RuntimeCommand, std::string> nspawn_command(KindSet set, const std::string& /*cgroup*/) {
     static constexpr Option kWords[]{
         {Kind::cgroup, ""}, {Kind::ipc, ""}, {Kind::net, "--private-network"},
         {Kind::mnt, ""},    {Kind::pid, ""}, {Kind::user, "--private-users=0:65536"},
         {Kind::uts, ""}};
     // Without a service manager or a bus, which the stage has not: it works by itself.
-    Job job{{"--quiet", "--directory=rootfs", "--register=no", "--keep-unit", "--pipe"}, {}, {}};
-    if (const auto words = append(job.arguments, set, kWords); !words) return tl::unexpected(words.error());
-    if (set.contains(Kind::uts)) job.arguments.push_back(fmt::format("--hostname={}", kHostname));
-    job.arguments.emplace_back("/program");
+    RuntimeCommand command{
+        {"--quiet", "--directory=rootfs", "--register=no", "--keep-unit", "--pipe"}, {}, {}};
+    if (const auto words = append(command.arguments, set, kWords); !words)
+        return tl::unexpected(words.error());
+    if (set.contains(Kind::uts)) command.arguments.push_back(fmt::format("--hostname={}", kHostname));
+    command.arguments.emplace_back("/program");
     // It makes these unless its environment says otherwise (systemd-nspawn's documentation, ENVIRONMENT.md).
-    job.environment.push_back(fmt::format("SYSTEMD_NSPAWN_USE_CGNS={}", set.contains(Kind::cgroup) ? 1 : 0));
+    command.environment.push_back(
+        fmt::format("SYSTEMD_NSPAWN_USE_CGNS={}", set.contains(Kind::cgroup) ? 1 : 0));
     for (const auto& [kind, name] : {std::pair{Kind::ipc, "IPC"}, std::pair{Kind::uts, "UTS"}}) {
-        if (!set.contains(kind)) job.environment.push_back(fmt::format("SYSTEMD_NSPAWN_SHARE_NS_{}=1", name));
+        if (!set.contains(kind))
+            command.environment.push_back(fmt::format("SYSTEMD_NSPAWN_SHARE_NS_{}=1", name));
     }
-    return job;
+    return command;
 }
 
 /// What carries out a choice of the parameter `by`, and Debian's package that has it.
@@ -129,10 +135,10 @@ struct Program {
     By by;
     const char* name;
     const char* package;
-    tl::expected<Job, std::string> (*job)(KindSet set, const std::string& cgroup);
+    tl::expected<RuntimeCommand, std::string> (*command)(KindSet set, const std::string& cgroup);
 };
 
-#define NSB_PROGRAM(identifier, program, package, job) {By::identifier, program, package, job},
+#define NSB_PROGRAM(identifier, program, package, command) {By::identifier, program, package, command},
 constexpr auto kPrograms = std::to_array<Program>({NSB_RUNTIMES(NSB_PROGRAM)});
 #undef NSB_PROGRAM
 
@@ -150,7 +156,7 @@ std::string find_program(const std::string& name) {
     return {};
 }
 
-/// Puts words into a list of an errand; false where they do not fit.
+/// Puts words into a list of a job; false where they do not fit.
 bool put(std::span<char> list, const std::vector<std::string>& words) {
     std::size_t at = 0;
     for (const std::string& word : words) {
@@ -164,8 +170,8 @@ bool put(std::span<char> list, const std::vector<std::string>& words) {
 
 }  // namespace
 
-tl::expected<Job, std::string> make_job(By by, KindSet set, const std::string& cgroup) {
-    return kPrograms[static_cast<std::size_t>(by)].job(set, cgroup);
+tl::expected<RuntimeCommand, std::string> make_command(By by, KindSet set, const std::string& cgroup) {
+    return kPrograms[static_cast<std::size_t>(by)].command(set, cgroup);
 }
 
 Runtimes Runtimes::find() {
@@ -180,28 +186,28 @@ Runtimes Runtimes::find() {
     return Runtimes(std::move(all));
 }
 
-tl::expected<protocol::Errand, Unseen> Runtimes::errand(const Case& c, const std::string& cgroup) {
+tl::expected<protocol::RuntimeJob, Unseen> Runtimes::job(const Case& c, const std::string& cgroup) {
     Runtime& runtime = all_[c.value(Parameter::by)];
     if (runtime.path.empty()) {
         return tl::unexpected(Unseen{ENOENT, fmt::format("{} is not installed: apt-get install {}",
                                                          runtime.program, runtime.package)});
     }
-    const auto job = make_job(runtime.by, c.set, cgroup);
-    if (!job) {
-        return tl::unexpected(Unseen{EOPNOTSUPP, fmt::format("{}: {}", runtime.program, job.error())});
+    const auto command = make_command(runtime.by, c.set, cgroup);
+    if (!command) {
+        return tl::unexpected(Unseen{EOPNOTSUPP, fmt::format("{}: {}", runtime.program, command.error())});
     }
     runtime.command = {runtime.path};
-    runtime.command.insert(runtime.command.end(), job->arguments.begin(), job->arguments.end());
+    runtime.command.insert(runtime.command.end(), command->arguments.begin(), command->arguments.end());
     std::vector<std::string> environment{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"};
-    environment.insert(environment.end(), job->environment.begin(), job->environment.end());
-    protocol::Errand errand{};
-    if (!put(errand.command, runtime.command) || !put(errand.environment, environment) ||
-        job->config.size() >= sizeof errand.config) {
+    environment.insert(environment.end(), command->environment.begin(), command->environment.end());
+    protocol::RuntimeJob job{};
+    if (!put(job.command, runtime.command) || !put(job.environment, environment) ||
+        command->config.size() >= sizeof job.config) {
         return tl::unexpected(
             Unseen{E2BIG, fmt::format("{}: its command line is too long", runtime.program)});
     }
-    job->config.copy(errand.config, sizeof errand.config - 1);
-    return errand;
+    command->config.copy(job.config, sizeof job.config - 1);
+    return job;
 }
 
 std::string counts_table(const std::vector<Runtime>& runtimes) {

@@ -31,7 +31,7 @@ class Runtimes {
 
     /// What a case of the operation runtime needs, or why this runtime cannot do it. `cgroup`: where an OCI
     /// runtime puts its container; empty as an ordinary user, who may not say.
-    tl::expected<protocol::Errand, Unseen> errand(const Case& c, const std::string& cgroup);
+    tl::expected<protocol::RuntimeJob, Unseen> job(const Case& c, const std::string& cgroup);
 
     void set_counts(const Case& c, const protocol::Counts& counts) {
         all_[c.value(Parameter::by)].counts = counts;
@@ -49,7 +49,7 @@ class Runtimes {
 std::string counts_table(const std::vector<Runtime>& runtimes);
 
 /// A runtime's command line and what else it needs, apart from whether it is here.
-struct Job {
+struct RuntimeCommand {
     std::vector<std::string> arguments;    ///< after the program's path
     std::vector<std::string> environment;  ///< beside the PATH
     std::string config;                    ///< the bundle's config.json, for runc and crun
@@ -57,6 +57,6 @@ struct Job {
 
 /// Starts /program in ./rootfs with the namespaces of `set`, its own proc, and a hostname and loopback link
 /// where the runtime has options for them. The error names the kind that it has no option for.
-tl::expected<Job, std::string> make_job(By by, KindSet set, const std::string& cgroup);
+tl::expected<RuntimeCommand, std::string> make_command(By by, KindSet set, const std::string& cgroup);
 
 }  // namespace nsb::run

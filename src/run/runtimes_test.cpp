@@ -13,14 +13,14 @@ namespace {
 constexpr KindSet kUsual = KindSet::all() - (Kind::time | Kind::user);
 
 std::string line(By by, KindSet set) {
-    const auto job = make_job(by, set, "");
-    if (!job) return job.error();
+    const auto command = make_command(by, set, "");
+    if (!command) return command.error();
     std::string line;
-    for (const std::string& word : job->arguments) line += (line.empty() ? "" : " ") + word;
+    for (const std::string& word : command->arguments) line += (line.empty() ? "" : " ") + word;
     return line;
 }
 
-TEST(Job, IsTheOrdinaryCommandLine) {
+TEST(RuntimeCommand, IsTheOrdinaryCommandLine) {
     EXPECT_EQ(line(By::unshare, kUsual),
               "--cgroup --ipc --net --mount --pid --uts --fork --mount-proc --root=rootfs /program");
     EXPECT_EQ(
@@ -35,21 +35,21 @@ TEST(Job, IsTheOrdinaryCommandLine) {
         "/program");
 }
 
-TEST(Job, MakesExactlyTheNamespacesOfTheSet) {
+TEST(RuntimeCommand, MakesExactlyTheNamespacesOfTheSet) {
     EXPECT_EQ(line(By::unshare, Kind::mnt | Kind::pid),
               "--mount --pid --fork --mount-proc --root=rootfs /program");
     EXPECT_EQ(
         line(By::bwrap, Kind::mnt | Kind::pid | Kind::user),
         "--unshare-pid --unshare-user --uid 0 --gid 0 --bind rootfs / --proc /proc --as-pid-1 /program");
-    const auto nspawn = make_job(By::nspawn, Kind::mnt | Kind::pid, "");
+    const auto nspawn = make_command(By::nspawn, Kind::mnt | Kind::pid, "");
     EXPECT_EQ(nspawn->environment,
               (std::vector<std::string>{"SYSTEMD_NSPAWN_USE_CGNS=0", "SYSTEMD_NSPAWN_SHARE_NS_IPC=1",
                                         "SYSTEMD_NSPAWN_SHARE_NS_UTS=1"}));
 }
 
-TEST(Job, OfAnOciRuntimeIsItsConfig) {
+TEST(RuntimeCommand, OfAnOciRuntimeIsItsConfig) {
     const auto config = [](KindSet set, const std::string& cgroup) {
-        return nlohmann::json::parse(make_job(By::crun, set, cgroup)->config);
+        return nlohmann::json::parse(make_command(By::crun, set, cgroup)->config);
     };
     for (int bits = 0; bits < KindSet::kCount; ++bits) {
         const KindSet set(static_cast<std::uint8_t>(bits));
@@ -63,10 +63,10 @@ TEST(Job, OfAnOciRuntimeIsItsConfig) {
     EXPECT_EQ(config(kUsual, "nsbench-1").at("linux").at("cgroupsPath"), "/nsbench-1");
 }
 
-TEST(Job, NamesTheKindThatThereIsNoOptionFor) {
+TEST(RuntimeCommand, NamesTheKindThatThereIsNoOptionFor) {
     EXPECT_EQ(line(By::bwrap, KindSet::all()), "it has no option for NEWTIME");
     EXPECT_EQ(line(By::nspawn, KindSet::all()), "it has no option for NEWTIME");
-    EXPECT_TRUE(make_job(By::unshare, KindSet::all(), ""));
+    EXPECT_TRUE(make_command(By::unshare, KindSet::all(), ""));
 }
 
 TEST(Runtimes, AreMissingByNameOrHaveAVersion) {
@@ -77,16 +77,16 @@ TEST(Runtimes, AreMissingByNameOrHaveAVersion) {
     for (const Runtime& runtime : runtimes.all()) {
         const Case c =
             Case::of(Operation::runtime, kUsual).with(Parameter::by, static_cast<std::uint64_t>(runtime.by));
-        const auto errand = runtimes.errand(c, "nsbench-1");
+        const auto job = runtimes.job(c, "nsbench-1");
         if (runtime.path.empty()) {
-            ASSERT_FALSE(errand);
-            EXPECT_EQ(errand.error().error, ENOENT);
-            EXPECT_NE(errand.error().reason.find("apt-get install " + runtime.package), std::string::npos);
+            ASSERT_FALSE(job);
+            EXPECT_EQ(job.error().error, ENOENT);
+            EXPECT_NE(job.error().reason.find("apt-get install " + runtime.package), std::string::npos);
         } else {
-            ASSERT_TRUE(errand) << errand.error().reason;
+            ASSERT_TRUE(job) << job.error().reason;
             EXPECT_FALSE(runtime.version.empty()) << runtime.path;
-            EXPECT_STREQ(errand->command, runtime.path.c_str());
-            EXPECT_TRUE(std::string_view(errand->environment).starts_with("PATH="));
+            EXPECT_STREQ(job->command, runtime.path.c_str());
+            EXPECT_TRUE(std::string_view(job->environment).starts_with("PATH="));
         }
     }
 }

@@ -74,8 +74,8 @@ void Sampler::stop() {
 }
 
 std::string Sampler::said() const {
-    const char* const text = memory_->errand.said;
-    std::string said(text, strnlen(text, sizeof memory_->errand.said));
+    const char* const text = memory_->job.said;
+    std::string said(text, strnlen(text, sizeof memory_->job.said));
     std::ranges::replace_if(
         said, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7F; }, ' ');
     return said;

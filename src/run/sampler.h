@@ -34,15 +34,15 @@ class Sampler {
     void send(const protocol::Request& request);
 
     /// What the next request needs beside itself.
-    void set_errand(const protocol::Errand& errand) { memory_->errand = errand; }
+    void set_job(const protocol::RuntimeJob& job) { memory_->job = job; }
 
     /// What a runtime that failed in the request sent last said, in printable characters.
     [[nodiscard]] std::string said() const;
 
     /// What a runtime did in an untimed start, where the request sent last made one.
     [[nodiscard]] std::optional<protocol::Counts> counts() const {
-        const protocol::Errand& errand = memory_->errand;
-        return errand.is_counted ? std::optional(errand.counts) : std::nullopt;
+        const protocol::RuntimeJob& job = memory_->job;
+        return job.is_counted ? std::optional(job.counts) : std::nullopt;
     }
 
     /// The samples of the request sent last. A sampler that ends, or does not answer within `limit`, is

@@ -11,11 +11,11 @@ TeardownClass teardown_class(const Case& c) {
     return c.set.intersects(kWaitedFor) ? TeardownClass::light : TeardownClass::none;
 }
 
-std::vector<Group> schedule(std::span<const Visit> visits, std::span<const Case> cases, std::uint64_t seed,
-                            std::uint32_t round, std::uint32_t max_backlog) {
+std::vector<Group> schedule(std::span<const PlannedBlock> planned, std::span<const Case> cases,
+                            std::uint64_t seed, std::uint32_t round, std::uint32_t max_backlog) {
     std::seed_seq mixed{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32U), round};
     std::mt19937_64 random(mixed);
-    std::vector<Visit> order(visits.begin(), visits.end());
+    std::vector<PlannedBlock> order(planned.begin(), planned.end());
     std::shuffle(order.begin(), order.end(), random);
 
     std::vector<Group> groups;
@@ -24,17 +24,16 @@ std::vector<Group> schedule(std::span<const Visit> visits, std::span<const Case>
         std::uint64_t backlog = 0;
     };
     std::array<Open, 3> open_groups;  // by teardown class
-    for (const Visit& visit : order) {
-        const Case& c = cases[visit.series];
+    for (const PlannedBlock& block : order) {
+        const Case& c = cases[block.series];
         const TeardownClass teardown = teardown_class(c);
         Open& open = open_groups[static_cast<std::size_t>(teardown)];
-        const std::uint64_t leaves =
-            (visit.lead_in + visit.samples) * std::max<std::uint64_t>(1, c.value(Parameter::parallel));
+        const std::uint64_t leaves = std::uint64_t{block.lead_in + block.samples} * c.at_once();
         if (!open.group.empty() && (teardown == TeardownClass::none || open.backlog + leaves > max_backlog)) {
             groups.push_back(std::move(open.group));
             open = {};
         }
-        open.group.push_back(visit);
+        open.group.push_back(block);
         open.backlog += leaves;
     }
     for (Open& open : open_groups) {

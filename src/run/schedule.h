@@ -10,7 +10,7 @@
 namespace nsb::run {
 
 /// One block to come: which series, and how many samples of it.
-struct Visit {
+struct PlannedBlock {
     std::size_t series = 0;
     std::uint32_t lead_in = 0;  ///< samples that come first and are not counted
     std::uint32_t samples = 0;
@@ -18,7 +18,7 @@ struct Visit {
 };
 
 /// Blocks in a row, after which the kernel's teardown of their namespaces is waited for.
-using Group = std::vector<Visit>;
+using Group = std::vector<PlannedBlock>;
 
 /// The heaviest teardown that namespaces of a set leave to the kernel's workers: blocks of one class share a
 /// wait.
@@ -28,7 +28,7 @@ TeardownClass teardown_class(const Case& c);
 /// A random order that depends on `seed` and `round` alone. Cases without asynchronous teardown stand alone;
 /// the others are gathered, in random order, into groups that leave at most `max_backlog` namespaces behind
 /// (or one block).
-std::vector<Group> schedule(std::span<const Visit> visits, std::span<const Case> cases, std::uint64_t seed,
-                            std::uint32_t round, std::uint32_t max_backlog);
+std::vector<Group> schedule(std::span<const PlannedBlock> planned, std::span<const Case> cases,
+                            std::uint64_t seed, std::uint32_t round, std::uint32_t max_backlog);
 
 }  // namespace nsb::run

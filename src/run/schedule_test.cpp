@@ -4,8 +4,6 @@
 
 #include <algorithm>
 
-#include "run/runner.h"
-
 namespace nsb::run {
 namespace {
 
@@ -17,41 +15,41 @@ std::vector<Case> all_clones() {
     return cases;
 }
 
-std::vector<Visit> visit_each(const std::vector<Case>& cases) {
-    std::vector<Visit> visits;
-    for (std::size_t i = 0; i < cases.size(); ++i) visits.push_back({i, 2, 4, true});
-    return visits;
+std::vector<PlannedBlock> block_of_each(const std::vector<Case>& cases) {
+    std::vector<PlannedBlock> planned;
+    for (std::size_t i = 0; i < cases.size(); ++i) planned.push_back({i, 2, 4, true});
+    return planned;
 }
 
 std::vector<std::size_t> order_of(const std::vector<Group>& groups) {
     std::vector<std::size_t> order;
     for (const Group& group : groups) {
-        for (const Visit& visit : group) order.push_back(visit.series);
+        for (const PlannedBlock& block : group) order.push_back(block.series);
     }
     return order;
 }
 
 TEST(Schedule, VisitsEachOnceInAnOrderThatOnlySeedAndRoundDecide) {
     const auto cases = all_clones();
-    const auto visits = visit_each(cases);
-    auto order = order_of(schedule(visits, cases, 1, 1, 64));
-    EXPECT_EQ(order, order_of(schedule(visits, cases, 1, 1, 64)));
-    EXPECT_NE(order, order_of(schedule(visits, cases, 1, 2, 64)));
-    EXPECT_NE(order, order_of(schedule(visits, cases, 2, 1, 64)));
+    const auto planned = block_of_each(cases);
+    auto order = order_of(schedule(planned, cases, 1, 1, 64));
+    EXPECT_EQ(order, order_of(schedule(planned, cases, 1, 1, 64)));
+    EXPECT_NE(order, order_of(schedule(planned, cases, 1, 2, 64)));
+    EXPECT_NE(order, order_of(schedule(planned, cases, 2, 1, 64)));
     std::sort(order.begin(), order.end());
     for (std::size_t i = 0; i < order.size(); ++i) EXPECT_EQ(order[i], i);
 }
 
 TEST(Schedule, KeepsGroupsPureAndBelowTheBacklog) {
     const auto cases = all_clones();
-    for (const Group& group : schedule(visit_each(cases), cases, 3, 1, 64)) {
+    for (const Group& group : schedule(block_of_each(cases), cases, 3, 1, 64)) {
         const TeardownClass teardown = teardown_class(cases[group.front().series]);
-        std::uint32_t left = 0;
-        for (const Visit& visit : group) {
-            EXPECT_EQ(teardown_class(cases[visit.series]), teardown);
-            left += visit.lead_in + visit.samples;
+        std::uint32_t pending = 0;
+        for (const PlannedBlock& block : group) {
+            EXPECT_EQ(teardown_class(cases[block.series]), teardown);
+            pending += block.lead_in + block.samples;
         }
-        EXPECT_LE(left, 64U);
+        EXPECT_LE(pending, 64U);
         if (teardown == TeardownClass::none) {
             EXPECT_EQ(group.size(), 1U);
         }
@@ -61,22 +59,8 @@ TEST(Schedule, KeepsGroupsPureAndBelowTheBacklog) {
 TEST(Schedule, OneBlockMayExceedTheBacklogButStandsAlone) {
     const std::vector<Case> cases{Case::of(Operation::clone, Kind::net),
                                   Case::of(Operation::clone, Kind::net)};
-    const std::vector<Visit> visits{{0, 2, 200, true}, {1, 2, 200, true}};
-    EXPECT_EQ(schedule(visits, cases, 1, 1, 64).size(), 2U);
-}
-
-TEST(LeftBehind, CountsWhatSamplesLeaveToTheWorkers) {
-    const auto of = [](const env::Left& left, Kind kind) { return left[static_cast<std::size_t>(kind)]; };
-    const env::Left cloned =
-        left_behind(Case::of(Operation::clone, Kind::net | Kind::user | Kind::uts), 10, false);
-    EXPECT_EQ(of(cloned, Kind::net), 10U);
-    EXPECT_EQ(of(cloned, Kind::user), 10U);
-    EXPECT_EQ(of(cloned, Kind::uts), 0U);
-    EXPECT_EQ(of(left_behind(Case::of(Operation::clone, Kind::pid), 10, false), Kind::pid), 10U);
-    // setns enters what one holder made.
-    const env::Left entered = left_behind(Case::of(Operation::setns, Kind::net), 10, true);
-    EXPECT_EQ(of(entered, Kind::net), 1U);
-    EXPECT_EQ(of(entered, Kind::user), 1U);
+    const std::vector<PlannedBlock> planned{{0, 2, 200, true}, {1, 2, 200, true}};
+    EXPECT_EQ(schedule(planned, cases, 1, 1, 64).size(), 2U);
 }
 
 }  // namespace

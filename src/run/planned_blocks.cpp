@@ -1,16 +1,16 @@
-#include "run/visits.h"
+#include "run/planned_blocks.h"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 
-#include "run/run_info.h"
+#include "run/run_options.h"
 
 namespace nsb::run {
 namespace {
 
-/// A base is measured at most so often in a round.
-constexpr double kMostVisits = 8;
+/// Blocks of a base in a round, at most.
+constexpr double kMostBlocks = 8;
 
 /// What a base is for in one round.
 struct Serving {
@@ -44,8 +44,8 @@ std::vector<std::uint32_t> own_blocks(std::span<const Case> cases, std::span<con
 
 }  // namespace
 
-std::vector<Visit> make_visits(std::span<const Case> cases, std::span<const Standing> standings,
-                               const RoundKind& kind) {
+std::vector<PlannedBlock> plan_blocks(std::span<const Case> cases, std::span<const Standing> standings,
+                                      const RoundKind& kind) {
     const std::vector<std::uint32_t> blocks = own_blocks(cases, standings, kind);
     std::vector<Serving> serving(cases.size());
     for (std::size_t i = 0; i < cases.size(); ++i) {
@@ -54,17 +54,17 @@ std::vector<Visit> make_visits(std::span<const Case> cases, std::span<const Stan
         ++base.cases;
         base.longest = std::max(base.longest, blocks[i]);
     }
-    std::vector<Visit> visits;
+    std::vector<PlannedBlock> planned;
     for (std::size_t i = 0; i < cases.size(); ++i) {
         const std::uint32_t samples = std::max(blocks[i], serving[i].longest);
         if (samples == 0 || standings[i].is_failed) continue;
         // What k differences have in common is worth the root of k times the effort, spread over the round.
         const bool once = kind.is_warm_up || kind.is_fixed;
         const double root = once ? 1 : std::ceil(std::sqrt(static_cast<double>(serving[i].cases)));
-        const auto times = static_cast<std::size_t>(std::clamp(root, 1.0, kMostVisits));
-        visits.insert(visits.end(), times, Visit{i, kind.lead_in, samples, !kind.is_warm_up});
+        const auto times = static_cast<std::size_t>(std::clamp(root, 1.0, kMostBlocks));
+        planned.insert(planned.end(), times, PlannedBlock{i, kind.lead_in, samples, !kind.is_warm_up});
     }
-    return visits;
+    return planned;
 }
 
 }  // namespace nsb::run

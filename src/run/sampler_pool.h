@@ -8,34 +8,27 @@
 
 #include "run/runtimes.h"
 #include "run/sampler.h"
+#include "run/samplers.h"
 
 namespace nsb::run {
 
-/// The samples that one sampler took of a case in a row.
-using Block = std::vector<protocol::Record>;
-
-class Team {
+class SamplerPool final : public Samplers {
   public:
     /// Starts `size` samplers: the first on `cpu`, the next on the CPUs after it, or none pinned. This
-    /// process keeps off the first one's CPU where there is another. Each block is preceded by an idle time
-    /// of at least `settle`. Throws sys::SystemError, NotPermitted.
-    Team(std::size_t size, std::optional<int> cpu, std::chrono::nanoseconds settle);
+    /// process keeps off the first one's CPU where there is another. Each block is preceded by at least
+    /// `idle` in which nothing is done. Throws sys::SystemError, NotPermitted.
+    SamplerPool(std::size_t size, std::optional<int> cpu, std::chrono::nanoseconds idle);
 
     /// Starts more samplers, until there are `size`.
     void grow(std::size_t size);
 
-    /// A block of `samples` samples from each sampler that the case takes, all at the same time; each ends
-    /// early after `limit`, with at least one sample.
-    std::vector<Block> take(const Case& c, std::uint32_t samples, std::chrono::nanoseconds limit);
+    Answer take(const Case& c, std::uint32_t samples, std::chrono::nanoseconds limit) override;
+    [[nodiscard]] bool in_userns() const override { return in_userns_; }
 
-    /// What a runtime that failed in the block taken last said, and its name; empty where none did.
-    [[nodiscard]] const std::string& said() const { return said_; }
-
-    /// The runtimes that cases were taken of; absent where none was.
-    [[nodiscard]] const std::optional<Runtimes>& runtimes() const { return runtimes_; }
-
-    /// Whether namespaces are made through a user namespace, because that is all that is permitted.
-    [[nodiscard]] bool in_userns() const { return in_userns_; }
+    /// All that there could be; empty where no case of a runtime was taken.
+    [[nodiscard]] std::vector<Runtime> runtimes() const {
+        return runtimes_ ? runtimes_->all() : std::vector<Runtime>{};
+    }
 
     /// Whether pivot_root(2) cannot leave the root, so that a container's root is moved over it.
     [[nodiscard]] bool root_is_initramfs() const { return root_is_initramfs_; }
@@ -56,23 +49,24 @@ class Team {
     Overhead measure_overhead();
 
   private:
-    std::vector<Block> carry_out(protocol::Request request, std::span<Sampler> samplers,
-                                 std::chrono::nanoseconds limit);
-    std::vector<Block> take_runtime(const protocol::Request& request, const Case& c,
-                                    std::chrono::nanoseconds limit);
+    std::vector<Records> carry_out(protocol::Request request, std::span<Sampler> samplers,
+                                   std::chrono::nanoseconds limit);
+    Answer take_runtime(const protocol::Request& request, const Case& c, std::chrono::nanoseconds limit);
     void find_privilege();
 
     std::filesystem::path program_;
     std::vector<int> allowed_;  // CPUs, before this process kept off the first sampler's
     std::optional<int> cpu_;    // the first sampler's
-    std::chrono::nanoseconds settle_;
+    std::chrono::nanoseconds idle_;
     std::vector<Sampler> samplers_;
     std::optional<Sampler> launcher_;  // started by the first case of a runtime
     std::optional<Runtimes> runtimes_;
-    std::string said_;
     std::vector<int> cpus_;
     bool in_userns_ = false;
     bool root_is_initramfs_ = false;
 };
+
+/// How many samplers a plan takes at the same time, at most.
+std::size_t most_at_once(const std::vector<Case>& plan);
 
 }  // namespace nsb::run

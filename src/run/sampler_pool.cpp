@@ -1,4 +1,4 @@
-#include "run/team.h"
+#include "run/sampler_pool.h"
 
 #include <fmt/format.h>
 
@@ -20,9 +20,9 @@ constexpr auto kPatience = 10s;
 /// What a timer's tick takes, with room to spare.
 constexpr auto kTick = 300us;
 
-double median_of(const Block& block, Phase phase) {
+double median_of(const Records& records, Phase phase) {
     std::vector<double> values;
-    for (const protocol::Record& record : block) {
+    for (const protocol::Record& record : records) {
         // The first turn of a loop has none before it, and a failure has no time.
         const std::uint64_t time = record.times[static_cast<std::size_t>(phase)];
         if (record.failure.error == 0 && time != 0) values.push_back(static_cast<double>(time));
@@ -32,7 +32,7 @@ double median_of(const Block& block, Phase phase) {
 
 /// Sleeps for `least` and on to a multiple of it on the clock, and a little beyond, where the timer's tick is
 /// over: what follows begins at the same moment between two ticks each time.
-void settle(std::chrono::nanoseconds least) {
+void wait_idle(std::chrono::nanoseconds least) {
     using std::chrono::steady_clock;
     const auto periods = steady_clock::now().time_since_epoch() / least + 2;
     std::this_thread::sleep_until(steady_clock::time_point(periods * least + kTick));
@@ -40,11 +40,11 @@ void settle(std::chrono::nanoseconds least) {
 
 }  // namespace
 
-Team::Team(std::size_t size, std::optional<int> cpu, std::chrono::nanoseconds settle)
+SamplerPool::SamplerPool(std::size_t size, std::optional<int> cpu, std::chrono::nanoseconds idle)
     : program_(find_sampler()),
       allowed_(sys::allowed_cpus()),
       cpu_(cpu),
-      settle_(settle),
+      idle_(idle),
       root_is_initramfs_(env::root_is_initramfs().value_or(false)) {
     grow(size);
     if (cpu && allowed_.size() > 1) {
@@ -55,7 +55,7 @@ Team::Team(std::size_t size, std::optional<int> cpu, std::chrono::nanoseconds se
     find_privilege();
 }
 
-void Team::grow(std::size_t size) {
+void SamplerPool::grow(std::size_t size) {
     const auto first = cpu_ ? std::ranges::find(allowed_, *cpu_) - allowed_.begin() : 0;
     while (samplers_.size() < size) {
         std::optional<int> own;
@@ -67,75 +67,72 @@ void Team::grow(std::size_t size) {
     }
 }
 
-std::vector<Block> Team::carry_out(protocol::Request request, std::span<Sampler> samplers,
-                                   std::chrono::nanoseconds limit) {
+std::vector<Records> SamplerPool::carry_out(protocol::Request request, std::span<Sampler> samplers,
+                                            std::chrono::nanoseconds limit) {
     request.time_limit_ns = static_cast<std::uint64_t>(limit.count());
     request.in_userns = in_userns_;
     request.root_is_initramfs = root_is_initramfs_;
     for (Sampler& sampler : samplers) sampler.send(request);
-    std::vector<Block> blocks;
-    for (Sampler& sampler : samplers) blocks.push_back(sampler.receive(limit + kPatience));
-    return blocks;
+    std::vector<Records> records;
+    for (Sampler& sampler : samplers) records.push_back(sampler.receive(limit + kPatience));
+    return records;
 }
 
-std::vector<Block> Team::take(const Case& c, std::uint32_t samples, std::chrono::nanoseconds limit) {
+Samplers::Answer SamplerPool::take(const Case& c, std::uint32_t samples, std::chrono::nanoseconds limit) {
     protocol::Request request{};
     request.samples = samples;
     request.operation = c.operation;
     request.set = c.set;
     request.values = c.values;
-    said_.clear();
-    if (settle_ > 0ns) settle(settle_);
+    if (idle_ > 0ns) wait_idle(idle_);
     if (c.has(Trait::on_stage)) return take_runtime(request, c, limit);
-    const std::size_t at_once = c.has(Parameter::parallel) ? c.value(Parameter::parallel) : 1;
-    return carry_out(request, std::span(samplers_).first(at_once), limit);
+    return {carry_out(request, std::span(samplers_).first(c.at_once()), limit), ""};
 }
 
-std::vector<Block> Team::take_runtime(const protocol::Request& request, const Case& c,
-                                      std::chrono::nanoseconds limit) {
+Samplers::Answer SamplerPool::take_runtime(const protocol::Request& request, const Case& c,
+                                           std::chrono::nanoseconds limit) {
     if (!runtimes_) runtimes_ = Runtimes::find();
     if (!launcher_) {
         const std::optional<int> cpu = cpus_.empty() ? std::nullopt : std::optional(cpus_.front());
         launcher_.emplace(program_, cpu, Sampler::Role::runtimes);
     }
-    const auto errand = runtimes_->errand(c, in_userns_ ? "" : fmt::format("nsbench-{}", launcher_->pid()));
-    if (!errand) {
-        said_ = errand.error().reason;
-        return {{protocol::Record{{protocol::Call::runtime, errand.error().error}, {}}}};
+    const auto job = runtimes_->job(c, in_userns_ ? "" : fmt::format("nsbench-{}", launcher_->pid()));
+    if (!job) {
+        return {{{protocol::Record{{protocol::Call::runtime, job.error().error}, {}}}}, job.error().reason};
     }
-    launcher_->set_errand(*errand);
-    std::vector<Block> blocks = carry_out(request, {&*launcher_, 1}, limit);
+    launcher_->set_job(*job);
+    Answer answer{carry_out(request, {&*launcher_, 1}, limit), ""};
     if (const auto counts = launcher_->counts()) runtimes_->set_counts(c, *counts);
-    const protocol::Failure failure = blocks.front().back().failure;
+    const protocol::Failure failure = answer.records.front().back().failure;
     if (failure.error != 0 && failure.call == protocol::Call::runtime) {
         const std::string said = launcher_->said();
-        said_ = fmt::format("{}: {}", runtimes_->of(c).program, said.empty() ? explain(failure) : said);
+        answer.said = fmt::format("{}: {}", runtimes_->of(c).program, said.empty() ? explain(failure) : said);
     }
     if (failure.error == ETIMEDOUT && failure.call == protocol::Call::sampler) {
-        said_ = fmt::format("{} did not end within {} s: it was killed, with all that it had started",
-                            runtimes_->of(c).program, (limit + kPatience) / 1s);
+        answer.said = fmt::format("{} did not end within {} s: it was killed, with all that it had started",
+                                  runtimes_->of(c).program, (limit + kPatience) / 1s);
     }
-    return blocks;
+    return answer;
 }
 
-Team::Overhead Team::measure_overhead() {
+SamplerPool::Overhead SamplerPool::measure_overhead() {
     protocol::Request request{};
     request.samples = kCalibrations;
     request.calibrate = true;
-    const Block block = carry_out(request, std::span(samplers_).first(1), 1s).front();
-    return {median_of(block, Phase::create), median_of(block, Phase::total), median_of(block, Phase::switch_),
+    const Records turns = carry_out(request, std::span(samplers_).first(1), 1s).front();
+    return {median_of(turns, Phase::create), median_of(turns, Phase::total), median_of(turns, Phase::switch_),
             samplers_.front().footprint()};
 }
 
-std::vector<pid_t> Team::pids() const {
+std::vector<pid_t> SamplerPool::pids() const {
     std::vector<pid_t> pids;
     for (const Sampler& sampler : samplers_) pids.push_back(sampler.pid());
     return pids;
 }
 
-void Team::find_privilege() {
+void SamplerPool::find_privilege() {
     const auto attempt = [&](KindSet set) {
-        return take(Case::of(Operation::unshare, set), 1, 1s).front().front().failure.error;
+        return take(Case::of(Operation::unshare, set), 1, 1s).records.front().front().failure.error;
     };
     if (attempt(Kind::uts) != EPERM) return;
     const int error = attempt(Kind::uts | Kind::user);
@@ -152,6 +149,12 @@ void Team::find_privilege() {
     throw NotPermitted(fmt::format(
         "unshare(CLONE_NEWUTS): EPERM, and unshare(CLONE_NEWUSER|CLONE_NEWUTS): {}. {}, or: {}",
         errno_name(error), geteuid() == 0 ? "Give this root CAP_SYS_ADMIN" : "Run as root", remedy));
+}
+
+std::size_t most_at_once(const std::vector<Case>& plan) {
+    std::size_t most = 1;
+    for (const Case& c : plan) most = std::max<std::size_t>(most, c.at_once());
+    return most;
 }
 
 }  // namespace nsb::run

@@ -1,0 +1,101 @@
+// The command `benchmark`: the cases as Google Benchmark runs what is registered with it.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <iostream>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cli/commands.h"
+#include "cli/outcome.h"
+#include "run/benchmarks.h"
+#include "run/interrupt.h"
+#include "run/measurement.h"
+#include "sys/error.h"
+#include "sys/file.h"
+
+namespace nsb::cli {
+namespace {
+
+/// --benchmark_out=FILE, which appears whole or not at all, as all of nsbench's files do.
+struct OutFile {
+    std::string path;  ///< empty where none was asked for
+    run::FileFormat format = run::FileFormat::none;
+};
+
+/// The value of the option, which is taken from Google Benchmark's; the last one counts.
+std::optional<std::string> take(std::vector<std::string>& options, const std::string& name) {
+    const std::string begin = name + '=';
+    std::optional<std::string> value;
+    for (const std::string& option : options) {
+        if (option.starts_with(begin)) value = option.substr(begin.size());
+    }
+    std::erase_if(options, [&](const std::string& option) { return option.starts_with(begin); });
+    return value;
+}
+
+/// Throws UsageError where it cannot be written.
+OutFile take_out_file(std::vector<std::string>& options) {
+    const std::string format = take(options, "--benchmark_out_format").value_or("json");
+    if (format != "json" && format != "console") {
+        throw UsageError(fmt::format("--benchmark_out_format={}: accepted is json or console", format));
+    }
+    OutFile file{take(options, "--benchmark_out").value_or(""), run::FileFormat::none};
+    if (file.path.empty()) return file;
+    file.format = format == "json" ? run::FileFormat::json : run::FileFormat::console;
+    try {
+        sys::check_writable(file.path);
+    } catch (const sys::SystemError& error) {
+        throw UsageError(fmt::format("--benchmark_out={}: cannot be written: {}", file.path, error.what()));
+    }
+    // Google Benchmark wants to open a file before it reports to another one.
+    options.emplace_back("--benchmark_out=/dev/null");
+    return file;
+}
+
+/// Google Benchmark prints by way of std::cout, which keeps no errno.
+void flush_standard_output() {
+    if (std::cout.flush()) return;
+    print("\n");
+    throw sys::SystemError("write", sys::kStandardOutput, EIO);
+}
+
+}  // namespace
+
+int run_benchmark(const Options& options) {
+    const run::RunStart start = describe_start(options);
+    const auto plan = make_plan(start.options.selection);
+    if (!plan) throw UsageError(plan.error());
+    std::vector<std::string> theirs = options.benchmark;
+    const OutFile out = take_out_file(theirs);
+    try {
+        run::initialize_benchmarks(theirs);
+    } catch (const run::UnknownBenchmarkOption& error) {
+        throw UsageError(
+            fmt::format("unknown option '{}' (nsbench benchmark --help lists them)", error.what()));
+    }
+
+    run::catch_signals();
+    run::Instruments instruments = run::Instruments::prepare(start.options, run::most_at_once(*plan));
+    run::RunInfo info{start, {}, {}, {}, std::nullopt};
+    info.in_userns = instruments.samplers.in_userns();
+    const run::Cases cases = run::Cases::of(*plan, info.in_userns, true);
+    run::TeardownAccess teardown = run::access_teardown(cases, std::nullopt);
+    info.drain_unseen = teardown.unseen;
+    info.warnings = run::warnings_of(instruments.samplers, *plan);
+    info.warnings.insert(info.warnings.end(), teardown.warnings.begin(), teardown.warnings.end());
+    sys::try_write(STDERR_FILENO, warning_lines(info));
+
+    run::Draining draining(std::move(teardown.watch));
+    const run::BenchmarksRun done = run::run_benchmarks(
+        instruments.samplers, draining, cases.all,
+        {out.format, start.identity, start.version, start.options.lead_in, info.row_context()});
+    info.interrupted_by = run::interrupted_by();
+    if (!out.path.empty()) sys::replace_file(out.path, done.file);
+    flush_standard_output();
+    return exit_code(info, done.rows);
+}
+
+}  // namespace nsb::cli

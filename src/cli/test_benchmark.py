@@ -1,0 +1,128 @@
+"""Tests of `nsbench benchmark`: cases as ordinary benchmarks of Google Benchmark, by its options, in its formats."""
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+from nsbench_harness import as_user, binary, needs_root, run
+
+SHORT = "--benchmark_min_time=0.002"
+
+
+def report(tmp_path, *args, code=0, **kwargs):
+    """The JSON of a run that ends with the code."""
+    out = tmp_path / "out.json"
+    ended = run("benchmark", *args, SHORT, f"--benchmark_out={out}", **kwargs)
+    assert ended.returncode == code, ended.stderr
+    return json.loads(out.read_text())
+
+
+def test_cases_are_benchmarks_under_their_ids(tmp_path):
+    """Each phase is a counter, and the iterations' time is the first phase's."""
+    got = report(tmp_path, "--op=unshare,setns", "--ns=uts", "--cpu=any")
+    by_name = {entry["name"]: entry for entry in got["benchmarks"]}
+    user = "" if os.geteuid() == 0 else "NEWUSER-"
+    assert set(by_name) == {f"unshare/{user}NEWUTS", "setns/NEWUTS/via:nsfd", "setns/NEWUTS/via:pidfd"}
+    for name, entry in by_name.items():
+        first = "switch" if name.startswith("setns") else "create"
+        assert entry["iterations"] > 1 and entry["time_unit"] == "ns"
+        assert entry[first] * 1e9 == pytest.approx(entry["real_time"], rel=1e-6)
+    unshare = by_name[f"unshare/{user}NEWUTS"]
+    assert unshare["total"] > unshare["create"] > 0 and unshare["exit"] > 0
+    assert {"kernel", "clock", "nsbench_version", "run_id"} <= set(got["context"])
+
+
+def test_the_filter_is_about_ids():
+    """Also its negative form; neither matches the /manual_time that Google Benchmark puts behind names."""
+    listed = run("benchmark", "--benchmark_list_tests", "--benchmark_filter=^unshare/NEWPID$")
+    assert (listed.returncode, listed.stdout) == (0, "unshare/NEWPID\n")
+    listed = run("benchmark", "--op=unshare", "--benchmark_list_tests=true", "--benchmark_filter=-NEW(NET|NS|PID|IPC|UTS)")
+    ids = listed.stdout.split()
+    assert "unshare/NEWUSER" in ids and not any("NEWPID" in name or "NEWNET" in name for name in ids)
+
+
+def test_repetitions_and_formats():
+    """Google Benchmark's own options do what they do for any benchmark."""
+    ended = run("benchmark", "--op=clone", "--ns=none", "--stack=64K", SHORT, "--benchmark_repetitions=3",
+                "--benchmark_format=csv")
+    assert ended.returncode == 0, ended.stderr
+    rows = list(csv.DictReader(io.StringIO(ended.stdout)))
+    assert [row["name"].removeprefix("clone/none/stack:64K") for row in rows] == ["", "", "", "_mean", "_median", "_stddev", "_cv"]
+
+
+@needs_root
+def test_teardown_is_waited_for_and_counted(tmp_path):
+    """A drain is a phase of its own, as everywhere."""
+    [entry] = report(tmp_path, "--case=unshare/NEWNET")["benchmarks"]
+    assert entry["drain"] > 0
+
+
+def test_a_failed_call_is_an_error_and_no_time(tmp_path):
+    """In the words of the table's row. With user.max_net_namespaces at 0 only the case with NEWNET fails."""
+    script = 'echo 0 > /proc/sys/user/max_net_namespaces && exec "$@"'
+    limited = ["unshare", "-U", "-r", "sh", "-c", script, "sh"]
+    probe = subprocess.run([*limited, "true"], check=False, capture_output=True, text=True)
+    if probe.returncode:
+        pytest.skip(f"no user namespace with a limit of its own here: {probe.stderr.strip()}")
+    out = tmp_path / "out.json"
+    ended = subprocess.run([*limited, binary(), "benchmark", "--op=unshare", "--ns=net", "--ns=uts", SHORT,
+                            f"--benchmark_out={out}"], check=False, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+    assert ended.returncode == 1, ended.stderr
+    failed, measured = json.loads(out.read_text())["benchmarks"]
+    assert failed["name"] == "unshare/NEWNET" and failed["error_occurred"]
+    assert failed["error_message"].startswith("failed: ENOSPC: ")
+    assert failed["real_time"] == 0 and "create" not in failed
+    assert measured["name"] == "unshare/NEWUTS" and measured["real_time"] > 0
+
+
+def test_what_is_wrong_is_one_line(tmp_path):
+    """With the option and what is accepted; nothing is measured then."""
+    for words, said in (
+            (["--benchmark_foo=1"], "unknown option '--benchmark_foo=1'"),
+            (["--benchmark_out_format=csv"], "--benchmark_out_format=csv: accepted is json or console"),
+            ([f"--benchmark_out={tmp_path}/no/where"], "--benchmark_out="),
+            (["--filter=a", "--benchmark_filter=b"], "--filter and --benchmark_filter exclude each other"),
+            (["--benchmark_filter=nothing"], "no case matches --filter=nothing"),
+            (["--budget=1s"], "unknown option '--budget'")):
+        ended = run("benchmark", *words)
+        assert ended.returncode == 2 and said in ended.stderr and ended.stderr.count("\n") == 1, (words, ended.stderr)
+
+
+@needs_root
+def test_an_output_is_not_written_through_a_foreign_link(tmp_path):
+    """As all outputs of nsbench."""
+    tmp_path.chmod(0o1777)
+    (tmp_path / "target").write_text("kept")
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    os.lchown(tmp_path / "link", 65534, 65534)
+    ended = run("benchmark", "--case=setns/NEWUTS/via:nsfd", SHORT, f"--benchmark_out={tmp_path}/link")
+    assert ended.returncode == 2 and (tmp_path / "target").read_text() == "kept", ended.stderr
+
+
+def test_a_signal_keeps_what_was_measured(tmp_path):
+    """The first case is whole in the file; those behind it say that they were interrupted."""
+    out = tmp_path / "out.json"
+    process = subprocess.Popen([binary(), "benchmark", "--op=unshare,setns", "--ns=uts", "--benchmark_min_time=1",
+                                f"--benchmark_out={out}", "--benchmark_format=csv"], stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL, text=True)
+    process.stdout.readline()
+    assert process.stdout.readline().startswith('"')
+    time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 128 + signal.SIGINT
+    first, *others = json.loads(out.read_text())["benchmarks"]
+    assert "error_occurred" not in first
+    assert others and all(entry["error_message"] == "interrupted" for entry in others)
+
+
+@needs_root
+def test_an_ordinary_user_measures_through_a_user_namespace(tmp_path):
+    """And is told so."""
+    ended = as_user(tmp_path, binary(), "benchmark", "--case=unshare/NEWUTS", SHORT, "--benchmark_format=csv")
+    assert ended.returncode == 0 and '"unshare/NEWUSER-NEWUTS"' in ended.stdout
+    assert "measured through a user namespace" in ended.stderr

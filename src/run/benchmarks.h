@@ -1,0 +1,47 @@
+// Cases run as Google Benchmark runs benchmarks: its options, its number of iterations, its reporters.
+#pragma once
+
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "core/series.h"
+#include "report/columns.h"
+#include "run/draining.h"
+#include "run/samplers.h"
+
+namespace nsb::run {
+
+/// Options of Google Benchmark's that it does not know.
+class UnknownBenchmarkOption : public std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+/// Gives Google Benchmark its own options, such as --benchmark_repetitions=3. Once for each process. One that
+/// has a value which it does not take ends the process with its message and exit code 1. Throws
+/// UnknownBenchmarkOption.
+void initialize_benchmarks(std::vector<std::string> options);
+
+/// What becomes of Google Benchmark's file.
+enum class FileFormat : std::uint8_t { none, json, console };
+
+struct BenchmarkOptions {
+    FileFormat file = FileFormat::none;
+    report::RunIdentity identity;
+    std::string version;
+    std::uint32_t lead_in;
+    RowContext context;  ///< by which a failed case is called skipped or failed
+};
+
+struct BenchmarksRun {
+    std::vector<Row> rows;  ///< for each case one without figures, which says whether it failed
+    std::string file;       ///< its content
+};
+
+/// Runs the cases, under their ids, and lets Google Benchmark print what comes of them. An iteration's time
+/// is that of the case's first phase; each phase is a counter, in seconds: the mean over the samples.
+BenchmarksRun run_benchmarks(Samplers& samplers, Draining& draining, std::span<const Case> cases,
+                             const BenchmarkOptions& options);
+
+}  // namespace nsb::run

@@ -1,0 +1,30 @@
+#include "run/cases.h"
+
+#include <algorithm>
+
+namespace nsb::run {
+
+Cases Cases::of(const std::vector<Case>& plan, bool in_userns, bool alone) {
+    Cases cases;
+    const auto find = [&](const Case& c) -> std::optional<std::size_t> {
+        const auto at = std::ranges::find(cases.all, c);
+        if (at == cases.all.end()) return std::nullopt;
+        return static_cast<std::size_t>(at - cases.all.begin());
+    };
+    for (const Case& c : plan) {
+        const Case real = in_userns ? c.through_userns() : c;
+        if (!find(real)) cases.all.push_back(real);
+    }
+    cases.planned = cases.all.size();
+    for (std::size_t i = 0; i < cases.planned && !alone; ++i) {
+        const auto base = cases.all[i].base();
+        if (base && !find(*base)) cases.all.push_back(*base);
+    }
+    for (const Case& c : cases.all) {
+        const auto base = c.base();
+        cases.base.push_back(base ? find(*base) : std::nullopt);
+    }
+    return cases;
+}
+
+}  // namespace nsb::run

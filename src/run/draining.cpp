@@ -1,0 +1,70 @@
+#include "run/draining.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <thread>
+#include <utility>
+
+#include "run/schedule.h"
+
+namespace nsb::run {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Where teardown cannot be watched, it is given this long.
+constexpr auto kBlindPause = 50ms;
+
+}  // namespace
+
+void Draining::begin() {
+    if (watch_) watch_->begin();
+}
+
+void Draining::add(const env::PendingTeardown& pending) {
+    std::ranges::transform(pending, pending_, pending_.begin(), std::plus<>());
+}
+
+std::optional<env::Drained> Draining::wait(std::chrono::nanoseconds limit) {
+    const env::PendingTeardown pending = std::exchange(pending_, {});
+    if (std::ranges::all_of(pending, [](std::uint32_t n) { return n == 0; })) return std::nullopt;
+    if (!watch_) {
+        std::this_thread::sleep_for(kBlindPause);
+        return std::nullopt;
+    }
+    if (!watch_->watches(pending)) return std::nullopt;
+    const env::Drained drained = watch_->wait(pending, limit);
+    watch_->begin();
+    return drained;
+}
+
+TeardownAccess access_teardown(const Cases& cases, std::optional<OpenedTeardown> opened) {
+    const bool is_any = std::ranges::any_of(
+        cases.all, [](const Case& c) { return teardown_class(c) != TeardownClass::none; });
+    if (!is_any) return {};
+    if (!opened) opened = env::TeardownWatch::open();
+    if (*opened) return {std::make_unique<env::TeardownWatch>(std::move(**opened)), std::nullopt, {}};
+    const sys::Refusal& refusal = opened->error();
+    const Unseen unseen{refusal.error, fmt::format("teardown cannot be watched: {}", refusal.text())};
+    return {
+        nullptr,
+        unseen,
+        {fmt::format("{}; blocks that leave namespaces to the kernel's workers are followed by a pause of "
+                     "{} ms instead, and have no drain phase (root sees it)",
+                     unseen.reason, kBlindPause / 1ms)}};
+}
+
+double drain_of(KindSet set, const env::Drained& drained) {
+    double sum = 0;
+    for (const KindInfo& kind : kKinds) {
+        if (!(set & kTornDownLater).contains(kind.kind)) continue;
+        const auto& cost = drained.per_namespace[static_cast<std::size_t>(kind.kind)];
+        if (!cost) return 0;
+        sum += *cost;
+    }
+    return sum;
+}
+
+}  // namespace nsb::run

@@ -1,0 +1,37 @@
+// The taking of blocks, for the rounds and for the probed pass.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "env/teardown.h"
+#include "run/samplers.h"
+
+namespace nsb::run {
+
+/// What came of a block: one sampler's samples after the other's.
+struct TakenBlock {
+    struct Sample {
+        std::array<double, kPhases> times;
+        bool is_lead_in;
+    };
+    std::vector<Sample> samples;  ///< without those that failed, which have no times
+    std::optional<protocol::Failure> failure;
+    std::string said;              ///< by a runtime that failed, and its name
+    env::PendingTeardown pending;  ///< what it left to the kernel's workers
+
+    /// Times of the samples behind the lead-in.
+    [[nodiscard]] std::vector<double> counted(Phase phase) const;
+};
+
+/// Takes a block of `lead_in` + `samples` samples from each sampler that the case takes.
+TakenBlock take_block(Samplers& samplers, const Case& c, std::uint32_t lead_in, std::uint32_t samples,
+                      std::chrono::nanoseconds limit);
+
+/// What one sampler's `samples` samples of a case leave to the kernel's workers.
+env::PendingTeardown pending_teardown(const Case& c, std::uint32_t samples, bool in_userns);
+
+}  // namespace nsb::run
