@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <random>
 
+#include "run/store.h"
 #include "sys/file.h"
 
 namespace nsb::cli {
@@ -28,6 +29,7 @@ bool use_colour() {
 }
 
 run::RunInfo describe_run(const Options& options) {
+    run::look_at_cpus();
     run::RunInfo info;
     info.version = NSB_VERSION;
     info.arguments = options.arguments;

@@ -68,6 +68,7 @@ void check_outputs(const Options& options) {
         try {
             sys::check_writable(*file);
         } catch (const sys::SystemError& error) {
+            if (is_of_a_limit(error)) throw;
             throw UsageError(fmt::format("--{}={}: cannot be written: {}", name, *file, error.what()));
         }
     }
@@ -77,6 +78,7 @@ run::Store create_store(const std::string& folder) {
     try {
         return run::Store::create(folder);
     } catch (const sys::SystemError& error) {
+        if (is_of_a_limit(error)) throw;
         throw UsageError(fmt::format("--out={}: cannot be written: {}", folder, error.what()));
     }
 }

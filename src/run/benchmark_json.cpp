@@ -1,11 +1,15 @@
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <map>
 #include <sstream>
 
 #include "core/utf8.h"
 #include "run/store.h"
+#include "sys/error.h"
+#include "sys/privilege.h"
 
 namespace nsb::run {
 namespace {
@@ -25,6 +29,14 @@ Run make_run(const Row& row, double ticks, std::size_t iterations) {
 }
 
 }  // namespace
+
+void look_at_cpus() {
+    // Without /proc it would say so, and nothing can be measured either, which is said with what to do.
+    if (access("/proc/cpuinfo", R_OK) != 0) return;
+    constexpr std::size_t kAtOnce = 2;
+    if (!sys::can_open(kAtOnce)) throw sys::SystemError("open", "/sys/devices/system/cpu", EMFILE);
+    (void)benchmark::CPUInfo::Get();
+}
 
 std::string benchmark_json(const RunInfo& info, std::span<const Row> rows,
                            std::span<const Series* const> series) {

@@ -41,7 +41,7 @@ class Store {
         std::vector<Series> series;
     };
     /// Takes a recorded run's folder up again. Throws StoreError where it is not one, is damaged, is in use,
-    /// cannot be written to, or belongs to somebody else.
+    /// cannot be written to, or belongs to somebody else; SystemError where a limit is in the way.
     static std::pair<Store, Recorded> reopen(const std::filesystem::path& folder);
 
     /// Writes results.csv alone. Throws sys::SystemError.
@@ -70,5 +70,9 @@ inline constexpr int kSchemaVersion = 1;
 /// Google Benchmark's JSON schema: each round of a case's phase as a repetition, and the median over all.
 std::string benchmark_json(const RunInfo& info, std::span<const Row> rows,
                            std::span<const Series* const> series);
+
+/// Has Google Benchmark look at the CPUs, which it does once, and ends the program where it may open no file
+/// for that: so before a run takes any. Throws SystemError.
+void look_at_cpus();
 
 }  // namespace nsb::run
