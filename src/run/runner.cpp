@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "run/interrupt.h"
+#include "run/limits.h"
 #include "run/rounds.h"
 #include "run/visits.h"
 #include "sys/file.h"
@@ -31,7 +32,6 @@ constexpr double kShortRound = 0.25;
 /// Counted samples of a block: fewer would leave most of it to the lead-in.
 constexpr double kSmallestBlock = 2;
 constexpr std::uint32_t kSmallBlock = 16;
-constexpr std::uint32_t kLargestBlock = 1000;
 /// Samples of a fixed number are spread over this many rounds.
 constexpr std::uint32_t kRoundsOfFixed = 10;
 /// Where teardown cannot be watched, it is given this long.
@@ -208,7 +208,9 @@ std::optional<double> Runner::seconds_left() const {
 }
 
 bool Runner::is_over() const {
-    return interrupted_by() != 0 || time_left() <= 0ns;
+    // What could not be read again is not written.
+    const bool is_full = std::max({info_.rounds, blocks_, info_.drains}) >= kRounds.high;
+    return is_full || interrupted_by() != 0 || time_left() <= 0ns;
 }
 
 const Series* Runner::find(const Case& c) const {
@@ -255,7 +257,7 @@ std::uint32_t Runner::choose_block_size() const {
     const double in_budget = budget / kRoundsInBudget / one_of_each - info_.options.lead_in;
     const double in_short_round = std::max<double>(kSmallBlock, kShortRound / one_of_each);
     return static_cast<std::uint32_t>(
-        std::clamp(std::min(in_budget, in_short_round), kSmallestBlock, double{kLargestBlock}));
+        std::clamp(std::min(in_budget, in_short_round), kSmallestBlock, static_cast<double>(kBlock.high)));
 }
 
 void Runner::measure(const Observer& observer) {
