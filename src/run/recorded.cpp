@@ -152,7 +152,7 @@ class Reader {
   public:
     Reader(const RunInfo& info, const std::vector<Case>& plan)
         : info_(info),
-          kernel_(report::split_csv(csv_field(info.identity.kernel)).front()),
+          kernel_(read_back(info.identity.kernel)),
           quotes_(std::ranges::count(csv_field(info.identity.kernel), '"')) {
         for (const Case& c : measured_cases(info, plan)) known_.emplace(to_string(c), Known{c, c.phases()});
     }
@@ -192,10 +192,17 @@ class Reader {
         std::vector<Phase> phases;
         std::optional<std::size_t> series{};  ///< once it has one
         std::set<std::uint32_t> machines{};
-        std::size_t first = 0;  ///< of the samples of the machine that came last
+        std::size_t first = 0;    ///< of the samples of the machine that came last
+        std::uint32_t round = 0;  ///< the latest of that machine
     };
 
-    /// Samples of one machine stand together, in the order in which they were taken.
+    /// What a field of this text is read as.
+    static std::string read_back(const std::string& text) {
+        return fmt::format("{}", fmt::join(report::split_csv(csv_field(text)), ","));
+    }
+
+    /// Samples of one machine stand together, in the order in which they were taken. A base is warmed up
+    /// again with a case that a resumed run is the first to reach.
     static void expect_order(const Fields& fields, std::span<const Sample> samples, Known& known) {
         const Sample& last = samples.back();
         if (samples.size() == 1 || last.machine != samples[samples.size() - 2].machine) {
@@ -205,10 +212,14 @@ class Reader {
         }
         const std::size_t index = samples.size() - 1 - known.first;
         fields.expect("sample", std::to_string(index), "the next one: a line is missing, or there twice");
-        if (index == 0) return;
+        if (index == 0) {
+            known.round = last.round;
+            return;
+        }
         const Sample& before = samples[samples.size() - 2];
-        if (last.round < before.round) fields.refuse("round", "behind a later one");
+        if (last.round != 0 && last.round < known.round) fields.refuse("round", "behind a later one");
         if (last.block < before.block) fields.refuse("block", "behind a later one");
+        known.round = std::max(known.round, last.round);
     }
 
     [[noreturn]] void refuse_case(const Fields& fields) const {

@@ -176,7 +176,7 @@ TEST_F(RecordedTest, NoNumberTakesWhatIsNone) {
 }
 
 TEST_F(RecordedTest, AKernelMayHaveAnyName) {
-    for (const char* const name : {"6.1\xff", "6.1,\"2\"", "6.1 \xc3\xa4", "\xef\xbf\xbd", "a\nb"}) {
+    for (const char* const name : {"6.1\xff", "6.1,\"2\"", "6.1 \xc3\xa4", "\xef\xbf\xbd", "a\nb", ""}) {
         info_.identity.kernel = name;
         std::vector<const Series*> all;
         for (const Series& series : series_) all.push_back(&series);
@@ -186,6 +186,12 @@ TEST_F(RecordedTest, AKernelMayHaveAnyName) {
         ASSERT_TRUE(again) << again.error();
         EXPECT_EQ(again->identity.kernel, name);
     }
+}
+
+TEST_F(RecordedTest, ABaseMayBeWarmedUpAgain) {
+    const std::string again = with(with(5, "round", "0"), 5, "counted", "0");
+    EXPECT_TRUE(parse(again)) << parse(again).error();
+    EXPECT_FALSE(parse(with(again, 4, "round", "3")));
 }
 
 TEST_F(RecordedTest, CasesAreThoseThatTheUserCouldMeasure) {
