@@ -48,6 +48,7 @@ OutFile take_out_file(std::vector<std::string>& options) {
     try {
         sys::check_writable(file.path);
     } catch (const sys::SystemError& error) {
+        if (is_of_a_limit(error)) throw;
         throw UsageError(fmt::format("--benchmark_out={}: cannot be written: {}", file.path, error.what()));
     }
     // Google Benchmark wants to open a file before it reports to another one.

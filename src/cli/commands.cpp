@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <random>
 
+#include "run/benchmarks.h"
 #include "sys/file.h"
 
 namespace nsb::cli {
@@ -28,6 +29,7 @@ bool use_colour() {
 }
 
 run::RunStart describe_start(const Options& options) {
+    run::look_at_cpus();
     run::RunStart start;
     start.version = NSB_VERSION;
     start.arguments = options.arguments;

@@ -91,6 +91,7 @@ run::Store create_store(const std::string& folder) {
     try {
         return run::Store::create(folder);
     } catch (const sys::SystemError& error) {
+        if (is_of_a_limit(error)) throw;
         throw UsageError(fmt::format("--out={}: cannot be written: {}", folder, error.what()));
     }
 }

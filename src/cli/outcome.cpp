@@ -68,34 +68,51 @@ std::string line(std::string_view text) {
     return fmt::format("nsbench: {}\n", text);
 }
 
-/// Whether the call was about a file, which may refuse it for reasons of its own.
-bool is_about_an_output(std::string_view what) {
-    const auto begins = [&](std::string_view name) { return what.starts_with(name); };
-    return !is_a_call(what) &&
-           std::ranges::any_of(std::array<std::string_view, 3>{"write(", "open(", "rename("}, begins);
+/// What a call was about that failed.
+enum class About : std::uint8_t { a_file, namespaces, neither };
+
+About about(const sys::SystemError& error) {
+    static constexpr auto kOfFiles =
+        std::to_array<std::string_view>({"open", "write", "rename", "mkdir", "fstat"});
+    return std::ranges::find(kOfFiles, error.call()) == kOfFiles.end() ? About::neither : About::a_file;
 }
 
 /// What of this place is behind a call that failed, and what helps; empty where it is not about the place.
-std::string behind(std::string_view what, int error, std::string_view arguments) {
-    if (error == ENOENT && arguments == "/dev/null")
-        return "nsbench needs it: in a chroot, mknod -m 666 /dev/null c 1 3";
-    if (error == ENOENT && arguments.starts_with("/proc/") && access("/proc/self", F_OK) != 0)
-        return std::string(sys::what_ails_proc());
-    if (is_about_an_output(what)) return "";
+std::string behind(std::string_view what, int error, About about) {
+    // A file may refuse for reasons of its own, and a pipe may be full.
+    if (about == About::a_file && (error == EPERM || error == EAGAIN)) return "";
     if (error == EPERM) return why_not_permitted(needed(what, {}), sys::held_capabilities());
-    return std::string(limit_behind(error));
+    return std::string(about == About::namespaces ? limit_behind_call(error) : limit_behind(error));
 }
 
-Ending ending_of(std::string_view what, int error, std::string_view arguments) {
-    const std::string why = behind(what, error, arguments);
-    return why.empty() ? Ending{line(what), kFailed}
-                       : Ending{line(fmt::format("{}: {}", what, why)), kNotPermitted};
+/// Why a path is missing that every machine has.
+std::string missing(std::string_view path) {
+    if (path == "/dev/null") return "nsbench needs it: in a chroot, mknod -m 666 /dev/null c 1 3";
+    if (path.starts_with("/proc/") && access("/proc/self", F_OK) != 0)
+        return std::string(sys::what_ails_proc());
+    return "";
 }
 
-/// Whether a row's case failed by a limit of this place.
-bool is_limited(const Row& row) {
-    return row.error == errno_name(EAGAIN) || row.error == errno_name(EMFILE) ||
-           row.error == errno_name(ENFILE);
+Ending ending_of(std::string_view what, const std::string& why, int code = kNotPermitted) {
+    return why.empty() ? Ending{line(what), kFailed} : Ending{line(fmt::format("{}: {}", what, why)), code};
+}
+
+Ending ending_of(const sys::SystemError& error) {
+    // As any program ends whose reader has seen enough: nsbench list | head
+    if (is_unread(error) && error.error() == EPIPE) return {"", kBySignal + SIGPIPE};
+    if (error.error() == ENOENT && !missing(error.arguments()).empty())
+        return ending_of(error.what(), missing(error.arguments()));
+    const bool is_full = error.error() == EFBIG && about(error) == About::a_file;  // as a disk may be
+    return ending_of(error.what(), behind(error.what(), error.error(), about(error)),
+                     is_full ? kFailed : kNotPermitted);
+}
+
+/// Says no more than is known: the path and the errno, and not which call it was.
+Ending ending_of(const std::filesystem::filesystem_error& error) {
+    const std::string& path = error.path1().native();
+    const int number = error.code().value();
+    const std::string what = fmt::format("{}: {} ({})", path, error.code().message(), errno_name(number));
+    return ending_of(what, number == ENOENT ? missing(path) : std::string(limit_behind(number)));
 }
 
 }  // namespace
@@ -173,7 +190,8 @@ std::string closing_lines(const run::RunInfo& info, const std::vector<Row>& rows
 int exit_code(const run::RunInfo& info, const std::vector<Row>& rows) {
     if (info.interrupted_by != 0) return kBySignal + info.interrupted_by;
     const auto any = [&](auto predicate) { return std::any_of(rows.begin(), rows.end(), predicate); };
-    if (any([](const Row& row) { return row.status == Status::failed && !is_limited(row); })) return kFailed;
+    if (any([](const Row& row) { return row.status == Status::failed && !is_named_limit(row.error); }))
+        return kFailed;
     if (any([](const Row& row) { return row.status == Status::failed; })) return kNotPermitted;
     const bool nothing_to_be_had = !any([](const Row& row) {
         return row.phase != Phase::drain && (row.status != Status::skipped || row.error.empty());
@@ -189,17 +207,11 @@ Ending ending_of(const std::exception& error) {
     if (dynamic_cast<const UsageError*>(&error) != nullptr) return {line(error.what()), kUsage};
     if (dynamic_cast<const run::StoreError*>(&error) != nullptr) return {line(error.what()), kUsage};
     if (dynamic_cast<const run::NotPermitted*>(&error) != nullptr) return {line(error.what()), kNotPermitted};
-    if (const auto* const call = dynamic_cast<const sys::SystemError*>(&error)) {
-        // As any program ends whose reader has seen enough: nsbench list | head
-        if (is_unread(*call) && call->error() == EPIPE) return {"", kBySignal + SIGPIPE};
-        return ending_of(call->what(), call->error(), call->arguments());
-    }
+    if (const auto* const call = dynamic_cast<const sys::SystemError*>(&error)) return ending_of(*call);
     if (const auto* const step = dynamic_cast<const isolate::NotTaken*>(&error))
-        return ending_of(step->what(), step->error(), "");
-    if (const auto* const file = dynamic_cast<const std::filesystem::filesystem_error*>(&error)) {
-        const sys::SystemError call("stat", file->path1().native(), file->code().value());
-        return ending_of(call.what(), call.error(), call.arguments());
-    }
+        return ending_of(step->what(), behind(step->what(), step->error(), About::namespaces));
+    if (const auto* const file = dynamic_cast<const std::filesystem::filesystem_error*>(&error))
+        return ending_of(*file);
     if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr)
         return {line(limit_behind(ENOMEM)), kNotPermitted};
     return {line(error.what()), kFailed};

@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import resource
+import shutil
 import signal
 import struct
 import subprocess
@@ -54,6 +55,21 @@ def test_a_stack_of_64_kib_is_enough(args):
 @pytest.mark.parametrize("args", [SMALL, ("verify",), ("doctor",), EXEC], ids=["run", "verify", "doctor", "exec"])
 def test_too_few_open_files_name_the_limit(args, files):
     said(run(*args, preexec_fn=limit(resource.RLIMIT_NOFILE, files)), 3, "the limit of open files is too low: ulimit -n 1024")
+
+
+@pytest.mark.parametrize("args", [(*SMALL, "--csv={}/a.csv"), (*SMALL, "--out={}/run"), ("--resume={}/recorded", "--quiet"),
+                                  ("summary", "{}/recorded"), ("verify", "--ns=uts"), ("exec", "--ns=uts", "--", "true")],
+                         ids=["csv", "out", "resume", "summary", "verify", "exec"])
+def test_open_files_are_enough_or_the_limit_is_named(args, tmp_path):
+    """Each limit is met elsewhere: where an output is looked at, a sampler started, the CPUs looked at, a file written."""
+    measure(*SMALL, f"--out={tmp_path}/recorded")
+    for files in (4, 5, 6, 7, 9, 11, 12, 13):
+        done = run(*(arg.format(tmp_path) for arg in args), preexec_fn=limit(resource.RLIMIT_NOFILE, files))
+        assert done.returncode in (0, 3), f"{files}: {done.returncode} {done.stderr}"
+        if done.returncode == 3:
+            assert "EMFILE" in done.stdout + done.stderr and "ulimit -n 1024" in done.stdout + done.stderr, done.stderr
+            assert done.stderr.count("\n") <= 1
+        shutil.rmtree(tmp_path / "run", ignore_errors=True)
 
 
 @pytest.mark.parametrize("files", [16, 64])

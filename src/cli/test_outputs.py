@@ -81,6 +81,37 @@ def test_users_without_an_id_are_not_taken_for_one(shared):
 
 
 @needs_root
+def test_a_user_without_an_id_is_not_taken_for_others(home, shared):
+    """Inside a user namespace without a map everybody looks like the caller."""
+    plant(shared / "file", shared.parent / "theirs", ANOTHER)
+    inside = ("unshare", "--user")
+    if as_user(home, *inside, "true").returncode:
+        pytest.skip("no user namespace can be made here")
+    assert_refused(as_user(home, *inside, home / "nsbench", *ONE, f"--csv={shared}/file/new"), "link of user")
+    (shared / "folder").mkdir()
+    os.chown(shared / "folder", ANOTHER, ANOTHER)
+    (shared / "folder").chmod(0o777)
+    assert_refused(as_user(home, *inside, home / "nsbench", *ONE, f"--out={shared}/folder"), "belongs to user")
+    own = as_user(home, *inside, home / "nsbench", *ONE, f"--out={shared.parent}/theirs/own")
+    assert own.returncode in (0, 3) and "belongs to user" not in own.stderr, own.stderr
+
+
+@needs_root
+@pytest.mark.parametrize("command", ["--resume={}", "summary {}"])
+def test_a_run_in_a_folder_like_tmp_is_read_by_its_own_user_alone(command, home, shared):
+    assert as_user(home, home / "nsbench", *ONE, f"--out={shared}").returncode in (0, 3)
+    words = command.format(shared).split()
+    if not (shared / "samples.csv").exists():
+        pytest.skip("an ordinary user can measure nothing here")
+    assert as_user(home, home / "nsbench", *words).returncode == 0
+    (shared / ".part-01234567").write_text("")
+    os.chown(shared / ".part-01234567", ANOTHER, ANOTHER)
+    before = {name: (shared / name).read_bytes() for name in names(shared)}
+    assert_refused(run(*words), f"belongs to user {NOBODY}")
+    assert {name: (shared / name).read_bytes() for name in names(shared)} == before
+
+
+@needs_root
 def test_a_folder_of_somebody_else_is_refused(shared):
     theirs = shared.parent / "theirs"
     plant(theirs / "samples.csv", shared.parent / "precious")
@@ -233,7 +264,7 @@ def test_a_limit_on_files_is_as_a_full_disk(option, tmp_path):
         code, _, err = started.finish()
     assert code == 1, err
     assert_one_line(err)
-    assert "EFBIG" in err
+    assert "(EFBIG): the limit of a file's size is too low: ulimit -f" in err
     assert not list(tmp_path.rglob(".part-*")) and names(tmp_path) in ([], ["run"])
 
 

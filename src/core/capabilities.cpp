@@ -3,10 +3,8 @@
 #include <fmt/format.h>
 #include <linux/capability.h>
 
-#include <algorithm>
 #include <array>
 #include <charconv>
-#include <span>
 #include <vector>
 
 namespace nsb {
@@ -106,11 +104,6 @@ Capabilities needed(std::string_view text, KindSet set) {
         found = needed(static_cast<protocol::Call>(i), set);
     }
     return found;
-}
-
-bool is_a_call(std::string_view text) {
-    const auto calls = std::span(protocol::kCallNames).subspan(1);
-    return std::ranges::any_of(calls, [&](const char* name) { return text.starts_with(name); });
 }
 
 std::string why_not_permitted(Capabilities needed, std::optional<Capabilities> held) {

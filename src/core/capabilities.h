@@ -27,9 +27,6 @@ Capabilities needed(protocol::Call call, KindSet set);
 /// The same of a call by its name, as it stands at the beginning of an error's text.
 Capabilities needed(std::string_view text, KindSet set);
 
-/// Whether a text begins with the name of one of protocol::Call.
-bool is_a_call(std::string_view text);
-
 /// Why a call was not permitted: the capabilities that this process does not have. Where it has all, or these
 /// are not known, something else forbids it.
 std::string why_not_permitted(Capabilities needed, std::optional<Capabilities> held);

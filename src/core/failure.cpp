@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -24,6 +25,24 @@ constexpr auto kAbout = std::to_array<About>({
 bool is_about(About what, protocol::Call call) {
     return kAbout[static_cast<std::size_t>(call)] == what;
 }
+
+struct Limit {
+    int error;
+    std::string_view words;  ///< which one, and what helps
+};
+/// The limits of a place: where one is in the way, nothing has broken.
+constexpr auto kLimits = std::to_array<Limit>({
+    {EAGAIN,
+     "a limit on processes is reached: RLIMIT_NPROC (ulimit -u), kernel.pid_max or the cgroup's pids.max"},
+    {EMFILE, "the limit of open files is too low: ulimit -n 1024"},
+    {ENFILE, "all open files of the machine are taken: sysctl -w fs.file-max=1000000"},
+    {ENOMEM, "there is not enough memory: a higher ulimit -v, or memory.max of the cgroup, helps"},
+    {EFBIG, "the limit of a file's size is too low: ulimit -f unlimited"},
+    {ENOSPC,
+     "a limit is reached: user.max_*_namespaces (sysctl -w user.max_net_namespaces=15000), fs.mount-max, or "
+     "32 "
+     "nested levels"},
+});
 
 }  // namespace
 
@@ -50,19 +69,18 @@ std::string errno_name(int error) {
 }
 
 std::string_view limit_behind(int error) {
-    switch (error) {
-        case EAGAIN:
-            return "a limit on processes is reached: RLIMIT_NPROC (ulimit -u), kernel.pid_max or the "
-                   "cgroup's pids.max";
-        case EMFILE:
-            return "the limit of open files is too low: ulimit -n 1024";
-        case ENFILE:
-            return "all open files of the machine are taken: sysctl -w fs.file-max=1000000";
-        case ENOMEM:
-            return "there is not enough memory: a higher ulimit -v, or memory.max of the cgroup, helps";
-        default:
-            return "";
-    }
+    const std::string_view words = limit_behind_call(error);
+    return error == ENOSPC ? "" : words;  // of a file: the disk is full
+}
+
+std::string_view limit_behind_call(int error) {
+    const auto* const found = std::ranges::find(kLimits, error, &Limit::error);
+    return found == kLimits.end() ? "" : found->words;
+}
+
+bool is_named_limit(std::string_view errno_name) {
+    return std::ranges::any_of(
+        kLimits, [&](const Limit& limit) { return nsb::errno_name(limit.error) == errno_name; });
 }
 
 std::string explain(const protocol::Failure& failure, KindSet set, std::optional<Capabilities> held) {
@@ -93,14 +111,9 @@ std::string explain(const protocol::Failure& failure, KindSet set, std::optional
                 return "this kernel does not have that kind of namespace";
             case ENODEV:
                 return "this kernel does not have that file system";
-            case ENOSPC:
-                return "a limit is reached: user.max_*_namespaces, or 32 nested levels";
-            case EAGAIN:
-            case EMFILE:
-            case ENFILE:
-                return std::string(limit_behind(failure.error));
             case ENOMEM:
-                return "no memory, or the init of the pid namespace is gone";
+                return fmt::format("{}; or the init of the pid namespace is gone",
+                                   limit_behind_call(failure.error));
             case ERANGE:
                 return "the time stamp counters of two CPUs disagree; --cpu=N measures on one";
             case ETIMEDOUT:
@@ -108,7 +121,7 @@ std::string explain(const protocol::Failure& failure, KindSet set, std::optional
             case ECHILD:
                 return "the child did not end as it should";
             default:
-                return "";
+                return std::string(limit_behind_call(failure.error));
         }
     }();
     const char* const description = strerrordesc_np(failure.error);

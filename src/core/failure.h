@@ -25,8 +25,14 @@ bool is_unsupported(const protocol::Failure& failure);
 std::string errno_name(int error);
 
 /// What stands behind an errno that is about this place rather than about what was asked, and what helps: a
-/// limit of processes, of open files, of memory. Empty for all others.
+/// limit of processes, of open files, of memory, of a file's size. Empty for all others.
 std::string_view limit_behind(int error);
+
+/// The same of a call that makes namespaces, whose number is limited as well.
+std::string_view limit_behind_call(int error);
+
+/// Whether limit_behind_call() has an answer for the errno of that name.
+bool is_named_limit(std::string_view errno_name);
 
 /// What a failed call means and, where something can be done, what. `set` is the case's, `held` the
 /// capabilities that the process had, where they are known.

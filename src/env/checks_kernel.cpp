@@ -7,6 +7,7 @@
 
 #include "env/checks_table.h"
 #include "env/machine.h"
+#include "sys/proc.h"
 
 namespace nsb::env::detail {
 namespace {
@@ -95,17 +96,15 @@ Finding mount_propagation(const Root& root) {
 Finding proc(const Root& root) {
     const std::string effect = "numbers here are other processes' there: userns_map is not measured";
     const std::string remedy = "unshare --pid --fork --mount-proc nsbench";
-    const auto status = read_text(root, "/proc/self/status");
-    if (!status && read_text(root, "/proc/version")) {
+    const auto own = sys::own_number((root.prefix + "/proc/self/status").c_str());
+    if (!own && own.error() == ENOENT && read_text(root, "/proc/version")) {
         return {"", Severity::problem, "of another pid namespace, without this process",
                 "nothing can be measured, and nothing be told by /proc/PID", remedy};
     }
-    // From the pid namespace that proc was mounted in to this process's own (proc_pid_status(5)).
-    const std::vector<std::string> numbers = words(field(status.value_or(""), "NSpid").value_or(""));
-    if (numbers.empty()) return unseen(effect, "/proc/self/status has no NSpid");
-    if (numbers.size() == 1) return fine("of this pid namespace");
+    if (!own) return unseen(effect, "/proc/self/status has no NSpid");
+    if (own->is_the_same) return fine("of this pid namespace");
     return {"", Severity::warning,
-            fmt::format("of an outer pid namespace, in which this is process {}", numbers.front()), effect,
+            fmt::format("of an outer pid namespace, in which this is process {}", own->in_proc), effect,
             remedy};
 }
 
@@ -188,7 +187,7 @@ Finding lockdown(const Root& root) {
 Finding probe(const Root& root) {
     const std::string effect = "--probe cannot be had; times stay the same";
     const auto may = has_capability(root, kCapBpf);
-    if (!may) return unseen(effect, "/proc/self/status has no CapEff");
+    if (!may) return unseen(effect, "capget(2) is refused");
     if (!in_initial_pid_namespace(root).value_or(true)) {
         return {"", Severity::note, "inside a pid namespace", effect,
                 no_remedy("the kernel counts tasks from outside of all of them; start it there")};

@@ -66,7 +66,7 @@ constexpr std::array<Switch, 2> kSwitches{{
 Finding capabilities(const Root& root) {
     const auto admin = has_capability(root, kCapSysAdmin);
     const std::string effect = "measures through a user namespace, which is part of each set then";
-    if (!admin) return unseen(effect, "/proc/self/status has no CapEff");
+    if (!admin) return unseen(effect, "capget(2) is refused");
     if (*admin) {
         const bool nested = !in_initial_user_namespace(root).value_or(true);
         return fine(nested ? "CAP_SYS_ADMIN, inside a user namespace" : "CAP_SYS_ADMIN");

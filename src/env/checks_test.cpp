@@ -7,13 +7,13 @@
 #include <set>
 
 #include "env/fake_tree.h"
+#include "env/machine.h"
 
 namespace nsb::env {
 namespace {
 
 constexpr std::string_view kStatus = "/proc/self/status";
-constexpr std::string_view kRootStatus = "CapEff:\t000001ffffffffff\nSeccomp:\t0\n";
-constexpr std::string_view kUserStatus = "CapEff:\t0000000000000000\nSeccomp:\t2\nSeccomp_filters:\t1\n";
+constexpr Capabilities kAll = 0x1ffffffffff;
 constexpr std::string_view kMountinfo = "/proc/self/mountinfo";
 
 class Checks : public testing::Test {
@@ -227,26 +227,26 @@ TEST_F(Checks, Lockdown) {
 }
 
 TEST_F(Checks, ProbeNeedsTypesAndCapabilities) {
-    tree.file(kStatus, kRootStatus);
+    tree.held(kAll);
     expect("probe", Severity::note, kUnknown, "nothing to do here: sysfs");
     tree.directory("/sys/kernel/mm");
     expect("probe", Severity::note, "the kernel has no BTF", "nothing to do here: ");
     tree.file("/sys/kernel/btf/vmlinux", "BTF");
     expect("probe", Severity::ok, "BTF, and the capabilities");
-    tree.file(kStatus, kUserStatus);
+    tree.held(0);
     expect("probe", Severity::note, "no CAP_BPF, CAP_PERFMON, CAP_SYSLOG", "sudo nsbench");
 }
 
 TEST_F(Checks, ProbeNeedsTheInitialPidNamespace) {
-    tree.file(kStatus, kRootStatus).file("/sys/kernel/btf/vmlinux", "BTF");
+    tree.held(kAll).file("/sys/kernel/btf/vmlinux", "BTF");
     tree.link("/proc/self/ns/pid", "pid:[4026532200]");
     expect("probe", Severity::note, "inside a pid namespace", "nothing to do here: ");
 }
 
 TEST_F(Checks, ProcMayBeOfAnotherPidNamespace) {
-    tree.file(kStatus, "NSpid:\t4711\nCapEff:\t0\n");
+    tree.file(kStatus, "Name:\tx\nNSpid:\t4711\nSeccomp:\t0\n");
     expect("proc", Severity::ok, "of this pid namespace");
-    tree.file(kStatus, "NSpid:\t4711\t7\n");
+    tree.file(kStatus, "Name:\tx\nNSpid:\t4711\t7\n");
     expect("proc", Severity::warning, "of an outer pid namespace, in which this is process 4711",
            "unshare --pid --fork --mount-proc");
 }
@@ -257,18 +257,18 @@ TEST_F(Checks, ProcMayNotShowThisProcess) {
 }
 
 TEST_F(Checks, Capabilities) {
-    tree.file(kStatus, kRootStatus);
+    tree.held(kAll);
     expect("capabilities", Severity::ok, "CAP_SYS_ADMIN");
-    tree.file(kStatus, "CapEff:\t0000000000200000\n").link("/proc/self/ns/user", "user:[4026532201]");
+    tree.held(Capabilities{1} << kCapSysAdmin).link("/proc/self/ns/user", "user:[4026532201]");
     expect("capabilities", Severity::ok, "CAP_SYS_ADMIN, inside a user namespace");
-    tree.file(kStatus, kUserStatus);
+    tree.held(0);
     expect("capabilities", Severity::warning, "no CAP_SYS_ADMIN", "sudo nsbench");
-    tree.file(kStatus, "CapEff:\tnone\n");
+    tree.held({});
     expect("capabilities", Severity::note, kUnknown);
 }
 
 TEST_F(Checks, UserNamespaces) {
-    tree.file(kStatus, kUserStatus).file("/proc/sys/user/max_user_namespaces", "5000\n");
+    tree.held(0).file("/proc/sys/user/max_user_namespaces", "5000\n");
     expect("user_namespaces", Severity::ok, "allowed, up to 5000");
     tree.file("/proc/sys/kernel/unprivileged_userns_clone", "1\n");
     expect("user_namespaces", Severity::ok, "allowed, up to 5000");
@@ -279,19 +279,19 @@ TEST_F(Checks, UserNamespaces) {
     tree.file("/proc/sys/kernel/unprivileged_userns_clone", "0\n");
     expect("user_namespaces", Severity::problem, "kernel.unprivileged_userns_clone=0",
            "sudo sysctl kernel.unprivileged_userns_clone=1");
-    tree.file(kStatus, kRootStatus);
+    tree.held(kAll);
     expect("user_namespaces", Severity::note, "kernel.unprivileged_userns_clone=0");
     tree.file("/proc/sys/user/max_user_namespaces", "0\n");
     expect("user_namespaces", Severity::warning, "user.max_user_namespaces=0",
            "sudo sysctl user.max_user_namespaces=10000");
-    tree.file(kStatus, kUserStatus);
+    tree.held(0);
     expect("user_namespaces", Severity::problem, "user.max_user_namespaces=0");
 }
 
 TEST_F(Checks, Seccomp) {
-    tree.file(kStatus, kRootStatus);
+    tree.file(kStatus, "Name:\tx\nSeccomp:\t0\n");
     expect("seccomp", Severity::ok, "no filter");
-    tree.file(kStatus, kUserStatus);
+    tree.file(kStatus, "Seccomp:\t2\nSeccomp_filters:\t1\n");
     expect("seccomp", Severity::warning, "mode 2, filters: 1", "nothing to do here: ");
     tree.file(kStatus, "Name:\tx\n");
     expect("seccomp", Severity::note, kUnknown);
@@ -316,7 +316,7 @@ TEST_F(Checks, ProcessAndFileLimits) {
     tree.file(limits, "Max processes  100  200  processes\nMax open files  64  64  files\n");
     expect("process_limit", Severity::warning, "100", "sudo prlimit --pid $$ --nproc=");
     expect("open_files", Severity::warning, "64", "sudo prlimit --pid $$ --nofile=");
-    tree.file(kStatus, kRootStatus).link("/proc/self/ns/user", "user:[4026531837]");
+    tree.held(kAll).link("/proc/self/ns/user", "user:[4026531837]");
     expect("process_limit", Severity::ok, "100, which CAP_SYS_ADMIN exceeds");
     tree.file(limits, "Max processes\nMax open files  many\n");
     expect("process_limit", Severity::note, kUnknown);

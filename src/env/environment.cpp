@@ -115,9 +115,7 @@ constexpr auto kRows = std::to_array<Row>({
     {"container", container},
     {"user_namespace", user_namespace},
     {"capabilities",
-     [](const Root& r) {
-         return or_unknown(field(read_text(r, "/proc/self/status").value_or(""), "CapEff"));
-     }},
+     [](const Root& root) { return root.held ? fmt::format("{:016x}", *root.held) : std::string(kUnknown); }},
     {"governor", governor},
     {"turbo", turbo},
     {"smt", smt},

@@ -41,6 +41,11 @@ class FakeTree {
         return *this;
     }
 
+    FakeTree& held(std::optional<Capabilities> capabilities) {
+        root_.held = capabilities;
+        return *this;
+    }
+
     [[nodiscard]] const Root& root() const { return root_; }
     [[nodiscard]] bool made() const { return !root_.prefix.empty(); }
 
@@ -51,7 +56,7 @@ class FakeTree {
         return full;
     }
 
-    Root root_;
+    Root root_{{}, std::nullopt};
 };
 
 }  // namespace nsb::env

@@ -7,11 +7,15 @@
 #include <string_view>
 #include <vector>
 
+#include "core/capabilities.h"
+#include "sys/privilege.h"
+
 namespace nsb::env {
 
-/// Where the file system that is read begins: the machine's own, or a tree made for a test.
+/// What is read: the machine, or what a test makes up.
 struct Root {
     std::string prefix;  ///< put before each absolute path
+    std::optional<Capabilities> held = sys::held_capabilities();
 };
 
 /// What a reading says that could not be made. Nothing is guessed in its place.

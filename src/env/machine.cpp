@@ -219,15 +219,9 @@ std::string container(const Root& root) {
     return name.empty() ? "none" : fmt::format("none, though marked as {}: initial pid namespace", name);
 }
 
-std::optional<Capabilities> held_capabilities(const Root& root) {
-    return parse_capabilities(
-        field(read_text(root, "/proc/self/status").value_or(""), "CapEff").value_or(""));
-}
-
 std::optional<bool> has_capability(const Root& root, unsigned capability) {
-    const auto held = held_capabilities(root);
-    if (!held) return std::nullopt;
-    return ((*held >> capability) & 1U) != 0;
+    if (!root.held) return std::nullopt;
+    return ((*root.held >> capability) & 1U) != 0;
 }
 
 std::optional<bool> in_initial_pid_namespace(const Root& root) {

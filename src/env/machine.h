@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "core/capabilities.h"
 #include "env/files.h"
 
 namespace nsb::env {
@@ -60,10 +59,7 @@ std::string virtualisation(const Root& root);
 /// The container's kind, `none`, or `own pid namespace` where nothing names it.
 std::string container(const Root& root);
 
-/// The capabilities that this process has in effect.
-std::optional<Capabilities> held_capabilities(const Root& root);
-
-/// Whether a capability is among them, by its number in capabilities(7).
+/// Whether this process has a capability in effect, by its number in capabilities(7).
 std::optional<bool> has_capability(const Root& root, unsigned capability);
 inline constexpr unsigned kCapSysAdmin = 21, kCapSyslog = 34, kCapPerfmon = 38, kCapBpf = 39;
 

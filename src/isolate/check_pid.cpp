@@ -41,14 +41,15 @@ Answer adopted_by(const std::string&) {
     if (*parent == 0) {
         const pid_t dying = getpid();
         const auto orphan = sys::plain_fork();
-        if (!orphan || *orphan != 0) _exit(orphan ? 0 : 1);
+        if (!orphan || *orphan != 0) _exit(orphan ? 0 : orphan.error());
         while (getppid() == dying) usleep(1000);
         const pid_t adopter = getppid();
         const auto tell = [&] { return write(answer.write_end.get(), &adopter, sizeof adopter); };
         _exit(sys::retried(tell) == sizeof adopter ? 0 : 1);
     }
     answer.write_end.reset();
-    (void)sys::reap(*parent);
+    errno = exit_code(sys::must(sys::reap(*parent), "wait4"));
+    if (errno != 0) return Answer::failed("fork");
     pid_t adopter = -1;
     const auto got = sys::retried([&] { return read(answer.read_end.get(), &adopter, sizeof adopter); });
     if (got != sizeof adopter) return Answer::nothing(got, "read");

@@ -1,16 +1,14 @@
 // user: ids and capabilities.
 #include <fmt/format.h>
-#include <linux/capability.h>
 #include <sched.h>
-#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include <array>
 #include <sstream>
 
 #include "isolate/checks.h"
 #include "sys/file.h"
+#include "sys/privilege.h"
 
 namespace nsb::isolate {
 namespace {
@@ -42,10 +40,9 @@ Answer own_map(const std::string&) {
 
 /// The effective capabilities, as a mask.
 Answer own_capabilities(const std::string&) {
-    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-    std::array<__user_cap_data_struct, 2> data{};
-    if (syscall(SYS_capget, &header, data.data()) != 0) return Answer::failed("capget");
-    return {0, fmt::format("{:x}", std::uint64_t{data[1].effective} << 32U | data[0].effective)};
+    const auto held = sys::held_capabilities();
+    if (!held) return Answer::failed("capget");
+    return {0, fmt::format("{:x}", *held)};
 }
 
 /// Whether the machine may be renamed, without doing so: a name that is too long is refused by EINVAL to who

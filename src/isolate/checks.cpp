@@ -5,7 +5,9 @@
 #include <sched.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 
 #include "core/failure.h"
@@ -66,17 +68,8 @@ constexpr std::array<IsolationCheck, 26> kChecks{{
 
 /// What keeps a step from being taken here, rather than being broken: a capability, a filter, a limit.
 bool is_refusal(int error) {
-    switch (error) {
-        case EPERM:
-        case EACCES:
-        case ENOSYS:
-        case ENOSPC:
-        case EUSERS:
-        case EAGAIN:
-            return true;
-        default:
-            return false;
-    }
+    constexpr auto kRefusals = std::to_array<int>({EPERM, EACCES, ENOSYS, EUSERS});
+    return std::ranges::find(kRefusals, error) != kRefusals.end() || !limit_behind_call(error).empty();
 }
 
 std::string why_not_made(const NotMade& error) {
@@ -141,6 +134,8 @@ Verdict skip(std::string reason) {
 }
 
 Verdict not_seen(int error, std::string reason) {
+    const std::string_view limit = limit_behind_call(error);
+    if (!limit.empty() && reason.find(limit) == std::string::npos) reason += fmt::format(": {}", limit);
     return {is_refusal(error) ? Outcome::skipped : Outcome::error, "", "", std::move(reason)};
 }
 

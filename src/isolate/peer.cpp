@@ -8,7 +8,9 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <new>
 #include <ranges>
+#include <system_error>
 #include <vector>
 
 #include "core/failure.h"
@@ -65,7 +67,11 @@ Answer carry_out(Request request, const std::string& argument) {
     } catch (const NotTaken& error) {
         return {error.error(), error.what()};
     } catch (const NotShown& error) {
-        return {EACCES, error.what()};  // as any that lacks a permission
+        return {EACCES, error.what()};          // as any that lacks a permission
+    } catch (const std::system_error& error) {  // of the library's: a folder that cannot be read
+        return {error.code().value(), error.what()};
+    } catch (const std::bad_alloc& error) {
+        return {ENOMEM, error.what()};
     }
 }
 

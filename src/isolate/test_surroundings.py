@@ -149,6 +149,18 @@ def test_a_limit_is_zero(kind, skipped, program):
 
 
 @needs_root
+@pytest.mark.parametrize("processes", [3, 4, 5, 6])
+def test_few_processes_are_a_limit_and_no_error(processes, program):
+    """Of a user who has no others."""
+    if start(*AS_USER, "unshare", "-U", "true").returncode:
+        pytest.skip("an ordinary user cannot make user namespaces here")
+    alone = ("setpriv", "--reuid=61234", "--regid=61234", "--clear-groups", "prlimit", f"--nproc={processes}:{processes}")
+    found = verdicts(*alone, program)
+    assert all("EAGAIN" in reason and "ulimit -u" in reason or check in ("root", "proc_remounted")
+               for check, reason in found.items()), found
+
+
+@needs_root
 @pytest.mark.parametrize("hidepid", [1, 2])
 def test_processes_are_hidden(hidepid, program):
     mount = f"mount -t proc -o hidepid={hidepid} proc /proc && exec \"$@\""

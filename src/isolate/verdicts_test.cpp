@@ -39,12 +39,13 @@ TEST(Verdicts, WhatWentWrongIsCountedApart) {
 }
 
 TEST(Verdicts, WhatIsRefusedIsSkipped) {
-    for (const int error : {EPERM, EACCES, ENOSYS, ENOSPC, EUSERS, EAGAIN}) {
+    for (const int error : {EPERM, EACCES, ENOSYS, ENOSPC, EUSERS, EAGAIN, EMFILE, ENFILE, ENOMEM}) {
         EXPECT_EQ(not_seen(error, "why").outcome, Outcome::skipped) << error;
     }
-    for (const int error : {EIO, ECONNRESET, ETIMEDOUT, ENOMEM, ECHILD}) {
+    for (const int error : {EIO, ECONNRESET, ETIMEDOUT, ECHILD}) {
         EXPECT_EQ(not_seen(error, "why").outcome, Outcome::error) << error;
     }
+    EXPECT_NE(not_seen(EMFILE, "pipe2").reason.find("ulimit -n"), std::string::npos);
 }
 
 TEST(Verdicts, CsvQuotesWhatNeedsIt) {

@@ -1,9 +1,11 @@
 #include "run/benchmarks.h"
 
 #include <benchmark/benchmark.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <map>
 #include <memory>
@@ -17,6 +19,8 @@
 #include "run/run_options.h"
 #include "run/schedule.h"
 #include "run/taken_block.h"
+#include "sys/error.h"
+#include "sys/privilege.h"
 
 namespace nsb::run {
 namespace {
@@ -145,6 +149,14 @@ Row run_iterations(benchmark::State& state, const Case& c, Source source, const 
 }
 
 }  // namespace
+
+void look_at_cpus() {
+    // Without /proc it would say so, and nothing can be measured either, which is said with what to do.
+    if (access("/proc/cpuinfo", R_OK) != 0) return;
+    constexpr std::size_t kAtOnce = 2;
+    if (!sys::can_open(kAtOnce)) throw sys::SystemError("open", "/sys/devices/system/cpu", EMFILE);
+    (void)benchmark::CPUInfo::Get();
+}
 
 void initialize_benchmarks(std::vector<std::string> options) {
     // It keeps pointers into its arguments.

@@ -13,6 +13,10 @@
 
 namespace nsb::run {
 
+/// Has Google Benchmark look at the CPUs, which it does once, and ends the program where it may open no file
+/// for that: so before a run takes any. Throws SystemError.
+void look_at_cpus();
+
 /// Options of Google Benchmark's that it does not know.
 class UnknownBenchmarkOption : public std::runtime_error {
     using std::runtime_error::runtime_error;

@@ -26,6 +26,8 @@ inline constexpr std::array<std::string_view, 2> kClocks{"wall", "instructions"}
 inline constexpr Range kRounds{0, 1'000'000'000};
 /// Saved machines of the lab; 0 elsewhere.
 inline constexpr Range kMachines{0, 1'000'000};
+/// What is counted in seconds.
+inline constexpr double kForeverSeconds = kForeverNs / 1e9;
 /// A time in ticks: up to here a double holds every whole number.
 inline constexpr double kMostTicks = 9007199254740992;
 

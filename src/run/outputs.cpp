@@ -140,6 +140,7 @@ tl::expected<void, std::string> check_writable(const Destinations& destinations)
         try {
             sys::check_writable(path);
         } catch (const sys::SystemError& error) {
+            if (is_of_a_limit(error)) throw;
             return tl::unexpected(
                 fmt::format("--{}={}: cannot be written: {}", output->option, path, error.what()));
         }

@@ -82,6 +82,7 @@ tl::expected<void, std::string> check_standard_output(const Destinations& destin
 const Output* find(const Destinations& destinations, OfProbe at_least);
 
 /// What cannot be written is said before an hour is spent on measuring it: the error has the option.
+/// Throws sys::SystemError where a limit of this place is in the way.
 tl::expected<void, std::string> check_writable(const Destinations& destinations);
 
 /// Writes all that can be made. What cannot be written keeps no other from being written; then throws what

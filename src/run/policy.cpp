@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "run/limits.h"
 #include "run/planned_blocks.h"
 
 namespace nsb::run {
@@ -16,7 +17,6 @@ constexpr double kShortRound = 0.25;
 /// Counted samples of a block: fewer would leave most of it to the lead-in.
 constexpr double kSmallestBlock = 2;
 constexpr std::uint32_t kSmallBlock = 16;
-constexpr std::uint32_t kLargestBlock = 1000;
 /// Samples of a fixed number are spread over this many rounds.
 constexpr std::uint32_t kRoundsOfFixed = 10;
 
@@ -63,7 +63,7 @@ std::uint32_t choose_block_size(const RunOptions& options, double warm_up_second
     const double in_budget = seconds / kRoundsInBudget / one_of_each - options.lead_in;
     const double in_short_round = std::max<double>(kSmallBlock, kShortRound / one_of_each);
     return static_cast<std::uint32_t>(
-        std::clamp(std::min(in_budget, in_short_round), kSmallestBlock, double{kLargestBlock}));
+        std::clamp(std::min(in_budget, in_short_round), kSmallestBlock, static_cast<double>(kBlock.high)));
 }
 
 double seconds_left_of_fixed(std::uint32_t samples, std::uint32_t samples_per_block, double rounds_done,

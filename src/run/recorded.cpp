@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "core/text.h"
+#include "core/utf8.h"
 #include "report/csv.h"
 #include "run/limits.h"
 
@@ -30,7 +31,8 @@ class Fields {
                 throw Wrong{fmt::format("the column {} twice", shown(names[i]))};
         }
         for (const auto& column : report::sample_columns()) {
-            if (!at_.contains(column.name)) throw Wrong{fmt::format("no column '{}'", column.name)};
+            if (!at_.contains(column.name))
+                throw Wrong{fmt::format("no column '{}' in {}", column.name, shown(header))};
         }
     }
 
@@ -51,19 +53,17 @@ class Fields {
     [[nodiscard]] std::uint32_t whole(std::string_view column, Range range) const {
         const auto value = parse_count(text(column), range);
         if (!value) refuse(column, "is not " + value.error());
+        if (text(column).size() > 1 && text(column).front() == '0') refuse(column, "begins with a zero");
         return static_cast<std::uint32_t>(*value);
     }
 
-    /// As it is written: digits, with a fraction or without.
     [[nodiscard]] double time(std::string_view column) const {
         const std::string& digits = text(column);
         const char* const last = digits.data() + digits.size();
         double value = 0;
         const auto [end, error] = std::from_chars(digits.data(), last, value, std::chars_format::fixed);
-        if (digits.find_first_not_of("0123456789.") != std::string::npos || error != std::errc{} ||
-            end != last || value > kMostTicks) {
+        if (!is_decimal(digits) || error != std::errc{} || end != last || value > kMostTicks)
             refuse(column, fmt::format("is not a time from 0 to {:.0f}", kMostTicks));
-        }
         return value;
     }
 
@@ -76,6 +76,18 @@ class Fields {
     }
 
   private:
+    /// As it is written: digits, with a fraction or without.
+    static bool is_decimal(std::string_view text) {
+        const std::size_t point = std::min(text.find('.'), text.size());
+        const std::string_view whole = text.substr(0, point);
+        const std::string_view fraction = text.substr(std::min(point + 1, text.size()));
+        const auto are_digits = [](std::string_view digits) {
+            return !digits.empty() && digits.find_first_not_of("0123456789") == std::string_view::npos;
+        };
+        return are_digits(whole) && (whole.size() == 1 || whole.front() != '0') &&
+               (point == text.size() || are_digits(fraction));
+    }
+
     std::map<std::string, std::size_t, std::less<>> at_;
     std::vector<std::string> values_;
 };
@@ -138,13 +150,17 @@ std::vector<Case> measured_cases(const RunInfo& info, std::vector<Case> plan) {
 /// The series as they come.
 class Reader {
   public:
-    Reader(const RunInfo& info, const std::vector<Case>& plan) : info_(info) {
+    Reader(const RunInfo& info, const std::vector<Case>& plan)
+        : info_(info),
+          kernel_(read_back(info.identity.kernel)),
+          quotes_(std::ranges::count(csv_field(info.identity.kernel), '"')) {
         for (const Case& c : measured_cases(info, plan)) known_.emplace(to_string(c), Known{c, c.phases()});
     }
 
     void read(const Fields& fields) {
-        // Not the run_id: recorded runs of the lab have that of each copy.
-        fields.expect("kernel", info_.identity.kernel, "the run's");
+        // Recorded runs of the lab have the run_id of each copy.
+        if (!is_name(fields.text("run_id"))) fields.refuse("run_id", "is none");
+        fields.expect("kernel", kernel_, "the run's");
         fields.expect("clock", info_.identity.clock, "the run's");
         const auto at = known_.find(fields.text("case"));
         if (at == known_.end()) refuse_case(fields);
@@ -162,6 +178,12 @@ class Reader {
         expect_order(fields, own.samples, known);
     }
 
+    /// Only a kernel's name may need any; elsewhere they would be read as if they were not there.
+    void expect_quotes(const std::string& line) const {
+        if (std::ranges::count(line, '"') != quotes_)
+            throw Wrong{fmt::format("quotes where they do not belong: {}", shown(line))};
+    }
+
     [[nodiscard]] std::vector<Series> take() { return std::move(series_); }
 
   private:
@@ -170,10 +192,17 @@ class Reader {
         std::vector<Phase> phases;
         std::optional<std::size_t> series{};  ///< once it has one
         std::set<std::uint32_t> machines{};
-        std::size_t first = 0;  ///< of the samples of the machine that came last
+        std::size_t first = 0;    ///< of the samples of the machine that came last
+        std::uint32_t round = 0;  ///< the latest of that machine
     };
 
-    /// Samples of one machine stand together, in the order in which they were taken.
+    /// What a field of this text is read as.
+    static std::string read_back(const std::string& text) {
+        return fmt::format("{}", fmt::join(report::split_csv(csv_field(text)), ","));
+    }
+
+    /// Samples of one machine stand together, in the order in which they were taken. A base is warmed up
+    /// again with a case that a resumed run is the first to reach.
     static void expect_order(const Fields& fields, std::span<const Sample> samples, Known& known) {
         const Sample& last = samples.back();
         if (samples.size() == 1 || last.machine != samples[samples.size() - 2].machine) {
@@ -183,10 +212,14 @@ class Reader {
         }
         const std::size_t index = samples.size() - 1 - known.first;
         fields.expect("sample", std::to_string(index), "the next one: a line is missing, or there twice");
-        if (index == 0) return;
+        if (index == 0) {
+            known.round = last.round;
+            return;
+        }
         const Sample& before = samples[samples.size() - 2];
-        if (last.round < before.round) fields.refuse("round", "behind a later one");
+        if (last.round != 0 && last.round < known.round) fields.refuse("round", "behind a later one");
         if (last.block < before.block) fields.refuse("block", "behind a later one");
+        known.round = std::max(known.round, last.round);
     }
 
     [[noreturn]] void refuse_case(const Fields& fields) const {
@@ -198,6 +231,8 @@ class Reader {
     }
 
     const RunInfo& info_;
+    std::string kernel_;     ///< as the file has it
+    std::ptrdiff_t quotes_;  ///< around it there, and in it
     std::unordered_map<std::string, Known> known_;
     std::vector<Series> series_;
 };
@@ -215,8 +250,11 @@ tl::expected<std::vector<Series>, std::string> parse_samples(const std::string& 
             const std::size_t end = text.find('\n', begin);
             if (end == std::string::npos) throw Wrong{"the file ends within this line"};
             const std::string line = text.substr(begin, end - begin);
+            if (line.ends_with('\r'))
+                throw Wrong{"the line ends in \\r\\n, and not in \\n alone as it was written"};
             begin = end + 1;
             if (fields) {
+                reader.expect_quotes(line);
                 fields->read(line);
                 reader.read(*fields);
             } else {

@@ -100,7 +100,6 @@ class Member {
 };
 
 constexpr Range kAny{0, std::numeric_limits<std::uint64_t>::max()};
-constexpr double kForeverSeconds = kForeverNs / 1e9;
 
 Selection parse_selection(const Member& json) {
     Selection selection;
@@ -126,6 +125,8 @@ RunOptions parse_options(const Member& json) {
     if (options.precision == 0) json.at("precision").refuse("is not above 0");
     if (const Member samples = json.at("samples"); !samples.is_null())
         options.samples = samples.whole_as<std::uint32_t>(kSamples);
+    if (!options.samples && !options.budget)
+        json.at("budget_s").refuse("beside no samples: a run has an end");
     options.lead_in = json.at("lead_in").whole_as<std::uint32_t>(kLeadIn);
     if (const Member block = json.at("block"); !block.is_null())
         options.block = block.whole_as<std::uint32_t>(kBlock);
@@ -142,8 +143,9 @@ RunOptions parse_options(const Member& json) {
 
 report::RunIdentity parse_identity(const Member& json) {
     report::RunIdentity identity{json.at("run_id").text(), json.at("kernel").text(), json.at("clock").text()};
+    if (!is_name(identity.run_id)) json.at("run_id").refuse("is not a name of letters, digits and . _ -");
     if (std::ranges::find(kClocks, identity.clock) == kClocks.end())
-        json.at("clock").refuse(fmt::format("is not {}", fmt::join(kClocks, " or ")));
+        json.at("clock").refuse(fmt::format("is no clock: accepted is {}", fmt::join(kClocks, " or ")));
     if (json.at("unit").text() != identity.unit())
         json.at("unit").refuse(fmt::format("is not {}, the unit of the clock", shown(identity.unit())));
     if (const Member clock = json.at("options").at("clock"); clock.text() != identity.clock)

@@ -25,6 +25,7 @@ class RecordedTest : public testing::Test {
         info_.options.selection.sets = {KindSet(Kind::pid), KindSet(Kind::time), KindSet(Kind::net)};
         info_.options.selection.values = {{"stack", {"1M"}}};
         info_.options.samples = 4;
+        info_.options.budget.reset();
         info_.options.block = 2;
         info_.options.cpu = 1;
         info_.rounds = 2;
@@ -104,6 +105,18 @@ TEST_F(RecordedTest, AFieldThatDoesNotHoldIsRefusedWithItsLine) {
         const char* error;  ///< behind the file's name
     } const table[]{
         {4, "create", "3x456", R"(4: create: "3x456" is not a time)"},
+        {4, "create", "5.", R"(4: create: "5." is not a time)"},
+        {4, "create", ".5", R"(4: create: ".5" is not a time)"},
+        {4, "create", "05", R"(4: create: "05" is not a time)"},
+        {4, "create", "33000\r", R"(4: create: "33000\x0d" is not a time)"},
+        {4, "machine", "0\r", R"(4: the line ends in \r\n, and not in \n alone)"},
+        {1, "machine", "machine\r", R"(1: the line ends in \r\n, and not in \n alone)"},
+        {1, "run_id", "\xef\xbb\xbfrun_id", R"(1: no column 'run_id' in "\xef\xbb\xbfrun_id,kernel,)"},
+        {4, "machine", "\"0", R"(4: quotes where they do not belong)"},
+        {4, "total", "\"33000\"", R"(4: quotes where they do not belong)"},
+        {4, "run_id", "", R"(4: run_id: "" is none)"},
+        {4, "run_id", "\xff", R"(4: run_id: "\xff" is none)"},
+        {4, "round", "01", R"(4: round: "01" begins with a zero)"},
         {4, "create", "\x01", R"(4: create: "\x01" is not a time)"},
         {4, "create", "9007199254740994", R"(4: create: "9007199254740994" is not a time from 0 to 90071)"},
         {4, "total", "", R"(4: total: "" is not a time)"},
@@ -162,6 +175,25 @@ TEST_F(RecordedTest, NoNumberTakesWhatIsNone) {
     }
 }
 
+TEST_F(RecordedTest, AKernelMayHaveAnyName) {
+    for (const char* const name : {"6.1\xff", "6.1,\"2\"", "6.1 \xc3\xa4", "\xef\xbf\xbd", "a\nb", ""}) {
+        info_.identity.kernel = name;
+        std::vector<const Series*> all;
+        for (const Series& series : series_) all.push_back(&series);
+        const std::string text = SamplesCsv().render(info_, all);
+        EXPECT_TRUE(parse(text)) << parse(text).error();
+        const auto again = parse_run_json(run_json(info_), "run.json");
+        ASSERT_TRUE(again) << again.error();
+        EXPECT_EQ(again->identity.kernel, name);
+    }
+}
+
+TEST_F(RecordedTest, ABaseMayBeWarmedUpAgain) {
+    const std::string again = with(with(5, "round", "0"), 5, "counted", "0");
+    EXPECT_TRUE(parse(again)) << parse(again).error();
+    EXPECT_FALSE(parse(with(again, 4, "round", "3")));
+}
+
 TEST_F(RecordedTest, CasesAreThoseThatTheUserCouldMeasure) {
     info_.in_userns = true;
     EXPECT_EQ(
@@ -199,7 +231,9 @@ TEST_F(RecordedTest, AMemberThatDoesNotHoldIsRefusedByItsName) {
         const char* error;  ///< behind the file's name
     } table[]{
         {"/schema_version", 2, "schema_version: 2 is another version; this nsbench knows 1"},
-        {"/clock", "foo", R"(clock: "foo" is not wall or instructions)"},
+        {"/clock", "foo", R"(clock: "foo" is no clock: accepted is wall or instructions)"},
+        {"/run_id", "a\nb", R"(run_id: "a\x0ab" is not a name)"},
+        {"/options/samples", nullptr, "options.budget_s: null beside no samples"},
         {"/unit", "s", R"(unit: "s" is not "ns", the unit of the clock)"},
         {"/options/clock", "instructions", R"(options.clock: "instructions" is another clock)"},
         {"/state", "a b", R"(state: "a b" is not a name)"},

@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "core/utf8.h"
+#include "run/limits.h"
 #include "run/store.h"
 
 namespace nsb::run {
@@ -134,6 +136,8 @@ Json probe_json(const ProbeReport& report) {
 }  // namespace
 
 std::string run_json(const RunInfo& info) {
+    // A resumed run adds to what it has read, and its file is to be read again.
+    const auto seconds = [](double value) { return std::min(value, kForeverSeconds); };
     Json json;
     json["schema_version"] = kSchemaVersion;
     json["nsbench_version"] = info.version;
@@ -166,13 +170,13 @@ std::string run_json(const RunInfo& info) {
     json["measuring"] = {{"lead_in_samples", info.options.lead_in},
                          {"settle_ms", info.options.idle_before_block().count()},
                          {"samples_per_block", info.samples_per_block},
-                         {"warm_up_seconds", info.warm_up_seconds},
+                         {"warm_up_seconds", seconds(info.warm_up_seconds)},
                          {"rounds", info.rounds},
                          {"max_backlog", kMaxBacklog},
                          {"drains", info.drains},
                          {"drains_incomplete", info.drains_incomplete},
                          {"drained_samples", info.drained_samples},
-                         {"seconds", info.seconds},
+                         {"seconds", seconds(info.seconds)},
                          {"interrupted_by_signal", info.interrupted_by}};
     json["runtimes"] = Json::array();
     for (const Runtime& runtime : info.runtimes) json["runtimes"].push_back(runtime_json(runtime));

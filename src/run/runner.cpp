@@ -5,6 +5,7 @@
 
 #include "core/failure.h"
 #include "run/interrupt.h"
+#include "run/limits.h"
 #include "run/rounds.h"
 #include "run/taken_block.h"
 
@@ -74,7 +75,9 @@ std::optional<double> Runner::seconds_left() const {
 }
 
 bool Runner::is_over() const {
-    return interrupted_by() != 0 || time_left() <= 0ns;
+    // What could not be read again is not written.
+    const bool is_full = std::max({totals_.rounds, blocks_, totals_.drains}) >= kRounds.high;
+    return is_full || interrupted_by() != 0 || time_left() <= 0ns;
 }
 
 void Runner::measure(const Observer& observer) {

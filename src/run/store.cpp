@@ -72,6 +72,7 @@ std::pair<Store, Store::Recorded> Store::reopen(const fs::path& folder) {
         } catch (const sys::SystemError& error) {
             if (error.error() == ENOENT || error.error() == ENOTDIR)
                 refuse(folder, "no such folder; --resume takes one that --out has written");
+            if (is_of_a_limit(error)) throw;
             throw StoreError(error.what());
         }
     };
@@ -83,6 +84,7 @@ std::pair<Store, Store::Recorded> Store::reopen(const fs::path& folder) {
     try {
         store.check_writable();
     } catch (const sys::SystemError& error) {
+        if (is_of_a_limit(error)) throw;
         refuse(folder, fmt::format("cannot be written: {}", error.what()));
     }
     sys::remove_leftovers(store.folder_);
@@ -94,6 +96,7 @@ std::optional<std::string> Store::read(const char* name) const {
         return sys::read_own_file(name, folder_.get());
     } catch (const sys::SystemError& error) {
         if (error.error() == ENOENT) return std::nullopt;
+        if (is_of_a_limit(error)) throw sys::SystemError(path_.native(), error);
         refuse(path_, error.what());
     }
 }
@@ -102,7 +105,7 @@ void Store::replace(std::string_view name, std::string_view text) const {
     try {
         sys::replace_file(name, text, folder_.get());
     } catch (const sys::SystemError& error) {
-        throw sys::SystemError(fmt::format("{}: {}", path_.native(), error.what()), error.error());
+        throw sys::SystemError(path_.native(), error);
     }
 }
 

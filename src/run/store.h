@@ -32,7 +32,7 @@ class Store {
         std::vector<Series> series;
     };
     /// Takes a recorded run's folder up again. Throws StoreError where it is not one, is damaged, is in use,
-    /// cannot be written to, or belongs to somebody else.
+    /// cannot be written to, or belongs to somebody else; SystemError where a limit is in the way.
     static std::pair<Store, Recorded> reopen(const std::filesystem::path& folder);
 
     /// Writes results.csv alone. Throws sys::SystemError.

@@ -10,9 +10,10 @@ import pytest
 from nsbench_harness import as_user, assert_one_line
 
 LINE = 5  # of samples.csv: the header is line 1, and the first three samples are the warm-up
-TIMES = ["3x456", "nan", "-5", "1e300", "inf", "", "\x01", "9" * 30]
-MEMBERS = [("measuring.rounds", -1), ("options.samples", -1), ("options.samples", 0), ("options.precision", 1e308),
-           ("options.cpu", 4294967296), ("clock", "foo"), ("options.budget_s", 1e300), ("options.selection.filter", "(")]
+TIMES = ["5.", "3x456", "nan", "-5", "1e300", "inf", "", "\x01", "9" * 30]
+MEMBERS = [("measuring.rounds", -1), ("options.samples", -1), ("options.samples", 0), ("options.samples", None),
+           ("options.precision", 1e308), ("options.cpu", 4294967296), ("clock", "foo"), ("options.budget_s", 1e300),
+           ("options.selection.filter", "(")]
 BROKEN = [("run.json", b"\x01", "run.json:1:1: not JSON"), ("samples.csv", b"\x01", "samples.csv:1: no column 'run_id'")]
 
 
@@ -95,7 +96,35 @@ def test_no_option_is_taken_that_the_command_line_refuses(command, folder):
             member = member[parent]
         member[name] = value
         record.write_text(json.dumps(changed))
-        assert_refused(command, folder, "run.json: options.selection: filter" if "filter" in path else f"run.json: {path}: ")
+        where = {"options.selection.filter": "options.selection: filter"}.get(path, f"{path}: ")
+        assert_refused(command, folder, "run.json: options.budget_s: " if value is None else f"run.json: {where}")
+
+
+@pytest.mark.parametrize("counter", ["rounds", "seconds", "warm_up_seconds", "block"])
+def test_a_run_that_is_at_its_limit_can_be_read_again(command, folder, counter):
+    """What is not finished is gone on with, but not beyond what a file may say."""
+    most = 10**9
+    info = json.loads((folder / "run.json").read_text())
+    info["options"]["samples"] = 8
+    if counter != "block":
+        info["measuring"][counter] = most
+    (folder / "run.json").write_text(json.dumps(info))
+    samples = folder / "samples.csv"
+    if counter == "block":
+        header, *lines = samples.read_text().splitlines()
+        last = lines[-1].split(",")
+        last[header.split(",").index("block")] = str(most)
+        samples.write_text("\n".join([header, *lines[:-1], ",".join(last)]) + "\n")
+    for words in ([f"--resume={folder}"], ["summary", str(folder)], [f"--resume={folder}"]):
+        done = command(*words)
+        assert done.returncode == 0, f"{words}: {done.stderr}"
+    assert json.loads((folder / "run.json").read_text())["measuring"]["rounds"] <= most
+
+
+def test_a_file_with_lines_of_another_system(command, folder):
+    samples = folder / "samples.csv"
+    samples.write_bytes(samples.read_bytes().replace(b"\n", b"\r\n"))
+    assert_refused(command, folder, "samples.csv:1: the line ends in \\r\\n")
 
 
 @pytest.mark.parametrize(("name", "byte", "message"), BROKEN)

@@ -13,8 +13,19 @@ namespace nsb::sys {
 SystemError::SystemError(std::string_view call, std::string_view arguments, int error)
     : std::runtime_error(
           fmt::format("{}({}): {} ({})", call, arguments, std::strerror(error), errno_name(error))),
+      call_(call),
       arguments_(arguments),
       error_(error) {}
+
+SystemError::SystemError(std::string_view where, const SystemError& error)
+    : std::runtime_error(fmt::format("{}: {}", where, error.what())),
+      call_(error.call_),
+      arguments_(error.arguments_),
+      error_(error.error_) {}
+
+bool is_of_a_limit(const SystemError& error) {
+    return !limit_behind(error.error()).empty();
+}
 
 long must(long returned, std::string_view call, std::string_view arguments) {
     if (returned < 0) throw SystemError(call, arguments, errno);

@@ -18,13 +18,21 @@ class SystemError : public std::runtime_error {
     SystemError(std::string_view call, std::string_view arguments, int error);
     /// In words of one's own, where the errno does not say what is wrong.
     SystemError(const std::string& text, int error) : std::runtime_error(text), error_(error) {}
+    /// The same error, behind a word of where it was met.
+    SystemError(std::string_view where, const SystemError& error);
     [[nodiscard]] int error() const { return error_; }
+    /// Without its arguments; empty where the text is of one's own.
+    [[nodiscard]] const std::string& call() const { return call_; }
     [[nodiscard]] const std::string& arguments() const { return arguments_; }
 
   private:
+    std::string call_;
     std::string arguments_;
     int error_;
 };
+
+/// Whether a limit of this place was in the way, rather than what was asked for.
+bool is_of_a_limit(const SystemError& error);
 
 /// `returned`, unless it is negative: then throws with errno.
 long must(long returned, std::string_view call, std::string_view arguments = "");

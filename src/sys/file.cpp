@@ -123,15 +123,19 @@ bool is_written_in_place(const Place& place) {
     return place.by_kernel || (place.found && !S_ISREG(place.status.st_mode));
 }
 
-Fd open_in_place(const Place& place, const std::string& path) {
-    const int flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | (place.by_kernel ? 0 : O_NOFOLLOW);
+/// Opens by its name what was found there; ESTALE where something else has that name by now, as only what was
+/// found was allowed.
+Fd open_found(const Place& place, const std::string& path, int flags) {
+    flags |= O_CLOEXEC | O_NOCTTY | (place.by_kernel ? 0 : O_NOFOLLOW);
     Fd fd(static_cast<int>(must(openat(place.folder.get(), place.name.c_str(), flags), "open", path)));
     struct stat opened {};
     must(fstat(fd.get(), &opened), "fstat", path);
-    // What had that name a moment ago was allowed.
-    if (opened.st_ino != place.status.st_ino || opened.st_dev != place.status.st_dev)
-        throw SystemError("open", path, ESTALE);
+    if (!is_same(opened, place.status)) throw SystemError("open", path, ESTALE);
     return fd;
+}
+
+Fd open_in_place(const Place& place, const std::string& path) {
+    return open_found(place, path, O_WRONLY | O_APPEND);
 }
 
 void check_open(int descriptor, const std::string& path) {
@@ -142,6 +146,25 @@ void check_open(int descriptor, const std::string& path) {
 Place find_file(const std::filesystem::path& path, int at) {
     Place place = find_place(path, at);
     if (place.name.empty() && !place.descriptor) throw SystemError("open", path.native(), EISDIR);
+    return place;
+}
+
+void require_trusted(const Place& place, const std::string& path, std::string_view what_is_not_done) {
+    if (is_trusted(place)) return;
+    throw SystemError(
+        fmt::format("{}: belongs to user {}, in a folder that others can write to: it is not {}; "
+                    "name a file or folder of your own",
+                    path, place.status.st_uid, what_is_not_done),
+        EACCES);
+}
+
+/// As find_file(), for writing. A file of somebody else keeps its owner, who may have made it in a folder
+/// like /tmp for that (fs.protected_regular). Without the sticky bit anybody may replace it there, and may be
+/// meant to.
+Place find_output(const std::filesystem::path& path, int at) {
+    Place place = find_file(path, at);
+    if (place.found && S_ISREG(place.status.st_mode) && is_sticky(place))
+        require_trusted(place, path.native(), "replaced");
     return place;
 }
 
@@ -172,10 +195,8 @@ std::string read_own_file(const std::filesystem::path& path, int at) {
     const Place place = find_file(path, at);
     if (!place.found) throw SystemError("open", path.native(), ENOENT);
     if (!S_ISREG(place.status.st_mode)) throw SystemError("open", path.native(), EINVAL);
-    const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-    return must(
-        read_all(must(Fd::own(openat(place.folder.get(), place.name.c_str(), flags)), "open", path.native())),
-        "read", path.native());
+    require_trusted(place, path.native(), "read");
+    return must(read_all(open_found(place, path.native(), O_RDONLY | O_NONBLOCK)), "read", path.native());
 }
 
 void write_all(int fd, std::string_view text, std::string_view name) {
@@ -192,7 +213,7 @@ void write_all(int fd, std::string_view text, std::string_view name) {
 
 void replace_file(const std::filesystem::path& path, std::string_view text, int at) {
     if (path == "-") return write_all(STDOUT_FILENO, text, kStandardOutput);
-    const Place place = find_file(path, at);
+    const Place place = find_output(path, at);
     if (place.descriptor) return write_all(*place.descriptor, text, path.native());
     if (is_written_in_place(place))
         return write_all(open_in_place(place, path.native()).get(), text, path.native());
@@ -203,7 +224,7 @@ void replace_file(const std::filesystem::path& path, std::string_view text, int 
 
 void check_writable(const std::filesystem::path& path, int at) {
     if (path == "-") return;
-    const Place place = find_file(path, at);
+    const Place place = find_output(path, at);
     if (place.descriptor) return check_open(*place.descriptor, path.native());
     if (is_written_in_place(place)) {
         // Whoever reads a pipe that is opened and closed takes that for the end of the text.
@@ -221,8 +242,13 @@ void check_writable(const std::filesystem::path& path, int at) {
 void remove_leftovers(const Fd& folder) {
     DIR* const names = fdopendir(openat(folder.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (names == nullptr) return;
+    struct stat own {};
+    const bool is_shared = fstat(folder.get(), &own) != 0 || can_be_written_by_others(own);
     while (const dirent* const entry = readdir(names)) {
         if (!is_part(entry->d_name)) continue;
+        struct stat left {};
+        if (fstatat(folder.get(), entry->d_name, &left, AT_SYMLINK_NOFOLLOW) != 0) continue;
+        if (is_shared && left.st_uid != geteuid()) continue;
         // A folder is what check_renamable() was killed with.
         if (unlinkat(folder.get(), entry->d_name, 0) != 0)
             unlinkat(folder.get(), entry->d_name, AT_REMOVEDIR);

@@ -17,7 +17,7 @@ inline constexpr std::string_view kStandardOutput = "standard output";
 Result<std::string> read_file(const std::filesystem::path& path);
 
 /// As read_file(), for what might have been put there by somebody else: links are followed as find_place()
-/// allows, and only regular files are read. Throws SystemError.
+/// allows, and only regular files are read that is_trusted(). Throws SystemError.
 std::string read_own_file(const std::filesystem::path& path, int at);
 
 /// Writes all of `text`, retrying short writes. Throws SystemError.
@@ -33,7 +33,8 @@ void replace_file(const std::filesystem::path& path, std::string_view text, int 
 /// Throws SystemError where replace_file could not write `path`: found out before a run rather than after it.
 void check_writable(const std::filesystem::path& path, int at = AT_FDCWD);
 
-/// Removes what a killed process has left half written in this folder.
+/// Removes what a killed process has left half written in this folder; where others can write to it, only
+/// what belongs to the caller.
 void remove_leftovers(const Fd& folder);
 
 /// Writes what can be written and never fails: for messages, which have nowhere else to go.

@@ -4,10 +4,13 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <vector>
 
@@ -203,6 +206,68 @@ TEST_F(FileTest, OnlyLeftoversAreRemoved) {
         put(folder_ / name, "");
     remove_leftovers(Fd(open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
     EXPECT_EQ(names(), (std::vector<std::string>{".part-0123abcde", ".part-mine", "a.part"}));
+}
+
+TEST_F(FileTest, LeftoversOfOthersStayWhereTheyMayBe) {
+    NSB_NEEDS_ROOT();
+    for (const mode_t mode : {01777, 0775, 0755}) {
+        const fs::path shared = make("shared", mode);
+        give(shared / ".part-00000001", kNobody, 0600);
+        put(shared / ".part-00000002", "");
+        fs::create_directory(shared / ".part-00000003");
+        remove_leftovers(Fd(open(shared.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
+        // Where nobody else can make any, it is what root was about to put into the place of a user's file.
+        EXPECT_EQ(fs::exists(shared / ".part-00000001"), mode != 0755);
+        EXPECT_EQ(std::distance(fs::directory_iterator(shared), {}), mode != 0755 ? 1 : 0);
+        fs::remove_all(shared);
+    }
+}
+
+TEST_F(FileTest, WhatSomebodyElseCanHavePutThereIsNotRead) {
+    NSB_NEEDS_ROOT();
+    const auto is_read = [](const fs::path& folder) {
+        const Fd opened(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        try {
+            return read_own_file("a", opened.get()) == "old";
+        } catch (const SystemError& error) {
+            EXPECT_EQ(error.error(), EACCES) << error.what();
+            return false;
+        }
+    };
+    for (const mode_t mode : {01777, 0777, 0775, 0755}) {
+        const fs::path roots = make("roots", mode);
+        give(roots / "a", kAnother, 0644);
+        EXPECT_EQ(is_read(roots), mode == 0755) << std::oct << mode;
+        give(roots / "a", kNobody, 0644);
+        const AsUser user(kNobody);
+        EXPECT_TRUE(is_read(roots));
+    }
+    give(folder_ / "roots" / "a", 0, 0644);
+    const AsUser user(kNobody);
+    EXPECT_TRUE(is_read(folder_ / "roots"));
+}
+
+TEST_F(FileTest, WhatIsReadIsWhatWasFound) {
+    // Another program changes what has the name, again and again: a file and a pipe.
+    const fs::path name = folder_ / "a";
+    const fs::path pipe = folder_ / "pipe";
+    put(name, "old");
+    ASSERT_EQ(mkfifo(pipe.c_str(), 0666), 0);
+    const pid_t other = fork();
+    if (other == 0) {
+        for (;;) renameat2(AT_FDCWD, name.c_str(), AT_FDCWD, pipe.c_str(), RENAME_EXCHANGE);
+    }
+    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(300);
+    std::string read = "old";
+    while (read == "old" && std::chrono::steady_clock::now() < end) {
+        try {
+            read = read_own_file(name, AT_FDCWD);
+        } catch (const SystemError&) {
+        }
+    }
+    EXPECT_EQ(read, "old");
+    kill(other, SIGKILL);
+    waitpid(other, nullptr, 0);
 }
 
 TEST_F(FileTest, DevicesAreWrittenToAndStay) {

@@ -16,15 +16,31 @@ namespace {
 
 constexpr int kMostLinks = 40;  // the kernel's MAXSYMLINKS
 
-bool is_same(const struct stat& one, const struct stat& other) {
-    return one.st_dev == other.st_dev && one.st_ino == other.st_ino;
-}
-
 /// Whether different users may all look like this one: those without an id in a user namespace do.
 bool may_be_several(uid_t user) {
     const auto overflow = read_file("/proc/sys/kernel/overflowuid");
     const auto map = read_file("/proc/self/uid_map");
     return overflow && map && *overflow == fmt::format("{}\n", user) && !map->ends_with(" 4294967295\n");
+}
+
+struct stat status_of(const Fd& fd) {
+    struct stat status {};
+    must(fstat(fd.get(), &status), "fstat");
+    return status;
+}
+
+bool is_trusted(const struct stat& found, const struct stat& folder) {
+    if (!can_be_written_by_others(folder)) return true;
+    const bool is_theirs = found.st_uid == geteuid() || found.st_uid == folder.st_uid;
+    return is_theirs && !may_be_several(found.st_uid);
+}
+
+/// Whether the folder is the caller's, who may be without an id here as well: only its owner may have the
+/// time of access left as it is (open(2), O_NOATIME).
+bool is_callers(const Place& place) {
+    if (place.status.st_uid != geteuid()) return false;
+    const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOATIME;
+    return !may_be_several(place.status.st_uid) || Fd::own(openat(place.folder.get(), ".", flags));
 }
 
 class Walk {
@@ -48,12 +64,6 @@ class Walk {
 
   private:
     [[noreturn]] void fail(int error) const { throw SystemError("open", path_, error); }
-
-    static struct stat status_of(const Fd& fd) {
-        struct stat status {};
-        must(fstat(fd.get(), &status), "fstat");
-        return status;
-    }
 
     void go_to(const char* folder, int start) {
         auto opened = Fd::own(openat(start, folder, O_PATH | O_DIRECTORY | O_CLOEXEC));
@@ -142,10 +152,7 @@ class Walk {
 
     /// Throws unless the link may be followed, or the pipe written to (fs.protected_fifos).
     void check(const struct stat& found) const {
-        const struct stat folder = status_of(folder_);
-        if ((folder.st_mode & (S_IWOTH | S_IWGRP)) == 0) return;
-        if (found.st_uid == geteuid()) return;
-        if (found.st_uid == folder.st_uid && !may_be_several(found.st_uid)) return;
+        if (is_trusted(found, status_of(folder_))) return;
         throw SystemError(
             fmt::format("{}: {} is {} of user {} in a folder that others can write to: it is not {}; "
                         "name a file of your own",
@@ -164,6 +171,22 @@ class Walk {
 
 }  // namespace
 
+bool is_same(const struct stat& one, const struct stat& other) {
+    return one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+bool can_be_written_by_others(const struct stat& folder) {
+    return (folder.st_mode & (S_IWOTH | S_IWGRP)) != 0;
+}
+
+bool is_sticky(const Place& place) {
+    return (status_of(place.folder).st_mode & S_ISVTX) != 0;
+}
+
+bool is_trusted(const Place& place) {
+    return is_trusted(place.status, status_of(place.folder));
+}
+
 Place find_place(const std::filesystem::path& path, int start) {
     return Walk(path, start, Missing::is_an_error).to_the_end();
 }
@@ -171,7 +194,7 @@ Place find_place(const std::filesystem::path& path, int start) {
 Fd open_own_folder(const std::filesystem::path& path, Missing missing) {
     const Place place = Walk(path, AT_FDCWD, missing).to_the_end();
     if (!place.name.empty() || place.descriptor) throw SystemError("open", path.native(), ENOTDIR);
-    if (place.status.st_uid != geteuid() && place.status.st_uid != 0) {
+    if (place.status.st_uid != 0 && !is_callers(place)) {
         throw SystemError(
             fmt::format("{}: this folder belongs to user {}, who could change what is written there: name "
                         "one of your own",

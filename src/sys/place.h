@@ -31,8 +31,20 @@ enum class Missing { is_an_error, is_made };
 /// for a pipe at the end. Throws SystemError.
 Place find_place(const std::filesystem::path& path, int start = AT_FDCWD);
 
-/// The folder `path`, held open for reading. Throws SystemError, also where it belongs to somebody else: who
-/// may change what is in it at any moment is the caller or root.
+bool is_same(const struct stat& one, const struct stat& other);
+
+/// Whether others than its owner can put something into this folder.
+bool can_be_written_by_others(const struct stat& folder);
+
+/// Whether only the owner of a file in the place's folder may rename or remove it, as in /tmp.
+bool is_sticky(const Place& place);
+
+/// Whether what was found is the caller's or its folder's owner's, or nobody else can have put it there.
+bool is_trusted(const Place& place);
+
+/// The folder `path`, held open for reading. Throws SystemError, also where it belongs to somebody else, who
+/// could change at any moment what is in it. It is the caller's or root's then; others may still put files of
+/// theirs into it, as into /tmp, so that of each file in it is_trusted() is asked.
 Fd open_own_folder(const std::filesystem::path& path, Missing missing);
 
 }  // namespace nsb::sys

@@ -89,6 +89,19 @@ TEST_F(PlaceTest, APipeOfSomebodyElseIsNotWaitedFor) {
     EXPECT_NE(refusal(shared / "csv").find("a pipe of user 65534"), std::string::npos);
 }
 
+TEST_F(PlaceTest, AFileThatSomebodyPlantedIsNotGivenToThem) {
+    NSB_NEEDS_ROOT();
+    for (const mode_t mode : {01777, 01775, 0777, 0755}) {
+        const fs::path shared = make("shared", mode);
+        put(shared / "csv", "old");
+        ASSERT_EQ(chown((shared / "csv").c_str(), kNobody, kNobody), 0);
+        const bool is_refused = mode == 01777 || mode == 01775;
+        EXPECT_EQ(refusal(shared / "csv").find("belongs to user 65534") != std::string::npos, is_refused);
+        EXPECT_EQ(text_of(shared / "csv"), is_refused ? "old" : "new");
+        fs::remove_all(shared);
+    }
+}
+
 TEST_F(PlaceTest, LinksAreFollowedToTheEnd) {
     const fs::path deep = make("deep", 0755);
     link_of(geteuid(), "../deep/./inner/..//end", deep / "link");

@@ -36,19 +36,23 @@ Result<const char*> find_line(const char* path, const char* key, char (&text)[si
 
 }  // namespace
 
-Result<bool> proc_is_ours() {
+Result<OwnNumber> own_number(const char* status) {
     char text[4096];
-    // This process's numbers, from the pid namespace that proc was mounted in to its own
-    // (proc_pid_status(5)).
-    const auto numbers = find_line("/proc/self/status", "\nNSpid:", text);
-    if (!numbers) {
-        // A kernel without pid namespaces has no such line.
-        if (numbers.error() == ENODATA) return true;
-        return tl::unexpected(numbers.error());
-    }
+    // From the pid namespace that proc was mounted in to the process's own (proc_pid_status(5)).
+    const auto numbers = find_line(status, "\nNSpid:", text);
+    if (!numbers) return tl::unexpected(numbers.error());
     char* end = nullptr;
-    std::strtol(*numbers, &end, 10);
-    return *end == '\n';
+    const long first = std::strtol(*numbers, &end, 10);
+    if (first <= 0) return tl::unexpected(ENODATA);
+    return OwnNumber{static_cast<pid_t>(first), *end == '\n'};
+}
+
+Result<bool> proc_is_ours() {
+    const auto own = own_number();
+    // A kernel without pid namespaces has no such line.
+    if (!own && own.error() == ENODATA) return true;
+    if (!own) return tl::unexpected(own.error());
+    return own->is_the_same;
 }
 
 Result<pid_t> number_in_proc(pid_t pid) {

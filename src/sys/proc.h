@@ -8,6 +8,16 @@
 
 namespace nsb::sys {
 
+/// This process's number in /proc.
+struct OwnNumber {
+    pid_t in_proc;
+    bool is_the_same;  ///< in the process's own pid namespace
+};
+
+/// As the file says that /proc/self/status is. Errors: those of open(2) and read(2); ENODATA where it says
+/// none.
+Result<OwnNumber> own_number(const char* status = "/proc/self/status");
+
 /// Whether /proc has the numbers of this process's pid namespace. Errors: those of open(2) and read(2);
 /// ENOENT where /proc does not show this process at all, or is none.
 Result<bool> proc_is_ours();
