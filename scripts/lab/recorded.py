@@ -1,5 +1,6 @@
 """Recorded runs of the atlas, read back: what results/README.md is made from."""
 import statistics
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,7 +67,7 @@ class Recorded:
     rows: dict[tuple[str, str, str], dict[str, str]]
     probed: Probed | None = None
     states: dict[str, "Recorded"] = field(default_factory=dict)
-    exact: dict[str, Tree] = field(default_factory=dict)  # what clone executes in `create`, by set
+    exact: dict[str, dict[str, Tree]] = field(default_factory=dict)  # what clone executes, by part of the profile and by set
 
     @property
     def name(self) -> str:
@@ -122,19 +123,21 @@ def read(folder: Path) -> Recorded:
     return Recorded(folder, record, rows, read_probed(folder / "probe"), beside, read_exact(folder / "exact"))
 
 
-def read_exact(folder: Path) -> dict[str, Tree]:
-    """What clone executes in `create`, by set; nothing where there is no profile. LabError for one that is not whole."""
-    found: dict[str, Tree] = {}
+def read_exact(folder: Path) -> dict[str, dict[str, Tree]]:
+    """What clone executes, by part of the profile and by set; nothing where there is no profile. LabError for one that is not
+    whole."""
+    found: dict[str, dict[str, Tree]] = {}
     path = folder / f"{STACKS}.xz"
     if not path.exists():
         return found
     try:
         for line in files.text_of(path).splitlines():
             stack, _, own = line.rpartition(" ")
-            case, phase, *functions = stack.split(";")
+            case, part, *functions = stack.split(";")
             operation, kinds, *_ = case.split("/")
-            if operation == "clone" and phase == "create":
-                found.setdefault(kinds, {})[tuple(functions)] = Cost(0, files.number(own))
+            if operation == "clone":
+                path = tuple(map(sys.intern, functions))  # each name once: there are some hundred thousand paths
+                found.setdefault(part, {}).setdefault(kinds, {})[path] = Cost(0, files.number(own))
     except (Unreadable, ValueError) as error:
         raise LabError(f"{path} is not whole: {error}", USAGE) from None
     return found

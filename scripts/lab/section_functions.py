@@ -4,7 +4,7 @@ import math
 
 from answers.kinds import ALL, KINDS
 from lab.recorded import Figure, Probed, Recorded
-from lab.words import Runs, digits, k, table
+from lab.words import Runs, digits, k, name_of, range_of, table
 
 ENOUGH = 0.9  # of what a kind adds: the functions named make up so much of it
 NAMED = 4  # functions of a kind
@@ -30,14 +30,6 @@ def bytes_of(probed: Probed | None, kinds: str) -> str:
     """KiB by kmalloc, slab and percpu."""
     memory = (probed.memory if probed else {}).get(kinds)
     return " / ".join(digits(memory.get(one, 0) / KIB) for one in ALLOCATORS) if memory else "–"
-
-
-def name_of(kinds: str) -> str:
-    return "all eight" if kinds == ALL else kinds
-
-
-def range_of(low: str, high: str) -> str:
-    return low if low == high else f"{low} to {high}"
 
 
 def code(runs: Runs) -> list[str]:

@@ -8,7 +8,15 @@ import math
 from collections.abc import Callable
 
 from answers.kinds import ALL, KINDS
-from lab import recorded, section_changes, section_exact, section_functions, section_states
+from lab import (
+    recorded,
+    section_changes,
+    section_exact,
+    section_explained,
+    section_functions,
+    section_states,
+    section_subsystems,
+)
 from lab.recorded import Recorded
 from lab.words import Runs, cell, k, span, table
 
@@ -318,7 +326,10 @@ def sets(runs: Runs) -> list[str]:
 
 SECTIONS: dict[str, tuple[str, Callable[[Runs], list[str]]]] = {
     "kinds": ("What each kind costs", kinds),
+    "exact": ("Where the instructions go, exactly", section_exact.exact),
+    "subsystems": ("The parts of a net namespace", section_subsystems.subsystems),
     "changes": ("The largest changes", section_changes.changes),
+    "explained": ("What explains the changes", section_explained.explained),
     "states": ("What the kernel's state does to a cost", section_states.states),
     "total": ("Until the child is reaped", total),
     "unshare": ("Without a new process", unshare),
@@ -327,7 +338,6 @@ SECTIONS: dict[str, tuple[str, Callable[[Runs], list[str]]]] = {
     "proc": ("Mounting proc", proc),
     "versions": ("What changed between versions", versions),
     "sets": ("Sets of kinds", sets),
-    "exact": ("Where the instructions go, exactly", section_exact.exact),
     "functions": ("What the probe sees", section_functions.functions),
     "what": ("How it was measured, and what it is not", what),
 }
