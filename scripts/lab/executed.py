@@ -1,5 +1,6 @@
 """What the exact profiles of recorded runs say: each function's own instructions by set, and what a list of callbacks calls."""
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from functools import cache
 
 from answers.kinds import NONE
 from lab import explain
@@ -11,6 +12,7 @@ CREATE, DESTROY, ASYNC = "create", "destroy", "async"  # as the stacks name the 
 Functions = dict[str, float]  # instructions, by the names that the source has
 
 
+@cache  # there are some thousand, on some hundred thousand paths
 def name_of(function: str) -> str:
     """Without what the compiler has added to it."""
     return explain.SUFFIX.sub("", function)
@@ -25,9 +27,19 @@ def own(tree: Tree, part: str) -> Functions:
     return found
 
 
-def adds(run: Recorded, part: str) -> dict[str, Functions]:
+def totals(tree: Tree, part: str) -> Functions:
+    """The same with all that each calls; a call inside of another call of itself counts once."""
+    found: Functions = {}
+    for path, cost in tree.items():
+        inside = path[1:] if path[0] in OWN else path if part != CREATE else path[:1]
+        for name in set(map(name_of, inside)):
+            found[name] = found.get(name, 0) + cost.self
+    return found
+
+
+def adds(run: Recorded, part: str, of: Callable[[Tree, str], Functions] = own) -> dict[str, Functions]:
     """For each set the functions that execute more or less for it than for `none`, and by how much."""
-    every = {kinds: own(tree, part) for kinds, tree in run.exact.get(part, {}).items()}
+    every = {kinds: of(tree, part) for kinds, tree in run.exact.get(part, {}).items()}
     none = every.pop(NONE, None)
     if none is None:
         return {}

@@ -82,14 +82,20 @@ def made(runs: Runs) -> list[str]:
     """What ops_init calls."""
     columns = columns_of(runs, executed.CREATE, MAKES, ALLOCATOR)
     return [
-        f"What each subsystem of the network takes when a net namespace is made ({MAKES[0]} calls each of them by the list in which they",
-        f"are registered, {count(columns)} on a kernel), with all that it calls, in thousands of instructions. The {SHOWN} largest make up",
-        f"{share(columns)} of the sum:",
+        f"What each subsystem of the network takes when a net namespace is made, with all that it calls, in thousands of instructions:",
+        f"{MAKES[0]} calls each by the list in which they are registered, {count(columns)} on a kernel; one that has nothing to do then has no row.",
+        f"The {SHOWN} largest make up {share(columns)} of the sum:",
         "",
         *tables(runs, columns, [(f"all of {MAKES[0]}", [k(whole(column)) for column in columns])],
                 f"{MAKES[0]} itself, and what it allocates"),
         *top(columns),
     ]
+
+
+def through(runs: Runs) -> str:
+    """The functions between it and what it calls, as the kernels have them."""
+    seen = {executed.name_of(name) for run in runs for path in run.exact[executed.ASYNC][KIND] for name in path}
+    return " or ".join(name for name in UNDOES if name != CLEANS and name in seen)
 
 
 def torn_down(runs: Runs) -> list[str]:
@@ -106,10 +112,9 @@ def torn_down(runs: Runs) -> list[str]:
         ("`drain`, which has their waits", [k(figure.value) if figure else "–" for figure in drained]),
     ]
     return [
-        f"And when it is torn down, by a worker ({CLEANS} calls them by the same list, itself or through {', '.join(UNDOES[1:4])}",
-        f"and the like; some subsystems have several functions for it, and what the lists need is among them: {count(columns)} on a",
-        "kernel), for each namespace, in instructions executed. The waits are not among them.",
-        f"The {SHOWN} largest make up {share(columns)} of {CLEANS}:",
+        f"And when it is torn down, by a worker ({CLEANS} calls them by the same list, itself or through {through(runs)}; some",
+        f"subsystems have several functions for it, and what the lists need is among them: {count(columns)} on a kernel), for each",
+        f"namespace, in thousands of instructions executed: without the waits. The {SHOWN} largest make up {share(columns)} of {CLEANS}:",
         "",
         *tables(runs, columns, sums, "the lists themselves"),
         *top(columns),
