@@ -16,8 +16,8 @@ TITLES = {
     executed.ASYNC: "What workers do later",
 }
 ABOUT = {
-    executed.CREATE: "Phase `create`. The sum of all functions is that of the profiled executions, the middle ones of the first machine; the rest\n"
-                     "is what it lacks of the figure on the page, the median of all machines'.",
+    executed.CREATE: "Phase `create`. The sum of all functions is that of the profiled executions, the middle ones of the first machine;\n"
+                     "the rest is what it lacks of the figure on the page, the median of all machines'.",
     executed.DESTROY: "All that the child executes in `do_exit`, a part of phase `exit`.",
     executed.ASYNC: "For each namespace, in instructions executed: the waits, which phase `drain` has, are not among them. What is named\n"
                     "`perf_trace_workqueue_…` is how nsbench itself watches the workers.",
@@ -61,7 +61,8 @@ def section(runs: Runs, kinds: str, part: str, own: list[Functions], totals: lis
     if not names:
         return []
     least = [SHARE * math.fsum(map(abs, column.values())) for column in own]
-    callers = [name for name in sorted_names(totals) if any(abs(column.get(name, 0)) >= limit > 0 for column, limit in zip(totals, least))]
+    callers = [name for name in sorted_names(totals)
+               if any(abs(column.get(name, 0)) >= limit > 0 for column, limit in zip(totals, least))]
     return [f"## {TITLES[part]}", "", ABOUT[part], "", *table(runs, "instructions", sums(runs, kinds, part, own)),
             f"With all that each function calls, those that have {100 * SHARE:g}% of it on some kernel:", "",
             *table(runs, f"{len(callers)} functions", rows_of(totals, callers)),
@@ -72,8 +73,8 @@ def section(runs: Runs, kinds: str, part: str, own: list[Functions], totals: lis
 def page(runs: Runs, kinds: str, own: Found, totals: Found) -> str:
     """The text of a set's page."""
     lines = [f"# {name_of(kinds)}: every kernel function behind its cost", "", MARK, "",
-             f"What clone with {name_of(kinds)} executes more than one without any, by function, in instructions. With a minus: a plain clone",
-             "executes more of it. –: not on this kernel, or as much for both. In brackets what ran in between and does not belong to",
+             f"What clone with {name_of(kinds)} executes more than one without any, by function, in instructions. With a minus: a plain",
+             "clone executes more of it. –: not on this kernel, or as much for both. In brackets what ran in between and does not belong to",
              "the call. From the exact profiles of [the recorded runs](../README.md#where-the-instructions-go-exactly);",
              "`scripts/lab.py profile` makes one, with the tree of calls.", ""]
     for part in TITLES:

@@ -82,9 +82,9 @@ def made(runs: Runs) -> list[str]:
     """What ops_init calls."""
     columns = columns_of(runs, executed.CREATE, MAKES, ALLOCATOR)
     return [
-        f"What each subsystem of the network takes when a net namespace is made, with all that it calls, in thousands of instructions:",
-        f"{MAKES[0]} calls each by the list in which they are registered, {count(columns)} on a kernel; one that has nothing to do then has no row.",
-        f"The {SHOWN} largest make up {share(columns)} of the sum:",
+        "What each subsystem of the network takes when a net namespace is made, with all that it calls, in thousands of instructions:",
+        f"{MAKES[0]} calls each by the list in which they are registered, {count(columns)} on a kernel; one that does nothing then has",
+        f"no row. The {SHOWN} largest make up {share(columns)} of the sum:",
         "",
         *tables(runs, columns, [(f"all of {MAKES[0]}", [k(whole(column)) for column in columns])],
                 f"{MAKES[0]} itself, and what it allocates"),

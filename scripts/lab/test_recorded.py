@@ -84,19 +84,22 @@ def test_the_page_is_checked_against_the_files(whole: Path) -> None:
     assert after.split(page.END)[1] == before.split(page.END)[1] and after != before
 
 
-def test_the_tables_beside_the_page_are_checked_too(whole: Path) -> None:
-    tables = whole / "functions"
-    text = (tables / "NEWUTS.md").read_text()
-    (tables / "NEWUTS.md").write_text(text.replace("copy_utsname", "copy_otherwise"))
-    (tables / "NEWOLD.md").write_text("# NEWOLD\n")
-    done = lab("page", whole, "--check")
-    assert done.returncode == 1 and done.stderr.startswith(f"lab: {tables}/NEWUTS.md is not what the recorded runs give: ")
-    (tables / "NEWUTS.md").write_text(text)
-    done = lab("page", whole, "--check")
-    assert done.returncode == 1 and done.stderr.startswith(f"lab: {tables}/NEWOLD.md is of no recorded run: ")
-    (tables / "NEWUTS.md").unlink()
-    assert lab("page", whole).returncode == 0
-    assert not (tables / "NEWOLD.md").exists() and (tables / "NEWUTS.md").read_text() == text
+def test_the_tables_beside_the_page_are_made_and_checked_with_it(tmp_path: Path) -> None:
+    made = {tmp_path / "README.md": "page", tmp_path / "functions" / "NEWUTS.md": "table"}
+    with pytest.raises(LabError, match="README.md is not what the recorded runs give"):
+        page.check(made, tmp_path)
+    page.write(made, tmp_path)
+    page.check(made, tmp_path)
+    (tmp_path / "functions" / "NEWUTS.md").write_text("changed")
+    with pytest.raises(LabError, match="NEWUTS.md is not what the recorded runs give"):
+        page.check(made, tmp_path)
+    page.write(made, tmp_path)
+    (tmp_path / "functions" / "NEWOLD.md").write_text("of a run that is gone")
+    with pytest.raises(LabError, match="NEWOLD.md is of no recorded run"):
+        page.check(made, tmp_path)
+    page.write(made, tmp_path)
+    page.check(made, tmp_path)
+    assert [path.name for path in (tmp_path / "functions").iterdir()] == ["NEWUTS.md"]
 
 
 def test_a_sentence_stands_only_where_it_holds_for_every_kernel(copy: Path) -> None:

@@ -176,7 +176,8 @@ def test_small_changes_are_folded_away_and_those_within_what_varies_are_named() 
         return {"create": {"none": of_call({("a",): 10}), **{kinds: of_call({("a",): 10 + more}) for kinds in (*KINDS, ALL)}}}
 
     lines = section_explained.step(run("5", 100, profile(100)), run("6", 150, profile(150)))
-    assert lines[:3] == ["**5 → 6**", "", ""] and lines[4] == f"<summary>{len([*KINDS, ALL])} changes of less than 200 instructions</summary>"
+    assert lines[:3] == ["**5 → 6**", "", ""]
+    assert lines[4] == f"<summary>{len([*KINDS, ALL])} changes of less than 200 instructions</summary>"
     assert "- NEWUTS +50: a +50." in lines
     lines = section_explained.step(run("5", 100, profile(100)), run("6", 1100, profile(1100)))
     assert "- NEWUTS +1.00 k: a +1.00 k." in lines and "<details>" not in lines
