@@ -74,8 +74,8 @@ def page(runs: Runs, kinds: str, own: Found, totals: Found) -> str:
     """The text of a set's page."""
     lines = [f"# {name_of(kinds)}: every kernel function behind its cost", "", MARK, "",
              f"What clone with {name_of(kinds)} executes more than one without any, by function, in instructions. With a minus: a plain",
-             "clone executes more of it. –: not on this kernel, or as much for both. In brackets what ran in between and does not belong to",
-             "the call. From the exact profiles of [the recorded runs](../README.md#where-the-instructions-go-exactly);",
+             "clone executes more of it. –: not on this kernel, or as much for both. In brackets what ran in between and does not",
+             "belong to the call. From the exact profiles of [the recorded runs](../README.md#where-the-instructions-go-exactly);",
              "`scripts/lab.py profile` makes one, with the tree of calls.", ""]
     for part in TITLES:
         lines += section(runs, kinds, part, *([column.get(kinds, {}) for column in found[part]] for found in (own, totals)))
