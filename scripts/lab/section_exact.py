@@ -44,9 +44,9 @@ def exact(runs: Runs) -> list[str]:
     every = [kinds for kinds in (*KINDS, ALL) if (newest.name, kinds) in found]
     lines = [
         "What each kind adds to a plain clone, by kernel function: from the exact profile, which sees all of them (`scripts/lab.py",
-        f"profile`). On {newest.name}: how many functions take part in it, their sum, and the {TOP} with the most instructions of their own,",
-        "in thousands.",
-        "Each kind's name leads to a table of all of its functions, on all kernels side by side, with what is behind its teardown:",
+        f"profile`). On {newest.name}: how many functions take part in it, their sum, and the {TOP} with the most instructions of their",
+        "own, in thousands. Each kind's name leads to a table of all of its functions, on all kernels side by side, with what is behind",
+        "its teardown:",
         "",
         "| clone | functions | all of them | the largest |",
         "|---|---:|---:|---|",
