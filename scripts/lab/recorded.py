@@ -135,6 +135,8 @@ def read_exact(folder: Path) -> dict[str, dict[str, Tree]]:
             stack, _, own = line.rpartition(" ")
             case, part, *functions = stack.split(";")
             operation, kinds, *_ = case.split("/")
+            if not functions:
+                raise ValueError(f"{stack!r} has no function")
             if operation == "clone":
                 path = tuple(map(sys.intern, functions))  # each name once: there are some hundred thousand paths
                 found.setdefault(part, {}).setdefault(kinds, {})[path] = Cost(0, files.number(own))

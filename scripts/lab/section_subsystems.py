@@ -31,6 +31,11 @@ def whole(column: Column) -> float:
     return math.fsum(column[0].values()) + column[1]
 
 
+def is_known(column: Column) -> bool:
+    """Whether there is anything to take shares of."""
+    return bool(column[0]) and whole(column) > 0
+
+
 def count(columns: list[Column]) -> str:
     """How many a kernel has."""
     sizes = [len(named) for named, _ in columns]
@@ -101,7 +106,7 @@ def through(runs: Runs) -> str:
 def torn_down(runs: Runs) -> list[str]:
     """What cleanup_net calls, in a worker."""
     columns = columns_of(runs, executed.ASYNC, UNDOES)
-    if not all(named for named, _ in columns):
+    if not all(map(is_known, columns)):
         return []
     every = [math.fsum(cost.self for cost in run.exact[executed.ASYNC][KIND].values()) for run in runs]
     drained = [run.median("clone", KIND, "drain") for run in runs]
@@ -123,5 +128,5 @@ def torn_down(runs: Runs) -> list[str]:
 
 def subsystems(runs: Runs) -> list[str]:
     """The section; nothing where no run has a profile of a net namespace."""
-    runs = [run for run in runs if executed.called(run.exact.get(executed.CREATE, {}).get(KIND, {}), MAKES)[0]]
+    runs = [run for run in runs if all(map(is_known, columns_of([run], executed.CREATE, MAKES, ALLOCATOR)))]
     return [*made(runs), *torn_down(runs)] if runs else []

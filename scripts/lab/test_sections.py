@@ -1,4 +1,5 @@
 """Tests of what the page says of the exact profiles: nothing is left out, and the sums balance."""
+import lzma
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,6 +8,7 @@ import pytest
 
 from answers.kinds import ALL, KINDS
 from lab import executed, explain, function_pages, recorded, section_exact, section_explained, section_subsystems
+from lab.errors import LabError
 from lab.exact import Cost
 from lab.recorded import Figure
 from lab.tree import Tree
@@ -105,7 +107,9 @@ def test_all_subsystems_are_on_the_page_and_their_sums_balance(runs: list[record
 def test_teardown_is_left_out_where_a_profile_has_none() -> None:
     lines = section_subsystems.subsystems([run("5", 0, subsystems("a_init"))])
     assert "| a_init | 1.00 |" in lines and not any("torn down" in line for line in lines)
-    assert section_subsystems.subsystems([run("5", 0, {})]) == []
+    assert section_subsystems.subsystems([run("5", 0, {})]) == section_subsystems.subsystems([run("5", 0, subsystems("__kmalloc"))]) == []
+    nothing = {"create": {"NEWNET": of_call({("ops_init", "a_init"): 0})}}
+    assert section_subsystems.subsystems([run("5", 0, nothing)]) == []
 
 
 @pytest.mark.parametrize("kinds", [*KINDS, ALL])
@@ -134,6 +138,13 @@ def test_the_page_leads_to_every_set_s(runs: list[recorded.Recorded], pages: dic
     assert leads == set(pages) and all((RESULTS / path).exists() for path in leads)
     kernels = [one.name for one in runs[:-1]]
     assert sum(row[1] in kernels for row in rows(lines)) == len(kernels) * len([*KINDS, ALL])
+
+
+@pytest.mark.parametrize("line", ["clone/NEWUTS/stack:1M;create 5", "clone/NEWUTS/stack:1M 5", "clone;create;a 5", "a 5"])
+def test_a_stack_without_a_function_is_no_profile(tmp_path: Path, line: str) -> None:
+    (tmp_path / "stacks.folded.xz").write_bytes(lzma.compress(f"{line}\n".encode()))
+    with pytest.raises(LabError, match="stacks.folded.xz is not whole"):
+        recorded.read_exact(tmp_path)
 
 
 def parts_of(sentence: str) -> tuple[float, float]:
