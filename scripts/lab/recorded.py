@@ -138,8 +138,8 @@ def read_exact(folder: Path) -> dict[str, dict[str, Tree]]:
             if not functions:
                 raise ValueError(f"{stack!r} has no function")
             if operation == "clone":
-                path = tuple(map(sys.intern, functions))  # each name once: there are some hundred thousand paths
-                found.setdefault(part, {}).setdefault(kinds, {})[path] = Cost(0, files.number(own))
+                frames = tuple(map(sys.intern, functions))  # each name once: there are some hundred thousand paths
+                found.setdefault(part, {}).setdefault(kinds, {})[frames] = Cost(0, files.number(own))
     except (Unreadable, ValueError) as error:
         raise LabError(f"{path} is not whole: {error}", USAGE) from None
     return found

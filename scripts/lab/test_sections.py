@@ -142,7 +142,7 @@ def test_the_page_leads_to_every_set_s(runs: list[recorded.Recorded], pages: dic
 
 @pytest.mark.parametrize("line", ["clone/NEWUTS/stack:1M;create 5", "clone/NEWUTS/stack:1M 5", "clone;create;a 5", "a 5"])
 def test_a_stack_without_a_function_is_no_profile(tmp_path: Path, line: str) -> None:
-    (tmp_path / "stacks.folded.xz").write_bytes(lzma.compress(f"{line}\n".encode()))
+    (tmp_path / "stacks.folded.xz").write_bytes(lzma.compress(f"clone/NEWUTS/stack:1M;create;a 5\n{line}\n".encode()))
     with pytest.raises(LabError, match="stacks.folded.xz is not whole"):
         recorded.read_exact(tmp_path)
 
