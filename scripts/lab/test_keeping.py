@@ -42,7 +42,7 @@ def test_all_is_listed_and_removed(cache: Path) -> None:
 
 def test_what_was_used_least_goes_first(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NSBENCH_LAB_CACHE", str(4.5 / 1024))
-    with keeping.in_use(cache / "sources" / "linux-source-6.1_1"):
+    with keeping.in_use(lambda: cache / "sources" / "linux-source-6.1_1"):
         keeping.prune()
         left = {entry.folder.name for entry in keeping.entries()}
         assert left == {"6.1", "linux-source-6.1_1"}  # the oldest, but in use
