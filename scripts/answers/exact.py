@@ -82,7 +82,7 @@ def wrong(row: Mapping[str, str]) -> str | None:
     for low, high, resolution in VARIES:
         ends = [row.get(name, "") for name in (low, high)]
         if (ends[0] == "") != (ends[1] == ""):
-            return f"{low if ends[0] == '' else high} is empty, and {high if ends[0] == '' else low} is not"
+            return f"of {low} and {high} one is empty"
         if ends[0] and float(ends[0]) > float(ends[1]):
             return f"{low} is above {high}"
         if float(row.get(resolution) or 0) < 0:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from answers import columns, files
-from answers.exact import MEASURED, STATUSES
+from answers.exact import MEASURED, STATUSES, VARIES
 from answers.outputs import as_utf8
 from answers.script import Unreadable
 
@@ -100,6 +100,11 @@ def _check_results(path: Path, table: pd.DataFrame) -> None:
             empty = measured & table[name].isna()
             if empty.any():
                 raise Unreadable(f"{_where(path, empty)}: {name} is empty in a measured row")
+    for low, high, resolution in VARIES:
+        for what, rows in ((f"of {low} and {high} one is empty", table[low].isna() != table[high].isna()),
+                           (f"{low} is above {high}", table[low] > table[high]), (f"{resolution} is below 0", table[resolution] < 0)):
+            if (measured & rows).any():
+                raise Unreadable(f"{_where(path, measured & rows)}: {what}")
     twice = table.duplicated(["case", "phase"])
     if twice.any():
         row = table[twice].iloc[0]

@@ -21,6 +21,12 @@ def one_line(text: object) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
 
 
+def last_line(text: str) -> str:
+    """What a program said at the end, behind a colon; empty where it said nothing."""
+    lines = text.strip().splitlines()
+    return f": {lines[-1]}" if lines else ""
+
+
 def of_system(error: OSError) -> str:
     """What the system says, with the file where it is about one."""
     return f"{f'{error.filename}: ' if error.filename else ''}{error.strerror or error}"
