@@ -12,7 +12,7 @@ SCRIPTS = Path(__file__).resolve().parents[1]
 pytest.importorskip("pandas", reason="python3-pandas is missing")
 pytest.importorskip("scipy", reason="python3-scipy is missing")
 pytest.importorskip("matplotlib", reason="python3-matplotlib is missing")
-from answers import page
+from answers import page, stacks
 from answers.damage import ANY_FILE, broken, header, lab, of_json, put, rename, text
 from answers.fixtures import call, result_row, write_run, write_table
 
@@ -124,6 +124,16 @@ def test_whole_runs_are_read(runs: tuple[Path, Path], tmp_path: Path) -> None:
     assert call(SCRIPTS / "compare.py", runs)[0] == 1 and lab("compare", *runs)[0] == 1
     code, _, err = call(SCRIPTS / "plot.py", [runs[0], "-o", tmp_path, "--only=degh"])
     assert (code, "not made" in err) == (0, False), err
+
+
+def test_the_deepest_stacks_are_shown(runs: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page, "vendored", lambda: None)
+    monkeypatch.setattr(page, "_library", lambda name: ("", "", ""))
+    for what, stack in (("deep", ";".join(["f"] * stacks.MOST_FRAMES) + " 5"), ("weightless", "a;b 0")):
+        folder = broken(runs[1], tmp_path / what, "stacks.folded", text("".join(f"{case};{stack}\n" for case in CASES)))
+        for script, words in (("plot", ["-o", tmp_path / "plots", "--only=g"]), ("report", ["-o", tmp_path / "report.html"])):
+            code, _, err = call(SCRIPTS / f"{script}.py", [folder, *words])
+            assert code == 0 and "Traceback" not in err, f"{script}, {what}: {err}"
 
 
 # Presses Ctrl-C where a script imports that module: no clock decides when that is.
