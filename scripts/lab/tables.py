@@ -11,7 +11,7 @@ from lab.errors import LabError
 Row = dict[str, str]
 
 CLOCK = re.compile("wall|instructions")
-STATE = re.compile(r"[\w.-]{1,255}", re.ASCII)
+STATE = re.compile(r"[\w.-]{1,300}", re.ASCII)
 RELEASE = re.compile(r"[!-~]{1,64}")  # of uname -r: __NEW_UTS_LEN
 PACKAGE = re.compile(r"[!-~]+ \d{1,9}(\.\d{1,9})*([+~-][!-~]*)?", re.ASCII)  # its name and version
 MACHINE = re.compile(r"[1-9]\d{0,3}", re.ASCII)  # the number of a saved machine
@@ -52,13 +52,14 @@ def rows(path: Path, wanted: dict, code: int) -> list[Row]:
     return found
 
 
-def record(path: Path, shape: object, code: int, what: str = "run of the lab") -> dict:
+def record(path: Path, shape: dict, code: int, what: str = "run of the lab") -> dict:
     """The content of a run.json. LabError with that exit code for one of no such run, or none."""
     try:
         found = files.json_of(path)
         wrong = files.misfit(found, shape)
-        if not wrong and (odd := next((name for name in machines(found) if not MACHINE.fullmatch(name)), None)) is not None:
-            wrong = f"lab: machines: {files.shown(odd)} is no machine's number"
+        for name in machines(found) if not wrong and "lab" in shape else ():
+            if not MACHINE.fullmatch(name):
+                wrong = f"lab: machines: {files.shown(name)} is no machine's number"
     except FileNotFoundError:
         raise missing(path, code) from None
     except Unreadable as error:
@@ -70,4 +71,4 @@ def record(path: Path, shape: object, code: int, what: str = "run of the lab") -
 
 def machines(found: dict) -> dict[str, dict]:
     """The saved machines by their numbers; none where the cases were measured together."""
-    return found.get("lab", {}).get("machines") or {}
+    return found["lab"].get("machines") or {}
