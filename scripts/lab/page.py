@@ -72,7 +72,7 @@ def left_over(made: dict[Path, str], directory: Path) -> list[Path]:
 def check(made: dict[Path, str], directory: Path) -> None:
     """LabError where a file is not what is made."""
     for path, text in made.items():
-        if not path.exists() or path.read_text() != text:
+        if not path.exists() or path.read_bytes() != text.encode():
             raise LabError(f"{path} is not what the recorded runs give: scripts/lab.py page writes it", FAILED)
     for path in left_over(made, directory):
         raise LabError(f"{path} is of no recorded run: scripts/lab.py page removes it", FAILED)
@@ -82,7 +82,7 @@ def write(made: dict[Path, str], directory: Path) -> None:
     """Makes the files that are not so yet, and removes those of an earlier page."""
     for path, text in made.items():
         path.parent.mkdir(exist_ok=True)
-        if not path.exists() or path.read_text() != text:
+        if not path.exists() or path.read_bytes() != text.encode():
             outputs.replace(path, text.encode())
     for path in left_over(made, directory):
         path.unlink()

@@ -90,7 +90,7 @@ def test_the_tables_beside_the_page_are_made_and_checked_with_it(tmp_path: Path)
         page.check(made, tmp_path)
     page.write(made, tmp_path)
     page.check(made, tmp_path)
-    (tmp_path / "functions" / "NEWUTS.md").write_text("changed")
+    (tmp_path / "functions" / "NEWUTS.md").write_bytes(b"\xff")
     with pytest.raises(LabError, match="NEWUTS.md is not what the recorded runs give"):
         page.check(made, tmp_path)
     page.write(made, tmp_path)
