@@ -18,12 +18,16 @@ from answers.test_page import choose, report, wait
 pytestmark = pytest.mark.usefixtures("libraries")
 
 CASE = "clone/NEWNET/stack:1M"
+PARTS = "clone/NEWIPC/stack:1M"  # with several parts
 BASE = f"""{CASE};create;[call];outer 1000
 {CASE};create;[call];outer;grown 2000
 {CASE};create;[call];outer;shrunk 3000
 {CASE};create;[call];outer;same 500
 {CASE};create;[call];outer;gone 700
 {CASE};create;[call];outer;small 6
+{PARTS};create;[call];outer 1000
+{PARTS};destroy;do_exit 3000
+{PARTS};async;process_one_work 10
 """
 NEW = f"""{CASE};create;[call];outer 1000
 {CASE};create;[call];outer;grown 5000
@@ -31,6 +35,9 @@ NEW = f"""{CASE};create;[call];outer 1000
 {CASE};create;[call];outer;same 500
 {CASE};create;[call];outer;fresh 40
 {CASE};create;[call];outer;small 40
+{PARTS};create;[call];outer 1500
+{PARTS};destroy;do_exit 1000
+{PARTS};async;process_one_work 10
 """
 
 
@@ -93,6 +100,16 @@ def test_the_change_is_red_and_blue(opened: webdriver.Chrome) -> None:
     assert said.startswith(f"From base to next, {CASE}: +1.37 k instr. per execution "
                            "(grown +3.00 k instr., shrunk −1.00 k instr., gone −700 instr.")
     assert "What next has no more, −700 instr. of that, is not in the graph." in said
+    assert opened.get_log("browser") == []
+
+
+def test_the_change_of_a_case_is_told_by_its_parts(opened: webdriver.Chrome) -> None:
+    choose(opened, "second", "next")
+    choose(opened, "flame-case", PARTS)
+    choose(opened, "flame-shown", "change to the second run")
+    said = opened.find_element(By.ID, "flame-change").text
+    assert said.startswith(f"From base to next, {PARTS}: −1.50 k instr. per execution, of which create +500 instr., "
+                           "destroy −2.00 k instr., async ±0 (do_exit −2.00 k instr., outer +500 instr.)")
     assert opened.get_log("browser") == []
 
 

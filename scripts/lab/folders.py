@@ -11,13 +11,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from answers import outputs
+from answers import files, outputs
+from answers.files import Needed
+from answers.script import Unreadable
+from answers.stacks import FILE as STACKS
 from lab.errors import USAGE, LabError
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 PART = ".part-"  # folders being made; what a killed lab left of them is removed by the next
 JOURNAL = ".journal-"  # what the copies of a run that is not finished gave back
-STACKS = "stacks.folded"  # where plot.py and report.py look for them
 LARGE = ("samples.csv", STACKS)  # files that are compressed to be kept
 JOURNAL_AGE = 7 * 24 * 3600  # seconds after which nobody goes on with it
 
@@ -55,14 +57,22 @@ def exclusive(out: Path) -> Iterator[None]:
         os.close(handle)
 
 
+def lab_of(folder: Path) -> dict | None:
+    """The member "lab" of the run in the folder; None where there is no run of the lab."""
+    try:
+        record = files.json_of(folder / "run.json")
+    except (OSError, Unreadable):
+        return None
+    return None if files.misfit(record, {"lab": Needed({})}) else record["lab"]
+
+
 def finished(folder: Path, lab: dict[str, object], keep: Keep = Keep()) -> dict | None:
     """The member "lab" of this very run in the folder, if it is there. LabError if another is, unless that is to be replaced."""
     if not folder.exists():
         return None
-    try:
-        recorded = json.loads((folder / "run.json").read_text())["lab"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise LabError(f"{folder} exists and is no run of the lab: give another --out", USAGE) from None
+    recorded = lab_of(folder)
+    if recorded is None:
+        raise LabError(f"{folder} exists and is no run of the lab: give another --out", USAGE)
     differing = [key for key in lab if recorded.get(key) != lab[key]]
     if differing and not keep.replace:
         raise LabError(f"{folder} holds a run with another {', '.join(differing)}: {keep.instead}", USAGE)

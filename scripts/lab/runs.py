@@ -18,7 +18,7 @@ from pathlib import Path
 from answers import columns
 from lab import alone, initramfs, orders, saved
 from lab.errors import FAILED, USAGE, LabError
-from lab.folders import JOURNAL, PART, STACKS, Keep, exclusive, finished, publish
+from lab.folders import JOURNAL, PART, STACKS, Keep, exclusive, finished, lab_of, publish
 from lab.guest import CLOCKS, SETTLE, Guest, Machine, qemu_version
 from lab.images import Image, images
 from lab.progress import Progress
@@ -126,10 +126,9 @@ class Wanted:
         try:
             return finished(self.folder, self.lab, self.keep)
         except LabError:
-            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-                reason = json.loads((self.folder / "run.json").read_text())["lab"]["together"]
-                if self.subject and reason and reason != "--together":
-                    return finished(self.folder, self.at_once(reason).lab, self.keep)
+            reason = (lab_of(self.folder) or {}).get("together")
+            if self.subject and isinstance(reason, str) and reason not in ("", "--together"):
+                return finished(self.folder, self.at_once(reason).lab, self.keep)
             raise
 
 

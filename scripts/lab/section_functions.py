@@ -4,7 +4,7 @@ import math
 
 from answers.kinds import ALL, KINDS
 from lab.recorded import Figure, Probed, Recorded
-from lab.words import Runs, digits, k, table
+from lab.words import Runs, digits, k, name_of, range_of, table
 
 ENOUGH = 0.9  # of what a kind adds: the functions named make up so much of it
 NAMED = 4  # functions of a kind
@@ -32,20 +32,12 @@ def bytes_of(probed: Probed | None, kinds: str) -> str:
     return " / ".join(digits(memory.get(one, 0) / KIB) for one in ALLOCATORS) if memory else "–"
 
 
-def name_of(kinds: str) -> str:
-    return "all eight" if kinds == ALL else kinds
-
-
-def range_of(low: str, high: str) -> str:
-    return low if low == high else f"{low} to {high}"
-
-
 def code(runs: Runs) -> list[str]:
     """Sentences about the functions."""
     lines, probed = [], [run.probed for run in runs if run.probed]
     for kind in KINDS:
         parts = [one.adds.get(kind) for one in probed]
-        if not all(parts):
+        if not all(adds and math.fsum(adds.values()) > 0 for adds in parts):
             continue
         tops = [max(adds, key=adds.__getitem__) for adds in parts]
         shares = [adds[top] / math.fsum(adds.values()) for adds, top in zip(parts, tops)]
@@ -98,12 +90,15 @@ def memory(runs: Runs) -> list[str]:
     """Sentences about memory, percpu left out: it is counted once, not for each CPU."""
     found = [{kind: one.memory[kind].get("kmalloc", 0) + one.memory[kind].get("slab", 0) for kind in KINDS if kind in one.memory}
              for one in (run.probed for run in runs) if one and one.memory]
-    tops = {max(kinds, key=kinds.__getitem__) for kinds in found if len(kinds) > 1}
-    if len(tops) != 1:
+    ordered = [sorted(kinds, key=kinds.__getitem__, reverse=True)[:2] for kinds in found]
+    if not found or not all(len(two) == 2 for two in ordered) or len({two[0] for two in ordered}) != 1:
         return []
-    top = tops.pop()
+    top = ordered[0][0]
     values = [kinds[top] for kinds in found]
-    times = min(kinds[top] / max(value for kind, value in kinds.items() if kind != top) for kinds in found)
+    others = [kinds[two[1]] for kinds, two in zip(found, ordered)]
+    if min(others) <= 0:
+        return []
+    times = min(value / other for value, other in zip(values, others))
     size = range_of(f"{min(values) / KIB:.0f}", f"{max(values) / KIB:.0f}")
     return [f"- {top} takes the most on every kernel: {size} KiB without percpu, at least {math.floor(times * 10) / 10:g} times "
             "any other kind."]

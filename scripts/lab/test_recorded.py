@@ -6,13 +6,11 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from lab import agree, guest, initramfs, packages, page, recorded, section_changes, section_exact, sections
+from lab import agree, guest, initramfs, packages, page, recorded, section_changes, sections
 from lab.errors import LabError
-from lab.exact import Cost
 
 PROGRAM = Path(__file__).resolve().parents[1] / "lab.py"
 RESULTS = PROGRAM.parents[1] / "results"
@@ -86,6 +84,24 @@ def test_the_page_is_checked_against_the_files(whole: Path) -> None:
     assert after.split(page.END)[1] == before.split(page.END)[1] and after != before
 
 
+def test_the_tables_beside_the_page_are_made_and_checked_with_it(tmp_path: Path) -> None:
+    made = {tmp_path / "README.md": "page", tmp_path / "functions" / "NEWUTS.md": "table"}
+    with pytest.raises(LabError, match="README.md is not what the recorded runs give"):
+        page.check(made, tmp_path)
+    page.write(made, tmp_path)
+    page.check(made, tmp_path)
+    (tmp_path / "functions" / "NEWUTS.md").write_bytes(b"\xff")
+    with pytest.raises(LabError, match="NEWUTS.md is not what the recorded runs give"):
+        page.check(made, tmp_path)
+    page.write(made, tmp_path)
+    (tmp_path / "functions" / "NEWOLD.md").write_text("of a run that is gone")
+    with pytest.raises(LabError, match="NEWOLD.md is of no recorded run"):
+        page.check(made, tmp_path)
+    page.write(made, tmp_path)
+    page.check(made, tmp_path)
+    assert [path.name for path in (tmp_path / "functions").iterdir()] == ["NEWUTS.md"]
+
+
 def test_a_sentence_stands_only_where_it_holds_for_every_kernel(copy: Path) -> None:
     assert "On every kernel NEWNET is the dearest" in lab("page", copy, "--section=kinds").stdout
     scale(newest(copy), 1000, operation="clone", phase="create", namespaces="NEWUTS")
@@ -155,16 +171,6 @@ def test_the_functions_that_make_up_a_kind_are_named(copy: Path) -> None:
     assert any(line.startswith("| NEWUTS | 6.1.192 | ") and " | 1.20 | " in line for line in lines)
     (newest(copy) / "probe" / "memory.csv").write_text("case\n1\n")
     assert "no whole run with the probe" in lab("page", copy).stderr
-
-
-def test_subsystems_are_counted_for_each_kernel_without_the_allocator() -> None:
-    def run(name: str, *called: str) -> SimpleNamespace:
-        return SimpleNamespace(name=name, exact={"NEWNET": {("[call]", "ops_init", *one): Cost(1, 1000) for one in
-                                                            ((), *((name,) for name in called))}})
-
-    runs = [run("5", "a_init", "b_init", "old_init", "__kmalloc"), run("6", "a_init", "new_init", "__kmalloc_noprof")]
-    assert "(ops_init calls each of them, 2 to 3 on a kernel)" in section_exact.subsystems(runs)[0]
-    assert "(ops_init calls each of them, 2 on a kernel)" in section_exact.subsystems(runs[1:])[0]
 
 
 def test_without_a_probed_run_there_is_no_such_section(copy: Path) -> None:

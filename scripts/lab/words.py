@@ -1,5 +1,6 @@
 """How figures of recorded runs are written on their page."""
 
+from answers.kinds import ALL
 from lab.recorded import Figure, Recorded
 
 Runs = list[Recorded]
@@ -34,3 +35,17 @@ def table(runs: Runs, head: str, rows: list[tuple[str, list[str]]]) -> list[str]
     """A column for each kernel."""
     lines = [f"| {head} | " + " | ".join(run.name for run in runs) + " |", "|---" + "|---:" * len(runs) + "|"]
     return lines + [f"| {name} | " + " | ".join(cells) + " |" for name, cells in rows] + [""]
+
+
+def folded(summary: str, lines: list[str]) -> list[str]:
+    """Lines that a reader opens."""
+    return ["<details>", f"<summary>{summary}</summary>", "", *lines, *([] if lines[-1:] == [""] else [""]), "</details>", ""]
+
+
+def name_of(kinds: str) -> str:
+    """A set's name in a table."""
+    return "all eight" if kinds == ALL else kinds
+
+
+def range_of(low: str, high: str) -> str:
+    return low if low == high else f"{low} to {high}"

@@ -33,6 +33,15 @@ function sign(value, clock) {
   return value === 0 ? "±0" : (value > 0 ? "+" : "−") + timeText(Math.abs(value), clock);
 }
 
+/** By how much each part of a case changed, where a profile has several: the call, the way out, the workers. */
+function partsText(tree, before, clock) {
+  const known = [...document.getElementById("path").options].map((option) => option.value);
+  const partOf = (node, name) => childrenOf(node).find((part) => part.name === name);
+  const parts = known.filter((name) => partOf(tree, name));
+  const change = (name) => partOf(tree, name).value - (partOf(before, name)?.value ?? 0);
+  return parts.length < 2 ? "" : `, of which ${parts.map((name) => `${name} ${sign(change(name), clock)}`).join(", ")}`;
+}
+
 /** What changed, by function: the largest changes, and what is in the second run no more and has no place in the graph. */
 function changeText(tree, before) {
   const { clock } = STATE.first;
@@ -46,7 +55,7 @@ function changeText(tree, before) {
   const said = largest.slice(0, 8).map(([name, change]) => `${name} ${sign(change, clock)}`);
   return (
     `From ${STATE.first.name} to ${STATE.second.name}, ${tree.name}: ${sign(tree.value - before.value, clock)} per execution` +
-    ` (${said.join(", ") || "no function differs"}).` +
+    `${partsText(tree, before, clock)} (${said.join(", ") || "no function differs"}).` +
     (gone ? ` What ${STATE.second.name} has no more, ${sign(gone, clock)} of that, is not in the graph.` : "") +
     " Red: a frame's own part grew; blue: it shrank."
   );
