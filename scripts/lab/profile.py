@@ -75,7 +75,7 @@ def measure(one: runs.Wanted, jobs: int, progress: Progress, vmlinux: Path | Non
             marks_file = Path(directory) / "marks"
             marks_file.write_text(marks)
             words = exact.plugin(recipe, machines[number], marks_file, crowd, vmlinux is not None)
-            has_lines = vmlinux and lines.check(vmlinux, (machines[number] / exact.NOTES).read_bytes())
+            has_lines = vmlinux and lines.check(vmlinux, lines.build_id((machines[number] / exact.NOTES).read_bytes()))
             at = exact.addresses_of(machines[number], lines.KNOWN)
             done: dict[alone.Task, dict[str, bytes]] = {}
             found: dict[str, Books] = {}
@@ -220,7 +220,11 @@ def vmlinux_of(given: str, image: images.Image) -> Path | None:
     if given != FETCH:
         if not Path(given).is_file():
             raise LabError(f"--lines={given}: no such file", USAGE)
-        lines.read(Path(given))  # before a machine is made for it
+        there = lines.build_id_of(image)  # what is wrong is told before a machine is made
+        if there:
+            lines.check(Path(given), there)
+        else:
+            lines.read(Path(given))
         return Path(given)
     try:
         return lines.fetch(image)
