@@ -114,7 +114,8 @@ def ask(every: list[Profiled], phase: str) -> None:
             if phase in own.phases:
                 own.asked = phase
             elif case in profiled.plan.cases:
-                raise LabError(f"--phase={phase}: {case} has {', '.join(own.phases)}", USAGE)
+                why = f"{own.left_out[phase]}; " if phase in own.left_out else ""
+                raise LabError(f"--phase={phase}: {why}{case} has {', '.join(own.phases)}", USAGE)
 
 
 def base_of(profiled: Profiled, case: str) -> Books | None:
@@ -196,6 +197,7 @@ def describe(profiled: Profiled, case: str, options: argparse.Namespace) -> list
             + (f", {PARTING if book.parted else READING} {book.reading:+.10g}" if book.reading else "")]
     if book.lost:
         text.append(f"{book.lost} returns led to where no call is known: what was executed there is below the wrong callers")
+    text += [f"{phase} is not profiled: {why}" for phase, why in own.left_out.items()]
     found = sorted((one for one in tree.functions(tree.apart(book.tree)).values() if one.self), key=lambda one: -one.self)
     text += ["", f"{'function':<44} {'calls':>9} {'total':>11} {'self':>11}  of {own.shown}"]
     text += [row(one, whole) for one in found[:options.top]]

@@ -89,6 +89,21 @@ def test_books_that_do_not_balance_are_an_error() -> None:
         exact.parse(PROFILE.removesuffix("end\n"))
 
 
+def test_phases_without_marks_are_named_with_their_reason() -> None:
+    samples = SAMPLES.replace("create,drain,errno", "create,exit,drain,errno").replace(",5,,", ",7,5,,")
+    own = books.balance(exact.parse(PROFILE), samples, "case")
+    profiled = SimpleNamespace(books={"case": own}, source=None, plan=SimpleNamespace(cases=["case"]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(profile_, "base_of", lambda *_: None)
+        text = profile_.describe(profiled, "case", SimpleNamespace(top=5, below=[], tree=0))
+    assert {"exit is not profiled: the sampler has no marks around it",
+            "drain is not profiled: it is the workers' after the samples: their functions are on the path async"} < set(text)
+    with pytest.raises(LabError, match="--phase=drain: it is the workers' after the samples.*; case has create$"):
+        profile_.ask([profiled], "drain")
+    with pytest.raises(LabError, match="--phase=mount: case has create$"):
+        profile_.ask([profiled], "mount")
+
+
 @pytest.mark.parametrize("phase, says", [("create", "reading the clock -1"), ("ready", "where the phases part -1")])
 def test_what_is_left_is_said_by_what_it_is_of(phase: str, says: str) -> None:
     samples = SAMPLES.replace("create", phase).replace("1,1,63", "1,0,63").replace("0,1,60", "0,1,59")
