@@ -50,6 +50,7 @@ def images(wanted: list[str], missing: Callable[[str, LabError], None] | None = 
         found.setdefault(image.name, image)
     return list(found.values())
 
+
 # What unpacks the kernel in an image, by its first bytes.
 UNPACK = {b"\x1f\x8b": "gzip", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"\x02\x21\x4c\x18": "lz4"}
 PACKAGES = {"xz": "xz-utils"}  # of a program, where it is not called so

@@ -63,8 +63,9 @@ Calls = list[tuple[int | None, str, float]]  # caller, function, own instruction
 def probed(folder: Path, calls: Calls) -> None:
     """What the probe says in run.json of clone/none."""
     record = json.loads((folder / "run.json").read_text())
-    record["probe"] = {"cases": [{"case": "clone/none", "calls": [
-        {"caller": caller, "function": name, "stage": "async" if "net" in name else "call", "self": own} for caller, name, own in calls]}]}
+    nodes = [{"caller": caller, "function": name, "stage": "async" if "net" in name else "call", "self": own}
+             for caller, name, own in calls]
+    record["probe"] = {"cases": [{"case": "clone/none", "calls": nodes}]}
     (folder / "run.json").write_text(json.dumps(record))
 
 
@@ -75,7 +76,7 @@ def profiled(folder: Path, stacks: dict[str, int], sums: dict[str, float]) -> No
     (folder / "run.json").write_text(json.dumps(record))
     (folder / "stacks.folded").write_text("".join(f"clone/none;{stack} {own}\n" for stack, own in stacks.items()))
     (folder / "probe.csv").write_text("".join(f"{line}\n" for line in ("case,function,path,self", *(
-        f"clone/none,{name},create,{own}" for name, own in sums.items()), "clone/none,cleanup_net,async,9", "clone/none,not_called,create,")))
+        f"clone/none,{name},create,{own}" for name, own in sums.items()), "clone/none,w,async,9", "clone/none,not_called,create,")))
 
 
 def slower(tmp_path: Path) -> list[Path]:
@@ -125,7 +126,8 @@ def test_a_profile_and_a_probed_run_have_other_functions(tmp_path: Path) -> None
     assert code == 1 and "a profile has all functions and the probe some of them" in out and "copy_process" not in out
 
 
-@pytest.mark.parametrize("calls", [[(0, "copy_process", 1)], [(None, "copy_process", 1), (5, "alloc_pid", 1)], [(None, "copy_process", "x")]])
+@pytest.mark.parametrize("calls", [
+    [(0, "copy_process", 1)], [(None, "copy_process", 1), (5, "alloc_pid", 1)], [(None, "copy_process", "x")]])
 def test_calls_that_are_none_are_125(tmp_path: Path, calls: Calls) -> None:
     sides = slower(tmp_path)
     for side in sides:
