@@ -9,6 +9,7 @@
 #include <cstring>
 #include <initializer_list>
 
+#include "barrier.h"
 #include "block.h"
 #include "core/greeting.h"
 #include "stage.h"
@@ -27,6 +28,28 @@ bool receive(Message& message) {
     const auto got = sys::patiently([&] { return read(protocol::kSocket, &message, sizeof message); },
                                     [](int error) { return error != ECONNRESET; });
     return got == sizeof message;
+}
+
+/// The next request, with the barrier where one comes with it. What it takes of the stack is free again when
+/// something is timed.
+[[gnu::noinline]] bool receive(protocol::Request& request, sys::Fd& barrier) {
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+    iovec data{&request, sizeof request};
+    msghdr message{};
+    const auto got = sys::patiently(
+        [&] {
+            message = {nullptr, 0, &data, 1, control, sizeof control, 0};
+            return recvmsg(protocol::kSocket, &message, MSG_CMSG_CLOEXEC);
+        },
+        [](int error) { return error != ECONNRESET; });
+    if (got != sizeof request) return false;
+    const cmsghdr* const header = CMSG_FIRSTHDR(&message);
+    if (header != nullptr && header->cmsg_type == SCM_RIGHTS) {
+        int fd = -1;
+        std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
+        barrier = sys::Fd(fd);
+    }
+    return true;
 }
 
 template <typename Message>
@@ -60,9 +83,12 @@ int serve() {
     auto& memory = *static_cast<SharedMemory*>(mapping);
 
     protocol::Request request;
-    while (receive(request)) {
+    for (sys::Fd barrier; receive(request, barrier);) {
+        const Failure failure = request.at_once > 1 ? meet(std::move(barrier), request.at_once) : Failure{};
         Block block(request, memory);
-        if (!info(request.operation).takes(request.set)) {
+        if (failure.error != 0) {
+            block.fail(failure);
+        } else if (!info(request.operation).takes(request.set)) {
             // A proc mount outside a new mount namespace, say, would be the host's: refused here as well.
             block.fail({Call::sampler, EINVAL});
         } else {

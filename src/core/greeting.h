@@ -47,8 +47,8 @@ constexpr std::uint64_t version() {
     }
     for (const char* const call : kCallNames) hash.add(std::string_view(call));
     for (const CountedInfo& counted : kCounted) hash.add(std::string_view(counted.name));
-    for (const std::size_t size :
-         {sizeof(Record), sizeof(RuntimeJob), sizeof(SharedMemory), sizeof(Request), sizeof(Reply)})
+    for (const std::size_t size : {sizeof(Record), sizeof(RuntimeJob), sizeof(SharedMemory), sizeof(Barrier),
+                                   sizeof(Request), sizeof(Reply)})
         hash.add(size);
     return hash.value();
 }

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 
 #include "core/operation.h"
 
@@ -83,6 +84,13 @@ struct SharedMemory {
     RuntimeJob job;
 };
 
+/// Where samplers that carry out a block at the same time wait for each other. Shared by them alone, for one
+/// block; its descriptor comes with the request.
+struct Barrier {
+    std::uint32_t arrived;   ///< how many of them
+    std::uint64_t begin_ns;  ///< when all begin, on their clock; 0 until the last one has arrived
+};
+
 /// Asks for a block of samples of one case.
 struct Request {
     std::uint32_t sequence;
@@ -93,10 +101,13 @@ struct Request {
     bool in_userns;  ///< no privilege outside: enter a user namespace first, where the operation does not
                      ///< make one
     bool root_is_initramfs;  ///< pivot_root(2) cannot leave it: EINVAL is no failure then
+    std::uint8_t at_once;    ///< so many samplers carry it out at the same time
     bool calibrate;  ///< instead of the operation, time the clock (phase create) and the bare loop (phase
                      ///< total)
     ParameterValues values;
 };
+
+static_assert(kMaxParallel <= std::numeric_limits<decltype(Request::at_once)>::max());
 
 struct Reply {
     std::uint32_t sequence;

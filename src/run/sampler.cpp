@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <cstring>
 
@@ -28,11 +29,27 @@ constexpr auto kClearingUp = std::chrono::seconds(5);
 /// For a new one to answer the greeting, and for one that hung up to end.
 constexpr auto kBeginning = std::chrono::seconds(10);
 
-/// Errors: those of send(2). One whose other end is gone already counts as sent: receiving shows it.
+/// Sends a message, and a descriptor with it if there is one. Errors: those of sendmsg(2). One whose other
+/// end is gone already counts as sent: receiving shows it.
 template <typename Message>
-sys::Result<void> send_to(int socket, const Message& message) {
+sys::Result<void> send_to(int socket, Message message, const sys::Fd& descriptor = sys::Fd()) {
+    iovec data{&message, sizeof message};
+    msghdr whole{};
+    whole.msg_iov = &data;
+    whole.msg_iovlen = 1;
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+    if (descriptor) {
+        whole.msg_control = control.data();
+        whole.msg_controllen = control.size();
+        cmsghdr* const header = CMSG_FIRSTHDR(&whole);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int));
+        const int fd = descriptor.get();
+        std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
+    }
     // A sampler that is there has not got it, and can have it again.
-    const auto sent = sys::patiently([&] { return ::send(socket, &message, sizeof message, MSG_NOSIGNAL); },
+    const auto sent = sys::patiently([&] { return sendmsg(socket, &whole, MSG_NOSIGNAL); },
                                      [&](int /*error*/) { return !sys::is_hung_up(socket); });
     if (sent || sys::is_hung_up(socket)) return {};
     return tl::unexpected(sent.error());
@@ -129,10 +146,10 @@ void Sampler::greet() {
                                          own_program().native(), program_.native()));
 }
 
-void Sampler::send(const protocol::Request& request) {
+void Sampler::send(const protocol::Request& request, const sys::Fd& barrier) {
     protocol::Request numbered = request;
     numbered.sequence = ++sequence_;
-    const auto sent = send_to(socket_.get(), numbered);
+    const auto sent = send_to(socket_.get(), numbered, barrier);
     unsent_ = sent ? 0 : sent.error();
 }
 
@@ -168,6 +185,13 @@ Sampler::Footprint Sampler::footprint() const {
     const std::uint64_t kib =
         rss == std::string::npos ? 0 : std::strtoull(rollup.c_str() + rss + 4, nullptr, 10);
     return {kib << 10U, static_cast<std::size_t>(std::count(maps.begin(), maps.end(), '\n'))};
+}
+
+sys::Fd make_barrier() {
+    constexpr const char* kName = "nsbench-barrier";
+    sys::Fd barrier(static_cast<int>(sys::must(memfd_create(kName, MFD_CLOEXEC), "memfd_create", kName)));
+    sys::must(ftruncate(barrier.get(), sizeof(protocol::Barrier)), "ftruncate", kName);
+    return barrier;
 }
 
 std::filesystem::path find_sampler() {

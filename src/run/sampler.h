@@ -30,8 +30,9 @@ class Sampler {
     Sampler& operator=(Sampler&&) = delete;
     ~Sampler();
 
-    /// Asks for a block. What cannot be sent for a second fails in receive().
-    void send(const protocol::Request& request);
+    /// Asks for a block. What cannot be sent for a second fails in receive(). `barrier`: where the samplers
+    /// that are asked for it at once wait for each other; none where it is this one alone.
+    void send(const protocol::Request& request, const sys::Fd& barrier = sys::Fd());
 
     /// What the next request needs beside itself.
     void set_job(const protocol::RuntimeJob& job) { memory_->job = job; }
@@ -82,6 +83,9 @@ class Sampler {
 class NotPermitted : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
+
+/// A barrier for one block. Throws sys::SystemError.
+sys::Fd make_barrier();
 
 /// The sampler's program: beside nsbench, or where it is installed. Throws std::runtime_error naming both
 /// places, NotPermitted where /proc does not show this process.

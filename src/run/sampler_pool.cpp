@@ -72,7 +72,9 @@ std::vector<Records> SamplerPool::carry_out(protocol::Request request, std::span
     request.time_limit_ns = static_cast<std::uint64_t>(limit.count());
     request.in_userns = in_userns_;
     request.root_is_initramfs = root_is_initramfs_;
-    for (Sampler& sampler : samplers) sampler.send(request);
+    request.at_once = static_cast<std::uint8_t>(samplers.size());
+    const sys::Fd barrier = samplers.size() > 1 ? make_barrier() : sys::Fd();
+    for (Sampler& sampler : samplers) sampler.send(request, barrier);
     std::vector<Records> records;
     for (Sampler& sampler : samplers) records.push_back(sampler.receive(limit + kPatience));
     return records;

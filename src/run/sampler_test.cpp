@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <future>
 
 namespace nsb::run {
 namespace {
@@ -35,6 +36,37 @@ TEST(Sampler, CarriesOutBlocks) {
             EXPECT_EQ(time(Phase::total), time(Phase::ready) + time(Phase::exit));
         }
     }
+}
+
+TEST(Sampler, BeginsWhenAllHaveComeThatWorkAtOnce) {
+    Sampler first(NSB_SAMPLER, std::nullopt);
+    Sampler second(NSB_SAMPLER, std::nullopt);
+    protocol::Request request = clones(5);
+    request.at_once = 2;
+    for (int block = 0; block < 2; ++block) {
+        const sys::Fd barrier = make_barrier();
+        first.send(request, barrier);
+        auto records = std::async(std::launch::async, [&] { return first.receive(10s); });
+        EXPECT_EQ(records.wait_for(200ms), std::future_status::timeout) << "it did not wait for the second";
+        second.send(request, barrier);
+        for (const auto& own : {second.receive(10s), records.get()}) {
+            ASSERT_EQ(own.size(), 5U);
+            EXPECT_EQ(own.back().failure.error, 0);
+        }
+    }
+}
+
+TEST(Sampler, IsNotWaitedForWithoutEnd) {
+    Sampler alone(NSB_SAMPLER, std::nullopt);
+    protocol::Request request = clones(5);
+    request.at_once = 2;
+    alone.send(request, make_barrier());
+    const auto records = alone.receive(20s);
+    ASSERT_EQ(records.size(), 1U);
+    EXPECT_EQ(records[0].failure.call, protocol::Call::sampler);
+    EXPECT_EQ(records[0].failure.error, ETIMEDOUT);
+    alone.send(clones(2));
+    EXPECT_EQ(alone.receive(10s).size(), 2U) << "of a block that it makes alone";
 }
 
 TEST(Sampler, IsSmall) {

@@ -1,0 +1,46 @@
+#include "barrier.h"
+
+#include <sched.h>
+#include <sys/mman.h>
+#include <atomic>
+
+#include "sys/clock.h"
+
+namespace nsb::bench {
+namespace {
+
+using protocol::Barrier;
+using protocol::Call;
+using protocol::Failure;
+
+/// From the last one's arrival until all begin: unmapping takes some longer than others.
+constexpr std::uint64_t kLeaving = 50'000;
+/// nsbench waits longer for an answer.
+constexpr std::uint64_t kPatience = 5'000'000'000;
+
+/// When all begin; 0 where not all have come. Who shares a CPU with another lets that one come, too.
+std::uint64_t wait_for_all(Barrier& barrier, std::uint32_t at_once) {
+    std::atomic_ref arrived(barrier.arrived);
+    std::atomic_ref begin(barrier.begin_ns);
+    const std::uint64_t deadline = sys::now() + kPatience;
+    if (arrived.fetch_add(1) + 1 == at_once) begin = sys::now() + kLeaving;
+    while (begin == 0 && sys::now() < deadline) sched_yield();
+    return begin;
+}
+
+}  // namespace
+
+Failure meet(sys::Fd barrier, std::uint32_t at_once) {
+    void* const mapping =
+        mmap(nullptr, sizeof(Barrier), PROT_READ | PROT_WRITE, MAP_SHARED, barrier.get(), 0);
+    if (mapping == MAP_FAILED) return {Call::sampler, errno};
+    const std::uint64_t begin = wait_for_all(*static_cast<Barrier*>(mapping), at_once);
+    munmap(mapping, sizeof(Barrier));
+    barrier.reset();
+    if (begin == 0) return {Call::sampler, ETIMEDOUT};
+    while (sys::now() < begin) {
+    }
+    return {};
+}
+
+}  // namespace nsb::bench

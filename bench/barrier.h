@@ -1,0 +1,14 @@
+// Where samplers that work at the same time wait for each other.
+#pragma once
+
+#include "core/protocol.h"
+#include "sys/fd.h"
+
+namespace nsb::bench {
+
+/// Waits until `at_once` samplers are here, and returns at the same moment in all of them. Nothing of the
+/// barrier is left mapped or open then: it would be part of what is timed. Fails with Call::sampler:
+/// ETIMEDOUT where the others do not come.
+[[nodiscard]] protocol::Failure meet(sys::Fd barrier, std::uint32_t at_once);
+
+}  // namespace nsb::bench
