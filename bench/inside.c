@@ -1,6 +1,6 @@
 // The program inside a container. Two are built from this: `program` says when its first instruction ran and
-// exits; the namespace reporter, `reporter` (NSB_REPORTER), says which namespaces it is in. Without a C library,
-// so that what exec(2) loads is one page and the figures are not a library's.
+// exits; the namespace reporter, `reporter` (NSB_REPORTER), says which namespaces it is in. Without a C
+// library, so that what exec(2) loads is one page and the figures are not a library's.
 #include <linux/fcntl.h>
 #include <linux/stat.h>
 #include <sys/syscall.h>

@@ -191,8 +191,9 @@ bool Probe::State::traces_forks() const {
 sys::Expected<void> Probe::State::set_slots(std::span<const pid_t> pids, std::uint32_t lead_in) const {
     const std::span<nsb_slot> slots = skeleton->bss->slots;
     std::memset(static_cast<void*>(slots.data()), 0, slots.size_bytes());
+    const std::uint32_t skipped = lead_in > 0 ? 1 : 0;
     for (const pid_t pid : pids) {
-        const nsb_task task{static_cast<std::uint32_t>(pid), 1, lead_in, NSB_EXECUTIONS + 1, lead_in > 0, 0};
+        const nsb_task task{static_cast<std::uint32_t>(pid), 1, lead_in, NSB_EXECUTIONS + 1, skipped, 0};
         std::uint32_t at = 0;
         while (at < NSB_PLACES && slots[(task.pid + at) & (NSB_SLOTS - 1)].task.pid != 0) ++at;
         if (at == NSB_PLACES)
@@ -211,7 +212,7 @@ sys::Expected<void> clear_hash(const bpf_map* map) {
     // No bucket of these maps comes near so many entries.
     constexpr std::uint32_t kAtOnce = 4096;
     std::vector<Key> keys(kAtOnce);
-    std::vector<std::byte> values(kAtOnce * bpf_map__value_size(map));
+    std::vector<std::byte> values(std::size_t{kAtOnce} * bpf_map__value_size(map));
     std::uint32_t position = 0;
     for (bool first = true;; first = false) {
         std::uint32_t count = kAtOnce;
