@@ -12,6 +12,7 @@ from answers import interrupt  # first, for a Ctrl-C among the imports
 import argparse
 import csv
 import io
+import math
 import os
 import random
 import statistics
@@ -32,22 +33,22 @@ ALARMS_LIMIT, FOUND_LIMIT = 0.05, 0.9
 CASES = {"none": 0, "NEWPID": 0x20000000, "NEWNET": 0x40000000}
 
 
-def nsbench_rows(build, *options):
+def nsbench_rows(build: Path, *options: str) -> list[dict[str, str]]:
     """The rows of results.csv, as dictionaries, of one run."""
     done = subprocess.run([build / "nsbench", "--csv=-", *options], check=True, capture_output=True, text=True)
     return list(csv.DictReader(io.StringIO(done.stdout)))
 
 
-def measure_nsbench(build, name):
+def measure_nsbench(build: Path, name: str) -> dict[str, float]:
     """Medians of create and total, in ns."""
     rows = nsbench_rows(build, f"--filter=^clone/{name}/stack:1M$", f"--samples={BLOCKS * PER_BLOCK}")
     return {row["phase"]: float(row["median"]) for row in rows if row["median"]}
 
 
-def measure_yardstick(build, flags):
+def measure_yardstick(build: Path, flags: int) -> dict[str, float]:
     """The same from the yardstick: as many processes as nsbench has blocks, each as long as one of its blocks."""
     cpu = max(os.sched_getaffinity(0))
-    samples = []
+    samples: list[tuple[int, ...]] = []
     for _ in range(BLOCKS):
         done = subprocess.run(
             [build / "nsbench-yardstick", f"{flags:x}", str(PER_BLOCK + LEAD_IN)],
@@ -59,15 +60,14 @@ def measure_yardstick(build, flags):
     return {phase: statistics.median(s[i] for s in samples) for i, phase in enumerate(("create", "total"))}
 
 
-def yardstick(build, pairs):
+def yardstick(build: Path, pairs: int) -> bool:
     """Interleaves both in pairs of random order and prints the ratios."""
-    ratios = {}
+    ratios: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for pair in range(pairs):
         for name, flags in CASES.items():
-            sides = [lambda: ("nsbench", measure_nsbench(build, name)),
-                     lambda: ("yardstick", measure_yardstick(build, flags))]
-            random.shuffle(sides)
-            medians = dict(side() for side in sides)
+            medians = {}
+            for side in random.sample(("nsbench", "yardstick"), 2):
+                medians[side] = measure_nsbench(build, name) if side == "nsbench" else measure_yardstick(build, flags)
             for phase in ("create", "total"):
                 ratio = medians["nsbench"][phase] / medians["yardstick"][phase]
                 ratios.setdefault((name, phase), []).append((ratio, medians["yardstick"][phase]))
@@ -86,9 +86,9 @@ def yardstick(build, pairs):
     return good
 
 
-def same_twice(build, trials):
+def same_twice(build: Path, trials: int) -> bool:
     """Counts how often the interval of the difference of a case to itself leaves out zero."""
-    alarms = {}
+    alarms: dict[tuple[str, str], list[bool]] = {}
     for trial in range(trials):
         rows = nsbench_rows(build, "--op=clone", "--ns=none", "--ns=pid", "--stack=1M", "--with=twin:yes",
                             "--samples=100", f"--seed={random.getrandbits(32)}")
@@ -107,7 +107,7 @@ def same_twice(build, trials):
     return good
 
 
-def known_truths(trials, seed):
+def known_truths(trials: int, seed: int) -> bool:
     """Counts how often compare.py's statistics call anything a change where nothing is, and miss one that is there."""
     import numpy
     from answers.trials import TRUTHS, outcomes, single_alarms
@@ -116,9 +116,9 @@ def known_truths(trials, seed):
     print(f"{'runs':<25} {'false alarm in any row':>22} {'without the threshold':>22} {'slower row found':>17}")
     good = True
 
-    def error(share):
+    def error(share: float) -> float:
         """Of a share counted in so many trials, were that its true value."""
-        return (share * (1 - share) / trials)**0.5
+        return math.sqrt(share * (1 - share) / trials)
 
     for truth in TRUTHS:
         counts = outcomes(truth, numpy.random.default_rng(seed), trials, COMPARED_ROWS, RUNS_A_SIDE, TRUE_CHANGE, THRESHOLD,
@@ -136,7 +136,7 @@ def known_truths(trials, seed):
     return good
 
 
-def main():
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=Path, default=Path(__file__).resolve().parent.parent / "build/release",
                         help="where nsbench was built")

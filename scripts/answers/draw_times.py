@@ -1,7 +1,10 @@
 """Plots of times: (d) distributions, (e) phases, (f) kernels."""
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
+from numpy.typing import NDArray
 
 from answers import draw, kinds, views
 from answers.read import Run
@@ -24,13 +27,11 @@ def distributions(run: Run, operation: str) -> Figure | str:
     times = {name: times[name] for name in names}
     across = min(5, len(names))
     down = -(-len(names) // across)
-    figure, axes = draw.new(
-        2.5 * across + 0.6, 2.5 * down + 0.7, down, across, sharex=True, sharey=True, squeeze=False
-    )
+    figure, axes = draw.grid(2.5 * across + 0.6, 2.5 * down + 0.7, down, across, sharex=True, sharey=True)
     low = min(t[0] for t in times.values()) * 0.9
     # A single sample that was interrupted for milliseconds would press all curves together: 99.9% is in the picture.
     high = max(np.percentile(t, 99.9) for t in times.values()) * 1.3
-    for axis, name in zip(axes.flat, names):
+    for axis, name in zip(draw.flat(axes), names):
         for other in names:
             axis.step(
                 times[other],
@@ -68,7 +69,7 @@ def distributions(run: Run, operation: str) -> Figure | str:
         axis.set_xlim(low, high)
         axis.xaxis.set_major_locator(LogLocator(subs=(1,) if high / low > 50 else (1, 2, 5)))
         draw.plain_ticks(axis.xaxis)
-    for axis in list(axes.flat)[len(names) :]:
+    for axis in draw.flat(axes)[len(names) :]:
         axis.set_visible(False)
     draw.outer_labels(axes, len(names), f"create in {unit} (logarithmic)", "% of samples")
     draw.title(
@@ -87,13 +88,11 @@ def phases(run: Run, operations: list[str]) -> Figure | str:
     scale, unit = kinds.axis_unit(run.clock)
     drains = any("drain" in table.columns for table in tables.values())
     heights = [len(table) + 1.6 for table in tables.values()]
-    figure, axes = draw.new(
+    figure, axes = draw.grid(
         11,
         1.2 + 0.27 * sum(heights),
         len(tables),
-        2 if drains else 1,
-        squeeze=False,
-        height_ratios=heights,
+        2 if drains else 1,        height_ratios=heights,
         width_ratios=[3, 2] if drains else [1],
     )
     for line, (operation, table) in zip(axes, tables.items()):
@@ -150,7 +149,7 @@ def phases(run: Run, operations: list[str]) -> Figure | str:
     return figure
 
 
-def _drain(axes: object, table: object, place: np.ndarray, unit: str) -> None:
+def _drain(axes: Axes, table: pd.DataFrame, place: NDArray[np.int_], unit: str) -> None:
     if "drain" not in table.columns or table["drain"].dropna().empty:
         axes.set_visible(False)
         return
@@ -203,8 +202,8 @@ def kernels(runs: list[Run], operation: str) -> Figure | str:
     order = sorted({run.kernel for run in runs}, key=views.version_key)
     across = min(5, len(tables))
     down = -(-len(tables) // across)
-    figure, axes = draw.new(2.5 * across + 0.5, 2.5 * down + 0.6, down, across, squeeze=False)
-    for axis, (name, table) in zip(axes.flat, tables.items()):
+    figure, axes = draw.grid(2.5 * across + 0.5, 2.5 * down + 0.6, down, across)
+    for axis, (name, table) in zip(draw.flat(axes), tables.items()):
         place = [order.index(kernel) for kernel in table["kernel"]]
         values, low, high = (table[column] / scale for column in ("value", "low", "high"))
         if values.isna().all():
@@ -249,7 +248,7 @@ def kernels(runs: list[Run], operation: str) -> Figure | str:
         axis.set_title(
             "none: the whole create" if name == kinds.NONE else f"{kinds.label(name)}: adds", loc="left"
         )
-    for axis in list(axes.flat)[len(tables) :]:
+    for axis in draw.flat(axes)[len(tables) :]:
         axis.set_visible(False)
     draw.outer_labels(axes, len(tables), "kernel", unit)
     draw.title(

@@ -7,6 +7,8 @@ from pathlib import Path
 from answers import columns, kinds, stacks
 from answers.fixtures import result_row, write_run
 
+Fields = dict[str, object]  # of a row, by column
+
 COST = {
     "NEWNET": 300e3,
     "NEWNS": 30e3,
@@ -51,7 +53,7 @@ def stack_bytes(case: str) -> object:
     return int(size[:-1]) * {"K": 1 << 10, "M": 1 << 20}[size[-1]] if size else ""
 
 
-def _rows(clock: str, factor: float, random_: random.Random, samples: int) -> tuple[list[dict], list[dict]]:
+def _rows(clock: str, factor: float, random_: random.Random, samples: int) -> tuple[list[Fields], list[Fields]]:
     rows, taken = [], []
     unit = columns.unit_of(clock)
     for case, create in cases():
@@ -127,7 +129,7 @@ def _rows(clock: str, factor: float, random_: random.Random, samples: int) -> tu
     return rows, taken
 
 
-def _write(path: Path, rows: list[dict]) -> None:
+def _write(path: Path, rows: list[Fields]) -> None:
     with open(path, "w", newline="") as file:
         out = csv.DictWriter(
             file, list(columns.of(path.name)), restval="", extrasaction="ignore", lineterminator="\n"
@@ -142,12 +144,12 @@ def full_run(
     factor: float = 1.0,
     samples: int = 22,
     probed: bool = True,
-    **info: object,
+    kernel: str = "6.1.0",
 ) -> Path:
     """A run of 600 cases with samples, probe, memory and folded stacks."""
     random_ = random.Random(7)
     rows, taken = _rows(clock, factor, random_, samples)
-    write_run(folder, rows, warnings=["a <warning> & more"], clock=clock, **info)
+    write_run(folder, rows, warnings=["a <warning> & more"], clock=clock, kernel=kernel)
     run_id = f"id-{folder.name}"
     _write(folder / "samples.csv", [{**row, "run_id": run_id} for row in taken])
     if probed:
