@@ -33,9 +33,9 @@ def fixture_tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def lint(tree: Path, *names: str, **kwargs: object) -> subprocess.CompletedProcess:
+def lint(tree: Path, *names: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run([tree / "scripts/lint", *names], text=True, timeout=300, check=False,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **kwargs)
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env)
 
 
 @pytest.mark.parametrize("check", WRONG)
@@ -63,7 +63,7 @@ def test_a_missing_tool_is_said(tree: Path, check: str) -> None:
     here = tree / "bin"
     here.mkdir()
     for program in ("bash", "dirname", "env"):
-        (here / program).symlink_to(shutil.which(program))
+        (here / program).symlink_to(shutil.which(program) or "missing")
     done = lint(tree, check, env={**os.environ, "PATH": str(here)})
     assert (done.returncode, done.stdout) == (77, f"skipped: {TOOLS[check]} is missing: apt-get install {TOOLS[check]}\n")
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from answers import outputs
 from lab import copies, guest, orders, saved
@@ -125,7 +126,7 @@ def measure(every: list[Task], subject: Subject, journal: Journal, jobs: int,
     try:
         with ready(subject, pool, crowd, show) as folders:
             begun, count = time.monotonic(), len(waiting)
-            running: dict[Future, Task] = {}
+            running: dict[Future[Files], Task] = {}
             while waiting or running:
                 while waiting and len(running) < jobs:
                     task = waiting.pop(0)
@@ -195,7 +196,7 @@ def renamed(line: str, run_id: str) -> str:
     return f"{run_id},{line.split(',', 1)[1]}"
 
 
-def merge_probed(record: dict, probing: dict[str, Files]) -> Files:
+def merge_probed(record: dict[str, Any], probing: dict[str, Files]) -> Files:
     """probe.csv, memory.csv and others of all probing copies; their records go into `record`. A base that several have
     is taken from the first."""
     first = json.loads(next(iter(probing.values()))["run.json"])["probe"]
@@ -223,8 +224,8 @@ def merge_probed(record: dict, probing: dict[str, Files]) -> Files:
     for case, files in probing.items():
         for name in files:
             if name.endswith(".folded"):  # a line's first frame is its case
-                own = [line for line in files[name].splitlines(True) if seen.get(line.split(b";")[0].decode()) == case]
-                found[name] = found.get(name, b"") + b"".join(own)
+                stacks = [line for line in files[name].splitlines(True) if seen.get(line.split(b";")[0].decode()) == case]
+                found[name] = found.get(name, b"") + b"".join(stacks)
     found["probe.txt"] = probe_text({case: files["probe.txt"].decode() for case, files in probing.items()}).encode()
     return found
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from answers import outputs
 from lab.errors import USAGE, LabError
@@ -55,12 +56,12 @@ def exclusive(out: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def finished(folder: Path, lab: dict[str, object], keep: Keep = Keep()) -> dict | None:
+def finished(folder: Path, lab: dict[str, object], keep: Keep = Keep()) -> dict[str, Any] | None:
     """The member "lab" of this very run in the folder, if it is there. LabError if another is, unless that is to be replaced."""
     if not folder.exists():
         return None
     try:
-        recorded = json.loads((folder / "run.json").read_text())["lab"]
+        recorded: dict[str, Any] = json.loads((folder / "run.json").read_text())["lab"]
     except (OSError, ValueError, KeyError, TypeError):
         raise LabError(f"{folder} exists and is no run of the lab: give another --out", USAGE) from None
     differing = [key for key in lab if recorded.get(key) != lab[key]]

@@ -194,7 +194,8 @@ def known_lines(kernel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_lines_of_a_kernel(kernel: Path, known_lines: Path, tmp_path: Path) -> None:
-    for name, words in (("plain", []), ("lines", [f"--lines={known_lines}"])):
+    given: dict[str, list[str]] = {"plain": [], "lines": [f"--lines={known_lines}"]}
+    for name, words in given.items():
         done = profile(kernel, "--out", tmp_path / name, *words)
         assert done.returncode == 0, done.stderr
     plain, known = (next((tmp_path / name).glob("*")) for name in ("plain", "lines"))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -129,7 +130,7 @@ def test_what_cannot_be_a_page_is_one_line(tmp_path: Path, copy: Path) -> None:
     assert done.returncode == 2 and "'wall'" in done.stderr
 
 
-def probe(folder: Path, adds: dict[str, dict[str, float]], memory: list[tuple]) -> None:
+def probe(folder: Path, adds: dict[str, dict[str, float]], memory: list[tuple[str, str, int]]) -> None:
     """A probed run beside a recorded one."""
     shutil.rmtree(folder / "probe", ignore_errors=True)
     (folder / "probe").mkdir()
@@ -158,9 +159,9 @@ def test_the_functions_that_make_up_a_kind_are_named(copy: Path) -> None:
 
 
 def test_subsystems_are_counted_for_each_kernel_without_the_allocator() -> None:
-    def run(name: str, *called: str) -> SimpleNamespace:
-        return SimpleNamespace(name=name, exact={"NEWNET": {("[call]", "ops_init", *one): Cost(1, 1000) for one in
-                                                            ((), *((name,) for name in called))}})
+    def run(name: str, *called: str) -> recorded.Recorded:
+        counts = {("[call]", "ops_init", *one): Cost(1, 1000) for one in ((), *((name,) for name in called))}
+        return cast(recorded.Recorded, SimpleNamespace(name=name, exact={"NEWNET": counts}))
 
     runs = [run("5", "a_init", "b_init", "old_init", "__kmalloc"), run("6", "a_init", "new_init", "__kmalloc_noprof")]
     assert "(ops_init calls each of them, 2 to 3 on a kernel)" in section_exact.subsystems(runs)[0]
