@@ -193,7 +193,7 @@ def test_what_one_side_lacks_and_what_has_changed_come_first(tmp_path: Path) -> 
     base = [result_row("clone/none", "create", 1000.0), result_row("clone/NEWPID", "create", 1000.0),
             result_row("clone/NEWTIME", "create", 1.0)]
     new = [base[0] | {"kernel": "6.12.0"}, result_row("clone/NEWTIME", "create", None, kernel="6.12.0", status="skipped",
-                                                       errno="EINVAL", reason="clone3: Invalid argument")]
+                                                      errno="EINVAL", reason="clone3: Invalid argument")]
     one = write_run(tmp_path / "one", base, {"mounts": "20", "mitigations": "on"}, options={"cpu": 1})
     other = write_run(tmp_path / "other", new, {"mounts": "31", "mitigations": "on"}, options={"cpu": "any"})
     _, out, _ = compare(one, other)
