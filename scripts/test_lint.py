@@ -12,9 +12,10 @@ WRONG = {
     "format": ("src/core/wrong.h", "int  two;\n", "wrong.h:1"),
     "shell": ("scripts/wrong", "#!/bin/sh\nrm -r $1\n", "SC2086"),
     "python": ("scripts/wrong.py", "import os\n", "F401 'os' imported but unused"),
+    "types": ("scripts/wrong.py", "def two() -> int:\n    return 'two'\n", 'scripts/wrong.py:2: error: Incompatible return value type'),
     "page": ("scripts/page/wrong.js", '"use strict";\nconst one = noSuchName(CONSTANT);\n', "'noSuchName' is not defined"),
 }
-TOOLS = {"format": "clang-format", "shell": "shellcheck", "python": "flake8", "page": "npm"}
+TOOLS = {"format": "clang-format", "shell": "shellcheck", "python": "flake8", "types": "mypy", "page": "npm"}
 
 
 @pytest.fixture(name="tree")
@@ -70,4 +71,4 @@ def test_a_missing_tool_is_said(tree: Path, check: str) -> None:
 
 def test_wrong_use(tree: Path) -> None:
     done = lint(tree, "poetry")
-    assert (done.returncode, done.stdout) == (2, "lint: no check poetry: format, shell, python or page\n")
+    assert (done.returncode, done.stdout) == (2, "lint: no check poetry: format, shell, python, types or page\n")
