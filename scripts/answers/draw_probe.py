@@ -169,9 +169,15 @@ def memory(run: Run) -> Figure | str:
     axes[0].set_ylim(-0.7, len(table) + 0.2)
     axes[0].set_xlabel("bytes per execution beyond none's (none: its own), logarithmic")
     axes[0].legend(loc="lower right", ncols=3, bbox_to_anchor=(1, 1.0))
-    case = table.sum(axis=1).idxmax()
+    _dearest_places(axes[1], run, table.sum(axis=1).idxmax())
+    draw.title(figure, "Kernel memory that each kind takes (percpu: one copy; not multiplied by the CPUs)")
+    draw.identify(figure, [run])
+    return figure
+
+
+def _dearest_places(axis: Axes, run: Run, case: str) -> None:
     sites = views.call_sites(run, case, 12).iloc[::-1] / 1024
-    axes[1].barh(
+    axis.barh(
         range(len(sites)),
         sites,
         color=[
@@ -179,7 +185,7 @@ def memory(run: Run) -> Figure | str:
         ],
     )
     for y, value in enumerate(sites):
-        axes[1].annotate(
+        axis.annotate(
             kinds.three_digits(value),
             (value, y),
             xytext=(4, 0),
@@ -187,11 +193,8 @@ def memory(run: Run) -> Figure | str:
             va="center",
             fontsize=7.5,
         )
-    axes[1].set_yticks(range(len(sites)), [f"{site} ({allocator})" for site, allocator in sites.index])
-    axes[1].set_xlim(0, sites.max() * 1.15)
-    axes[1].set_xlabel("KiB per execution")
-    axes[1].set_title(f"the dearest places of {_names([case])[0]}", loc="left")
-    axes[1].grid(axis="y", visible=False)
-    draw.title(figure, "Kernel memory that each kind takes (percpu: one copy; not multiplied by the CPUs)")
-    draw.identify(figure, [run])
-    return figure
+    axis.set_yticks(range(len(sites)), [f"{site} ({allocator})" for site, allocator in sites.index])
+    axis.set_xlim(0, sites.max() * 1.15)
+    axis.set_xlabel("KiB per execution")
+    axis.set_title(f"the dearest places of {_names([case])[0]}", loc="left")
+    axis.grid(axis="y", visible=False)

@@ -53,6 +53,31 @@ def stack_bytes(case: str) -> object:
     return int(size[:-1]) * {"K": 1 << 10, "M": 1 << 20}[size[-1]] if size else ""
 
 
+def _row(case: str, phase: str, median: float, clock: str, factor: float) -> Fields:
+    """With a delta where it is a set's create."""
+    more: Fields = {}
+    if phase == "create" and case.split("/")[1] != kinds.NONE:
+        delta = median - (35e3 if case.startswith("clone") else 300) * factor
+        more = {"delta": delta, "delta_low": delta - 0.02 * median, "delta_high": delta + 0.02 * median}
+    return result_row(
+        case,
+        phase,
+        median,
+        clock=clock,
+        unit=columns.unit_of(clock),
+        stack_bytes=stack_bytes(case),
+        spawn="fork",
+        parallel=1,
+        precision=0.02,
+        ci_low=median * 0.98,
+        ci_high=median * 1.02,
+        p90=median * 1.2,
+        p99=median * 2,
+        max=median * 9,
+        **more,
+    )
+
+
 def _rows(clock: str, factor: float, random_: random.Random, samples: int) -> tuple[list[Fields], list[Fields]]:
     rows, taken = [], []
     unit = columns.unit_of(clock)
@@ -72,33 +97,7 @@ def _rows(clock: str, factor: float, random_: random.Random, samples: int) -> tu
         ]
         for phase, part in PHASES[case.split("/")[0]].items():
             median = create * part * factor * random_.uniform(0.98, 1.02)
-            more = {}
-            if name != kinds.NONE and phase == "create":
-                delta = median - (35e3 if case.startswith("clone") else 300) * factor
-                more = {
-                    "delta": delta,
-                    "delta_low": delta - 0.02 * median,
-                    "delta_high": delta + 0.02 * median,
-                }
-            rows.append(
-                result_row(
-                    case,
-                    phase,
-                    median,
-                    clock=clock,
-                    unit=unit,
-                    stack_bytes=stack_bytes(case),
-                    spawn="fork",
-                    parallel=1,
-                    precision=0.02,
-                    ci_low=median * 0.98,
-                    ci_high=median * 1.02,
-                    p90=median * 1.2,
-                    p99=median * 2,
-                    max=median * 9,
-                    **more,
-                )
-            )
+            rows.append(_row(case, phase, median, clock, factor))
             for sample in mine:
                 sample[phase] = round(median * random_.lognormvariate(0, 0.1))
         if set(kinds.flags(name)) & {"NEWNET", "NEWIPC"} and case.startswith(("clone", "unshare")):
