@@ -26,7 +26,7 @@ from pathlib import Path
 
 from answers import outputs
 from answers.options import Parser, add_judging
-from answers.script import INTERRUPTED, Unreadable, main
+from answers.script import INTERRUPTED, Unreadable, last_line, main
 
 OURS = Path(__file__).resolve().parent / "nsbench"
 PATIENCE = 20  # seconds for an nsbench that is told to end: it takes down what it has set up
@@ -75,7 +75,7 @@ def hook(text: str | None) -> None:
         return
     code, said = _ran(text)
     if code:
-        raise Unreadable(f"hook {text!r}: exit code {code}{_last(said)}")
+        raise Unreadable(f"hook {text!r}: exit code {code}{last_line(said)}")
 
 
 def restored(text: str | None) -> str:
@@ -89,11 +89,6 @@ def restored(text: str | None) -> str:
     return ""
 
 
-def _last(text: str) -> str:
-    lines = text.strip().splitlines()
-    return f": {lines[-1]}" if lines else ""
-
-
 def measure(words: list[str], folder: Path) -> None:
     """One run into a folder. Unreadable if there is none afterwards."""
     try:
@@ -103,7 +98,7 @@ def measure(words: list[str], folder: Path) -> None:
     if code in (-signal.SIGINT, 128 + signal.SIGINT):
         raise KeyboardInterrupt
     if code not in (0, A_CASE_FAILED) or not (folder / "results.csv").exists():
-        raise Unreadable(f"{shlex.join(words)}: exit code {code}{_last(said)}")
+        raise Unreadable(f"{shlex.join(words)}: exit code {code}{last_line(said)}")
 
 
 @contextlib.contextmanager

@@ -17,7 +17,8 @@
     scripts/lab.py shell --kernel 6.1
 
 KERNEL is a series such as 6.1 (its newest package), a package's version or name, or a path to a bzImage.
-Exit codes: 0 measured; 1 a guest failed, or nsbench in it did; 2 usage; 3 not possible here, with what to do;
+Exit codes: 0 measured; 1 a guest failed, or nsbench in it did; 2 usage, or a file that is not as nsbench writes it; 3 not
+possible here, with what to do;
 130 interrupted. compare, as git bisect run takes it: 0 nothing slower, 1 slower, 125 not measured, 129 usage.
 """
 from answers import interrupt  # first, for a Ctrl-C among the imports
@@ -30,7 +31,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from answers.script import UNREAD, Unreadable, one_line
+from answers.script import UNREAD, Unreadable, of_system, one_line
 from lab import agree, atlas, boots, cache, compare, guest, images, in_states, kernel_build, packages, page, profile, repeat, runs
 from lab.errors import ABORTED, FAILED, INTERRUPTED, OK, UNMEASURED, USAGE, LabError
 from lab.options import add_append, add_how, add_jobs, add_machine, how_of
@@ -61,7 +62,7 @@ def kernels(options: argparse.Namespace) -> int:
             except LabError as error:
                 if not apt.kernels():
                     raise
-                print(f"lab: {error}; these are the lists of an earlier day", file=sys.stderr)
+                print(f"lab: {one_line(error)}; these are the lists of an earlier day", file=sys.stderr)
         found = apt.kernels(None if options.all else packages.archives()[1])
     for kernel in found:
         cached = "cached" if kernel.image.exists() else ""
@@ -205,9 +206,8 @@ def main(words: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return UNMEASURED if compares else UNREAD
     except OSError as error:
-        print(f"lab: {f'{error.filename}: ' if error.filename else ''}{error.strerror}", file=sys.stderr)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # if it was standard output, Python would fail again at its end
-        return UNMEASURED if compares else FAILED
+        return tell(LabError(of_system(error), UNMEASURED if compares else FAILED))
     except KeyboardInterrupt:
         kept = "" if words[:1] == ["profile"] else "; what was finished is kept"
         print(f"lab: interrupted{kept}", file=sys.stderr)

@@ -83,7 +83,9 @@ def icicle(run: Run, folded: str | None) -> Figure | str:
     """(g) sampled stacks of the dearest case as an icicle: callers above, widths are shares of time."""
     if not folded:
         return "icicle: no stacks (nsbench --probe --folded=FILE, where the probe samples; then --folded=FILE here too)"
-    cases = stacks.by_case(folded)
+    cases = {case: rows for case, rows in stacks.by_case(folded).items() if stacks.weight(rows)}
+    if not cases:
+        return "icicle: all stacks weigh nothing"
     case = max(views.of_interest(cases), key=lambda name: stacks.weight(cases[name]))
     root = stacks.tree(cases[case])
     figure, axes = draw.new(12, 6.5)

@@ -7,11 +7,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from answers.files import shown
+
 MEASURED = ("ok", "imprecise")  # the statuses of rows that have figures
+STATUSES = (*MEASURED, "skipped", "failed")
+# Columns of results.csv that say of a figure what it varies by: the ends of its interval, its resolution.
+VARIES = (("ci_low", "ci_high", "resolution"), ("delta_low", "delta_high", "delta_resolution"))
 
 Key = tuple[str, str]  # case and phase
 Rows = Mapping[Key, Mapping[str, str]]  # at least status, errno and reason of each row
-
 
 INSTEAD = 0.01  # of a resolution that a row does not have
 
@@ -52,15 +56,45 @@ class Change:
     def difference(self) -> float:
         return self.new.median - self.base.median
 
+    @property
+    def resolution(self) -> float:
+        """Of both sides together; NaN where one has none."""
+        return self.base.resolution + self.new.resolution
+
     def verdict(self, threshold: float) -> str:
         """One of comparison.VERDICTS. A row is slower or faster that moved by more than both resolutions together, by more
         than `threshold` (a share of the base), and whose intervals do not meet; "~" if only they do or are unknown."""
-        resolution = self.base.resolution + self.new.resolution
-        limit = INSTEAD * self.base.median if math.isnan(resolution) else resolution
+        limit = INSTEAD * self.base.median if math.isnan(self.resolution) else self.resolution
         if abs(self.difference) > max(limit, threshold * self.base.median):
             apart = self.base.high < self.new.low or self.new.high < self.base.low
             return "~" if not apart else "slower" if self.difference > 0 else "faster"
         return "small" if self.difference else "identical" if self.same else "same"
+
+
+def wrong(row: Mapping[str, str]) -> str | None:
+    """What nsbench does not write of a row of results.csv, whose fields are numbers or empty where they have to be."""
+    if row["status"] not in STATUSES:
+        return f"unknown status {shown(row['status'])}"
+    if row["status"] not in MEASURED:
+        return None
+    if not row["median"]:
+        return f"{row['case']} {row['phase']} is {row['status']} without a median"
+    for low, high, resolution in VARIES:
+        ends = [row.get(name, "") for name in (low, high)]
+        if (ends[0] == "") != (ends[1] == ""):
+            return f"of {low} and {high} one is empty"
+        if ends[0] and float(ends[0]) > float(ends[1]):
+            return f"{low} is above {high}"
+        if float(row.get(resolution) or 0) < 0:
+            return f"{resolution} is below 0"
+    return None
+
+
+def within(changes: Iterable[Change]) -> str:
+    """By what it is decided whether these changed, in words."""
+    known = {not math.isnan(change.resolution) for change in changes}
+    instead = f"{INSTEAD:.0%}"
+    return "their resolution" if known == {True} else instead if known == {False} else f"their resolution, or {instead} without one"
 
 
 def measured(rows: Rows) -> set[Key]:

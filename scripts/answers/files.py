@@ -4,7 +4,7 @@ import csv
 import json
 import lzma
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -17,7 +17,8 @@ LARGEST = 2.0**64  # of any figure: nsbench's are 64 bits wide, and sums of larg
 
 
 def text_of(path: Path) -> str:
-    """The text of a file. OSError becomes Unreadable, except that a file that is not there stays FileNotFoundError."""
+    """The text of a file, with ends of lines as they are here: one that was through Windows has its own. OSError becomes
+    Unreadable, except that a file that is not there stays FileNotFoundError."""
     try:
         if path.suffix == ".xz":
             with lzma.open(path, "rb") as file:
@@ -38,7 +39,7 @@ def text_of(path: Path) -> str:
         raise Unreadable(f"{path}, line {data.count(bytes([10]), 0, error.start) + 1}: not a text file") from None
     if "\0" in text:
         raise Unreadable(f"{path}, line {text.count(chr(10), 0, text.index(chr(0))) + 1}: not a text file")
-    return text
+    return text.replace("\r\n", "\n")
 
 
 def shown(value: object) -> str:
@@ -85,14 +86,13 @@ class Table:
 def table(path: Path) -> Table:
     """A CSV file, every row of which is as long as the header, and no column of which is there twice. FileNotFoundError
     where there is none."""
-    # A file that was through Windows has its own ends of lines; a carriage return elsewhere would be one to some readers.
-    text = text_of(path).replace("\r\n", "\n")
+    text = text_of(path)
     if not text:
         raise Unreadable(f"{path}: empty")
     if not text.endswith("\n"):
         raise Unreadable(f"{path}: ends within a line: it was cut, or is still being written")
     lines = text[:-1].split("\n")  # and at nothing else that str.splitlines() takes for an end
-    if "\r" in text:
+    if "\r" in text:  # an end of a line to some readers
         line = next(number for number, one in enumerate(lines, 1) if "\r" in one)
         raise Unreadable(f"{path}, line {line}: not a text file")
     quoted = None
@@ -126,9 +126,11 @@ def _quoted(path: Path, lines: list[str]) -> list[tuple[int, list[str]]]:
     return found
 
 
-def records(path: Path, wanted: dict[str, "type | re.Pattern | Perhaps"]) -> Iterator[dict[str, str]]:
+def records(path: Path, wanted: dict[str, "type | re.Pattern | Perhaps"],
+            wrong: Callable[[dict[str, str]], str | None] = lambda _: None) -> Iterator[dict[str, str]]:
     """The rows as dictionaries. All columns in `wanted` must be there but those of a Perhaps kind, which older files lack;
-    those of the kind float hold numbers or nothing, those of the kind CASE ids. FileNotFoundError where there is no file."""
+    those of the kind float hold numbers or nothing, those of the kind CASE ids; `wrong` says what else is wrong with a row.
+    FileNotFoundError where there is no file."""
     found = table(path)
     found.need([name for name, kind in wanted.items() if not isinstance(kind, Perhaps)], path.name)
     wanted = {name: kind.shape if isinstance(kind, Perhaps) else kind for name, kind in wanted.items() if name in found.header}
@@ -143,11 +145,14 @@ def records(path: Path, wanted: dict[str, "type | re.Pattern | Perhaps"]) -> Ite
                     raise Unreadable(f"{found.where(row)}: {name} is {shown(fields[place])}, not a number") from None
         if case is not None and not CASE.fullmatch(fields[case]):
             raise Unreadable(f"{found.where(row)}: case is {shown(fields[case])}, which is no case's id")
-        yield dict(zip(found.header, fields))
+        record = dict(zip(found.header, fields))
+        if said := wrong(record):
+            raise Unreadable(f"{found.where(row)}: {said}")
+        yield record
 
 
-# A shape is a type or several, an object as {name: shape} (`...`: all other names), or a list as [shape]. An object's names
-# may be missing, unless the shape is Needed, or it is an element of a list.
+# A shape is a type or several, a pattern of a whole text, an object as {name: shape} (`...`: all other names), or a list as
+# [shape]. An object's names may be missing, unless the shape is Needed, or it is an element of a list.
 NUMERIC = (int, float, type(None))
 PERHAPS_TEXT = (str, type(None))
 
@@ -188,6 +193,8 @@ def misfit(value: object, shape: object, name: str = "") -> str | None:
         if not isinstance(value, list):
             return f"{label} is {shown(value)}, not a list"
         return next(filter(None, (misfit(one, shape[0], name) for one in value)), None)
+    if isinstance(shape, re.Pattern):
+        return None if isinstance(value, str) and shape.fullmatch(value) else f"{label} is {shown(value)}, which nsbench does not write"
     kinds = shape if isinstance(shape, tuple) else (shape,)
     if object in kinds:
         return None

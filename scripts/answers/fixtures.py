@@ -39,6 +39,12 @@ def write_run(folder: Path, rows: Iterable[dict[str, object]], environment: dict
     return folder
 
 
+def write_table(path: Path, rows: list[dict[str, object]]) -> None:
+    """One of a run's other CSV files, which has the columns of its name; what a row does not say is empty."""
+    names = list(columns.of(path.name))
+    path.write_text("\n".join([",".join(names), *(",".join(str(row.get(name, "")) for name in names) for row in rows), ""]))
+
+
 def call(script: Path, words: Iterable[object]) -> tuple[str | int | None, str, str]:
     """A script's exit code, standard output and standard error, as when it is started, but in this process: importing
     pandas takes longer than most tests."""

@@ -59,8 +59,8 @@ def _check(path: Path, name: str, folder: os.stat_result, found: os.stat_result)
                          f"write to: it is not {'followed' if is_link else 'written to'}; name a file of your own")
 
 
-def _walk(path: Path, make: bool, stack: contextlib.ExitStack) -> Place:
-    """Where the path leads, component by component; with `make`, folders that are missing are made."""
+def _walk(path: Path, make: int, stack: contextlib.ExitStack) -> Place:
+    """Where the path leads, component by component; folders that are missing are made where there is a mode for them."""
     def opened(name: str, flags: int, at: int | None = None) -> int:
         handle = os.open(name, flags | os.O_CLOEXEC, dir_fd=at)
         stack.callback(os.close, handle)
@@ -76,7 +76,7 @@ def _walk(path: Path, make: bool, stack: contextlib.ExitStack) -> Place:
         except FileNotFoundError:
             if make:
                 with contextlib.suppress(FileExistsError):
-                    os.mkdir(name, dir_fd=folder)
+                    os.mkdir(name, make, dir_fd=folder)
                 handle = opened(name, os.O_PATH | os.O_NOFOLLOW, folder)
             elif last and not slash:
                 return Place(folder, name)
@@ -111,7 +111,7 @@ def _walk(path: Path, make: bool, stack: contextlib.ExitStack) -> Place:
 
 
 @contextlib.contextmanager
-def _place(path: Path, make: bool = False) -> Iterator[Place]:
+def _place(path: Path, make: int = 0) -> Iterator[Place]:
     """Where the path leads. An OSError from here on names it."""
     try:
         with contextlib.ExitStack() as stack:
@@ -233,10 +233,10 @@ def check(path: Path) -> None:
                     os.rmdir(name, dir_fd=place.folder)
 
 
-def own_folder(path: Path) -> None:
-    """Makes the folder if it is missing. OSError, with the path, where it belongs to somebody else, or is reached by a link
+def own_folder(path: Path, mode: int = 0o777) -> None:
+    """Makes the folder, of that mode, if it is missing. OSError, with the path, where it belongs to somebody else, or is reached by a link
     that somebody else may have put there."""
-    with _place(path, make=True) as place:
+    with _place(path, make=mode) as place:
         if place.name or place.descriptor >= 0:
             raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         owner = os.fstat(place.folder).st_uid

@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 
 from answers import columns, files
+from answers.exact import MEASURED, STATUSES, VARIES
 from answers.outputs import as_utf8
 from answers.script import Unreadable
 
 SCHEMA_VERSION = 1  # of run.json: kSchemaVersion in src/run/run_json.cpp
-MEASURED = ("ok", "imprecise")  # the statuses of rows that have figures
 
 # In a measured row of results.csv only these may be empty: an interval needs rounds, a delta needs a none.
 MAY_BE_EMPTY = {"stack_bytes", "parallel", "ci_low", "ci_high", "precision", "delta", "delta_low", "delta_high", "resolution",
@@ -91,7 +91,7 @@ def _check_results(path: Path, table: pd.DataFrame) -> None:
             first, second = table[name].unique()[:2]
             raise Unreadable(f"{path}: rows of more than one {name}: {first} and {second}; one file for each run is "
                              "needed")
-    wrong = ~table["status"].isin([*MEASURED, "skipped", "failed"])
+    wrong = ~table["status"].isin(STATUSES)
     if wrong.any():
         raise Unreadable(f"{_where(path, wrong)}: unknown status {table['status'][wrong].iloc[0]!r}")
     measured = table["status"].isin(MEASURED)
@@ -100,6 +100,11 @@ def _check_results(path: Path, table: pd.DataFrame) -> None:
             empty = measured & table[name].isna()
             if empty.any():
                 raise Unreadable(f"{_where(path, empty)}: {name} is empty in a measured row")
+    for low, high, resolution in VARIES:
+        for what, rows in ((f"of {low} and {high} one is empty", table[low].isna() != table[high].isna()),
+                           (f"{low} is above {high}", table[low] > table[high]), (f"{resolution} is below 0", table[resolution] < 0)):
+            if (measured & rows).any():
+                raise Unreadable(f"{_where(path, measured & rows)}: {what}")
     twice = table.duplicated(["case", "phase"])
     if twice.any():
         row = table[twice].iloc[0]

@@ -21,6 +21,17 @@ def one_line(text: object) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
 
 
+def last_line(text: str) -> str:
+    """What a program said at the end, behind a colon; empty where it said nothing."""
+    lines = text.strip().splitlines()
+    return f": {lines[-1]}" if lines else ""
+
+
+def of_system(error: OSError) -> str:
+    """What the system says, with the file where it is about one."""
+    return f"{f'{error.filename}: ' if error.filename else ''}{error.strerror or error}"
+
+
 def main(body: Callable[[list[str]], int], name: str) -> NoReturn:
     """Runs a script's body with the command line's words and exits with what it returns. What cannot be read is one line
     with the script's name, and 2; never a traceback."""
@@ -41,7 +52,7 @@ def main(body: Callable[[list[str]], int], name: str) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = UNREAD
     except OSError as error:
-        print(f"{name}: {f'{error.filename}: ' if error.filename else ''}{error.strerror}", file=sys.stderr)
+        print(f"{name}: {one_line(of_system(error))}", file=sys.stderr)
         code = UNREADABLE
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)

@@ -10,6 +10,7 @@ from typing import TextIO
 
 from answers import kinds
 from answers.comparison import VERDICTS, Comparison, Row
+from answers.exact import INSTEAD
 
 FORMATS = ("table", "markdown", "csv", "json")
 LISTED = 40  # rows of a table, of those that are neither slower nor faster
@@ -84,7 +85,7 @@ def summary(comparison: Comparison) -> list[str]:
 def explanation(comparison: Comparison) -> str:
     """What the columns are."""
     if comparison.figures == "exact":
-        return "median, instructions executed, not time; a row without a resolution has 1% instead"
+        return f"median, instructions executed, not time; a row without a resolution has {INSTEAD:.0%} instead"
     names = {"runs": "middle of the runs' medians", "pairs": "medians of the sides"}
     what = names.get(comparison.figures, "middle of the run")
     return (f"{what}; interval: {1 - comparison.alpha:.4g}, for the row alone; p: corrected for {len(comparison.rows)} rows "

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from answers import columns, google
-from answers.exact import Key
-from answers.read import MEASURED, Run, read_run
+from answers.exact import MEASURED, Key
+from answers.read import Run, read_run
 from answers.script import Unreadable
 
 Z95 = 1.959964  # half the width of a normal 95% interval in standard deviations

@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # not before pandas is needed
     from answers.read import Run
 
 WEIGHT = re.compile(r"\d{1,19}", re.ASCII)
+MOST_FRAMES = 250  # of a stack: the deepest recorded has 37; a page and a plot go down a tree of them by recursion
 FILE = "stacks.folded"  # within a run's folder it is found without being named, compressed by xz, too
 
 
@@ -26,6 +27,8 @@ def read(path: Path) -> str:
         stack, _, weight = line.rpartition(" ")
         if ";" not in stack or not WEIGHT.fullmatch(weight):
             raise Unreadable(f"{path}, line {number}: not a folded stack (CASE;function;… WEIGHT)")
+        if stack.count(";") > MOST_FRAMES:
+            raise Unreadable(f"{path}, line {number}: a stack of {stack.count(';')} functions: at most {MOST_FRAMES} can be shown")
     return text
 
 

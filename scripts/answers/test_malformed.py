@@ -1,11 +1,6 @@
 """Every script on every file of a run that is not as nsbench writes it: one line that names the file, and the exit code of
 wrong use; never a traceback, and never a verdict."""
-import contextlib
-import importlib.util
-import io
-import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,17 +13,13 @@ SCRIPTS = Path(__file__).resolve().parents[1]
 pytest.importorskip("pandas", reason="python3-pandas is missing")
 pytest.importorskip("scipy", reason="python3-scipy is missing")
 pytest.importorskip("matplotlib", reason="python3-matplotlib is missing")
-from answers import columns, page
-from answers.fixtures import call, result_row, write_run
+from answers import page, stacks
+from answers.damage import ANY_FILE, broken, header, lab, of_json, put, rename, text
+from answers.fixtures import call, result_row, write_run, write_table
 
+CASES = ("clone/none/stack:1M", "clone/NEWPID/stack:1M")
 LAB: dict[str, object] = {"kernel_package": None, "kernel_sha256": "0" * 64, "command_line": "quiet",
                           "arguments": ["--samples=9"], "machines": {}}
-CASES = ("clone/none/stack:1M", "clone/NEWPID/stack:1M")
-
-
-def table(path: Path, rows: list[dict]) -> None:
-    names = list(columns.of(path.name))
-    path.write_text("\n".join([",".join(names), *(",".join(str(row.get(name, "")) for name in names) for row in rows), ""]))
 
 
 def run(folder: Path, factor: float) -> Path:
@@ -38,66 +29,27 @@ def run(folder: Path, factor: float) -> Path:
             for case in CASES for phase in phases]
     write_run(folder, rows, lab=LAB, state="fresh", options={"samples": 9, "precision": 0.02})
     common = {"run_id": f"id-{folder.name}", "kernel": "6.1.0", "clock": "instructions"}
-    table(folder / "samples.csv", [{**common, "case": case, "round": number // 3 + 1, "block": 1, "sample": number, "counted": 1,
-                                    **dict.fromkeys(phases, 1000 + number)} for case in CASES for number in range(9)])
-    table(folder / "probe.csv", [{**common, "case": case, "function": f"f{number}", "kind": "shared", "path": "create",
-                                  "backend": "fentry", "calls_per_op": 1, "total": 900, "self": 100 * (number + 1) * factor}
-                                 for case in CASES for number in range(3)])
-    table(folder / "memory.csv", [{**common, "case": case, "kind": "net", "allocator": "slab", "bytes_per_op": 10,
-                                   "calls_per_op": 1, "call_site": "s"} for case in CASES])
+    write_table(folder / "samples.csv", [
+        {**common, "case": case, "round": number // 3 + 1, "block": 1, "sample": number, "counted": 1,
+         **dict.fromkeys(phases, 1000 + number)} for case in CASES for number in range(9)])
+    write_table(folder / "probe.csv", [
+        {**common, "case": case, "function": f"f{number}", "kind": "shared", "path": "create", "backend": "fentry",
+         "calls_per_op": 1, "total": 900, "self": 100 * (number + 1) * factor} for case in CASES for number in range(3)])
+    write_table(folder / "memory.csv", [
+        {**common, "case": case, "kind": "net", "allocator": "slab", "bytes_per_op": 10, "calls_per_op": 1, "call_site": "s"}
+        for case in CASES])
     (folder / "stacks.folded").write_text("".join(f"{case};a;b 5\n" for case in CASES))
     return folder
 
 
-def header(data: bytes, change: Callable[[list[str]], list[str]]) -> bytes:
-    first, _, rest = data.partition(b"\n")
-    return ",".join(change(first.decode().split(","))).encode() + b"\n" + rest
-
-
-def put(name: str, value: str) -> Callable[[bytes], bytes]:
-    """The first row with another value in that column."""
-    def change(data: bytes) -> bytes:
-        lines = data.decode().split("\n")
-        fields = lines[1].split(",")
-        fields[lines[0].split(",").index(name)] = value
-        return "\n".join([lines[0], ",".join(fields), *lines[2:]]).encode()
-    return change
-
-
-def rename(name: str) -> Callable[[bytes], bytes]:
-    return lambda data: header(data, lambda names: ["other" if one == name else one for one in names])
-
-
-def of_json(*place: str | int, value: object) -> Callable[[bytes], bytes]:
-    """run.json with another value there; without one (`...`) it is missing."""
-    def change(data: bytes) -> bytes:
-        whole = content = json.loads(data)
-        for name in place[:-1]:
-            content = content[name]
-        if value is ...:
-            del content[place[-1]]
-        else:
-            content[place[-1]] = value
-        return json.dumps(whole).encode()
-    return change
-
-
-def text(changed: str | bytes) -> Callable[[bytes], bytes]:
-    return lambda data: changed if isinstance(changed, bytes) else changed.encode()
-
-
-ANY_FILE = {
-    "a newline": text("\n"), "empty": text(""), "0xff": lambda data: data[:60] + b"\xff" + data[60:],
-    "only 0xff": text(b"\xff\n"), "NUL": lambda data: data[:60] + b"\0" + data[60:], "a folder": None,
-    "half": lambda data: data[:len(data) // 2], "open quote in the header": lambda data: b'"' + data,
-    "open quote at the end": lambda data: data + b'"x\n', "carriage return": lambda data: data.replace(b"n", b"\r", 1),
-}
 LARGE = "9" * 20
 CHANGES: dict[str, dict[str, Callable[[bytes], bytes] | None]] = {
     "results.csv": {**ANY_FILE, "median x": put("median", "x"), "resolution x": put("resolution", "x"),
                     "resolution inf": put("resolution", "inf"), "large": put("stack_bytes", LARGE), "1e400": put("mean", "1e400"),
                     "no median": rename("median"), "no case": rename("case"), "[]": put("ci_low", "[]"),
-                    "open quote": put("reason", '"'), "twice": lambda data: header(data, lambda names: [*names[:-1], "median"])},
+                    "open quote": put("reason", '"'), "twice": lambda data: header(data, lambda names: [*names[:-1], "median"]),
+                    "half an interval": put("ci_high", ""), "upside down": put("ci_high", "1"), "below 0": put("resolution", "-1"),
+                    "status": put("status", "fine"), "two rows": lambda data: data + data.splitlines(keepends=True)[1]},
     "samples.csv": {**ANY_FILE, "round": put("round", LARGE), "x": put("create", "x"), "no round": rename("round"),
                     "machine": put("machine", '"'), "case": put("case", "none")},
     "probe.csv": {**ANY_FILE, "no self": rename("self"), "no function": rename("function"), "self": put("self", "x"),
@@ -106,7 +58,8 @@ CHANGES: dict[str, dict[str, Callable[[bytes], bytes] | None]] = {
                    "large": put("bytes_per_op", LARGE), "case": put("case", "x")},
     "stacks.folded": {**{name: change for name, change in ANY_FILE.items()
                          if name not in ("empty", "open quote in the header", "carriage return")},
-                      "superscript": text("clone/none;a ²\n"), "no weight": text("clone/none;a\n")},
+                      "superscript": text("clone/none;a ²\n"), "no weight": text("clone/none;a\n"),
+                      "deep": text("clone/none;" + "a;" * 3000 + "b 5\n")},
     "run.json": {**ANY_FILE, "[]": text("[]"), "deep": text("[" * 100_000), "NaN": of_json("options", "precision", value=float("nan")),
                  "interval": of_json("options", "precision", value=[]), "half a pair": of_json("environment", "cpus", value="\ud800"),
                  "long": of_json("measuring", value={"drains": 10**400}), "lab": of_json("lab", value=[])},
@@ -115,11 +68,14 @@ CHANGES: dict[str, dict[str, Callable[[bytes], bytes] | None]] = {
 OF_THE_LAB = {
     "results.csv": CHANGES["results.csv"].keys() - {"large", "1e400"},
     "probe.csv": CHANGES["probe.csv"].keys(),
-    "run.json": {*ANY_FILE, "[]", "deep", "NaN", "half a pair", "lab", "sha", "no sha", "command", "machines", "kernel"},
+    "run.json": {*ANY_FILE, "[]", "deep", "NaN", "half a pair", "lab", "sha", "no sha", "command", "machines", "digits", "kernel",
+                 "release", "package", "state", "clock"},
 }
 CHANGES_OF_THE_LAB = {"sha": of_json("lab", "kernel_sha256", value=None), "no sha": of_json("lab", "kernel_sha256", value=...),
                       "command": of_json("lab", "command_line", value=...), "machines": of_json("lab", "machines", value={"x": {}}),
-                      "kernel": of_json("kernel", value=[])}
+                      "digits": of_json("lab", "machines", value={"9" * 5000: {}}), "kernel": of_json("kernel", value=[]),
+                      "release": of_json("kernel", value="6.1\n"), "package": of_json("lab", "kernel_package", value="linux 6.²"),
+                      "state": of_json("state", value="not fresh"), "clock": of_json("clock", value="sun")}
 READS = {  # by which of its plots plot.py reads a file
     "run.json": "e", "results.csv": "e", "samples.csv": "d", "probe.csv": "g", "memory.csv": "h", "stacks.folded": "g"}
 
@@ -128,35 +84,6 @@ READS = {  # by which of its plots plot.py reads a file
 def fixture_runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("runs")
     return run(folder / "base", 1), run(folder / "new", 1.5)
-
-
-def broken(good: Path, folder: Path, file: str, change: Callable[[bytes], bytes] | None) -> Path:
-    shutil.copytree(good, folder)
-    path = folder / file
-    data = path.read_bytes()
-    path.unlink()
-    if change is None:
-        path.mkdir()
-    else:
-        path.write_bytes(change(data))
-    return folder
-
-
-def lab_compare(words: list[object]) -> tuple[int, str]:
-    """lab.py's exit code and standard error, in this process."""
-    spec = importlib.util.spec_from_file_location("lab_program", SCRIPTS / "lab.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    err = io.StringIO()
-    try:
-        spec.loader.exec_module(module)
-        with contextlib.redirect_stderr(err), contextlib.redirect_stdout(io.StringIO()):
-            code = module.main(["compare", *map(str, words)])
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-    return code, err.getvalue()
 
 
 @pytest.mark.parametrize("file", CHANGES)
@@ -184,7 +111,7 @@ def test_a_broken_file_is_no_verdict_of_the_lab(runs: tuple[Path, Path], file: s
     base, new = runs
     for number, what in enumerate(sorted(OF_THE_LAB[file])):
         folder = broken(new, tmp_path / f"{number}", file, {**CHANGES[file], **CHANGES_OF_THE_LAB}[what])
-        code, err = lab_compare([base, folder])
+        code, _, err = lab("compare", base, folder)
         assert (code, err.count("\n")) == (125, 1), f"{what}: {code}\n{err}"
         assert str(folder) in err and "Traceback" not in err, f"{what}: {err}"
 
@@ -197,9 +124,19 @@ def test_the_line_is_named(runs: tuple[Path, Path], tmp_path: Path) -> None:
 
 
 def test_whole_runs_are_read(runs: tuple[Path, Path], tmp_path: Path) -> None:
-    assert call(SCRIPTS / "compare.py", runs)[0] == 1 and lab_compare(list(runs))[0] == 1
+    assert call(SCRIPTS / "compare.py", runs)[0] == 1 and lab("compare", *runs)[0] == 1
     code, _, err = call(SCRIPTS / "plot.py", [runs[0], "-o", tmp_path, "--only=degh"])
     assert (code, "not made" in err) == (0, False), err
+
+
+def test_the_deepest_stacks_are_shown(runs: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page, "vendored", lambda: None)
+    monkeypatch.setattr(page, "_library", lambda name: ("", "", ""))
+    for what, stack in (("deep", ";".join(["f"] * stacks.MOST_FRAMES) + " 5"), ("weightless", "a;b 0")):
+        folder = broken(runs[1], tmp_path / what, "stacks.folded", text("".join(f"{case};{stack}\n" for case in CASES)))
+        for script, words in (("plot", ["-o", tmp_path / "plots", "--only=g"]), ("report", ["-o", tmp_path / "report.html"])):
+            code, _, err = call(SCRIPTS / f"{script}.py", [folder, *words])
+            assert code == 0 and "Traceback" not in err, f"{script}, {what}: {err}"
 
 
 # Presses Ctrl-C where a script imports that module: no clock decides when that is.

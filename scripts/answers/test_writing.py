@@ -1,6 +1,7 @@
 """Where the scripts' results go: links and folders of other users, what is replaced, names of any bytes."""
 import argparse
 import contextlib
+import errno
 import os
 import stat
 import subprocess
@@ -14,7 +15,8 @@ import pytest
 import ab
 import report
 from answers import outputs
-from answers.fixtures import result_row, write_run
+from answers.damage import lab
+from answers.fixtures import call, result_row, write_run
 from answers.script import Unreadable
 from lab import alone, compare, folders, kernel_build, packages
 from lab.errors import ABORTED, USAGE, LabError
@@ -196,6 +198,46 @@ def test_the_lab_s_cache_is_nobody_elses(top: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("XDG_CACHE_HOME", str(top / "shared"))
     with pytest.raises(LabError, match=f"link of user {NOBODY}"):
         packages.cache()
+
+
+@needs_root
+def test_the_lab_s_cache_is_in_nobody_elses_folder(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has the folder that it is in can put another in its place, later on."""
+    (top / "shared" / "nsbench" / "lab").mkdir(parents=True)
+    os.chown(top / "shared" / "nsbench", NOBODY, NOBODY)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(top / "shared"))
+    with pytest.raises(LabError, match=f"shared/nsbench: this folder belongs to user {NOBODY}") as refused:
+        packages.cache()
+    assert refused.value.code == USAGE
+
+
+def test_nobody_else_can_write_to_the_lab_s_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    before = os.umask(0)
+    try:
+        path = packages.cache()
+    finally:
+        os.umask(before)
+    assert [stat.S_IMODE(folder.stat().st_mode) for folder in (path, path.parent)] == [0o700, 0o700]
+    for folder, mode in ((path, 0o777), (path, 0o1777), (path.parent, 0o777), (tmp_path / "cache", 0o777)):
+        folder.chmod(mode)
+        with pytest.raises(LabError, match=f"{folder}: everybody can write to this folder.*XDG_CACHE_HOME"):
+            packages.cache()
+        folder.chmod(0o700)
+    (tmp_path / "cache").chmod(0o1777)  # as /tmp is
+    assert packages.cache() == path
+
+
+def test_a_name_of_two_lines_is_told_in_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = tmp_path / "two\nlines"
+    name.write_text("")
+    code, _, err = call(SCRIPTS / "ab.py", ["--out", name, "true", "true"])
+    assert (code, err) == (2, f"ab: {tmp_path}/two\\nlines: {os.strerror(errno.ENOTDIR)}\n")
+
+    def fails() -> None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(name))
+    monkeypatch.setattr(packages, "locked", fails)
+    assert lab("kernels") == (1, "", f"lab: {tmp_path}/two\\nlines: {os.strerror(errno.ENOENT)}\n")
 
 
 def test_only_folders_of_a_killed_lab_are_removed(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import dataclasses
 import fcntl
 import hashlib
 import json
+import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -21,12 +22,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from answers import outputs
-from answers.exact import INSTEAD, Change, Figure, Key, geometric_means, measured, missing
-from answers.files import Needed
+from answers.exact import Change, Figure, Key, geometric_means, measured, missing, within
+from answers.files import Needed, shown
 from answers.options import percentage
+from answers.script import of_system, one_line
 from lab import functions, guest, images, initramfs, packages, runs, states, tables
 from lab.errors import ABORTED, OK, UNMEASURED, USAGE, LabError
 from lab.options import add_how, add_jobs, add_machine, how_of, machine_numbers, printable
+from lab.variations import VARIATIONS
 
 SLOWER = 1
 # What else is taken from run.json to compare.
@@ -49,7 +52,12 @@ class Run:
     def name(self) -> str:
         lab = self.record["lab"]
         what = lab.get("kernel_package") or f"bzImage {lab['kernel_sha256'][:12]}"
-        return f"{self.record['kernel']} ({what}), {lab['command_line']}"
+        return one_line(f"{self.record['kernel']} ({what}), {lab['command_line']}")
+
+    @property
+    def machines(self) -> list[int]:
+        """The numbers of the saved machines that it was measured on, in order."""
+        return sorted(map(int, tables.machines(self.record)))
 
 
 def cells(change: Change) -> list[str]:
@@ -60,12 +68,7 @@ def cells(change: Change) -> list[str]:
 
 def read(folder: Path) -> Run:
     """The run in a folder. LabError for what is no whole run of the lab."""
-    try:
-        record = tables.record(folder / "run.json", RECORD, UNMEASURED)
-    except FileNotFoundError:
-        raise LabError(f"{folder}: no run.json in it: a result folder of the lab is needed", UNMEASURED) from None
-    if not all(name.isdecimal() for name in record["lab"].get("machines") or {}):
-        raise LabError(f"{folder}/run.json is of no run of the lab: machines without numbers", UNMEASURED)
+    record = tables.record(folder / "run.json", RECORD, UNMEASURED)
     rows = {(row["case"], row["phase"]): row for row in tables.rows(folder / "results.csv", RESULTS, UNMEASURED)}
     return Run(folder, record, rows)
 
@@ -86,7 +89,7 @@ def refuse(base: Run, new: Run) -> None:
     for key, what in QUIETLY.items():
         if base.record["lab"].get(key) != new.record["lab"].get(key):
             print(f"note: the runs differ in {what} ({key}), which can change figures", file=sys.stderr)
-    machines = [", ".join(sorted(run.record["lab"].get("machines") or {}, key=int)) for run in (base, new)]
+    machines = [", ".join(map(str, run.machines)) for run in (base, new)]
     if machines[0] != machines[1]:
         print(f"note: the base was measured on the saved machines {machines[0] or '(none)'}, the new side on "
               f"{machines[1] or '(none)'}", file=sys.stderr)
@@ -135,15 +138,28 @@ def alone(root: Path) -> Iterator[None]:
         yield
 
 
-def how_like(lab: dict) -> runs.How:
+def how_like(run: Run) -> runs.How:
     """How a run that is there already was measured: what it is held against is measured so. LabError where that cannot be
     repeated."""
-    if lab.get("together") or not lab.get("machines"):
+    lab, numbers = run.record["lab"], run.machines
+    if lab.get("together") or not numbers:
         return runs.How(together="as the other side was")
+
+    def refusal(what: str) -> LabError:
+        return LabError(f"{run.folder}/run.json is of no run of the lab: lab: {what}", UNMEASURED)
+
+    if "state" not in lab:
+        raise refusal("state is missing")
     if lab["state"] not in states.STATES:
-        raise LabError(f"the state {lab['state']!r} was made by a script: measure both sides anew, with --state=SCRIPT", USAGE)
-    numbers = sorted(map(int, lab["machines"]))
-    return runs.How(states.STATES[lab["state"]], range(numbers[0], numbers[-1] + 1), lab.get("on_all_machines") or "")
+        raise LabError(f"the state {shown(lab['state'])} was made by a script: measure both sides anew, with --state=SCRIPT", USAGE)
+    if numbers != list(range(numbers[0], numbers[-1] + 1)) or numbers[-1] > len(VARIATIONS):
+        raise refusal(f"machines are not some that follow each other, of 1 to {len(VARIATIONS)}")
+    everywhere = lab.get("on_all_machines") or ""
+    try:
+        re.compile(everywhere)
+    except (re.error, RecursionError):
+        raise refusal(f"on_all_machines is {shown(everywhere)}, no regular expression") from None
+    return runs.How(states.STATES[lab["state"]], range(numbers[0], numbers[-1] + 1), everywhere)
 
 
 def sides(options: argparse.Namespace) -> tuple[Run, Run]:
@@ -164,8 +180,7 @@ def sides(options: argparse.Namespace) -> tuple[Run, Run]:
     wanted = {side: (name, guest.Machine(options.accel, appends[side], options.memory, options.timeout))
               for side, name in names.items() if side not in folders}
     if wanted:
-        like = read(*folders.values()).record["lab"] if folders else None
-        hows = dict.fromkeys(names, how_like(like) if like else how_of(options))
+        hows = dict.fromkeys(names, how_like(read(*folders.values())) if folders else how_of(options))
         if options.machines_new:
             hows["new"] = dataclasses.replace(hows["new"], numbers=options.machines_new)
         folders |= measure(wanted, hows, nsbench, options.out or packages.cache() / "runs", options.jobs)
@@ -210,7 +225,7 @@ def report(base: Run, new: Run, options: argparse.Namespace) -> int:
         widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
         for row in rows:
             print("  ".join(c.ljust(w) if i < 2 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths))))
-    limit = "their resolution" if any(row.get("resolution") for row in new.rows.values()) else f"{INSTEAD * 100:g}%"
+    limit = within(both)
     if options.threshold:
         limit += f" and {options.threshold * 100:g}%"
     if all(c.same for c in both):
@@ -246,7 +261,7 @@ def compare(options: argparse.Namespace) -> int:
     except LabError as error:
         raise LabError(str(error), ABORTED if error.code == USAGE else UNMEASURED, error.tail) from None
     except OSError as error:
-        raise LabError(f"{f'{error.filename}: ' if error.filename else ''}{error.strerror}", UNMEASURED) from None
+        raise LabError(of_system(error), UNMEASURED) from None
     except Exception:
         traceback.print_exc()
         return UNMEASURED

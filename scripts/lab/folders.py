@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from answers import outputs
+from answers.stacks import FILE as STACKS
 from lab.errors import USAGE, LabError
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 PART = ".part-"  # folders being made; what a killed lab left of them is removed by the next
 JOURNAL = ".journal-"  # what the copies of a run that is not finished gave back
-STACKS = "stacks.folded"  # where plot.py and report.py look for them
 LARGE = ("samples.csv", STACKS)  # files that are compressed to be kept
 JOURNAL_AGE = 7 * 24 * 3600  # seconds after which nobody goes on with it
 

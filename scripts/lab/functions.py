@@ -14,13 +14,11 @@ def own_times(folder: Path) -> dict[str, dict[str, float]]:
     Teardown by the kernel's workers is left out: it depends on how many namespaces a worker finds.
     """
     times: dict[str, dict[str, float]] = {}
-    try:
-        for row in tables.rows(folder / "probe.csv", tables.PROBE, UNMEASURED):
-            if row["path"] != "async" and row["self"]:
-                of_case = times.setdefault(row["case"], {})  # an exact profile has some functions on two paths
-                of_case[row["function"]] = of_case.get(row["function"], 0) + float(row["self"])
-    except FileNotFoundError:
-        return {}
+    path = folder / "probe.csv"
+    for row in tables.rows(path, tables.PROBE, UNMEASURED) if path.exists() else ():
+        if row["path"] != "async" and row["self"]:
+            of_case = times.setdefault(row["case"], {})  # an exact profile has some functions on two paths
+            of_case[row["function"]] = of_case.get(row["function"], 0) + float(row["self"])
     return times
 
 

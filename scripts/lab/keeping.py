@@ -8,10 +8,11 @@ import fcntl
 import json
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from lab.errors import LabError
 
 MIB = 1 << 20
 MACHINES = "machines"
+PART = "part-"  # what is being made, or removed
+PART_AGE = 2 * 3600  # seconds after which a lab that was killed has left it
+TRIES = 5
 OTHERS = {"sources": "a kernel's source", "builds": "a build of a kernel", "debug": "a kernel's debug information"}
 
 
@@ -80,30 +84,64 @@ def entry_of(folder: Path) -> Entry:
     return Entry(folder, size, time.time() - folder.stat().st_mtime, about)
 
 
+def parents() -> list[Path]:
+    """The folders of the folders."""
+    return [machines(), *(path for name in OTHERS if (path := packages.cache() / name).is_dir())]
+
+
 def entries() -> list[Entry]:
     """All there are, the one that was used last first."""
     found = []
-    for parent in (machines(), *(packages.cache() / name for name in OTHERS)):
-        for folder in parent.iterdir() if parent.is_dir() else ():
-            if folder.is_dir() and not folder.name.startswith("part-"):
+    for parent in parents():
+        for folder in parent.iterdir():
+            if folder.is_dir() and not folder.name.startswith(PART):
                 with contextlib.suppress(FileNotFoundError):
                     found.append(entry_of(folder))
     return sorted(found, key=lambda entry: entry.age)
 
 
-@contextlib.contextmanager
-def in_use(folder: Path) -> Iterator[None]:
-    """Nobody removes it meanwhile."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def is_still(handle: int, folder: Path) -> bool:
+    """Whether an open folder is the one that has this name."""
     try:
-        fcntl.flock(handle, fcntl.LOCK_SH)
-        yield
+        return os.path.samestat(os.fstat(handle), os.stat(folder))
+    except FileNotFoundError:
+        return False
+
+
+def locked(find: Callable[[], Path], how: int) -> tuple[Path, int]:
+    """The folder that `find` gives or makes, and a descriptor that holds the lock. Another lab may remove the folder before the
+    lock is had: then it is found again. BlockingIOError, with its path, for LOCK_NB where another lab has it; LabError where it
+    is removed each time."""
+    folder = packages.cache()
+    for _ in range(TRIES):
+        with contextlib.suppress(FileNotFoundError):
+            folder = find()
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.flock(handle, how)
+                if is_still(handle, folder):
+                    handle, kept = -1, handle
+                    return folder, kept
+            except BlockingIOError as error:
+                raise BlockingIOError(error.errno, error.strerror, str(folder)) from None
+            finally:
+                if handle >= 0:
+                    os.close(handle)
+    raise LabError(f"{folder}: other labs remove it as soon as it is there: NSBENCH_LAB_CACHE is too small for all")
+
+
+@contextlib.contextmanager
+def in_use(find: Callable[[], Path]) -> Iterator[Path]:
+    """The folder that `find` gives or makes; nobody removes it meanwhile."""
+    folder, handle = locked(find, fcntl.LOCK_SH)
+    try:
+        yield folder
     finally:
         os.close(handle)
 
 
 def remove(entry: Entry) -> bool:
-    """Removes an entry unless a lab has it in use."""
+    """Removes an entry unless a lab has it in use, or has made it anew meanwhile."""
     # A machine that is made again is another folder: its lock is a file beside it.
     name = entry.folder.with_name(f"{entry.folder.name}.lock") if entry.is_machine else entry.folder
     try:
@@ -115,20 +153,25 @@ def remove(entry: Entry) -> bool:
     except BlockingIOError:
         return False
     else:
-        shutil.rmtree(entry.folder, ignore_errors=True)
+        if not entry.is_machine and not is_still(lock, entry.folder):
+            return not entry.folder.exists()
+        gone = entry.folder.with_name(PART + secrets.token_hex(8))
+        with contextlib.suppress(FileNotFoundError):
+            entry.folder.rename(gone)  # first: nobody finds half of it, even if this lab is killed
         if not entry.is_machine:
             note_of(entry.folder).unlink(missing_ok=True)
+        shutil.rmtree(gone, ignore_errors=True)
         return True
     finally:
         os.close(lock)
 
 
 def prune(keep: Path | None = None) -> None:
-    """Removes those used least recently until the rest are within the limit, and what a killed lab left half made; never
-    `keep`."""
-    for part in machines().glob("part-*"):
+    """Removes those used least recently until the rest are within the limit, and what a killed lab left half made or half
+    removed; never `keep`."""
+    for part in (part for parent in parents() for part in parent.glob(f"{PART}*")):
         with contextlib.suppress(FileNotFoundError):  # its lab has finished meanwhile
-            if time.time() - part.stat().st_mtime > 2 * 3600:
+            if time.time() - part.stat().st_mtime > PART_AGE:
                 shutil.rmtree(part, ignore_errors=True)
     whole = 0
     for entry in entries():

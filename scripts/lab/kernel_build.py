@@ -17,10 +17,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from answers import outputs
+from answers import files, outputs
 from lab import keeping, packages
 from lab.errors import FAILED, IMPOSSIBLE, OK, USAGE, LabError
 from lab.options import add_jobs
@@ -98,23 +98,56 @@ def patch(tree: Path, path: Path, *words: str) -> None:
 
 
 @contextlib.contextmanager
-def patched(tree: Path, patches: list[Path]) -> Iterator[None]:
-    """The tree with these patches, for this lab alone. LabError where another builds from it, or where one does not apply."""
+def patched(find: Callable[[], Path], patches: list[Path]) -> Iterator[Path]:
+    """The tree that `find` gives, with these patches, for this lab alone. LabError where another builds from it, or where one
+    does not apply."""
     applied: list[Path] = []
-    handle = os.open(tree, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise LabError(f"{tree}: another lab builds from this tree") from None
+        tree, handle = keeping.locked(find, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise LabError(f"{error.filename}: another lab builds from this tree") from None
+    try:
         for path in patches:
             patch(tree, path)
             applied.append(path)
-        yield
+        yield tree
     finally:
         for path in reversed(applied):
             patch(tree, path, "--reverse")
         os.close(handle)
+
+
+def tree_of(source: str) -> Path:
+    """The tree of that path, or of that series. LabError for neither."""
+    tree = Path(source)
+    if not tree.is_dir():
+        if not re.fullmatch(SERIES, source):
+            raise LabError(f"{source}: neither a tree of the kernel's source nor a series such as 6.12", USAGE)
+        tree = source_of(source)
+    if not (tree / "Kconfig").exists():
+        raise LabError(f"{tree}: not the kernel's source", USAGE)
+    return tree
+
+
+def folder_of(tree: Path, config: str) -> Path:
+    """Where that tree is built with that configuration: the folder in the cache, made if it is missing."""
+    key = hashlib.sha256(f"{tree.resolve()}\0{config}".encode()).hexdigest()[:16]
+    folder = packages.cache() / "builds" / key
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def compile_in(into: Path, tree: Path, config: str, jobs: int) -> None:
+    """Builds the image in that folder. LabError with the first error."""
+    fragment = into / "small.config"
+    if not fragment.exists() or fragment.read_text() != config or not (into / ".config").exists():
+        fragment.write_text(config)
+        print(f"lab: configuring and building in {into}: some ten minutes", file=sys.stderr)
+        make(tree, into, jobs, f"KCONFIG_ALLCONFIG={fragment}", "allnoconfig")
+        missing = set(config.splitlines()) - set((into / ".config").read_text().splitlines())
+        for line in sorted(line for line in missing if line.startswith("CONFIG_")):
+            print(f"lab: {line}: this kernel has it not, or something that it needs is off", file=sys.stderr)
+    make(tree, into, jobs, "bzImage")
 
 
 def build(options: argparse.Namespace) -> int:
@@ -132,33 +165,14 @@ def build(options: argparse.Namespace) -> int:
     for path in [*options.patch, *options.config]:
         if not path.is_file():
             raise LabError(f"{path}: no such file", USAGE)
-    tree = Path(options.source)
-    if not tree.is_dir():
-        if not re.fullmatch(SERIES, options.source):
-            raise LabError(f"{options.source}: neither a tree of the kernel's source nor a series such as 6.12", USAGE)
-        tree = source_of(options.source)
-    if not (tree / "Kconfig").exists():
-        raise LabError(f"{tree}: not the kernel's source", USAGE)
-    config = "".join(path.read_text() for path in [CONFIG, *options.config]) + (DEBUG if options.vmlinux else "")
-    key = hashlib.sha256(f"{tree.resolve()}\0{config}".encode()).hexdigest()[:16]
-    into = packages.cache() / "builds" / key
-    into.mkdir(parents=True, exist_ok=True)
-    jobs = options.jobs or os.cpu_count() or 1
-    fragment = into / "small.config"
-    with keeping.in_use(into), patched(tree, options.patch):
-        if not fragment.exists() or fragment.read_text() != config or not (into / ".config").exists():
-            fragment.write_text(config)
-            print(f"lab: configuring and building in {into}: some ten minutes", file=sys.stderr)
-            make(tree, into, jobs, f"KCONFIG_ALLCONFIG={fragment}", "allnoconfig")
-            missing = set(config.splitlines()) - set((into / ".config").read_text().splitlines())
-            for line in sorted(line for line in missing if line.startswith("CONFIG_")):
-                print(f"lab: {line}: this kernel has it not, or something that it needs is off", file=sys.stderr)
-        make(tree, into, jobs, "bzImage")
+    config = "".join(files.text_of(path) for path in [CONFIG, *options.config]) + (DEBUG if options.vmlinux else "")
+    with patched(lambda: tree_of(options.source), options.patch) as tree, keeping.in_use(lambda: folder_of(tree, config)) as into:
+        compile_in(into, tree, config, options.jobs or os.cpu_count() or 1)
         keeping.note(into, f"build of {tree}{' with its debug information' if options.vmlinux else ''}")
-    for made, out in ((into / "arch" / "x86" / "boot" / "bzImage", options.out), (into / "vmlinux", options.vmlinux)):
-        if out:
-            outputs.replace(out, made.read_bytes())
-            print(out)
+        for made, out in ((into / "arch" / "x86" / "boot" / "bzImage", options.out), (into / "vmlinux", options.vmlinux)):
+            if out:
+                outputs.replace(out, made.read_bytes())
+                print(out)
     return OK
 
 

@@ -14,6 +14,7 @@ from lab.images import Image
 
 NT_GNU_BUILD_ID = 3  # linux/elf.h, uapi: the note's owner is "GNU"
 UNKNOWN = "??"
+VMLINUX = "vmlinux"
 # Functions of every kernel by their files, as seen from the root of its source: one in C and one in assembler, whose names
 # for that root may differ.
 KNOWN = {"start_kernel": "init/main.c", "entry_SYSCALL_64": "arch/x86/entry/entry_64.S"}
@@ -78,7 +79,7 @@ def fetch(image: Image) -> Path:
         raise LabError(f"{image.path}: no package has its debug information: give --lines=VMLINUX, which kernel-build "
                        "--vmlinux keeps", USAGE)
     version = image.package.split()[1]
-    path = packages.cache() / "debug" / f"{image.name}_{version}" / "vmlinux"
+    path = packages.cache() / "debug" / f"{image.name}_{version}" / VMLINUX
     with packages.full(), packages.locked():
         if not path.exists():
             with tempfile.TemporaryDirectory(dir=packages.cache(), prefix="part-") as name:
@@ -87,8 +88,8 @@ def fetch(image: Image) -> Path:
                 packages.run("apt-get", *packages.Apt().options, "-q", "download", package, cwd=part)
                 ready = part / "ready"
                 ready.mkdir()
-                packages.extract(next(part.glob("*.deb")), (f"vmlinux-{image.name}",), ready / "vmlinux")
-                if (ready / "vmlinux").stat().st_size == 0:
+                packages.extract(next(part.glob("*.deb")), (f"vmlinux-{image.name}",), ready / VMLINUX)
+                if (ready / VMLINUX).stat().st_size == 0:
                     raise LabError(f"{package} has no vmlinux-{image.name}: give --lines=VMLINUX")
                 path.parent.parent.mkdir(exist_ok=True)
                 ready.rename(path.parent)

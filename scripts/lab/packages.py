@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import subprocess
 import tarfile
 import tempfile
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from answers import outputs
+from answers.script import of_system
 from lab.errors import IMPOSSIBLE, USAGE, LabError
 from lab.guest import check_image
 
@@ -54,13 +56,26 @@ class Kernel:
 
 
 def cache() -> Path:
-    """The lab's cache directory, made if it is missing. LabError where it is somebody else's, or behind somebody else's link."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    path = (Path(base) if base.startswith("/") else Path.home() / ".cache") / "nsbench" / "lab"
+    """The lab's cache directory, made if it is missing. LabError where it is somebody else's, or behind somebody else's link, or
+    where others could put theirs in its place.
+
+    All below it is used by its path, and not from descriptor to descriptor as answers/outputs.py goes to a place that was named
+    by the user: apt, dpkg, make and QEMU take nothing but paths. That is safe because nobody but the user, and root, can change
+    what is in these two folders, nor rename them, which is what is checked here. What is above them, a home or what
+    XDG_CACHE_HOME names, is the user's own choice."""
+    named = os.environ.get("XDG_CACHE_HOME", "")
+    base = Path(named) if named.startswith("/") else Path.home() / ".cache"
+    path = base / "nsbench" / "lab"
     try:
-        outputs.own_folder(path)
+        for folder in (path.parent, path):
+            outputs.own_folder(folder, mode=0o700)
     except OSError as error:
-        raise LabError(f"{path}: {error.strerror}", USAGE) from None
+        raise LabError(of_system(error), USAGE) from None
+    for folder in (base, path.parent, path):
+        mode = folder.stat().st_mode
+        if mode & stat.S_IWOTH and not (folder == base and mode & stat.S_ISVTX):  # such as /tmp: one's own stays there
+            raise LabError(f"{folder}: everybody can write to this folder, and decide what the cache is: chmod o-w, or set "
+                           "XDG_CACHE_HOME", USAGE)
     return path
 
 

@@ -1,14 +1,15 @@
 """page: what the recorded runs show, in plain words, as the first part of results/README.md.
 
 Every figure is computed from the folders' results.csv. Exit codes: 0; 1 with --check, if the page is not what the files
-give; 2 usage.
+give; 2 usage, or a file that cannot be read, is missing, or is not as nsbench writes it.
 """
 
 import argparse
 import sys
 from pathlib import Path
 
-from answers import outputs
+from answers import files, outputs
+from answers.script import of_system
 from lab import recorded
 from lab.errors import FAILED, OK, USAGE, LabError
 from lab.sections import SECTIONS, section
@@ -17,17 +18,27 @@ BEGIN = "<!-- made by scripts/lab.py page: do not edit by hand -->"
 END = "<!-- end of what scripts/lab.py page makes -->"
 
 
-def replaced(text: str, part: str) -> str:
-    """The page with this part in the place of the old one. LabError for a page without the marks."""
+def replaced(readme: Path, text: str, part: str) -> str:
+    """The page's text with this part in the place of the old one. LabError for a page without the marks."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise LabError("results/README.md has lost the marks between which the generated part stands", USAGE)
+        raise LabError(f"{readme} has lost the marks between which the generated part stands", USAGE)
     return f"{before}{BEGIN}\n\n{part}{END}{after}"
 
 
 def page(options: argparse.Namespace) -> int:
-    """The command."""
+    """The command. A file that fails is no answer to --check."""
+    try:
+        return make(options)
+    except BrokenPipeError:  # of standard output, which is no file of the runs'
+        raise
+    except OSError as error:
+        raise LabError(of_system(error), USAGE) from None
+
+
+def make(options: argparse.Namespace) -> int:
+    """Reads the runs, and prints, checks or writes the page."""
     runs = recorded.read_all(options.directory)
     part = (
         "\n".join(
@@ -43,8 +54,8 @@ def page(options: argparse.Namespace) -> int:
     if options.section or not readme.exists():
         sys.stdout.write(part)
         return OK
-    text = readme.read_text()
-    made = replaced(text, part)
+    text = files.text_of(readme)
+    made = replaced(readme, text, part)
     if options.check:
         if made != text:
             raise LabError(

@@ -215,15 +215,16 @@ def describe(profiled: Profiled, case: str, options: argparse.Namespace) -> list
     return text
 
 
-def vmlinux_of(given: str, image: images.Image) -> Path | None:
-    """The file with the kernel's debug information; None, and a line that says so, where its package cannot be had."""
+def vmlinux_of(given: str, image: images.Image, held: contextlib.ExitStack) -> Path | None:
+    """The file with the kernel's debug information, which stays in the cache as long as it is held; None, and a line that says
+    so, where its package cannot be had."""
     if given != FETCH:
         if not Path(given).is_file():
             raise LabError(f"--lines={given}: no such file", USAGE)
         lines.read(Path(given))  # before a machine is made for it
         return Path(given)
     try:
-        return lines.fetch(image)
+        return held.enter_context(keeping.in_use(lambda: lines.fetch(image).parent)) / lines.VMLINUX
     except LabError as error:
         if error.code == USAGE:
             raise
@@ -249,10 +250,8 @@ def profile(options: argparse.Namespace) -> int:
     out, base, progress = options.out or Path("nowhere"), initramfs.base(), Progress([image.name for image in every])
     wanted = [runs.wanted(image, machine, given, base, out / image.name, how=runs.How(states.find(options.state), range(1, 2)))
               for image in every]
-    vmlinux = vmlinux_of(options.lines, every[0]) if options.lines is not None else None
     with contextlib.ExitStack() as held:
-        if vmlinux and options.lines == FETCH:
-            held.enter_context(keeping.in_use(vmlinux.parent))
+        vmlinux = vmlinux_of(options.lines, every[0], held) if options.lines is not None else None
         if options.out:
             held.enter_context(folders.exclusive(out))
         if options.out:

@@ -1,22 +1,24 @@
 """Recorded runs of the atlas, read back: what results/README.md is made from."""
+import re
 import statistics
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from answers import files
+from answers import files, stacks
 from answers.exact import MEASURED
-from answers.files import Needed
+from answers.files import Needed, Perhaps
 from answers.script import Unreadable
 from lab import tables
 from lab.errors import USAGE, LabError
 from lab.exact import Cost
-from lab.folders import STACKS
 from lab.states import STATES
 from lab.tree import Tree
 
-# What a probed run's run.json says.
+# What a run.json says of a run that can stand on the page, and that of a probed run.
+RECORD = {**tables.RECORD, "options": Needed({"samples": Needed((int, float))}),
+          "lab": Needed({**tables.RECORD["lab"].shape, "machines": Needed(Perhaps({...: {"variation": Needed(str)}}))})}
 PROBED = {"probe": Needed({"cases": Needed([{
-    "case": Needed(str), "error": files.PERHAPS_TEXT, "unprobed_median": files.NUMERIC,
+    "case": Needed(files.CASE), "error": files.PERHAPS_TEXT, "unprobed_median": files.NUMERIC,
     "adds_to_none": Needed([{"function": Needed(str), "self": Needed(files.NUMERIC)}])}])})}
 
 
@@ -103,40 +105,45 @@ class Recorded:
 
 def read(folder: Path) -> Recorded:
     """The run in this folder. LabError for one that cannot stand on the page."""
-    record = tables.record(folder / "run.json", tables.RECORD, USAGE)
-    if len((record["lab"]["kernel_package"] or "package version").split()) < 2:
-        raise LabError(f"{folder}/run.json is of no run of the lab: kernel_package has no version", USAGE)
-    if record.get("clock") != "instructions":
-        raise LabError(
-            f"{folder}: its clock is {record.get('clock')!r}: the page is of the instruction clock", USAGE
-        )
+    record = tables.record(folder / "run.json", RECORD, USAGE)
+    if record["clock"] != "instructions":
+        raise LabError(f"{folder}/run.json: clock is {files.shown(record['clock'])}: the page is of the instruction clock", USAGE)
+    if not record["lab"]["machines"]:
+        raise LabError(f"{folder}/run.json: lab: machines has none: the page is of copies of saved machines, not of cases measured "
+                       "together", USAGE)
     rows = {}
     for row in tables.rows(folder / "results.csv", tables.COMPLETE, USAGE):
         if row["status"] in MEASURED:
-            via = next((":" + part[4:] for part in row["case"].split("/") if part.startswith("via:")), "")
-            rows[row["operation"] + via, row["namespaces"], row["phase"]] = row
-    beside = {name: read(folder / name) for name in STATES if name != "fresh" and (folder / name / "run.json").exists()}
+            operation, kinds, *parameters = row["case"].split("/")
+            via = next((":" + part[4:] for part in parameters if part.startswith("via:")), "")
+            rows[operation + via, kinds, row["phase"]] = row
+    beside = {name: read(folder / name) for name in STATES if name != "fresh" and (folder / name).exists()}
     for name, other in beside.items():
         if other.record.get("state") != name:
-            raise LabError(f"{other.folder}: its state is {other.record.get('state')!r}, not what its folder is called", USAGE)
+            raise LabError(f"{other.folder}/run.json: its state is {files.shown(other.record.get('state'))}, not what its folder is "
+                           "called", USAGE)
     return Recorded(folder, record, rows, read_probed(folder / "probe"), beside, read_exact(folder / "exact"))
 
 
 def read_exact(folder: Path) -> dict[str, Tree]:
     """What clone executes in `create`, by set; nothing where there is no profile. LabError for one that is not whole."""
     found: dict[str, Tree] = {}
-    path = folder / f"{STACKS}.xz"
+    path = folder / f"{stacks.FILE}.xz"
     if not path.exists():
         return found
     try:
-        for line in files.text_of(path).splitlines():
-            stack, _, own = line.rpartition(" ")
-            case, phase, *functions = stack.split(";")
-            operation, kinds, *_ = case.split("/")
-            if operation == "clone" and phase == "create":
-                found.setdefault(kinds, {})[tuple(functions)] = Cost(0, files.number(own))
-    except (Unreadable, ValueError) as error:
-        raise LabError(f"{path} is not whole: {error}", USAGE) from None
+        by_case = stacks.by_case(stacks.read(path))
+    except Unreadable as error:
+        raise LabError(f"{path} is not whole{str(error).removeprefix(str(path))}", USAGE) from None
+    for case, rows in by_case.items():
+        if not files.CASE.fullmatch(case):
+            raise LabError(f"{path} is not whole: {files.shown(case)} is no case's id", USAGE)
+        operation, kinds = case.split("/")[:2]
+        for (phase, *functions), own in rows if operation == "clone" else ():
+            if phase == "create" and not functions:
+                raise LabError(f"{path} is not whole: {case} has a stack of {phase} without a function", USAGE)
+            if phase == "create":
+                found.setdefault(kinds, {})[tuple(functions)] = Cost(0, own)
     return found
 
 
@@ -148,7 +155,7 @@ def read_probed(folder: Path) -> Probed | None:
     try:
         cases = [case for case in tables.record(folder / "run.json", PROBED, USAGE, "probed run")["probe"]["cases"]
                  if case["case"].startswith("clone/") and not case.get("error")]
-        none = next((case.get("unprobed_median") for case in cases if case["case"].startswith("clone/none/")), None)
+        none = next((case.get("unprobed_median") for case in cases if case["case"].split("/")[1] == "none"), None)
         for case in cases:
             kinds = case["case"].split("/")[1]
             probed.adds[kinds] = {row["function"]: row["self"] for row in case["adds_to_none"] if row["self"] is not None}
@@ -173,9 +180,7 @@ def read_all(directory: Path) -> list[Recorded]:
     found = [read(path.parent) for path in sorted(directory.glob("*/run.json"))]
     if not found:
         raise LabError(f"{directory}: no runs in it: scripts/lab.py atlas makes them", USAGE)
-    return sorted(
-        found, key=lambda run: [int(part) for part in run.name.split("~")[0].split(".") if part.isdigit()]
-    )
+    return sorted(found, key=lambda run: [int(part) for part in re.findall(r"\d{1,9}", run.name.split("~")[0], re.ASCII)])
 
 
 def middle(values: list[float]) -> Figure:

@@ -45,7 +45,7 @@ def code(runs: Runs) -> list[str]:
     lines, probed = [], [run.probed for run in runs if run.probed]
     for kind in KINDS:
         parts = [one.adds.get(kind) for one in probed]
-        if not all(parts):
+        if not all(adds and math.fsum(adds.values()) > 0 for adds in parts):
             continue
         tops = [max(adds, key=adds.__getitem__) for adds in parts]
         shares = [adds[top] / math.fsum(adds.values()) for adds, top in zip(parts, tops)]
@@ -98,12 +98,15 @@ def memory(runs: Runs) -> list[str]:
     """Sentences about memory, percpu left out: it is counted once, not for each CPU."""
     found = [{kind: one.memory[kind].get("kmalloc", 0) + one.memory[kind].get("slab", 0) for kind in KINDS if kind in one.memory}
              for one in (run.probed for run in runs) if one and one.memory]
-    tops = {max(kinds, key=kinds.__getitem__) for kinds in found if len(kinds) > 1}
-    if len(tops) != 1:
+    ordered = [sorted(kinds, key=kinds.__getitem__, reverse=True)[:2] for kinds in found]
+    if not found or not all(len(two) == 2 for two in ordered) or len({two[0] for two in ordered}) != 1:
         return []
-    top = tops.pop()
+    top = ordered[0][0]
     values = [kinds[top] for kinds in found]
-    times = min(kinds[top] / max(value for kind, value in kinds.items() if kind != top) for kinds in found)
+    others = [kinds[two[1]] for kinds, two in zip(found, ordered)]
+    if min(others) <= 0:
+        return []
+    times = min(value / other for value, other in zip(values, others))
     size = range_of(f"{min(values) / KIB:.0f}", f"{max(values) / KIB:.0f}")
     return [f"- {top} takes the most on every kernel: {size} KiB without percpu, at least {math.floor(times * 10) / 10:g} times "
             "any other kind."]

@@ -24,7 +24,7 @@ def by_kind(runs: Runs, operation: str, phase: str) -> list[tuple[str, list[str]
 
 def what(runs: Runs) -> list[str]:
     options = runs[0].record["options"]
-    machines = runs[0].record["lab"].get("machines", {})
+    machines = runs[0].record["lab"]["machines"]
     lines = [
         "The clock of these runs counts the instructions that the guest executes: path length, not time. It knows no cache",
         "misses, no memory latency, no lock contention and no second CPU, and the kernel is a small and young one: booted",
@@ -72,7 +72,7 @@ def kinds(runs: Runs) -> list[str]:
         if len(set(order)) == 1:
             first = order[0]
             rest = [max(added[kind][i].high for kind in KINDS if kind != first) for i in range(len(runs))]
-            times = [added[first][i].low / rest[i] for i in range(len(runs))]
+            times = [added[first][i].low / rest[i] if rest[i] > 0 else 0 for i in range(len(runs))]
             if min(times) > 1:
                 lines.append(
                     f"- On every kernel {first} is the dearest: {span([f.value for f in added[first]])} "
@@ -80,7 +80,7 @@ def kinds(runs: Runs) -> list[str]:
                     f"at least {math.floor(min(times) * 10) / 10:g} times any other kind."
                 )
         bare = [run.median("clone", "none", "create") for run in runs]
-        cheap = [kind for kind in KINDS if all(f.high < 0.1 * b.low for f, b in zip(added[kind], bare))]
+        cheap = [kind for kind in KINDS if all(b and f.high < 0.1 * b.low for f, b in zip(added[kind], bare))]
         if cheap:
             values = [f.value for kind in cheap for f in added[kind]]
             lines.append(
@@ -116,9 +116,11 @@ def unshare(runs: Runs) -> list[str]:
         *table(runs, "unshare", by_kind(runs, "unshare", "create")),
     ]
     share = [
-        100 * run.median("unshare", "NEWPID", "create").value / run.median("clone", "NEWPID", "create").value
+        100 * part.value / whole.value
         for run in runs
-        if run.median("unshare", "NEWPID", "create") and run.median("clone", "NEWPID", "create")
+        if (part := run.median("unshare", "NEWPID", "create"))
+        and (whole := run.median("clone", "NEWPID", "create"))
+        and whole.value > 0
     ]
     if share:
         lines += [
@@ -147,11 +149,12 @@ def teardown(runs: Runs) -> list[str]:
             x, y = one.median("clone", kind, "drain"), other.median("clone", kind, "drain")
             if x and y and (x.low > 2 * y.high or y.low > 2 * x.high):
                 (more, most), (less, least) = sorted(((one, x), (other, y)), key=lambda pair: -pair[1].value)
-                ratio = most.value / least.value
-                lines.append(
-                    f"- {kind}: {ratio:.{1 if ratio < 10 else 0}f} times as much on {more.name} as on "
-                    f"{less.name}."
-                )
+                if least.value > 0:
+                    ratio = most.value / least.value
+                    lines.append(
+                        f"- {kind}: {ratio:.{1 if ratio < 10 else 0}f} times as much on {more.name} as on "
+                        f"{less.name}."
+                    )
     return [*lines, ""]
 
 
@@ -202,7 +205,9 @@ def proc(runs: Runs) -> list[str]:
         *table(runs, "proc_remount", rows),
     ]
     figures = [run.median("proc_remount", "NEWNS-NEWPID", "mount") for run in runs]
-    if all(figures) and len(runs) > 1 and all(a.low > b.high for a, b in zip(figures, figures[1:])):
+    if len(runs) > 1 and all(f and f.value > 0 for f in figures) and all(
+        a.low > b.high for a, b in zip(figures, figures[1:])
+    ):
         first, last = figures[0].value, figures[-1].value
         lines += [
             f"- The mount has become shorter with every one of these kernels: {k(first)} → {k(last)} "
@@ -301,7 +306,10 @@ def sets(runs: Runs) -> list[str]:
             ]
             if len(names) < 2 or not whole or not all(parts):
                 continue
-            ratios.append(whole.value / math.fsum(part.value for part in parts))
+            alone = math.fsum(part.value for part in parts)
+            if alone <= 0:
+                continue
+            ratios.append(whole.value / alone)
             low, high = (math.fsum(getattr(part, end) for part in parts) for end in ("low", "high"))
             if whole.low > high or whole.high < low:
                 apart.append(kinds)

@@ -1,7 +1,9 @@
 """Tests of the lab's compare: on folders written here, with what cannot be measured, and in a bisection with real guests."""
 import csv
 import json
+import math
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from answers.exact import Change, Figure, within
 from lab import guest, initramfs, packages
 from lab.errors import LabError
 
@@ -99,12 +102,22 @@ def test_threshold_and_phase_choose_what_counts(tmp_path: Path, words: list[str]
     assert ("0 of 3 rows, 2 identical; largest +2.0000% (clone/none create)" in out) == (words == ["--threshold=2%"])
 
 
-@pytest.mark.parametrize(("resolutions", "code"), [((4, 5), 1), ((5, 5), 0), ((0, 0), 1), (("", 5), 0), ((0, ""), 0)])
-def test_what_meaningless_variations_do_is_no_change(tmp_path: Path, resolutions: tuple, code: int) -> None:
+@pytest.mark.parametrize(("resolutions", "code", "limit"), [
+    ((4, 5), 1, "their resolution"), ((5, 5), 0, "their resolution"), ((0, 0), 1, "their resolution"), (("", 5), 0, "1%"),
+    ((0, ""), 0, "1%"),
+])
+def test_what_meaningless_variations_do_is_no_change(tmp_path: Path, resolutions: tuple, code: int, limit: str) -> None:
     """A row that moves by 10 of 2000 changed where both sides' resolutions are below that; without one, 1% is assumed."""
     sides = [write(tmp_path / name, {("clone/none", "create"): median}, spread=0, resolution=resolution)
              for name, median, resolution in zip(("base", "new"), (2000, 2010), resolutions)]
-    assert compare(*sides)[0] == code
+    got, out, _ = compare(*sides)
+    assert got == code and re.search(f"(changed by more than|no change beyond) {limit}:", out)
+
+
+def test_what_changes_are_held_to_is_said() -> None:
+    known, unknown = (Change("a", "create", Figure(9, resolution=1), Figure(9, resolution=new), True) for new in (1, math.nan))
+    assert [within(of) for of in ([known], [unknown], [known, unknown])] == [
+        "their resolution", "1%", "their resolution, or 1% without one"]
 
 
 def test_runs_in_different_states_are_refused(tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from lab import keeping
+from lab import keeping, kernel_build
+from lab.errors import LabError
 from lab.keeping import MIB
 
 PROGRAM = Path(__file__).resolve().parents[1] / "lab.py"
@@ -42,7 +44,7 @@ def test_all_is_listed_and_removed(cache: Path) -> None:
 
 def test_what_was_used_least_goes_first(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NSBENCH_LAB_CACHE", str(4.5 / 1024))
-    with keeping.in_use(cache / "sources" / "linux-source-6.1_1"):
+    with keeping.in_use(lambda: cache / "sources" / "linux-source-6.1_1"):
         keeping.prune()
         left = {entry.folder.name for entry in keeping.entries()}
         assert left == {"6.1", "linux-source-6.1_1"}  # the oldest, but in use
@@ -57,3 +59,64 @@ def test_one_of_an_earlier_lab_is_listed_too(cache: Path) -> None:
     keeping.note_of(cache / "builds" / "abc").unlink()
     found = next(entry for entry in keeping.entries() if entry.folder.name == "abc")
     assert found.about == "a build of a kernel" and found.size >= 2 * MIB
+
+
+class Removed:
+    """A folder that another lab removes as soon as it was found, so many times."""
+
+    def __init__(self, folder: Path, times: int) -> None:
+        self.folder, self.times, self.found = folder, times, 0
+
+    def __call__(self) -> Path:
+        self.found += 1
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if self.found <= self.times:
+            assert keeping.remove(keeping.entry_of(self.folder))
+        return self.folder
+
+
+def test_a_folder_that_went_before_it_was_locked_is_found_again(cache: Path) -> None:
+    find = Removed(cache / "builds" / "new", times=2)
+    with keeping.in_use(find) as folder:
+        assert (folder, find.found, folder.is_dir()) == (cache / "builds" / "new", 3, True)
+        assert not keeping.remove(keeping.entry_of(folder)) and folder.is_dir()
+    with pytest.raises(LabError, match="builds/new: other labs remove it as soon as it is there"), keeping.in_use(
+            Removed(cache / "builds" / "new", times=99)):
+        pass
+
+
+def test_a_tree_that_went_before_it_was_locked_is_found_again(cache: Path) -> None:
+    find = Removed(cache / "sources" / "linux-source-6.12_1", times=1)
+    with kernel_build.patched(find, []) as tree:
+        assert find.found == 2 and not keeping.remove(keeping.entry_of(tree))
+
+
+def test_what_was_made_anew_is_not_removed(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between finding it and having the lock."""
+    entry = keeping.entry_of(cache / "builds" / "abc")
+    locks = keeping.fcntl.flock
+
+    def flock(handle: int, how: int) -> None:
+        monkeypatch.undo()
+        monkeypatch.setenv("XDG_CACHE_HOME", str(cache.parents[1]))
+        assert keeping.remove(entry)
+        entry.folder.mkdir()
+        locks(handle, how)
+
+    monkeypatch.setattr(keeping.fcntl, "flock", flock)
+    assert not keeping.remove(entry) and entry.folder.is_dir()
+
+
+def test_nobody_finds_half_of_what_is_being_removed(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the lab that removes it is killed: what it leaves goes later."""
+    monkeypatch.setattr(keeping.shutil, "rmtree", lambda *_, **__: None)
+    assert keeping.remove(keeping.entry_of(cache / "sources" / "linux-source-6.1_1"))
+    monkeypatch.undo()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache.parents[1]))
+    left = list((cache / "sources").iterdir())
+    assert [path.name.startswith(keeping.PART) for path in left] == [True]
+    assert {entry.folder.name for entry in keeping.entries()} == {"6.1", "abc"}
+    when = time.time() - keeping.PART_AGE - 60
+    os.utime(left[0], (when, when))
+    keeping.prune()
+    assert not list((cache / "sources").iterdir())

@@ -95,7 +95,7 @@ def test_a_damaged_vmlinux_is_one_line_before_a_machine_is_made(tmp_path: Path) 
     for size in (0, 3, 50, headers, headers + 40):
         (tmp_path / "vmlinux").write_bytes(whole[:size])
         with pytest.raises(LabError, match="not a kernel's vmlinux"):
-            profile_.vmlinux_of(str(tmp_path / "vmlinux"), Image("6.1", tmp_path, ""))
+            profile_.vmlinux_of(str(tmp_path / "vmlinux"), Image("6.1", tmp_path, ""), contextlib.ExitStack())
 
 
 def test_a_package_without_the_file_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +114,8 @@ def test_a_package_without_the_file_leaves_nothing(tmp_path: Path, monkeypatch: 
 
 
 def test_debug_information_is_not_removed_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "debug" / "6.1"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = packages.cache() / "debug" / "6.1"
     folder.mkdir(parents=True)
     entry = keeping.Entry(folder, 1, 0, "")
 
@@ -123,7 +124,7 @@ def test_debug_information_is_not_removed_while_it_is_read(tmp_path: Path, monke
         raise LabError("read")
 
     monkeypatch.setattr(profile_, "measure", measured)
-    monkeypatch.setattr(profile_, "vmlinux_of", lambda *_: folder / "vmlinux")
+    monkeypatch.setattr(profile_.lines, "fetch", lambda _: folder / "vmlinux")
     for name, value in (("images", [Image("6.1", tmp_path, "")]), ):
         monkeypatch.setattr(profile_.images, name, lambda _, value=value: value)
     monkeypatch.setattr(profile_.initramfs, "base", lambda: None)

@@ -187,11 +187,11 @@ def test_a_patch_is_applied_whole_and_taken_back(tmp_path: Path) -> None:
     good, bad = tmp_path / "good.patch", tmp_path / "bad.patch"
     good.write_text(hunk.format("one", "a", "b", "c"))
     bad.write_text(hunk.format("one", "a", "x", "c") + hunk.format("two", "d", "q", "f"))
-    with kernel_build.patched(tmp_path, [good]):
+    with kernel_build.patched(lambda: tmp_path, [good]):
         assert (tmp_path / "one").read_text() == "a\nx\nc\n"
-        with pytest.raises(LabError, match="another lab builds"), kernel_build.patched(tmp_path, []):
+        with pytest.raises(LabError, match="another lab builds"), kernel_build.patched(lambda: tmp_path, []):
             pass
-    with pytest.raises(LabError, match="bad.patch: does not apply"), kernel_build.patched(tmp_path, [good, bad]):
+    with pytest.raises(LabError, match="bad.patch: does not apply"), kernel_build.patched(lambda: tmp_path, [good, bad]):
         pass
     assert {name: (tmp_path / name).read_text() for name in texts} == texts and not list(tmp_path.glob("*.rej"))
 

@@ -1,0 +1,61 @@
+"""trust.py: what it cannot find out is one line and 2, never the 1 that says 'outside of the limits'."""
+import csv
+import io
+from pathlib import Path
+
+import pytest
+
+from answers.fixtures import call, result_row
+
+TRUST = Path(__file__).resolve().parents[1] / "trust.py"
+
+
+@pytest.fixture(name="build")
+def fixture_build(tmp_path: Path) -> Path:
+    """Where nsbench does as it is told by said(), and there is no yardstick."""
+    (tmp_path / "nsbench").write_text("#!/bin/sh\nset -e\ncat ${0%/*}/csv\ncat ${0%/*}/error >&2\nexit $(cat ${0%/*}/code)\n")
+    (tmp_path / "nsbench").chmod(0o755)
+    said(tmp_path, [result_row(f"clone/{kinds}/stack:1M", phase, 9.0, delta_low="-1", delta_high="1")
+                    for kinds in ("none", "NEWPID") for phase in ("create", "total")])
+    return tmp_path
+
+
+def said(build: Path, rows: list[dict], code: int = 0, error: str = "") -> None:
+    text = io.StringIO()
+    out = csv.DictWriter(text, list(result_row("clone/none", "create", None)), lineterminator="\n")
+    out.writeheader()
+    out.writerows(rows)
+    for name, what in (("csv", text.getvalue()), ("code", str(code)), ("error", error)):
+        (build / name).write_text(what)
+
+
+@pytest.mark.parametrize("words", [
+    ["yardstick", "--pairs=1"], ["aa", "--trials=0"], ["aa", "--trials=²"], ["compare", "--trials=-1"], ["compare", "--seed=-1"],
+    ["compare", "--seed=x"], [], ["--build=/no/folder", "aa"],
+])
+def test_wrong_use_is_one_line(words: list[str]) -> None:
+    code, out, err = call(TRUST, words)
+    assert (code, out, err.count("\n")) == (2, "", 1) and err.startswith("trust: ")
+
+
+def test_what_was_measured_is_an_answer(build: Path) -> None:
+    code, out, _ = call(TRUST, [f"--build={build}", "aa", "--trials=2"])
+    assert code == 0 and "NEWPID   total      0 of 2 intervals leave out zero" in out
+
+
+@pytest.mark.parametrize("command", ["aa", "yardstick"])
+def test_an_nsbench_that_failed_is_no_answer(build: Path, command: str) -> None:
+    said(build, [], 3, "nsbench: first line\nnsbench: not permitted\n")
+    assert call(TRUST, [f"--build={build}", command]) == (2, "", f"trust: {build}/nsbench: exit code 3: nsbench: not permitted\n")
+
+
+def test_rows_without_figures_are_no_answer(build: Path) -> None:
+    said(build, [result_row("clone/NEWPID/stack:1M", "create", None, status="skipped", errno="EPERM", reason="not permitted")])
+    assert call(TRUST, [f"--build={build}", "aa"]) == (2, "", f"trust: {build}/nsbench: clone/NEWPID/stack:1M: EPERM not permitted\n")
+    said(build, [])
+    assert call(TRUST, [f"--build={build}", "aa"]) == (2, "", f"trust: {build}/nsbench: it has measured nothing\n")
+
+
+def test_a_program_that_is_missing_is_named(build: Path) -> None:
+    code, _, err = call(TRUST, [f"--build={build}", "yardstick"])
+    assert code == 2 and err.splitlines()[-1] == f"trust: {build}/nsbench-yardstick: No such file or directory"
