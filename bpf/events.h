@@ -44,7 +44,7 @@ struct nsb_task {
 
 // A task's stack of traced functions. A power of two in size.
 struct nsb_frame {
-    __u64 begin;
+    __u64 begin;        // less what the slot had set aside by then
     __u64 waited;       // the slot's wait at the beginning
     __u64 inner;        // time in traced functions called from here
     __u64 inner_calls;  // at any depth
@@ -60,9 +60,10 @@ struct nsb_slot {
     __u64 left_at;    // when it left the outermost traced function on a path of creation
     __u64 off_since;  // 0: on a CPU
     __u64 waited;
+    __u64 aside;  // what programs took that no traced call is charged for; frames' times are without it
     __u64 stack;  // where it was when it blocked
     struct nsb_frame frames[NSB_DEPTH];
-    __u64 unused[39];
+    __u64 unused[38];
 };
 
 // A program's argument: the number of its function, and what else it must know; patched into the instruction

@@ -107,6 +107,7 @@ static __always_inline __u32 track(__u32 pid, __u32 adopted) {
     s->adopted = adopted;
     s->off_since = 0;
     s->waited = 0;
+    s->aside = 0;
     return number;
 }
 
@@ -202,7 +203,13 @@ static __always_inline void push(struct nsb_slot* s, __u32 id) {
     f->waited = s->waited;
     f->inner = 0;
     f->inner_calls = 0;
-    f->begin = bpf_ktime_get_ns();
+    f->begin = bpf_ktime_get_ns() - s->aside;
+}
+
+// What the probe does besides following calls, in the midst of them, is no function's time.
+static __always_inline void set_aside(__u64 since) {
+    struct nsb_slot* s = current_slot();
+    if (s) s->aside += bpf_ktime_get_ns() - since;
 }
 
 // A duration's bucket: its octave, and 32 steps within.
@@ -228,7 +235,7 @@ static __always_inline void pop(struct nsb_slot* s, __u32 id, __u64 now) {
         lose(NSB_LOST_MISMATCH);
         return;
     }
-    const __u64 total = now - f->begin;
+    const __u64 total = now - s->aside - f->begin;
     const __u64 wait = s->waited - f->waited;
     if (depth > 0) {
         struct nsb_frame* outer = &s->frames[(depth - 1) & (NSB_DEPTH - 1)];
@@ -332,8 +339,9 @@ int leave(void* ctx) {
 
 SEC("kprobe")
 int enter_object_kprobe(struct pt_regs* ctx) {
-    const __u64 what = argument();
+    const __u64 what = argument(), now = bpf_ktime_get_ns();
     seen(what, PT_REGS_PARM1(ctx));
+    set_aside(now);
     entered(what);
     return 0;
 }
@@ -341,11 +349,12 @@ int enter_object_kprobe(struct pt_regs* ctx) {
 // Its copies are fentry programs; as a raw tracepoint its context has the same shape.
 SEC("raw_tp")
 int enter_object_fentry(const __u64* ctx) {
-    const __u64 what = argument();
+    const __u64 what = argument(), now = bpf_ktime_get_ns();
     // Loaded straight from the context it would be a pointer, which the verifier lets nobody calculate with.
     __u64 address = 0;
     bpf_probe_read_kernel(&address, sizeof address, ctx);
     seen(what, address);
+    set_aside(now);
     entered(what);
     return 0;
 }
@@ -354,7 +363,11 @@ int enter_object_fentry(const __u64* ctx) {
 SEC("kprobe.multi")
 int enter_multi(struct pt_regs* ctx) {
     const __u64 what = bpf_get_attach_cookie(ctx);
-    if (what & (NSB_MADE | NSB_GONE)) seen(what, PT_REGS_PARM1(ctx));
+    if (what & (NSB_MADE | NSB_GONE)) {
+        const __u64 now = bpf_ktime_get_ns();
+        seen(what, PT_REGS_PARM1(ctx));
+        set_aside(now);
+    }
     entered(what);
     return 0;
 }
@@ -384,41 +397,46 @@ SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempt, struct task_struct* prev, struct task_struct* next) {
     __u32* here = running_here();
     const __u64 now = bpf_ktime_get_ns();
-    if (*here) {
-        struct nsb_slot* s = slot_at(*here - 1);
-        if (prev->exit_state) {
-            s->task.pid = 0;
-        } else {
-            s->runnable = preempt || is_runnable(prev);
-            s->returning = s->runnable && s->task.leads && s->depth == 0 && now - s->left_at < NSB_RETURN_NS;
-            s->stack = s->runnable ? 0 : keep_stack(ctx);
-            s->off_since = now;
-        }
+    struct nsb_slot* s = current_slot();
+    if (s && prev->exit_state) {
+        s->task.pid = 0;
+        s = 0;
+    }
+    if (s) {
+        s->runnable = preempt || is_runnable(prev);
+        s->returning = s->runnable && s->task.leads && s->depth == 0 && now - s->left_at < NSB_RETURN_NS;
+        s->stack = s->runnable ? 0 : keep_stack(ctx);
     }
     *here = 0;
     const __u32 pid = next->pid;
     const __u32 number = pid ? find_slot(pid, pid) : 0;
     struct nsb_slot* n = number ? slot_at(number - 1) : 0;
-    if (!n) return 0;
-    *here = number;
-    if (n->off_since) {
+    if (n) *here = number;
+    if (n && n->off_since) {
         const __u64 off = now - n->off_since;
         n->waited += off;
         n->off_since = 0;
         if (n->returning) note_preemption(n, off);
         if (!n->task.skipped) count(n->stack, n->runnable ? NSB_PREEMPTED : NSB_WAIT, n->adopted, off);
     }
+    // All this is part of neither's calls, nor did the one that is switched off wait meanwhile.
+    if (!s && !n) return 0;
+    const __u64 end = bpf_ktime_get_ns();
+    if (s) s->aside += end - now, s->off_since = end;
+    if (n) n->aside += end - now;
     return 0;
 }
 
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct* parent, struct task_struct* child) {
+    const __u64 now = bpf_ktime_get_ns();
     struct nsb_slot* s = current_slot();
     const __u32 number = s ? track(child->pid, 0) : 0;
     struct nsb_slot* own = number ? slot_at(number - 1) : 0;
     if (own) own->task.row = s->task.row, own->task.skipped = s->task.skipped;
     // The tracepoint comes near the end of a fork, so the lead-in ends with the last of its forks.
     if (s && s->task.leads && !forks_are_traced && ++s->task.forks >= s->task.lead_in) s->task.skipped = 0;
+    if (s) s->aside += bpf_ktime_get_ns() - now;
     return 0;
 }
 

@@ -11,6 +11,7 @@
     scripts/lab.py page [DIR]
     scripts/lab.py agree --kernel 6.1
     scripts/lab.py repeat --kernel 6.1
+    scripts/lab.py balance --kernel 6.1
     scripts/lab.py boots
     scripts/lab.py cache [--remove KEY|all]
     scripts/lab.py kernel-build 6.12 [--patch FILE] [--out bzImage]
@@ -32,7 +33,8 @@ import tempfile
 from pathlib import Path
 
 from answers.script import UNREAD, Unreadable, of_system, one_line
-from lab import agree, atlas, boots, cache, compare, guest, images, in_states, kernel_build, packages, page, profile, repeat, runs
+from lab import (agree, atlas, balance, boots, cache, compare, guest, images, in_states, kernel_build, packages, page, profile, repeat,
+                 runs)
 from lab.errors import ABORTED, FAILED, INTERRUPTED, OK, UNMEASURED, USAGE, LabError
 from lab.options import add_append, add_how, add_jobs, add_machine, how_of
 
@@ -153,6 +155,7 @@ def parser() -> argparse.ArgumentParser:
     boots.add_parser(commands)
     cache.add_parser(commands)
     agree.add_parser(commands)
+    balance.add_parser(commands)
     return top
 
 
@@ -162,7 +165,8 @@ def parse(words: list[str]) -> argparse.Namespace:
     given = parser()
     options = given.parse_args(words[:split], argparse.Namespace(nsbench=words[split + 1:], takes_nsbench=False))
     if options.nsbench and not options.takes_nsbench:
-        given.error(f"{options.nsbench[0]!r} behind --: only run, compare, states, repeat, profile and atlas take nsbench's options")
+        given.error(f"{options.nsbench[0]!r} behind --: only run, compare, states, repeat, profile, balance and atlas take "
+                    "nsbench's options")
     return options
 
 

@@ -15,17 +15,18 @@ fi
 
 say() { printf '%s\n' "$*" >&2; }
 
-# packages run|answers|test: the names in scripts/packages: those without a mark, those marked so, all.
+# packages run|answers|test|kernels: the names in scripts/packages: those without a mark, those marked so, all that the tests
+# need, those and what builds kernels.
 packages() {
     local name kind
     while read -r name kind; do
         case $name in '' | '#'*) continue ;; esac
-        case $1/$kind in run/ | answers/answers | test/*) ;; *) continue ;; esac
+        case $1/$kind in run/ | answers/answers | test/ | test/answers | test/test | kernels/*) ;; *) continue ;; esac
         printf '%s\n' "$name"
     done <"$root/scripts/packages"
 }
 
-# missing_packages run|answers|test: those of them that dpkg does not have installed. npm may come from elsewhere:
+# missing_packages KIND: those of them that dpkg does not have installed. npm may come from elsewhere:
 # Debian's cannot be installed beside such a one.
 missing_packages() {
     local name
@@ -35,7 +36,7 @@ missing_packages() {
     done
 }
 
-# install_packages run|answers|test: once for each state of the list; as root, through sudo, or by saying which line to run.
+# install_packages KIND: once for each state of the list; as root, through sudo, or by saying which line to run.
 install_packages() {
     local stamp missing as_root=
     stamp=$root/build/.packages-$1-$(cksum <"$root/scripts/packages" | cut -d' ' -f1)

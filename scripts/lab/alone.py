@@ -175,7 +175,8 @@ def merge(plan: orders.Plan, done: dict[Task, Files], run_id: str) -> Files:
     record["run_id"] = run_id
     unseen = [one["measuring"]["drain_unseen"] for one in records]
     record["measuring"]["drain_unseen"] = next((reason for reason in unseen if reason), None)
-    record["warnings"] = list(dict.fromkeys(warning for one in records for warning in one["warnings"]))
+    every = [*records, *(json.loads(files["run.json"]) for files in probing.values())]  # why there is no probe, these alone know
+    record["warnings"] = list(dict.fromkeys(warning for one in every for warning in one["warnings"]))
     for name in ("seconds", "warm_up_seconds", "drains", "drains_incomplete", "drained_samples"):
         record["measuring"][name] = sum(one["measuring"][name] for one in records)
     rows = []

@@ -19,6 +19,9 @@ MOST_PARTING = 64
 PARTED = {"start": ("start", "exec", "exit"), "ready": ("ready", "exit")}  # by the first of them that an operation has
 STEPS = ("setgroups", "uid_map", "gid_map")  # calls of one operation, each a phase
 WORKER = "process_one_work"  # kernel/workqueue.c: below it is what workers do
+# What is no part of a sample, so that the sampler has no marks around it; of another phase, marks are missing.
+OUTSIDE = {"drain": "it is the workers' after the samples: their functions are on the path async"}
+UNMARKED = "the sampler has no marks around it"
 EXIT = "do_exit"  # kernel/exit.c: below it a process gives its namespaces back
 
 
@@ -37,13 +40,14 @@ class Book:
 
 @dataclass
 class Books:
-    """One case: its phases in their order, the workers' tree for each execution, and which phase is asked for if not the
-    first."""
+    """One case: its phases in their order, the workers' tree for each execution, which phase is asked for if not the first, and
+    why others have no book."""
 
     case: str
     phases: dict[str, Book] = field(default_factory=dict)
     later: Tree = field(default_factory=dict)
     asked: str = ""
+    left_out: dict[str, str] = field(default_factory=dict)
 
     @property
     def first(self) -> str:
@@ -119,8 +123,11 @@ def balance(profile: Profile, samples: str, case: str) -> Books:
     books = Books(case)
     for bit, phase in enumerate(phases):
         counted = [(float(row[phase]), i) for i, row in enumerate(rows) if row[phase] and row["counted"] == "1"]
-        if not counted or not any(segment.phases >> bit & 1 for segment in executions[counted[0][1]]):
-            continue  # such as drain, which is no part of a sample
+        if not counted:
+            continue
+        if not any(segment.phases >> bit & 1 for segment in executions[counted[0][1]]):
+            books.left_out[phase] = OUTSIDE.get(phase, UNMARKED)
+            continue
         counted.sort()
         middle = counted[(len(counted) - 1) // 2:len(counted) // 2 + 1]
         chosen = [executions[i] for _, i in middle]

@@ -1,5 +1,6 @@
 """What is different between two kernels: functions by how much they changed, in a table and in a sentence."""
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from answers.kinds import prefixed
@@ -30,13 +31,17 @@ def sentence(about: str, found: dict[str, float], count: int) -> str:
     return f"{about}: {', '.join(said) or 'no function differs'}{more}"
 
 
-def named(own: Tree) -> Tree:
-    """What does not belong to the call as one function each, and functions by the names that their source has: what the
-    compiler makes of one differs from kernel to kernel."""
+def plain(own: Tree) -> Tree:
+    """Functions by the names that their source has: what the compiler makes of one differs from kernel to kernel."""
     found: Tree = {}
-    for path, cost in tree.apart(own).items():
+    for path, cost in own.items():
         found.setdefault(tuple(SUFFIX.sub("", name) for name in path), Cost()).add(cost.calls, cost.self)
     return found
+
+
+def named(own: Tree) -> Tree:
+    """The plain functions, and what does not belong to the call as one function each."""
+    return plain(tree.apart(own))
 
 
 def into_callers(one: Tree, moved: dict[str, list[str]], common: set[str]) -> Tree:
@@ -106,16 +111,30 @@ class Explained:
         one, other = self.parts
         return {name: change for name in one | other if abs(change := other.get(name, 0) - one.get(name, 0)) >= LEAST}
 
+    def with_callers(self, shown: Iterable[str]) -> list[str]:
+        """A line on what is counted with its callers, if anything is; by name where these are among those shown."""
+        if not self.inlined:
+            return []
+        near = [f"{name} ({', '.join(callers)})" for name, callers in sorted(self.inlined.items()) if set(callers) & set(shown)]
+        what = "1 function is" if len(self.inlined) == 1 else f"{len(self.inlined)} functions are"
+        return [f"  {what} inlined on one side, and counted with their callers"
+                + (f": {', '.join(near)}" if near else "")]
+
+
+def of_trees(base: tuple[Tree, Tree | None], new: tuple[Tree, Tree | None]) -> Explained:
+    """Holds two kernels' trees of a case against each other, each less that of its base."""
+    moved, common = inlined(base[0], new[0]), on_both(base[0], new[0])
+    parts = []
+    for own, none in (base, new):
+        one, other = (tree.own(into_callers(side, moved, common)) if side else {} for side in (own, none))
+        parts.append({name: one.get(name, 0) - other.get(name, 0) for name in one | other})
+    return Explained(sum(parts[0].values()), sum(parts[1].values()), (parts[0], parts[1]), moved)
+
 
 def explain(base: Pair, new: Pair) -> Explained:
     """Holds the two kernels' books of a case against each other."""
-    whole = shown_tree(base[0]), shown_tree(new[0])
-    moved, common = inlined(*whole), on_both(*whole)
-    parts = []
-    for own, none in (base, new):
-        one, other = (tree.own(into_callers(shown_tree(side), moved, common)) if side else {} for side in (own, none))
-        parts.append({name: one.get(name, 0) - other.get(name, 0) for name in one | other})
-    return Explained(sum(parts[0].values()), sum(parts[1].values()), (parts[0], parts[1]), moved)
+    one, other = ((shown_tree(own), shown_tree(none) if none else None) for own, none in (base, new))
+    return of_trees(one, other)
 
 
 def lines_of(case: str, base: Pair, new: Pair, names: list[str], top: int) -> list[str]:
@@ -132,12 +151,7 @@ def lines_of(case: str, base: Pair, new: Pair, names: list[str], top: int) -> li
         values = [part.get(name, 0) for part in found.parts]
         word = "  new" if name not in found.parts[0] else "  gone" if name not in found.parts[1] else ""
         lines.append(f"  {name:<44} {change:>+9.0f} {values[0]:>9.0f} {values[1]:>9.0f}{word}")
-    shown = [f"{name} ({', '.join(callers)})" for name, callers in sorted(found.inlined.items())
-             if any(caller in dict(rows) for caller in callers)]
-    if found.inlined:
-        what = "1 function is" if len(found.inlined) == 1 else f"{len(found.inlined)} functions are"
-        lines.append(f"  {what} inlined on one side, and counted with their callers"
-                     + (f": {', '.join(shown)}" if shown else ""))
+    lines += found.with_callers(dict(rows))
     return lines
 
 

@@ -1,11 +1,12 @@
 """Kernels to boot: Debian's packages, or files of one's own."""
 import re
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab import packages
-from lab.errors import LabError
+from lab.errors import IMPOSSIBLE, LabError
 from lab.guest import check_image
 
 
@@ -48,3 +49,27 @@ def images(wanted: list[str], missing: Callable[[str, LabError], None] | None = 
             continue
         found.setdefault(image.name, image)
     return list(found.values())
+
+
+# What unpacks the kernel in an image, by its first bytes.
+UNPACK = {b"\x1f\x8b": "gzip", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"\x02\x21\x4c\x18": "lz4"}
+PACKAGES = {"xz": "xz-utils"}  # of a program, where it is not called so
+
+
+def unpacked(path: Path) -> bytes:
+    """The kernel in an image, an ELF file. LabError where nothing here unpacks it."""
+    data = path.read_bytes()
+    if data.startswith(b"\x7fELF"):
+        return data
+    # Documentation/arch/x86/boot.rst: payload_offset, payload_length
+    begin = (data[0x1F1] + 1) * 512 + int.from_bytes(data[0x248:0x24C], "little")
+    payload = data[begin:begin + int.from_bytes(data[0x24C:0x250], "little")]
+    program = next((name for magic, name in UNPACK.items() if payload.startswith(magic)), None)
+    try:
+        # The payload ends with its unpacked size, which the program takes for more of its own format, and complains.
+        found = subprocess.run([program, "-dc"], input=payload, capture_output=True).stdout if program else b""
+    except FileNotFoundError:
+        raise LabError(f"kernel {path}: to look into it needs apt-get install {PACKAGES.get(program, program)}", IMPOSSIBLE) from None
+    if not found.startswith(b"\x7fELF"):
+        raise LabError(f"kernel {path}: no known program unpacks it", IMPOSSIBLE)
+    return found

@@ -1,4 +1,5 @@
 """Source lines: which line of the kernel's source each instruction is of, by the debug information of its vmlinux."""
+import io
 import os
 import re
 import subprocess
@@ -7,8 +8,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
-from lab import keeping, packages
+from lab import images, keeping, packages
 from lab.errors import IMPOSSIBLE, USAGE, LabError
 from lab.images import Image
 
@@ -45,32 +47,46 @@ def build_id(notes: bytes) -> str:
     return ""
 
 
+def look_into(file: IO[bytes]) -> tuple[str, bool]:
+    """A kernel's build ID, empty where it has none, and whether it has debug information. What is raised for a damaged file is
+    whatever pyelftools comes upon."""
+    from elftools.elf.elffile import ELFFile
+    elf = ELFFile(file)
+    sections = {section.name: section for section in elf.iter_sections()}
+    return (build_id(sections[".notes"].data()) if ".notes" in sections else "",
+            any(name in sections for name in (".debug_line", ".zdebug_line")))
+
+
 def read(vmlinux: Path) -> tuple[str, bool]:
     """The file's build ID, and whether it has debug information. LabError where it is no kernel's vmlinux."""
     try:
-        from elftools.elf.elffile import ELFFile
+        with open(vmlinux, "rb") as file:
+            here, has_lines = look_into(file)
     except ImportError:
         raise LabError("a profile needs apt-get install python3-pyelftools", IMPOSSIBLE) from None
-    try:
-        with open(vmlinux, "rb") as file:
-            elf = ELFFile(file)
-            sections = {section.name: section for section in elf.iter_sections()}
-            here = build_id(sections[".notes"].data()) if ".notes" in sections else ""
-    except Exception as error:  # of a damaged file pyelftools raises whatever it comes upon
+    except Exception as error:
         raise LabError(f"--lines={vmlinux}: not a kernel's vmlinux: {error or type(error).__name__}", USAGE) from None
     if not here:
         raise LabError(f"--lines={vmlinux}: not a kernel's vmlinux: it has no build ID", USAGE)
-    return here, any(name in sections for name in (".debug_line", ".zdebug_line"))
+    return here, has_lines
 
 
-def check(vmlinux: Path, notes: bytes) -> bool:
-    """Whether the file has debug information. LabError where it is not the kernel that has these notes."""
+def check(vmlinux: Path, there: str) -> bool:
+    """Whether the file has debug information. LabError where it is not the kernel with this build ID."""
     here, has_lines = read(vmlinux)
-    there = build_id(notes)
     if here != there:
-        raise LabError(f"--lines={vmlinux}: of another build than the kernel: its build ID is {here}, and the "
-                       f"kernel's {there or 'missing'}", USAGE)
+        raise LabError(f"--lines={vmlinux}: of another build than the kernel, whose build ID is {there or 'missing'}, and not {here}: "
+                       "give the file of its own build, as kernel-build --vmlinux keeps it, or --lines alone for a kernel of Debian's",
+                       USAGE)
     return has_lines
+
+
+def build_id_of(image: Image) -> str:
+    """The build ID of the kernel in an image; empty where that cannot be looked into."""
+    try:
+        return look_into(io.BytesIO(images.unpacked(image.path)))[0]
+    except Exception:  # a packer that is missing, or a kernel that is not what pyelftools understands: it is asked when it runs
+        return ""
 
 
 def fetch(image: Image) -> Path:

@@ -75,7 +75,7 @@ def measure(one: runs.Wanted, jobs: int, progress: Progress, vmlinux: Path | Non
             marks_file = Path(directory) / "marks"
             marks_file.write_text(marks)
             words = exact.plugin(recipe, machines[number], marks_file, crowd, vmlinux is not None)
-            has_lines = vmlinux and lines.check(vmlinux, (machines[number] / exact.NOTES).read_bytes())
+            has_lines = vmlinux and lines.check(vmlinux, lines.build_id((machines[number] / exact.NOTES).read_bytes()))
             at = exact.addresses_of(machines[number], lines.KNOWN)
             done: dict[alone.Task, dict[str, bytes]] = {}
             found: dict[str, Books] = {}
@@ -114,7 +114,8 @@ def ask(every: list[Profiled], phase: str) -> None:
             if phase in own.phases:
                 own.asked = phase
             elif case in profiled.plan.cases:
-                raise LabError(f"--phase={phase}: {case} has {', '.join(own.phases)}", USAGE)
+                why = f"{own.left_out[phase]}; " if phase in own.left_out else ""
+                raise LabError(f"--phase={phase}: {why}{case} has {', '.join(own.phases)}", USAGE)
 
 
 def base_of(profiled: Profiled, case: str) -> Books | None:
@@ -196,6 +197,7 @@ def describe(profiled: Profiled, case: str, options: argparse.Namespace) -> list
             + (f", {PARTING if book.parted else READING} {book.reading:+.10g}" if book.reading else "")]
     if book.lost:
         text.append(f"{book.lost} returns led to where no call is known: what was executed there is below the wrong callers")
+    text += [f"{phase} is not profiled: {why}" for phase, why in own.left_out.items()]
     found = sorted((one for one in tree.functions(tree.apart(book.tree)).values() if one.self), key=lambda one: -one.self)
     text += ["", f"{'function':<44} {'calls':>9} {'total':>11} {'self':>11}  of {own.shown}"]
     text += [row(one, whole) for one in found[:options.top]]
@@ -221,7 +223,11 @@ def vmlinux_of(given: str, image: images.Image, held: contextlib.ExitStack) -> P
     if given != FETCH:
         if not Path(given).is_file():
             raise LabError(f"--lines={given}: no such file", USAGE)
-        lines.read(Path(given))  # before a machine is made for it
+        there = lines.build_id_of(image)  # what is wrong is told before a machine is made
+        if there:
+            lines.check(Path(given), there)
+        else:
+            lines.read(Path(given))
         return Path(given)
     try:
         return held.enter_context(keeping.in_use(lambda: lines.fetch(image).parent)) / lines.VMLINUX

@@ -61,20 +61,83 @@ def test_identical_rows_are_no_change(tmp_path: Path) -> None:
     assert "geometric mean of the ratios: create 1.0000 (2 rows), total 1.0000 (1 rows)" in out
 
 
+Calls = list[tuple[int | None, str, float]]  # caller, function, own instructions
+
+
+def probed(folder: Path, calls: Calls) -> None:
+    """What the probe says in run.json of clone/none."""
+    record = json.loads((folder / "run.json").read_text())
+    nodes = [{"caller": caller, "function": name, "stage": "async" if "net" in name else "call", "self": own}
+             for caller, name, own in calls]
+    record["probe"] = {"cases": [{"case": "clone/none", "calls": nodes}]}
+    (folder / "run.json").write_text(json.dumps(record))
+
+
+def profiled(folder: Path, stacks: dict[str, int], sums: dict[str, float]) -> None:
+    """An exact profile of clone/none."""
+    record = json.loads((folder / "run.json").read_text())
+    record["lab"]["profile"] = "exact"
+    (folder / "run.json").write_text(json.dumps(record))
+    (folder / "stacks.folded").write_text("".join(f"clone/none;{stack} {own}\n" for stack, own in stacks.items()))
+    (folder / "probe.csv").write_text("".join(f"{line}\n" for line in ("case,function,path,self", *(
+        f"clone/none,{name},create,{own}" for name, own in sums.items()), "clone/none,w,async,9", "clone/none,not_called,create,")))
+
+
+def slower(tmp_path: Path) -> list[Path]:
+    return [write(tmp_path / "base", BASE), write(tmp_path / "new", BASE | {("clone/none", "create"): 1500.0})]
+
+
+def behind(sides: list[Path]) -> list[list[str]]:
+    """The words of the lines on the functions behind the change."""
+    code, out, err = compare(*sides)
+    assert code == 1, err
+    lines = out.splitlines()
+    return [line.split() for line in lines[lines.index("clone/none: functions that changed most, by their own time") + 1:]]
+
+
 def test_names_the_functions_behind_a_change(tmp_path: Path) -> None:
-    sides = [write(tmp_path / "base", BASE), write(tmp_path / "new", BASE | {("clone/none", "create"): 1500.0})]
-    own = [{"copy_process": 700, "alloc_pid": 90, "cleanup_net": 5}, {"copy_process": 710, "alloc_pid": 80, "new_one": 400}]
-    for folder, functions in zip(sides, own):
-        lines = ["case,function,path,self"] + [f"clone/none,{name},{'async' if 'net' in name else 'create'},{ticks}"
-                                               for name, ticks in functions.items()]
-        (folder / "probe.csv").write_text("\n".join([*lines, "clone/none,not_called,create,", ""]))
+    sides = slower(tmp_path)
+    probed(sides[0], [(None, "copy_process", 700), (0, "alloc_pid", 90), (None, "cleanup_net", 5)])
+    probed(sides[1], [(None, "copy_process", 710), (0, "alloc_pid", 80), (0, "new_one", 400), (None, "cleanup_net", 900)])
+    assert behind(sides) == [["new_one", "+400", "not", "seen", "to", "400"], ["copy_process", "+10", "700", "to", "710"],
+                             ["alloc_pid", "-10", "90", "to", "80"]]
+
+
+def test_what_the_compiler_does_is_no_change(tmp_path: Path) -> None:
+    """A part of its caller on one side, or of another name."""
+    sides = slower(tmp_path)
+    probed(sides[0], [(None, "copy_process", 700), (0, "small", 90), (0, "alloc_pid.isra.0", 50)])
+    probed(sides[1], [(None, "copy_process", 1190), (0, "alloc_pid.constprop.0.part.0", 50)])
+    assert behind(sides) == [["copy_process", "+400", "790", "to", "1190"],
+                             "1 function is inlined on one side, and counted with their callers: small (copy_process)".split()]
+
+
+def test_profiles_are_held_against_each_other_as_they_are_explained(tmp_path: Path) -> None:
+    """Stacks have the callers, rounded; probe.csv has the sums."""
+    sides = slower(tmp_path)
+    profiled(sides[0], {"create;[call];a": 101, "create;[call];a;small": 40, "create;[call];b": 2, "create;[call];b;a": 2,
+                        "async;w": 900, "create;[interrupts];tick": 70}, {"a": 102.5, "small": 40, "b": 2})
+    profiled(sides[1], {"create;[call];a": 140, "create;[call];b": 602, "create;[call];b;a": 2, "async;w": 1}, {"a": 142.5, "b": 602})
+    assert behind(sides) == [["b", "+600", "2", "to", "602"],
+                             "1 function is inlined on one side, and counted with their callers".split()]
+
+
+def test_a_profile_and_a_probed_run_have_other_functions(tmp_path: Path) -> None:
+    sides = slower(tmp_path)
+    probed(sides[0], [(None, "copy_process", 700)])
+    profiled(sides[1], {"create;[call];copy_process": 710}, {"copy_process": 710})
     code, out, _ = compare(*sides)
-    assert code == 1
-    of = out.splitlines().index("clone/none: functions that changed most, by their own time")
-    assert [line.split() for line in out.splitlines()[of + 1:of + 4]] == [
-        ["new_one", "+400", "not", "seen", "to", "400"], ["copy_process", "+10", "700", "to", "710"],
-        ["alloc_pid", "-10", "90", "to", "80"]]
-    assert "cleanup_net" not in out
+    assert code == 1 and "a profile has all functions and the probe some of them" in out and "copy_process" not in out
+
+
+@pytest.mark.parametrize("calls", [
+    [(0, "copy_process", 1)], [(None, "copy_process", 1), (5, "alloc_pid", 1)], [(None, "copy_process", "x")]])
+def test_calls_that_are_none_are_125(tmp_path: Path, calls: Calls) -> None:
+    sides = slower(tmp_path)
+    for side in sides:
+        probed(side, calls)
+    code, _, err = compare(*sides)
+    assert code == 125 and "is of no probed run" in err and len(err.splitlines()) == 1
 
 
 def test_slower_is_1_with_the_largest_change_first(tmp_path: Path) -> None:

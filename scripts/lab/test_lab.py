@@ -196,7 +196,8 @@ def test_two_guests_measure_the_same_while_the_cpus_are_busy(tmp_path: Path) -> 
 def test_options_behind_the_dashes_are_for_those_that_take_them(tmp_path: Path) -> None:
     for words in (["page", str(tmp_path)], ["kernels"], ["fetch", "6.1"], ["shell", "--kernel=6.1"], ["agree", "--kernel=6.1"]):
         done = subprocess.run([sys.executable, PROGRAM, *words, "--", "--samples=3"], text=True, capture_output=True)
-        assert (done.returncode, done.stdout) == (USAGE, "") and "only run, compare, states, repeat, profile and atlas" in done.stderr
+        assert (done.returncode, done.stdout) == (USAGE, "")
+        assert "only run, compare, states, repeat, profile, balance and atlas" in done.stderr
 
 
 @pytest.mark.parametrize(("redirection", "code"), [(">&-", USAGE), (">/dev/full", 1), ("2>&-", 0), (">&- 2>&-", USAGE)])

@@ -12,7 +12,7 @@ from typing import cast
 
 import pytest
 
-from lab import books, callgrind, exact, explain, guest, initramfs, kernel_build, tree
+from lab import books, callgrind, exact, explain, guest, images, initramfs, kernel_build, tree
 from lab import profile as profile_
 from lab.books import Book, Books
 from lab.errors import LabError
@@ -88,6 +88,21 @@ def test_books_that_do_not_balance_are_an_error() -> None:
         books.balance(exact.parse(PROFILE), SAMPLES.replace("1,1,63,5,,", "1,1,,,EPERM,clone"), "case")
     with pytest.raises(LabError, match="not written whole"):
         exact.parse(PROFILE.removesuffix("end\n"))
+
+
+def test_phases_without_marks_are_named_with_their_reason() -> None:
+    samples = SAMPLES.replace("create,drain,errno", "create,exit,drain,errno").replace(",5,,", ",7,5,,")
+    own = books.balance(exact.parse(PROFILE), samples, "case")
+    profiled = SimpleNamespace(books={"case": own}, source=None, plan=SimpleNamespace(cases=["case"]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(profile_, "base_of", lambda *_: None)
+        text = profile_.describe(profiled, "case", SimpleNamespace(top=5, below=[], tree=0))
+    assert {"exit is not profiled: the sampler has no marks around it",
+            "drain is not profiled: it is the workers' after the samples: their functions are on the path async"} < set(text)
+    with pytest.raises(LabError, match="--phase=drain: it is the workers' after the samples.*; case has create$"):
+        profile_.ask([profiled], "drain")
+    with pytest.raises(LabError, match="--phase=mount: case has create$"):
+        profile_.ask([profiled], "mount")
 
 
 @pytest.mark.parametrize("phase, says", [("create", "reading the clock -1"), ("ready", "where the phases part -1")])
@@ -363,27 +378,18 @@ def test_another_run_is_not_replaced(kernel: Path, two: tuple[list[Path], str], 
     assert (folder / "samples.csv").read_bytes() == (two[0][0] / "samples.csv").read_bytes()
 
 
-@pytest.mark.parametrize("case", ["clone/NEWUTS/stack:1M", "clone/NEWPID/stack:1M"])
-def test_the_probe_sees_what_the_profile_sees(kernel: Path, tmp_path: Path, case: str) -> None:
-    """Calls agree exactly; totals, the probe's cost taken off, within 200 or 5%: its maps and programs are in the
-    kernel beside the case, so that a radix tree may be a level higher, or a cache line elsewhere."""
-    profiled = profile(kernel, "--out", str(tmp_path / "exact"), "--", f"--case={case}")
-    assert profiled.returncode == 0, profiled.stderr
-    probed = subprocess.run([sys.executable, PROGRAM, "run", "--machines=1", "--kernel", kernel, "--out", tmp_path / "probe", "--",
-                             f"--case={case}", "--probe"], text=True, capture_output=True, timeout=300)
-    assert probed.returncode == 0, probed.stderr
-    traced, seen = [], {}
-    for name in ("probe", "exact"):
-        with open(next((tmp_path / name).glob("*/probe.csv")), newline="") as file:
-            rows = [row for row in csv.DictReader(file) if row["case"] == case and row["path"] == "create"]
-        if name == "probe":
-            traced = [row for row in rows if row["calls_per_op"] not in ("", "0")]
-        else:
-            seen = {row["function"]: row for row in rows}
-    # The child calls this on its way out, where the profile has it.
-    traced = [row for row in traced if row["function"] != "switch_task_namespaces"]
-    assert len(traced) > 6
-    for row in traced:
-        exactly = seen[row["function"]]
-        assert float(row["calls_per_op"]) == float(exactly["calls_per_op"]), row["function"]
-        assert float(row["total"]) == pytest.approx(float(exactly["total"]), abs=200, rel=0.05), row["function"]
+def test_a_kernel_without_btf_is_profiled_the_same(kernel: Path, tmp_path: Path) -> None:
+    """The section removed, of the kernel that is in its image; nsbench then has no probe, and says so."""
+    with_btf, without = tmp_path / "with", tmp_path / "without"
+    try:
+        with_btf.write_bytes(images.unpacked(kernel))
+    except LabError as error:
+        pytest.skip(str(error))
+    subprocess.run(["objcopy", "--remove-section", ".BTF", with_btf, without], check=True)
+    done = profile(without, "--against", str(with_btf), "--", FILTER)
+    assert done.returncode == 0, done.stderr
+    said = re.findall(r"^([\w/:-]+) [+−]0 \(.*\): no function differs$", done.stdout, re.MULTILINE)
+    assert said == list(CASES), done.stdout
+    done = subprocess.run([sys.executable, PROGRAM, "run", "--machines=1", "--kernel", without, "--out", tmp_path / "out", "--",
+                           f"--case={CASES[0]}", "--probe"], text=True, capture_output=True, timeout=300)
+    assert done.returncode == 0 and "--probe: cannot be had here, measured without: /sys/kernel/btf/vmlinux" in done.stdout, done.stdout + done.stderr

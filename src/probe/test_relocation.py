@@ -2,33 +2,18 @@
 import os
 import re
 import shutil
-import struct
 import subprocess
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-from lab import packages
+from lab import images, packages
 from lab.errors import LabError
 
 OBJECT = Path(os.environ["NSBENCH"]).parent / "bpf" / "probe.bpf.o"
 KERNELS = os.environ.get("LAB_KERNELS", "6.1").split()
 BPFTOOL = shutil.which("bpftool", path=f"/usr/sbin:{os.environ['PATH']}")
-# By the payload's first bytes (Documentation/arch/x86/boot.rst: payload_offset).
-UNPACK = {b"\x1f\x8b": "gzip", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"\x02\x21\x4c\x18": "lz4"}
-
-
-def unpacked(image: bytes) -> bytes:
-    """The vmlinux in a bzImage."""
-    offset, length = struct.unpack_from("<II", image, 0x248)
-    begin = ((image[0x1f1] or 4) + 1) * 512 + offset
-    payload = image[begin:begin + length]
-    program = next((name for magic, name in UNPACK.items() if payload.startswith(magic)), None)
-    if not program or not shutil.which(program):
-        pytest.skip(f"{program or 'no known program'} unpacks this kernel")
-    # The payload ends with its unpacked size, which the program takes for more of its own format.
-    return subprocess.run([program, "-dc"], input=payload, capture_output=True, check=False).stdout
 
 
 @pytest.mark.parametrize("series", KERNELS)
@@ -36,11 +21,11 @@ def test_every_field_is_found(series: str, tmp_path: Path) -> None:
     if not BPFTOOL:
         pytest.skip("bpftool is not installed")
     try:
-        image = packages.fetch(packages.find([series])[0])
+        kernel = images.unpacked(packages.fetch(packages.find([series])[0]))
     except LabError as error:
         pytest.skip(str(error))
     vmlinux = tmp_path / "vmlinux"
-    vmlinux.write_bytes(unpacked(image.read_bytes()))
+    vmlinux.write_bytes(kernel)
     small = tmp_path / "needed.btf"
     subprocess.run([BPFTOOL, "gen", "min_core_btf", vmlinux, small, OBJECT], check=True)
     said = subprocess.run([BPFTOOL, "btf", "dump", "file", small], capture_output=True, text=True, check=True).stdout
