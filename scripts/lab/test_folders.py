@@ -35,3 +35,12 @@ def test_a_folder_that_is_no_run_is_left_alone(tmp_path: Path) -> None:
     assert runs.apart(wanted(tmp_path / "6.1")).folder.name == "6.1-2"
     with pytest.raises(LabError, match="no run of the lab"):
         wanted(tmp_path / "6.1").before()  # as with a folder that was named by --out
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", "\xff", '{"lab": []}', '{"lab": null}', '{"lab": "x"}',
+                                  pytest.param("[" * 100_000, id="deep")])
+def test_a_folder_with_another_run_json_is_told(tmp_path: Path, text: str) -> None:
+    folder = measured(wanted(tmp_path / "6.1"))
+    (folder / "run.json").write_text(text, encoding="latin1")
+    with pytest.raises(LabError, match="6.1 exists and is no run of the lab"):
+        wanted(folder).before()
