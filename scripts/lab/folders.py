@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from answers import outputs
+from answers import files, outputs
+from answers.files import Needed
+from answers.script import Unreadable
 from answers.stacks import FILE as STACKS
 from lab.errors import USAGE, LabError
 
@@ -61,9 +63,12 @@ def finished(folder: Path, lab: dict[str, object], keep: Keep = Keep()) -> dict[
     if not folder.exists():
         return None
     try:
-        recorded: dict[str, Any] = json.loads((folder / "run.json").read_text())["lab"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise LabError(f"{folder} exists and is no run of the lab: give another --out", USAGE) from None
+        record = files.json_of(folder / "run.json")
+    except (OSError, Unreadable):
+        record = None
+    if files.misfit(record, {"lab": Needed({})}):
+        raise LabError(f"{folder} exists and is no run of the lab: give another --out", USAGE)
+    recorded = record["lab"]
     differing = [key for key in lab if recorded.get(key) != lab[key]]
     if differing and not keep.replace:
         raise LabError(f"{folder} holds a run with another {', '.join(differing)}: {keep.instead}", USAGE)

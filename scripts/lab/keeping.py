@@ -74,7 +74,7 @@ def entry_of(folder: Path) -> Entry:
     try:
         said = json.loads((folder / "machine.json" if is_machine else note_of(folder)).read_text())
         about, size = said["about"], None if is_machine else int(said["size"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         about, size = ("damaged" if is_machine else OTHERS[folder.parent.name]), None
     if is_machine:
         size = sum(path.stat().st_blocks * 512 for path in folder.iterdir())

@@ -80,3 +80,12 @@ def test_another_run_in_the_folder_is_replaced_in_one_step(tmp_path: Path) -> No
     assert lzma.decompress((folder / "samples.csv.xz").read_bytes()) == b"s\n"
     assert (part / "ready" / "results.csv").read_bytes() == b"r\n"
     assert folders.finished(folder, other, keep)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", "\xff", '{"lab": []}', '{"lab": null}', '{"lab": "x"}',
+                                  pytest.param("[" * 100_000, id="deep")])
+def test_a_folder_with_another_run_json_is_told(tmp_path: Path, text: str) -> None:
+    folder = measured(wanted(tmp_path / "6.1"))
+    (folder / "run.json").write_text(text, encoding="latin1")
+    with pytest.raises(LabError, match="6.1 exists and is no run of the lab"):
+        wanted(folder).before()
