@@ -199,7 +199,7 @@ def main(words: list[str]) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     interrupt.ready()
     try:
-        code = options.command(options)
+        code: int = options.command(options)
         sys.stdout.flush()
         return code
     except LabError as error:

@@ -10,10 +10,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from answers import files, outputs
-from answers.files import Needed
+from answers import outputs
+from answers.record import Lab, read
 from answers.script import Unreadable
 from answers.stacks import FILE as STACKS
 from lab.errors import USAGE, LabError
@@ -58,17 +57,14 @@ def exclusive(out: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def finished(folder: Path, lab: dict[str, object], keep: Keep = Keep()) -> dict[str, Any] | None:
+def finished(folder: Path, lab: dict[str, object], keep: Keep = Keep()) -> Lab | None:
     """The member "lab" of this very run in the folder, if it is there. LabError if another is, unless that is to be replaced."""
     if not folder.exists():
         return None
     try:
-        record = files.json_of(folder / "run.json")
+        recorded = read(folder / "run.json", {"required": ["lab"]})["lab"]
     except (OSError, Unreadable):
-        record = None
-    if files.misfit(record, {"lab": Needed({})}):
-        raise LabError(f"{folder} exists and is no run of the lab: give another --out", USAGE)
-    recorded = record["lab"]
+        raise LabError(f"{folder} exists and is no run of the lab: give another --out", USAGE) from None
     differing = [key for key in lab if recorded.get(key) != lab[key]]
     if differing and not keep.replace:
         raise LabError(f"{folder} holds a run with another {', '.join(differing)}: {keep.instead}", USAGE)

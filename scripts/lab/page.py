@@ -11,6 +11,7 @@ from pathlib import Path
 from answers import files, outputs
 from answers.script import of_system
 from lab import recorded
+from lab.commands import Commands
 from lab.errors import FAILED, OK, USAGE, LabError
 from lab.sections import SECTIONS, section
 
@@ -66,7 +67,7 @@ def make(options: argparse.Namespace) -> int:
     return OK
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
+def add_parser(commands: Commands) -> None:
     """Adds the command to lab.py's."""
     one = commands.add_parser(
         "page",

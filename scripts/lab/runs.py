@@ -14,11 +14,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+from answers.record import Lab
+from answers.stacks import FILE as STACKS
 from lab import alone, initramfs, orders, saved
 from lab.errors import FAILED, USAGE, LabError
-from lab.folders import JOURNAL, PART, STACKS, Keep, exclusive, finished, publish
+from lab.folders import JOURNAL, PART, Keep, exclusive, finished, publish
 from lab.guest import CLOCKS, SETTLE, Guest, Machine, qemu_version
 from lab.images import Image, images
 from lab.progress import Progress
@@ -119,7 +120,7 @@ class Wanted:
             raise LabError(f"{reason}: without a saved machine there is no state {self.subject.state.name!r}")
         return wanted(self.image, self.machine, self.options, self.base, self.folder, self.keep, How(together=reason))
 
-    def before(self) -> dict[str, Any] | None:
+    def before(self) -> Lab | None:
         """As finished(); also the run of a QEMU that saves no machine."""
         try:
             return finished(self.folder, self.lab, self.keep)

@@ -4,7 +4,7 @@ from lab import books, explain, tree
 from lab.books import Book, Books
 from lab.recorded import Recorded
 from lab.section_functions import AGREES, agrees, name_of
-from lab.words import Runs, k, table
+from lab.words import Runs, all_of, k, table
 
 TOP = 5  # functions of a kind
 SUBSYSTEMS = 15  # of the network
@@ -58,10 +58,10 @@ def sentences(runs: Runs) -> list[str]:
     for one, other in zip(runs, runs[1:]):
         for kind in (*KINDS, ALL):
             before, after = (run.added("clone", kind, "create") for run in (one, other))
-            sides = [(books_of(run, kind), books_of(run, "none")) for run in (one, other)]
-            if not before or not after or not before.differs(after) or not all(all(side) for side in sides):
+            books = all_of(books_of(run, of) for run in (one, other) for of in (kind, "none"))
+            if not before or not after or not before.differs(after) or not books:
                 continue
-            found = explain.explain(*sides)
+            found = explain.explain((books[0], books[1]), (books[2], books[3]))
             if abs(found.after - found.before) < LEAST:
                 continue
             about = f"{one.name} → {other.name}: {name_of(kind)} {explain.thousands(found.after - found.before)}"

@@ -18,6 +18,7 @@ SAME = "no function differs"
 # 200 no-ops behind the condition, so that they are executed where a uts namespace is made, and nowhere else.
 PATCH = Path(__file__).with_name("nops.patch")
 
+
 def lab(*words: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, PROGRAM, *words], text=True, capture_output=True)
 

@@ -21,7 +21,7 @@ def kernel(version: str, release: str = "") -> packages.Kernel:
 
 def test_versions_sort_as_dpkg_sorts_them() -> None:
     texts = ["6.1.9-1", "6.1.10-1", "6.12.117-1~deb12u1", "6.12.117-1", "6.12.117-1+b1", "6.2-1", "7.3.4-1~bpo13+1"]
-    ordered = [k.version for k in sorted(map(kernel, texts), key=packages.version_key)]
+    ordered = [k.version for k in packages.by_version([kernel(text) for text in texts])]
     assert ordered == ["6.1.9-1", "6.1.10-1", "6.2-1", "6.12.117-1~deb12u1", "6.12.117-1", "6.12.117-1+b1", "7.3.4-1~bpo13+1"]
     for one, other in zip(ordered, ordered[1:]):
         assert subprocess.run(["dpkg", "--compare-versions", one, "lt", other]).returncode == 0

@@ -93,10 +93,10 @@ def test_books_that_do_not_balance_are_an_error() -> None:
 def test_phases_without_marks_are_named_with_their_reason() -> None:
     samples = SAMPLES.replace("create,drain,errno", "create,exit,drain,errno").replace(",5,,", ",7,5,,")
     own = books.balance(exact.parse(PROFILE), samples, "case")
-    profiled = SimpleNamespace(books={"case": own}, source=None, plan=SimpleNamespace(cases=["case"]))
+    profiled = cast(profile_.Profiled, SimpleNamespace(books={"case": own}, source=None, plan=SimpleNamespace(cases=["case"])))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(profile_, "base_of", lambda *_: None)
-        text = profile_.describe(profiled, "case", SimpleNamespace(top=5, below=[], tree=0))
+        text = profile_.describe(profiled, "case", argparse.Namespace(top=5, below=[], tree=0))
     assert {"exit is not profiled: the sampler has no marks around it",
             "drain is not profiled: it is the workers' after the samples: their functions are on the path async"} < set(text)
     with pytest.raises(LabError, match="--phase=drain: it is the workers' after the samples.*; case has create$"):
@@ -392,4 +392,5 @@ def test_a_kernel_without_btf_is_profiled_the_same(kernel: Path, tmp_path: Path)
     assert said == list(CASES), done.stdout
     done = subprocess.run([sys.executable, PROGRAM, "run", "--machines=1", "--kernel", without, "--out", tmp_path / "out", "--",
                            f"--case={CASES[0]}", "--probe"], text=True, capture_output=True, timeout=300)
-    assert done.returncode == 0 and "--probe: cannot be had here, measured without: /sys/kernel/btf/vmlinux" in done.stdout, done.stdout + done.stderr
+    reason = "--probe: cannot be had here, measured without: /sys/kernel/btf/vmlinux"
+    assert done.returncode == 0 and reason in done.stdout, done.stdout + done.stderr
