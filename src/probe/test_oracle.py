@@ -116,11 +116,13 @@ def exactly(observed: Observed, profile: exact.Profile, bit: int, traced: set[st
                 continue  # another task, or the probe itself
             on_path = [name for name in plain if name in traced]
             if plain[-1] in traced and first(path):
-                observed.exact[plain[-1]].calls += calls / len(executions)
+                observed.exact[plain[-1]].calls += calls
             if on_path:
-                observed.exact[on_path[-1]].self += own / len(executions)
+                observed.exact[on_path[-1]].self += own
             for name in set(on_path):
-                observed.exact[name].total += own / len(executions)
+                observed.exact[name].total += own
+    for sums in observed.exact.values():
+        sums.calls, sums.self, sums.total = (value / len(executions) for value in (sums.calls, sums.self, sums.total))
     observed.outside = {profile.nodes[node][1] for segment in between for node, calls, _ in segment.cells if calls}
 
 
