@@ -110,14 +110,18 @@ ANY: Schema = {}
 
 
 @functools.cache
-def _of_all() -> dict[str, object]:
-    return cast(dict[str, object], json.loads(SCHEMA.read_text(encoding="utf-8")))
+def _schema(only: tuple[str, ...]) -> Schema:
+    """run.schema.json, or what it says of these members."""
+    whole = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    members = whole["properties"]
+    return {**whole, "properties": {name: members[name] for name in only or members}}
 
 
-def misfit(value: object, needed: Schema = ANY) -> str | None:
-    """What of a run.json is not as run.schema.json has it, or lacks of what is needed, a schema as well; None where nothing."""
+def misfit(value: object, needed: Schema = ANY, only: tuple[str, ...] = ()) -> str | None:
+    """What of a run.json, or of these members alone, is not as run.schema.json has it, or is lacking of what is needed, a schema
+    as well; None where nothing."""
     import jsonschema  # only now: most commands of the lab read none
-    for schema in (_of_all(), needed):
+    for schema in (_schema(only), needed):
         error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(value))
         if error is not None:
             return _said(error.validator, error.validator_value, error.instance, error.absolute_path)
@@ -135,10 +139,10 @@ def _said(rule: str, wanted: object, value: object, path: Iterable[object]) -> s
     return f"{label or 'it'} is {shown(value)}, which nsbench does not write"
 
 
-def read(path: Path, needed: Schema = ANY) -> Record:
-    """The content of a run.json. Unreadable, with the file, for what is none; FileNotFoundError where there is none."""
+def read(path: Path, needed: Schema = ANY, only: tuple[str, ...] = ()) -> Record:
+    """The content of a run.json. Unreadable, with the file, for what misfit() tells; FileNotFoundError where there is none."""
     found = files.json_of(path)
-    if wrong := misfit(found, needed):
+    if wrong := misfit(found, needed, only):
         raise Unreadable(f"{path}: {wrong}")
     return cast(Record, found)
 

@@ -106,7 +106,7 @@ def changed(folder: Path, change: Change) -> read.Run:
     [
         (lambda row: dict.fromkeys(("delta", "delta_low", "delta_high"), "-5"), "no delta is above zero"),
         (lambda row: dict.fromkeys(views.TIMES, "0"), "no set with times above zero"),
-        (lambda row: {"ci_low": "1e9", "ci_high": "1", "delta_low": "1e9", "delta_high": "1"}, ""),
+        (lambda row: {"ci_low": "-1e9", "ci_high": "1e9", "delta_low": "-1e9", "delta_high": "1e9"}, ""),
         (lambda row: dict.fromkeys(("ci_low", "ci_high", "delta_low", "delta_high"), ""), ""),
         (lambda row: {"stack_bytes": ""}, "no set with times above zero at three sizes"),
     ],

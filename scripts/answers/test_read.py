@@ -15,7 +15,7 @@ from answers import columns, read, script
 from answers.fixtures import result_row, write_run
 
 ROWS = [result_row("clone/none/stack:1M", "create", 1000.0),
-        result_row("clone/NEWPID/stack:1M", "create", 1100.5, ci_low=""),
+        result_row("clone/NEWPID/stack:1M", "create", 1100.5, ci_low="", ci_high=""),
         result_row("clone/NEWTIME/stack:1M", "create", None, status="skipped", errno="EINVAL", reason="no, not here")]
 
 

@@ -12,9 +12,11 @@ TRUST = Path(__file__).resolve().parents[1] / "trust.py"
 
 @pytest.fixture(name="build")
 def fixture_build(tmp_path: Path) -> Path:
-    """Where nsbench does as it is told by said(), and there is no yardstick."""
-    (tmp_path / "nsbench").write_text("#!/bin/sh\nset -e\ncat ${0%/*}/csv\ncat ${0%/*}/error >&2\nexit $(cat ${0%/*}/code)\n")
-    (tmp_path / "nsbench").chmod(0o755)
+    """Where nsbench does as it is told by said(), and the yardstick measures all alike."""
+    for name, script in (("nsbench", "cat ${0%/*}/csv\ncat ${0%/*}/error >&2\nexit $(cat ${0%/*}/code)"),
+                         ("nsbench-yardstick", "yes 9 9 | head -n $2")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
     said(tmp_path, [result_row(f"clone/{kinds}/stack:1M", phase, 9.0, delta_low="-1", delta_high="1")
                     for kinds in ("none", "NEWPID") for phase in ("create", "total")])
     return tmp_path
@@ -38,7 +40,10 @@ def test_wrong_use_is_one_line(words: list[str]) -> None:
     assert (code, out, err.count("\n")) == (2, "", 1) and err.startswith("trust: ")
 
 
-def test_what_was_measured_is_an_answer(build: Path) -> None:
+def test_what_was_measured_is_an_answer(build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    code, out, _ = call(TRUST, [f"--build={build}", "yardstick", "--pairs=2"])
+    assert code == 0 and out.count("  1.000 ") == 6
     code, out, _ = call(TRUST, [f"--build={build}", "aa", "--trials=2"])
     assert code == 0 and "NEWPID   total      0 of 2 intervals leave out zero" in out
 
@@ -57,5 +62,6 @@ def test_rows_without_figures_are_no_answer(build: Path) -> None:
 
 
 def test_a_program_that_is_missing_is_named(build: Path) -> None:
+    (build / "nsbench-yardstick").unlink()
     code, _, err = call(TRUST, [f"--build={build}", "yardstick"])
     assert code == 2 and err.splitlines()[-1] == f"trust: {build}/nsbench-yardstick: No such file or directory"

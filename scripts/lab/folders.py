@@ -57,14 +57,21 @@ def exclusive(out: Path) -> Iterator[None]:
         os.close(handle)
 
 
+def lab_of(folder: Path) -> Lab | None:
+    """The member "lab" of the run in the folder; None where there is no run of the lab."""
+    try:
+        return read(folder / "run.json", {"required": ["lab"]})["lab"]
+    except (OSError, Unreadable):
+        return None
+
+
 def finished(folder: Path, lab: dict[str, object], keep: Keep = Keep()) -> Lab | None:
     """The member "lab" of this very run in the folder, if it is there. LabError if another is, unless that is to be replaced."""
     if not folder.exists():
         return None
-    try:
-        recorded = read(folder / "run.json", {"required": ["lab"]})["lab"]
-    except (OSError, Unreadable):
-        raise LabError(f"{folder} exists and is no run of the lab: give another --out", USAGE) from None
+    recorded = lab_of(folder)
+    if recorded is None:
+        raise LabError(f"{folder} exists and is no run of the lab: give another --out", USAGE)
     differing = [key for key in lab if recorded.get(key) != lab[key]]
     if differing and not keep.replace:
         raise LabError(f"{folder} holds a run with another {', '.join(differing)}: {keep.instead}", USAGE)

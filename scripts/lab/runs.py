@@ -19,7 +19,7 @@ from answers.record import Lab
 from answers.stacks import FILE as STACKS
 from lab import alone, initramfs, orders, saved
 from lab.errors import FAILED, USAGE, LabError
-from lab.folders import JOURNAL, PART, Keep, exclusive, finished, publish
+from lab.folders import JOURNAL, PART, Keep, exclusive, finished, lab_of, publish
 from lab.guest import CLOCKS, SETTLE, Guest, Machine, qemu_version
 from lab.images import Image, images
 from lab.progress import Progress
@@ -125,10 +125,9 @@ class Wanted:
         try:
             return finished(self.folder, self.lab, self.keep)
         except LabError:
-            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-                reason = json.loads((self.folder / "run.json").read_text())["lab"]["together"]
-                if self.subject and reason and reason != "--together":
-                    return finished(self.folder, self.at_once(reason).lab, self.keep)
+            reason = (lab_of(self.folder) or Lab()).get("together")
+            if self.subject and reason and reason != "--together":
+                return finished(self.folder, self.at_once(reason).lab, self.keep)
             raise
 
 

@@ -23,8 +23,9 @@ MEMORY: Kinds = {"case": files.CASE, "allocator": str, "bytes_per_op": float}
 
 
 def probe(path: Path, needed: Schema, code: int) -> Probe:
-    """What a probed run's run.json has of the probe. LabError with that exit code for one of no such run, or none."""
-    found = record(path, needed, code, "probed run")["probe"]
+    """What a probed run's run.json has of the probe, which alone is looked at. LabError with that exit code for one of no such
+    run, or none."""
+    found = record(path, needed, code, "probed run", ("probe",))["probe"]
     assert not isinstance(found, str)  # `needed` says so
     return found
 
@@ -50,10 +51,10 @@ def rows(path: Path, wanted: Kinds, code: int) -> list[Row]:
     return found
 
 
-def record(path: Path, needed: Schema, code: int, what: str = "run of the lab") -> Record:
+def record(path: Path, needed: Schema, code: int, what: str = "run of the lab", only: tuple[str, ...] = ()) -> Record:
     """The content of a run.json. LabError with that exit code for one of no such run, or none."""
     try:
-        return read(path, needed)
+        return read(path, needed, only)
     except FileNotFoundError:
         raise missing(path, code) from None
     except Unreadable as error:

@@ -211,7 +211,7 @@ def test_the_line_or_the_member_is_named(good: Path, file: str, change: Change, 
     ("results.csv", rows(median="-1", ci_low="-1", ci_high="-1", **NOTHING)),
     ("results.csv", rows(delta="0", delta_low="0", delta_high="0", **NOTHING)),
     ("probe/run.json", lambda data: data.replace(b'"self": ', b'"self": 0, "was": ')),
-    ("probe/run.json", of_json("probe", "cases", value=[])),
+    ("probe/run.json", of_json("probe", "cases", value=[])), ("probe/run.json", of_json("lab", value=[])),
     ("probe/memory.csv", rows(bytes_per_op="0")), ("probe/memory.csv", rows(case="clone/NEWUTS/stack:1M")),
     (f"exact/{stacks.FILE}.xz", compressed(lambda data: data.replace(b"clone/none", b"unshare/none"))),
 ])
