@@ -2,6 +2,7 @@
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,18 @@ def test_it_describes_all_that_nsbench_writes(words: list[str], tmp_path: Path) 
     if not (tmp_path / "run" / "run.json").exists():
         pytest.skip(done.stderr.strip())
     assert wrong(json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8")), whole=True) == []
+
+
+def test_without_the_library_its_package_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from answers import damage, read, script
+    folder = next(recorded())
+    monkeypatch.setitem(sys.modules, "jsonschema", None)
+    said = "python3-jsonschema is missing: apt-get install python3-jsonschema\n"
+    assert damage.lab("page", folder.parent) == (3, "", f"lab: {said}")
+    assert damage.lab("compare", folder, folder) == (125, "", f"note: both sides are one and the same run\nlab: {said}")
+    with pytest.raises(SystemExit, match="3"):
+        script.main(lambda _: 0 if read.read_run(folder) else 1, "compare")
+    assert capsys.readouterr().err == f"compare: {said}"
 
 
 def test_what_it_does_not_describe_is_told() -> None:

@@ -263,6 +263,8 @@ def compare(options: argparse.Namespace) -> int:
         raise LabError(str(error), ABORTED if error.code == USAGE else UNMEASURED, error.tail) from None
     except OSError as error:
         raise LabError(of_system(error), UNMEASURED) from None
+    except ImportError:
+        raise  # lab.py says which package it is of
     except Exception:
         traceback.print_exc()
         return UNMEASURED
