@@ -66,7 +66,8 @@ def test_it_describes_all_that_nsbench_writes(words: list[str], tmp_path: Path) 
 def test_without_the_library_its_package_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     from answers import damage, read, script
     folder = next(recorded())
-    monkeypatch.setitem(sys.modules, "jsonschema", None)
+    modules: dict[str, Any] = sys.modules
+    monkeypatch.setitem(modules, "jsonschema", None)
     said = "python3-jsonschema is missing: apt-get install python3-jsonschema\n"
     assert damage.lab("page", folder.parent) == (3, "", f"lab: {said}")
     assert damage.lab("compare", folder, folder) == (125, "", f"note: both sides are one and the same run\nlab: {said}")

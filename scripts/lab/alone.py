@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from answers import outputs
 from lab import copies, guest, orders, saved
@@ -197,7 +196,7 @@ def renamed(line: str, run_id: str) -> str:
     return f"{run_id},{line.split(',', 1)[1]}"
 
 
-def merge_probed(record: dict[str, Any], probing: dict[str, Files]) -> Files:
+def merge_probed(record: dict[str, object], probing: dict[str, Files]) -> Files:
     """probe.csv, memory.csv and others of all probing copies; their records go into `record`. A base that several have
     is taken from the first."""
     first = json.loads(next(iter(probing.values()))["run.json"])["probe"]
@@ -218,7 +217,7 @@ def merge_probed(record: dict[str, Any], probing: dict[str, Files]) -> Files:
             text = files[name].decode()
             reader = csv.DictReader(io.StringIO(text))
             lines = text.splitlines()
-            own = [renamed(line, record["run_id"]) for line, row in zip(lines[1:], reader) if seen.get(row["case"]) == case]
+            own = [renamed(line, str(record["run_id"])) for line, row in zip(lines[1:], reader) if seen.get(row["case"]) == case]
             merged[name] = [*merged.get(name, lines[:1]), *own]
     record["probe"] = {**first, "cases": cases, "notes": list(dict.fromkeys(notes)), "seconds": seconds}
     found = {name: "\n".join([*lines, ""]).encode() for name, lines in merged.items()}

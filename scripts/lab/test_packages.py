@@ -6,11 +6,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lab import packages
-from lab.errors import IMPOSSIBLE
+from lab.errors import IMPOSSIBLE, LabError
 from lab.fake_harness import PROGRAM
 
 
@@ -25,6 +26,14 @@ def test_versions_sort_as_dpkg_sorts_them() -> None:
     assert ordered == ["6.1.9-1", "6.1.10-1", "6.2-1", "6.12.117-1~deb12u1", "6.12.117-1", "6.12.117-1+b1", "7.3.4-1~bpo13+1"]
     for one, other in zip(ordered, ordered[1:]):
         assert subprocess.run(["dpkg", "--compare-versions", one, "lt", other]).returncode == 0
+
+
+def test_without_apts_library_its_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    modules: dict[str, Any] = sys.modules
+    monkeypatch.setitem(modules, "apt_pkg", None)
+    with pytest.raises(LabError, match="apt-get install python3-apt, or give --kernel a path") as error:
+        packages.by_version([])
+    assert error.value.code == IMPOSSIBLE
 
 
 def test_a_series_is_its_newest_kernel() -> None:
