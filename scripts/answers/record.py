@@ -1,7 +1,7 @@
 """run.json: what it says, by run.schema.json, and what of that the scripts take from it."""
 import functools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TypedDict, cast
 
@@ -124,13 +124,15 @@ def misfit(value: object, needed: Schema = ANY, only: tuple[str, ...] = ()) -> s
     for schema in (_schema(only), needed):
         error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(value))
         if error is not None:
-            return _said(error.validator, error.validator_value, error.instance, error.absolute_path)
+            label = ": ".join(name if name.isidentifier() else shown(name) for name in error.absolute_path if isinstance(name, str))
+            if "propertyNames" in error.absolute_schema_path:
+                return f"{label}: {shown(error.instance)} is no {error.schema['title']}"
+            return _said(error.validator, error.validator_value, error.instance, label)
     return None
 
 
-def _said(rule: str, wanted: object, value: object, path: Iterable[object]) -> str:
-    """One line of a rule that a value at that place breaks."""
-    label = ": ".join(name if name.isidentifier() else shown(name) for name in path if isinstance(name, str))
+def _said(rule: str, wanted: object, value: object, label: str) -> str:
+    """One line of a rule that the value at that place breaks."""
     if rule == "required" and isinstance(wanted, list) and isinstance(value, dict):
         return f"{label + ': ' if label else ''}{next(name for name in wanted if name not in value)} is missing"
     kinds = wanted if isinstance(wanted, list) else [wanted]

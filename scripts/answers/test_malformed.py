@@ -19,7 +19,8 @@ from answers.fixtures import call, result_row, write_run, write_table
 
 CASES = ("clone/none/stack:1M", "clone/NEWPID/stack:1M")
 LAB: dict[str, object] = {"kernel_package": None, "kernel_sha256": "0" * 64, "command_line": "quiet",
-                          "arguments": ["--samples=9"], "machines": {}}
+                          "arguments": ["--samples=9"], "machines": {},
+                          "profile": "exact"}  # whose probe.csv lab.py compare reads
 
 
 def run(folder: Path, factor: float) -> Path:
