@@ -75,7 +75,7 @@ def unequal(own: tree.Tree) -> str | None:
     apart = tree.apart(own)
     edges = callgrind.edges_of(apart)
     recursive = {name for path in apart for name in path if path.count(name) > 1}
-    for name, one in tree.functions(apart).items():
+    for name, one in sorted(tree.functions(apart).items()):
         calls = sum(total for _, _, total in edges.get(name, []))
         if name not in recursive and not recursive & {callee for callee, _, _ in edges.get(name, [])}:
             if abs(one.total - one.self - calls) > 1e-6 * max(1, one.total):  # means are no whole numbers

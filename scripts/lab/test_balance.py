@@ -1,0 +1,73 @@
+"""Tests of balance: what does not hold is told, and of a real kernel all holds."""
+import subprocess
+import sys
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from lab import alone, balance, books, callgrind, copies, exact, guest, saved
+
+PROGRAM = Path(__file__).resolve().parents[1] / "lab.py"
+PROFILE = """n 0 [no symbol]
+n 1 [no symbol]
+n 2 [no symbol]
+n 3 [no symbol]
+n 0 entry
+n 4 inner
+s 0 3 0
+c 4 1 3
+s 1 20 0
+c 4 1 12
+c 5 2 8
+s 0 3 0
+c 4 1 3
+s 1 21 0
+c 4 1 12
+c 5 2 9
+end
+"""
+SAMPLES = "run_id,sample,counted,create,errno,call\nx,0,1,20,,\nx,1,1,21,,\n"
+TASK = alone.Task(1, "clone/NEWUTS/stack:1M", ())
+
+
+def found(profile: str) -> list[str]:
+    one = exact.parse(profile)
+    return balance.wrong(one, books.balance(one, SAMPLES, "case"))
+
+
+def test_sums_that_hold_are_no_finding() -> None:
+    assert found(PROFILE) == []
+
+
+def test_instructions_that_no_function_has_are_told() -> None:
+    assert found(PROFILE.replace("s 1 20 0", "s 1 22 0")) == [
+        "between two marks 22 instructions were executed, and the functions have 20"]
+
+
+def test_a_call_that_callgrinds_file_lacks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(callgrind, "edges_of", lambda _: {})
+    assert "create: [call]: its total is 20.5, its own 0, and of what it calls 0" in found(PROFILE)
+
+
+@pytest.mark.parametrize("plain, other, says", [
+    (SAMPLES, PROFILE, []),
+    (SAMPLES.replace("x,", "y,"), PROFILE, []),  # another run's id is no difference
+    (SAMPLES.replace(",21,", ",22,"), PROFILE, ["the samples differ with the plugin and without it"]),
+    (SAMPLES, PROFILE.replace("c 5 2 9", "c 5 3 9"), ["two profiles differ"])])
+def test_copies_that_differ_are_told(monkeypatch: pytest.MonkeyPatch, plain: str, other: str, says: list[str]) -> None:
+    files = {"run.json": b"", "samples.csv": SAMPLES.encode()}
+    profiles = [PROFILE, other]
+    monkeypatch.setattr(copies, "run", lambda *_: {**files, "samples.csv": plain.encode()})
+    monkeypatch.setattr(exact, "run", lambda *_: (files, exact.parse(profiles.pop(0))))
+    sums = balance.Sums()
+    assert balance.Copies(cast(saved.Recipe, None), Path(), "", guest.Crowd()).case(TASK, sums) == [f"{TASK.case}: {line}" for line in says]
+    assert (sums.cases, sums.phases, sums.seen, sums.readings) == (1, 1, 20.5, [0])
+
+
+def test_the_books_of_a_kernel(kernel: Path) -> None:
+    done = subprocess.run([sys.executable, PROGRAM, "balance", "--kernel", kernel, "--", "--case=setns/NEWUTS/via:nsfd"], text=True,
+                          capture_output=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    header, row, last = done.stdout.splitlines()
+    assert row.split()[1:4] == ["setns", "1", "1"] and last.startswith("samples with the plugin and without, and two profiles: the same")
