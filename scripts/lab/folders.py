@@ -60,7 +60,7 @@ def exclusive(out: Path) -> Iterator[None]:
 def lab_of(folder: Path) -> Lab | None:
     """The member "lab" of the run in the folder; None where there is no run of the lab."""
     try:
-        return read(folder / "run.json", {"required": ["lab"]})["lab"]
+        return read(folder / "run.json", {"required": ["lab"]}, ("lab",))["lab"]
     except (OSError, Unreadable):
         return None
 

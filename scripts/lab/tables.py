@@ -10,6 +10,8 @@ from lab.errors import LabError
 
 Row = dict[str, str]
 
+# The members of run.json that the lab's commands take something from, where it is not the probe.
+TAKEN = ("kernel", "clock", "state", "options", "lab")
 # What a run.json must have of which the lab's commands take something, beside what is right of it anyhow.
 OF_LAB = ["kernel_package", "kernel_sha256", "command_line"]
 RECORD: Schema = {"required": ["kernel", "clock", "options", "lab"], "properties": {"lab": {"required": OF_LAB}}}
@@ -51,8 +53,9 @@ def rows(path: Path, wanted: Kinds, code: int) -> list[Row]:
     return found
 
 
-def record(path: Path, needed: Schema, code: int, what: str = "run of the lab", only: tuple[str, ...] = ()) -> Record:
-    """The content of a run.json. LabError with that exit code for one of no such run, or none."""
+def record(path: Path, needed: Schema, code: int, what: str = "run of the lab", only: tuple[str, ...] = TAKEN) -> Record:
+    """The content of a run.json, of which these members are looked at. LabError with that exit code for one of no such run, or
+    none."""
     try:
         return read(path, needed, only)
     except FileNotFoundError:
