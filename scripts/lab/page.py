@@ -32,9 +32,9 @@ def page(options: argparse.Namespace) -> int:
     """The command. A file that fails is no answer to --check."""
     try:
         return make(options)
-    except BrokenPipeError:  # of standard output, which is no file of the runs'
-        raise
     except OSError as error:
+        if error.filename is None:  # of standard output, which is no file of the runs'
+            raise
         raise LabError(of_system(error), USAGE) from None
 
 
