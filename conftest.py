@@ -4,7 +4,7 @@ import pytest
 SKIPPED = 77  # what CMakeLists.txt tells ctest to take for skipped
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(trylast=True)  # type: ignore[misc]  # pytest 7.2 has no type for its decorator
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """pytest ends with 0 where every test was skipped, and with 5 where the file itself was."""
     if exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):

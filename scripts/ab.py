@@ -52,11 +52,11 @@ def command_of(text: str) -> list[str]:
     return words if words and not words[0].startswith("-") else [str(OURS), *words]
 
 
-def _ran(command: list[str] | str, **more: object) -> tuple[int, str]:
-    """A command's exit code and what it said on standard error. What interrupts this tells the command to end, and waits
-    for that: nothing may run on behind --after."""
+def _ran(command: list[str] | str) -> tuple[int, str]:
+    """The exit code of a command, or of a text that a shell runs, and what it said on standard error. What interrupts this
+    tells the command to end, and waits for that: nothing may run on behind --after."""
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace",
-                          **more) as child:
+                          shell=isinstance(command, str)) as child:
         try:
             said = child.communicate()[1]
         except BaseException:
@@ -73,7 +73,7 @@ def hook(text: str | None) -> None:
     """Runs a hook in a shell. Unreadable if it fails, as nothing measured after that would mean what was asked."""
     if not text:
         return
-    code, said = _ran(text, shell=True)
+    code, said = _ran(text)
     if code:
         raise Unreadable(f"hook {text!r}: exit code {code}{last_line(said)}")
 
@@ -142,15 +142,15 @@ def ab(words: list[str]) -> int:
     options = top.parse_args(words[:-2])
     if options.pairs is not None and options.pairs < 1:
         top.error("--pairs: a number from 1 is needed")
-    for number in ENDING:
-        signal.signal(number, signal.default_int_handler)  # so that --after is run then, too
-    from answers import pairs, show, sources  # only now: --help is there without pandas and scipy
+    for ending in ENDING:
+        signal.signal(ending, signal.default_int_handler)  # so that --after is run then, too
+    from answers import comparison, pairs, show, sources  # only now: --help is there without pandas and scipy
     interrupt.ready()
     order = random.Random(options.seed)
     runs: dict[str, list[sources.Source]] = {"a": [], "b": []}
     interrupted, trouble = False, ""
 
-    def result() -> object:
+    def result() -> comparison.Comparison:
         return pairs.compare_pairs(runs["a"], runs["b"], options.threshold, options.alpha, options.phase, options.filter)
 
     with folder_of(options.out) as folder:
@@ -182,7 +182,7 @@ def ab(words: list[str]) -> int:
         if interrupted and not runs["a"]:
             raise KeyboardInterrupt
         found = result()
-    found.identities = tuple([f"{name}: {text}"] for name, text in zip("AB", words[-2:]))
+    found.identities = [f"A: {words[-2]}"], [f"B: {words[-1]}"]
     show.show(found, options.format, options.all)
     if trouble:
         sys.stdout.flush()

@@ -33,8 +33,9 @@ import tempfile
 from pathlib import Path
 
 from answers.script import UNREAD, Unreadable, of_system, one_line
-from lab import agree, atlas, balance, boots, cache, compare, guest, images, in_states, kernel_build, packages, page, profile, repeat, runs
-from lab.errors import ABORTED, FAILED, INTERRUPTED, OK, UNMEASURED, USAGE, LabError
+from lab import (agree, atlas, balance, boots, cache, compare, guest, images, in_states, kernel_build, packages, page, profile, repeat,
+                 runs)
+from lab.errors import ABORTED, FAILED, IMPOSSIBLE, INTERRUPTED, OK, UNMEASURED, USAGE, LabError
 from lab.options import add_append, add_how, add_jobs, add_machine, how_of
 
 RESULTS = Path("lab-results")
@@ -198,13 +199,16 @@ def main(words: list[str]) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     interrupt.ready()
     try:
-        code = options.command(options)
+        code: int = options.command(options)
         sys.stdout.flush()
         return code
     except LabError as error:
         return tell(error)
     except Unreadable as error:
         return tell(LabError(str(error), UNMEASURED if compares else USAGE))
+    except ImportError as error:
+        missing = f"python3-{error.name}"
+        return tell(LabError(f"{missing} is missing: apt-get install {missing}", UNMEASURED if compares else IMPOSSIBLE))
     except BrokenPipeError:  # the reader of the pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return UNMEASURED if compares else UNREAD

@@ -19,25 +19,25 @@ FORMATS = ("png", "svg", "pdf")
 LETTERS = "abcdefgh"  # of plots
 
 
-def body(words: list[str]) -> int:
-    """The script."""
-    parser = Parser(
+def parser() -> Parser:
+    """The command line."""
+    one = Parser(
         prog="plot.py",
         description=__doc__.splitlines()[0],
         epilog="Exit codes: 0 plots were made; 2 wrong use, or a run that cannot be read.",
     )
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="a run's folder, or a results.csv")
-    parser.add_argument(
+    one.add_argument("runs", nargs="+", metavar="RUN", help="a run's folder, or a results.csv")
+    one.add_argument(
         "-o", "--out", type=Path, default=Path("plots"), metavar="DIR", help="where to (plots)"
     )
-    parser.add_argument("--format", default="png", metavar="FORMAT[,…]", help=f"{', '.join(FORMATS)} (png)")
-    parser.add_argument(
+    one.add_argument("--format", default="png", metavar="FORMAT[,…]", help=f"{', '.join(FORMATS)} (png)")
+    one.add_argument(
         "--only",
         default="",
         metavar="LETTERS",
         help="plots by their letters: af for the heat maps and kernels",
     )
-    parser.add_argument(
+    one.add_argument(
         "--folded",
         type=Path,
         action="append",
@@ -45,8 +45,13 @@ def body(words: list[str]) -> int:
         metavar="FILE",
         help=f"the run's folded stacks, where they are not its {stacks.FILE}; once for each run, in order",
     )
-    parser.add_argument("--quiet", action="store_true", help="do not say what was made")
-    options = parser.parse_args(words)
+    one.add_argument("--quiet", action="store_true", help="do not say what was made")
+    return one
+
+
+def body(words: list[str]) -> int:
+    """The script."""
+    options = parser().parse_args(words)
     formats = list(dict.fromkeys(options.format.split(",")))
     for name in formats:
         if name not in FORMATS:

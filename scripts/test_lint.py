@@ -12,9 +12,10 @@ WRONG = {
     "format": ("src/core/wrong.h", "int  two;\n", "wrong.h:1"),
     "shell": ("scripts/wrong", "#!/bin/sh\nrm -r $1\n", "SC2086"),
     "python": ("scripts/wrong.py", "import os\n", "F401 'os' imported but unused"),
+    "types": ("scripts/wrong.py", "def two() -> int:\n    return 'two'\n", 'scripts/wrong.py:2: error: Incompatible return value type'),
     "page": ("scripts/page/wrong.js", '"use strict";\nconst one = noSuchName(CONSTANT);\n', "'noSuchName' is not defined"),
 }
-TOOLS = {"format": "clang-format", "shell": "shellcheck", "python": "flake8", "page": "npm"}
+TOOLS = {"format": "clang-format", "shell": "shellcheck", "python": "flake8", "types": "mypy", "page": "npm"}
 
 
 @pytest.fixture(name="tree")
@@ -33,9 +34,9 @@ def fixture_tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def lint(tree: Path, *names: str, **kwargs: object) -> subprocess.CompletedProcess:
+def lint(tree: Path, *names: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run([tree / "scripts/lint", *names], text=True, timeout=300, check=False,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **kwargs)
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env)
 
 
 @pytest.mark.parametrize("check", WRONG)
@@ -63,11 +64,11 @@ def test_a_missing_tool_is_said(tree: Path, check: str) -> None:
     here = tree / "bin"
     here.mkdir()
     for program in ("bash", "dirname", "env"):
-        (here / program).symlink_to(shutil.which(program))
+        (here / program).symlink_to(shutil.which(program) or "missing")
     done = lint(tree, check, env={**os.environ, "PATH": str(here)})
     assert (done.returncode, done.stdout) == (77, f"skipped: {TOOLS[check]} is missing: apt-get install {TOOLS[check]}\n")
 
 
 def test_wrong_use(tree: Path) -> None:
     done = lint(tree, "poetry")
-    assert (done.returncode, done.stdout) == (2, "lint: no check poetry: format, shell, python or page\n")
+    assert (done.returncode, done.stdout) == (2, "lint: no check poetry: format, shell, python, types or page\n")

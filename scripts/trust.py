@@ -13,6 +13,7 @@ import argparse
 import contextlib
 import csv
 import io
+import math
 import os
 import random
 import signal
@@ -20,6 +21,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,9 +39,9 @@ ALARMS_LIMIT, FOUND_LIMIT = 0.05, 0.9
 CASES = {"none": 0, "NEWPID": 0x20000000, "NEWNET": 0x40000000}
 
 
-def output_of(*command, **more):
+def output_of(*command: str | Path, prepare: Callable[[], None] | None = None) -> str:
     """A program's standard output. Unreadable where it fails: that is no answer."""
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", **more)
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", preexec_fn=prepare)
     if done.returncode in (-signal.SIGINT, 128 + signal.SIGINT):
         raise KeyboardInterrupt
     if done.returncode:
@@ -48,11 +50,11 @@ def output_of(*command, **more):
 
 
 @contextlib.contextmanager
-def progress(what, count):
+def progress(what: str, count: int) -> Iterator[Callable[[int], None]]:
     """Says on standard error how far it is: a function that is called after each of them."""
     last = ""
 
-    def done(number):
+    def done(number: int) -> None:
         nonlocal last
         last = f"\r{what} {number + 1} of {count}"
         print(last, end="", file=sys.stderr)
@@ -64,7 +66,7 @@ def progress(what, count):
             print(file=sys.stderr)
 
 
-def nsbench_rows(build, *options):
+def nsbench_rows(build: Path, *options: str) -> list[dict[str, str]]:
     """The rows of results.csv, as dictionaries, of one run. Unreadable for one without figures: no limit can be held to it."""
     rows = list(csv.DictReader(io.StringIO(output_of(build / "nsbench", "--csv=-", *options))))
     without = next((row for row in rows if not row["median"]), None)
@@ -74,35 +76,34 @@ def nsbench_rows(build, *options):
     return rows
 
 
-def measure_nsbench(build, name):
+def measure_nsbench(build: Path, name: str) -> dict[str, float]:
     """Medians of create and total, in ns."""
     rows = nsbench_rows(build, f"--filter=^clone/{name}/stack:1M$", f"--samples={BLOCKS * PER_BLOCK}")
     return {row["phase"]: float(row["median"]) for row in rows}
 
 
-def measure_yardstick(build, flags):
+def measure_yardstick(build: Path, flags: int) -> dict[str, float]:
     """The same from the yardstick: as many processes as nsbench has blocks, each as long as one of its blocks."""
     cpu = max(os.sched_getaffinity(0))
-    samples = []
+    samples: list[tuple[int, ...]] = []
     for _ in range(BLOCKS):
         said = output_of(build / "nsbench-yardstick", f"{flags:x}", str(PER_BLOCK + LEAD_IN),
-                         preexec_fn=lambda: os.sched_setaffinity(0, {cpu}))
+                         prepare=lambda: os.sched_setaffinity(0, {cpu}))
         samples += [tuple(map(int, line.split())) for line in said.splitlines()[LEAD_IN:]]
         if flags:
             time.sleep(0.2)  # the kernel's workers tear the namespaces down meanwhile
     return {phase: statistics.median(s[i] for s in samples) for i, phase in enumerate(("create", "total"))}
 
 
-def yardstick(build, pairs):
+def yardstick(build: Path, pairs: int) -> bool:
     """Interleaves both in pairs of random order and prints the ratios."""
-    ratios = {}
+    ratios: dict[tuple[str, str], list[tuple[float, float]]] = {}
     with progress("pair", pairs) as done:
         for pair in range(pairs):
             for name, flags in CASES.items():
-                sides = [lambda: ("nsbench", measure_nsbench(build, name)),
-                         lambda: ("yardstick", measure_yardstick(build, flags))]
-                random.shuffle(sides)
-                medians = dict(side() for side in sides)
+                medians = {}
+                for side in random.sample(("nsbench", "yardstick"), 2):
+                    medians[side] = measure_nsbench(build, name) if side == "nsbench" else measure_yardstick(build, flags)
                 for phase in ("create", "total"):
                     ratio = medians["nsbench"][phase] / medians["yardstick"][phase]
                     ratios.setdefault((name, phase), []).append((ratio, medians["yardstick"][phase]))
@@ -120,9 +121,9 @@ def yardstick(build, pairs):
     return good
 
 
-def same_twice(build, trials):
+def same_twice(build: Path, trials: int) -> bool:
     """Counts how often the interval of the difference of a case to itself leaves out zero."""
-    alarms = {}
+    alarms: dict[tuple[str, str], list[bool]] = {}
     with progress("trial", trials) as done:
         for trial in range(trials):
             rows = nsbench_rows(build, "--op=clone", "--ns=none", "--ns=pid", "--stack=1M", "--with=twin:yes",
@@ -141,7 +142,7 @@ def same_twice(build, trials):
     return good
 
 
-def known_truths(trials, seed):
+def known_truths(trials: int, seed: int) -> bool:
     """Counts how often compare.py's statistics call anything a change where nothing is, and miss one that is there."""
     import numpy
     from answers.trials import TRUTHS, outcomes, single_alarms
@@ -151,9 +152,9 @@ def known_truths(trials, seed):
     print(f"{'runs':<25} {'false alarm in any row':>22} {'without the threshold':>22} {'slower row found':>17}")
     good = True
 
-    def error(share):
+    def error(share: float) -> float:
         """Of a share counted in so many trials, were that its true value."""
-        return (share * (1 - share) / trials)**0.5
+        return math.sqrt(share * (1 - share) / trials)
 
     for truth in TRUTHS:
         counts = outcomes(truth, numpy.random.default_rng(seed), trials, COMPARED_ROWS, RUNS_A_SIDE, TRUE_CHANGE, THRESHOLD,
@@ -171,16 +172,16 @@ def known_truths(trials, seed):
     return good
 
 
-def at_least(least):
+def at_least(least: int) -> Callable[[str], int]:
     """The kind of an option that is a whole number from there."""
-    def number(text):
+    def number(text: str) -> int:
         if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) >= least):
             raise argparse.ArgumentTypeError(f"{text!r}: a whole number from {least} is needed")
         return int(text)
     return number
 
 
-def trust(words):
+def trust(words: list[str]) -> int:
     """The script."""
     parser = Parser(prog="scripts/trust.py", description=__doc__, allow_abbrev=False,
                     formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -1,6 +1,7 @@
 """What the system tests share as fixtures; everything else is in cli/nsbench_harness.py."""
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from nsbench_harness import SAMPLER, binary
 
 
 @pytest.fixture(scope="module", name="home")
-def fixture_home():
+def fixture_home() -> Iterator[Path]:
     """A folder that an ordinary user can enter and write to, with a copy of the two programs."""
     folder = Path(tempfile.mkdtemp(prefix="nsbench-test-"))
     for program in (Path(binary()), Path(binary()).with_name(SAMPLER)):

@@ -8,8 +8,7 @@ import functools
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
+from typing import TypedDict, cast
 DICTIONARY = Path(__file__).resolve().parent / "dictionary.json"
 
 # The unit of times: of the row's clock.
@@ -29,10 +28,45 @@ class Column:
         return bool(self.unit)
 
 
+class _Column(TypedDict):
+    name: str
+    unit: str
+    meaning: str
+
+
+class _Named(TypedDict):
+    name: str
+
+
+class _Kind(_Named):
+    flag: str
+    value: int
+
+
+class _Function(_Named):
+    kind: str
+    path: str
+
+
+class _Output(TypedDict):
+    option: str
+    file: str
+
+
+class Dictionary(TypedDict):
+    """What of the dictionary is read here: the tests hold it against nsbench's own."""
+
+    columns: dict[str, list[_Column]]
+    phases: list[_Named]
+    kinds: list[_Kind]
+    functions: list[_Function]
+    outputs: list[_Output]
+
+
 @functools.cache
-def dictionary() -> dict[str, Any]:
+def dictionary() -> Dictionary:
     """All of it, as nsbench prints it."""
-    return json.loads(DICTIONARY.read_text(encoding="utf-8"))
+    return cast(Dictionary, json.loads(DICTIONARY.read_text(encoding="utf-8")))
 
 
 @functools.cache

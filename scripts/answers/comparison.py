@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from answers import effects, exact
+from answers.effects import Floats, Pair
 from answers.exact import Key
 from answers.script import Unreadable
 from answers.sources import INDEX, Source
@@ -94,11 +95,11 @@ def _apart(one: set[str], other: set[str]) -> str:
     """What of two values is not the same: of long ones the words that differ, of a long word the place."""
     texts = [", ".join(sorted(values)) for values in (one, other)]
     if max(map(len, texts)) > SHOWN:
-        words = [text.split() for text in texts]
-        parts = [part for part in difflib.SequenceMatcher(None, *words, autojunk=False).get_opcodes() if part[0] != "equal"]
+        here, there = (text.split() for text in texts)
+        parts = [(here[a:b], there[c:d])
+                 for tag, a, b, c, d in difflib.SequenceMatcher(None, here, there, autojunk=False).get_opcodes() if tag != "equal"]
         if parts:
-            texts = [" … ".join(" ".join(words[side][part[1 + 2 * side]:part[2 + 2 * side]]) or "(nothing)" for part in parts)
-                     for side in (0, 1)]
+            texts = [" … ".join(" ".join(part[side]) or "(nothing)" for part in parts) for side in (0, 1)]
     if max(map(len, texts)) > SHOWN:
         start = max(0, len(os.path.commonprefix(texts)) - SHOWN // 3)
         texts = [("…" if start else "") + text[start:start + SHOWN] + ("…" if len(text) > start + SHOWN else "")
@@ -151,9 +152,13 @@ def order_notes(base: list[Source], new: list[Source]) -> list[str]:
     return []
 
 
-def _drift(base: list[Source], new: list[Source], logs: list[np.ndarray], notes: list[str]) -> effects.Trend | None:
+def _times(side: list[Source]) -> Floats:
+    return np.array([s.time for s in side])
+
+
+def _drift(base: list[Source], new: list[Source], logs: Pair, notes: list[str]) -> effects.Trend | None:
     """The drift to take off; a note where there is one."""
-    times = tuple(np.array([s.time for s in side]) for side in (base, new))
+    times = _times(base), _times(new)
     drift = effects.trend(*logs, times)
     if drift and abs(drift.slope) > 2 * math.sqrt(drift.variance):
         whole = float(np.expm1(drift.slope * np.ptp(np.concatenate(times))))
@@ -163,9 +168,9 @@ def _drift(base: list[Source], new: list[Source], logs: list[np.ndarray], notes:
     return drift
 
 
-def _undisturbed(base: list[Source], new: list[Source], logs: list[np.ndarray], notes: list[str]) -> list[list[Source]]:
+def _undisturbed(base: list[Source], new: list[Source], logs: Pair, notes: list[str]) -> list[list[Source]]:
     """The runs that count; a note on each of the others."""
-    kept = effects.kept(*logs, tuple(np.array([s.time for s in side]) for side in (base, new)))
+    kept = effects.kept(*logs, (_times(base), _times(new)))
     for side, log, of in zip((base, new), logs, kept):
         level = np.nanmedian(log[:, of], axis=1, keepdims=True)
         notes += [f"left out: {side[i].name}, which stands out of its side in all rows, in the middle by "
@@ -190,9 +195,9 @@ def one_state(runs: list[Source]) -> None:
         raise Unreadable(f"the runs' cases began in different states of the kernel ({', '.join(sorted(states))})")
 
 
-def _merged(side: list[Source]) -> dict:
+def _merged(side: list[Source]) -> dict[Key, dict[str, str]]:
     """A row's status on that side: measured where it is in any run, else what the last run says."""
-    rows: dict = {}
+    rows: dict[Key, dict[str, str]] = {}
     for source in side:
         for key, row in source.rows.items():
             if key not in rows or rows[key]["status"] not in exact.MEASURED:
@@ -226,9 +231,15 @@ def _figures(side: list[Source], both: list[Key]) -> list[exact.Figure]:
     return [exact.Figure(*figure) for figure in zip(middle, *widest)]
 
 
-def _matrix(side: list[Source], what: str, both: list) -> pd.DataFrame:
+def _matrix(side: list[Source], what: str, both: list[Key]) -> pd.DataFrame:
     """The medians, or their own variances, of a side: a row for each row, a column for each run."""
     return pd.concat([getattr(s, what) for s in side], axis=1).reindex(pd.MultiIndex.from_tuples(both, names=INDEX))
+
+
+def _own(side: list[Source], both: list[Key]) -> Floats:
+    """What each row's medians are known to vary by themselves, in the mean of a side's runs."""
+    own: Floats = _matrix(side, "own", both).mean(axis=1).to_numpy()
+    return own
 
 
 def _not_reproduced(side: list[Source], name: str) -> list[str]:
@@ -238,30 +249,31 @@ def _not_reproduced(side: list[Source], name: str) -> list[str]:
     return [f"{name}'s runs count differently in {differing} rows: medians are compared"] if differing else []
 
 
-def _logs(medians: pd.DataFrame) -> np.ndarray:
+def _logs(medians: pd.DataFrame) -> Floats:
     """Logarithms, NaN for what has none: a time of 0 ticks says no more than that the clock is too coarse."""
-    return np.log(medians.where(medians > 0)).to_numpy()
+    logs: Floats = np.log(medians.where(medians > 0)).to_numpy()
+    return logs
 
 
-def _single(base: Source, new: Source, both: list, level: float) -> tuple[effects.Effects, str, str, list, list]:
+def _single(base: Source, new: Source, both: list[Key], level: float) -> tuple[effects.Effects, str, str, list[int], list[int]]:
     """A run a side: what its rounds say. The effects, what counts as a figure, a note, and the numbers of figures."""
-    series = base.series, new.series
+    one, other = base.series, new.series
     what = "repetitions" if base.repetitions and new.repetitions else "rounds"
     caution = f"one run a side does not tell by how much runs differ by themselves: {effects.BETWEEN_RUNS:.0%} is assumed, " \
         "and a busy machine does more (several runs a side, or scripts/ab.py, tell, and see smaller changes)"
-    if series[0] is None or series[1] is None:
-        own = tuple(_matrix([s], "own", both).iloc[:, 0].to_numpy() for s in (base, new))
-        logs = [_logs(_matrix([s], "medians", both)) for s in (base, new)]
+    if one is None or other is None:
         note = f"{caution}; without samples.csv only by the intervals of their medians"
-        return effects.effects(*logs, own, level=level, between=effects.BETWEEN_RUNS), "intervals", note, [1] * len(both), [1] * len(both)
-    tables = [s.reindex(pd.MultiIndex.from_tuples(both, names=INDEX)).to_numpy() for s in series]
-    found = effects.effects(*tables, inflate=tuple(effects.follow(t) for t in tables), level=level,
-                            trim=effects.TRIM_ROUNDS, between=effects.BETWEEN_RUNS)
-    counts = [np.isfinite(t).sum(axis=1).tolist() for t in tables]
-    return found, what, caution, *counts
+        found = effects.effects(_logs(_matrix([base], "medians", both)), _logs(_matrix([new], "medians", both)),
+                                (_own([base], both), _own([new], both)), level=level, between=effects.BETWEEN_RUNS)
+        return found, "intervals", note, [1] * len(both), [1] * len(both)
+    index = pd.MultiIndex.from_tuples(both, names=INDEX)
+    a, b = one.reindex(index).to_numpy(), other.reindex(index).to_numpy()
+    found = effects.effects(a, b, inflate=(effects.follow(a), effects.follow(b)), level=level, trim=effects.TRIM_ROUNDS,
+                            between=effects.BETWEEN_RUNS)
+    return found, what, caution, np.isfinite(a).sum(axis=1).tolist(), np.isfinite(b).sum(axis=1).tolist()
 
 
-def _chosen(every: set[Key], phases: list[str] | None, pattern: re.Pattern | None) -> set[Key]:
+def _chosen(every: set[Key], phases: list[str] | None, pattern: re.Pattern[str] | None) -> set[Key]:
     """The rows that are to be looked at. Unreadable for options that leave none."""
     known = sorted({phase for _, phase in every})
     for phase in phases or []:
@@ -270,7 +282,7 @@ def _chosen(every: set[Key], phases: list[str] | None, pattern: re.Pattern | Non
     of_phase = {key for key in every if not phases or key[1] in phases}
     # As nsbench does: /NEWPID/ is that set alone, and finds unshare/NEWPID, which has no parameter.
     chosen = {key for key in of_phase if not pattern or pattern.search(key[0]) or pattern.search(f"{key[0]}/")}
-    if not chosen:
+    if pattern and not chosen:
         raise Unreadable(f"--filter: no case matches {pattern.pattern!r}")
     return chosen
 
@@ -283,11 +295,11 @@ def _judged(base: list[Source], new: list[Source], both: list[Key], result: Comp
         found, result.figures, note, *counts = _single(base[0], new[0], both, level)
         result.notes.append(note)
     else:
-        base, new = _undisturbed(base, new, [_logs(m) for m in medians], result.notes)
+        base, new = _undisturbed(base, new, (_logs(medians[0]), _logs(medians[1])), result.notes)
         medians = [_matrix(side, "medians", both) for side in (base, new)]
-        own = tuple(_matrix(side, "own", both).mean(axis=1).to_numpy() for side in (base, new))
-        logs = [_logs(m) for m in medians]
-        found = effects.effects(*logs, own, level=level, drift=_drift(base, new, logs, result.notes))
+        logs = _logs(medians[0]), _logs(medians[1])
+        found = effects.effects(*logs, (_own(base, both), _own(new, both)), level=level,
+                                drift=_drift(base, new, logs, result.notes))
         counts = [m.notna().sum(axis=1).tolist() for m in medians]
     corrected = effects.holm(found.p)
     need = effects.need(found.log, found.spread, result.alpha, int((~np.isnan(found.p)).sum()))
@@ -304,7 +316,7 @@ def _judged(base: list[Source], new: list[Source], both: list[Key], result: Comp
 
 
 def compare(base: list[Source], new: list[Source], threshold: float | None, alpha: float, phases: list[str] | None = None,
-            pattern: re.Pattern | None = None) -> Comparison:
+            pattern: re.Pattern[str] | None = None) -> Comparison:
     """Unreadable where there is nothing to compare."""
     clock = clock_of(base, new)
     if threshold is None:
@@ -329,7 +341,7 @@ def compare(base: list[Source], new: list[Source], threshold: float | None, alph
     return result
 
 
-def _together(logs: np.ndarray) -> list[str]:
+def _together(logs: Floats) -> list[str]:
     """A shift that nearly all rows share has one cause under all of them."""
     logs = logs[np.isfinite(logs)]
     up = (logs > 0).mean() if len(logs) >= 20 else 0.5

@@ -72,6 +72,7 @@ def broken(good: Path, folder: Path, file: str, change: Change | None) -> Path:
 def lab(*words: object) -> tuple[int, str, str]:
     """lab.py's exit code, standard output and standard error, in this process."""
     spec = importlib.util.spec_from_file_location("lab_program", Path(__file__).resolve().parents[1] / "lab.py")
+    assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     out, err = io.StringIO(), io.StringIO()

@@ -16,6 +16,8 @@ try:
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter, NullFormatter
 except ImportError:
@@ -23,6 +25,8 @@ except ImportError:
         "python3-matplotlib is missing: scripts/vendor installs it "
         "(or: apt-get install python3-matplotlib)"
     ) from None
+
+Panels = list[list[Axes]]  # the axes of a figure, by row and column
 
 # Okabe and Ito's palette, without its yellow, which is lost on paper; the marks tell the same apart without colour.
 COLOUR = {
@@ -96,10 +100,22 @@ def mark(name: str) -> str:
     return MARK.get(name, "o")
 
 
-def new(width: float, height: float, *grid: int, **more: object) -> tuple[Figure, object]:
+def new(width: float, height: float) -> tuple[Figure, Axes]:
     """A figure with axes, in inches; room is left below for the identity."""
+    figure, axes = grid(width, height, 1, 1)
+    return figure, axes[0][0]
+
+
+def grid(width: float, height: float, down: int, across: int, **more: object) -> tuple[Figure, Panels]:
+    """A figure with so many rows and columns of axes."""
     plt.rcParams.update(STYLE)
-    return plt.subplots(*grid, figsize=(width, height), layout="constrained", **more)
+    figure, axes = plt.subplots(down, across, figsize=(width, height), layout="constrained", squeeze=False, **more)
+    return figure, axes.tolist()
+
+
+def flat(axes: Panels) -> list[Axes]:
+    """Row by row."""
+    return [one for line in axes for one in line]
 
 
 def title(figure: Figure, text: str) -> None:
@@ -127,16 +143,16 @@ def number(value: float, _place: object = None) -> str:
     return f"{value:,.10g}".replace(",", "\u2009").replace("-", "−")
 
 
-def plain_ticks(axis: object) -> None:
+def plain_ticks(axis: Axis) -> None:
     """Of a logarithmic axis: numbers rather than powers."""
-    axis.set_major_formatter(FuncFormatter(number))  # type: ignore[attr-defined]
-    axis.set_minor_formatter(NullFormatter())  # type: ignore[attr-defined]
+    axis.set_major_formatter(FuncFormatter(number))
+    axis.set_minor_formatter(NullFormatter())
 
 
-def outer_labels(axes: object, count: int, below: str, beside: str) -> None:
+def outer_labels(axes: Panels, count: int, below: str, beside: str) -> None:
     """Labels the axes of a grid of `count` panels once for each column and row."""
-    across = axes.shape[1]  # type: ignore[attr-defined]
-    for index, axis in enumerate(list(axes.flat)[:count]):  # type: ignore[attr-defined]
+    across = len(axes[0])
+    for index, axis in enumerate(flat(axes)[:count]):
         if index + across >= count:
             axis.set_xlabel(below)
             axis.tick_params(labelbottom=True)

@@ -1,5 +1,8 @@
 """Plots of the probe: (g) the kernel's functions as bars and sampled stacks as an icicle, (h) memory per kind."""
+from collections.abc import Collection
+
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -9,9 +12,8 @@ from answers.read import Run
 NO_PROBE = "the run has no probe.csv (nsbench --probe --out writes it)"
 
 
-def _names(cases: object) -> list[str]:
+def _names(cases: Collection[str]) -> list[str]:
     """The cases' shortest telling names: the set where they share the rest."""
-    cases = list(cases)  # type: ignore[call-overload]
     same = len({(case.split("/")[0], *case.split("/")[2:]) for case in cases}) == 1
     if same and len(cases) > 1:
         return [kinds.label(case.split("/")[1]) for case in cases]
@@ -31,13 +33,13 @@ def functions(run: Run) -> Figure | str:
         return "functions: the probe saw no time of any"
     scale, unit = kinds.axis_unit(run.clock)
     heights = [max(len(table), 6) + 2 for table in tables.values()]
-    figure, axes = draw.new(11, 1 + 0.27 * sum(heights), len(tables), 1, squeeze=False, height_ratios=heights)
+    figure, axes = draw.grid(11, 1 + 0.27 * sum(heights), len(tables), 1, height_ratios=heights)
     words = {
         "create": "creation",
         "destroy": "destruction by the caller",
         "async": "teardown by the kernel's workers, waits included",
     }
-    for axis, (path, table) in zip(axes[:, 0], tables.items()):
+    for axis, (path, table) in zip(draw.flat(axes), tables.items()):
         table = table.iloc[::-1] / scale
         place = np.arange(len(table))
         left = np.zeros(len(table))
@@ -103,7 +105,7 @@ def icicle(run: Run, folded: str | None) -> Figure | str:
     return figure
 
 
-def _icicle(axes: object, node: dict, left: float, depth: int, whole: float) -> int:
+def _icicle(axes: Axes, node: stacks.Frame, left: float, depth: int, whole: float) -> int:
     """Draws a node and those below it; the deepest row drawn. What is narrower than 0.2% is left out."""
     share = node["value"] / whole
     tone = (
@@ -140,7 +142,8 @@ def memory(run: Run) -> Figure | str:
         return "memory: the run has no memory.csv (nsbench --probe --out writes it)"
     if table.sum(axis=1).max() < 1:
         return "memory: the probe saw none that a kind takes beyond none's"
-    figure, axes = draw.new(12, 1.6 + 0.36 * max(len(table), 8), 1, 2, width_ratios=[3, 2])
+    figure, grid = draw.grid(12, 1.6 + 0.36 * max(len(table), 8), 1, 2, width_ratios=[3, 2])
+    axes = grid[0]
     shapes = {"kmalloc": "o", "slab": "s", "percpu": "^"}
     place = np.arange(len(table))[::-1]
     for index, (name, shape) in enumerate(shapes.items()):
@@ -168,9 +171,15 @@ def memory(run: Run) -> Figure | str:
     axes[0].set_ylim(-0.7, len(table) + 0.2)
     axes[0].set_xlabel("bytes per execution beyond none's (none: its own), logarithmic")
     axes[0].legend(loc="lower right", ncols=3, bbox_to_anchor=(1, 1.0))
-    case = table.sum(axis=1).idxmax()
+    _dearest_places(axes[1], run, table.sum(axis=1).idxmax())
+    draw.title(figure, "Kernel memory that each kind takes (percpu: one copy; not multiplied by the CPUs)")
+    draw.identify(figure, [run])
+    return figure
+
+
+def _dearest_places(axis: Axes, run: Run, case: str) -> None:
     sites = views.call_sites(run, case, 12).iloc[::-1] / 1024
-    axes[1].barh(
+    axis.barh(
         range(len(sites)),
         sites,
         color=[
@@ -178,7 +187,7 @@ def memory(run: Run) -> Figure | str:
         ],
     )
     for y, value in enumerate(sites):
-        axes[1].annotate(
+        axis.annotate(
             kinds.three_digits(value),
             (value, y),
             xytext=(4, 0),
@@ -186,11 +195,8 @@ def memory(run: Run) -> Figure | str:
             va="center",
             fontsize=7.5,
         )
-    axes[1].set_yticks(range(len(sites)), [f"{site} ({allocator})" for site, allocator in sites.index])
-    axes[1].set_xlim(0, sites.max() * 1.15)
-    axes[1].set_xlabel("KiB per execution")
-    axes[1].set_title(f"the dearest places of {_names([case])[0]}", loc="left")
-    axes[1].grid(axis="y", visible=False)
-    draw.title(figure, "Kernel memory that each kind takes (percpu: one copy; not multiplied by the CPUs)")
-    draw.identify(figure, [run])
-    return figure
+    axis.set_yticks(range(len(sites)), [f"{site} ({allocator})" for site, allocator in sites.index])
+    axis.set_xlim(0, sites.max() * 1.15)
+    axis.set_xlabel("KiB per execution")
+    axis.set_title(f"the dearest places of {_names([case])[0]}", loc="left")
+    axis.grid(axis="y", visible=False)

@@ -1,12 +1,19 @@
 """Plots over sets of kinds: (a) all sets as a heat map, (b) what each kind adds and whether sets cost their sum,
 (c) over the stack's size."""
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
-
+from numpy.typing import NDArray
 from answers import draw, kinds, views
 from answers.read import Run
+
+
+def _masked(grid: NDArray[np.float64]) -> np.ma.MaskedArray[tuple[int, int], np.dtype[np.float64]]:
+    """Without the cells that nothing is known of, which stay empty in a picture."""
+    return np.ma.masked_invalid(grid)  # type: ignore[no-untyped-call,no-any-return]  # numpy's stubs leave it out
 
 
 def heat_map(run: Run, operation: str) -> Figure | str:
@@ -28,7 +35,7 @@ def heat_map(run: Run, operation: str) -> Figure | str:
         max(float(np.nanpercentile(positive, 2)), float(positive.max()) / 1e4), float(positive.max())
     )
     image = axes.imshow(np.where(grid > 0, grid, norm.vmin), norm=norm, cmap=draw.SEQUENTIAL, aspect="auto")
-    image.set_data(np.ma.masked_invalid(np.where(np.isnan(grid), np.nan, np.maximum(grid, norm.vmin))))
+    image.set_data(_masked(np.where(np.isnan(grid), np.nan, np.maximum(grid, norm.vmin))))
     for y, x in np.ndindex(grid.shape):
         value = grid[y, x]
         name = kinds.set_id(rows[y] + columns[x])
@@ -71,7 +78,7 @@ def added(run: Run, operation: str) -> Figure | str:
         return f"kinds of {operation}: no delta is above zero, which its logarithmic scale takes"
     scale, unit = kinds.axis_unit(run.clock)
     have_sums = ((sums["measured"] > 0) & (sums["expected"] > 0)).sum() >= 3
-    figure, axes = draw.new(11.5 if have_sums else 5, 4.3, 1, 3 if have_sums else 1, squeeze=False)
+    figure, axes = draw.grid(11.5 if have_sums else 5, 4.3, 1, 3 if have_sums else 1)
     bars = axes[0][0]
     values = alone[["delta", "delta_low", "delta_high"]].iloc[::-1] / scale
     floor = float(values[values > 0].min().min()) / 2
@@ -117,7 +124,7 @@ def added(run: Run, operation: str) -> Figure | str:
     return figure
 
 
-def _sums(axes: object, sums: object, unit: str) -> None:
+def _sums(axes: Axes, sums: pd.DataFrame, unit: str) -> None:
     shown = sums[(sums["measured"] > 0) & (sums["expected"] > 0)]
     away = shown["resolved"].astype(bool)
     for rows, filled, text in (
@@ -148,12 +155,12 @@ def _sums(axes: object, sums: object, unit: str) -> None:
     axes.legend(loc="upper left")
 
 
-def _pairs(figure: Figure, axes: object, pairs: object, unit: str) -> None:
+def _pairs(figure: Figure, axes: Axes, pairs: pd.DataFrame, unit: str) -> None:
     order = [*views.MAP_ROWS, *views.MAP_COLUMNS]
     grid = np.array(pairs.loc[order, order])
     sizes = np.abs(grid[np.isfinite(grid)])
     limit = float(sizes.max(initial=0)) or 1.0
-    image = axes.imshow(np.ma.masked_invalid(grid), cmap=draw.DIVERGING, norm=TwoSlopeNorm(0, -limit, limit))
+    image = axes.imshow(_masked(grid), cmap=draw.DIVERGING, norm=TwoSlopeNorm(0, -limit, limit))
     for y, x in np.ndindex(grid.shape):
         if not np.isnan(grid[y, x]):
             strong = abs(grid[y, x]) > 0.6 * limit
@@ -190,7 +197,7 @@ def stack_sizes(run: Run, operation: str) -> Figure | str:
     if not sweeps:
         return f"stack sizes of {operation}: no set with times above zero at three sizes or more"
     scale, unit = kinds.axis_unit(run.clock)
-    figure, axes = draw.new(2 + 4.2 * len(sweeps), 5, 1, len(sweeps), squeeze=False)
+    figure, axes = draw.grid(2 + 4.2 * len(sweeps), 5, 1, len(sweeps))
     for axis, (phase, sweep) in zip(axes[0], sweeps.items()):
         for index, (name, rows) in enumerate(sweep.items()):
             medians = rows["median"] / scale

@@ -1,7 +1,10 @@
 """Plots of times: (d) distributions, (e) phases, (f) kernels."""
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
+from numpy.typing import NDArray
 
 from answers import draw, kinds, views
 from answers.read import Run
@@ -24,29 +27,15 @@ def distributions(run: Run, operation: str) -> Figure | str:
     times = {name: times[name] for name in names}
     across = min(5, len(names))
     down = -(-len(names) // across)
-    figure, axes = draw.new(
-        2.5 * across + 0.6, 2.5 * down + 0.7, down, across, sharex=True, sharey=True, squeeze=False
-    )
+    figure, axes = draw.grid(2.5 * across + 0.6, 2.5 * down + 0.7, down, across, sharex=True, sharey=True)
     low = min(t[0] for t in times.values()) * 0.9
     # A single sample that was interrupted for milliseconds would press all curves together: 99.9% is in the picture.
     high = max(np.percentile(t, 99.9) for t in times.values()) * 1.3
-    for axis, name in zip(axes.flat, names):
-        for other in names:
-            axis.step(
-                times[other],
-                np.arange(1, len(times[other]) + 1) / len(times[other]) * 100,
-                where="post",
-                color="#CCCCCC",
-                linewidth=0.7,
-            )
+    for axis, name in zip(draw.flat(axes), names):
         mine = times[name]
-        axis.step(
-            mine,
-            np.arange(1, len(mine) + 1) / len(mine) * 100,
-            where="post",
-            color=draw.colour(name),
-            linewidth=1.8,
-        )
+        for of, look in (*((times[other], {"color": "#CCCCCC", "linewidth": 0.7}) for other in names),
+                         (mine, {"color": draw.colour(name), "linewidth": 1.8})):
+            axis.step(of, np.arange(1, len(of) + 1) / len(of) * 100, where="post", **look)
         texts = []
         for percent, shape in ((50, "o"), (90, "s"), (99, "^")):
             value = float(np.percentile(mine, percent))
@@ -68,7 +57,7 @@ def distributions(run: Run, operation: str) -> Figure | str:
         axis.set_xlim(low, high)
         axis.xaxis.set_major_locator(LogLocator(subs=(1,) if high / low > 50 else (1, 2, 5)))
         draw.plain_ticks(axis.xaxis)
-    for axis in list(axes.flat)[len(names) :]:
+    for axis in draw.flat(axes)[len(names) :]:
         axis.set_visible(False)
     draw.outer_labels(axes, len(names), f"create in {unit} (logarithmic)", "% of samples")
     draw.title(
@@ -87,13 +76,11 @@ def phases(run: Run, operations: list[str]) -> Figure | str:
     scale, unit = kinds.axis_unit(run.clock)
     drains = any("drain" in table.columns for table in tables.values())
     heights = [len(table) + 1.6 for table in tables.values()]
-    figure, axes = draw.new(
+    figure, axes = draw.grid(
         11,
         1.2 + 0.27 * sum(heights),
         len(tables),
-        2 if drains else 1,
-        squeeze=False,
-        height_ratios=heights,
+        2 if drains else 1,        height_ratios=heights,
         width_ratios=[3, 2] if drains else [1],
     )
     for line, (operation, table) in zip(axes, tables.items()):
@@ -102,28 +89,11 @@ def phases(run: Run, operations: list[str]) -> Figure | str:
         left = np.zeros(len(table))
         names = [name for name in views.SEGMENTS[operation] if name in table.columns]
         for index, name in enumerate(names):
-            line[0].barh(
-                place,
-                table[name].fillna(0),
-                left=left,
-                color=draw.SERIES[index],
-                hatch=draw.HATCH[index],
-                label=name,
-                edgecolor="white",
-                linewidth=0.3,
-            )
+            _bars(line[0], table[name].fillna(0), left, draw.SERIES[index], name, draw.HATCH[index])
             left += table[name].fillna(0).to_numpy()
         rest = (table["total"] - left).clip(lower=0)
         if (rest > 0.02 * table["total"]).any():
-            line[0].barh(
-                place,
-                rest,
-                left=left,
-                color="#DDDDDD",
-                label="rest of total",
-                edgecolor="white",
-                linewidth=0.3,
-            )
+            _bars(line[0], rest, left, "#DDDDDD", "rest of total")
         if "create" in table.columns and "create" not in names:
             line[0].plot(
                 table["create"], place, "|", color="black", markersize=10, markeredgewidth=1.6, label="create"
@@ -150,7 +120,14 @@ def phases(run: Run, operations: list[str]) -> Figure | str:
     return figure
 
 
-def _drain(axes: object, table: object, place: np.ndarray, unit: str) -> None:
+def _bars(axes: Axes, values: pd.Series, left: NDArray[np.float64], colour: str, label: str, hatch: str = "") -> None:
+    """Behind one another, a line for each set."""
+    axes.barh(
+        range(len(values)), values, left=left, color=colour, hatch=hatch, label=label, edgecolor="white", linewidth=0.3
+    )
+
+
+def _drain(axes: Axes, table: pd.DataFrame, place: NDArray[np.int_], unit: str) -> None:
     if "drain" not in table.columns or table["drain"].dropna().empty:
         axes.set_visible(False)
         return
@@ -203,8 +180,8 @@ def kernels(runs: list[Run], operation: str) -> Figure | str:
     order = sorted({run.kernel for run in runs}, key=views.version_key)
     across = min(5, len(tables))
     down = -(-len(tables) // across)
-    figure, axes = draw.new(2.5 * across + 0.5, 2.5 * down + 0.6, down, across, squeeze=False)
-    for axis, (name, table) in zip(axes.flat, tables.items()):
+    figure, axes = draw.grid(2.5 * across + 0.5, 2.5 * down + 0.6, down, across)
+    for axis, (name, table) in zip(draw.flat(axes), tables.items()):
         place = [order.index(kernel) for kernel in table["kernel"]]
         values, low, high = (table[column] / scale for column in ("value", "low", "high"))
         if values.isna().all():
@@ -226,21 +203,7 @@ def kernels(runs: list[Run], operation: str) -> Figure | str:
         bottom = min(0.0, float(np.nanmin([values.min(), low.min()])))
         axis.set_ylim(bottom * 1.15, top * 1.22 or 1)
         axis.set_xlim(-0.3, len(order) - 0.35)
-        following = [*list(values)[1:], -np.inf]
-        labelled = -np.inf
-        for x, value, then in zip(place, values, following):
-            # Of many kernels those that differ: labels of neighbours that are alike would cover each other.
-            if len(order) > FEW and x != place[-1] and abs(value - labelled) < ALIKE * top:
-                continue
-            labelled = value
-            axis.annotate(
-                kinds.three_digits(value),
-                (x, value),
-                xytext=(5, -11 if then > value > 0.2 * top else 4),
-                textcoords="offset points",
-                ha="left",
-                fontsize=7.5,
-            )
+        _label(axis, place, list(values), top, len(order) > FEW)
         axis.set_xticks(
             range(len(order)),
             [short_version(kernel) for kernel in order],
@@ -249,7 +212,7 @@ def kernels(runs: list[Run], operation: str) -> Figure | str:
         axis.set_title(
             "none: the whole create" if name == kinds.NONE else f"{kinds.label(name)}: adds", loc="left"
         )
-    for axis in list(axes.flat)[len(tables) :]:
+    for axis in draw.flat(axes)[len(tables) :]:
         axis.set_visible(False)
     draw.outer_labels(axes, len(tables), "kernel", unit)
     draw.title(
@@ -258,6 +221,23 @@ def kernels(runs: list[Run], operation: str) -> Figure | str:
     )
     draw.identify(figure, runs)
     return figure
+
+
+def _label(axis: Axes, place: list[int], values: list[float], top: float, many: bool) -> None:
+    """The points' figures. Of many kernels those that differ: labels of neighbours that are alike would cover each other."""
+    labelled = -np.inf
+    for x, value, then in zip(place, values, [*values[1:], -np.inf]):
+        if many and x != place[-1] and abs(value - labelled) < ALIKE * top:
+            continue
+        labelled = value
+        axis.annotate(
+            kinds.three_digits(value),
+            (x, value),
+            xytext=(5, -11 if then > value > 0.2 * top else 4),
+            textcoords="offset points",
+            ha="left",
+            fontsize=7.5,
+        )
 
 
 def short_version(kernel: str) -> str:

@@ -12,7 +12,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
+
+Floats = NDArray[np.float64]
+Pair = tuple[Floats, Floats]  # of the base's side and the new one
 
 TRIM = 0.1  # of the runs at either end
 TRIM_ROUNDS = 0.25  # of a run's rounds: there are more of them, and more of them are disturbed
@@ -32,8 +36,8 @@ class Trend:
     slope: float
     variance: float
     freedom: float
-    base: np.ndarray
-    new: np.ndarray
+    base: Floats
+    new: Floats
 
 
 @dataclass
@@ -42,16 +46,16 @@ class Effects:
     for the row alone, `p` of the row alone, `spread` the standard deviation of one run's logarithm; `base` and `new` are
     the sides' trimmed means, so that `log` is their difference."""
 
-    base: np.ndarray
-    new: np.ndarray
-    log: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    p: np.ndarray
-    spread: np.ndarray
+    base: Floats
+    new: Floats
+    log: Floats
+    low: Floats
+    high: Floats
+    p: Floats
+    spread: Floats
 
 
-def _mean(x: np.ndarray, own: np.ndarray, inflate: float, trim: float) -> tuple[np.ndarray, np.ndarray, int]:
+def _mean(x: Floats, own: Floats, inflate: float, trim: float) -> tuple[Floats, Floats, int]:
     """The trimmed means of sorted rows, their variances, and how many figures are in each.
 
     No group can scatter less than what each of its figures is known to (`own`, a variance): with two or three runs that
@@ -74,14 +78,14 @@ STANDS_OUT = 6.0  # standard deviations: of twenty normal runs one does so in 1%
 MOST_DISTURBED = 0.25  # of a side: more are not disturbed, they are how its runs are
 
 
-def _common(side: np.ndarray) -> np.ndarray | None:
+def _common(side: Floats) -> Floats | None:
     """What all rows of each run share: the middle of how far each is from its row's median. None without rows that all
     runs have."""
     whole = side[np.isfinite(side).all(axis=1)]
     return np.median(whole - np.median(whole, axis=1, keepdims=True), axis=0) if len(whole) else None
 
 
-def trend(base: np.ndarray, new: np.ndarray, times: tuple[np.ndarray, np.ndarray]) -> Trend | None:
+def trend(base: Floats, new: Floats, times: Pair) -> Trend | None:
     """The drift that the runs of each side share, over their times; None where there are too few runs or no times.
 
     The slope is the median of those between all pairs of runs of one side (Theil and Sen), so that a change between the
@@ -112,27 +116,32 @@ def trend(base: np.ndarray, new: np.ndarray, times: tuple[np.ndarray, np.ndarray
     return Trend(slope, math.pi / 3 * sum(residuals) / freedom / squares, freedom, *times)
 
 
-def kept(base: np.ndarray, new: np.ndarray, times: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def kept(base: Floats, new: Floats, times: Pair) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which runs of each side count: not those in which all rows together stand out of their own side, as when something
     else had the machine. Trimming alone withstands one such run of ten at either end, but three of a hundred runs give
     two among twenty often. A side is never compared with the other here, so a change between them decides nothing."""
     sides = (base, new)
-    every = tuple(np.full(side.shape[1], True) for side in sides)
+    every = np.full(base.shape[1], True), np.full(new.shape[1], True)
     if any(side.shape[1] < FOR_A_TREND or np.isfinite(side).all(axis=1).sum() < FOR_A_DISTURBED for side in sides):
         return every
     drift = trend(base, new, times)
-    rests = [_common(side) - (drift.slope * t if drift else 0) for side, t in zip(sides, times)]
-    rests = [rest - np.median(rest) for rest in rests]
+    rests = []
+    for side, t in zip(sides, times):
+        common = _common(side)
+        assert common is not None  # there are FOR_A_DISTURBED rows that all runs have
+        rest = common - (drift.slope * t if drift else 0)
+        rests.append(rest - np.median(rest))
     # The quantile holds although MOST_DISTURBED are, and with twenty runs it scatters less than the median would.
     scale = np.quantile(np.abs(np.concatenate(rests)), 1 - MOST_DISTURBED) / stats.norm.ppf(1 - MOST_DISTURBED / 2)
     if not scale:
         return every
     within = [np.abs(rest) <= STANDS_OUT * scale for rest in rests]
-    return tuple(of if (~of).mean() <= MOST_DISTURBED else all_ for of, all_ in zip(within, every))
+    first, second = (of if (~of).mean() <= MOST_DISTURBED else all_ for of, all_ in zip(within, every))
+    return first, second
 
 
-def _group(base: np.ndarray, new: np.ndarray, own: tuple, inflate: tuple, level: float, trim: float,
-           more: tuple[float, float]) -> tuple[np.ndarray, ...]:
+def _group(base: Floats, new: Floats, own: Pair, inflate: tuple[float, float], level: float, trim: float,
+           more: tuple[float, float]) -> tuple[Floats, ...]:
     """Effects of rows that all have as many figures: their fields in order."""
     mean_b, var_b, n_b = _mean(base, own[0], inflate[0], trim)
     mean_n, var_n, n_n = _mean(new, own[1], inflate[1], trim)
@@ -141,7 +150,7 @@ def _group(base: np.ndarray, new: np.ndarray, own: tuple, inflate: tuple, level:
         var_b = np.maximum(np.nan_to_num(var_b), var_n * n_n)
     if n_n == 1 and n_b > 1:
         var_n = np.maximum(np.nan_to_num(var_n), var_b * n_b)
-    parts = [(v, n - 1) for v, n in ((var_b, n_b), (var_n, n_n)) if n > 1]
+    parts = [(v, n - 1.0) for v, n in ((var_b, n_b), (var_n, n_n)) if n > 1]
     variance = var_b + var_n + more[0]
     if more[0]:
         parts.append((np.full(len(var_b), more[0]), more[1]))
@@ -159,7 +168,7 @@ def _group(base: np.ndarray, new: np.ndarray, own: tuple, inflate: tuple, level:
     return mean_b, mean_n, log, log - half, log + half, p, np.sqrt((var_b * n_b + var_n * n_n) / 2)
 
 
-def effects(base: np.ndarray, new: np.ndarray, own: tuple[np.ndarray, np.ndarray] | None = None,
+def effects(base: Floats, new: Floats, own: Pair | None = None,
             inflate: tuple[float, float] = (1.0, 1.0), level: float = 0.95, trim: float = TRIM,
             drift: Trend | None = None, between: float = 0.0) -> Effects:
     """Of two matrices of logarithms, a row for each row and a column for each run; NaN where a run lacks the row.
@@ -168,13 +177,14 @@ def effects(base: np.ndarray, new: np.ndarray, own: tuple[np.ndarray, np.ndarray
     `between` is the standard deviation between runs, where the figures are those of one run a side.
     """
     rows = len(base)
-    own = tuple(np.nan_to_num(v) for v in own) if own else (np.zeros(rows), np.zeros(rows))
+    known = (np.nan_to_num(own[0]), np.nan_to_num(own[1])) if own else (np.zeros(rows), np.zeros(rows))
     more = (2 * between**2, np.inf)  # what is added to the variance, and its degrees of freedom
     if drift:
         middle = (drift.base.mean() + drift.new.mean()) / 2
         base, new = base - drift.slope * (drift.base - middle), new - drift.slope * (drift.new - middle)
         # The line has followed some of the scatter that it was drawn through.
-        inflate = tuple(of * (drift.freedom + 1) / drift.freedom for of in inflate)
+        followed = (drift.freedom + 1) / drift.freedom
+        inflate = inflate[0] * followed, inflate[1] * followed
         # The drift's own uncertainty: nothing where the sides alternate.
         more = (drift.variance * float(drift.base.mean() - drift.new.mean())**2, drift.freedom)
     base, new = np.sort(base, axis=1), np.sort(new, axis=1)  # NaN goes last
@@ -183,11 +193,11 @@ def effects(base: np.ndarray, new: np.ndarray, own: tuple[np.ndarray, np.ndarray
     for n_b, n_n in np.unique(counts, axis=0) if rows else []:
         if n_b and n_n:
             of = (counts == (n_b, n_n)).all(axis=1)
-            out[:, of] = _group(base[of, :n_b], new[of, :n_n], (own[0][of], own[1][of]), inflate, level, trim, more)
+            out[:, of] = _group(base[of, :n_b], new[of, :n_n], (known[0][of], known[1][of]), inflate, level, trim, more)
     return Effects(*out)
 
 
-def holm(p: np.ndarray) -> np.ndarray:
+def holm(p: Floats) -> Floats:
     """The p of each row corrected for that many rows (Holm 1979): whatever depends on what, the chance of even one false
     alarm among all rows is below the limit that these are held against. NaN rows were not tested and do not count."""
     corrected = np.full(len(p), np.nan)
@@ -199,13 +209,14 @@ def holm(p: np.ndarray) -> np.ndarray:
 
 
 @functools.cache
-def _detectable(alpha: float) -> np.ndarray:
+def _detectable(alpha: float) -> Floats:
     """For 2, 3, … figures a side: the smallest change, in standard deviations of one, that is found with POWER."""
     n = np.arange(2, MOST_RUNS + 1)
-    return (stats.t.isf(alpha / 2, 2 * n - 2) + stats.t.isf(1 - POWER, 2 * n - 2)) * np.sqrt(2 / n)
+    found: Floats = (stats.t.isf(alpha / 2, 2 * n - 2) + stats.t.isf(1 - POWER, 2 * n - 2)) * np.sqrt(2 / n)
+    return found
 
 
-def need(log: np.ndarray, spread: np.ndarray, alpha: float, rows: int) -> np.ndarray:
+def need(log: Floats, spread: Floats, alpha: float, rows: int) -> Floats:
     """About how many runs a side would resolve changes of that size among so many rows; NaN for more than MOST_RUNS."""
     sizes = _detectable(alpha / max(rows, 1))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -214,7 +225,7 @@ def need(log: np.ndarray, spread: np.ndarray, alpha: float, rows: int) -> np.nda
     return np.where((index < len(sizes)) & (wanted > 0), index + 2.0, np.nan)
 
 
-def follow(figures: np.ndarray) -> float:
+def follow(figures: Floats) -> float:
     """How much more the mean of a series scatters than that of independent figures, from how each follows the one before:
     one for all rows, since what makes rounds drift is the machine's. Rows are series in the order of measuring."""
     n = figures.shape[1]
@@ -244,13 +255,13 @@ def _cut(n: int, level: float) -> int:
     return k
 
 
-def sign_interval(ratios: np.ndarray, level: float = 0.95) -> tuple[float, float, float, float, float]:
+def sign_interval(ratios: Floats, level: float = 0.95) -> tuple[float, float, float, float, float]:
     """The median of paired log ratios, its interval from order statistics, the sign test's p, and the interval's true
     level, which is below `level` only where there are too few pairs for it."""
     ratios = np.sort(ratios[np.isfinite(ratios)])
     n = len(ratios)
     if n == 0:
-        return (np.nan,) * 5
+        return np.nan, np.nan, np.nan, np.nan, np.nan
     above, below = int((ratios > 0).sum()), int((ratios < 0).sum())
     p = min(1.0, 2 * at_most(min(above, below), above + below)) if above + below else 1.0
     cut = _cut(n, level)

@@ -33,8 +33,8 @@ class Figure:
     @classmethod
     def of(cls, row: Mapping[str, str]) -> "Figure":
         """What a row of results.csv says. ValueError, KeyError for one that says none."""
-        median, *rest = (float(row[name] or "nan") for name in ("median", "ci_low", "ci_high"))
-        return cls(median, *rest, float(row.get("resolution") or "nan"))
+        median, low, high = (float(row[name] or "nan") for name in ("median", "ci_low", "ci_high"))
+        return cls(median, low, high, float(row.get("resolution") or "nan"))
 
 
 @dataclass(frozen=True)

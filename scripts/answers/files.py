@@ -4,7 +4,7 @@ import csv
 import json
 import lzma
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -126,16 +126,26 @@ def _quoted(path: Path, lines: list[str]) -> list[tuple[int, list[str]]]:
     return found
 
 
-def records(path: Path, wanted: dict[str, "type | re.Pattern | Perhaps"],
+@dataclass(frozen=True)
+class Perhaps:
+    """The kind of a column that older files lack."""
+
+    kind: "type | re.Pattern[str]"
+
+
+Kinds = Mapping[str, "type | re.Pattern[str] | Perhaps"]  # of columns
+
+
+def records(path: Path, wanted: Kinds,
             wrong: Callable[[dict[str, str]], str | None] = lambda _: None) -> Iterator[dict[str, str]]:
     """The rows as dictionaries. All columns in `wanted` must be there but those of a Perhaps kind, which older files lack;
     those of the kind float hold numbers or nothing, those of the kind CASE ids; `wrong` says what else is wrong with a row.
     FileNotFoundError where there is no file."""
     found = table(path)
     found.need([name for name, kind in wanted.items() if not isinstance(kind, Perhaps)], path.name)
-    wanted = {name: kind.shape if isinstance(kind, Perhaps) else kind for name, kind in wanted.items() if name in found.header}
-    numbers = [(name, found.header.index(name)) for name, kind in wanted.items() if kind is float]
-    case = found.header.index("case") if wanted.get("case") is CASE else None
+    there = {name: kind.kind if isinstance(kind, Perhaps) else kind for name, kind in wanted.items() if name in found.header}
+    numbers = [(name, found.header.index(name)) for name, kind in there.items() if kind is float]
+    case = found.header.index("case") if there.get("case") is CASE else None
     for row, fields in enumerate(found.rows()):
         for name, place in numbers:
             if fields[place]:
@@ -149,65 +159,6 @@ def records(path: Path, wanted: dict[str, "type | re.Pattern | Perhaps"],
         if said := wrong(record):
             raise Unreadable(f"{found.where(row)}: {said}")
         yield record
-
-
-# A shape is a type or several, a pattern of a whole text, an object as {name: shape} (`...`: all other names), or a list as
-# [shape]. An object's names may be missing, unless the shape is Needed, or it is an element of a list.
-NUMERIC = (int, float, type(None))
-PERHAPS_TEXT = (str, type(None))
-
-
-@dataclass(frozen=True)
-class Needed:
-    """What must be there."""
-
-    shape: object
-
-
-@dataclass(frozen=True)
-class Perhaps:
-    """What may be null."""
-
-    shape: object
-
-
-def misfit(value: object, shape: object, name: str = "") -> str | None:
-    """What of the value is not of that shape; None where all is."""
-    if isinstance(shape, Needed):
-        shape = shape.shape
-    if isinstance(shape, Perhaps):
-        if value is None:
-            return None
-        shape = shape.shape
-    label = name or "it"
-    if isinstance(shape, dict):
-        if not isinstance(value, dict):
-            return f"{label} is {shown(value)}, not an object"
-        lacking = next((key for key, one in shape.items() if isinstance(one, Needed) and key not in value), None)
-        if lacking is not None:
-            return f"{name + ': ' if name else ''}{lacking} is missing"
-        parts = ((one, shape.get(key, shape.get(..., object)), f"{name}: {shown_name(key)}" if name else shown_name(key))
-                 for key, one in value.items())
-        return next(filter(None, (misfit(*part) for part in parts)), None)
-    if isinstance(shape, list):
-        if not isinstance(value, list):
-            return f"{label} is {shown(value)}, not a list"
-        return next(filter(None, (misfit(one, shape[0], name) for one in value)), None)
-    if isinstance(shape, re.Pattern):
-        return None if isinstance(value, str) and shape.fullmatch(value) else f"{label} is {shown(value)}, which nsbench does not write"
-    kinds = shape if isinstance(shape, tuple) else (shape,)
-    if object in kinds:
-        return None
-    is_number = int in kinds
-    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-        return f"{label} is {shown(value)}, not {'a number' if is_number else 'text'}"
-    if is_number and isinstance(value, int | float) and not abs(value) <= LARGEST:
-        return f"{label} is {shown(value)}, not a number"
-    return None
-
-
-def shown_name(key: object) -> str:
-    return str(key) if str(key).isidentifier() else shown(key)
 
 
 def _no_constant(word: str) -> NoReturn:

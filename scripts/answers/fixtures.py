@@ -24,7 +24,7 @@ def result_row(case: str, phase: str, median: float | None, **more: object) -> d
     return row | more
 
 
-def write_run(folder: Path, rows: Iterable[dict], environment: dict | None = None, **info: object) -> Path:
+def write_run(folder: Path, rows: Iterable[dict[str, object]], environment: dict[str, str] | None = None, **info: object) -> Path:
     """A run's folder with run.json and results.csv; `info` replaces parts of run.json."""
     folder.mkdir()
     rows = [{**row, "run_id": row["run_id"] or f"id-{folder.name}"} for row in rows]
@@ -39,23 +39,24 @@ def write_run(folder: Path, rows: Iterable[dict], environment: dict | None = Non
     return folder
 
 
-def write_table(path: Path, rows: list[dict]) -> None:
+def write_table(path: Path, rows: list[dict[str, object]]) -> None:
     """One of a run's other CSV files, which has the columns of its name; what a row does not say is empty."""
     names = list(columns.of(path.name))
     path.write_text("\n".join([",".join(names), *(",".join(str(row.get(name, "")) for name in names) for row in rows), ""]))
 
 
-def call(script: Path, words: Iterable[object]) -> tuple[int, str, str]:
+def call(script: Path, words: Iterable[object]) -> tuple[str | int | None, str, str]:
     """A script's exit code, standard output and standard error, as when it is started, but in this process: importing
     pandas takes longer than most tests."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     spec = importlib.util.spec_from_file_location(script.stem, script)
+    assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     out, err = io.StringIO(), io.StringIO()
     argv = sys.argv
     sys.argv = [str(script), *map(str, words)]
-    code = None
+    code: str | int | None = None
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             module.main(getattr(module, script.stem, None) or module.body, script.stem)

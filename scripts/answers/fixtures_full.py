@@ -7,6 +7,8 @@ from pathlib import Path
 from answers import columns, kinds, stacks
 from answers.fixtures import result_row, write_run
 
+Fields = dict[str, object]  # of a row, by column
+
 COST = {
     "NEWNET": 300e3,
     "NEWNS": 30e3,
@@ -51,7 +53,32 @@ def stack_bytes(case: str) -> object:
     return int(size[:-1]) * {"K": 1 << 10, "M": 1 << 20}[size[-1]] if size else ""
 
 
-def _rows(clock: str, factor: float, random_: random.Random, samples: int) -> tuple[list[dict], list[dict]]:
+def _row(case: str, phase: str, median: float, clock: str, factor: float) -> Fields:
+    """With a delta where it is a set's create."""
+    more: Fields = {}
+    if phase == "create" and case.split("/")[1] != kinds.NONE:
+        delta = median - (35e3 if case.startswith("clone") else 300) * factor
+        more = {"delta": delta, "delta_low": delta - 0.02 * median, "delta_high": delta + 0.02 * median}
+    return result_row(
+        case,
+        phase,
+        median,
+        clock=clock,
+        unit=columns.unit_of(clock),
+        stack_bytes=stack_bytes(case),
+        spawn="fork",
+        parallel=1,
+        precision=0.02,
+        ci_low=median * 0.98,
+        ci_high=median * 1.02,
+        p90=median * 1.2,
+        p99=median * 2,
+        max=median * 9,
+        **more,
+    )
+
+
+def _rows(clock: str, factor: float, random_: random.Random, samples: int) -> tuple[list[Fields], list[Fields]]:
     rows, taken = [], []
     unit = columns.unit_of(clock)
     for case, create in cases():
@@ -70,33 +97,7 @@ def _rows(clock: str, factor: float, random_: random.Random, samples: int) -> tu
         ]
         for phase, part in PHASES[case.split("/")[0]].items():
             median = create * part * factor * random_.uniform(0.98, 1.02)
-            more = {}
-            if name != kinds.NONE and phase == "create":
-                delta = median - (35e3 if case.startswith("clone") else 300) * factor
-                more = {
-                    "delta": delta,
-                    "delta_low": delta - 0.02 * median,
-                    "delta_high": delta + 0.02 * median,
-                }
-            rows.append(
-                result_row(
-                    case,
-                    phase,
-                    median,
-                    clock=clock,
-                    unit=unit,
-                    stack_bytes=stack_bytes(case),
-                    spawn="fork",
-                    parallel=1,
-                    precision=0.02,
-                    ci_low=median * 0.98,
-                    ci_high=median * 1.02,
-                    p90=median * 1.2,
-                    p99=median * 2,
-                    max=median * 9,
-                    **more,
-                )
-            )
+            rows.append(_row(case, phase, median, clock, factor))
             for sample in mine:
                 sample[phase] = round(median * random_.lognormvariate(0, 0.1))
         if set(kinds.flags(name)) & {"NEWNET", "NEWIPC"} and case.startswith(("clone", "unshare")):
@@ -127,7 +128,7 @@ def _rows(clock: str, factor: float, random_: random.Random, samples: int) -> tu
     return rows, taken
 
 
-def _write(path: Path, rows: list[dict]) -> None:
+def _write(path: Path, rows: list[Fields]) -> None:
     with open(path, "w", newline="") as file:
         out = csv.DictWriter(
             file, list(columns.of(path.name)), restval="", extrasaction="ignore", lineterminator="\n"
@@ -142,12 +143,12 @@ def full_run(
     factor: float = 1.0,
     samples: int = 22,
     probed: bool = True,
-    **info: object,
+    kernel: str = "6.1.0",
 ) -> Path:
     """A run of 600 cases with samples, probe, memory and folded stacks."""
     random_ = random.Random(7)
     rows, taken = _rows(clock, factor, random_, samples)
-    write_run(folder, rows, warnings=["a <warning> & more"], clock=clock, **info)
+    write_run(folder, rows, warnings=["a <warning> & more"], clock=clock, kernel=kernel)
     run_id = f"id-{folder.name}"
     _write(folder / "samples.csv", [{**row, "run_id": run_id} for row in taken])
     if probed:

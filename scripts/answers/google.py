@@ -2,6 +2,7 @@
 import json
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +20,7 @@ class Times:
     """A file's repetitions in ns by benchmark and phase (real_time where the name has none), in their order, and why
     others have none."""
 
-    context: dict
+    context: dict[str, object]
     repetitions: dict[Key, list[float]] = field(default_factory=dict)
     errors: dict[Key, str] = field(default_factory=dict)
 
@@ -56,7 +57,7 @@ def read(path: Path) -> Times:
     return times
 
 
-def _add(times: Times, path: Path, entry: dict) -> None:
+def _add(times: Times, path: Path, entry: Mapping[str, object]) -> None:
     """One entry: aggregates are left out, since what they aggregate is there."""
     if entry.get("run_type") == "aggregate":
         return
@@ -67,7 +68,7 @@ def _add(times: Times, path: Path, entry: dict) -> None:
         times.errors[key] = str(entry.get("error_message") or entry.get("skip_message") or "failed")
         return
     unit, time = entry.get("time_unit", "ns"), entry["real_time"]
-    if unit not in NANOSECONDS:
+    if not isinstance(unit, str) or unit not in NANOSECONDS:
         raise Unreadable(f"{path}: {name}: unknown time_unit {unit!r}")
     if not isinstance(time, int | float) or not math.isfinite(time):
         raise Unreadable(f"{path}: {name}: real_time is {time!r}, not a number")

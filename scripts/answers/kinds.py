@@ -1,5 +1,6 @@
 """The eight kinds and the sets of them, as case ids name them, and how figures are written for people."""
 import math
+from collections.abc import Iterable
 
 from answers import columns
 
@@ -14,9 +15,9 @@ def flags(namespaces: str) -> tuple[str, ...]:
     return () if namespaces == NONE else tuple(namespaces.split("-"))
 
 
-def set_id(members: object) -> str:
+def set_id(members: Iterable[str]) -> str:
     """The id of the set of these flags."""
-    chosen = set(members)  # type: ignore[call-overload]
+    chosen = set(members)
     return "-".join(flag for flag in KINDS if flag in chosen) or NONE
 
 

@@ -35,7 +35,7 @@ def probability(text: str) -> float:
     raise argparse.ArgumentTypeError(f"{text!r}: a number above 0 and below 0.5 is needed, such as 0.05")
 
 
-def expression(text: str) -> re.Pattern:
+def expression(text: str) -> re.Pattern[str]:
     """A regular expression."""
     try:
         return re.compile(text)

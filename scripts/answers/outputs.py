@@ -11,7 +11,9 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
+Made = TypeVar("Made")
 PART = ".part-"
 MOST_LINKS = 40  # MAXSYMLINKS
 LIST = "system.posix_acl_access"
@@ -123,7 +125,7 @@ def _file(place: Place) -> None:
         raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
 
 
-def _new(make: Callable[[str], int | None]) -> tuple[str, int | None]:
+def _new(make: Callable[[str], Made]) -> tuple[str, Made]:
     """A name that nobody has, and what `make` has made under it."""
     while True:
         name = PART + secrets.token_hex(4)
@@ -184,7 +186,7 @@ def _temporary(place: Place) -> Iterator[tuple[str, int]]:
 def _open_in_place(place: Place) -> int:
     handle = os.open(place.name, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOCTTY | (0 if place.by_kernel else os.O_NOFOLLOW),
                      dir_fd=place.folder)
-    if not os.path.samestat(os.fstat(handle), place.found):
+    if not place.found or not os.path.samestat(os.fstat(handle), place.found):
         os.close(handle)
         raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
     return handle

@@ -3,18 +3,21 @@ import base64
 import gzip
 import html
 import json
-import lzma
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NotRequired, TypedDict
 
 import numpy as np
 import pandas as pd
 
 from answers import columns, kinds, stacks, views, words
+from answers.files import text_of
 from answers.read import Run
 from answers.script import Unreadable
+from answers.stacks import Frame
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "scripts/page"
@@ -86,10 +89,54 @@ def quantiles(run: Run) -> dict[str, dict[str, list[float]]]:
     return found
 
 
-def _cases(run: Run) -> dict[str, dict]:
+class _Operation(TypedDict):
+    sets: dict[str, str]
+    phases: list[str]
+    sweeps: dict[str, dict[int, str]]
+    segments: list[str]
+
+
+class _Functions(TypedDict):
+    cases: list[str]
+    functions: list[str]
+    self: list[list[float]]  # of each function, by case
+
+
+class _Memory(TypedDict):
+    cases: list[str]
+    allocators: list[str]
+    bytes: list[list[float]]  # of each allocator, by case
+    sites: dict[str, list[list[str | float]]]
+
+
+class _Shown(TypedDict):
+    """A frame as it is drawn, which has no empty children."""
+
+    name: str
+    value: int
+    children: NotRequired[list["_Shown"]]
+
+
+class _Data(TypedDict):
+    """What the page's scripts draw of a run (scripts/page/data.js)."""
+
+    name: str
+    identity: str
+    kernel: str
+    clock: str
+    id: str
+    csv: str
+    operations: dict[str, _Operation]
+    quantiles: dict[str, dict[str, list[float]]]
+    functions: dict[str, _Functions]
+    memory: _Memory | None
+    stacks: dict[str, _Shown]
+
+
+def _cases(run: Run) -> dict[str, _Operation]:
     """Operation → its sets' cases, those over stack sizes, and what its total consists of: the page has no rules
     of its own."""
-    found = {}
+    found: dict[str, _Operation] = {}
     for operation in dict.fromkeys(run.measured["operation"]):
         rows = views.plain(run, operation)
         if rows.empty:
@@ -113,8 +160,8 @@ def _cases(run: Run) -> dict[str, dict]:
     return found
 
 
-def _functions(run: Run) -> dict[str, dict]:
-    found = {}
+def _functions(run: Run) -> dict[str, _Functions]:
+    found: dict[str, _Functions] = {}
     for path in ("create", "destroy", "async"):
         table = views.functions(run, path, 9)
         if not table.empty:
@@ -126,7 +173,7 @@ def _functions(run: Run) -> dict[str, dict]:
     return found
 
 
-def _memory(run: Run) -> dict | None:
+def _memory(run: Run) -> _Memory | None:
     table = views.memory(run)
     if table.empty:
         return None
@@ -142,7 +189,7 @@ def _memory(run: Run) -> dict | None:
     }
 
 
-def _stacks(folded: list[str | None]) -> list[dict[str, dict]]:
+def _stacks(folded: list[str | None]) -> list[dict[str, _Shown]]:
     """Each run's trees by case. A frame that is wide enough in one run is kept in all: else its time would be its caller's
     in some, and their difference one of what was left out."""
     trees = [
@@ -155,30 +202,32 @@ def _stacks(folded: list[str | None]) -> list[dict[str, dict]]:
     ]
 
 
-def _pruned(tree: dict, all_trees: list[dict]) -> dict:
+def _pruned(tree: Frame, all_trees: list[Frame]) -> _Shown:
     """The frames of a tree that are wide enough in one of all, which it is one of."""
 
-    def kept(node: dict, there: list[dict | None]) -> dict:
+    def kept(node: Frame, there: Sequence[Frame | None]) -> _Shown:
         children = []
         for child in node["children"]:
             others = [_child(other, child["name"]) for other in there]
             if any(other and other["value"] >= least for other, least in zip(others, widths)):
                 children.append(kept(child, others))
-        return {"name": node["name"], "value": node["value"], **({"children": children} if children else {})}
+        shown: _Shown = {"name": node["name"], "value": node["value"]}
+        if children:
+            shown["children"] = children
+        return shown
 
     widths = [one["value"] * LEAST_SHARE for one in all_trees]
     return kept(tree, all_trees)
 
 
-def _child(node: dict | None, name: str) -> dict | None:
+def _child(node: Frame | None, name: str) -> Frame | None:
     return next((child for child in node["children"] if child["name"] == name), None) if node else None
 
 
-def data(run: Run, trees: dict[str, dict]) -> dict:
-    """What the page's scripts draw of the run; its rows are its results.csv, as it is downloaded."""
+def data(run: Run, trees: dict[str, _Shown]) -> _Data:
+    """The run's rows are its results.csv, as it is downloaded."""
     path = run.folder / "results.csv" if run.folder else run.path
-    with (lzma.open if path.suffix == ".xz" else open)(path, "rt", encoding="utf-8") as file:
-        text = file.read()
+    text = text_of(path)
     return {
         "name": run.name,
         "identity": run.identity(),

@@ -1,6 +1,7 @@
 """Pairs of runs, measured one right after the other: each gives a ratio for each row, in which what the machine was doing
 just then cancels. Nothing is assumed of how the ratios scatter: the test counts on which side of 1 they are."""
 import math
+import re
 
 import numpy as np
 import pandas as pd
@@ -26,12 +27,12 @@ def more(above: int, below: int, alpha: float, rows: int) -> float:
     if share <= 0.5:
         return math.nan
     z, power = stats.norm.isf(alpha / max(rows, 1) / 2), stats.norm.isf(1 - effects.POWER)
-    wanted = ((z * 0.5 + power * math.sqrt(share * (1 - share))) / (share - 0.5))**2
+    wanted = float(((z * 0.5 + power * math.sqrt(share * (1 - share))) / (share - 0.5))**2)
     return max(math.ceil(wanted), needed(rows, alpha)) if wanted <= effects.MOST_RUNS else math.nan
 
 
 def compare_pairs(a: list[Source], b: list[Source], threshold: float | None, alpha: float, phases: list[str] | None = None,
-                  pattern: object = None) -> Comparison:
+                  pattern: re.Pattern[str] | None = None) -> Comparison:
     """a[i] and b[i] are a pair. Unreadable where there is nothing to compare."""
     result = compare(a, b, threshold, alpha, phases, pattern)  # which rows, and what differs
     if result.figures == "exact":

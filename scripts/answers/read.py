@@ -7,13 +7,15 @@ import functools
 import io
 import os
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
 
-from answers import columns, files
+from answers import columns, files, record
 from answers.exact import MEASURED, STATUSES, VARIES
 from answers.outputs import as_utf8
+from answers.record import Record
 from answers.script import Unreadable
 
 SCHEMA_VERSION = 1  # of run.json: kSchemaVersion in src/run/run_json.cpp
@@ -115,7 +117,7 @@ class Run:
     """One run. `info` is run.json, and empty where there was only a results.csv; the tables beside results.csv are read
     when they are asked for, and None where the run has none."""
 
-    def __init__(self, path: Path, folder: Path | None, info: dict, results: pd.DataFrame) -> None:
+    def __init__(self, path: Path, folder: Path | None, info: Record, results: pd.DataFrame) -> None:
         self.path = path
         self.folder = folder
         self.info = info
@@ -129,20 +131,20 @@ class Run:
     @property
     def clock(self) -> str:
         """wall or instructions."""
-        return self.results["clock"].iloc[0]
+        return str(self.results["clock"].iloc[0])
 
     @property
     def state(self) -> str:
         """The name of the kernel's state, empty where it has none."""
-        return self.results["state"].iloc[0]
+        return str(self.results["state"].iloc[0])
 
     @property
     def kernel(self) -> str:
-        return self.results["kernel"].iloc[0]
+        return str(self.results["kernel"].iloc[0])
 
     @property
     def run_id(self) -> str:
-        return self.results["run_id"].iloc[0]
+        return str(self.results["run_id"].iloc[0])
 
     @property
     def unit(self) -> str:
@@ -197,18 +199,7 @@ class Run:
         return self._table("memory.csv")
 
 
-# What the scripts take from run.json, where it is there.
-NUMBER = files.NUMERIC
-SHAPE = {
-    "nsbench_version": str, "run_id": str, "started": str, "kernel": str, "clock": str, "arguments": [str], "warnings": [str],
-    "environment": {...: str}, "lab": {}, "options": {"precision": NUMBER},
-    "sampler": {"resident_bytes": NUMBER, "mappings": NUMBER},
-    "measuring": {"seconds": NUMBER, "drains": NUMBER, "drained_samples": NUMBER},
-    "findings": [dict.fromkeys(("id", "severity", "observed", "effect", "remedy"), files.Needed(str))],
-}
-
-
-def _read_info(path: Path) -> dict:
+def _read_info(path: Path) -> Record:
     """run.json. Unreadable for none of nsbench's, one of another version, or one that was changed."""
     info = files.json_of(path)
     if not isinstance(info, dict) or "schema_version" not in info:
@@ -216,9 +207,9 @@ def _read_info(path: Path) -> dict:
     if info["schema_version"] != SCHEMA_VERSION or isinstance(info["schema_version"], bool):
         raise Unreadable(f"{path}: schema_version {files.shown(info['schema_version'])}; this one knows {SCHEMA_VERSION}: "
                          "use the scripts of the nsbench that wrote it")
-    if wrong := files.misfit(info, SHAPE):
+    if wrong := record.misfit(info):
         raise Unreadable(f"{path}: {wrong}")
-    return info
+    return cast(Record, info)
 
 
 def read_run(path: str | Path) -> Run:
@@ -231,7 +222,7 @@ def read_run(path: str | Path) -> Run:
             folder = None
         if folder is None:
             results = path
-            info = {}
+            info = Record()
         else:
             results = folder / "results.csv"
             info = _read_info(folder / "run.json")

@@ -82,13 +82,13 @@ class Source:
         """How many namespaces a batch of its drains had on average; NaN where it does not say."""
         measuring = self.run.info.get("measuring", {}) if self.run else {}
         drains, samples = measuring.get("drains"), measuring.get("drained_samples")
-        return samples / drains if drains and samples is not None else math.nan
+        return float(samples / drains) if drains and samples is not None else math.nan
 
     @property
     def sampler_bytes(self) -> float:
         """Of the sampler, resident; NaN where it does not say."""
         of = self.run.info.get("sampler", {}).get("resident_bytes") if self.run else None
-        return math.nan if of is None else of
+        return math.nan if of is None else float(of)
 
     @property
     def unit(self) -> str:

@@ -1,7 +1,8 @@
 """Folded stacks, as nsbench --folded and the lab's exact profile write them: CASE;caller;…;function WEIGHT."""
 import re
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from answers.files import text_of
 from answers.script import Unreadable
@@ -53,18 +54,32 @@ def weight(rows: list[tuple[list[str], int]]) -> int:
     return sum(value for _, value in rows)
 
 
-def tree(rows: list[tuple[list[str], int]], name: str = "all") -> dict:
-    """The stacks as {name, value, children}, children by name; a value holds those of its children."""
-    root: dict = {"name": name, "value": 0, "children": {}}
+class Frame(TypedDict):
+    """A function of stacks, and those that it calls, by name; its value holds theirs."""
+
+    name: str
+    value: int
+    children: list["Frame"]
+
+
+def tree(rows: list[tuple[list[str], int]], name: str = "all") -> Frame:
+    """The frame that all stacks are below."""
+    root = _Node(name)
     for frames, value in rows:
         node = root
-        node["value"] += value
+        node.value += value
         for frame in frames:
-            node = node["children"].setdefault(frame, {"name": frame, "value": 0, "children": {}})
-            node["value"] += value
+            node = node.children.setdefault(frame, _Node(frame))
+            node.value += value
     return _listed(root)
 
 
-def _listed(node: dict) -> dict:
-    children = [_listed(child) for _, child in sorted(node["children"].items())]
-    return {"name": node["name"], "value": node["value"], "children": children}
+@dataclass
+class _Node:
+    name: str
+    value: int = 0
+    children: dict[str, "_Node"] = field(default_factory=dict)
+
+
+def _listed(node: _Node) -> Frame:
+    return {"name": node.name, "value": node.value, "children": [_listed(child) for _, child in sorted(node.children.items())]}

@@ -14,13 +14,12 @@ for module in ("numpy", "pandas", "scipy"):
 from answers.fixtures import call
 
 SCRIPTS = Path(__file__).resolve().parents[1]
-STAND_IN = f"""#!/usr/bin/python3
+STAND_IN = """#!/usr/bin/python3
 import os, random, sys, time
-sys.path.insert(0, {str(SCRIPTS)!r})
 from pathlib import Path
 from answers.fixtures import result_row, write_run
 options = dict(word[2:].partition("=")[::2] for word in sys.argv[1:])
-here = Path({{folder!r}})
+here = Path({folder!r})
 with open(here / "log", "a") as log:
     log.write(options["name"] + " " + (here / "state").read_text() if (here / "state").exists() else options["name"] + "\\n")
 if "fail" in options:
@@ -35,15 +34,16 @@ time.sleep(float(options.get("sleep", 0)))
 
 
 @pytest.fixture
-def nsbench(tmp_path: Path) -> str:
+def nsbench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The machine is up to twice as slow in each pair; within a pair runs scatter by 0.2%."""
+    monkeypatch.setenv("PYTHONPATH", str(SCRIPTS))
     path = tmp_path / "nsbench"
     path.write_text(STAND_IN.format(folder=str(tmp_path)))
     path.chmod(0o755)
     return str(path)
 
 
-def ab(*words: object) -> tuple[int, str, str]:
+def ab(*words: object) -> tuple[str | int | None, str, str]:
     """The exit code, standard output and standard error; never a traceback."""
     code, out, err = call(SCRIPTS / "ab.py", words)
     assert "Traceback" not in err, err

@@ -3,13 +3,16 @@ known."""
 import json
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-np = pytest.importorskip("numpy", reason="python3-numpy is missing")
-for module in ("pandas", "scipy"):
+for module in ("numpy", "pandas", "scipy"):
     pytest.importorskip(module, reason=f"python3-{module} is missing")
+import numpy as np
+
 from answers import columns, trials
 from answers.fixtures import call, result_row, write_run
 
@@ -19,14 +22,15 @@ CASES = ["clone/none/stack:1M", "clone/NEWPID/stack:1M", "unshare/NEWNET"]
 PHASES = ["create", "total"]
 
 
-def compare(*words: object) -> tuple[int, str, str]:
+def compare(*words: object) -> tuple[str | int | None, str, str]:
     """The exit code, standard output and standard error; never a traceback."""
     code, out, err = call(SCRIPT, words)
     assert "Traceback" not in err, err
     return code, out, err
 
 
-def run(folder: Path, random: object, factors: dict | None = None, scatter: float = 0.005, clock: str = "wall", **info: object) -> Path:
+def run(folder: Path, random: np.random.Generator, factors: dict[str, float] | None = None, scatter: float = 0.005,
+        clock: str = "wall", **info: Any) -> Path:
     """A run with a median for each case and phase, multiplied by `factors` and scattered; its own intervals are ±0.5%."""
     rows = []
     for i, case in enumerate(CASES):
@@ -37,7 +41,7 @@ def run(folder: Path, random: object, factors: dict | None = None, scatter: floa
     return write_run(folder, rows, **info)
 
 
-def sides(tmp_path: Path, count: int, factors: dict | None = None, **more: object) -> list[str]:
+def sides(tmp_path: Path, count: int, factors: dict[str, float] | None = None, **more: Any) -> list[str]:
     """--base RUN... --new RUN...: that many runs a side, which alternate in time."""
     random = np.random.default_rng(11)
     words: list[str] = []
@@ -115,8 +119,8 @@ def test_what_is_not_resolved_says_how_many_runs_would(tmp_path: Path) -> None:
 
 def test_the_correction_counts_the_rows_that_were_looked_at(tmp_path: Path) -> None:
     words = sides(tmp_path, 4, {"unshare/NEWNET": 1.03}, scatter=0.004)
-    rows = {n: json.loads(compare(*words, "--format=json", *more)[1])["rows"]
-            for n, more in ((6, []), (1, ["--phase=create", "--filter=/NEWNET/$"]))}  # found with a slash behind the id
+    narrowed = {6: (), 1: ("--phase=create", "--filter=/NEWNET/$")}  # found with a slash behind the id
+    rows = {n: json.loads(compare(*words, "--format=json", *more)[1])["rows"] for n, more in narrowed.items()}
     of = {n: next(r for r in rows[n] if r["case"] == "unshare/NEWNET") for n in rows}
     assert [len(r) for r in rows.values()] == [6, 1]
     assert of[6]["p"] == of[1]["p"] == of[1]["corrected"] < of[6]["corrected"]
@@ -158,7 +162,7 @@ def test_one_run_a_side_says_what_that_supports(tmp_path: Path) -> None:
     assert compare(base, new, "--threshold=10%")[0] == 0
 
 
-def with_samples(folder: Path, random: object, factor: float) -> Path:
+def with_samples(folder: Path, random: np.random.Generator, factor: float) -> Path:
     """12 rounds of 20 samples of one case, in samples.csv, and what nsbench would write of them in results.csv."""
     case = CASES[0]
     rounds = random.normal(np.log(30000 * factor), 0.005, 12)
@@ -168,8 +172,8 @@ def with_samples(folder: Path, random: object, factor: float) -> Path:
     lines = [",".join(names)]
     for i, level in enumerate(rounds, 1):
         for j, time in enumerate(np.exp(random.normal(level, 0.01, 22))):
-            row = {"run_id": f"id-{folder.name}", "case": case, "round": i, "sample": j, "counted": int(j > 1), "block": i,
-                   "create": round(time * (3 if j < 2 else 1))}
+            row = {"case": case, "round": i, "sample": j, "counted": int(j > 1), "block": i,
+                   "run_id": f"id-{folder.name}", "create": round(time * (3 if j < 2 else 1))}
             lines.append(",".join(str(row.get(name, "")) for name in names))
     (folder / "samples.csv").write_text("\n".join(lines) + "\n")
     return folder
@@ -188,8 +192,8 @@ def test_one_run_a_side_is_compared_by_its_rounds(tmp_path: Path) -> None:
 def test_what_one_side_lacks_and_what_has_changed_come_first(tmp_path: Path) -> None:
     base = [result_row("clone/none", "create", 1000.0), result_row("clone/NEWPID", "create", 1000.0),
             result_row("clone/NEWTIME", "create", 1.0)]
-    new = [{**base[0], "kernel": "6.12.0"}, result_row("clone/NEWTIME", "create", None, kernel="6.12.0", status="skipped",
-                                                       errno="EINVAL", reason="clone3: Invalid argument")]
+    new = [base[0] | {"kernel": "6.12.0"}, result_row("clone/NEWTIME", "create", None, kernel="6.12.0", status="skipped",
+                                                      errno="EINVAL", reason="clone3: Invalid argument")]
     one = write_run(tmp_path / "one", base, {"mounts": "20", "mitigations": "on"}, options={"cpu": 1})
     other = write_run(tmp_path / "other", new, {"mounts": "31", "mitigations": "on"}, options={"cpu": "any"})
     _, out, _ = compare(one, other)
@@ -316,7 +320,7 @@ def test_wrong_usage_is_2_and_one_line(tmp_path: Path, words: list[str], says: s
     ("run.json", lambda text: text.replace('"schema_version": 1', '"schema_version": 7'), "schema_version 7; this one knows 1"),
     ("run.json", lambda text: text[:50], "run.json: no JSON"),
 ])
-def test_a_broken_run_is_2_and_one_line(tmp_path: Path, name: str, change: object, says: str) -> None:
+def test_a_broken_run_is_2_and_one_line(tmp_path: Path, name: str, change: Callable[[str], str], says: str) -> None:
     random = np.random.default_rng(1)
     base, new = run(tmp_path / "a", random), run(tmp_path / "b", random)
     text = (new / name).read_text()
@@ -334,7 +338,7 @@ def test_a_hundred_runs_at_once(tmp_path: Path) -> None:
     assert code == 1 and ", and 87 more" in out and "88" not in out.split("case  ")[1]
 
 
-def benchmarks(file: Path, random: object, factors: dict[str, float]) -> Path:
+def benchmarks(file: Path, random: np.random.Generator, factors: dict[str, float]) -> Path:
     """Google Benchmark's JSON: 20 repetitions of each."""
     entries = [{"name": name, "run_name": name, "run_type": "iteration", "repetitions": 20, "repetition_index": i, "threads": 1,
                 "iterations": 1000, "real_time": time, "cpu_time": time, "time_unit": "us"}

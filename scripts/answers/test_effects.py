@@ -102,13 +102,13 @@ def test_sign_interval_says_when_there_are_too_few_pairs() -> None:
 
 def test_runs_that_stand_out_as_a_whole_do_not_count() -> None:
     random = np.random.default_rng(1)
-    sides = [random.normal(0, 0.01, (30, 10)) + random.normal(0, 0.005, 10) for _ in range(2)]
+    base, new = (random.normal(0, 0.01, (30, 10)) + random.normal(0, 0.005, 10) for _ in range(2))
     times = np.arange(10.0), np.arange(10.0) + 0.5
-    assert all(of.all() for of in effects.kept(*sides, times))
-    sides[1] += 0.3  # a change between the sides is none
-    sides[0][:, [2, 7]] += 0.2
-    sides[1][3] += np.where(np.arange(10) < 2, 0.5, 0)  # one row's own scatter is none of the run's
-    assert [np.flatnonzero(~of).tolist() for of in effects.kept(*sides, times)] == [[2, 7], []]
-    sides[0][:, 4] -= 0.2  # three of ten: that is how this side is
-    assert all(of.all() for of in effects.kept(*sides, times))
-    assert all(of.all() for of in effects.kept(*(side[:9] for side in sides), times))  # too few rows
+    assert all(of.all() for of in effects.kept(base, new, times))
+    new += 0.3  # a change between the sides is none
+    base[:, [2, 7]] += 0.2
+    new[3] += np.where(np.arange(10) < 2, 0.5, 0)  # one row's own scatter is none of the run's
+    assert [np.flatnonzero(~of).tolist() for of in effects.kept(base, new, times)] == [[2, 7], []]
+    base[:, 4] -= 0.2  # three of ten: that is how this side is
+    assert all(of.all() for of in effects.kept(base, new, times))
+    assert all(of.all() for of in effects.kept(base[:9], new[:9], times))  # too few rows

@@ -3,13 +3,11 @@ import csv
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from answers import columns, kinds, show  # noqa: E402
+from answers import columns, kinds, show
 
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent / "page"

@@ -5,6 +5,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -13,17 +14,19 @@ pytest.importorskip("selenium", reason="python3-selenium is missing")
 from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
 
 from answers.fixtures import result_row, write_run
 from answers.fixtures_full import full_run
 
 SCRIPTS = Path(__file__).resolve().parents[1]
+Value = TypeVar("Value")
 PATIENCE = 30  # seconds for what takes less than one on an idle machine
 
 pytestmark = pytest.mark.usefixtures("libraries")
 
 
-def report(*words: object) -> subprocess.CompletedProcess:
+def report(*words: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [SCRIPTS / "report.py", *map(str, words)], capture_output=True, text=True, timeout=300
     )
@@ -44,7 +47,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "report.html"
 
 
-def wait(what: str, done: Callable[[], object]) -> object:
+def wait(what: str, done: Callable[[], Value]) -> Value:
     """Until it is done; the value of it."""
     deadline = time.monotonic() + PATIENCE
     while not (value := done()):
@@ -78,11 +81,12 @@ def opened(browser: webdriver.Chrome, page: Path) -> Iterator[webdriver.Chrome]:
 
 def shown_rows(browser: webdriver.Chrome) -> list[list[str]]:
     """The cells that the table shows, row by row."""
-    return browser.execute_script(
+    cells: list[list[str]] = browser.execute_script(
         "return [...document.querySelectorAll('#table .tabulator-row')]"
         ".map((row) => [...row.querySelectorAll('.tabulator-cell')]"
         ".filter((cell) => cell.style.display !== 'none').map((cell) => cell.textContent))"
     )
+    return cells
 
 
 def choose(browser: webdriver.Chrome, name: str, text: str) -> None:
@@ -97,7 +101,7 @@ def choose(browser: webdriver.Chrome, name: str, text: str) -> None:
     )
 
 
-def heat_map(browser: webdriver.Chrome) -> object:
+def heat_map(browser: webdriver.Chrome) -> WebElement:
     """The heat map, in view and drawn."""
     element = browser.find_element(By.ID, "sets")
     browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)

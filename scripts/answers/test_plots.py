@@ -3,13 +3,14 @@ import csv
 import os
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("pandas", reason="python3-pandas is missing")
 pytest.importorskip("matplotlib", reason="python3-matplotlib is missing")
-from answers import draw, drawings, kinds, limits, page, read, stacks, views, words
+from answers import draw, drawings, kinds, limits, page, read, script, stacks, views, words
 from answers.fixtures import result_row, write_run
 from answers.fixtures_full import full_run
 
@@ -82,7 +83,10 @@ def test_what_cannot_be_drawn_says_why(tmp_path: Path) -> None:
     assert (nothing.returncode, nothing.stderr) == (2, "plot.py: nothing to draw; without --quiet each plot says why\n")
 
 
-def changed(folder: Path, change: object) -> read.Run:
+Change = Callable[[dict[str, str]], dict[str, str]]  # of a row, to what is put into it
+
+
+def changed(folder: Path, change: Change) -> read.Run:
     """A full run whose measured rows were changed."""
     file = full_run(folder) / "results.csv"
     with open(file, newline="") as rows:
@@ -108,7 +112,7 @@ def changed(folder: Path, change: object) -> read.Run:
     ],
 )
 @pytest.mark.filterwarnings("error")
-def test_figures_at_the_edge_are_drawn_or_say_why_not(tmp_path: Path, change: object, none: str) -> None:
+def test_figures_at_the_edge_are_drawn_or_say_why_not(tmp_path: Path, change: Change, none: str) -> None:
     run = changed(tmp_path / "run", change)
     said = ""
     for drawing in drawings.drawings([run], []):
@@ -117,7 +121,7 @@ def test_figures_at_the_edge_are_drawn_or_say_why_not(tmp_path: Path, change: ob
         if not isinstance(figure, str):
             draw.save(figure, tmp_path, drawing.name, ["svg"])
     assert none in said and not any("nan" in line for line in words.summary(run))
-    page.data(run, None)
+    page.data(run, {})
 
 
 def test_letters_of_runs_whose_names_begin_alike(tmp_path: Path) -> None:
@@ -261,7 +265,7 @@ def test_stacks(tmp_path: Path) -> None:
         ],
     }
     file.write_text("case;a 3\ncase;b x\n")
-    with pytest.raises(read.Unreadable, match="line 2: not a folded stack"):
+    with pytest.raises(script.Unreadable, match="line 2: not a folded stack"):
         stacks.read(file)
 
 
@@ -271,7 +275,7 @@ def test_runs_of_one_name_are_told_apart(tmp_path: Path) -> None:
         write_run(
             tmp_path / folder / "run", [result_row("clone/none/stack:1M", "create", 1.0, run_id=folder)]
         )
-    with pytest.raises(read.Unreadable, match="the same name run: rename a folder"):
+    with pytest.raises(script.Unreadable, match="the same name run: rename a folder"):
         limits.read_runs([str(tmp_path / "a/run"), str(tmp_path / "b/run")])
 
 

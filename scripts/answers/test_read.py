@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -64,10 +65,9 @@ def test_samples_plain_and_compressed(tmp_path: Path, name: str) -> None:
     names = list(columns.of("samples.csv"))
     row = {"case": "clone/none/stack:1M", "round": 1, "block": 4, "sample": 0, "counted": 1, "create": 7}
     text = ",".join(names) + "\n" + ",".join(str(row.get(name, "")) for name in names) + "\n"
-    with (lzma.open if name.endswith(".xz") else open)(folder / name, "wt") as file:
-        file.write(text)
+    (folder / name).write_bytes(lzma.compress(text.encode()) if name.endswith(".xz") else text.encode())
     samples = read.read_run(folder).samples
-    assert samples["create"].tolist() == [7.0] and samples["total"].isna().all()
+    assert samples is not None and samples["create"].tolist() == [7.0] and samples["total"].isna().all()
 
 
 def test_samples_of_an_earlier_version_have_fewer_phases(tmp_path: Path) -> None:
@@ -77,13 +77,13 @@ def test_samples_of_an_earlier_version_have_fewer_phases(tmp_path: Path) -> None
     text = ",".join(names) + "\n" + ",".join(str(row.get(name, "")) for name in names) + "\n"
     (folder / "samples.csv").write_text(text)
     samples = read.read_run(folder).samples
-    assert samples["create"].tolist() == [7.0] and samples["start"].isna().all() and samples["cpu"].isna().all()
+    assert samples is not None and samples["create"].tolist() == [7.0] and samples["start"].isna().all() and samples["cpu"].isna().all()
     (folder / "samples.csv").write_text(text.replace("round,", "circle,"))
     with pytest.raises(script.Unreadable, match="column round is missing"):
         assert read.read_run(folder).samples is None
 
 
-def broken(folder: Path, change: object) -> str:
+def broken(folder: Path, change: Callable[[str], str]) -> str:
     """What is said of a run whose results.csv was changed."""
     file = folder / "results.csv"
     file.write_text(change(file.read_text()))
@@ -112,7 +112,7 @@ def broken(folder: Path, change: object) -> str:
     (lambda text: text[:40] + "\0" + text[40:], "not a text file"),
     (lambda text: text.replace("6.1.0", "6.1.0,x"), "line 2: 40 fields, the header has 39"),
 ])
-def test_a_broken_csv_is_one_line(tmp_path: Path, change: object, says: str) -> None:
+def test_a_broken_csv_is_one_line(tmp_path: Path, change: Callable[[str], str], says: str) -> None:
     assert says in broken(write_run(tmp_path / "one", ROWS), change)
 
 
@@ -170,12 +170,12 @@ def test_a_compressed_file_that_was_cut(tmp_path: Path) -> None:
 def test_no_permission_is_one_line(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "one", ROWS)
     folder.chmod(0)
-    program = f"import sys; sys.path.insert(0, {str(Path(__file__).resolve().parents[1])!r})\n" \
-        f"from answers import columns, read, script\ncolumns.tables()\nimport os; os.setuid(65534)\n" \
+    program = "from answers import columns, read, script\ncolumns.tables()\nimport os; os.setuid(65534)\n" \
         f"script.main(lambda words: read.read_run({str(folder)!r}) and 0, 'compare')"
     for directory in (tmp_path, *tmp_path.parents[:-2]):
         directory.chmod(0o755)
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True,
+                          env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])})
     assert (done.returncode, done.stderr) == (2, f"compare: {folder}/run.json: Permission denied\n")
 
 

@@ -184,10 +184,10 @@ def test_names_of_any_bytes(top: Path) -> None:
 def test_without_proc_no_link_is_the_kernels_own(top: Path) -> None:
     (top / "mine").mkdir()
     plant(top / "shared" / "page", top / "mine")
-    code = "import sys; sys.path.insert(0, sys.argv[1]); from answers import outputs; from pathlib import Path; " \
-        "outputs.replace(Path(sys.argv[2]) / 'x', b'new')"
-    done = subprocess.run(["unshare", "-m", "sh", "-c", "umount -l /proc && exec \"$@\"", "sh", sys.executable, "-c", code, SCRIPTS,
-                           top / "shared" / "page"], capture_output=True, text=True, timeout=60)
+    code = "import sys; from answers import outputs; from pathlib import Path; outputs.replace(Path(sys.argv[1]) / 'x', b'new')"
+    done = subprocess.run(["unshare", "-m", "sh", "-c", "umount -l /proc && exec \"$@\"", "sh", sys.executable, "-c", code,
+                           top / "shared" / "page"], capture_output=True, text=True, timeout=60,
+                          env={**os.environ, "PYTHONPATH": str(SCRIPTS)})
     assert done.returncode == 1 and f"link of user {NOBODY}" in done.stderr, done.stderr
     assert not list((top / "mine").iterdir())
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from answers import effects
 from answers.comparison import verdict
+from answers.effects import Floats, Pair
 
 ROUNDS, PER_BLOCK = 12, 8
 
@@ -39,7 +40,7 @@ TRUTHS = (
 )
 
 
-def runs(truth: Truth, random: np.random.Generator, trials: int, rows: int, count: int) -> np.ndarray:
+def runs(truth: Truth, random: np.random.Generator, trials: int, rows: int, count: int) -> Floats:
     """Logarithms of samples of `count` runs in the order of measuring: trial × row × run × round × sample."""
     shape = (trials, rows, count, ROUNDS, PER_BLOCK)
     log = random.normal(0, truth.noise, shape)
@@ -76,11 +77,11 @@ def outcomes(truth: Truth, random: np.random.Generator, trials: int, rows: int, 
     return alarms, resolved, found
 
 
-def verdicts(base: np.ndarray, new: np.ndarray, times: tuple, threshold: float, alpha: float) -> list[str]:
+def verdicts(base: Floats, new: Floats, times: Pair, threshold: float, alpha: float) -> list[str]:
     """Of matrices of run medians, as compare.py gives them."""
     kept = effects.kept(base, new, times)
-    base, new = (side[:, of] for side, of in zip((base, new), kept))
-    drift = effects.trend(base, new, tuple(of[k] for of, k in zip(times, kept)))
+    base, new = base[:, kept[0]], new[:, kept[1]]
+    drift = effects.trend(base, new, (times[0][kept[0]], times[1][kept[1]]))
     of = effects.effects(base, new, level=1 - alpha, drift=drift)
     corrected = effects.holm(of.p)
     figures = zip(np.exp(of.log), np.exp(of.low), np.exp(of.high), corrected)

@@ -1,9 +1,11 @@
 """What plots, page and sentences show of a run: tables of numbers, no drawing. Each has only what the run measured."""
 import itertools
 import re
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from answers import columns, kinds
 from answers.read import Run
@@ -103,12 +105,12 @@ def stack_sweep(run: Run, operation: str, phase: str) -> dict[str, pd.DataFrame]
     for name, group in rows.groupby("namespaces"):
         if len(group) >= 3:
             found[name] = group.set_index("stack_bytes")[TIMES].sort_index()
-    return {name: found[name] for name in sorted(found, key=lambda n: found[n]["median"].iloc[0])}
+    return {name: found[name] for name in sorted(found, key=lambda n: float(found[n]["median"].iloc[0]))}
 
 
-def chosen_sets(available: object) -> list[str]:
+def chosen_sets(available: Iterable[str]) -> list[str]:
     """none, the single kinds and all eight, as far as they are there; if none of these is, the first ten."""
-    there = list(available)  # type: ignore[call-overload]
+    there = list(available)
     return [name for name in (kinds.NONE, *kinds.KINDS, kinds.ALL) if name in there] or there[:10]
 
 
@@ -121,7 +123,7 @@ def segments(run: Run, operation: str) -> pd.DataFrame:
     return table.loc[chosen_sets(table.index), wanted + extra] if wanted else pd.DataFrame()
 
 
-def times_of(run: Run, case: str, phase: str) -> np.ndarray:
+def times_of(run: Run, case: str, phase: str) -> NDArray[np.float64]:
     """The counted samples of a case's phase, sorted; empty where the run keeps none."""
     samples = run.samples
     if samples is None:
@@ -130,15 +132,15 @@ def times_of(run: Run, case: str, phase: str) -> np.ndarray:
     return np.sort(mine[phase].dropna().to_numpy())
 
 
-def version_key(kernel: str) -> tuple:
+def version_key(kernel: str) -> tuple[list[int], str]:
     """Sorts 5.10 before 6.1 before 6.12."""
-    return tuple(int(part) if part.isdigit() else 0 for part in re.split(r"[.\-+]", kernel)[:3]) + (kernel,)
+    return [int(part) if part.isdigit() else 0 for part in re.split(r"[.\-+]", kernel)[:3]], kernel
 
 
 def versions(runs: list[Run], operation: str, phase: str) -> dict[str, pd.DataFrame]:
     """Set → a row for each run in the order of kernels: the delta of a set, the median of none. What they vary by is the
     row's resolution where it has one, else the 95% interval."""
-    found: dict[str, list] = {}
+    found: dict[str, list[tuple[str, str, float, float, float]]] = {}
     for run in sorted(runs, key=lambda one: version_key(one.kernel)):
         table = of_sets(run, operation, phase)
         for name in chosen_sets(table.index):
@@ -152,15 +154,15 @@ def versions(runs: list[Run], operation: str, phase: str) -> dict[str, pd.DataFr
     return {name: pd.DataFrame(found[name], columns=header) for name in chosen_sets(found)}
 
 
-def of_interest(cases: object) -> list[str]:
+def of_interest(cases: Iterable[str]) -> list[str]:
     """Of the probed cases those that stand for a set each: one operation's single kinds and all; else the first ten."""
-    there = list(dict.fromkeys(cases))  # type: ignore[call-overload]
+    there = list(dict.fromkeys(cases))
     by_operation: dict[str, list[str]] = {}
     for case in there:
         name, namespaces, *rest = case.split("/")
         if namespaces in (kinds.NONE, kinds.ALL, *kinds.KINDS) and rest in ([], ["stack:1M"]):
             by_operation.setdefault(name, []).append(case)
-    best = max(by_operation.values(), key=len, default=[])
+    best: list[str] = max(by_operation.values(), key=len, default=[])
     order = [kinds.NONE, *kinds.KINDS, kinds.ALL]
     return sorted(best, key=lambda case: order.index(case.split("/")[1])) if len(best) > 1 else there[:10]
 
@@ -196,9 +198,12 @@ def memory(run: Run) -> pd.DataFrame:
     return table.reindex(columns=["kmalloc", "slab", "percpu"]).fillna(0).loc[of_interest(rows["case"])]
 
 
-def call_sites(run: Run, case: str, top: int) -> pd.DataFrame:
+def call_sites(run: Run, case: str, top: int) -> pd.Series:
     """The places of a case that allocate most: bytes per execution by (call_site, allocator)."""
-    rows = run.memory[run.memory["case"] == case]
+    rows = run.memory
+    if rows is None:
+        return pd.Series(dtype=float)
+    rows = rows[rows["case"] == case]
     return (
         rows.groupby(["call_site", "allocator"])["bytes_per_op"].sum().sort_values(ascending=False).head(top)
     )

@@ -192,7 +192,7 @@ def tails(run: Run) -> list[str]:
 def probe(run: Run) -> list[str]:
     """Where the kernel spends most of the dearest case's creation."""
     table = views.functions(run, "create", 3)
-    if table.empty:
+    if run.probe is None or table.empty:
         return []
     case = table.sum(axis=1).idxmax()
     row = table.loc[case]

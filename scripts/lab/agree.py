@@ -15,6 +15,7 @@ from pathlib import Path
 
 from answers import columns, kinds
 from lab import alone, guest, images, initramfs, orders, runs
+from lab.commands import Commands
 from lab.errors import FAILED, OK, LabError
 from lab.options import add_append, add_jobs, add_machine, machine_numbers
 from lab.progress import Progress
@@ -89,7 +90,7 @@ def agree(options: argparse.Namespace) -> int:
     return OK if good else FAILED
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
+def add_parser(commands: Commands) -> None:
     """Adds the command to lab.py's."""
     one = commands.add_parser(
         "agree",

@@ -125,7 +125,7 @@ def measure(every: list[Task], subject: Subject, journal: Journal, jobs: int,
     try:
         with ready(subject, pool, crowd, show) as folders:
             begun, count = time.monotonic(), len(waiting)
-            running: dict[Future, Task] = {}
+            running: dict[Future[Files], Task] = {}
             while waiting or running:
                 while waiting and len(running) < jobs:
                     task = waiting.pop(0)
@@ -196,7 +196,7 @@ def renamed(line: str, run_id: str) -> str:
     return f"{run_id},{line.split(',', 1)[1]}"
 
 
-def merge_probed(record: dict, probing: dict[str, Files]) -> Files:
+def merge_probed(record: dict[str, object], probing: dict[str, Files]) -> Files:
     """probe.csv, memory.csv and others of all probing copies; their records go into `record`. A base that several have
     is taken from the first."""
     first = json.loads(next(iter(probing.values()))["run.json"])["probe"]
@@ -217,15 +217,15 @@ def merge_probed(record: dict, probing: dict[str, Files]) -> Files:
             text = files[name].decode()
             reader = csv.DictReader(io.StringIO(text))
             lines = text.splitlines()
-            own = [renamed(line, record["run_id"]) for line, row in zip(lines[1:], reader) if seen.get(row["case"]) == case]
+            own = [renamed(line, str(record["run_id"])) for line, row in zip(lines[1:], reader) if seen.get(row["case"]) == case]
             merged[name] = [*merged.get(name, lines[:1]), *own]
     record["probe"] = {**first, "cases": cases, "notes": list(dict.fromkeys(notes)), "seconds": seconds}
     found = {name: "\n".join([*lines, ""]).encode() for name, lines in merged.items()}
     for case, files in probing.items():
         for name in files:
             if name.endswith(".folded"):  # a line's first frame is its case
-                own = [line for line in files[name].splitlines(True) if seen.get(line.split(b";")[0].decode()) == case]
-                found[name] = found.get(name, b"") + b"".join(own)
+                stacks = [line for line in files[name].splitlines(True) if seen.get(line.split(b";")[0].decode()) == case]
+                found[name] = found.get(name, b"") + b"".join(stacks)
     found["probe.txt"] = probe_text({case: files["probe.txt"].decode() for case, files in probing.items()}).encode()
     return found
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from answers.kinds import ALL
 from lab import alone, folders, guest, images, initramfs, packages, profile, runs, states
+from lab.commands import Commands
 from lab.errors import FAILED, OK, USAGE, LabError
 from lab.options import add_append, add_jobs, add_machine, machine_numbers
 from lab.progress import Progress
@@ -136,7 +137,7 @@ def atlas(options: argparse.Namespace) -> int:
     return code
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
+def add_parser(commands: Commands) -> None:
     """Adds the command to lab.py's."""
     one = commands.add_parser(
         "atlas",

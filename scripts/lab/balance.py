@@ -17,8 +17,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab import alone, books, callgrind, copies, exact, guest, images, initramfs, orders, runs, tree
+from lab import alone, books, callgrind, copies, exact, guest, images, initramfs, orders, runs, saved, tree
 from lab.books import Books
+from lab.commands import Commands
 from lab.errors import FAILED, OK, USAGE, LabError
 from lab.options import add_append, add_machine, add_state
 from lab.progress import Progress
@@ -102,7 +103,7 @@ def wrong(profile: exact.Profile, own: Books) -> list[str]:
 class Copies:
     """How a case's copies are run."""
 
-    recipe: object
+    recipe: saved.Recipe
     folder: Path
     words: str
     crowd: guest.Crowd
@@ -168,7 +169,8 @@ def balance(options: argparse.Namespace) -> int:
     given = runs.arguments(options.nsbench or [DEFAULT], options.accel)
     every, base = images.images(options.kernel), initramfs.base()
     progress = Progress([image.name for image in every])
-    rows, failed, costs = [HEADER], [], []
+    rows: list[tuple[str, ...]] = [HEADER]
+    failed, costs = [], []
     for image in every:
         one = runs.wanted(image, machine, given, base, Path("nowhere"), how=runs.How(find(options.state), range(1, 2)))
         found, wrongs = hold(one, progress)
@@ -191,7 +193,7 @@ def balance(options: argparse.Namespace) -> int:
     return OK
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
+def add_parser(commands: Commands) -> None:
     """Adds the command to lab.py's."""
     one = commands.add_parser("balance", help="do the exact profile's books balance, and what does it cost?", description=__doc__,
                               allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)

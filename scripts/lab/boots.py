@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from lab import guest, packages
+from lab.commands import Commands
 from lab.errors import FAILED, OK, LabError
 from lab.options import add_append, add_jobs, add_machine
 
@@ -45,7 +46,7 @@ def boots(options: argparse.Namespace) -> int:
     return code
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
+def add_parser(commands: Commands) -> None:
     """Adds the command to lab.py's."""
     one = commands.add_parser("boots", help="does the newest kernel of every series boot?", description=__doc__,
                               allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)

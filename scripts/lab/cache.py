@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from lab import keeping
+from lab.commands import Commands
 from lab.errors import FAILED, OK, USAGE, LabError
 from lab.keeping import MIB
 
@@ -41,7 +42,7 @@ def cache(options: argparse.Namespace) -> int:
     return OK
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
+def add_parser(commands: Commands) -> None:
     """Adds the command to lab.py's."""
     one = commands.add_parser("cache", help="saved machines, kernels' sources and builds: list, remove",
                               description=__doc__, allow_abbrev=False,

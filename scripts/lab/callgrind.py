@@ -3,7 +3,7 @@ import os
 from collections import defaultdict
 
 from lab import tree
-from lab.exact import Cost, Path_
+from lab.exact import Cost
 from lab.lines import NOWHERE, Lines, Place
 from lab.tree import Tree
 
@@ -22,10 +22,10 @@ def whole_numbers(amounts: list[float]) -> list[int]:
 
 def edges_of(one: Tree) -> dict[str, list[tuple[str, float, float]]]:
     """What each function calls: how often, and with how many instructions below; inside of the same call it counts once."""
-    edges: dict[Path_, list[float]] = defaultdict(lambda: [0.0, 0.0])
+    edges: dict[tuple[str, str], list[float]] = defaultdict(lambda: [0.0, 0.0])
     for path, total in tree.totals(one).items():
         if len(path) > 1:
-            pair = path[-2:]
+            pair = path[-2], path[-1]
             edges[pair][0] += one.get(path, Cost()).calls
             if pair not in zip(path[:-2], path[1:-1]):
                 edges[pair][1] += total

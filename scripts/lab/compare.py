@@ -23,18 +23,19 @@ from pathlib import Path
 
 from answers import outputs
 from answers.exact import Change, Figure, Key, geometric_means, measured, missing, within
-from answers.files import Needed, shown
+from answers.files import shown
 from answers.options import percentage
+from answers.record import Record, Schema, machines
 from answers.script import of_system, one_line
 from lab import functions, guest, images, initramfs, packages, runs, states, tables
+from lab.commands import Commands
 from lab.errors import ABORTED, OK, UNMEASURED, USAGE, LabError
 from lab.options import add_how, add_jobs, add_machine, how_of, machine_numbers, printable
 from lab.variations import VARIATIONS
 
 SLOWER = 1
 # What else is taken from run.json to compare.
-RECORD = {**tables.RECORD, "options": Needed({}),
-          "lab": Needed({**tables.RECORD["lab"].shape, "arguments": Needed([str])})}
+RECORD: Schema = {"allOf": [tables.RECORD], "properties": {"lab": {"required": ["arguments"]}}}
 RESULTS = tables.RESULTS
 NAMED = 5  # unresolved rows
 OF_A_RUN = ("run_id", "kernel")  # columns that say which run a row is of; the others are compared
@@ -46,7 +47,7 @@ class Run:
     """A result folder: its run.json, and the rows of results.csv by case and phase."""
 
     folder: Path
-    record: dict
+    record: Record
     rows: dict[Key, dict[str, str]]
 
     def name(self) -> str:
@@ -57,7 +58,7 @@ class Run:
     @property
     def machines(self) -> list[int]:
         """The numbers of the saved machines that it was measured on, in order."""
-        return sorted(map(int, tables.machines(self.record)))
+        return sorted(map(int, machines(self.record)))
 
 
 def cells(change: Change) -> list[str]:
@@ -262,12 +263,14 @@ def compare(options: argparse.Namespace) -> int:
         raise LabError(str(error), ABORTED if error.code == USAGE else UNMEASURED, error.tail) from None
     except OSError as error:
         raise LabError(of_system(error), UNMEASURED) from None
+    except ImportError:
+        raise  # lab.py says which package it is of
     except Exception:
         traceback.print_exc()
         return UNMEASURED
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
+def add_parser(commands: Commands) -> None:
     """Adds the command to lab.py's."""
     one = commands.add_parser("compare", help="did it get slower? for git bisect run; nsbench's options behind --",
                               description=__doc__, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)

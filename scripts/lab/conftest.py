@@ -5,6 +5,7 @@ import pytest
 
 from lab import guest, initramfs, packages
 from lab.errors import LabError
+from lab.fake_harness import Lab
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +17,15 @@ def kernel() -> Path:
         return packages.fetch(packages.find(["6.1"])[0])
     except LabError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    """With a QEMU that only ends."""
+    try:
+        initramfs.base()
+    except LabError as error:
+        pytest.skip(str(error))
+    made = Lab(tmp_path)
+    made.qemu("exit 0\n")
+    return made

@@ -39,7 +39,7 @@ def run(recipe: saved.Recipe, folder: Path, order: list[str], crowd: Crowd, more
                                 folder / "ram", directory / "order")
         own_end, other_end = socket.socketpair()
         with other_end:
-            process = launch([*command, "-incoming", "defer", *(more or [])], directory / "stderr", other_end)
+            process = launch([*command, "-incoming", "defer", *(more or [])], directory / "stderr", other_end.fileno())
         crowd.add(process)
         timer = threading.Timer(recipe.machine.timeout, process.kill)
         timer.start()

@@ -178,7 +178,8 @@ def parse(text: str) -> Profile:
         if word[0] == "n":
             profile.nodes.append((int(word[1]), word[2] if len(word) == 3 else " ".join(word[2:])))
         elif word[0] == "s":
-            profile.segments.append(Segment(*map(int, word[1:])))
+            phases, instructions, lost, in_turn, turn, *_ = (*map(int, word[1:]), 0, 0)
+            profile.segments.append(Segment(phases, instructions, lost, in_turn, turn))
         elif word[0] == "r":
             profile.segments[-1].runs.append((int(word[1]), int(word[2]), int(word[3]), int(word[4])))
         elif word[0] == "b":

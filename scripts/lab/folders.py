@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from answers import files, outputs
-from answers.files import Needed
+from answers import outputs
+from answers.record import Lab, read
 from answers.script import Unreadable
 from answers.stacks import FILE as STACKS
 from lab.errors import USAGE, LabError
@@ -57,16 +57,15 @@ def exclusive(out: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def lab_of(folder: Path) -> dict | None:
+def lab_of(folder: Path) -> Lab | None:
     """The member "lab" of the run in the folder; None where there is no run of the lab."""
     try:
-        record = files.json_of(folder / "run.json")
+        return read(folder / "run.json", {"required": ["lab"]}, ("lab",))["lab"]
     except (OSError, Unreadable):
         return None
-    return None if files.misfit(record, {"lab": Needed({})}) else record["lab"]
 
 
-def finished(folder: Path, lab: dict[str, object], keep: Keep = Keep()) -> dict | None:
+def finished(folder: Path, lab: dict[str, object], keep: Keep = Keep()) -> Lab | None:
     """The member "lab" of this very run in the folder, if it is there. LabError if another is, unless that is to be replaced."""
     if not folder.exists():
         return None

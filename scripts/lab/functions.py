@@ -2,8 +2,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from answers import files, stacks
-from answers.files import Needed
+from answers import stacks
+from answers.record import ANY, Schema
 from answers.script import Unreadable
 from lab import explain, tables, tree
 from lab.errors import UNMEASURED, LabError
@@ -13,16 +13,18 @@ from lab.tree import Tree
 SHOWN = 5  # functions of a case
 # Teardown by the kernel's workers is left out: it depends on how many namespaces a worker finds.
 LATER = "async"
-KIND = {"lab": {"profile": str}, "probe": object}
-TRACED = {"probe": Needed({"cases": Needed([{"case": Needed(str), "calls": Needed([{
-    "caller": Needed(files.NUMERIC), "function": Needed(str), "stage": Needed(str), "self": Needed(files.NUMERIC)}])}])})}
+# What a probed run must have.
+CASE = {"required": ["case", "calls"],
+        "properties": {"calls": {"items": {"required": ["caller", "function", "stage", "self"]}}}}
+TRACED: Schema = {"required": ["probe"], "properties": {
+    "probe": {"type": "object", "required": ["cases"], "properties": {"cases": {"items": CASE}}}}}
 Trees = dict[str, Tree]  # by case
 
 
 def probed(folder: Path) -> Trees:
     """The traced functions, from run.json. LabError where it is not whole."""
     found: Trees = {}
-    for case in tables.record(folder / "run.json", TRACED, UNMEASURED, "probed run")["probe"]["cases"]:
+    for case in tables.probe(folder / "run.json", TRACED, UNMEASURED)["cases"]:
         own: Tree = {}
         paths: list[tuple[str, ...]] = []
         for node in case["calls"]:
@@ -73,7 +75,7 @@ def settled(found: Trees, folder: Path) -> Trees:
 
 def trees(folder: Path) -> tuple[bool, Trees]:
     """Whether it is a profile, and the trees of its cases; none where there was neither profile nor probe."""
-    record = tables.record(folder / "run.json", KIND, UNMEASURED)
+    record = tables.record(folder / "run.json", ANY, UNMEASURED)
     is_profile = "profile" in record.get("lab", {})
     if is_profile:
         return True, profiled(folder)

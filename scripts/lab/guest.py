@@ -13,7 +13,6 @@ import re
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import tarfile
 import tempfile
@@ -121,7 +120,7 @@ class Machine:
         return (initramfs.base() if base is None else base) + initramfs.settings(text, state, padding)
 
 
-def launch(command: list[str], messages: Path, stdin: int | socket.socket = subprocess.DEVNULL) -> subprocess.Popen:
+def launch(command: list[str], messages: Path, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
     """Starts QEMU, its messages into a file."""
     environment = dict(os.environ)
     if "-icount" in command:  # a CPU of KVM's does not wait as lockstep expects
@@ -136,17 +135,17 @@ def launch(command: list[str], messages: Path, stdin: int | socket.socket = subp
 class Crowd:
     """The QEMUs that several threads have started, so that all of them can be ended."""
 
-    processes: set[subprocess.Popen] = field(default_factory=set)
+    processes: set[subprocess.Popen[bytes]] = field(default_factory=set)
     lock: threading.Lock = field(default_factory=threading.Lock)
     over: bool = False
 
-    def add(self, process: subprocess.Popen) -> None:
+    def add(self, process: subprocess.Popen[bytes]) -> None:
         with self.lock:
             self.processes.add(process)
             if self.over:
                 process.kill()
 
-    def remove(self, process: subprocess.Popen) -> None:
+    def remove(self, process: subprocess.Popen[bytes]) -> None:
         with self.lock:
             self.processes.discard(process)
 
@@ -166,8 +165,8 @@ class Guest:
     kernel: Path
     directory: Path
     initrd: bytes
-    stdin: int | socket.socket = subprocess.DEVNULL
-    process: subprocess.Popen = field(init=False)
+    stdin: int = subprocess.DEVNULL
+    process: subprocess.Popen[bytes] = field(init=False)
     started: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -236,7 +235,7 @@ class Guest:
         data = self.read("sent")[: match.start()] if match else b""
         if match and len(data) == int(match[1]) and hashlib.sha256(data).hexdigest().encode() == match[2]:
             with tarfile.open(fileobj=io.BytesIO(data)) as tar:
-                found = {Path(m.name).name: tar.extractfile(m).read() for m in tar if m.isfile()}  # type: ignore[union-attr]
+                found = {Path(m.name).name: file.read() for m in tar if m.isfile() and (file := tar.extractfile(m))}
             bad = splat(found.get("dmesg", b"").decode(errors="replace"))
             if bad:
                 raise LabError(f"the guest's kernel said: {bad}", FAILED, tail(console))

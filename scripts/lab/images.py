@@ -69,7 +69,8 @@ def unpacked(path: Path) -> bytes:
         # The payload ends with its unpacked size, which the program takes for more of its own format, and complains.
         found = subprocess.run([program, "-dc"], input=payload, capture_output=True).stdout if program else b""
     except FileNotFoundError:
-        raise LabError(f"kernel {path}: to look into it needs apt-get install {PACKAGES.get(program, program)}", IMPOSSIBLE) from None
+        package = PACKAGES.get(program or "", program)
+        raise LabError(f"kernel {path}: to look into it needs apt-get install {package}", IMPOSSIBLE) from None
     if not found.startswith(b"\x7fELF"):
         raise LabError(f"kernel {path}: no known program unpacks it", IMPOSSIBLE)
     return found

@@ -11,6 +11,7 @@ from pathlib import Path
 from answers.exact import MEASURED
 from lab import folders, guest, packages, runs, states, tables
 from lab.atlas import OF_KINDS, words
+from lab.commands import Commands
 from lab.errors import FAILED, OK, LabError
 from lab.options import add_append, add_jobs, add_machine, machine_numbers
 
@@ -38,7 +39,7 @@ def cell(found: tuple[float, str] | None, first: tuple[float, str] | None) -> st
     if found is None:
         return "–"
     text = f"{found[0] / 1000:.2f}" + (f" ±{float(found[1]) / 1000:.2f}" if found[1] else "")
-    return text if first in (None, found) or not first[0] else f"{text}  ×{found[0] / first[0]:.2f}"
+    return text if first is None or first == found or not first[0] else f"{text}  ×{found[0] / first[0]:.2f}"
 
 
 def table(by_state: dict[str, Rows]) -> list[str]:
@@ -79,7 +80,7 @@ def in_states(options: argparse.Namespace) -> int:
     return code
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
+def add_parser(commands: Commands) -> None:
     """Adds the command to lab.py's."""
     one = commands.add_parser("states", help="what each kind costs in each state, side by side", description=__doc__,
                               allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from answers import files, outputs
 from lab import keeping, packages
+from lab.commands import Commands
 from lab.errors import FAILED, IMPOSSIBLE, OK, USAGE, LabError
 from lab.options import add_jobs
 from lab.packages import SERIES
@@ -91,8 +92,8 @@ def make(tree: Path, build: Path, jobs: int, *words: str) -> None:
 
 def patch(tree: Path, path: Path, *words: str) -> None:
     """Applies a patch to a tree, whole or not at all. LabError where it does not apply."""
-    for dry in (["--dry-run"], []):
-        done = packages.call("patch", "-p1", "--forward", "--no-backup-if-mismatch", *words, *dry, "-i", path.resolve(), cwd=tree)
+    for given in ([*words, "--dry-run"], [*words]):
+        done = packages.call("patch", "-p1", "--forward", "--no-backup-if-mismatch", *given, "-i", path.resolve(), cwd=tree)
         if done.returncode:
             raise LabError(f"{path}: does not apply to {tree}: {packages.complaint(done)}", USAGE)
 
@@ -176,7 +177,7 @@ def build(options: argparse.Namespace) -> int:
     return OK
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
+def add_parser(commands: Commands) -> None:
     """Adds the command to lab.py's."""
     one = commands.add_parser("kernel-build", help="a small kernel of your own", description=__doc__, allow_abbrev=False,
                               formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import errno
 import fcntl
+import functools
 import json
 import os
 import re
@@ -20,6 +21,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 from answers import outputs
 from answers.script import of_system
@@ -106,7 +108,8 @@ def run(*command: str | Path, cwd: Path | None = None) -> str:
 
 def archives() -> tuple[dict[str, str], list[str]]:
     """The URIs of Debian's 'main' and 'security' archives in the host's sources, and the suites configured there."""
-    uris, configured = {}, []
+    uris: dict[str, str] = {}
+    configured: list[str] = []
     targets = run("apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT) $(CREATED_BY)")
     for uri, suite, component, kind in (line.split() for line in targets.splitlines() if line.count(" ") == 3):
         base = suite.removesuffix("-security").removesuffix("-backports").removesuffix("-updates")
@@ -175,15 +178,15 @@ class Apt:
 
     def kernels(self, suites: list[str] | None = None) -> list[Kernel]:
         """The kernels in the lists (only of these suites), oldest first."""
+        apt_pkg = library()
         names = [n for n in run("apt-cache", *self.options, "pkgnames", "linux-").split() if PACKAGE.fullmatch(n)]
         if not names:
             return []
         found: dict[tuple[str, str], Kernel] = {}
         shown = run("apt-cache", *self.options, "show", *sorted(names))  # linux-binary-… before linux-image-…
         for stanza in shown.split("\n\n"):
-            field = dict(line.split(": ", 1) for line in stanza.splitlines() if re.match(r"[A-Z]\w*: ", line))
-            match = PACKAGE.fullmatch(field.get("Package", ""))
-            if match:
+            field = apt_pkg.TagSection(stanza + "\n")
+            if match := PACKAGE.fullmatch(field.get("Package", "")):
                 kernel = Kernel(field["Package"], match[2], field["Version"], int(field["Size"]))
                 found.setdefault((kernel.release, kernel.version), kernel)
         kernels = list(found.values())
@@ -192,27 +195,30 @@ class Apt:
             rows = [[part.strip() for part in line.split("|")] for line in where.splitlines()]
             here = {(row[0], row[1]) for row in rows if row[2].split()[1].split("/")[0] in suites}
             kernels = [k for k in kernels if (k.package, k.version) in here]
-        return sorted(kernels, key=version_key)
+        return by_version(kernels)
 
 
-def version_key(kernel: Kernel) -> object:
-    """Sorts kernels by Debian version, as dpkg does: ~ before the end, the end before letters, those before the rest."""
-    def order(text: str) -> tuple:
-        parts = re.findall(r"(\D*)(\d*)", text)
-        letters = {"~": -1}
-        return tuple(
-            item for word, number in parts
-            for item in ((*(letters.get(c, ord(c) + 256 * (not c.isalpha())) for c in word), 0), int(number or 0))
-        )
-    upstream, _, revision = kernel.version.rpartition("-")
-    return order(upstream), order(revision)
+def library() -> ModuleType:
+    """python3-apt's. LabError without it: only who asks for the archive's kernels needs it."""
+    try:
+        import apt_pkg
+    except ImportError:
+        raise LabError("python3-apt is missing: apt-get install python3-apt, or give --kernel a path to a bzImage", IMPOSSIBLE) from None
+    apt_pkg.init_system()
+    return apt_pkg
+
+
+def by_version(kernels: list[Kernel]) -> list[Kernel]:
+    """Oldest first, as dpkg sorts versions."""
+    order = functools.cmp_to_key(library().version_compare)
+    return sorted(kernels, key=lambda kernel: order(kernel.version))
 
 
 def select(kernels: list[Kernel], wanted: str) -> Kernel | None:
     """The newest of a series ('6.1', '7'), or the one of this version, release or package; kernels oldest first."""
     exact = [k for k in kernels if wanted in (k.version, k.release, k.package, k.release.removesuffix("-cloud-amd64"))]
     series = [k for k in kernels if re.fullmatch(SERIES, wanted) and k.version.startswith((wanted + ".", wanted + "-"))]
-    return (exact or series or [None])[-1]
+    return next(reversed(exact or series), None)
 
 
 @contextlib.contextmanager
@@ -294,8 +300,8 @@ def extract(package: Path, names: tuple[str, ...], into: Path) -> None:
         try:
             with tarfile.open(fileobj=unpacker.stdout, mode="r|") as tar, open(into, "wb") as file:
                 for found in tar:  # to the end: dpkg-deb checks the package only as it goes
-                    if found.isfile() and Path(found.name).name in names and file.tell() == 0:
-                        shutil.copyfileobj(tar.extractfile(found), file)  # type: ignore[arg-type]
+                    if found.isfile() and Path(found.name).name in names and file.tell() == 0 and (data := tar.extractfile(found)):
+                        shutil.copyfileobj(data, file)
                 file.flush()
                 os.fsync(file.fileno())
         except tarfile.TarError as error:

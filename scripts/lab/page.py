@@ -12,6 +12,7 @@ from pathlib import Path
 from answers import files, outputs
 from answers.script import of_system
 from lab import function_pages, recorded
+from lab.commands import Commands
 from lab.errors import FAILED, OK, USAGE, LabError
 from lab.sections import SECTIONS, section
 
@@ -32,9 +33,9 @@ def page(options: argparse.Namespace) -> int:
     """The command. A file that fails is no answer to --check."""
     try:
         return make(options)
-    except BrokenPipeError:  # of standard output, which is no file of the runs'
-        raise
     except OSError as error:
+        if error.filename is None:  # of standard output, which is no file of the runs'
+            raise
         raise LabError(of_system(error), USAGE) from None
 
 
@@ -88,7 +89,7 @@ def write(made: dict[Path, str], directory: Path) -> None:
         path.unlink()
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
+def add_parser(commands: Commands) -> None:
     """Adds the command to lab.py's."""
     one = commands.add_parser(
         "page",

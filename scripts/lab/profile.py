@@ -20,8 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from answers import columns
+from answers.stacks import FILE as STACKS
 from lab import alone, books, callgrind, exact, explain, folders, guest, images, initramfs, keeping, lines, orders, runs, states, tree
 from lab.books import Books
+from lab.commands import Commands
 from lab.errors import OK, USAGE, LabError
 from lab.options import add_append, add_jobs, add_machine, add_state, positive
 from lab.progress import Progress
@@ -158,7 +160,7 @@ def write(profiled: Profiled, keep: folders.Keep, out: Path) -> None:
             files[f"callgrind.out.{case.replace('/', '.').replace(':', '-')}"] = callgrind.write(
                 tree.apart(own.phases[own.shown].tree), what, profiled.lines_of(case),
                 profiled.source.root if profiled.source else "").encode()
-    files[folders.STACKS] = "\n".join([*stacks, ""]).encode()
+    files[STACKS] = "\n".join([*stacks, ""]).encode()
     part = Path(tempfile.mkdtemp(dir=out, prefix=folders.PART))
     try:
         folders.publish(profiled.one.folder, part, files, {**profiled.lab, "status": profiled.status}, keep)
@@ -273,9 +275,9 @@ def profile(options: argparse.Namespace) -> int:
         print(f"lab: {vmlinux} has no debug information: functions only", file=sys.stderr)
     if options.against:
         new, old = done
-        sides = ({case: (one.books[case], base_of(one, case)) for case in one.plan.cases} for one in (old, new))
+        before, after = ({case: (one.books[case], base_of(one, case)) for case in one.plan.cases} for one in (old, new))
         names = [one.one.image.name for one in (old, new)]
-        print("\n\n".join("\n".join(lines) for lines in explain.changes(*sides, names, options.top)))
+        print("\n\n".join("\n".join(lines) for lines in explain.changes(before, after, names, options.top)))
         return OK
     for case in done[0].plan.cases:
         print("\n".join([*describe(done[0], case, options), ""]))
@@ -293,7 +295,7 @@ def percent(text: str) -> float:
     return value
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
+def add_parser(commands: Commands) -> None:
     """Adds the command to lab.py's."""
     one = commands.add_parser("profile", help="every kernel function's instructions, without a probe", description=__doc__,
                               allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)

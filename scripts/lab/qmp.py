@@ -3,6 +3,8 @@ one a line."""
 import json
 import socket
 from collections import deque
+from collections.abc import Mapping
+from typing import Any
 
 from lab.errors import LabError
 
@@ -23,11 +25,11 @@ class Monitor:
     def __init__(self, own_end: socket.socket) -> None:
         own_end.settimeout(PATIENCE)
         self.stream = own_end.makefile("rwb")
-        self.events: deque[dict] = deque()
+        self.events: deque[dict[str, Any]] = deque()
         self.read()  # the greeting
         self.command("qmp_capabilities")
 
-    def read(self) -> dict:
+    def read(self) -> dict[str, Any]:
         """The next message. LabError once QEMU has ended."""
         try:
             line = self.stream.readline()
@@ -37,7 +39,8 @@ class Monitor:
             raise LabError(f"QEMU did not answer within {PATIENCE} s") from None
         if not line:
             raise LabError("QEMU ended unexpectedly")
-        return json.loads(line)
+        message: dict[str, Any] = json.loads(line)  # its fields are of any shape: QEMU's own
+        return message
 
     def command(self, name: str, **arguments: object) -> object:
         """What the command returns. Refused where QEMU refuses it, LabError where it is gone."""
@@ -55,12 +58,13 @@ class Monitor:
             else:
                 return message["return"]
 
-    def event(self, name: str) -> dict:
+    def event(self, name: str) -> Mapping[str, object]:
         """The data of the next event of that name; others are passed over."""
         while True:
             message = self.events.popleft() if self.events else self.read()
             if message.get("event") == name:
-                return message.get("data", {})
+                data: Mapping[str, object] = message.get("data", {})
+                return data
 
     def migrated(self) -> None:
         """Waits for a migration to end. LabError where it fails. Needs the capability `events`."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from answers import files, stacks
 from answers.exact import MEASURED
-from answers.files import Needed, Perhaps
+from answers.record import Record, Schema
 from answers.script import Unreadable
 from lab import tables
 from lab.errors import USAGE, LabError
@@ -16,11 +16,11 @@ from lab.states import STATES
 from lab.tree import Tree
 
 # What a run.json says of a run that can stand on the page, and that of a probed run.
-RECORD = {**tables.RECORD, "options": Needed({"samples": Needed((int, float))}),
-          "lab": Needed({**tables.RECORD["lab"].shape, "machines": Needed(Perhaps({...: {"variation": Needed(str)}}))})}
-PROBED = {"probe": Needed({"cases": Needed([{
-    "case": Needed(files.CASE), "error": files.PERHAPS_TEXT, "unprobed_median": files.NUMERIC,
-    "adds_to_none": Needed([{"function": Needed(str), "self": Needed(files.NUMERIC)}])}])})}
+RECORD: Schema = {"allOf": [tables.RECORD], "properties": {
+    "options": {"required": ["samples"], "properties": {"samples": {"type": "integer"}}},
+    "lab": {"required": ["machines"], "properties": {"machines": {"additionalProperties": {"required": ["variation"]}}}}}}
+PROBED: Schema = {"required": ["probe"], "properties": {"probe": {
+    "type": "object", "required": ["cases"], "properties": {"cases": {"items": {"required": ["case", "adds_to_none"]}}}}}}
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Recorded:
     the run in its folder probe/, `states` those in folders that are called by their state."""
 
     folder: Path
-    record: dict
+    record: Record
     rows: dict[tuple[str, str, str], dict[str, str]]
     probed: Probed | None = None
     states: dict[str, "Recorded"] = field(default_factory=dict)
@@ -155,14 +155,14 @@ def read_probed(folder: Path) -> Probed | None:
         return None
     probed = Probed({}, {}, {}, {})
     try:
-        cases = [case for case in tables.record(folder / "run.json", PROBED, USAGE, "probed run")["probe"]["cases"]
+        cases = [case for case in tables.probe(folder / "run.json", PROBED, USAGE)["cases"]
                  if case["case"].startswith("clone/") and not case.get("error")]
         none = next((case.get("unprobed_median") for case in cases if case["case"].split("/")[1] == "none"), None)
         for case in cases:
             kinds = case["case"].split("/")[1]
             probed.adds[kinds] = {row["function"]: row["self"] for row in case["adds_to_none"] if row["self"] is not None}
-            if none and case.get("unprobed_median"):
-                probed.loaded[kinds] = case["unprobed_median"] - none
+            if none and (own := case.get("unprobed_median")):
+                probed.loaded[kinds] = own - none
         for row in tables.rows(folder / "probe.csv", tables.PROBE, USAGE):
             operation, kinds = row["case"].split("/")[:2]
             if operation == "clone" and row["path"] == "async" and row["self"]:

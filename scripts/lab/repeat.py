@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from lab import alone, guest, images, initramfs, orders, runs
+from lab.commands import Commands
 from lab.errors import FAILED, OK, USAGE, LabError
 from lab.options import add_append, add_how, add_jobs, add_machine, how_of
 from lab.progress import Progress
@@ -16,10 +17,10 @@ from lab.progress import Progress
 SHOWN = 10
 
 
-def samples(one: runs.Wanted, boot: int, jobs: int, progress: Progress) -> str:
+def samples(one: runs.Wanted, subject: alone.Subject, boot: int, jobs: int, progress: Progress) -> str:
     """samples.csv of the run from machines of that boot."""
-    subject = dataclasses.replace(one.subject, recipes={
-        number: dataclasses.replace(recipe, boot=boot) for number, recipe in one.subject.recipes.items()})
+    subject = dataclasses.replace(subject, recipes={
+        number: dataclasses.replace(recipe, boot=boot) for number, recipe in subject.recipes.items()})
     plan = orders.plan(one.options)
     with tempfile.TemporaryDirectory(prefix="nsbench-lab-") as name:
         journal = alone.Journal(Path(name) / "journal")
@@ -39,7 +40,7 @@ def repeat(options: argparse.Namespace) -> int:
         if one.subject is None:
             raise LabError(f"{one.lab['together']}: what is to be repeated begins from saved machines", USAGE)
         progress, begun = Progress([image.name]), time.monotonic()
-        first, second = (samples(one, boot, options.jobs, progress).splitlines() for boot in (1, 2))
+        first, second = (samples(one, one.subject, boot, options.jobs, progress).splitlines() for boot in (1, 2))
         differing = [pair for pair in zip(first, second) if pair[0] != pair[1]]
         count = len(differing) + abs(len(first) - len(second))
         print(f"{image.name}: {count} of {len(first) - 1} samples of {len(orders.plan(given).every)} cases differ "
@@ -50,7 +51,7 @@ def repeat(options: argparse.Namespace) -> int:
     return code
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
+def add_parser(commands: Commands) -> None:
     """Adds the command to lab.py's."""
     one = commands.add_parser("repeat", help="the plan twice from two boots: how many samples differ?", description=__doc__,
                               allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)

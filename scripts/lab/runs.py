@@ -16,9 +16,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from answers import columns
+from answers.record import Lab
+from answers.stacks import FILE as STACKS
 from lab import alone, initramfs, orders, saved
 from lab.errors import FAILED, USAGE, LabError
-from lab.folders import JOURNAL, PART, STACKS, Keep, exclusive, finished, lab_of, publish
+from lab.folders import JOURNAL, PART, Keep, exclusive, finished, lab_of, publish
 from lab.guest import CLOCKS, SETTLE, Guest, Machine, qemu_version
 from lab.images import Image, images
 from lab.progress import Progress
@@ -121,13 +123,13 @@ class Wanted:
             raise LabError(f"{reason}: without a saved machine there is no state {self.subject.state.name!r}")
         return wanted(self.image, self.machine, self.options, self.base, self.folder, self.keep, How(together=reason))
 
-    def before(self) -> dict | None:
+    def before(self) -> Lab | None:
         """As finished(); also the run of a QEMU that saves no machine."""
         try:
             return finished(self.folder, self.lab, self.keep)
         except LabError:
-            reason = (lab_of(self.folder) or {}).get("together")
-            if self.subject and isinstance(reason, str) and reason not in ("", "--together"):
+            reason = (lab_of(self.folder) or Lab()).get("together")
+            if self.subject and reason and reason != "--together":
                 return finished(self.folder, self.at_once(reason).lab, self.keep)
             raise
 
@@ -217,8 +219,8 @@ def run_all(every: list[Wanted], out: Path, jobs: int = 0) -> list[Result]:
         for result in results:
             if not result.fresh:
                 progress.show(result.image.name, f"measured before, {result.folder}", event=True)
-        for one, result in [pair for pair in zip(every, results) if pair[1].fresh and pair[0].subject]:
-            if (instead := run_copies(one, result, out, jobs, progress)):
+        for one, result in zip(every, results):
+            if result.fresh and one.subject and (instead := run_copies(one, one.subject, result, out, jobs, progress)):
                 waiting.append((instead, result))
         running: list[Job] = []
         try:
@@ -240,7 +242,7 @@ def run_all(every: list[Wanted], out: Path, jobs: int = 0) -> list[Result]:
     return results
 
 
-def run_copies(one: Wanted, result: Result, out: Path, jobs: int, progress: Progress) -> Wanted | None:
+def run_copies(one: Wanted, subject: alone.Subject, result: Result, out: Path, jobs: int, progress: Progress) -> Wanted | None:
     """Measures case by case and makes the result's folder; what is to be done instead where this QEMU saves no machine.
 
     What copies gave back is kept until the folder is there.
@@ -252,7 +254,7 @@ def run_copies(one: Wanted, result: Result, out: Path, jobs: int, progress: Prog
     try:
         with full_disk(result):
             plan = orders.plan(one.options)
-            done = alone.measure(alone.tasks(plan, one.subject), one.subject, journal, jobs,
+            done = alone.measure(alone.tasks(plan, subject), subject, journal, jobs,
                                  lambda state: progress.show(name, state))
             files = alone.merge(plan, done, f"lab-{digest}")  # the same run has the same name, and no other has
             result.status, result.stdout, result.stderr = alone.summarise(files, plan)

@@ -156,7 +156,7 @@ def boot(recipe: Recipe, part: Path, crowd: Crowd) -> bool:
         (directory / "ram").symlink_to(part / "ram")
         own_end, other_end = socket.socketpair()
         with other_end:
-            guest = Saving(recipe.machine, recipe.kernel, directory, recipe.initrd, other_end)
+            guest = Saving(recipe.machine, recipe.kernel, directory, recipe.initrd, other_end.fileno())
         crowd.add(guest.process)
         try:
             try:
@@ -230,7 +230,7 @@ def damage(folder: Path) -> str | None:
     return None
 
 
-def wait_for(lock: IO, how: int, crowd: Crowd) -> None:
+def wait_for(lock: IO[str], how: int, crowd: Crowd) -> None:
     """Takes the lock when it can be had. LabError where all is to end meanwhile."""
     while not try_for(lock, how):
         if crowd.over:
@@ -238,7 +238,7 @@ def wait_for(lock: IO, how: int, crowd: Crowd) -> None:
         time.sleep(0.1)
 
 
-def try_for(lock: IO, how: int) -> bool:
+def try_for(lock: IO[str], how: int) -> bool:
     """Takes the lock if it can be had at once."""
     try:
         fcntl.flock(lock, how | fcntl.LOCK_NB)

@@ -33,8 +33,9 @@ def largest_difference(one: dict[str, float] | None, other: dict[str, float] | N
     """The function whose own instructions differ most, and by how much. Nothing where a side was not probed."""
     if not one or not other:
         return "–"
-    name = max(one | other, key=lambda function: abs(other.get(function, 0) - one.get(function, 0)))
-    change = other.get(name, 0) - one.get(name, 0)
+    changes = {name: other.get(name, 0) - one.get(name, 0) for name in one | other}
+    name = max(changes, key=lambda function: abs(changes[function]))
+    change = changes[name]
     known = "" if name in one and name in other else ", new" if name in other else ", gone"
     return f"{name} ({'+' if change > 0 else ''}{k(change)}{known})"
 
@@ -43,7 +44,7 @@ def behind(one: Recorded, other: Recorded, kind: str, what: str) -> str:
     """The function behind a change of clone, as far as the probed runs tell."""
     if not one.probed or not other.probed or what not in ("create", "drain"):
         return "–"
-    sides = [run.probed.adds if what == "create" else run.probed.later for run in (one, other)]
+    sides = [probed.adds if what == "create" else probed.later for probed in (one.probed, other.probed)]
     return largest_difference(sides[0].get(kind), sides[1].get(kind))
 
 

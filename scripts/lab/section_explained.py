@@ -57,10 +57,10 @@ def change(one: Recorded, other: Recorded, kinds: str, cost: Cost) -> Change | N
     before, after = cost.figure(one, kinds), cost.figure(other, kinds)
     if not before or not after or not before.differs(after):
         return None
-    sides = pair_of(one, kinds, cost.part), pair_of(other, kinds, cost.part)
-    if not sides[0] or not sides[1]:
+    base, new = pair_of(one, kinds, cost.part), pair_of(other, kinds, cost.part)
+    if not base or not new:
         return None
-    found = explain.explain(*sides)
+    found = explain.explain(base, new)
     size = after.value - before.value
     return Change(size, sentence(f"{name_of(kinds)}{cost.said} {explain.thousands(size)}", found.changes(), cost.rest,
                                  size - (found.after - found.before)))
@@ -70,7 +70,7 @@ def sentence(about: str, functions: dict[str, float], name: str, rest: float) ->
     """The functions, and the rest by its name at the end, or before them where it is the larger part."""
     if abs(rest) < REST:
         return explain.sentence(about, functions, NAMED)
-    if abs(rest) > max(map(abs, functions.values()), default=0):
+    if abs(rest) > max((abs(own) for own in functions.values()), default=0):
         return explain.sentence(about, {name: rest, **functions}, NAMED + 1)
     return f"{explain.sentence(about, functions, NAMED)}, {name} {explain.thousands(rest)}"
 

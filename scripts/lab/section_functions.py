@@ -3,8 +3,8 @@
 import math
 
 from answers.kinds import ALL, KINDS
-from lab.recorded import Figure, Probed, Recorded
-from lab.words import Runs, digits, k, name_of, range_of, table
+from lab.recorded import Figure, Probed
+from lab.words import Runs, all_of, digits, k, name_of, range_of, table
 
 ENOUGH = 0.9  # of what a kind adds: the functions named make up so much of it
 NAMED = 4  # functions of a kind
@@ -36,8 +36,8 @@ def code(runs: Runs) -> list[str]:
     """Sentences about the functions."""
     lines, probed = [], [run.probed for run in runs if run.probed]
     for kind in KINDS:
-        parts = [one.adds.get(kind) for one in probed]
-        if not all(adds and math.fsum(adds.values()) > 0 for adds in parts):
+        parts = all_of(one.adds.get(kind) for one in probed)
+        if not parts or not all(math.fsum(adds.values()) > 0 for adds in parts):
             continue
         tops = [max(adds, key=adds.__getitem__) for adds in parts]
         shares = [adds[top] / math.fsum(adds.values()) for adds, top in zip(parts, tops)]
@@ -56,16 +56,18 @@ def accounted(runs: Runs) -> list[str]:
     """Whether the functions' sum is what the plain run says that the kind adds, and a table of where it is not."""
     count, others = 0, []
     for run in runs:
-        for kinds, adds in (run.probed.adds if run.probed else {}).items():
+        if not (probed := run.probed):
+            continue
+        for kinds, adds in probed.adds.items():
             plain = run.added("clone", kinds, "create")
             if not adds or not plain or plain.value <= 0:
                 continue
             count += 1
             whole = math.fsum(adds.values())
             if not agrees(whole, plain):
-                loaded = run.probed.loaded.get(kinds)
+                loaded = probed.loaded.get(kinds)
                 others.append([name_of(kinds), run.name, k(plain.value), k(whole), f"{whole / plain.value:.2f}",
-                               k(loaded) if loaded is not None else "–", why(kinds, run)])
+                               k(loaded) if loaded is not None else "–", why(kinds, probed)])
     if not count:
         return []
     lines = [f"- For {count - len(others)} of {count} sets and kernels the sum of the functions is what the plain run adds to",
@@ -77,11 +79,11 @@ def accounted(runs: Runs) -> list[str]:
     return lines
 
 
-def why(kinds: str, run: Recorded) -> str:
+def why(kinds: str, probed: Probed) -> str:
     """Why the functions' sum is not what the plain run adds, as far as the figures tell."""
     if kinds == "NEWTIME":
         return "clone3 against clone: they differ outside of the traced functions, too"
-    if run.probed.memory.get(kinds, {}).get("percpu"):
+    if probed.memory.get(kinds, {}).get("percpu"):
         return "it takes percpu memory, and so do the probe's programs: the allocator searches elsewhere"
     return "unknown"
 

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 
 from answers.kinds import ALL, KINDS
+from answers.record import machines
 from lab import (
     recorded,
     section_changes,
@@ -18,7 +19,7 @@ from lab import (
     section_subsystems,
 )
 from lab.recorded import Recorded
-from lab.words import Runs, cell, k, span, table
+from lab.words import Runs, all_of, cell, k, span, table
 
 
 def by_kind(runs: Runs, operation: str, phase: str) -> list[tuple[str, list[str]]]:
@@ -32,7 +33,6 @@ def by_kind(runs: Runs, operation: str, phase: str) -> list[tuple[str, list[str]
 
 def what(runs: Runs) -> list[str]:
     options = runs[0].record["options"]
-    machines = runs[0].record["lab"]["machines"]
     lines = [
         "The clock of these runs counts the instructions that the guest executes: path length, not time. It knows no cache",
         "misses, no memory latency, no lock contention and no second CPU, and the kernel is a small and young one: booted",
@@ -42,7 +42,7 @@ def what(runs: Runs) -> list[str]:
         f"{options['samples']} counted samples, each in a block of its own, behind one that does not count. The cases of the kinds were",
         "measured on all of these machines, which differ in nothing that has a meaning, the others on fewer:",
         "",
-        *(f"{number}. {machine['variation']}" for number, machine in machines.items()),
+        *(f"{number}. {machine['variation']}" for number, machine in machines(runs[0].record).items()),
         "",
         "The figure is the median of theirs; in brackets is how far they move it, or, where it was measured on the first",
         "machine alone, the 95% interval of its median.",
@@ -74,8 +74,8 @@ def kinds(runs: Runs) -> list[str]:
     lines = ["What each kind adds to a plain clone (phase `create`: the call, in the parent), in thousands of instructions executed;",
              "in brackets, where it shows, how far meaningless variations of the machine move it:", ""]
     lines += table(runs, "clone", by_kind(runs, "clone", "create"))
-    added = {kind: [run.added("clone", kind, "create") for run in runs] for kind in KINDS}
-    if all(all(values) for values in added.values()):
+    added = {kind: all_of(run.added("clone", kind, "create") for run in runs) for kind in KINDS}
+    if all(added.values()):
         order = [max(KINDS, key=lambda kind: added[kind][i].low) for i in range(len(runs))]
         if len(set(order)) == 1:
             first = order[0]
@@ -108,7 +108,7 @@ def total(runs: Runs) -> list[str]:
         kind for kind in KINDS if all((f := run.added("clone", kind, "total")) and f.high < 0 for run in runs)
     ]
     for kind in below:
-        values = [-run.added("clone", kind, "total").value for run in runs]
+        values = [-figure.value for figure in all_of(run.added("clone", kind, "total") for run in runs)]
         lines.append(
             f"- A clone with {kind} ends earlier than one without: {span(values)} thousand instructions "
             "less. What is "
@@ -212,8 +212,8 @@ def proc(runs: Runs) -> list[str]:
         "",
         *table(runs, "proc_remount", rows),
     ]
-    figures = [run.median("proc_remount", "NEWNS-NEWPID", "mount") for run in runs]
-    if len(runs) > 1 and all(f and f.value > 0 for f in figures) and all(
+    figures = all_of(run.median("proc_remount", "NEWNS-NEWPID", "mount") for run in runs)
+    if len(figures) > 1 and all(f.value > 0 for f in figures) and all(
         a.low > b.high for a, b in zip(figures, figures[1:])
     ):
         first, last = figures[0].value, figures[-1].value
@@ -309,10 +309,8 @@ def sets(runs: Runs) -> list[str]:
         ratios, apart = [], []
         for kinds in run.sets("clone", "create"):
             names = kinds.split("-")
-            whole, parts = run.added("clone", kinds, "create"), [
-                run.added("clone", name, "create") for name in names
-            ]
-            if len(names) < 2 or not whole or not all(parts):
+            whole, parts = run.added("clone", kinds, "create"), all_of(run.added("clone", name, "create") for name in names)
+            if len(names) < 2 or not whole or not parts:
                 continue
             alone = math.fsum(part.value for part in parts)
             if alone <= 0:

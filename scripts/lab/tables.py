@@ -1,41 +1,42 @@
 """What the lab reads of a run's files, by the scripts' own reader: a file that is not as nsbench writes it, or that is missing,
 is one LabError."""
-import re
 from pathlib import Path
 
 from answers import exact, files
-from answers.files import Needed, Perhaps
+from answers.files import Kinds, Perhaps
+from answers.record import Probe, Record, Schema, read
 from answers.script import Unreadable
 from lab.errors import LabError
 
 Row = dict[str, str]
 
-CLOCK = re.compile("wall|instructions")
-STATE = re.compile(r"[\w.-]{1,300}", re.ASCII)
-RELEASE = re.compile(r"[!-~]{1,64}")  # of uname -r: __NEW_UTS_LEN
-PACKAGE = re.compile(r"[!-~]+ \d{1,9}(\.\d{1,9})*([+~-][!-~]*)?", re.ASCII)  # its name and version
-MACHINE = re.compile(r"[1-9]\d{0,3}", re.ASCII)  # the number of a saved machine
-# What the lab's commands take from run.json.
-RECORD = {
-    "kernel": Needed(RELEASE), "clock": Needed(CLOCK), "state": STATE, "options": Needed({"samples": files.NUMERIC}),
-    "lab": Needed({"arguments": [str], "kernel_package": Needed(Perhaps(PACKAGE)), "kernel_sha256": Needed(str),
-                   "command_line": Needed(str), "machines": Perhaps({...: {}}), "on_all_machines": files.PERHAPS_TEXT,
-                   "together": files.PERHAPS_TEXT, "state": STATE}),
-}
+# The members of run.json that the lab's commands take something from, where it is not the probe.
+TAKEN = ("kernel", "clock", "state", "options", "lab")
+# What a run.json must have of which the lab's commands take something, beside what is right of it anyhow.
+OF_LAB = ["kernel_package", "kernel_sha256", "command_line"]
+RECORD: Schema = {"required": ["kernel", "clock", "options", "lab"], "properties": {"lab": {"required": OF_LAB}}}
 # Of the columns of results.csv those that are always there, and may be looked at as they are.
-RESULTS = {"case": str, "phase": str, "median": float, "ci_low": float, "ci_high": float, "status": str, "errno": str,
-           "reason": str, **{name: Perhaps(float) for names in exact.VARIES for name in names if not name.startswith("ci_")}}
+RESULTS: Kinds = {"case": str, "phase": str, "median": float, "ci_low": float, "ci_high": float, "status": str, "errno": str,
+                  "reason": str, **{name: Perhaps(float) for names in exact.VARIES for name in names if not name.startswith("ci_")}}
 # Of a run that has the differences to `none` as well.
-COMPLETE = RESULTS | {"case": files.CASE, "delta": float, **dict.fromkeys(sum(exact.VARIES, ()), float)}
-PROBE = {"case": files.CASE, "function": str, "path": str, "self": float}
-MEMORY = {"case": files.CASE, "allocator": str, "bytes_per_op": float}
+COMPLETE: Kinds = {**RESULTS, "case": files.CASE, "delta": float, **dict.fromkeys(sum(exact.VARIES, ()), float)}
+PROBE: Kinds = {"case": files.CASE, "function": str, "path": str, "self": float}
+MEMORY: Kinds = {"case": files.CASE, "allocator": str, "bytes_per_op": float}
+
+
+def probe(path: Path, needed: Schema, code: int) -> Probe:
+    """What a probed run's run.json has of the probe, which alone is looked at. LabError with that exit code for one of no such
+    run, or none."""
+    found = record(path, needed, code, "probed run", ("probe",))["probe"]
+    assert not isinstance(found, str)  # `needed` says so
+    return found
 
 
 def missing(path: Path, code: int) -> LabError:
     return LabError(f"{path.parent}: no {path.name} in it: a result folder of the lab is needed", code)
 
 
-def rows(path: Path, wanted: dict, code: int) -> list[Row]:
+def rows(path: Path, wanted: Kinds, code: int) -> list[Row]:
     """The rows of a CSV file with these columns. LabError with that exit code for one that is not whole, or not there."""
     is_results = "status" in wanted
     try:
@@ -52,23 +53,12 @@ def rows(path: Path, wanted: dict, code: int) -> list[Row]:
     return found
 
 
-def record(path: Path, shape: dict, code: int, what: str = "run of the lab") -> dict:
-    """The content of a run.json. LabError with that exit code for one of no such run, or none."""
+def record(path: Path, needed: Schema, code: int, what: str = "run of the lab", only: tuple[str, ...] = TAKEN) -> Record:
+    """The content of a run.json, of which these members are looked at. LabError with that exit code for one of no such run, or
+    none."""
     try:
-        found = files.json_of(path)
-        wrong = files.misfit(found, shape)
-        for name in machines(found) if not wrong and "lab" in shape else ():
-            if not MACHINE.fullmatch(name):
-                wrong = f"lab: machines: {files.shown(name)} is no machine's number"
+        return read(path, needed, only)
     except FileNotFoundError:
         raise missing(path, code) from None
     except Unreadable as error:
-        wrong = str(error).removeprefix(f"{path}: ")
-    if wrong:
-        raise LabError(f"{path} is of no {what}: {wrong}", code) from None
-    return found
-
-
-def machines(found: dict) -> dict[str, dict]:
-    """The saved machines by their numbers; none where the cases were measured together."""
-    return found["lab"].get("machines") or {}
+        raise LabError(f"{path} is of no {what}: {str(error).removeprefix(f'{path}: ')}", code) from None

@@ -2,11 +2,11 @@
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
-from lab import alone, balance, books, callgrind, copies, exact
+from lab import alone, balance, books, callgrind, copies, exact, guest, saved
 
 PROGRAM = Path(__file__).resolve().parents[1] / "lab.py"
 PROFILE = """n 0 [no symbol]
@@ -61,7 +61,7 @@ def test_copies_that_differ_are_told(monkeypatch: pytest.MonkeyPatch, plain: str
     monkeypatch.setattr(copies, "run", lambda *_: {**files, "samples.csv": plain.encode()})
     monkeypatch.setattr(exact, "run", lambda *_: (files, exact.parse(profiles.pop(0))))
     sums = balance.Sums()
-    assert balance.Copies(SimpleNamespace(), Path(), "", SimpleNamespace()).case(TASK, sums) == [f"{TASK.case}: {line}" for line in says]
+    assert balance.Copies(cast(saved.Recipe, None), Path(), "", guest.Crowd()).case(TASK, sums) == [f"{TASK.case}: {line}" for line in says]
     assert (sums.cases, sums.phases, sums.seen, sums.readings) == (1, 1, 20.5, [0])
 
 

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -299,7 +300,7 @@ def test_a_run_that_is_not_the_labs_is_125(tmp_path: Path) -> None:
         assert "no run of the lab" in err
 
 
-def need(condition: object) -> None:
+def need(condition: Callable[[], object]) -> None:
     """Skips the test, with the reason, where the parts of a guest cannot be had."""
     try:
         condition()
@@ -320,7 +321,7 @@ def test_what_cannot_be_measured_is_125(tmp_path: Path, script: str | None, new:
     (tmp_path / "bin").mkdir()
     for name in ("ldd", "busybox", "bash", "sh", "cat") + ((guest.QEMU,) if script is None else ()):
         if name != guest.QEMU and shutil.which(name):
-            (tmp_path / "bin" / name).symlink_to(shutil.which(name))
+            (tmp_path / "bin" / name).symlink_to(shutil.which(name) or "")
     if script is not None:
         text = 'for w; do case $w in file:*/console) console=${w#file:};; esac; done\n'
         (tmp_path / "bin" / guest.QEMU).write_text(f'#!/bin/sh\n[ "$1" = --version ] && exit\n{text}{script}\n')
@@ -372,7 +373,7 @@ def test_git_bisect_finds_the_step(tmp_path: Path) -> None:
     git("bisect", "start", commits[-1], commits[0])
     step = tmp_path / "step.sh"
     step.write_text('exec "$1" "$2" compare "$3" "$(cat kernel)" "$4" "$5" "$6" "$7" "$8" -- "$9" "${10}"\n')
-    words = [str(word) for word in words if word != "--"]
-    said = git("bisect", "run", "sh", str(step), sys.executable, str(PROGRAM), str(good), *words)
+    said = git("bisect", "run", "sh", str(step), sys.executable, str(PROGRAM), str(good),
+               *(str(word) for word in words if word != "--"))
     assert f"{commits[5]} is the first bad commit" in said
     assert f"skip {commits[3]}" in git("bisect", "log")

@@ -19,6 +19,7 @@ def fixture_program() -> Iterator[ModuleType]:
     """lab.py."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     spec = importlib.util.spec_from_file_location("lab_program", Path(__file__).resolve().parents[1] / "lab.py")
+    assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     yield module

@@ -90,20 +90,21 @@ def test_a_vmlinux_of_another_build_is_told_before_a_machine_is_made(tmp_path: P
         pytest.skip(f"{program} is missing")
     path = small_kernel(tmp_path, 1)
     kernel = path.read_bytes()
-    words = [program, "-c", *(["-l"] if program == "lz4" else [])]  # as scripts/Makefile.lib of the kernel has it
-    packed = subprocess.run(words, input=kernel, capture_output=True, check=True).stdout if program else b"?"
+    how = ["-c", *(["-l"] if program == "lz4" else [])]  # as scripts/Makefile.lib of the kernel has it
+    packed = subprocess.run([program, *how], input=kernel, capture_output=True, check=True).stdout if program else b"?"
     payload = packed + len(kernel).to_bytes(4, "little")
     header = bytearray(2 * 512)
     header[0x248:0x250] = (512).to_bytes(4, "little") + len(payload).to_bytes(4, "little")
     image = Image("bzImage", tmp_path / "bzImage", "")
     image.path.write_bytes(header + payload)
-    assert profile_.vmlinux_of(str(path), image) == path
+    held = contextlib.ExitStack()
+    assert profile_.vmlinux_of(str(path), image, held) == path
     other = small_kernel(tmp_path, 2)
     if not program:
-        assert profile_.vmlinux_of(str(other), image) == other
+        assert profile_.vmlinux_of(str(other), image, held) == other
         return
     with pytest.raises(LabError, match=f"of another build than the kernel, whose build ID is {'01' * 20}, and not {'02' * 20}:") as told:
-        profile_.vmlinux_of(str(other), image)
+        profile_.vmlinux_of(str(other), image, held)
     assert told.value.code == 2
 
 
@@ -224,7 +225,8 @@ def known_lines(kernel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_lines_of_a_kernel(kernel: Path, known_lines: Path, tmp_path: Path) -> None:
-    for name, words in (("plain", []), ("lines", [f"--lines={known_lines}"])):
+    given: dict[str, list[str]] = {"plain": [], "lines": [f"--lines={known_lines}"]}
+    for name, words in given.items():
         done = profile(kernel, "--out", tmp_path / name, *words)
         assert done.returncode == 0, done.stderr
     plain, known = (next((tmp_path / name).glob("*")) for name in ("plain", "lines"))

@@ -5,6 +5,7 @@ import lzma
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ FILES = ("run.json", "results.csv", "churned/run.json", "churned/results.csv", "
          f"exact/{stacks.FILE}.xz")
 SETS = ("none", *KINDS, ALL, "NEWIPC-NEWPID", "NEWNET-NEWUTS")
 GARBAGE = ("", "²", "-5", "0", "9" * 5000, "/")
-ODD = (..., None, {}, "", "linux 6.²", -1, {"9" * 5000: {}})
+ODD: tuple[object, ...] = (..., None, {}, "", "linux 6.²", -1, {"9" * 5000: {}})
 
 
 def cases() -> Iterator[tuple[str, str, float]]:
@@ -78,12 +79,16 @@ def fixture_good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def members(value: object, at: tuple = ()) -> Iterator[tuple]:
+def members(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """The places in a run.json, of a list that of its first element."""
     if at:
         yield at
     for name in value if isinstance(value, dict) else range(len(value))[:1] if isinstance(value, list) else ():
         yield from members(value[name], (*at, name))
+
+
+def prefixed(line: bytes) -> Change:
+    return lambda data: line + data
 
 
 def compressed(change: Change) -> Change:
@@ -107,13 +112,13 @@ def changes(folder: Path, file: str) -> Iterator[tuple[str, Change | None]]:
             yield from ((f"{name} {value[:9]}", put(name, value)) for value in GARBAGE)
         for case in dict.fromkeys(line.split(b"/")[1] for line in lines[1:]):
             mine = [line for line in lines[1:] if line.split(b"/")[1] == case]
-            yield f"only {case}", text(b"".join([lines[0], *mine]))
-            yield f"without {case}", text(b"".join(line for line in lines if line not in mine))
+            yield f"only {case!r}", text(b"".join([lines[0], *mine]))
+            yield f"without {case!r}", text(b"".join(line for line in lines if line not in mine))
         yield "no rows", text(lines[0])
     else:
         for line in ("", "a", "clone/none/stack:1M 5", "clone/none/stack:1M;create 5", "clone/none/stack:1M;create;[call];a -5",
                      "clone/none/stack:1M;create;[call];a ²", "/;create;[call];a 5", f"clone/none/stack:1M;create;{'a;' * 3000}b 5"):
-            yield line[:40], compressed(lambda data, line=line: f"{line}\n".encode() + data)
+            yield line[:40], compressed(prefixed(f"{line}\n".encode()))
             yield f"only {line[:40]}", compressed(text(f"{line}\n"))
 
 

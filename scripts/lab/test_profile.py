@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -93,10 +94,10 @@ def test_books_that_do_not_balance_are_an_error() -> None:
 def test_phases_without_marks_are_named_with_their_reason() -> None:
     samples = SAMPLES.replace("create,drain,errno", "create,exit,drain,errno").replace(",5,,", ",7,5,,")
     own = books.balance(exact.parse(PROFILE), samples, "case")
-    profiled = SimpleNamespace(books={"case": own}, source=None, plan=SimpleNamespace(cases=["case"]))
+    profiled = cast(profile_.Profiled, SimpleNamespace(books={"case": own}, source=None, plan=SimpleNamespace(cases=["case"])))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(profile_, "base_of", lambda *_: None)
-        text = profile_.describe(profiled, "case", SimpleNamespace(top=5, below=[], tree=0))
+        text = profile_.describe(profiled, "case", argparse.Namespace(top=5, below=[], tree=0))
     assert {"exit is not profiled: the sampler has no marks around it",
             "drain is not profiled: it is the workers' after the samples: their functions are on the path async"} < set(text)
     with pytest.raises(LabError, match="--phase=drain: it is the workers' after the samples.*; case has create$"):
@@ -109,8 +110,8 @@ def test_phases_without_marks_are_named_with_their_reason() -> None:
 def test_what_is_left_is_said_by_what_it_is_of(phase: str, says: str) -> None:
     samples = SAMPLES.replace("create", phase).replace("1,1,63", "1,0,63").replace("0,1,60", "0,1,59")
     own = books.balance(exact.parse(PROFILE), samples, "case")
-    options = SimpleNamespace(top=5, below=[], tree=0)
-    profiled = SimpleNamespace(books={"case": own}, source=None)
+    options = argparse.Namespace(top=5, below=[], tree=0)
+    profiled = cast(profile_.Profiled, SimpleNamespace(books={"case": own}, source=None))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(profile_, "base_of", lambda *_: None)
         assert profile_.describe(profiled, "case", options)[0] == f"case: {phase} 59 instructions = [call] 55, [interrupts] 5, {says}"

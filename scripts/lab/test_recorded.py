@@ -145,7 +145,7 @@ def test_what_cannot_be_a_page_is_one_line(tmp_path: Path, copy: Path) -> None:
     assert done.returncode == 2 and "'wall'" in done.stderr
 
 
-def probe(folder: Path, adds: dict[str, dict[str, float]], memory: list[tuple]) -> None:
+def probe(folder: Path, adds: dict[str, dict[str, float]], memory: list[tuple[str, str, int]]) -> None:
     """A probed run beside a recorded one."""
     shutil.rmtree(folder / "probe", ignore_errors=True)
     (folder / "probe").mkdir()

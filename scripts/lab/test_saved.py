@@ -1,5 +1,6 @@
 """Tests of saved machines: their cache, their states, and that a case's samples depend on the case alone."""
 import csv
+import dataclasses
 import os
 import signal
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,10 +21,9 @@ TWELVE = (*FOUR, "clone/NEWNS/stack:1M", "clone/NEWIPC/stack:1M", "unshare/NEWUS
           "clone/NEWNET-NEWPID/stack:1M", "unshare/NEWUTS", "proc_remount/NEWNS-NEWPID/stack:1M")
 
 
-def recipe(tmp_path: Path, **fields: object) -> saved.Recipe:
+def recipe(tmp_path: Path, **fields: Any) -> saved.Recipe:
     """A recipe that nothing is booted from."""
-    given = {"machine": guest.Machine(), "kernel": tmp_path / "k", "kernel_sha256": "0", "qemu": "7", "initrd": b"i", "about": "a"}
-    return saved.Recipe(**{**given, **fields})
+    return dataclasses.replace(saved.Recipe(guest.Machine(), tmp_path / "k", "0", "7", b"i", "a"), **fields)
 
 
 @pytest.fixture
@@ -115,8 +116,7 @@ def test_the_cache_keeps_what_is_used_and_what_was_used_last(tmp_path: Path, cac
 
 def test_two_labs_make_a_machine_once(tmp_path: Path, cache: Path) -> None:
     code = f"""
-import sys, time, pathlib
-sys.path.insert(0, {str(PROGRAM.parent)!r})
+import time, pathlib
 from lab import guest, saved, test_saved
 def slow(one, crowd):
     print("made", flush=True)
@@ -126,7 +126,8 @@ saved.make = slow
 with saved.held(test_saved.recipe(pathlib.Path({str(tmp_path)!r})), guest.Crowd()):
     time.sleep(0.3)
 """
-    labs = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    environment = {**os.environ, "PYTHONPATH": str(PROGRAM.parent)}
+    labs = [subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True) for _ in range(3)]
     assert sorted(lab.communicate(timeout=60)[0] for lab in labs) == ["", "", "made\n"]
     assert [lab.returncode for lab in labs] == [0, 0, 0]
 
@@ -183,7 +184,7 @@ def test_states_stand_side_by_side() -> None:
 
 
 def run(kernel: Path, out: Path, *words: str, machines: str = "1") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, PROGRAM, "run", f"--machines={machines}", "--kernel", kernel, "--out", out, *words]
+    command: list[str | Path] = [sys.executable, PROGRAM, "run", f"--machines={machines}", "--kernel", kernel, "--out", out, *words]
     done = subprocess.run(command, text=True, capture_output=True, timeout=300)
     assert "Traceback" not in done.stderr
     return done
@@ -237,6 +238,7 @@ def test_many_copies_at_once_are_the_same(kernel: Path, tmp_path: Path) -> None:
     """With more QEMUs than CPUs: what src/qemu/lockstep.c is for."""
     one = runs.wanted(images.images([str(kernel)])[0], guest.Machine(), runs.arguments(["--case=clone/NEWNET/stack:1M"], "tcg"),
                       initramfs.base(), tmp_path, how=runs.How(numbers=range(1, 2)))
+    assert one.subject
     recipe, order = one.subject.recipes[1], orders.plan(one.options).order("clone/NEWNET/stack:1M", "fresh")
     with saved.held(recipe, guest.Crowd()) as folder, ThreadPoolExecutor(3 * (os.cpu_count() or 1)) as pool:
         done = pool.map(lambda _: copies.run(recipe, folder, order, guest.Crowd())["samples.csv"], range(40))
@@ -244,7 +246,8 @@ def test_many_copies_at_once_are_the_same(kernel: Path, tmp_path: Path) -> None:
 
 
 def test_a_stopped_plan_goes_on(kernel: Path, tmp_path: Path) -> None:
-    command = [sys.executable, PROGRAM, "run", "--machines=1", "--jobs=1", "--kernel", kernel, "--out", tmp_path, *of(*TWELVE)]
+    command: list[str | Path] = [sys.executable, PROGRAM, "run", "--machines=1", "--jobs=1", "--kernel", kernel, "--out", tmp_path,
+                                 *of(*TWELVE)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)
     limit = time.monotonic() + 120
     while not any(path.stat().st_size > 20_000 for path in tmp_path.glob(f"{folders.JOURNAL}*")):
@@ -262,7 +265,7 @@ def test_a_stopped_plan_goes_on(kernel: Path, tmp_path: Path) -> None:
 
 
 def test_an_interrupt_while_a_machine_is_made_leaves_nothing(kernel: Path, tmp_path: Path, cache: Path) -> None:
-    command = [sys.executable, PROGRAM, "run", "--kernel", kernel, "--out", tmp_path / "out", *of(FOUR[0])]
+    command: list[str | Path] = [sys.executable, PROGRAM, "run", "--kernel", kernel, "--out", tmp_path / "out", *of(FOUR[0])]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)
     limit = time.monotonic() + 60
     while not list(cache.glob("part-*/ram")):
@@ -336,12 +339,12 @@ def test_where_nothing_can_be_saved_all_is_measured_together(tmp_path: Path, mon
         other = runs.wanted(image, guest.Machine(), ["--case=unshare/none"], initramfs.base(), tmp_path / "k")
     except LabError as error:
         pytest.skip(str(error))
-    assert one.subject is None and one.lab["state"] == "together" and "kvm" in str(one.lab["together"])
+    assert other.subject and one.subject is None and one.lab["state"] == "together" and "kvm" in str(one.lab["together"])
     assert "all cases are measured together" in capsys.readouterr().err
 
     def refuse(*_: object) -> None:
         raise saved.CannotSave("QEMU: no such capability")
     monkeypatch.setattr(alone, "measure", refuse)
-    instead = runs.run_copies(other, runs.Result(image, tmp_path / "k"), tmp_path, 1, runs.Progress([]))
+    instead = runs.run_copies(other, other.subject, runs.Result(image, tmp_path / "k"), tmp_path, 1, runs.Progress([]))
     assert instead is not None and instead.subject is None
     assert instead.lab["together"] == "QEMU: no such capability" in capsys.readouterr().err

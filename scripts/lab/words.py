@@ -1,9 +1,20 @@
 """How figures of recorded runs are written on their page."""
 
+from collections.abc import Iterable
+from typing import TypeVar
+
 from answers.kinds import ALL
 from lab.recorded import Figure, Recorded
 
 Runs = list[Recorded]
+Found = TypeVar("Found")
+
+
+def all_of(found: Iterable[Found | None]) -> list[Found]:
+    """All of them, or nothing where one is not there."""
+    there = list(found)
+    known = [one for one in there if one is not None]
+    return known if len(known) == len(there) else []
 
 
 def k(value: float) -> str:

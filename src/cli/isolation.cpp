@@ -73,7 +73,7 @@ int run_verify(const Options& options) {
             const isolate::Outcome outcome = result.verdict.outcome;
             return outcome == isolate::Outcome::passed || outcome == isolate::Outcome::skipped;
         });
-        const bool is_nothing_seen = std::ranges::all_of(results, [](const isolate::Result& result) {
+        const bool is_nothing_seen = std::ranges::all_of(results, [](const isolate::Checked& result) {
             return result.verdict.outcome == isolate::Outcome::skipped;
         });
         if (is_nothing_seen) return kNotPermitted;

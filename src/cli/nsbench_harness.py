@@ -16,9 +16,13 @@ import tempfile
 import termios
 import threading
 import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 
+Value = TypeVar("Value")
 KINDS = {
     "mnt": "NEWNS", "uts": "NEWUTS", "ipc": "NEWIPC", "pid": "NEWPID",
     "net": "NEWNET", "user": "NEWUSER", "cgroup": "NEWCGROUP", "time": "NEWTIME",
@@ -39,7 +43,7 @@ NOBODY = 65534
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it looks at what a run with full rights does")
 
 
-def binary():
+def binary() -> str:
     """The path of the binary under test."""
     path = os.environ.get("NSBENCH")
     if not path:
@@ -50,22 +54,23 @@ def binary():
     return path
 
 
-def run(*args, timeout=60, **kwargs):
-    """Runs nsbench to its end; its text output is in the result's stdout and stderr."""
+def run(*args: object, timeout: float = 60, **kwargs: Any) -> subprocess.CompletedProcess[str]:
+    """Runs nsbench to its end; its text output is in the result's stdout and stderr. What else there is, here and below, goes
+    to subprocess."""
     return subprocess.run([binary(), *map(str, args)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, encoding="utf-8", timeout=timeout, **kwargs)
 
 
-def measure(*args, **kwargs):
+def measure(*args: object, **kwargs: Any) -> subprocess.CompletedProcess[str]:
     """As run(), for a run that must end well."""
     result = run(*args, **kwargs)
     assert result.returncode == 0, f"nsbench {' '.join(map(str, args))}\n{result.stdout}\n{result.stderr}"
     return result
 
 
-def as_user(home, *command):
+def as_user(home: Path, *command: object) -> subprocess.CompletedProcess[str]:
     """Runs a command as an ordinary user, who this process may be already."""
-    prefix = []
+    prefix: list[str] = []
     if os.geteuid() == 0:
         if not shutil.which("setpriv"):
             pytest.skip("no setpriv: util-linux is not installed")
@@ -74,21 +79,21 @@ def as_user(home, *command):
                           encoding="utf-8", timeout=60, check=False)
 
 
-def list_ids(*args):
+def list_ids(*args: object) -> list[str]:
     """The case ids that `nsbench list` prints, in its order."""
     result = measure("list", *args)
     assert result.stderr == ""
     return result.stdout.splitlines()
 
 
-def assert_one_line(stderr):
+def assert_one_line(stderr: str) -> None:
     """Standard error holds one line for a person, and no trace of a crash."""
     assert stderr.endswith("\n") and stderr.count("\n") == 1 and stderr.strip(), f"not one line:\n{stderr}"
     for crash in ("Traceback", "terminate called", "Assertion", "what():", "Sanitizer", "core dumped"):
         assert crash not in stderr
 
 
-def processes():
+def processes() -> dict[int, tuple[int, str]]:
     """All processes but zombies: pid -> (parent, comm). Orphans that this process has inherited are reaped."""
     found = {}
     for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
@@ -109,32 +114,32 @@ class Started:
     """A run in the background, in a session of its own. What it leaves behind becomes this process's child, so that
     its processes can be told from those of any other run on the machine."""
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: object, **kwargs: Any) -> None:
         if ctypes.CDLL(None).prctl(36, 1, 0, 0, 0):  # PR_SET_CHILD_SUBREAPER
             raise OSError("prctl(PR_SET_CHILD_SUBREAPER)")
-        self.process = subprocess.Popen(
+        self.process: subprocess.Popen[str] = subprocess.Popen(
             [binary(), *map(str, args)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             encoding="utf-8", start_new_session=True, **kwargs)
         self.pid = self.process.pid
 
-    def __enter__(self):
+    def __enter__(self) -> "Started":
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
             self.process.kill()
             self.process.communicate()
 
-    def signal(self, number, group=False):
+    def signal(self, number: int, group: bool = False) -> None:
         """Sends a signal to nsbench; with group, as a terminal does, to its process group."""
         (os.killpg if group else os.kill)(self.pid, number)
 
-    def finish(self, timeout=30):
+    def finish(self, timeout: float = 30) -> tuple[int, str, str]:
         """Waits for the end; returns the exit code, standard output and standard error."""
         out, err = self.process.communicate(timeout=timeout)
         return self.process.returncode, out, err
 
-    def living(self):
+    def living(self) -> dict[int, tuple[int, str]]:
         """The run's processes besides nsbench itself, also those that have outlived it: pid -> (parent, comm)."""
         alive = processes()
         ours = {pid for pid, (parent, comm) in alive.items() if parent == os.getpid() and comm == SAMPLER} | {self.pid}
@@ -142,13 +147,13 @@ class Started:
             ours |= more
         return {pid: alive[pid] for pid in ours - {self.pid}}
 
-    def sampler(self, timeout=5):
+    def sampler(self, timeout: float = 5) -> int:
         """The pid of the sampler that nsbench has started."""
         return wait_for(lambda: next((pid for pid, (parent, comm) in self.living().items()
                                       if parent == self.pid and comm == SAMPLER), None), timeout, "a sampler")
 
 
-def wait_for(condition, timeout, what):
+def wait_for(condition: Callable[[], Value | None], timeout: float, what: str) -> Value:
     """The first true value of condition(), within the time."""
     end = time.monotonic() + timeout
     while True:
@@ -159,7 +164,8 @@ def wait_for(condition, timeout, what):
         time.sleep(0.02)
 
 
-def on_terminal(*args, stream, columns=80, env=None, timeout=60):
+def on_terminal(*args: object, stream: str, columns: int = 80, env: dict[str, str] | None = None,
+                timeout: float = 60) -> tuple[int, str, str]:
     """Runs nsbench with one of its streams on a pseudo-terminal: (exit code, stdout, stderr)."""
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
@@ -167,11 +173,12 @@ def on_terminal(*args, stream, columns=80, env=None, timeout=60):
     pipes[stream] = follower
     environment = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS")}
     environment.update({"TERM": "xterm-256color", **(env or {})})
-    process = subprocess.Popen([binary(), *map(str, args)], stdin=subprocess.DEVNULL, env=environment, **pipes)
+    process = subprocess.Popen([binary(), *map(str, args)], stdin=subprocess.DEVNULL, env=environment, stdout=pipes["stdout"],
+                               stderr=pipes["stderr"])
     os.close(follower)
-    seen = []
+    seen: list[bytes] = []
 
-    def drain():
+    def drain() -> None:
         try:
             while chunk := os.read(leader, 65536):
                 seen.append(chunk)
@@ -190,7 +197,8 @@ def on_terminal(*args, stream, columns=80, env=None, timeout=60):
     return process.returncode, texts["stdout"].decode(), texts["stderr"].decode()
 
 
-def made_to_fail(call, first, *args, error="EIO", patience=0.5):
+def made_to_fail(call: str, first: int, *args: object, error: str = "EIO",
+                 patience: float = 0.5) -> Iterator[subprocess.CompletedProcess[str]]:
     """Runs nsbench again and again, each time with one more of these calls left alone in each of its processes before
     one fails: until no process gets that far, or the seconds are over. Yields the finished runs."""
     if not shutil.which("strace"):
@@ -209,7 +217,28 @@ def made_to_fail(call, first, *args, error="EIO", patience=0.5):
                 return
 
 
-def read_csv(path):
+EIO = 5
+
+
+def refuse(number: int, arguments: dict[int, int]) -> None:
+    """Makes this process's and its children's calls of one kind fail with EIO: a classic BPF program for seccomp(2)."""
+    load, equal, answer = 0x20, 0x15, 0x06  # BPF_LD|W|ABS, BPF_JMP|JEQ|K, BPF_RET|K
+    tests = [(0, number), *((16 + 8 * index, value) for index, value in arguments.items())]
+    code = []
+    for i, (offset, value) in enumerate(tests):
+        left = 2 * (len(tests) - i) - 1
+        code += [(load, 0, 0, offset), (equal, 0, left, value)]
+    code += [(answer, 0, 0, 0x00050000 | EIO), (answer, 0, 0, 0x7FFF0000)]
+    text = b"".join(struct.pack("HBBI", *instruction) for instruction in code)
+    buffer = ctypes.create_string_buffer(text, len(text))
+    program = struct.pack("HxxxxxxP", len(code), ctypes.addressof(buffer))
+    libc = ctypes.CDLL(None, use_errno=True)
+    for request in ((38, 1, 0, 0, 0), (22, 2, program)):  # PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP
+        if libc.prctl(*request):
+            raise OSError(ctypes.get_errno(), f"prctl{request[:2]}")
+
+
+def read_csv(path: str | Path) -> list[dict[str, str]]:
     """The rows of a CSV file as dictionaries; every line must have all fields."""
     with open(path, encoding="utf-8", newline="") as file:
         text = file.read()
@@ -223,12 +252,12 @@ def read_csv(path):
 # Processes of these tests are told from those of others by a word in their environment, which children inherit; the
 # samplers have none, but stand beside the program under test.
 MARK = f"NSBENCH_TESTED_BY={os.getpid()}"
-os.environ.update([MARK.split("=")])
+os.environ["NSBENCH_TESTED_BY"] = str(os.getpid())
 
 
-def left_processes():
+def left_processes() -> list[tuple[int, str]]:
     """Those of these tests that are still there: pid and name. What was just killed has a moment to go."""
-    def is_ours(pid):
+    def is_ours(pid: int) -> bool:
         try:
             with open(f"/proc/{pid}/environ", "rb") as file:
                 marked = MARK.encode() in file.read().split(b"\0")
@@ -244,7 +273,7 @@ def left_processes():
     return sorted(left.items())
 
 
-def posix_queues():
+def posix_queues() -> list[str]:
     """Their names; nothing where they cannot be looked at."""
     if os.path.isdir("/dev/mqueue") and os.path.ismount("/dev/mqueue"):
         return sorted(os.listdir("/dev/mqueue"))
@@ -253,9 +282,9 @@ def posix_queues():
     return shown.stdout.split()
 
 
-def host_state():
+def host_state() -> dict[str, object]:
     """What a run must leave as it was: mounts, hostname, links, IPC objects; and its processes, which must be gone."""
-    state = {"processes": left_processes(), "queues": posix_queues()}
+    state: dict[str, object] = {"processes": left_processes(), "queues": posix_queues()}
     with open("/proc/self/mountinfo", encoding="utf-8") as file:
         state["mounts"] = file.read()
     state["hostname"] = os.uname().nodename

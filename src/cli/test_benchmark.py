@@ -109,6 +109,7 @@ def test_a_signal_keeps_what_was_measured(tmp_path):
     process = subprocess.Popen([binary(), "benchmark", "--op=unshare,setns", "--ns=uts", "--benchmark_min_time=1",
                                 f"--benchmark_out={out}", "--benchmark_format=csv"], stdout=subprocess.PIPE,
                                stderr=subprocess.DEVNULL, text=True)
+    assert process.stdout
     process.stdout.readline()
     assert process.stdout.readline().startswith('"')
     time.sleep(0.1)

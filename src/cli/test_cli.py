@@ -44,7 +44,7 @@ def test_default_plan():
     """clone and unshare with 256 sets, a stack sweep of ten sets, setns in two ways, proc_remount at each stack."""
     ids = list_ids()
     assert len(ids) == len(set(ids))
-    by_operation = {}
+    by_operation: dict[str, list[tuple[str, str]]] = {}
     for case in ids:
         operation, namespaces, rest = parts(case)
         by_operation.setdefault(operation, []).append((namespaces, rest))

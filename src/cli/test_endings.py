@@ -244,7 +244,7 @@ def test_an_output_that_does_not_wait_is_waited_for():
         time.sleep(0.2)  # it finds the pipe full
         with os.fdopen(here, "rb") as pipe:
             text = pipe.read().lstrip(b"-").decode()
-        assert listing.wait() == 0 and listing.stderr.read() == b""
+        assert listing.wait() == 0 and listing.communicate()[1] == b""
     assert text.splitlines() == list_ids()
 
 

@@ -1,6 +1,8 @@
 """What the tests of exec share."""
 import os
 import subprocess
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +10,7 @@ from nsbench_harness import NOBODY, binary, host_state
 
 
 @pytest.fixture(name="host")
-def fixture_host():
+def fixture_host() -> Iterator[None]:
     """Compares the host before and after a test."""
     before = host_state()
     yield
@@ -18,7 +20,7 @@ def fixture_host():
 
 
 @pytest.fixture(name="user", params=["root", "user"])
-def fixture_user(request, home):
+def fixture_user(request: pytest.FixtureRequest, home: Path) -> list[str]:
     """How to start nsbench: as root, and as an ordinary user, who this process may be already."""
     if request.param == "root":
         if os.geteuid() != 0:

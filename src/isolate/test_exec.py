@@ -1,30 +1,20 @@
 """nsbench exec: what a command sees inside, and that it behaves as one started by a shell: codes, signals, terminal."""
 
-import fcntl
 import os
-import pty
 import re
-import select
 import signal
-import struct
 import subprocess
-import termios
 import time
-from pathlib import Path
 
 import pytest
 
-from nsbench_harness import assert_one_line, binary, made_to_fail, needs_root, processes, run, wait_for
+from exec_harness import SHELL, Terminal, execute, named
+from nsbench_harness import assert_one_line, binary, made_to_fail, needs_root, run, wait_for
 
 NOBODY = 65534
 CONTAINER = "--ns=uts,ipc,pid,mnt,net,user"
 
 pytestmark = pytest.mark.usefixtures("host")
-
-
-def execute(start, *args, timeout=20, **kwargs):
-    return subprocess.run([*start, "exec", *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False,
-                          stderr=subprocess.PIPE, encoding="utf-8", timeout=timeout, **kwargs)
 
 
 # what a command sees
@@ -116,7 +106,7 @@ def test_signals_are_passed_on(kinds, number, user):
     script = f"trap 'echo got; exit 9' {int(number)}; echo ready; while :; do sleep 0.05; done"
     with subprocess.Popen([*user, "exec", f"--ns={kinds}", "--", "bash", "-c", script], stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, encoding="utf-8") as process:
-        assert process.stdout.readline() == "ready\n"
+        assert process.stdout and process.stdout.readline() == "ready\n"
         process.send_signal(number)
         assert process.stdout.read() == "got\n"
         assert process.wait(10) == 9
@@ -127,19 +117,6 @@ def test_a_deadly_signal_is_128_and_its_number(user):
         wait_for(lambda: named("sleep", "60"), 5, "the command")
         process.terminate()
         assert process.wait(10) == 128 + signal.SIGTERM
-
-
-def named(*words):
-    """The processes with this command line."""
-    found = []
-    for pid in processes():
-        try:
-            line = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except OSError:
-            continue
-        if line.split(b"\0")[:-1] == [word.encode() for word in words]:
-            found.append(pid)
-    return found
 
 
 @pytest.mark.parametrize("kinds", ["pid,user", "user", "user,pid,mnt,net,ipc,uts,cgroup,time"])
@@ -173,53 +150,6 @@ def test_what_is_left_in_a_pid_namespace_ends_with_the_command(user):
 
 
 # on a terminal
-
-class Terminal:
-    """A pseudo-terminal with a program as its session's leader; what it wrote is read until a pattern is there."""
-
-    def __init__(self, *command):
-        self.pid, self.leader = pty.fork()
-        if self.pid == 0:
-            os.environ.update({"PS1": "outer> ", "TERM": "dumb", "HISTFILE": "/dev/null", "SHELL": "/bin/bash"})
-            os.execvp(command[0], command)
-        self.text = ""
-        self.resize(24, 80)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        os.close(self.leader)
-        try:
-            os.kill(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
-        except (ProcessLookupError, ChildProcessError):
-            pass
-
-    def resize(self, rows, columns):
-        fcntl.ioctl(self.leader, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-
-    def send(self, text):
-        os.write(self.leader, text.encode())
-
-    def line(self, text):
-        self.send(text + "\n")
-
-    def expect(self, pattern, timeout=10):
-        """Reads until the pattern is found, and forgets what was before its end."""
-        end = time.monotonic() + timeout
-        while not (found := re.search(pattern, self.text)):
-            ready, _, _ = select.select([self.leader], [], [], max(0, end - time.monotonic()))
-            assert ready, f"no {pattern!r} within {timeout} s in {self.text!r}"
-            try:
-                self.text += os.read(self.leader, 65536).decode(errors="replace").replace("\r", "")
-            except OSError:
-                pytest.fail(f"the terminal was closed; no {pattern!r} in {self.text!r}")
-        self.text = self.text[found.end():]
-        return found
-
-
-SHELL = ("bash", "--norc", "--noprofile", "-i")
 
 
 @pytest.fixture(name="inner", params=["user,pid,mnt,uts", "user"])

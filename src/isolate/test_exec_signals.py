@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from test_exec import SHELL, Terminal, execute, named
+from exec_harness import SHELL, Terminal, execute, named
 from nsbench_harness import binary, made_to_fail, needs_root, wait_for
 
 pytestmark = pytest.mark.usefixtures("host")

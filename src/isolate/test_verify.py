@@ -36,7 +36,7 @@ def parsed(text):
 
 def cgroups():
     """Those of the checks that were left behind, wherever a hierarchy is mounted."""
-    found = []
+    found: list[Path] = []
     for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
         if " - cgroup2 " in line:
             found += Path(line.split()[4]).glob("nsbench-*")

@@ -10,6 +10,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -128,7 +129,7 @@ def exactly(observed: Observed, profile: exact.Profile, bit: int, traced: set[st
 
 def probed(observed: Observed, case: dict) -> None:
     """Fills in what the probe says, without what functions waited for: that is other tasks'."""
-    nodes = [{**node, "below": [], "inside": 0.0} for node in case["calls"]]
+    nodes: list[dict[str, Any]] = [{**node, "below": [], "inside": 0.0} for node in case["calls"]]
     for node in reversed(nodes):
         node["children"] = [other for other in nodes if other["caller"] is not None and nodes[other["caller"]] is node]
         node["bound"] = (OWN * node["calls_per_op"] + BELOW * sum(one["calls_per_op"] for one in node["children"])

@@ -196,7 +196,7 @@ def test_accounting_holds(probed):
         if row["total"]:
             assert 0 <= float(row["self"]) <= float(row["total"])
     for case in report["cases"]:
-        callees = collections.Counter()
+        callees: collections.Counter[int] = collections.Counter()
         for node in case["calls"]:
             if node["caller"] is not None:
                 assert node["caller"] < case["calls"].index(node)
@@ -265,7 +265,7 @@ grep nsbench-yardsti $tracing/trace | grep -o ': [a-z0-9_]* <-' | sort | uniq -c
 def test_the_kernels_own_tracer_counts_the_same(in_guest, kernel):
     """A bare loop of clone under ftrace: as many calls of each function as the probe counts in nsbench's."""
     case = next(c for c in in_guest(kernel, "fentry")[1]["cases"] if c["case"] == "clone/NEWNET/stack:1M")
-    probed = collections.Counter()
+    probed: collections.Counter[str] = collections.Counter()
     for node in case["calls"]:
         if node["stage"] == "call":
             probed[node["function"]] += node["calls_per_op"]

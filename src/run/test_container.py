@@ -1,13 +1,11 @@
 """The operation container: its steps, and what is left when any of them fails."""
 
-import ctypes
 import os
-import struct
 from pathlib import Path
 
 import pytest
 
-from nsbench_harness import KINDS, Started, binary, host_state, measure, needs_root, read_csv, run
+from nsbench_harness import KINDS, Started, binary, host_state, measure, needs_root, read_csv, refuse, run
 
 pytestmark = needs_root
 
@@ -40,7 +38,7 @@ def test_the_steps_make_up_the_start(tmp_path):
 def test_each_set_has_the_steps_that_it_has_the_kinds_for(tmp_path):
     sets = ("none", "uts", "net", "mnt", "mnt,pid", "user", "all")
     measure("--op=container", *(f"--ns={name}" for name in sets), "--samples=4", f"--csv={tmp_path}/a.csv")
-    phases = {}
+    phases: dict[str, set[str]] = {}
     for row in read_csv(tmp_path / "a.csv"):
         assert row["status"] in ("ok", "imprecise") or row["phase"] == "drain", row
         phases.setdefault(row["namespaces"], set()).add(row["phase"])
@@ -56,7 +54,7 @@ def test_each_set_has_the_steps_that_it_has_the_kinds_for(tmp_path):
 FLAGS = {"cgroup": 0x02000000, "ipc": 0x08000000, "net": 0x40000000, "mnt": 0x00020000, "pid": 0x20000000,
          "user": 0x10000000, "uts": 0x04000000}
 STACK = (64 << 10) + 4096
-CALLS = {
+CALLS: dict[str, tuple[int, dict[int, int | None], str]] = {
     "mmap": (9, {1: STACK}, "mmap"),
     "eventfd": (290, {1: 0x80800}, "eventfd"),
     "clone": (56, {0: sum(FLAGS.values()) | 17}, "clone"),
@@ -80,32 +78,13 @@ CALLS = {
     "execveat": (322, {}, "execveat"),
     "wait4": (61, {}, "waitpid"),
 }
-EIO = 5
-
-
-def refuse(number, arguments):
-    """Makes this process's and its children's calls of one kind fail with EIO: a classic BPF program for seccomp(2)."""
-    load, equal, answer = 0x20, 0x15, 0x06  # BPF_LD|W|ABS, BPF_JMP|JEQ|K, BPF_RET|K
-    tests = [(0, number), *((16 + 8 * index, value) for index, value in arguments.items())]
-    code = []
-    for i, (offset, value) in enumerate(tests):
-        left = 2 * (len(tests) - i) - 1
-        code += [(load, 0, 0, offset), (equal, 0, left, value)]
-    code += [(answer, 0, 0, 0x00050000 | EIO), (answer, 0, 0, 0x7FFF0000)]
-    text = b"".join(struct.pack("HBBI", *instruction) for instruction in code)
-    buffer = ctypes.create_string_buffer(text, len(text))
-    program = struct.pack("HxxxxxxP", len(code), ctypes.addressof(buffer))
-    libc = ctypes.CDLL(None, use_errno=True)
-    for request in ((38, 1, 0, 0, 0), (22, 2, program)):  # PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP
-        if libc.prctl(*request):
-            raise OSError(ctypes.get_errno(), f"prctl{request[:2]}")
 
 
 @pytest.mark.parametrize("name", CALLS)
 def test_a_call_that_fails_gives_an_errno_and_leaves_nothing(name, tmp_path):
-    number, arguments, call = CALLS[name]
-    program = Path(binary()).with_name("nsbench-program")
-    arguments = {index: program.stat().st_size if value is None else value for index, value in arguments.items()}
+    number, known, call = CALLS[name]
+    size = Path(binary()).with_name("nsbench-program").stat().st_size
+    arguments = {index: size if value is None else value for index, value in known.items()}
 
     def prepare():
         if name == "write gid_map":  # else it is as long as the line for uid_map

@@ -67,7 +67,7 @@ def test_the_doctor_names_it(way, severity):
     with subprocess.Popen([way[0], "--fork", "--kill-child", *way[1:], "doctor"], stdin=subprocess.DEVNULL, encoding="utf-8",
                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         # It goes on to measure, which is of no interest here.
-        text = "".join(itertools.takewhile(lambda line: " smt " not in line, process.stdout))
+        text = "".join(itertools.takewhile(lambda line: " smt " not in line, process.stdout or ()))
         process.kill()
     assert re.search(rf"^{severity} +proc +of an", text, re.M), text
     assert re.search(r"^note +probe ", text, re.M), text

@@ -41,7 +41,7 @@ def rows_of(recorded):
 
 def counted(samples, case, phase):
     """The counted times of one phase, by round."""
-    rounds = {}
+    rounds: dict[int, list[float]] = {}
     for row in samples:
         if row["case"] == case and row["counted"] == "1" and row[phase]:
             rounds.setdefault(int(row["round"]), []).append(float(row[phase]))

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from test_container import refuse
-from nsbench_harness import SAMPLER, Started, binary, host_state, needs_root, read_csv, run, wait_for
+from nsbench_harness import SAMPLER, Started, binary, host_state, needs_root, read_csv, refuse, run, wait_for
 
 pytestmark = needs_root
 
@@ -45,7 +44,7 @@ def installed():
 
 def by_runtime(rows):
     """The rows of each runtime's case, by phase."""
-    found = {}
+    found: dict[str, dict[str, dict[str, str]]] = {}
     for row in rows:
         if row["operation"] == "runtime":
             found.setdefault(row["case"].partition("by:")[2], {})[row["phase"]] = row
@@ -119,7 +118,7 @@ def test_each_runtime_is_measured_beside_ours_or_says_why_not(tmp_path):
 def test_ours_and_theirs_are_measured_in_the_same_rounds(tmp_path):
     result = run(BOTH, "--with=by:unshare", "--samples=20", f"--out={tmp_path}/out")
     assert result.returncode == 0, result.stdout + result.stderr
-    rounds = {}
+    rounds: dict[str, set[str]] = {}
     for row in read_csv(tmp_path / "out" / "samples.csv"):
         if row["counted"] == "1":
             rounds.setdefault(row["case"], set()).add(row["round"])
@@ -250,7 +249,7 @@ def test_the_death_of_the_watcher_leaves_no_cgroup(by):
     if by not in installed():
         pytest.skip(f"{by} is not installed")
     with Started("--op=runtime", f"--with=by:{by}", "--budget=4s", "--precision=0.01%") as started:
-        def watcher():
+        def watcher() -> int | None:
             for pid, (parent, comm) in started.living().items():
                 if parent == started.pid and comm == SAMPLER:
                     if Path(f"/proc/{pid}/cmdline").read_bytes().endswith(b"\0stage\0"):
@@ -267,7 +266,7 @@ def test_the_death_of_the_watcher_leaves_no_cgroup(by):
 def test_the_death_of_the_stage_costs_one_case(tmp_path):
     """The one that starts runtimes is replaced, as a sampler is."""
     with Started(BOTH, "--with=by:unshare,bwrap", "--budget=4s", "--precision=0.01%", f"--csv={tmp_path}/a.csv") as started:
-        def stages():
+        def stages() -> list[int]:
             return [pid for pid, (_, comm) in started.living().items() if comm == "nsbench-sampler"
                     and os.readlink(f"/proc/{pid}/ns/pid") != os.readlink("/proc/self/ns/pid")]
 

@@ -221,7 +221,7 @@ def test_samples_ahead_of_run_json_are_no_part_of_the_next_round(tmp_path):
     info["measuring"]["rounds"] = recorded - 1
     (folder / "run.json").write_text(json.dumps(info))
     measure(f"--resume={folder}", "--budget=1s")
-    blocks = {}
+    blocks: dict[str, set[str]] = {}
     for row in read_csv(folder / "samples.csv"):
         blocks.setdefault(row["round"], set()).add(row["block"])
     assert max(map(int, blocks)) > recorded

@@ -1,0 +1,41 @@
+"""What tests of the lab's command line share: a fake QEMU, and a file that passes for a kernel."""
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from lab import guest
+
+PROGRAM = Path(__file__).resolve().parents[1] / "lab.py"
+OPTIONS = ["--filter=^clone/NEWPID/stack:1M$", "--samples=5"]
+
+
+class Lab:
+    """The command line with a fake QEMU and a file that passes for a kernel, in a folder of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.bin, self.out = path, path / "bin", path / "out"
+        self.bin.mkdir()
+        self.kernel = path / "bzImage"
+        self.kernel.write_bytes(b"\0" * 0x202 + b"HdrS")
+
+    def qemu(self, script: str) -> None:
+        """A QEMU of shell code, with $console and $sent the files of its serial ports."""
+        ports = 'for w; do case $w in file:*/console) console=${w#file:};; file:*/sent) sent=${w#file:};; esac; done\n'
+        text = "#!/bin/sh\n[ \"$1\" = --version ] && { echo QEMU emulator version 0.0; exit; }\n" + ports + script
+        (self.bin / guest.QEMU).write_text(text)
+        (self.bin / guest.QEMU).chmod(0o755)
+
+    def start(self, *words: str, options: list[str] = OPTIONS) -> subprocess.Popen[str]:
+        environment = {**os.environ, "PATH": f"{self.bin}:{os.environ['PATH']}"}
+        command: list[str | Path] = [sys.executable, PROGRAM, *(words or ("run", "--together", "--kernel", str(self.kernel))),
+                                     "--out", self.out, "--", *options]
+        return subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def run(self, *words: str, options: list[str] = OPTIONS) -> tuple[int, str]:
+        """The exit code and standard error; nothing may be left in the results' folder."""
+        process = self.start(*words, options=options)
+        _, stderr = process.communicate(timeout=60)
+        assert not self.out.exists() or not list(self.out.iterdir())
+        assert "Traceback" not in stderr
+        return process.returncode, stderr
