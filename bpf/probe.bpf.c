@@ -429,14 +429,12 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct* prev, struct task_stru
 
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct* parent, struct task_struct* child) {
-    const __u64 now = bpf_ktime_get_ns();
     struct nsb_slot* s = current_slot();
     const __u32 number = s ? track(child->pid, 0) : 0;
     struct nsb_slot* own = number ? slot_at(number - 1) : 0;
     if (own) own->task.row = s->task.row, own->task.skipped = s->task.skipped;
     // The tracepoint comes near the end of a fork, so the lead-in ends with the last of its forks.
     if (s && s->task.leads && !forks_are_traced && ++s->task.forks >= s->task.lead_in) s->task.skipped = 0;
-    if (s) s->aside += bpf_ktime_get_ns() - now;
     return 0;
 }
 
