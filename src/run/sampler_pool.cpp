@@ -68,7 +68,7 @@ void SamplerPool::grow(std::size_t size) {
 }
 
 std::vector<Records> SamplerPool::carry_out(protocol::Request request, std::span<Sampler> samplers,
-                                            std::chrono::nanoseconds limit) {
+                                            std::chrono::nanoseconds limit) const {
     request.time_limit_ns = static_cast<std::uint64_t>(limit.count());
     request.in_userns = in_userns_;
     request.root_is_initramfs = root_is_initramfs_;

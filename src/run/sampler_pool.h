@@ -50,7 +50,7 @@ class SamplerPool final : public Samplers {
 
   private:
     std::vector<Records> carry_out(protocol::Request request, std::span<Sampler> samplers,
-                                   std::chrono::nanoseconds limit);
+                                   std::chrono::nanoseconds limit) const;
     Answer take_runtime(const protocol::Request& request, const Case& c, std::chrono::nanoseconds limit);
     void find_privilege();
 
