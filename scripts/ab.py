@@ -12,7 +12,7 @@ the pairs' ratios B/A, its interval and its test those of the sign test: what th
 Exit codes: 0 B is not slower; 1 it is; 2 usage, could not be measured, or --after failed; 130 interrupted, after showing
 whole pairs.
 """
-from answers import interrupt  # first, for a Ctrl-C among the imports
+from analysis import interrupt  # first, for a Ctrl-C among the imports
 import argparse
 import contextlib
 import random
@@ -24,9 +24,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from answers import outputs
-from answers.options import Parser, add_judging
-from answers.script import INTERRUPTED, Unreadable, last_line, main
+from analysis import outputs
+from analysis.options import Parser, add_judging
+from analysis.script import INTERRUPTED, Unreadable, last_line, main
 
 OURS = Path(__file__).resolve().parent / "nsbench"
 PATIENCE = 20  # seconds for an nsbench that is told to end: it takes down what it has set up
@@ -144,7 +144,7 @@ def ab(words: list[str]) -> int:
         top.error("--pairs: a number from 1 is needed")
     for ending in ENDING:
         signal.signal(ending, signal.default_int_handler)  # so that --after is run then, too
-    from answers import comparison, pairs, show, sources  # only now: --help is there without pandas and scipy
+    from analysis import comparison, pairs, render, sources  # only now: --help is there without pandas and scipy
     interrupt.ready()
     order = random.Random(options.seed)
     runs: dict[str, list[sources.Source]] = {"a": [], "b": []}
@@ -183,7 +183,7 @@ def ab(words: list[str]) -> int:
             raise KeyboardInterrupt
         found = result()
     found.identities = [f"A: {words[-2]}"], [f"B: {words[-1]}"]
-    show.show(found, options.format, options.all)
+    render.show(found, options.format, options.all)
     if trouble:
         sys.stdout.flush()
         raise Unreadable(trouble)

@@ -11,12 +11,12 @@ one changed that moved by more than meaningless variations of the machine move i
 What only one side has, and what differs between the machines, is said first.
 Exit codes: 0 nothing is slower; 1 something is; 2 usage, or runs that cannot be compared.
 """
-from answers import interrupt  # first, for a Ctrl-C among the imports
+from analysis import interrupt  # first, for a Ctrl-C among the imports
 import argparse
 from pathlib import Path
 
-from answers.options import Parser, add_judging
-from answers.script import main
+from analysis.options import Parser, add_judging
+from analysis.script import main
 
 MORE = """what the table says:
   slower, faster  more than the threshold, and no chance. Of counts: more than the resolution, and the intervals are apart
@@ -46,12 +46,12 @@ def compare(words: list[str]) -> int:
         top.error("either BASE NEW, or --base RUN... --new RUN..., is needed")
     if bool(options.base) != bool(options.new):
         top.error(f"--{'new' if options.base else 'base'} is missing")
-    from answers import comparison, show, sources  # only now: --help is there without pandas and scipy
+    from analysis import comparison, render, sources  # only now: --help is there without pandas and scipy
     interrupt.ready()
     base, new = options.base or options.runs[:1], options.new or options.runs[1:]
     sides = sources.side(base, options.ignore), sources.side(new, options.ignore)
     result = comparison.compare(*sides, options.threshold, options.alpha, options.phase, options.filter)
-    show.show(result, options.format, options.all)
+    render.show(result, options.format, options.all)
     return result.code
 
 

@@ -22,7 +22,7 @@ Exit codes: 0 measured; 1 a guest failed, or nsbench in it did; 2 usage, or a fi
 possible here, with what to do;
 130 interrupted. compare, as git bisect run takes it: 0 nothing slower, 1 slower, 125 not measured, 129 usage.
 """
-from answers import interrupt  # first, for a Ctrl-C among the imports
+from analysis import interrupt  # first, for a Ctrl-C among the imports
 import argparse
 import io
 import os
@@ -32,7 +32,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from answers.script import UNREAD, Unreadable, of_system, one_line
+from analysis.script import UNREAD, Unreadable, of_system, one_line
 from lab import (agree, atlas, balance, boots, cache, compare, guest, images, in_states, kernel_build, packages, page, profile, repeat,
                  runs)
 from lab.errors import ABORTED, FAILED, IMPOSSIBLE, INTERRUPTED, OK, UNMEASURED, USAGE, LabError

@@ -6,14 +6,14 @@
 Each plot is made of what the runs have; what cannot be made is named with its reason. For an interactive page with the
 same figures see report.py.
 """
-from answers import interrupt  # first, for a Ctrl-C among the imports
+from analysis import interrupt  # first, for a Ctrl-C among the imports
 import sys
 import traceback
 from pathlib import Path
 
-from answers import outputs, stacks
-from answers.options import Parser
-from answers.script import Unreadable, main
+from analysis import outputs, stacks
+from analysis.options import Parser
+from analysis.script import Unreadable, main
 
 FORMATS = ("png", "svg", "pdf")
 LETTERS = "abcdefgh"  # of plots
@@ -58,11 +58,11 @@ def body(words: list[str]) -> int:
             raise Unreadable(f"--format={options.format}: {name!r}; known are {', '.join(FORMATS)}")
     if wrong := set(options.only) - set(LETTERS):
         raise Unreadable(f"--only={options.only}: {min(wrong)!r}; the letters are a to h")
-    from answers import draw, drawings, limits  # only now: --help is there without pandas and matplotlib
+    from analysis import limits, plot_style, plots  # only now: --help is there without pandas and matplotlib
     interrupt.ready()
 
     runs = limits.read_runs(options.runs)
-    wanted = list(drawings.drawings(runs, options.folded))
+    wanted = list(plots.drawings(runs, options.folded))
     outputs.own_folder(options.out)
     made = mistakes = 0
     for drawing in wanted:
@@ -81,7 +81,7 @@ def body(words: list[str]) -> int:
             if not options.quiet:
                 print(f"not made: {drawing.name}: {figure}", file=sys.stderr)
             continue
-        for path in draw.save(figure, options.out, drawing.name, formats):
+        for path in plot_style.save(figure, options.out, drawing.name, formats):
             made += 1
             if not options.quiet:
                 print(path)

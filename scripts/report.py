@@ -6,13 +6,13 @@
 What was measured in words, the machine and its warnings, a table to sort and filter, interactive plots, flame graphs,
 and the CSV files to download. For pictures see plot.py; whether runs differ compare.py says.
 """
-from answers import interrupt  # first, for a Ctrl-C among the imports
+from analysis import interrupt  # first, for a Ctrl-C among the imports
 import sys
 from pathlib import Path
 
-from answers import outputs, stacks
-from answers.options import Parser
-from answers.script import Unreadable, main
+from analysis import outputs, stacks
+from analysis.options import Parser
+from analysis.script import Unreadable, main
 
 
 def output(given: str) -> Path:
@@ -49,7 +49,7 @@ def body(words: list[str]) -> int:
     parser.add_argument("--quiet", action="store_true", help="do not say what was made")
     options = parser.parse_args(words)
     out = output(options.out) if options.out != "-" else None
-    from answers import limits, page  # only now: --help is there without pandas
+    from analysis import limits, page  # only now: --help is there without pandas
     interrupt.ready()
 
     runs = limits.read_runs(options.runs)

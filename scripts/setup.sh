@@ -15,13 +15,13 @@ fi
 
 say() { printf '%s\n' "$*" >&2; }
 
-# packages run|answers|test|kernels: the names in scripts/packages: those without a mark, those marked so, all that the tests
+# packages run|analysis|test|kernels: the names in scripts/packages: those without a mark, those marked so, all that the tests
 # need, those and what builds kernels.
 packages() {
     local name kind
     while read -r name kind; do
         case $name in '' | '#'*) continue ;; esac
-        case $1/$kind in run/ | answers/answers | test/ | test/answers | test/test | kernels/*) ;; *) continue ;; esac
+        case $1/$kind in run/ | analysis/analysis | test/ | test/analysis | test/test | kernels/*) ;; *) continue ;; esac
         printf '%s\n' "$name"
     done <"$root/scripts/packages"
 }

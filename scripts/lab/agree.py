@@ -13,7 +13,7 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from answers import columns, kinds
+from analysis import columns, kinds
 from lab import alone, guest, images, initramfs, orders, runs
 from lab.commands import Commands
 from lab.errors import FAILED, OK, LabError

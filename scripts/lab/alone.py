@@ -14,7 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-from answers import outputs
+from analysis import outputs
 from lab import copies, guest, orders, saved
 from lab.errors import FAILED, USAGE, LabError
 from lab.states import State

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from answers.kinds import ALL
+from analysis.kinds import ALL
 from lab import alone, folders, guest, images, initramfs, packages, profile, runs, states
 from lab.commands import Commands
 from lab.errors import FAILED, OK, USAGE, LabError

@@ -21,12 +21,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from answers import outputs
-from answers.exact import Change, Figure, Key, geometric_means, measured, missing, within
-from answers.files import shown
-from answers.options import percentage
-from answers.record import Record, Schema, machines
-from answers.script import of_system, one_line
+from analysis import outputs
+from analysis.exact import Change, Figure, Key, geometric_means, measured, missing, within
+from analysis.files import shown
+from analysis.options import percentage
+from analysis.record import Record, Schema, machines
+from analysis.script import of_system, one_line
 from lab import functions, guest, images, initramfs, packages, runs, states, tables
 from lab.commands import Commands
 from lab.errors import ABORTED, OK, UNMEASURED, USAGE, LabError

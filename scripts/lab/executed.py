@@ -2,7 +2,7 @@
 from collections.abc import Callable, Collection
 from functools import cache
 
-from answers.kinds import NONE
+from analysis.kinds import NONE
 from lab import explain
 from lab.exact import OWN
 from lab.recorded import Recorded

@@ -3,7 +3,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from answers.kinds import prefixed
+from analysis.kinds import prefixed
 from lab import tree
 from lab.books import Books
 from lab.exact import Cost

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from answers import outputs
-from answers.record import Lab, read
-from answers.script import Unreadable
-from answers.stacks import FILE as STACKS
+from analysis import outputs
+from analysis.record import Lab, read
+from analysis.script import Unreadable
+from analysis.stacks import FILE as STACKS
 from lab.errors import USAGE, LabError
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h

@@ -1,10 +1,10 @@
 """A page for each set: every kernel function behind what it adds to clone, on all recorded kernels, with sums that balance."""
 import math
 
-from answers.kinds import ALL, KINDS
+from analysis.kinds import ALL, KINDS
 from lab import executed
 from lab.executed import Functions
-from lab.words import Runs, name_of, table
+from lab.format import Runs, name_of, table
 
 FOLDER = "functions"
 SHARE = 0.02  # of the cost: what is worth a line with all that it calls

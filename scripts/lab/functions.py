@@ -2,9 +2,9 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from answers import stacks
-from answers.record import ANY, Schema
-from answers.script import Unreadable
+from analysis import stacks
+from analysis.record import ANY, Schema
+from analysis.script import Unreadable
 from lab import explain, tables, tree
 from lab.errors import UNMEASURED, LabError
 from lab.exact import OWN, Cost

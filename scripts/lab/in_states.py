@@ -8,7 +8,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from answers.exact import MEASURED
+from analysis.exact import MEASURED
 from lab import folders, guest, packages, runs, states, tables
 from lab.atlas import OF_KINDS, words
 from lab.commands import Commands

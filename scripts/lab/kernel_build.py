@@ -20,7 +20,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from answers import files, outputs
+from analysis import files, outputs
 from lab import keeping, packages
 from lab.commands import Commands
 from lab.errors import FAILED, IMPOSSIBLE, OK, USAGE, LabError

@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from answers import outputs
-from answers.script import of_system
+from analysis import outputs
+from analysis.script import of_system
 from lab.errors import IMPOSSIBLE, USAGE, LabError
 from lab.guest import check_image
 
@@ -61,7 +61,7 @@ def cache() -> Path:
     """The lab's cache directory, made if it is missing. LabError where it is somebody else's, or behind somebody else's link, or
     where others could put theirs in its place.
 
-    All below it is used by its path, and not from descriptor to descriptor as answers/outputs.py goes to a place that was named
+    All below it is used by its path, and not from descriptor to descriptor as analysis/outputs.py goes to a place that was named
     by the user: apt, dpkg, make and QEMU take nothing but paths. That is safe because nobody but the user, and root, can change
     what is in these two folders, nor rename them, which is what is checked here. What is above them, a home or what
     XDG_CACHE_HOME names, is the user's own choice."""

@@ -9,12 +9,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from answers import files, outputs
-from answers.script import of_system
+from analysis import files, outputs
+from analysis.script import of_system
 from lab import function_pages, recorded
 from lab.commands import Commands
 from lab.errors import FAILED, OK, USAGE, LabError
-from lab.sections import SECTIONS, section
+from lab.page_sections import SECTIONS, section
 
 BEGIN = function_pages.MARK
 END = "<!-- end of what scripts/lab.py page makes -->"

@@ -19,8 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from answers import columns
-from answers.stacks import FILE as STACKS
+from analysis import columns
+from analysis.stacks import FILE as STACKS
 from lab import alone, books, callgrind, exact, explain, folders, guest, images, initramfs, keeping, lines, orders, runs, states, tree
 from lab.books import Books
 from lab.commands import Commands

@@ -5,10 +5,10 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from answers import files, stacks
-from answers.exact import MEASURED
-from answers.record import Record, Schema
-from answers.script import Unreadable
+from analysis import files, stacks
+from analysis.exact import MEASURED
+from analysis.record import Record, Schema
+from analysis.script import Unreadable
 from lab import tables
 from lab.errors import USAGE, LabError
 from lab.exact import Cost

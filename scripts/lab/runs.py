@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from answers import columns
-from answers.record import Lab
-from answers.stacks import FILE as STACKS
+from analysis import columns
+from analysis.record import Lab
+from analysis.stacks import FILE as STACKS
 from lab import alone, initramfs, orders, saved
 from lab.errors import FAILED, USAGE, LabError
 from lab.folders import JOURNAL, PART, Keep, exclusive, finished, lab_of, publish

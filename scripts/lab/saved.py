@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from answers import outputs
+from analysis import outputs
 from lab import initramfs, packages
 from lab.errors import FAILED, LabError
 from lab.guest import Crowd, Guest, Machine, splat, tail

@@ -3,9 +3,9 @@
 import math
 from dataclasses import dataclass
 
-from answers.kinds import KINDS, percent
+from analysis.kinds import KINDS, percent
 from lab.recorded import Figure, Recorded
-from lab.words import Runs, digits, k
+from lab.format import Runs, digits, k
 
 SHOWN = 10
 LEAST = 200  # instructions: a row that is shorter on both sides is no news, whatever its ratio

@@ -1,12 +1,12 @@
 """The page's section from the exact profiles: every function behind what a kind adds."""
 import math
 
-from answers.kinds import ALL, KINDS
+from analysis.kinds import ALL, KINDS
 from lab import executed, function_pages
 from lab.executed import Functions
 from lab.recorded import Recorded
 from lab.section_functions import AGREES, agrees
-from lab.words import Runs, folded, k, name_of
+from lab.format import Runs, folded, k, name_of
 
 TOP = 5  # functions of a kind
 Found = dict[tuple[str, str], Functions]  # by kernel and set

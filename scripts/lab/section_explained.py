@@ -2,13 +2,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from answers.kinds import ALL, KINDS, NONE
+from analysis.kinds import ALL, KINDS, NONE
 from lab import executed, explain, tree
 from lab.books import Book, Books
 from lab.exact import OWN
 from lab.explain import Pair
 from lab.recorded import Figure, Recorded
-from lab.words import Runs, folded, name_of
+from lab.format import Runs, folded, name_of
 
 NAMED = 5  # functions in a sentence
 LEAST = 200  # instructions: smaller changes are folded away

@@ -2,9 +2,9 @@
 
 import math
 
-from answers.kinds import ALL, KINDS
+from analysis.kinds import ALL, KINDS
 from lab.recorded import Figure, Probed
-from lab.words import Runs, all_of, digits, k, name_of, range_of, table
+from lab.format import Runs, all_of, digits, k, name_of, range_of, table
 
 ENOUGH = 0.9  # of what a kind adds: the functions named make up so much of it
 NAMED = 4  # functions of a kind

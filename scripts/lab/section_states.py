@@ -1,9 +1,9 @@
 """The page's section on states: what a kind costs in a kernel that is not fresh."""
 
-from answers.kinds import KINDS
+from analysis.kinds import KINDS
 from lab.recorded import Recorded
 from lab.states import STATES
-from lab.words import Runs, digits, k, table
+from lab.format import Runs, digits, k, table
 
 TWICE = 2.0
 

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from lab import executed
 from lab.executed import Functions
-from lab.words import Runs, folded, k, range_of, table
+from lab.format import Runs, folded, k, range_of, table
 
 SHOWN = 10  # the others are folded away
 KIND = "NEWNET"

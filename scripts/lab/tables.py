@@ -2,10 +2,10 @@
 is one LabError."""
 from pathlib import Path
 
-from answers import exact, files
-from answers.files import Kinds, Perhaps
-from answers.record import Probe, Record, Schema, read
-from answers.script import Unreadable
+from analysis import exact, files
+from analysis.files import Kinds, Perhaps
+from analysis.record import Probe, Record, Schema, read
+from analysis.script import Unreadable
 from lab.errors import LabError
 
 Row = dict[str, str]

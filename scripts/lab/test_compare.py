@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from answers.exact import Change, Figure, within
+from analysis.exact import Change, Figure, within
 from lab import guest, initramfs, packages
 from lab.errors import LabError
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from answers import stacks
-from answers.damage import ANY_FILE, Change, broken, lab, of_json, put, rename, text
-from answers.fixtures import result_row, write_run, write_table
-from answers.kinds import ALL, KINDS
+from analysis import stacks
+from analysis.damage import ANY_FILE, Change, broken, lab, of_json, put, rename, text
+from analysis.fixtures import result_row, write_run, write_table
+from analysis.kinds import ALL, KINDS
 from lab import tables
-from lab.sections import SECTIONS
+from lab.page_sections import SECTIONS
 
 NEW = "7.3.4"
 FILES = ("run.json", "results.csv", "churned/run.json", "churned/results.csv", "probe/run.json", "probe/probe.csv", "probe/memory.csv",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import agree, guest, initramfs, packages, page, recorded, section_changes, sections
+from lab import agree, guest, initramfs, packages, page, page_sections, recorded, section_changes
 from lab.errors import LabError
 
 PROGRAM = Path(__file__).resolve().parents[1] / "lab.py"
@@ -111,7 +111,7 @@ def test_a_sentence_stands_only_where_it_holds_for_every_kernel(copy: Path) -> N
 
 def test_a_change_counts_only_where_intervals_do_not_meet() -> None:
     run = recorded.read(newest(RESULTS))
-    assert sections.change(run, run, "unshare", "create")[1:] == (0, 0, 1.0)
+    assert page_sections.change(run, run, "unshare", "create")[1:] == (0, 0, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_change_counts_only_where_intervals_do_not_meet() -> None:
     ],
 )
 def test_thousands_have_three_digits(value: float, text: str) -> None:
-    assert sections.k(value) == text
+    assert page_sections.k(value) == text
 
 
 def test_what_cannot_be_a_page_is_one_line(tmp_path: Path, copy: Path) -> None:

@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from answers.kinds import ALL, KINDS
+from analysis.kinds import ALL, KINDS
 from lab import executed, explain, function_pages, recorded, section_exact, section_explained, section_subsystems
 from lab.errors import LabError
 from lab.exact import Cost

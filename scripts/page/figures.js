@@ -1,5 +1,5 @@
 "use strict";
-/* How figures are written, as src/report/format.cpp and scripts/answers/kinds.py do: format_vectors.csv holds the three
+/* How figures are written, as src/report/format.cpp and scripts/analysis/kinds.py do: format_vectors.csv holds the three
    together. */
 
 /** The three significant digits of a figure greater than zero, and the power of ten of the first; a half is rounded up. */

@@ -16,7 +16,7 @@ struct OutputNames {
 /// The columns of each result file, in Markdown, as they stand in results/README.md.
 std::string dictionary_markdown();
 
-/// All of it as one JSON object, as it stands in scripts/answers/dictionary.json: the result files and their
+/// All of it as one JSON object, as it stands in scripts/analysis/dictionary.json: the result files and their
 /// columns, phases, kinds, operations, parameters, traced functions and `outputs`, each list in the order of
 /// its table.
 std::string dictionary_json(std::span<const OutputNames> outputs);

@@ -1,5 +1,5 @@
-// Times and sizes as people read them. scripts/answers/kinds.py and scripts/page/figures.js follow the same
-// rule; scripts/answers/format_vectors.csv holds the three together.
+// Times and sizes as people read them. scripts/analysis/kinds.py and scripts/page/figures.js follow the same
+// rule; scripts/analysis/format_vectors.csv holds the three together.
 #pragma once
 
 #include <string>

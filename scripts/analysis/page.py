@@ -1,0 +1,376 @@
+"""The report: one HTML file that holds the charting libraries, the figures and what draws them, and asks nobody."""
+import base64
+import gzip
+import html
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NotRequired, TypedDict
+
+import numpy as np
+import pandas as pd
+
+from analysis import columns, kinds, stacks, summary, tables
+from analysis.files import text_of
+from analysis.read import Run
+from analysis.script import Unreadable
+from analysis.stacks import Frame
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = ROOT / "scripts/page"
+LIBRARIES = ROOT / "build/page/node_modules"
+MOST_BYTES = 5_000_000
+
+# package → its script, its style, its licence's files
+VENDORED = {
+    "echarts": ("dist/echarts.min.js", None, ("LICENSE", "NOTICE")),
+    "d3": ("dist/d3.min.js", None, ("LICENSE",)),
+    "d3-flame-graph": ("dist/d3-flamegraph.umd.min.js", None, ("LICENSE",)),
+    "tabulator-tables": ("dist/js/tabulator.min.js", "dist/css/tabulator.min.css", ("LICENSE",)),
+}
+SCRIPTS = ("figures.js", "data.js", "charts.js", "sets.js", "times.js", "probe.js", "flame.js", "table.js", "main.js")
+
+# Where a curve of a distribution is kept: dense in the tail, which is what it is looked at for.
+PROBABILITIES = [
+    0,
+    1,
+    2,
+    5,
+    10,
+    15,
+    20,
+    25,
+    30,
+    35,
+    40,
+    45,
+    50,
+    55,
+    60,
+    65,
+    70,
+    75,
+    80,
+    85,
+    90,
+    92,
+    94,
+    96,
+    98,
+    99,
+    99.5,
+    99.9,
+    100,
+]
+LEAST_SHARE = 0.001  # of a case's time: narrower frames of a flame graph are left out
+
+
+def quantiles(run: Run) -> dict[str, dict[str, list[float]]]:
+    """Case → phase → the counted samples' count, and their values at PROBABILITIES."""
+    samples = run.samples
+    if samples is None:
+        return {}
+    samples = samples[samples["counted"].astype(float) == 1]
+    plain = run.results.loc[run.results["case"].str.match(tables.PLAIN), "case"].unique()
+    samples = samples[samples["case"].isin(plain)]
+    phases = [name for name in tables.phases_of(run) if name in samples.columns]
+    values = samples[phases].to_numpy()
+    found: dict[str, dict[str, list[float]]] = {}
+    for case, rows in samples.groupby("case", sort=False).indices.items():
+        for index, phase in enumerate(phases):
+            mine = values[rows, index]
+            mine = mine[~np.isnan(mine)]
+            if len(mine) > 1:
+                at = np.percentile(mine, PROBABILITIES)
+                found.setdefault(case, {})[phase] = [len(mine), *(float(f"{value:.4g}") for value in at)]
+    return found
+
+
+class _Operation(TypedDict):
+    sets: dict[str, str]
+    phases: list[str]
+    sweeps: dict[str, dict[int, str]]
+    segments: list[str]
+
+
+class _Functions(TypedDict):
+    cases: list[str]
+    functions: list[str]
+    self: list[list[float]]  # of each function, by case
+
+
+class _Memory(TypedDict):
+    cases: list[str]
+    allocators: list[str]
+    bytes: list[list[float]]  # of each allocator, by case
+    sites: dict[str, list[list[str | float]]]
+
+
+class _Shown(TypedDict):
+    """A frame as it is drawn, which has no empty children."""
+
+    name: str
+    value: int
+    children: NotRequired[list["_Shown"]]
+
+
+class _Data(TypedDict):
+    """What the page's scripts draw of a run (scripts/page/data.js)."""
+
+    name: str
+    identity: str
+    kernel: str
+    clock: str
+    id: str
+    csv: str
+    operations: dict[str, _Operation]
+    quantiles: dict[str, dict[str, list[float]]]
+    functions: dict[str, _Functions]
+    memory: _Memory | None
+    stacks: dict[str, _Shown]
+
+
+def _cases(run: Run) -> dict[str, _Operation]:
+    """Operation → its sets' cases, those over stack sizes, and what its total consists of: the page has no rules
+    of its own."""
+    found: dict[str, _Operation] = {}
+    for operation in dict.fromkeys(run.measured["operation"]):
+        rows = tables.plain(run, operation)
+        if rows.empty:
+            continue
+        phases = [name for name in columns.phases() if name in set(rows["phase"])]
+        sweeps = {}
+        for name in tables.stack_sweep(run, operation, phases[0]):
+            more = run.measured[
+                (run.measured["operation"] == operation)
+                & (run.measured["namespaces"] == name)
+                & run.measured["case"].str.match(tables.PLAIN)
+                & run.measured["stack_bytes"].notna()
+            ]
+            sweeps[name] = {int(size): case for size, case in zip(more["stack_bytes"], more["case"])}
+        found[operation] = {
+            "sets": dict(zip(rows["namespaces"], rows["case"])),
+            "phases": phases,
+            "sweeps": sweeps,
+            "segments": tables.SEGMENTS.get(operation, []),
+        }
+    return found
+
+
+def _functions(run: Run) -> dict[str, _Functions]:
+    found: dict[str, _Functions] = {}
+    for path in ("create", "destroy", "async"):
+        table = tables.functions(run, path, 9)
+        if not table.empty:
+            found[path] = {
+                "cases": list(table.index),
+                "functions": list(table.columns),
+                "self": table.round(1).to_numpy().T.tolist(),
+            }
+    return found
+
+
+def _memory(run: Run) -> _Memory | None:
+    table = tables.memory(run)
+    if table.empty:
+        return None
+    sites = {
+        case: [[*place, round(value, 1)] for place, value in tables.call_sites(run, case, 12).items()]
+        for case in table.index
+    }
+    return {
+        "cases": list(table.index),
+        "allocators": list(table.columns),
+        "bytes": table.round(1).to_numpy().T.tolist(),
+        "sites": sites,
+    }
+
+
+def _stacks(folded: list[str | None]) -> list[dict[str, _Shown]]:
+    """Each run's trees by case. A frame that is wide enough in one run is kept in all: else its time would be its caller's
+    in some, and their difference one of what was left out."""
+    trees = [
+        {case: stacks.tree(rows, case) for case, rows in stacks.by_case(text or "").items() if stacks.weight(rows)}
+        for text in folded
+    ]
+    return [
+        {case: _pruned(tree, [other[case] for other in trees if case in other]) for case, tree in of_run.items()}
+        for of_run in trees
+    ]
+
+
+def _pruned(tree: Frame, all_trees: list[Frame]) -> _Shown:
+    """The frames of a tree that are wide enough in one of all, which it is one of."""
+
+    def kept(node: Frame, there: Sequence[Frame | None]) -> _Shown:
+        children = []
+        for child in node["children"]:
+            others = [_child(other, child["name"]) for other in there]
+            if any(other and other["value"] >= least for other, least in zip(others, widths)):
+                children.append(kept(child, others))
+        shown: _Shown = {"name": node["name"], "value": node["value"]}
+        if children:
+            shown["children"] = children
+        return shown
+
+    widths = [one["value"] * LEAST_SHARE for one in all_trees]
+    return kept(tree, all_trees)
+
+
+def _child(node: Frame | None, name: str) -> Frame | None:
+    return next((child for child in node["children"] if child["name"] == name), None) if node else None
+
+
+def data(run: Run, trees: dict[str, _Shown]) -> _Data:
+    """The run's rows are its results.csv, as it is downloaded."""
+    path = run.folder / "results.csv" if run.folder else run.path
+    text = text_of(path)
+    return {
+        "name": run.name,
+        "identity": run.identity(),
+        "kernel": run.kernel,
+        "clock": run.clock,
+        "id": run.run_id,
+        "csv": text,
+        "operations": _cases(run),
+        "quantiles": quantiles(run),
+        "functions": _functions(run),
+        "memory": _memory(run),
+        "stacks": trees,
+    }
+
+
+def _list(lines: list[str]) -> str:
+    return "<ul>" + "".join(f"<li>{html.escape(line)}</li>" for line in lines) + "</ul>" if lines else ""
+
+
+def _about(run: Run) -> str:
+    """The words on one run."""
+    warned = summary.warnings(run)
+    return (
+        f"<article><h3>{html.escape(run.name)}</h3>"
+        f"<p class='identity'>{html.escape(run.identity())}</p>{_list(summary.summary(run))}"
+        + (f"<div class='warnings'><h4>Warnings</h4>{_list(warned)}</div>" if warned else "")
+        + (
+            f"<details><summary>What else belongs beside the figures</summary>{_list(notes)}</details>"
+            if (notes := summary.notes(run))
+            else ""
+        )
+        + "</article>"
+    )
+
+
+def _environments(runs: list[Run]) -> str:
+    """A table of all runs' environments; rows in which they differ are marked."""
+    table = pd.DataFrame(
+        {
+            run.name: {
+                **{str(k): str(v) for k, v in run.environment.items()},
+                "nsbench": str(run.info.get("nsbench_version", "unknown")),
+                "arguments": " ".join(map(str, run.info.get("arguments", []))),
+            }
+            for run in runs
+        }
+    ).fillna("unknown")
+    head = "".join(f"<th>{html.escape(run.name)}</th>" for run in runs)
+    body = "".join(
+        f"<tr{' class=differs' if row.nunique() > 1 else ''}><th>{html.escape(name)}</th>"
+        + "".join(f"<td>{html.escape(value)}</td>" for value in row)
+        + "</tr>"
+        for name, row in table.iterrows()
+    )
+    return f"<table><tr><th></th>{head}</tr>{body}</table>"
+
+
+def _is_fetched() -> bool:
+    """Whether the libraries are those of package-lock.json: scripts/vendor writes its checksum last."""
+    lock = LIBRARIES.parent / ".lock"
+    if not lock.exists() or not all((LIBRARIES / name / script).exists() for name, (script, *_) in VENDORED.items()):
+        return False
+    wanted = subprocess.run(["cksum", SOURCES / "package-lock.json"], capture_output=True, text=True, check=True)
+    return lock.read_text().strip() == wanted.stdout.split()[0]
+
+
+def vendored() -> None:
+    """Unreadable where the charting libraries are not there and scripts/vendor cannot fetch them."""
+    if _is_fetched():
+        return
+    try:
+        made = subprocess.run([ROOT / "scripts/vendor"], stdout=sys.stderr, check=False)
+    except OSError as error:
+        raise Unreadable(
+            f"scripts/vendor: {error.strerror}; it fetches {', '.join(VENDORED)} for the page"
+        ) from None
+    if made.returncode or not _is_fetched():
+        raise Unreadable(
+            f"build/page has not the libraries of scripts/page/package-lock.json ({', '.join(VENDORED)}): run "
+            "scripts/vendor where npm reaches its registry"
+        )
+
+
+def _library(name: str) -> tuple[str, str, str]:
+    """A package's script, style and licence, as they stand in the page."""
+    script, style, licences = VENDORED[name]
+    folder = LIBRARIES / name
+    version = json.loads((folder / "package.json").read_text())["version"]
+    # A source map is another file, which the page does not have.
+    code = re.sub(
+        r"^//# sourceMappingURL=.*$", "", (folder / script).read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
+    look = (
+        re.sub(r"/\*# sourceMappingURL=.*?\*/", "", (folder / style).read_text(encoding="utf-8"))
+        if style
+        else ""
+    )
+    terms = "\n".join((folder / file).read_text(encoding="utf-8") for file in licences)
+    return (
+        code.replace("</script", "<\\/script"),
+        look,
+        f"<details><summary>{name} {version}</summary><pre>{html.escape(terms)}</pre></details>",
+    )
+
+
+def build(runs: list[Run], folded: list[str | None]) -> bytes:
+    """The whole page. Unreadable where it would be larger than a mail or a browser likes."""
+    vendored()
+    parts = [_library(name) for name in VENDORED]
+    payload = {
+        "runs": [data(run, trees) for run, trees in zip(runs, _stacks(folded))],
+        "probabilities": PROBABILITIES,
+        "kinds": kinds.KINDS,
+        "dictionary": {
+            one.name: {"unit": one.unit, "meaning": one.meaning} for one in columns.of("results.csv").values()
+        },
+        "ticks": columns.TICKS,
+        "rows": tables.MAP_ROWS,
+        "columns": tables.MAP_COLUMNS,
+        "all": kinds.ALL,
+    }
+    packed = gzip.compress(json.dumps(payload, separators=(",", ":"), allow_nan=False).encode(), 9, mtime=0)
+    compared = [line for run in runs[1:] for line in summary.comparison(runs[0], run)]
+    filled = {
+        "title": html.escape(f"nsbench: {', '.join(run.name for run in runs)}"),
+        "style": "\n".join(
+            [part[1] for part in parts] + [(SOURCES / "page.css").read_text(encoding="utf-8")]
+        ),
+        "summary": "".join(_about(run) for run in runs)
+        + (f"<article><h3>Side by side</h3>{_list(compared)}</article>" if compared else ""),
+        "environment": _environments(runs),
+        "licences": "".join(part[2] for part in parts),
+        "libraries": "".join(f"<script>{part[0]}</script>\n" for part in parts),
+        "data": base64.b64encode(packed).decode(),
+        "scripts": "".join(
+            f"<script>{(SOURCES / name).read_text(encoding='utf-8')}</script>\n" for name in SCRIPTS
+        ),
+    }
+    template = (SOURCES / "page.html").read_text(encoding="utf-8")
+    page = re.sub(r"\{\{(\w+)\}\}", lambda match: filled[match[1]], template).encode()
+    if len(page) > MOST_BYTES:
+        raise Unreadable(
+            f"the report of {len(runs)} runs would be {len(page) / 1e6:.1f} MB, and at most {MOST_BYTES / 1e6:g} MB is "
+            "sensible: give fewer runs, or runs of fewer cases (nsbench --filter)"
+        )
+    return page

@@ -1,0 +1,44 @@
+"""Which plots there are of runs, by letter and name; none is drawn until it is asked for."""
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from analysis import limits, plots_probe, plots_sets, plots_times, stacks, tables
+from analysis.read import Run
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """`name` is its file's, and `make` draws it or says why there is nothing to draw."""
+
+    letter: str
+    name: str
+    make: Callable[[], Figure | str]
+
+
+def drawings(runs: list[Run], folded: list[Path]) -> Iterator[Drawing]:
+    """All plots. Unreadable for folded stacks that are none."""
+    for run, file in zip(runs, limits.of_each(runs, folded)):
+        text = stacks.of_run(run, file)
+        for name, make in _of_run(run, text):
+            yield Drawing(name[0], f"{run.name}-{name}" if len(runs) > 1 else name, make)
+    for name in tables.set_operations(runs[0]) or ["clone"]:
+        yield Drawing("f", f"f-kernels-{name}", partial(plots_times.kernels, runs, name))
+
+
+def _of_run(run: Run, folded: str | None) -> Iterator[tuple[str, Callable[[], Figure | str]]]:
+    operations = tables.set_operations(run) or ["clone"]
+    for name in operations:
+        yield f"a-sets-{name}", partial(plots_sets.heat_map, run, name)
+        yield f"b-kinds-{name}", partial(plots_sets.added, run, name)
+        yield f"d-distributions-{name}", partial(plots_times.distributions, run, name)
+    for name in ("clone", "proc_remount"):
+        if name in set(run.measured["operation"]):
+            yield f"c-stack-{name}", partial(plots_sets.stack_sizes, run, name)
+    yield "e-phases", partial(plots_times.phases, run, [*operations, "proc_remount"])
+    yield "g-functions", partial(plots_probe.functions, run)
+    yield "g-icicle", partial(plots_probe.icicle, run, folded)
+    yield "h-memory", partial(plots_probe.memory, run)

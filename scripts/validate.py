@@ -1,0 +1,208 @@
+#!/usr/bin/python3
+"""How far nsbench's own figures can be trusted, measured.
+
+    scripts/validate.py yardstick [--pairs=N]            nsbench against a bare static C program, interleaved
+    scripts/validate.py aa [--trials=N]                  one case twice in a run: how often are they told apart?
+    scripts/validate.py compare [--trials=N] [--seed=N]  compare.py on synthetic runs whose truth is known
+
+The first two need root for the namespaces. Times are wall time in ns; ratios are nsbench's median over the yardstick's.
+Exit codes: 0 within the limits printed; 1 not; 2 usage, or a program that it runs failed.
+"""
+from analysis import interrupt  # first, for a Ctrl-C among the imports
+import argparse
+import contextlib
+import csv
+import io
+import math
+import os
+import random
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from analysis.options import Parser
+from analysis.script import Unreadable, last_line, main
+
+BLOCKS = 10  # nsbench spreads a fixed number of samples over so many rounds
+LEAD_IN = 2  # uncounted samples at the start of each of its blocks
+PER_BLOCK = 60
+RATIO_LIMITS = (0.97, 1.05)
+FALSE_ALARM_LIMIT = 0.08
+# Of comparisons of 100 rows with 10 runs a side, at compare.py's defaults.
+COMPARED_ROWS, RUNS_A_SIDE, TRUE_CHANGE, ALPHA, THRESHOLD = 100, 10, 0.05, 0.05, 0.02
+ALARMS_LIMIT, FOUND_LIMIT = 0.05, 0.9
+CASES = {"none": 0, "NEWPID": 0x20000000, "NEWNET": 0x40000000}
+
+
+def output_of(*command: str | Path, prepare: Callable[[], None] | None = None) -> str:
+    """A program's standard output. Unreadable where it fails: that is no answer."""
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", preexec_fn=prepare)
+    if done.returncode in (-signal.SIGINT, 128 + signal.SIGINT):
+        raise KeyboardInterrupt
+    if done.returncode:
+        raise Unreadable(f"{command[0]}: exit code {done.returncode}{last_line(done.stderr or done.stdout)}")
+    return done.stdout
+
+
+@contextlib.contextmanager
+def progress(what: str, count: int) -> Iterator[Callable[[int], None]]:
+    """Says on standard error how far it is: a function that is called after each of them."""
+    last = ""
+
+    def done(number: int) -> None:
+        nonlocal last
+        last = f"\r{what} {number + 1} of {count}"
+        print(last, end="", file=sys.stderr)
+
+    try:
+        yield done
+    finally:
+        if last:
+            print(file=sys.stderr)
+
+
+def nsbench_rows(build: Path, *options: str) -> list[dict[str, str]]:
+    """The rows of results.csv, as dictionaries, of one run. Unreadable for one without figures: no limit can be held to it."""
+    rows = list(csv.DictReader(io.StringIO(output_of(build / "nsbench", "--csv=-", *options))))
+    without = next((row for row in rows if not row["median"]), None)
+    if without or not rows:
+        raise Unreadable(f"{build / 'nsbench'}: " + (f"{without['case']}: {without['errno']} {without['reason']}" if without
+                                                     else "it has measured nothing"))
+    return rows
+
+
+def measure_nsbench(build: Path, name: str) -> dict[str, float]:
+    """Medians of create and total, in ns."""
+    rows = nsbench_rows(build, f"--filter=^clone/{name}/stack:1M$", f"--samples={BLOCKS * PER_BLOCK}")
+    return {row["phase"]: float(row["median"]) for row in rows}
+
+
+def measure_yardstick(build: Path, flags: int) -> dict[str, float]:
+    """The same from the yardstick: as many processes as nsbench has blocks, each as long as one of its blocks."""
+    cpu = max(os.sched_getaffinity(0))
+    samples: list[tuple[int, ...]] = []
+    for _ in range(BLOCKS):
+        said = output_of(build / "nsbench-yardstick", f"{flags:x}", str(PER_BLOCK + LEAD_IN),
+                         prepare=lambda: os.sched_setaffinity(0, {cpu}))
+        samples += [tuple(map(int, line.split())) for line in said.splitlines()[LEAD_IN:]]
+        if flags:
+            time.sleep(0.2)  # the kernel's workers tear the namespaces down meanwhile
+    return {phase: statistics.median(s[i] for s in samples) for i, phase in enumerate(("create", "total"))}
+
+
+def yardstick(build: Path, pairs: int) -> bool:
+    """Interleaves both in pairs of random order and prints the ratios."""
+    ratios: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    with progress("pair", pairs) as done:
+        for pair in range(pairs):
+            for name, flags in CASES.items():
+                medians = {}
+                for side in random.sample(("nsbench", "yardstick"), 2):
+                    medians[side] = measure_nsbench(build, name) if side == "nsbench" else measure_yardstick(build, flags)
+                for phase in ("create", "total"):
+                    ratio = medians["nsbench"][phase] / medians["yardstick"][phase]
+                    ratios.setdefault((name, phase), []).append((ratio, medians["yardstick"][phase]))
+            done(pair)
+    print(f"{'case':<10} {'phase':<7} {'yardstick':>12} {'ratio':>7} {'quartiles':>16}")
+    good = True
+    for (name, phase), values in ratios.items():
+        of_pairs = [ratio for ratio, _ in values]
+        middle = statistics.median(of_pairs)
+        low, _, high = statistics.quantiles(of_pairs, n=4)
+        good = good and RATIO_LIMITS[0] <= middle <= RATIO_LIMITS[1]
+        bare = statistics.median(bare for _, bare in values)
+        print(f"{name:<10} {phase:<7} {bare / 1000:>9.1f} µs {middle:>7.3f} {low:>8.3f}…{high:.3f}")
+    print(f"{pairs} pairs; the median ratio is to be between {RATIO_LIMITS[0]} and {RATIO_LIMITS[1]}")
+    return good
+
+
+def same_twice(build: Path, trials: int) -> bool:
+    """Counts how often the interval of the difference of a case to itself leaves out zero."""
+    alarms: dict[tuple[str, str], list[bool]] = {}
+    with progress("trial", trials) as done:
+        for trial in range(trials):
+            rows = nsbench_rows(build, "--op=clone", "--ns=none", "--ns=pid", "--stack=1M", "--with=twin:yes",
+                                "--samples=100", f"--seed={random.getrandbits(32)}")
+            for row in rows:
+                if row["delta_low"]:
+                    outside = float(row["delta_low"]) > 0 or float(row["delta_high"]) < 0
+                    alarms.setdefault((row["namespaces"], row["phase"]), []).append(outside)
+            done(trial)
+    good = True
+    for (name, phase), outcomes in alarms.items():
+        share = sum(outcomes) / len(outcomes)
+        good = good and share <= FALSE_ALARM_LIMIT
+        print(f"{name:<8} {phase:<7} {sum(outcomes):>4} of {len(outcomes)} intervals leave out zero: {share:.1%}")
+    print(f"at most {FALSE_ALARM_LIMIT:.0%} may")
+    return good
+
+
+def known_truths(trials: int, seed: int) -> bool:
+    """Counts how often compare.py's statistics call anything a change where nothing is, and miss one that is there."""
+    import numpy
+    from analysis.trials import TRUTHS, outcomes, single_alarms
+    interrupt.ready()
+    print(f"{trials} A/A comparisons of {COMPARED_ROWS} rows, {RUNS_A_SIDE} runs a side; "
+          f"then one row slower by {TRUE_CHANGE:.0%}")
+    print(f"{'runs':<25} {'false alarm in any row':>22} {'without the threshold':>22} {'slower row found':>17}")
+    good = True
+
+    def error(share: float) -> float:
+        """Of a share counted in so many trials, were that its true value."""
+        return math.sqrt(share * (1 - share) / trials)
+
+    for truth in TRUTHS:
+        counts = outcomes(truth, numpy.random.default_rng(seed), trials, COMPARED_ROWS, RUNS_A_SIDE, TRUE_CHANGE, THRESHOLD,
+                          ALPHA)
+        alarms, resolved, found = (count / trials for count in counts)
+        good = good and alarms <= ALARMS_LIMIT and found >= FOUND_LIMIT
+        print(f"{truth.name:<25} {alarms:>22.1%} {resolved:>22.1%} {found:>17.1%}", flush=True)
+    quiet = TRUTHS[0]
+    for truth, what in ((replace(quiet, run=0, row_in_run=0), "all alike"), (quiet, "quiet")):
+        alarms = single_alarms(truth, numpy.random.default_rng(seed), trials, COMPARED_ROWS, THRESHOLD, ALPHA) / trials
+        good = good and alarms <= ALARMS_LIMIT
+        print(f"{f'one run a side, {what}':<25} {alarms:>22.1%}")
+    print(f"at most {ALARMS_LIMIT:.0%} may, at least {FOUND_LIMIT:.0%} must; standard errors: "
+          f"{error(ALARMS_LIMIT):.1%} and {error(FOUND_LIMIT):.1%}")
+    return good
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """The kind of an option that is a whole number from there."""
+    def number(text: str) -> int:
+        if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) >= least):
+            raise argparse.ArgumentTypeError(f"{text!r}: a whole number from {least} is needed")
+        return int(text)
+    return number
+
+
+def validate(words: list[str]) -> int:
+    """The script."""
+    parser = Parser(prog="scripts/validate.py", description=__doc__, allow_abbrev=False,
+                    formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=Path, default=Path(__file__).resolve().parent.parent / "build/release",
+                        help="where nsbench was built")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("yardstick").add_argument("--pairs", type=at_least(2), default=15)  # quartiles are of two or more
+    commands.add_parser("aa").add_argument("--trials", type=at_least(1), default=200)
+    of_compare = commands.add_parser("compare")
+    of_compare.add_argument("--trials", type=at_least(1), default=500)
+    of_compare.add_argument("--seed", type=at_least(0), default=1)
+    options = parser.parse_args(words)
+    if options.command == "compare":
+        return 0 if known_truths(options.trials, options.seed) else 1
+    interrupt.ready()
+    if not (options.build / "nsbench").exists():
+        parser.error(f"no nsbench in {options.build}: scripts/nsbench builds it")
+    good = (yardstick(options.build, options.pairs) if options.command == "yardstick"
+            else same_twice(options.build, options.trials))
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    main(validate, "validate")
