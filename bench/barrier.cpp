@@ -30,7 +30,7 @@ std::uint64_t wait_for_all(Barrier& barrier, std::uint32_t at_once) {
 
 }  // namespace
 
-Failure meet(sys::Fd barrier, std::uint32_t at_once) {
+Failure meet(sys::Fd& barrier, std::uint32_t at_once) {
     void* const mapping =
         mmap(nullptr, sizeof(Barrier), PROT_READ | PROT_WRITE, MAP_SHARED, barrier.get(), 0);
     if (mapping == MAP_FAILED) return {Call::sampler, errno};

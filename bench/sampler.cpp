@@ -84,7 +84,7 @@ int serve() {
 
     protocol::Request request;
     for (sys::Fd barrier; receive(request, barrier);) {
-        const Failure failure = request.at_once > 1 ? meet(std::move(barrier), request.at_once) : Failure{};
+        const Failure failure = request.at_once > 1 ? meet(barrier, request.at_once) : Failure{};
         Block block(request, memory);
         if (failure.error != 0) {
             block.fail(failure);
