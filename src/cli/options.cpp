@@ -230,11 +230,9 @@ void parse_measuring(const po::variables_map& values, Options& options) {
     options.run.cpu = sys::allowed_cpus().back();
     if (const auto text = given("cpu")) options.run.cpu = parse_cpu(*text);
     if (const auto text = given("clock")) {
-        if (std::ranges::find(run::kClocks, *text) == run::kClocks.end()) {
-            throw UsageError(
-                fmt::format("--clock={}: accepted is {}", *text, fmt::join(run::kClocks, " or ")));
-        }
-        options.run.clock = *text;
+        const auto clock = parse_tick_clock(*text);
+        if (!clock) throw UsageError(fmt::format("--clock={}: accepted is {}", *text, kTickClockNames));
+        options.run.clock = *clock;
     }
     if (const auto text = given("probe")) {
         static constexpr std::array<std::string_view, 5> kProbes{"auto", "fentry", "kprobe", "tracepoint",

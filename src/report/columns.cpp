@@ -40,7 +40,7 @@ constexpr auto kResultColumns = std::to_array<Column<R>>({
     {"run_id", "", "the run: UTC time of its start and a random suffix", [](const R& r) { return r.run.run_id; }},
     {"kernel", "", "release of the running kernel, as uname -r says", [](const R& r) { return r.run.kernel; }},
     {"clock", "", "wall (ns), or instructions executed by a lab guest; the two are never compared",
-     [](const R& r) { return r.run.clock; }},
+     [](const R& r) { return std::string(info(r.run.clock).name); }},
     {"case", "", "the case's id: the join key between runs, machines and kernels",
      [](const R& r) { return to_string(r.row.measured); }},
     {"operation", "", "the id's first part",
@@ -132,7 +132,7 @@ constexpr Column<S> phase_column() {
 constexpr auto kSampleColumns = std::to_array<Column<S>>({
     {"run_id", "", "as in results.csv", [](const S& r) { return r.run.run_id; }},
     {"kernel", "", "as in results.csv", [](const S& r) { return r.run.kernel; }},
-    {"clock", "", "as in results.csv", [](const S& r) { return r.run.clock; }},
+    {"clock", "", "as in results.csv", [](const S& r) { return std::string(info(r.run.clock).name); }},
     {"case", "", "the case's id; also those of the none cases that deltas are taken against",
      [](const S& r) { return to_string(r.series.measured); }},
     {"round", "number", "the round; 0 is the warm-up",

@@ -8,6 +8,7 @@
 
 #include "core/probed.h"
 #include "core/series.h"
+#include "core/tick.h"
 
 namespace nsb::report {
 
@@ -15,12 +16,12 @@ namespace nsb::report {
 struct RunIdentity {
     std::string run_id;
     std::string kernel;  ///< uname -r
-    std::string clock;   ///< wall or instructions
+    TickClock clock = TickClock::wall;
     std::string
         state{};  ///< the name of the kernel's state that each case began from; empty where it has none
 
     /// What a time is counted in: ns or instructions.
-    [[nodiscard]] std::string_view unit() const { return clock == "wall" ? "ns" : "instructions"; }
+    [[nodiscard]] std::string_view unit() const { return info(clock).unit; }
 };
 
 struct ResultRecord {

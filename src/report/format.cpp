@@ -46,7 +46,7 @@ std::string_view sign_of(double value) {
 std::string format_ticks(double ticks, const RunIdentity& run) {
     static constexpr std::array<std::string_view, 4> kTimes{" ns", " µs", " ms", " s"};
     static constexpr std::array<std::string_view, 4> kCounts{"", " k", " M", " G"};
-    const auto& units = run.clock == "wall" ? kTimes : kCounts;
+    const auto& units = run.clock == TickClock::wall ? kTimes : kCounts;
     if (!has_digits(ticks)) return fmt::format("{:.0f}{}", ticks == 0 ? 0.0 : ticks, units[0]);
     const auto [digits, exponent] = round_to_three(std::abs(ticks));
     const int unit = std::clamp(exponent / 3, 0, static_cast<int>(units.size()) - 1);

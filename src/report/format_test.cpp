@@ -11,8 +11,8 @@
 namespace nsb::report {
 namespace {
 
-const RunIdentity kWall{"r", "6.1", "wall"};
-const RunIdentity kLab{"r", "6.1", "instructions"};
+const RunIdentity kWall{"r", "6.1", TickClock::wall};
+const RunIdentity kLab{"r", "6.1", TickClock::instructions};
 
 TEST(Format, AgreesWithTheSharedVectors) {
     std::ifstream file(NSB_VECTORS);

@@ -26,7 +26,7 @@ std::string from_times(const F& r, Get get) {
 constexpr auto kFunctionColumns = std::to_array<Column<F>>({
     {"run_id", "", "as in results.csv", [](const F& r) { return r.run.run_id; }},
     {"kernel", "", "as in results.csv", [](const F& r) { return r.run.kernel; }},
-    {"clock", "", "as in results.csv", [](const F& r) { return r.run.clock; }},
+    {"clock", "", "as in results.csv", [](const F& r) { return std::string(info(r.run.clock).name); }},
     {"case", "", "the case's id", [](const F& r) { return to_string(r.probed.measured); }},
     {"function", "", "the kernel function",
      [](const F& r) { return std::string(kTraced[r.row.function].name); }},

@@ -167,8 +167,7 @@ std::string probe_summary(const RunIdentity& run, const ProbeReport& report) {
     }
     text += fmt::format(" of {} functions", report.backends.size());
     if (report.cost.whole() > 0)
-        text += fmt::format("; a traced call costs {:.0f} {}, taken off", report.cost.whole(),
-                            run.clock == "wall" ? "ns" : run.clock);
+        text += fmt::format("; a traced call costs {:.0f} {}, taken off", report.cost.whole(), run.unit());
     if (report.sampling_period)
         text += fmt::format("; stacks every {}", format_ticks(*report.sampling_period, run));
     text += fmt::format("; {:.1f} s\n", report.seconds);

@@ -9,7 +9,7 @@
 namespace nsb::report {
 namespace {
 
-const RunIdentity kRun{"20260101T000000Z-0", "6.1.0", "wall"};
+const RunIdentity kRun{"20260101T000000Z-0", "6.1.0", TickClock::wall};
 
 std::vector<Row> rows() {
     const auto series = [](KindSet set, double value) {
@@ -68,13 +68,13 @@ TEST(ResultsCsv, SaysWhatSavedMachinesSay) {
             series.samples.push_back(sample);
         }
     }
-    const RunIdentity lab{"r", "6.1", "instructions", "fresh"};
+    const RunIdentity lab{"r", "6.1", TickClock::instructions, "fresh"};
     const std::string text = results_csv(lab, make_rows(series, nullptr, {}));
     EXPECT_NE(text.find(",fresh,100,,3,0.000,200,200,200\n"), std::string::npos) << text;
 }
 
 TEST(ResultsCsv, IsTextWhateverWasSaid) {
-    const RunIdentity odd{"r", "6.1\xff\r\x0b\"x\"\n", "wall"};
+    const RunIdentity odd{"r", "6.1\xff\r\x0b\"x\"\n", TickClock::wall};
     const std::string text = results_csv(odd, rows());
     EXPECT_NE(text.find("r,\"6.1\uFFFDFF  \"\"x\"\" \",wall"), std::string::npos) << text;
     EXPECT_EQ(text.find_first_of("\xff\r\x0b"), std::string::npos);

@@ -1,9 +1,7 @@
 // What the numbers of a run may be: on the command line, and where a recorded run is read.
 #pragma once
 
-#include <array>
 #include <limits>
-#include <string_view>
 
 #include "core/text.h"
 
@@ -19,7 +17,6 @@ inline constexpr double kWorstPrecision = kMostPercent / 100;  ///< above 0, as 
 /// looks at, so that it gets a stack of its own.
 inline constexpr std::size_t kLongestFilter = 1000;
 inline constexpr std::size_t kFilterStack = 16U << 20U;
-inline constexpr std::array<std::string_view, 2> kClocks{"wall", "instructions"};
 
 /// Of rounds, of blocks and of what is counted once in each: a run of one round every microsecond takes a
 /// quarter of an hour to get there.

@@ -111,7 +111,7 @@ TEST_F(OutputsTest, AFileThatCannotBeWrittenCostsNoOther) {
 
 TEST(Outputs, SamplesAreTheSameKeptUpOrAnew) {
     RunInfo info;
-    info.identity = {"20260101T000000Z-0", "6.1.0", "wall"};
+    info.identity = {"20260101T000000Z-0", "6.1.0", TickClock::wall};
     Series series{Case::of(Operation::clone, Kind::pid), {}, {}};
     const std::vector<const Series*> all{&series};
     SamplesCsv kept;

@@ -204,7 +204,7 @@ void ProbedPass::fit_cost() {
     const CallCost& loop = report_.cost_of_unshare;
     // In a copy of the lab there are two cases, of which the probe's own memory may change one by more than
     // its calls cost. Counted instructions are about the same in the loop.
-    if (options_.clock == "instructions" && points.size() < kEnoughToFit) {
+    if (options_.clock == TickClock::instructions && points.size() < kEnoughToFit) {
         report_.cost = loop;
         return;
     }
@@ -214,7 +214,7 @@ void ProbedPass::fit_cost() {
 }
 
 void ProbedPass::alternate(probe::Pass pass, probe::Observations Work::*into) {
-    const std::size_t turns = options_.clock == "wall" ? kTurnsOfWallTime : 1;
+    const std::size_t turns = options_.clock == TickClock::wall ? kTurnsOfWallTime : 1;
     Part part{1.0 / static_cast<double>(turns), 1, kFullBatch};
     if (options_.samples) {
         const auto most = static_cast<std::uint32_t>(turns);

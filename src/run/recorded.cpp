@@ -161,7 +161,7 @@ class Reader {
         // Recorded runs of the lab have the run_id of each copy.
         if (!is_name(fields.text("run_id"))) fields.refuse("run_id", "is none");
         fields.expect("kernel", kernel_, "the run's");
-        fields.expect("clock", info_.identity.clock, "the run's");
+        fields.expect("clock", std::string(info(info_.identity.clock).name), "the run's");
         const auto at = known_.find(fields.text("case"));
         if (at == known_.end()) refuse_case(fields);
         Known& known = at->second;

@@ -113,6 +113,12 @@ Selection parse_selection(const Member& json) {
     return selection;
 }
 
+TickClock parse_clock(const Member& json) {
+    const auto clock = parse_tick_clock(json.text());
+    if (!clock) json.refuse(fmt::format("is no clock: accepted is {}", kTickClockNames));
+    return *clock;
+}
+
 RunOptions parse_options(const Member& json) {
     RunOptions options;
     options.selection = parse_selection(json.at("selection"));
@@ -137,18 +143,17 @@ RunOptions parse_options(const Member& json) {
     } else if (cpu.text() != "any") {
         cpu.refuse("is neither any nor a CPU");
     }
-    options.clock = json.at("clock").text();
+    options.clock = parse_clock(json.at("clock"));
     return options;
 }
 
 report::RunIdentity parse_identity(const Member& json) {
-    report::RunIdentity identity{json.at("run_id").text(), json.at("kernel").text(), json.at("clock").text()};
+    report::RunIdentity identity{json.at("run_id").text(), json.at("kernel").text(),
+                                 parse_clock(json.at("clock"))};
     if (!is_name(identity.run_id)) json.at("run_id").refuse("is not a name of letters, digits and . _ -");
-    if (std::ranges::find(kClocks, identity.clock) == kClocks.end())
-        json.at("clock").refuse(fmt::format("is no clock: accepted is {}", fmt::join(kClocks, " or ")));
     if (json.at("unit").text() != identity.unit())
         json.at("unit").refuse(fmt::format("is not {}, the unit of the clock", shown(identity.unit())));
-    if (const Member clock = json.at("options").at("clock"); clock.text() != identity.clock)
+    if (const Member clock = json.at("options").at("clock"); clock.text() != info(identity.clock).name)
         clock.refuse("is another clock than the run's");
     if (const Member state = json.at("state"); !state.is_null()) {
         identity.state = state.text();

@@ -20,7 +20,7 @@ using Json = nlohmann::ordered_json;
 class RecordedTest : public testing::Test {
   protected:
     void SetUp() override {
-        info_.identity = {"20260101T000000Z-0", "6.1.0", "wall"};
+        info_.identity = {"20260101T000000Z-0", "6.1.0", TickClock::wall};
         info_.options.selection.operations = {Operation::clone};
         info_.options.selection.sets = {KindSet(Kind::pid), KindSet(Kind::time), KindSet(Kind::net)};
         info_.options.selection.values = {{"stack", {"1M"}}};

@@ -15,7 +15,7 @@ benchmark::internal::Benchmark* register_case(const Case& c, std::function<void(
 void describe_context(const report::RunIdentity& identity, std::string_view version) {
     benchmark::AddCustomContext("run_id", identity.run_id);
     benchmark::AddCustomContext("kernel", identity.kernel);
-    benchmark::AddCustomContext("clock", identity.clock);
+    benchmark::AddCustomContext("clock", std::string(info(identity.clock).name));
     benchmark::AddCustomContext("nsbench_version", std::string(version));
 }
 

@@ -33,7 +33,7 @@ Json options_json(const RunOptions& options) {
     json["alone"] = options.alone;
     json["seed"] = options.seed;
     json["cpu"] = options.cpu ? Json(*options.cpu) : Json("any");
-    json["clock"] = options.clock;
+    json["clock"] = nsb::info(options.clock).name;
     return json;
 }
 
@@ -144,7 +144,7 @@ std::string run_json(const RunInfo& info) {
     json["run_id"] = info.identity.run_id;
     json["started"] = info.started;
     json["kernel"] = info.identity.kernel;
-    json["clock"] = info.identity.clock;
+    json["clock"] = nsb::info(info.identity.clock).name;
     json["unit"] = info.identity.unit();
     json["state"] = info.identity.state.empty() ? Json() : Json(info.identity.state);
     json["arguments"] = info.arguments;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "core/tick.h"
 #include "run/plan.h"
 
 namespace nsb::run {
@@ -29,13 +30,13 @@ struct RunOptions {
     std::uint32_t lead_in = kDefaultLeadIn;
     bool alone = false;      ///< no base is measured beside the cases: there is no delta
     std::optional<int> cpu;  ///< the first sampler's CPU; none: not pinned
-    std::string clock = "wall";
+    TickClock clock = TickClock::wall;
 
     /// The time before each block in which nothing is done. Where the clock counts instructions it costs
     /// nothing, and lets the kernel finish what earlier blocks left to it (RCU callbacks, which give back
     /// stacks and slabs): without it a clone took one of two values, 10% apart, for a whole block.
     [[nodiscard]] std::chrono::milliseconds idle_before_block() const {
-        return std::chrono::milliseconds(clock == "instructions" ? 100 : 0);
+        return std::chrono::milliseconds(clock == TickClock::instructions ? 100 : 0);
     }
 };
 

@@ -22,7 +22,7 @@ class StoreTest : public testing::Test {
         std::string pattern = (fs::temp_directory_path() / "nsbench-test-XXXXXX").native();
         ASSERT_NE(mkdtemp(pattern.data()), nullptr);
         folder_ = pattern;
-        info_.identity = {"20260101T000000Z-0", "6.1.0", "wall"};
+        info_.identity = {"20260101T000000Z-0", "6.1.0", TickClock::wall};
         info_.options.selection.operations = {Operation::clone};
         info_.options.selection.sets = {KindSet(Kind::pid), KindSet(Kind::net)};
         info_.options.selection.values = {{"stack", {"1M"}}};
