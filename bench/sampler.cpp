@@ -42,7 +42,7 @@ bool receive(Message& message) {
             return recvmsg(protocol::kSocket, &message, MSG_CMSG_CLOEXEC);
         },
         [](int error) { return error != ECONNRESET; });
-    if (got != sizeof request) return false;
+    if (got != sizeof request || (message.msg_flags & MSG_CTRUNC) != 0) return false;
     const cmsghdr* const header = CMSG_FIRSTHDR(&message);
     if (header != nullptr && header->cmsg_type == SCM_RIGHTS) {
         int fd = -1;

@@ -56,11 +56,17 @@ OutFile take_out_file(std::vector<std::string>& options) {
     return file;
 }
 
-/// Google Benchmark prints by way of std::cout, which keeps no errno.
+/// What Google Benchmark prints, which by itself answers an unknown one by its help and exit code 0.
+std::string format_of(const std::vector<std::string>& options) {
+    std::vector<std::string> all = options;
+    const std::string format = take(all, "--benchmark_format").value_or("console");
+    if (format == "console" || format == "json" || format == "csv") return format;
+    throw UsageError(fmt::format("--benchmark_format={}: accepted is console, json or csv", format));
+}
+
+/// Google Benchmark prints by way of std::cout, which keeps no errno: whatever fails there fails again.
 void flush_standard_output() {
-    if (std::cout.flush()) return;
-    print("\n");
-    throw sys::SystemError("write", sys::kStandardOutput, EIO);
+    if (!std::cout.flush()) print_if_read("\n");
 }
 
 }  // namespace
@@ -71,11 +77,13 @@ int run_benchmark(const Options& options) {
     if (!plan) throw UsageError(plan.error());
     std::vector<std::string> theirs = options.benchmark;
     const OutFile out = take_out_file(theirs);
+    const bool is_csv = format_of(theirs) == "csv";
     try {
         run::initialize_benchmarks(theirs);
     } catch (const run::UnknownBenchmarkOption& error) {
         throw UsageError(
-            fmt::format("unknown option '{}' (nsbench benchmark --help lists them)", error.what()));
+            fmt::format("'{}' is not taken by Google Benchmark (nsbench benchmark --help lists its options)",
+                        error.what()));
     }
 
     run::catch_signals();
@@ -92,7 +100,7 @@ int run_benchmark(const Options& options) {
     run::Draining draining(std::move(teardown.watch));
     const run::BenchmarksRun done = run::run_benchmarks(
         instruments.samplers, draining, cases.all,
-        {out.format, start.identity, start.version, start.options.lead_in, info.row_context()});
+        {out.format, is_csv, start.identity, start.version, start.options.lead_in, info.row_context()});
     info.interrupted_by = run::interrupted_by();
     if (!out.path.empty()) sys::replace_file(out.path, done.file);
     flush_standard_output();

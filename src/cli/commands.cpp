@@ -5,10 +5,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <random>
 
+#include "cli/outcome.h"
 #include "run/benchmarks.h"
+#include "run/interrupt.h"
 #include "sys/file.h"
 
 namespace nsb::cli {
@@ -22,6 +25,14 @@ std::string new_run_id() {
 
 void print(std::string_view text) {
     sys::write_all(STDOUT_FILENO, text, sys::kStandardOutput);
+}
+
+void print_if_read(std::string_view text) {
+    try {
+        print(text);
+    } catch (const sys::SystemError& error) {
+        if (run::interrupted_by() != SIGHUP || !is_unread(error)) throw;
+    }
 }
 
 bool use_colour() {

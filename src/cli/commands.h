@@ -19,6 +19,9 @@ int run_exec(const Options& options, const isolate::Dispositions& inherited);
 /// Writes to standard output; throws sys::SystemError where it is closed or full.
 void print(std::string_view text);
 
+/// As print(), unless the terminal is gone: its end is what ended the run then, and no failure of it.
+void print_if_read(std::string_view text);
+
 /// What is known before anything is measured.
 run::RunStart describe_start(const Options& options);
 

@@ -75,10 +75,10 @@ int run_doctor(const Options& options) {
         text += finding_line(finding, use_colour());
         has_problem = has_problem || finding.severity == env::Severity::problem;
     }
-    print(text);
     run::catch_signals();
+    print_if_read(text);
     const Noise noise = measure_noise(std::move(start));
-    print(noise_lines(noise));
+    print_if_read(noise_lines(noise));
     if (noise.info.interrupted_by != 0) return kBySignal + noise.info.interrupted_by;
     return has_problem ? kFailed : kMeasured;
 }

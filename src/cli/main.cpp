@@ -2,11 +2,15 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <exception>
+#include <string_view>
 
 #include "cli/commands.h"
 #include "cli/outcome.h"
+#include "core/failure.h"
 #include "report/dictionary.h"
 #include "run/outputs.h"
 #include "sys/file.h"
@@ -23,6 +27,15 @@ void occupy_standard_streams() {
     }
 }
 
+/// So libstdc++ ends where there is no memory left even for an exception. Nothing here may take any.
+[[noreturn]] void end_without_memory() {
+    if (std::current_exception()) std::abort();
+    for (const std::string_view text :
+         {std::string_view("nsbench: "), nsb::limit_behind(ENOMEM), std::string_view("\n")})
+        nsb::sys::try_write(STDERR_FILENO, text);
+    _exit(kNotPermitted);
+}
+
 void require_standard_output() {
     if ((fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY) {
         throw UsageError("standard output is closed; redirect it to a file or to /dev/null");
@@ -34,7 +47,7 @@ int dispatch(const Options& options, const nsb::isolate::Dispositions& inherited
         case Command::run:
             return run_measurements(options);
         case Command::benchmark:
-            return run_benchmark(options);
+            return options.only_listed ? list_cases(options) : run_benchmark(options);
         case Command::summary:
             return run_summary(options);
         case Command::guest:
@@ -57,6 +70,11 @@ int dispatch(const Options& options, const nsb::isolate::Dispositions& inherited
             return kMeasured;
     }
     return kUsage;
+}
+
+/// Before the objects that are made before main().
+[[gnu::constructor(101)]] void mind_memory() {
+    std::set_terminate(end_without_memory);
 }
 
 }  // namespace

@@ -120,15 +120,6 @@ class Checkpoint {
     Clock::duration took_{};
 };
 
-/// Prints the table, unless the terminal is gone: its end is what ended the run then, and no failure of it.
-void print_if_read(std::string_view text) {
-    try {
-        print(text);
-    } catch (const sys::SystemError& error) {
-        if (run::interrupted_by() != SIGHUP || !is_unread(error)) throw;
-    }
-}
-
 /// What is to be known before the first round.
 void introduce(const Options& options, const run::RunInfo& info) {
     if (options.quiet) return;

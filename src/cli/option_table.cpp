@@ -22,7 +22,7 @@ constexpr std::string_view kBenchmarkOptions =
     "Options that begin with --benchmark_ are Google Benchmark's:\n"
     "  --benchmark_filter=REGEX --benchmark_list_tests --benchmark_min_time=SECONDS\n"
     "  --benchmark_repetitions=N --benchmark_report_aggregates_only --benchmark_enable_random_interleaving\n"
-    "  --benchmark_format=console|json|csv --benchmark_out=FILE --benchmark_out_format=json|console|csv\n"
+    "  --benchmark_format=console|json|csv --benchmark_out=FILE --benchmark_out_format=json|console\n"
     "  --benchmark_color=auto|yes|no --benchmark_counters_tabular --benchmark_context=KEY=VALUE\n"
     "An iteration is a sample, its time that of the case's first phase; each phase is a counter, in "
     "seconds.\n\n";

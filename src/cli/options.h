@@ -54,6 +54,7 @@ struct Options {
     bool with_bases = false;             ///< of list
     bool as_json = false;                ///< of dictionary, which is Markdown otherwise
     std::vector<std::string> benchmark;  ///< Google Benchmark's own options
+    bool only_listed = false;            ///< of benchmark: the ids, and nothing is measured
     std::vector<std::string> arguments;  ///< as typed
 };
 

@@ -101,6 +101,9 @@ Finding proc(const Root& root) {
         return {"", Severity::problem, "of another pid namespace, without this process",
                 "nothing can be measured, and nothing be told by /proc/PID", remedy};
     }
+    if (!own && own.error() == ENOENT) {
+        return {"", Severity::problem, "not mounted", "nothing can be measured", "mount -t proc proc /proc"};
+    }
     if (!own) return unseen(effect, "/proc/self/status has no NSpid");
     if (own->is_the_same) return fine("of this pid namespace");
     return {"", Severity::warning,

@@ -21,7 +21,10 @@ std::string trimmed(const std::string& text) {
 }
 
 std::string must_read(const std::string& path) {
-    return trimmed(sys::must(sys::read_file(path), "open", path));
+    const auto text = sys::read_file(path);
+    if (!text && path.starts_with("/proc/"))
+        (void)path_in_proc({}, "status");  // throws where there is no /proc
+    return trimmed(sys::must(text, "open", path));
 }
 
 Answer own_ids(const std::string&) {

@@ -7,8 +7,10 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <map>
 #include <memory>
+#include <set>
 #include <sstream>
 #include <utility>
 
@@ -27,25 +29,32 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// What a signal has to wait for, at most.
+/// What a signal has to wait for, unless not even the lead-in fits into that.
 constexpr auto kLongestBlock = 1s;
 constexpr auto kLongestDrain = 1s;
 
 /// Reports benchmarks by case ids alone: Google Benchmark adds /manual_time to the name of each.
 class ByCaseId final : public benchmark::BenchmarkReporter {
   public:
-    explicit ByCaseId(benchmark::BenchmarkReporter& inner) : inner_(inner) {}
+    /// `columns`: counters that each run has, not a number where its case has no such phase.
+    ByCaseId(benchmark::BenchmarkReporter& inner, std::vector<Phase> columns)
+        : inner_(inner), columns_(std::move(columns)) {}
 
     bool ReportContext(const Context& context) override { return inner_.ReportContext(context); }
     void ReportRuns(const std::vector<Run>& runs) override {
         std::vector<Run> named = runs;
-        for (Run& run : named) run.run_name.time_type.clear();
+        for (Run& run : named) {
+            run.run_name.time_type.clear();
+            for (const Phase phase : columns_)
+                run.counters.try_emplace(std::string(info(phase).name), std::nan(""));
+        }
         inner_.ReportRuns(named);
     }
     void Finalize() override { inner_.Finalize(); }
 
   private:
     benchmark::BenchmarkReporter& inner_;
+    std::vector<Phase> columns_;
 };
 
 /// One case's samples, block by block, as iterations ask for them.
@@ -84,10 +93,9 @@ class Source {
     }
 
     bool take(benchmark::IterationCount left) {
-        const std::uint64_t most = teardown_class(case_) == TeardownClass::none ? kBlock.high : kMaxBacklog;
-        const auto samples = static_cast<std::uint32_t>(std::min<std::uint64_t>(left, most));
+        const auto samples = static_cast<std::uint32_t>(std::min<std::uint64_t>(left, largest_block()));
         draining_.begin();
-        TakenBlock block = take_block(samplers_, case_, lead_in_, samples, kLongestBlock);
+        TakenBlock block = take_block(samplers_, case_, lead_in_, samples, limit_);
         draining_.add(block.pending);
         const std::optional<env::Drained> drained = draining_.wait(kLongestDrain);
         if (block.failure) {
@@ -105,13 +113,22 @@ class Source {
         }
         times_ = block.counted(phases.front());
         next_ = 0;
+        if (times_.empty()) limit_ *= 2;
         return true;
+    }
+
+    /// With the lead-in it leaves no more behind than the rounds do.
+    [[nodiscard]] std::uint64_t largest_block() const {
+        if (teardown_class(case_) == TeardownClass::none) return kBlock.high;
+        const std::uint64_t each = kMaxBacklog / case_.at_once();
+        return each > lead_in_ ? each - lead_in_ : 1;
     }
 
     Samplers& samplers_;
     Draining& draining_;
     Case case_;
     std::uint32_t lead_in_;
+    std::chrono::nanoseconds limit_ = kLongestBlock;
     std::vector<double> times_;
     std::size_t next_ = 0;
     std::array<Sum, kPhases> sums_{};
@@ -148,6 +165,14 @@ Row run_iterations(benchmark::State& state, const Case& c, Source source, const 
     return row;
 }
 
+std::vector<Phase> phases_of(std::span<const Case> cases) {
+    std::set<Phase> all;
+    for (const Case& c : cases) {
+        for (const Phase phase : c.phases()) all.insert(phase);
+    }
+    return {all.begin(), all.end()};
+}
+
 }  // namespace
 
 void look_at_cpus() {
@@ -158,11 +183,13 @@ void look_at_cpus() {
     (void)benchmark::CPUInfo::Get();
 }
 
-void initialize_benchmarks(std::vector<std::string> options) {
-    // It keeps pointers into its arguments.
+void initialize_benchmarks(const std::vector<std::string>& options) {
+    // It keeps pointers into its arguments. What nsbench does itself is not to come from BENCHMARK_*
+    // variables.
     static std::vector<std::string> words;
-    words = std::move(options);
-    words.insert(words.begin(), "nsbench");
+    words = {"nsbench", "--benchmark_out=", "--benchmark_list_tests=false", "--benchmark_filter=all",
+             "--benchmark_format=console"};
+    words.insert(words.end(), options.begin(), options.end());
     std::vector<char*> arguments;
     for (std::string& word : words) arguments.push_back(word.data());
     int count = static_cast<int>(arguments.size());
@@ -175,11 +202,15 @@ BenchmarksRun run_benchmarks(Samplers& samplers, Draining& draining, std::span<c
     std::map<Case, Row> rows;
     for (const Case& c : cases) {
         register_case(c, [&, c](benchmark::State& state) {
-            rows[c] = run_iterations(state, c, {samplers, draining, c, options.lead_in}, options.context);
+            Row row = run_iterations(state, c, {samplers, draining, c, options.lead_in}, options.context);
+            // A later repetition does not make up for one that failed.
+            if (const auto before = rows.find(c); before == rows.end() || before->second.error.empty())
+                rows.insert_or_assign(c, std::move(row));
         });
     }
     describe_context(options.identity, options.version);
-    ByCaseId display(*benchmark::CreateDefaultDisplayReporter());
+    ByCaseId display(*benchmark::CreateDefaultDisplayReporter(),
+                     options.all_have_all_phases ? phases_of(cases) : std::vector<Phase>{});
     std::ostringstream text;
     std::unique_ptr<benchmark::BenchmarkReporter> writer;
     if (options.file == FileFormat::json) writer = std::make_unique<benchmark::JSONReporter>();
@@ -188,7 +219,7 @@ BenchmarksRun run_benchmarks(Samplers& samplers, Draining& draining, std::span<c
     if (writer) {
         writer->SetOutputStream(&text);
         writer->SetErrorStream(&text);
-        ByCaseId file(*writer);
+        ByCaseId file(*writer, {});
         benchmark::RunSpecifiedBenchmarks(&display, &file);
     } else {
         benchmark::RunSpecifiedBenchmarks(&display);

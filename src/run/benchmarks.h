@@ -17,21 +17,22 @@ namespace nsb::run {
 /// for that: so before a run takes any. Throws SystemError.
 void look_at_cpus();
 
-/// Options of Google Benchmark's that it does not know.
+/// An option that Google Benchmark does not take.
 class UnknownBenchmarkOption : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-/// Gives Google Benchmark its own options, such as --benchmark_repetitions=3. Once for each process. One that
-/// has a value which it does not take ends the process with its message and exit code 1. Throws
-/// UnknownBenchmarkOption.
-void initialize_benchmarks(std::vector<std::string> options);
+/// Gives Google Benchmark its own options, such as --benchmark_repetitions=3. Once for each process.
+/// Throws UnknownBenchmarkOption.
+void initialize_benchmarks(const std::vector<std::string>& options);
 
 /// What becomes of Google Benchmark's file.
 enum class FileFormat : std::uint8_t { none, json, console };
 
 struct BenchmarkOptions {
     FileFormat file = FileFormat::none;
+    /// For Google Benchmark's CSV, which ends the program where a benchmark has not the counters of another.
+    bool all_have_all_phases = false;
     report::RunIdentity identity;
     std::string version;
     std::uint32_t lead_in;

@@ -168,7 +168,7 @@ tl::expected<std::vector<Case>, std::string> choose(const Selection& selection) 
         if (!chosen) continue;
         for (const KindSet set : sets_of(operation, selection)) {
             for (const Case& c : expand(operation.operation, set, *values)) {
-                if (filter && !is_found(*filter, to_string(c))) continue;
+                if (filter && is_found(*filter, to_string(c)) == selection.filter_leaves_out) continue;
                 if (seen.insert(c).second) plan.push_back(c);
             }
         }

@@ -15,6 +15,7 @@ namespace nsb::run {
 struct Selection {
     std::vector<std::string> cases;     ///< ids; where there are any, they are the plan
     std::optional<std::string> filter;  ///< a regular expression (ECMAScript), searched in the id and in id/
+    bool filter_leaves_out = false;     ///< what it is found in, instead of all else
     std::vector<Operation> operations;
     std::vector<KindSet> sets;
     /// Values that replace the plan's, by the parameter's key: "stack" → {"16K", "1M"}.

@@ -127,7 +127,7 @@ tl::expected<std::vector<double>, std::string> Runner::measure_block(const Plann
     Series& series = series_[block.series];
     if (series.failure) return tl::unexpected<std::string>("failed before");
     // A block that a signal or the budget has to wait for is a short one.
-    const auto limit = std::clamp<std::chrono::nanoseconds>(time_left(), 1ms, 1s);
+    const auto limit = std::clamp<std::chrono::nanoseconds>(time_left(), 1ms, longest_block_);
     const TakenBlock taken = take_block(samplers_, series.measured, block.lead_in, block.samples, limit);
     ++blocks_;
     draining_.add(taken.pending);
@@ -145,6 +145,8 @@ tl::expected<std::vector<double>, std::string> Runner::measure_block(const Plann
         return tl::unexpected(explain(*series.failure));
     }
     std::vector<double> times = taken.counted(series.measured.phases().front());
+    // Not even the lead-in has fitted in: there would never be a sample.
+    if (times.empty() && limit == longest_block_) longest_block_ *= 2;
     // Google Benchmark counts one sampler's samples as iterations.
     times.resize(std::min<std::size_t>(times.size(), block.samples));
     return times;

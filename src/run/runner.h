@@ -71,6 +71,7 @@ class Runner {
     Totals totals_;
     std::vector<std::string> warnings_;
     std::chrono::nanoseconds drain_limit_ = std::chrono::seconds(1);
+    std::chrono::nanoseconds longest_block_ = std::chrono::seconds(1);
     std::uint32_t blocks_ = 0;
     Clock::time_point begun_;
     Progress progress_{};

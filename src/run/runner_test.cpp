@@ -172,6 +172,18 @@ TEST_F(RunnerTest, TriesAgainWhatTheSamplerOrARuntimeFailedIn) {
     EXPECT_TRUE(one.series()[1].samples.empty());
 }
 
+/// A block that is cut within its lead-in has nothing that counts, however often it is taken.
+TEST_F(RunnerTest, GivesALeadInTheTimeThatItTakes) {
+    samplers_.answer = [&](const Case& c, std::uint32_t samples) {
+        const bool is_cut = samplers_.asked.back().limit <= std::chrono::seconds(2);
+        return Samplers::Answer{std::vector<Records>(c.at_once(), fake_records(is_cut ? 1 : samples)), ""};
+    };
+    options_.alone = true;
+    Runner one = runner({kNone});
+    one.measure({});
+    EXPECT_EQ(counted(one.series()[0]), 20U);
+}
+
 TEST_F(RunnerTest, EndsWithItsBudget) {
     options_.samples.reset();
     options_.budget = std::chrono::nanoseconds(1);

@@ -1,11 +1,21 @@
 #include "run/taken_block.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <functional>
 
 namespace nsb::run {
 
 using protocol::Record;
+
+namespace {
+
+/// A sampler that was given up may have waited in vain for another one, whose failure says why.
+bool is_of_others(const protocol::Failure& failure) {
+    return failure.call == protocol::Call::sampler && failure.error == ETIMEDOUT;
+}
+
+}  // namespace
 
 std::vector<double> TakenBlock::counted(Phase phase) const {
     std::vector<double> times;
@@ -27,7 +37,7 @@ TakenBlock take_block(Samplers& samplers, const Case& c, std::uint32_t lead_in, 
         std::ranges::transform(pending, taken.pending, taken.pending.begin(), std::plus<>());
         for (std::size_t i = 0; i < records.size(); ++i) {
             if (records[i].failure.error != 0) {
-                taken.failure = records[i].failure;
+                if (!taken.failure || is_of_others(*taken.failure)) taken.failure = records[i].failure;
                 continue;
             }
             TakenBlock::Sample& sample = taken.samples.emplace_back();
