@@ -94,8 +94,10 @@ def wrong(profile: exact.Profile, own: Books) -> list[str]:
         if said := unequal(book.tree):
             found.append(f"{phase}: {said}")
         whole = sum(one.self for one in tree.functions(tree.apart(book.tree)).values())
-        if abs(whole + book.reading - book.figure) > 1e-6 * book.figure:
+        if abs(book.figure - whole) > books.most_reading(book.figure, book.parted):
             found.append(f"{phase} is {book.figure:.10g}, and the functions have {whole:.10g}")
+        if book.lost:
+            found.append(f"{phase}: {book.lost} returns lost")
     return found
 
 

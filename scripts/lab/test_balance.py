@@ -1,6 +1,7 @@
 """Tests of balance: what does not hold is told, and of a real kernel all holds."""
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -43,6 +44,20 @@ def test_sums_that_hold_are_no_finding() -> None:
 def test_instructions_that_no_function_has_are_told() -> None:
     assert found(PROFILE.replace("s 1 20 0", "s 1 22 0")) == [
         "between two marks 22 instructions were executed, and the functions have 20"]
+
+
+def test_returns_that_led_nowhere_are_told() -> None:
+    assert found(PROFILE.replace("s 1 20 0", "s 1 20 2").replace("s 1 21 0", "s 1 21 1")) == ["create: 3 returns lost"]
+
+
+@pytest.mark.parametrize("parted, more, says", [(False, 2, []), (False, -2.1, ["create is 18.4, and the functions have 20.5"]),
+                                                (True, 64, []), (True, 65, ["create is 85.5, and the functions have 20.5"])])
+def test_functions_that_are_not_the_figure_are_told(parted: bool, more: float, says: list[str]) -> None:
+    """Whatever the reading is said to be."""
+    one = exact.parse(PROFILE)
+    own = books.balance(one, SAMPLES, "case")
+    own.phases["create"] = replace(own.phases["create"], figure=20.5 + more, reading=more, parted=parted)
+    assert balance.wrong(one, own) == says
 
 
 def test_a_call_that_callgrinds_file_lacks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
