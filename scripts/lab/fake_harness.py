@@ -1,5 +1,6 @@
 """What tests of the lab's command line share: a fake QEMU, and a file that passes for a kernel."""
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,15 @@ from lab import guest
 
 PROGRAM = Path(__file__).resolve().parents[1] / "lab.py"
 OPTIONS = ["--filter=^clone/NEWPID/stack:1M$", "--samples=5"]
+
+
+def qemu_without_plugins(folder: Path) -> None:
+    """A QEMU that starts what it is told to, but for a plugin."""
+    (folder / guest.QEMU).write_text(f"""#!/bin/sh
+case " $* " in *" -plugin "*) echo 'qemu: -plugin x: plugin interface not enabled in this build' >&2; exit 1;; esac
+exec {shutil.which(guest.QEMU)} "$@"
+""")
+    (folder / guest.QEMU).chmod(0o755)
 
 
 class Lab:

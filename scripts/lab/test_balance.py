@@ -1,4 +1,6 @@
 """Tests of balance: what does not hold is told, and of a real kernel all holds."""
+import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -8,6 +10,7 @@ from typing import cast
 import pytest
 
 from lab import alone, balance, books, callgrind, copies, exact, guest, saved
+from lab.fake_harness import qemu_without_plugins
 
 PROGRAM = Path(__file__).resolve().parents[1] / "lab.py"
 PROFILE = """n 0 [no symbol]
@@ -86,3 +89,13 @@ def test_the_books_of_a_kernel(kernel: Path) -> None:
     assert done.returncode == 0, done.stderr
     header, row, last = done.stdout.splitlines()
     assert row.split()[1:4] == ["setns", "1", "1"] and last.startswith("samples with the plugin and without, and two profiles: the same")
+
+
+def test_a_qemu_without_plugins_is_told_once(kernel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not for each case: it is no fault of the books."""
+    qemu_without_plugins(tmp_path)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    done = subprocess.run([sys.executable, PROGRAM, "balance", "--kernel", kernel, "--", "--filter=^setns/NEWUTS"], text=True,
+                          capture_output=True, timeout=300)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert len(re.findall("a profile needs a QEMU with plugins", done.stderr)) == 1
