@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lab import guest
 
+IMAGE = (b"\0" * 0x202 + b"HdrS").ljust(5 * 512, b"\0")  # a bzImage without a kernel
 PROGRAM = Path(__file__).resolve().parents[1] / "lab.py"
 OPTIONS = ["--filter=^clone/NEWPID/stack:1M$", "--samples=5"]
 
@@ -27,7 +28,7 @@ class Lab:
         self.path, self.bin, self.out = path, path / "bin", path / "out"
         self.bin.mkdir()
         self.kernel = path / "bzImage"
-        self.kernel.write_bytes(b"\0" * 0x202 + b"HdrS")
+        self.kernel.write_bytes(IMAGE)
 
     def qemu(self, script: str) -> None:
         """A QEMU of shell code, with $console and $sent the files of its serial ports."""

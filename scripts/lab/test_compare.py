@@ -15,6 +15,7 @@ import pytest
 from analysis.exact import Change, Figure, within
 from lab import functions, guest, initramfs, packages
 from lab.errors import LabError
+from lab.fake_harness import IMAGE
 
 PROGRAM = Path(__file__).resolve().parents[1] / "lab.py"
 COLUMNS = ["run_id", "kernel", "clock", "case", "phase", "unit", "median", "ci_low", "ci_high", "p99", "status", "errno", "reason",
@@ -340,7 +341,7 @@ def need(condition: Callable[[], object]) -> None:
 ])
 def test_what_cannot_be_measured_is_125(tmp_path: Path, script: str | None, new: str, says: str) -> None:
     need(initramfs.base)
-    (tmp_path / "bzImage").write_bytes(b"\0" * 0x202 + b"HdrS")
+    (tmp_path / "bzImage").write_bytes(IMAGE)
     (tmp_path / "bin").mkdir()
     for name in ("ldd", "busybox", "bash", "sh", "cat") + ((guest.QEMU,) if script is None else ()):
         if name != guest.QEMU and shutil.which(name):
