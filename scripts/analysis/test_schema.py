@@ -52,6 +52,13 @@ def test_recorded_runs_have_what_it_describes(folder: Path) -> None:
     assert wrong(json.loads((folder / "run.json").read_text(encoding="utf-8"))) == []
 
 
+@pytest.mark.parametrize("name", ["6.1 ä", ""])
+def test_a_kernel_may_have_any_name(name: str) -> None:
+    """As it may for nsbench, which reads it back."""
+    record = json.loads((next(recorded()) / "run.json").read_text(encoding="utf-8"))
+    assert wrong({**record, "kernel": name}) == []
+
+
 @pytest.mark.parametrize("words", [
     ["--case=clone/NEWPID/stack:1M", "--samples=4"], ["--case=clone/NEWUTS/stack:1M", "--budget=0.1s", "--cpu=any", "--block=2"],
     ["--op=runtime", "--ns=pid,mnt", "--samples=2"], ["--case=unshare/NEWNET", "--samples=4", "--probe"]], ids=" ".join)
