@@ -71,6 +71,26 @@ def test_it_describes_all_that_nsbench_writes(words: list[str], tmp_path: Path) 
     assert wrong(json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8")), whole=True) == []
 
 
+def test_another_fault_of_an_import_is_a_mistake(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """And no package that is called so."""
+    from analysis import damage, script
+    from lab import compare, page
+    for error in (ImportError("no such name", name="jsonschema"), ModuleNotFoundError("No module named 'absent'", name="absent")):
+        def fails(*_: object, error: ImportError = error) -> int:
+            raise error
+
+        with pytest.raises(SystemExit, match="2"):
+            script.main(fails, "compare")
+        said = capsys.readouterr().err
+        assert "Traceback" in said and "apt-get" not in said
+        monkeypatch.setattr(compare, "sides", fails)
+        code, _, said = damage.lab("compare", "a", "b")
+        assert code == 125 and "Traceback" in said and "apt-get" not in said
+        monkeypatch.setattr(page.recorded, "read_all", fails)
+        with pytest.raises(ImportError):
+            damage.lab("page", RESULTS)
+
+
 def test_without_the_library_its_package_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     from analysis import damage, read, script
     folder = next(recorded())
@@ -78,7 +98,7 @@ def test_without_the_library_its_package_is_named(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(modules, "jsonschema", None)
     said = "python3-jsonschema is missing: apt-get install python3-jsonschema\n"
     assert damage.lab("page", folder.parent) == (3, "", f"lab: {said}")
-    assert damage.lab("compare", folder, folder) == (125, "", f"note: both sides are one and the same run\nlab: {said}")
+    assert damage.lab("compare", folder, folder) == (125, "", f"lab: {said}")  # before anything is measured
     with pytest.raises(SystemExit, match="3"):
         script.main(lambda _: 0 if read.read_run(folder) else 1, "compare")
     assert capsys.readouterr().err == f"compare: {said}"
