@@ -32,7 +32,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from analysis.script import UNREAD, Unreadable, of_system, one_line
+from analysis.script import UNREAD, Unreadable, missing_package, of_system, one_line
 from lab import (agree, atlas, balance, boots, cache, compare, guest, images, in_states, kernel_build, packages, page, profile, repeat,
                  runs)
 from lab.errors import ABORTED, FAILED, IMPOSSIBLE, INTERRUPTED, OK, UNMEASURED, USAGE, LabError
@@ -207,7 +207,9 @@ def main(words: list[str]) -> int:
     except Unreadable as error:
         return tell(LabError(str(error), UNMEASURED if compares else USAGE))
     except ImportError as error:
-        missing = f"python3-{error.name}"
+        missing = missing_package(error)
+        if not missing:
+            raise
         return tell(LabError(f"{missing} is missing: apt-get install {missing}", UNMEASURED if compares else IMPOSSIBLE))
     except BrokenPipeError:  # the reader of the pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -1,5 +1,6 @@
 """Tests of how scripts/nsbench and scripts/test build: silently where nothing is to be done, and anew in a copied tree."""
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -38,6 +39,22 @@ def fixture_tree(tmp_path: Path) -> Path:
         (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
         (tmp_path / "bin" / name).chmod(0o755)
     return tree
+
+
+def test_every_kind_that_a_script_installs_has_packages() -> None:
+    kinds = {kind for path in (ROOT / "scripts").iterdir() if path.is_file()
+             for kind in re.findall(r"^ *install_packages (\S+)$", path.read_text(), re.MULTILINE)}
+    assert {"run", "test", "kernels"} < kinds
+    for kind in sorted(kinds):
+        done = subprocess.run(["bash", "-euc", '. "$0"; packages "$1"', ROOT / "scripts/setup.sh", kind], capture_output=True, text=True)
+        assert done.returncode == 0 and done.stdout, (kind, done.stderr)
+
+
+def test_a_kind_that_there_is_not_is_refused(tree: Path) -> None:
+    done = subprocess.run(["bash", "-euo", "pipefail", "-c", '. "$0"; install_packages answers; echo went on', tree / "scripts/setup.sh"],
+                          env={**os.environ, "PATH": f"{tree.parent}/bin:{os.environ['PATH']}"}, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "setup.sh: packages answers: there is no such kind\n")
+    assert not list(tree.glob("build/.packages-*"))
 
 
 def nsbench(tree: Path) -> None:

@@ -125,7 +125,7 @@ def misfit(value: object, needed: Schema = ANY, only: tuple[str, ...] = ()) -> s
         error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(value))
         if error is not None:
             label = ": ".join(name if name.isidentifier() else shown(name) for name in error.absolute_path if isinstance(name, str))
-            if "propertyNames" in error.absolute_schema_path:
+            if "propertyNames" in error.absolute_schema_path or error.validator == "pattern" and "title" in error.schema:
                 return f"{label}: {shown(error.instance)} is no {error.schema['title']}"
             return _said(error.validator, error.validator_value, error.instance, label)
     return None

@@ -9,6 +9,7 @@ from typing import NoReturn
 UNREADABLE = 2
 IMPOSSIBLE = 3  # a package is missing
 INTERRUPTED = 130
+LIBRARIES = ("jsonschema", "matplotlib", "numpy", "pandas", "scipy")  # whose packages are called so
 UNREAD = 141  # 128 and SIGPIPE
 
 
@@ -19,6 +20,12 @@ class Unreadable(Exception):
 def one_line(text: object) -> str:
     """A message, with what would not stand on one line of a terminal escaped: some of it comes out of files."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+
+
+def missing_package(error: ImportError) -> str | None:
+    """Debian's package of the module that is missing; None for another fault of an import, which is a mistake of the script's."""
+    name = (error.name or "").partition(".")[0]
+    return f"python3-{name}" if isinstance(error, ModuleNotFoundError) and name in LIBRARIES else None
 
 
 def last_line(text: str) -> str:
@@ -57,10 +64,11 @@ def main(body: Callable[[list[str]], int], name: str) -> NoReturn:
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)
         code = INTERRUPTED
-    except ImportError as error:
-        print(f"{name}: python3-{error.name} is missing: apt-get install python3-{error.name}", file=sys.stderr)
-        code = IMPOSSIBLE
-    except Exception:  # a mistake of the script's: never with the 1 that says slower
-        traceback.print_exc()
-        code = UNREADABLE
+    except Exception as error:
+        if isinstance(error, ImportError) and (package := missing_package(error)):
+            print(f"{name}: {package} is missing: apt-get install {package}", file=sys.stderr)
+            code = IMPOSSIBLE
+        else:  # a mistake of the script's: never with the 1 that says slower
+            traceback.print_exc()
+            code = UNREADABLE
     sys.exit(code)

@@ -70,12 +70,12 @@ OF_THE_LAB = {
     "results.csv": CHANGES["results.csv"].keys() - {"large", "1e400"},
     "probe.csv": CHANGES["probe.csv"].keys(),
     "run.json": {*ANY_FILE, "[]", "deep", "NaN", "half a pair", "lab", "sha", "no sha", "command", "machines", "digits", "kernel",
-                 "release", "package", "state", "clock"},
+                 "package", "state", "clock"},
 }
 CHANGES_OF_THE_LAB = {"sha": of_json("lab", "kernel_sha256", value=None), "no sha": of_json("lab", "kernel_sha256", value=...),
                       "command": of_json("lab", "command_line", value=...), "machines": of_json("lab", "machines", value={"x": {}}),
                       "digits": of_json("lab", "machines", value={"9" * 5000: {}}), "kernel": of_json("kernel", value=[]),
-                      "release": of_json("kernel", value="6.1\n"), "package": of_json("lab", "kernel_package", value="linux 6.²"),
+                      "package": of_json("lab", "kernel_package", value="linux 6.²"),
                       "state": of_json("state", value="not fresh"), "clock": of_json("clock", value="sun")}
 READS = {  # by which of its plots plot.py reads a file
     "run.json": "e", "results.csv": "e", "samples.csv": "d", "probe.csv": "g", "memory.csv": "h", "stacks.folded": "g"}

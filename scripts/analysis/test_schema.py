@@ -52,15 +52,43 @@ def test_recorded_runs_have_what_it_describes(folder: Path) -> None:
     assert wrong(json.loads((folder / "run.json").read_text(encoding="utf-8"))) == []
 
 
+@pytest.mark.parametrize("name", ["6.1 ä", ""])
+def test_a_kernel_may_have_any_name(name: str) -> None:
+    """As it may for nsbench, which reads it back."""
+    record = json.loads((next(recorded()) / "run.json").read_text(encoding="utf-8"))
+    assert wrong({**record, "kernel": name}) == []
+
+
 @pytest.mark.parametrize("words", [
     ["--case=clone/NEWPID/stack:1M", "--samples=4"], ["--case=clone/NEWUTS/stack:1M", "--budget=0.1s", "--cpu=any", "--block=2"],
     ["--op=runtime", "--ns=pid,mnt", "--samples=2"], ["--case=unshare/NEWNET", "--samples=4", "--probe"]], ids=" ".join)
 def test_it_describes_all_that_nsbench_writes(words: list[str], tmp_path: Path) -> None:
     done = subprocess.run([os.environ["NSBENCH"], *words, f"--out={tmp_path / 'run'}", "--quiet"], capture_output=True, text=True,
                           timeout=120, check=False)
-    if not (tmp_path / "run" / "run.json").exists():
+    if done.returncode == 3:
         pytest.skip(done.stderr.strip())
+    assert done.returncode == 0, done.stderr
     assert wrong(json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8")), whole=True) == []
+
+
+def test_another_fault_of_an_import_is_a_mistake(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """And no package that is called so."""
+    from analysis import damage, script
+    from lab import compare, page
+    for error in (ImportError("no such name", name="jsonschema"), ModuleNotFoundError("No module named 'absent'", name="absent")):
+        def fails(*_: object, error: ImportError = error) -> int:
+            raise error
+
+        with pytest.raises(SystemExit, match="2"):
+            script.main(fails, "compare")
+        said = capsys.readouterr().err
+        assert "Traceback" in said and "apt-get" not in said
+        monkeypatch.setattr(compare, "sides", fails)
+        code, _, said = damage.lab("compare", "a", "b")
+        assert code == 125 and "Traceback" in said and "apt-get" not in said
+        monkeypatch.setattr(page.recorded, "read_all", fails)
+        with pytest.raises(ImportError):
+            damage.lab("page", RESULTS)
 
 
 def test_without_the_library_its_package_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -70,7 +98,7 @@ def test_without_the_library_its_package_is_named(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(modules, "jsonschema", None)
     said = "python3-jsonschema is missing: apt-get install python3-jsonschema\n"
     assert damage.lab("page", folder.parent) == (3, "", f"lab: {said}")
-    assert damage.lab("compare", folder, folder) == (125, "", f"note: both sides are one and the same run\nlab: {said}")
+    assert damage.lab("compare", folder, folder) == (125, "", f"lab: {said}")  # before anything is measured
     with pytest.raises(SystemExit, match="3"):
         script.main(lambda _: 0 if read.read_run(folder) else 1, "compare")
     assert capsys.readouterr().err == f"compare: {said}"

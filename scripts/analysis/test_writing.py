@@ -219,9 +219,10 @@ def test_nobody_else_can_write_to_the_lab_s_cache(tmp_path: Path, monkeypatch: p
     finally:
         os.umask(before)
     assert [stat.S_IMODE(folder.stat().st_mode) for folder in (path, path.parent)] == [0o700, 0o700]
-    for folder, mode in ((path, 0o777), (path, 0o1777), (path.parent, 0o777), (tmp_path / "cache", 0o777)):
+    for folder, mode in ((path, 0o777), (path, 0o1777), (path, 0o770), (path.parent, 0o777), (path.parent, 0o720),
+                         (tmp_path / "cache", 0o777), (tmp_path / "cache", 0o775)):
         folder.chmod(mode)
-        with pytest.raises(LabError, match=f"{folder}: everybody can write to this folder.*XDG_CACHE_HOME"):
+        with pytest.raises(LabError, match=f"{folder}: others can write to this folder.*XDG_CACHE_HOME"):
             packages.cache()
         folder.chmod(0o700)
     (tmp_path / "cache").chmod(0o1777)  # as /tmp is

@@ -21,7 +21,7 @@ from lab import alone, books, callgrind, copies, exact, guest, images, initramfs
 from lab.books import Books
 from lab.commands import Commands
 from lab.errors import FAILED, OK, USAGE, LabError
-from lab.options import add_append, add_machine, add_state
+from lab.options import add_append, add_machine, add_state, of_profile
 from lab.progress import Progress
 from lab.states import find
 
@@ -94,8 +94,10 @@ def wrong(profile: exact.Profile, own: Books) -> list[str]:
         if said := unequal(book.tree):
             found.append(f"{phase}: {said}")
         whole = sum(one.self for one in tree.functions(tree.apart(book.tree)).values())
-        if abs(whole + book.reading - book.figure) > 1e-6 * book.figure:
+        if abs(book.figure - whole) > books.most_reading(book.figure, book.parted):
             found.append(f"{phase} is {book.figure:.10g}, and the functions have {whole:.10g}")
+        if book.lost:
+            found.append(f"{phase}: {book.lost} returns lost")
     return found
 
 
@@ -157,16 +159,15 @@ def hold(one: runs.Wanted, progress: Progress) -> tuple[dict[str, Sums], list[st
             try:
                 failed += ready.case(task, found.setdefault(task.case.split("/")[0], Sums()))
             except LabError as error:
+                if error.code != FAILED:  # of every case alike
+                    raise
                 failed.append(f"{task.case}: {error}")
     return found, [f"{name}: {line}" for line in failed]
 
 
 def balance(options: argparse.Namespace) -> int:
     """The command."""
-    if options.accel != "tcg":
-        raise LabError(f"--accel={options.accel}: the emulator makes the profile", USAGE)
-    machine = guest.Machine(options.accel, options.append, options.memory, options.timeout)
-    given = runs.arguments(options.nsbench or [DEFAULT], options.accel)
+    machine, given = of_profile(options, options.nsbench or [DEFAULT])
     every, base = images.images(options.kernel), initramfs.base()
     progress = Progress([image.name for image in every])
     rows: list[tuple[str, ...]] = [HEADER]

@@ -103,6 +103,11 @@ def addresses(profile: Profile, executions: list[list[Segment]], bit: int) -> Am
     return {key: amount / len(executions) for key, amount in found.items()}
 
 
+def most_reading(figure: float, parted: bool) -> float:
+    """Instructions that a phase may have beside its functions."""
+    return (MOST_PARTING if parted else MOST_ROUNDING) + MOST_DRIFT * figure
+
+
 def balance(profile: Profile, samples: str, case: str) -> Books:
     """The books of a copy's profile and samples.csv. LabError where they do not balance."""
     reader = csv.DictReader(io.StringIO(samples))
@@ -135,8 +140,7 @@ def balance(profile: Profile, samples: str, case: str) -> Books:
         figure = statistics.fmean(value for value, _ in middle)
         reading = figure - tree.instructions(own)
         is_parted = phase in parted
-        most = MOST_PARTING if is_parted else MOST_ROUNDING
-        if abs(reading) > most + MOST_DRIFT * figure:
+        if abs(reading) > most_reading(figure, is_parted):
             raise LabError(f"{phase} is {figure:g}, and {tree.instructions(own):g} instructions were seen: the books do "
                            "not balance", FAILED)
         lost = sum(segment.lost for execution in chosen for segment in execution if segment.phases >> bit & 1)

@@ -13,6 +13,7 @@ import csv
 import dataclasses
 import fcntl
 import hashlib
+import importlib
 import json
 import re
 import sys
@@ -26,7 +27,7 @@ from analysis.exact import Change, Figure, Key, geometric_means, measured, missi
 from analysis.files import shown
 from analysis.options import percentage
 from analysis.record import Record, Schema, machines
-from analysis.script import of_system, one_line
+from analysis.script import missing_package, of_system, one_line
 from lab import functions, guest, images, initramfs, packages, runs, states, tables
 from lab.commands import Commands
 from lab.errors import ABORTED, OK, UNMEASURED, USAGE, LabError
@@ -254,6 +255,7 @@ def report(base: Run, new: Run, options: argparse.Namespace) -> int:
 def compare(options: argparse.Namespace) -> int:
     """The command. No failure may come out as 1 to 124, which tell `git bisect run` that the commit is slower."""
     try:
+        importlib.import_module("jsonschema")  # reads what was measured: without it nothing is
         base, new = sides(options)
         refuse(base, new)
         code = report(base, new, options)
@@ -263,9 +265,9 @@ def compare(options: argparse.Namespace) -> int:
         raise LabError(str(error), ABORTED if error.code == USAGE else UNMEASURED, error.tail) from None
     except OSError as error:
         raise LabError(of_system(error), UNMEASURED) from None
-    except ImportError:
-        raise  # lab.py says which package it is of
-    except Exception:
+    except Exception as error:
+        if isinstance(error, ImportError) and missing_package(error):
+            raise  # lab.py says which package it is
         traceback.print_exc()
         return UNMEASURED
 

@@ -1,13 +1,24 @@
 """What tests of the lab's command line share: a fake QEMU, and a file that passes for a kernel."""
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from lab import guest
 
+IMAGE = (b"\0" * 0x202 + b"HdrS").ljust(5 * 512, b"\0")  # a bzImage without a kernel
 PROGRAM = Path(__file__).resolve().parents[1] / "lab.py"
 OPTIONS = ["--filter=^clone/NEWPID/stack:1M$", "--samples=5"]
+
+
+def qemu_without_plugins(folder: Path) -> None:
+    """A QEMU that starts what it is told to, but for a plugin."""
+    (folder / guest.QEMU).write_text(f"""#!/bin/sh
+case " $* " in *" -plugin "*) echo 'qemu: -plugin x: plugin interface not enabled in this build' >&2; exit 1;; esac
+exec {shutil.which(guest.QEMU)} "$@"
+""")
+    (folder / guest.QEMU).chmod(0o755)
 
 
 class Lab:
@@ -17,7 +28,7 @@ class Lab:
         self.path, self.bin, self.out = path, path / "bin", path / "out"
         self.bin.mkdir()
         self.kernel = path / "bzImage"
-        self.kernel.write_bytes(b"\0" * 0x202 + b"HdrS")
+        self.kernel.write_bytes(IMAGE)
 
     def qemu(self, script: str) -> None:
         """A QEMU of shell code, with $console and $sent the files of its serial ports."""

@@ -1,4 +1,5 @@
 """The kernel functions behind a change: what the probe or the exact profile attributed on each side, function by function."""
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -7,18 +8,21 @@ from analysis.record import ANY, Schema
 from analysis.script import Unreadable
 from lab import explain, tables, tree
 from lab.errors import UNMEASURED, LabError
-from lab.exact import OWN, Cost
+from lab.exact import OWN, Cost, Path_
 from lab.tree import Tree
 
 SHOWN = 5  # functions of a case
 # Teardown by the kernel's workers is left out: it depends on how many namespaces a worker finds.
 LATER = "async"
+DESTROY = "destroy"
+SUMS = "probe.csv"
 # What a probed run must have.
 CASE = {"required": ["case", "calls"],
         "properties": {"calls": {"items": {"required": ["caller", "function", "stage", "self"]}}}}
 TRACED: Schema = {"required": ["probe"], "properties": {
     "probe": {"type": "object", "required": ["cases"], "properties": {"cases": {"items": CASE}}}}}
 Trees = dict[str, Tree]  # by case
+Part = tuple[str, str]  # a case, and create, a step, or destroy
 
 
 def probed(folder: Path) -> Trees:
@@ -37,8 +41,8 @@ def probed(folder: Path) -> Trees:
     return found
 
 
-def profiled(folder: Path) -> Trees:
-    """All functions, from the folded stacks. LabError where they are not whole."""
+def profiled(folder: Path, settles: bool) -> Trees:
+    """All functions, from the folded stacks; `settles`: with the sums of probe.csv. LabError where they are not whole."""
     path = next((path for name in (stacks.FILE, f"{stacks.FILE}.xz") if (path := folder / name).exists()), None)
     if path is None:
         return {}
@@ -46,46 +50,60 @@ def profiled(folder: Path) -> Trees:
         by_case = stacks.by_case(stacks.read(path))
     except Unreadable as error:
         raise LabError(str(error), UNMEASURED) from None
-    found: Trees = {}
+    parts: dict[Part, Tree] = defaultdict(dict)
     for case, rows in by_case.items():
-        own = found.setdefault(case, {})
-        for frames, weight in rows:
-            if frames[0] != LATER and len(frames) > 2 and frames[1] in OWN:
-                own.setdefault(tuple(frames[2:]), Cost()).add(0, weight)
-    return settled(found, folder)
-
-
-def settled(found: Trees, folder: Path) -> Trees:
-    """A stack's weight is rounded; each function's sum is that of probe.csv, if it is there."""
-    sums: dict[tuple[str, str], float] = {}
-    path = folder / "probe.csv"
-    if not path.exists():
-        return found
-    for row in tables.rows(path, tables.PROBE, UNMEASURED):
-        if row["path"] != LATER and row["self"]:
-            key = row["case"], row["function"]
-            sums[key] = sums.get(key, 0) + float(row["self"])
-    rounded = {case: tree.own(own) for case, own in found.items()}
-    for (case, name), own in sums.items():
-        if case in found:
-            largest = max((path for path in found[case] if path[-1] == name), key=lambda path: found[case][path].self, default=(name,))
-            found[case].setdefault(largest, Cost()).add(0, own - rounded[case].get(name, 0))
+        for (part, *frames), weight in rows:
+            if inside := own_frames(part, frames):
+                parts[case, part].setdefault(inside, Cost()).add(0, weight)
+    if settles:
+        settle(parts, folder)
+    found: Trees = {case: {} for case in by_case}
+    for (case, _), own in parts.items():
+        for inside, cost in own.items():
+            found[case].setdefault(inside, Cost()).add(0, cost.self)
     return found
 
 
-def trees(folder: Path) -> tuple[bool, Trees]:
+def own_frames(part: str, frames: list[str]) -> Path_:
+    """The functions of a stack; none where it is later, or does not belong to the call. What a child's exit executes has no role
+    in front: it begins with the exit itself."""
+    if part == LATER:
+        return ()
+    if frames and frames[0] in OWN:
+        return tuple(frames[1:])
+    return tuple(frames) if part == DESTROY else ()
+
+
+def settle(parts: dict[Part, Tree], folder: Path) -> None:
+    """A stack's weight is rounded; each function's sum in a part becomes that of probe.csv."""
+    sums: dict[tuple[Part, str], float] = {}
+    for row in tables.rows(folder / SUMS, tables.PROBE, UNMEASURED):
+        if row["path"] != LATER and row["self"]:
+            key = (row["case"], row["path"]), row["function"]
+            sums[key] = sums.get(key, 0) + float(row["self"])
+    cases = {case for case, _ in parts}
+    rounded = {part: tree.own(own) for part, own in parts.items()}
+    for (part, name), own in sums.items():
+        if part[0] in cases:
+            there = parts[part]
+            largest = max((path for path in there if path[-1] == name), key=lambda path: there[path].self, default=(name,))
+            there.setdefault(largest, Cost()).add(0, own - rounded.get(part, {}).get(name, 0))
+
+
+def trees(folder: Path, settles: bool) -> tuple[bool, Trees]:
     """Whether it is a profile, and the trees of its cases; none where there was neither profile nor probe."""
     record = tables.record(folder / "run.json", ANY, UNMEASURED)
     is_profile = "profile" in record.get("lab", {})
     if is_profile:
-        return True, profiled(folder)
+        return True, profiled(folder, settles)
     return False, probed(folder) if isinstance(record.get("probe"), dict) else {}
 
 
 def behind(base: Path, new: Path, cases: Iterable[str]) -> list[str]:
     """A paragraph for each case that both sides probed, or both profiled: its functions by how much they changed, as explain has
     them."""
-    (one_is_profile, one), (other_is_profile, other) = trees(base), trees(new)
+    settles = all((folder / SUMS).exists() for folder in (base, new))  # of one side alone, what was rounded would be a change
+    (one_is_profile, one), (other_is_profile, other) = trees(base, settles), trees(new, settles)
     if one and other and one_is_profile != other_is_profile:
         return ["a profile has all functions and the probe some of them: their own times are not held against each other"]
     lines: list[str] = []

@@ -51,6 +51,12 @@ def qemu_version() -> str:
     return match[1] if match else "unknown"
 
 
+def setup_size(image: bytes) -> int:
+    """Bytes of a bzImage before the kernel itself; Documentation/arch/x86/boot.rst: sectors beyond the first, of which 0 stands for
+    4."""
+    return ((image[0x1F1] or 4) + 1) * 512
+
+
 def check_image(path: Path) -> str:
     """The SHA-256 of a kernel image, in hexadecimal. LabError for a file that is none."""
     try:
@@ -60,8 +66,8 @@ def check_image(path: Path) -> str:
     if data[0x202:0x206] != b"HdrS" and data[:4] != b"\x7fELF":
         raise LabError(f"kernel {path}: not a kernel image for x86 (bzImage)", USAGE)
     if data[:4] != b"\x7fELF":
-        # Documentation/arch/x86/boot.rst: the setup's size in sectors beyond the first, then the rest's in 16 bytes
-        size = (data[0x1F1] + 1) * 512 + int.from_bytes(data[0x1F4:0x1F8], "little") * 16
+        # Documentation/arch/x86/boot.rst: the size of what is behind the setup, in 16 bytes
+        size = setup_size(data) + int.from_bytes(data[0x1F4:0x1F8], "little") * 16
         if len(data) < size:
             raise LabError(f"kernel {path}: cut off: {len(data)} bytes of {size}", USAGE)
     return hashlib.sha256(data).hexdigest()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lab import packages
 from lab.errors import IMPOSSIBLE, LabError
-from lab.guest import check_image
+from lab.guest import check_image, setup_size
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def unpacked(path: Path) -> bytes:
     if data.startswith(b"\x7fELF"):
         return data
     # Documentation/arch/x86/boot.rst: payload_offset, payload_length
-    begin = (data[0x1F1] + 1) * 512 + int.from_bytes(data[0x248:0x24C], "little")
+    begin = setup_size(data) + int.from_bytes(data[0x248:0x24C], "little")
     payload = data[begin:begin + int.from_bytes(data[0x24C:0x250], "little")]
     program = next((name for magic, name in UNPACK.items() if payload.startswith(magic)), None)
     try:

@@ -68,6 +68,12 @@ def note(folder: Path, about: str) -> None:
     prune(keep=folder)
 
 
+def used(folder: Path) -> None:
+    """Says that it is used now. Another lab may have removed it meanwhile: whoever locks it sees that."""
+    with contextlib.suppress(FileNotFoundError):
+        os.utime(folder)
+
+
 def entry_of(folder: Path) -> Entry:
     """What is in this folder. FileNotFoundError if it has gone meanwhile."""
     is_machine = folder.parent.name == MACHINES
@@ -114,19 +120,21 @@ def locked(find: Callable[[], Path], how: int) -> tuple[Path, int]:
     is removed each time."""
     folder = packages.cache()
     for _ in range(TRIES):
-        with contextlib.suppress(FileNotFoundError):
-            folder = find()
+        folder = find()
+        try:
             handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                fcntl.flock(handle, how)
-                if is_still(handle, folder):
-                    handle, kept = -1, handle
-                    return folder, kept
-            except BlockingIOError as error:
-                raise BlockingIOError(error.errno, error.strerror, str(folder)) from None
-            finally:
-                if handle >= 0:
-                    os.close(handle)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(handle, how)
+            if is_still(handle, folder):
+                handle, kept = -1, handle
+                return folder, kept
+        except BlockingIOError as error:
+            raise BlockingIOError(error.errno, error.strerror, str(folder)) from None
+        finally:
+            if handle >= 0:
+                os.close(handle)
     raise LabError(f"{folder}: other labs remove it as soon as it is there: NSBENCH_LAB_CACHE is too small for all")
 
 

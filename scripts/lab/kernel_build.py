@@ -55,7 +55,7 @@ def source_of(series: str) -> Path:
         found = sorted((path for path in sources.glob(f"linux-source-{series}_*") if path.is_dir()),
                        key=lambda path: list(map(int, re.findall(r"\d+", path.name))))
         if found:
-            os.utime(found[-1])
+            keeping.used(found[-1])
             return found[-1]
         with tempfile.TemporaryDirectory(dir=packages.cache(), prefix="part-") as name:
             part = Path(name)

@@ -110,7 +110,7 @@ def fetch(image: Image) -> Path:
                 path.parent.parent.mkdir(exist_ok=True)
                 ready.rename(path.parent)
                 keeping.note(path.parent, f"debug information of {image.name}")
-        os.utime(path.parent)
+        keeping.used(path.parent)
     return path
 
 

@@ -75,3 +75,15 @@ def how_of(options: argparse.Namespace) -> runs.How:
 def add_jobs(parser: argparse.ArgumentParser) -> None:
     """How many guests run side by side; 0 stands for the number of CPUs."""
     parser.add_argument("--jobs", type=positive, default=0, metavar="N", help="guests side by side (the CPUs)")
+
+
+def of_profile(options: argparse.Namespace, nsbench: list[str]) -> tuple[guest.Machine, list[str]]:
+    """What an exact profile's guests are, and nsbench's options in them. LabError for what a profile cannot have."""
+    if options.accel != "tcg":
+        raise LabError(f"--accel={options.accel}: the emulator makes the profile", USAGE)
+    if "kaslr" in options.append.split():
+        raise LabError("--append=kaslr: nokaslr, which the lab gives every kernel, wins: leave kaslr out", USAGE)
+    given = runs.arguments(nsbench, options.accel)
+    if any(word.split("=")[0] in ("--probe", "--folded") for word in given):
+        raise LabError("--probe behind --: a profile is made without the probe", USAGE)
+    return guest.Machine(options.accel, options.append, options.memory, options.timeout), given

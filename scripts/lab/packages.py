@@ -75,8 +75,9 @@ def cache() -> Path:
         raise LabError(of_system(error), USAGE) from None
     for folder in (base, path.parent, path):
         mode = folder.stat().st_mode
-        if mode & stat.S_IWOTH and not (folder == base and mode & stat.S_ISVTX):  # such as /tmp: one's own stays there
-            raise LabError(f"{folder}: everybody can write to this folder, and decide what the cache is: chmod o-w, or set "
+        others = mode & (stat.S_IWGRP | stat.S_IWOTH)  # a group is of others: who is in it can change at any time
+        if others and not (folder == base and mode & stat.S_ISVTX):  # such as /tmp: one's own stays there
+            raise LabError(f"{folder}: others can write to this folder, and decide what the cache is: chmod go-w, or set "
                            "XDG_CACHE_HOME", USAGE)
     return path
 

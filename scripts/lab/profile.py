@@ -25,7 +25,7 @@ from lab import alone, books, callgrind, exact, explain, folders, guest, images,
 from lab.books import Books
 from lab.commands import Commands
 from lab.errors import OK, USAGE, LabError
-from lab.options import add_append, add_jobs, add_machine, add_state, positive
+from lab.options import add_append, add_jobs, add_machine, add_state, of_profile, positive
 from lab.progress import Progress
 
 BACKEND = "exact"
@@ -242,16 +242,9 @@ def vmlinux_of(given: str, image: images.Image, held: contextlib.ExitStack) -> P
 
 def profile(options: argparse.Namespace) -> int:
     """The command."""
-    if options.accel != "tcg":
-        raise LabError(f"--accel={options.accel}: the emulator makes the profile", USAGE)
+    machine, given = of_profile(options, options.nsbench)
     if options.against and (options.below or options.tree or options.lines is not None):
         raise LabError("--below, --tree and --lines show one kernel: leave --against out", USAGE)
-    if "kaslr" in options.append.split():
-        raise LabError("--append=kaslr: nokaslr, which the lab gives every kernel, wins: leave kaslr out", USAGE)
-    machine = guest.Machine(options.accel, options.append, options.memory, options.timeout)
-    given = runs.arguments(options.nsbench, options.accel)
-    if any(word.split("=")[0] in ("--probe", "--folded") for word in given):
-        raise LabError("--probe behind --: a profile is made without the probe", USAGE)
     every = images.images([options.kernel, *([options.against] if options.against else [])])
     if options.against and len(every) == 1:
         raise LabError(f"--against {options.against}: that is the same kernel", USAGE)

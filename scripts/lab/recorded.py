@@ -17,6 +17,7 @@ from lab.tree import Tree
 
 # What a run.json says of a run that can stand on the page, and that of a probed run.
 RECORD: Schema = {"allOf": [tables.RECORD], "properties": {
+    "kernel": {"pattern": "^[!-~]{1,64}(?!\n)$", "title": "name of a kernel for a page"},  # a command has it, and a table's cell
     "options": {"required": ["samples"], "properties": {"samples": {"type": "integer"}}},
     "lab": {"required": ["machines"], "properties": {"machines": {"additionalProperties": {"required": ["variation"]}}}}}}
 PROBED: Schema = {"required": ["probe"], "properties": {"probe": {

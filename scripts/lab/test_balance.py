@@ -1,12 +1,16 @@
 """Tests of balance: what does not hold is told, and of a real kernel all holds."""
+import os
+import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 import pytest
 
 from lab import alone, balance, books, callgrind, copies, exact, guest, saved
+from lab.fake_harness import qemu_without_plugins
 
 PROGRAM = Path(__file__).resolve().parents[1] / "lab.py"
 PROFILE = """n 0 [no symbol]
@@ -45,6 +49,20 @@ def test_instructions_that_no_function_has_are_told() -> None:
         "between two marks 22 instructions were executed, and the functions have 20"]
 
 
+def test_returns_that_led_nowhere_are_told() -> None:
+    assert found(PROFILE.replace("s 1 20 0", "s 1 20 2").replace("s 1 21 0", "s 1 21 1")) == ["create: 3 returns lost"]
+
+
+@pytest.mark.parametrize("parted, more, says", [(False, 2, []), (False, -2.1, ["create is 18.4, and the functions have 20.5"]),
+                                                (True, 64, []), (True, 65, ["create is 85.5, and the functions have 20.5"])])
+def test_functions_that_are_not_the_figure_are_told(parted: bool, more: float, says: list[str]) -> None:
+    """Whatever the reading is said to be."""
+    one = exact.parse(PROFILE)
+    own = books.balance(one, SAMPLES, "case")
+    own.phases["create"] = replace(own.phases["create"], figure=20.5 + more, reading=more, parted=parted)
+    assert balance.wrong(one, own) == says
+
+
 def test_a_call_that_callgrinds_file_lacks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(callgrind, "edges_of", lambda _: {})
     assert "create: [call]: its total is 20.5, its own 0, and of what it calls 0" in found(PROFILE)
@@ -71,3 +89,13 @@ def test_the_books_of_a_kernel(kernel: Path) -> None:
     assert done.returncode == 0, done.stderr
     header, row, last = done.stdout.splitlines()
     assert row.split()[1:4] == ["setns", "1", "1"] and last.startswith("samples with the plugin and without, and two profiles: the same")
+
+
+def test_a_qemu_without_plugins_is_told_once(kernel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not for each case: it is no fault of the books."""
+    qemu_without_plugins(tmp_path)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    done = subprocess.run([sys.executable, PROGRAM, "balance", "--kernel", kernel, "--", "--filter=^setns/NEWUTS"], text=True,
+                          capture_output=True, timeout=300)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert len(re.findall("a profile needs a QEMU with plugins", done.stderr)) == 1

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from analysis.exact import Change, Figure, within
-from lab import guest, initramfs, packages
+from lab import functions, guest, initramfs, packages
 from lab.errors import LabError
+from lab.fake_harness import IMAGE
 
 PROGRAM = Path(__file__).resolve().parents[1] / "lab.py"
 COLUMNS = ["run_id", "kernel", "clock", "case", "phase", "unit", "median", "ci_low", "ci_high", "p99", "status", "errno", "reason",
@@ -120,6 +121,29 @@ def test_profiles_are_held_against_each_other_as_they_are_explained(tmp_path: Pa
     profiled(sides[1], {"create;[call];a": 140, "create;[call];b": 602, "create;[call];b;a": 2, "async;w": 1}, {"a": 142.5, "b": 602})
     assert behind(sides) == [["b", "+600", "2", "to", "602"],
                              "1 function is inlined on one side, and counted with their callers".split()]
+
+
+SHOWN = {"create;[call];a": 101, "destroy;do_exit": 50, "destroy;do_exit;a": 30, "destroy;[call];umount": 20}
+
+
+@pytest.mark.parametrize("summed", [(0, 1), (0,), (1,), ()])
+def test_what_gives_it_back_belongs_to_a_profile(tmp_path: Path, summed: tuple[int, ...]) -> None:
+    """Of a profile that the other side has, too, nothing has changed, whatever files beside it say the sums."""
+    sides = slower(tmp_path)
+    for number, side in enumerate(sides):
+        profiled(side, SHOWN, {"a": 101.4})
+        with open(side / "probe.csv", "a") as file:
+            file.write("clone/none,do_exit,destroy,50.3\nclone/none,a,destroy,30.2\nclone/none,umount,destroy,20\n")
+        if number not in summed:
+            (side / "probe.csv").unlink()
+    assert behind(sides) == []
+    own = functions.profiled(sides[1], 1 in summed)["clone/none"]
+    assert [own[path].self for path in (("do_exit",), ("do_exit", "a"), ("umount",))] == pytest.approx(
+        [50.3, 30.2, 20] if 1 in summed else [50, 30, 20])
+    (sides[1] / "stacks.folded").write_text((sides[1] / "stacks.folded").read_text().replace("do_exit 50", "do_exit 90"))
+    for side in sides:
+        (side / "probe.csv").unlink(missing_ok=True)
+    assert behind(sides) == [["do_exit", "+40", "50", "to", "90"]]
 
 
 def test_a_profile_and_a_probed_run_have_other_functions(tmp_path: Path) -> None:
@@ -317,7 +341,7 @@ def need(condition: Callable[[], object]) -> None:
 ])
 def test_what_cannot_be_measured_is_125(tmp_path: Path, script: str | None, new: str, says: str) -> None:
     need(initramfs.base)
-    (tmp_path / "bzImage").write_bytes(b"\0" * 0x202 + b"HdrS")
+    (tmp_path / "bzImage").write_bytes(IMAGE)
     (tmp_path / "bin").mkdir()
     for name in ("ldd", "busybox", "bash", "sh", "cat") + ((guest.QEMU,) if script is None else ()):
         if name != guest.QEMU and shutil.which(name):

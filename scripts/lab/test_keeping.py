@@ -1,4 +1,5 @@
 """Tests of what the lab keeps besides machines: sources, builds and debug information, in one list and within one limit."""
+import errno
 import os
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import keeping, kernel_build
+from lab import images, keeping, kernel_build, lines, packages
 from lab.errors import LabError
 from lab.keeping import MIB
 
@@ -83,6 +84,32 @@ def test_a_folder_that_went_before_it_was_locked_is_found_again(cache: Path) -> 
     with pytest.raises(LabError, match="builds/new: other labs remove it as soon as it is there"), keeping.in_use(
             Removed(cache / "builds" / "new", times=99)):
         pass
+
+
+def test_what_is_missing_to_make_it_is_told(cache: Path) -> None:
+    """Such as a program: nobody has removed the folder."""
+    def find() -> Path:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", "make")
+
+    with pytest.raises(FileNotFoundError, match="make"), keeping.in_use(find):
+        pass
+
+
+def test_what_goes_before_it_is_said_to_be_used_is_found_again(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By whoever locks it: a kernel's source, and its debug information."""
+    image = images.Image("6.1", cache / "vmlinuz", "", "linux-image-6.1 1")
+    for folder, find in ((cache / "sources" / "linux-source-6.1_1", lambda: kernel_build.source_of("6.1")),
+                         (cache / "debug" / "6.1_1", lambda: lines.fetch(image).parent)):
+        folder.mkdir(exist_ok=True)
+        (folder / lines.VMLINUX).touch()
+        with monkeypatch.context() as patch:
+            patch.setattr(packages, "find", lambda _: [])
+            patch.setattr(os, "utime", gone)
+            assert find() == folder
+
+
+def gone(path: Path) -> None:
+    raise FileNotFoundError(errno.ENOENT, "No such file or directory", path)
 
 
 def test_a_tree_that_went_before_it_was_locked_is_found_again(cache: Path) -> None:

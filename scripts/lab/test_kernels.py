@@ -16,7 +16,9 @@ SERIES = "6.12"
 FILTER = r"--filter=^(clone/NEW[A-Z]+/stack:1M|unshare/NEW[A-Z]+|setns/NEW[A-Z]+/via:nsfd|proc_remount/NEWNS-NEWPID/stack:1M)$"
 CASES = 8 + 8 + 8 + 1
 SAME = "no function differs"
-NEWNET = 189_000  # instructions that a net namespace adds in such a kernel
+# Instructions by which two net namespaces may differ, of 189000: where their memory is, which another kernel's image moves, decides
+# how long a chain of a hash is, and whether a slab has room. -12 and +6 were seen.
+APART = 32
 # 200 no-ops behind the condition, so that they are executed where a uts namespace is made, and nowhere else.
 PATCH = Path(__file__).with_name("nops.patch")
 
@@ -72,14 +74,14 @@ def changes(new: Path, base: Path) -> dict[str, Said]:
 
 
 def test_a_planted_change_is_named_and_nothing_else(small: Path, with_nops: Path) -> None:
-    """200 ± 0, in the right function. Two net namespaces differ by where their memory is: in chains of a hash, and in slabs."""
+    """200 ± 0, in the right function. Net namespaces may differ a little."""
     found = changes(with_nops, small)
     net = {case: found.pop(case) for case in ("clone/NEWNET/stack:1M", "unshare/NEWNET")}
     makes_uts = {case for case in found if case.startswith(("clone/NEWUTS/", "unshare/NEWUTS"))}
     assert len(makes_uts) == 2
     changed = {case: said for case, said in found.items() if said.functions != SAME}
     assert changed == dict.fromkeys(makes_uts, Said(200, "copy_utsname +200"))
-    assert all(abs(said.sum) < 0.001 * NEWNET and "copy_utsname" not in said.functions for said in net.values())
+    assert all(abs(said.sum) <= APART and "copy_utsname" not in said.functions for said in net.values())
 
 
 def test_the_books_of_a_kernel_without_btf_balance(small: Path) -> None:

@@ -1,4 +1,5 @@
 """Tests of the lab: what goes into a guest, how it fails (with a fake QEMU), and one real guest measured twice."""
+import gzip
 import os
 import shutil
 import signal
@@ -113,11 +114,23 @@ def test_a_full_disk_is_named(lab: Lab) -> None:
 
 def test_a_kernel_that_is_cut_off_is_told(lab: Lab) -> None:
     data = bytearray(lab.kernel.read_bytes())
-    data[0x1F1], data[0x1F4] = 3, 255
-    lab.kernel.write_bytes(data)
-    code, stderr = lab.run()
-    assert code == USAGE
-    assert f"cut off: {len(data)} bytes of {4 * 512 + 255 * 16}" in stderr
+    for said, sectors in ((3, 3), (0, 4)):
+        data[0x1F1], data[0x1F4] = said, 255
+        lab.kernel.write_bytes(data)
+        code, stderr = lab.run()
+        assert code == USAGE
+        assert f"cut off: {len(data)} bytes of {(sectors + 1) * 512 + 255 * 16}" in stderr
+
+
+@pytest.mark.parametrize("said, sectors", [(3, 3), (0, 4)])
+def test_the_kernel_in_an_image_is_behind_its_setup(tmp_path: Path, said: int, sectors: int) -> None:
+    elf = b"\x7fELF" + bytes(100)
+    payload = gzip.compress(elf)
+    setup = bytearray((sectors + 1) * 512)
+    setup[0x1F1], setup[0x202:0x206] = said, b"HdrS"
+    setup[0x248:0x250] = (0).to_bytes(4, "little") + len(payload).to_bytes(4, "little")
+    (tmp_path / "bzImage").write_bytes(bytes(setup) + payload)
+    assert images.unpacked(tmp_path / "bzImage") == elf
 
 
 def test_a_guest_that_hangs_is_ended(lab: Lab) -> None:

@@ -36,6 +36,10 @@ NOTED = 60
 FORKED = 150
 FORKS = "kernel_clone"
 FUNCTIONS = (Path(__file__).resolve().parents[2] / "bpf/functions.def").read_text()
+# Called between samples, too: a mount is given up when the kernel gets to it. The probe counts such a call to an execution (11 of
+# NEWNS on 6.1), and the profile to none (10): their times are not of the same calls, either.
+OUTSIDE = {"mntput_no_expire", "mntput_no_expire_slowpath"}
+LEAST = 10  # functions that every case has, those of a fork and of its kind
 NOTES = set(re.findall(r"NSB_FUNCTION\((\w+), \w+, \w+, (?:made|gone)\)", FUNCTIONS))
 
 
@@ -52,11 +56,10 @@ class Sums:
 
 @dataclass
 class Observed:
-    """What both say of a case; `outside`: functions that are called between samples as well."""
+    """What both say of a case."""
 
     probe: dict[str, Sums] = field(default_factory=lambda: collections.defaultdict(Sums))
     exact: dict[str, Sums] = field(default_factory=lambda: collections.defaultdict(Sums))
-    outside: set[str] = field(default_factory=set)
 
 
 def both(kernel: str, case: str) -> tuple[dict[str, bytes], exact.Profile]:
@@ -91,20 +94,20 @@ def without_trampolines(path: exact.Path_) -> exact.Path_:
     return tuple(found)
 
 
-def typical(profile: exact.Profile, bit: int) -> tuple[list[list[exact.Segment]], list[exact.Segment]]:
-    """The probed executions that the probe takes times from, and what was executed between all samples."""
+def typical(profile: exact.Profile, bit: int) -> list[list[exact.Segment]]:
+    """The probed executions that the probe takes times from."""
     paths = [profile.path(node) for node in range(len(profile.nodes))]
     detours = {node for node, path in enumerate(paths) if without_trampolines(path) != path}
     # Each is behind another that does not count.
     probed = [one for one in profile.samples() if any(cell[0] in detours for segment in one for cell in segment.cells)][1::2]
     assert len(probed) == SAMPLES
     by_time = sorted(probed, key=lambda one: sum(segment.instructions for segment in one if segment.phases >> bit & 1))
-    return by_time[SAMPLES * 2 // 5:SAMPLES - SAMPLES * 2 // 5], [segment for segment in profile.segments if not segment.phases]
+    return by_time[SAMPLES * 2 // 5:SAMPLES - SAMPLES * 2 // 5]
 
 
 def exactly(observed: Observed, profile: exact.Profile, bit: int, traced: set[str]) -> None:
     """Fills in what the profile has of traced functions, with what they call that is not traced."""
-    executions, between = typical(profile, bit)
+    executions = typical(profile, bit)
 
     def first(path: exact.Path_) -> bool:
         return not (len(path) > 2 and path[-2] == TRACE and path[-3] == path[-1])
@@ -124,7 +127,6 @@ def exactly(observed: Observed, profile: exact.Profile, bit: int, traced: set[st
                 observed.exact[name].total += own
     for sums in observed.exact.values():
         sums.calls, sums.self, sums.total = (value / len(executions) for value in (sums.calls, sums.self, sums.total))
-    observed.outside = {profile.nodes[node][1] for segment in between for node, calls, _ in segment.cells if calls}
 
 
 def probed(observed: Observed, case: dict) -> None:
@@ -146,6 +148,46 @@ def probed(observed: Observed, case: dict) -> None:
             sums.bound_of_total += node["whole"]
 
 
+@dataclass
+class Judged:
+    """What does not hold, of how many functions that were compared, and a table of all."""
+
+    wrong: list[str] = field(default_factory=list)
+    compared: int = 0
+    rows: list[str] = field(default_factory=lambda: [
+        f"{'function':28} {'calls':>5} {'self':>9} {'exactly':>9} {'bound':>6} {'total':>9} {'exactly':>9} {'bound':>6}"])
+
+
+def judge(observed: Observed) -> Judged:
+    """Each function that either of them saw."""
+    found = Judged()
+    for name in sorted(observed.probe.keys() | observed.exact.keys()):
+        said, seen = observed.probe[name], observed.exact[name]
+        found.rows.append(f"{name:28} {said.calls:5g} {said.self:9.0f} {seen.self:9.0f} {said.bound:6.0f} {said.total:9.0f} "
+                          f"{seen.total:9.0f} {said.bound_of_total:6.0f}")
+        if said.calls != seen.calls:
+            if name not in OUTSIDE or said.calls < seen.calls:
+                found.wrong.append(f"{name}: {said.calls:g} calls, and {seen.calls:g} were seen")
+            continue
+        found.compared += 1
+        if abs(said.self - seen.self) > said.bound or abs(said.total - seen.total) > said.bound_of_total:
+            found.wrong.append(f"{name} is beyond its bound")
+    return found
+
+
+@pytest.mark.parametrize("name, calls, seen, says", [
+    ("copy_creds", 1, 1, []),
+    ("copy_creds", 0, 1, ["copy_creds: 0 calls, and 1 were seen"]),  # missed altogether
+    ("copy_creds", 2, 1, ["copy_creds: 2 calls, and 1 were seen"]),
+    ("mntput_no_expire", 2, 1, []), ("mntput_no_expire", 1, 2, ["mntput_no_expire: 1 calls, and 2 were seen"])])
+def test_what_either_of_them_missed_is_told(name: str, calls: int, seen: int, says: list[str]) -> None:
+    observed = Observed()
+    if calls:
+        observed.probe[name] = Sums(calls, 100, 100, 12, 12)
+    observed.exact[name] = Sums(seen, 100, 100)
+    assert judge(observed).wrong == says
+
+
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("case", CASES)
 def test_the_probe_says_what_the_profile_sees(kernel: str, case: str) -> None:
@@ -157,20 +199,7 @@ def test_the_probe_says_what_the_profile_sees(kernel: str, case: str) -> None:
     observed = Observed()
     exactly(observed, profile, phases.index("create"), {name for name, backend in report["backends"].items() if backend == "fentry"})
     probed(observed, report["cases"][0])
-    rows = [f"{'function':28} {'calls':>5} {'self':>9} {'exactly':>9} {'bound':>6} {'total':>9} {'exactly':>9} {'bound':>6}"]
-    wrong = []
-    compared = 0
-    for name, said in observed.probe.items():
-        seen = observed.exact[name]
-        rows.append(f"{name:28} {said.calls:5g} {said.self:9.0f} {seen.self:9.0f} {said.bound:6.0f} {said.total:9.0f} {seen.total:9.0f} "
-                    f"{said.bound_of_total:6.0f}")
-        if said.calls != seen.calls:
-            if name not in observed.outside or said.calls < seen.calls:
-                wrong.append(f"{name}: {said.calls:g} calls, and {seen.calls:g} were seen")
-            continue
-        compared += 1
-        if abs(said.self - seen.self) > said.bound or abs(said.total - seen.total) > said.bound_of_total:
-            wrong.append(f"{name} is beyond its bound")
-    assert not wrong, "\n".join([*wrong, *rows])
-    assert compared > 6
-    print("\n".join(rows))
+    found = judge(observed)
+    assert not found.wrong, "\n".join([*found.wrong, *found.rows])
+    assert found.compared >= LEAST
+    print("\n".join(found.rows))
