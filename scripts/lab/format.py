@@ -5,6 +5,7 @@ has its prefix behind it.
 import re
 import textwrap
 from collections.abc import Iterable, Iterator
+from decimal import ROUND_HALF_UP, Decimal
 from typing import TypeVar
 
 from analysis.kinds import ALL, prefixed
@@ -29,9 +30,9 @@ def k(value: float) -> str:
 
 
 def digits(value: float) -> str:
-    """With three digits or whole."""
+    """With three digits or whole. A half is rounded up, as `prefixed` does: the same figure stands in sentences."""
     places = 2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0
-    return f"{value:.{places}f}".replace("-", "−")
+    return str(Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)).replace("-", "−")
 
 
 def span(values: list[float]) -> str:

@@ -244,8 +244,9 @@ def parts_of(one: Recorded, other: Recorded) -> str:
         a, b = one.added("clone", kind, "create"), other.added("clone", kind, "create")
         if a and b and a.differs(b):
             found.append(f"{kind} {prefixed(a.value)} → {prefixed(b.value)}")
-    said = f"the part that a kind adds to clone changed for {', '.join(found)}" if found else "no kind's part changed by more than it varies"
-    return f"- {one.name} → {other.name}: {said}."
+    if not found:
+        return f"- {one.name} → {other.name}: no kind's part changed by more than it varies."
+    return f"- {one.name} → {other.name}: the part that a kind adds to clone changed for {', '.join(found)}."
 
 
 def versions(runs: Runs) -> list[str]:
@@ -294,10 +295,10 @@ def sets(runs: Runs) -> list[str]:
     lines, each = [], []
     if middles:
         values = [middle.value for middle in middles.values()]
-        lines = [f"- A set of several kinds adds {range_of(f'{min(values):.2f}', f'{max(values):.2f}')} times the sum of what its kinds add "
-                 "alone: the median of a kernel's sets, from kernel to kernel.", ""]
-        each = ["The sets of several kinds, by the sum of what their kinds add alone (median, in brackets the quartiles), and how many of them "
-                "lie outside of it with their whole interval:", "",
+        lines = [f"- A set of several kinds adds {range_of(f'{min(values):.2f}', f'{max(values):.2f}')} times the sum of what its "
+                 "kinds add alone: the median of a kernel's sets, from kernel to kernel.", ""]
+        each = ["The sets of several kinds, by the sum of what their kinds add alone (median, in brackets the quartiles), and how many",
+                "of them lie outside of it with their whole interval:", "",
                 "| kernel | times the sum | sets | outside |", "|---|---:|---:|---:|",
                 *(f"| {name} | {f.value:.2f} ({f.low:.2f} … {f.high:.2f}) | {len(found[name][0])} | {found[name][1]} |"
                   for name, f in middles.items())]

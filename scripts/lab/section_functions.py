@@ -69,7 +69,7 @@ def accounted(runs: Runs) -> list[str]:
                 others.append([name_of(kinds), run.name, k(plain.value), k(whole), f"{whole / plain.value:.2f}",
                                k(loaded) if loaded is not None else "–", why(kinds, probed)])
     if not count:
-        return []
+        return [""]
     lines = [f"- For {count - len(others)} of {count} sets and kernels the sum of the functions is what the plain run adds to",
              f"  `create`, within {100 * AGREES:.0f}% or what that varies by."]
     if others:
@@ -77,7 +77,7 @@ def accounted(runs: Runs) -> list[str]:
                   "In k; `loaded` is what the plain call adds in a kernel that has the probe loaded, and not attached:", "",
                   "| set | kernel | plain | functions | ratio | loaded | why |", "|---|---|---:|---:|---:|---:|---|",
                   *(f"| {' | '.join(row)} |" for row in others)])]
-    return lines
+    return lines if others else [*lines, ""]
 
 
 def why(kinds: str, probed: Probed) -> str:
@@ -116,10 +116,9 @@ def functions(runs: Runs) -> list[str]:
         "What each kind adds to a plain clone, by kernel function: from a second run, in which the probe traced them.",
         "",
         *code(runs),
-        "",
         *folded("The functions on each kernel", [
-            f"The sum over all traced functions, then those that make up {100 * ENOUGH:.0f}% of it, {NAMED} at most, each without the traced",
-            "functions that it calls, in k:",
+            f"The sum over all traced functions, then those that make up {100 * ENOUGH:.0f}% of it, {NAMED} at most, each without",
+            "the traced functions that it calls, in k:",
             "",
             *table(runs, "clone", [(name_of(kinds), [largest(run.probed, kinds) for run in runs]) for kinds in every]),
         ]),

@@ -84,9 +84,9 @@ def top(columns: list[Column]) -> list[str]:
 
 
 def called_for(runs: Runs) -> str:
-    """A sentence on how many are registered: the probe counts the calls. Nothing where a kernel was not probed."""
+    """How many are registered: the probe counts the calls. Nothing where a kernel was not probed."""
     calls = all_of(run.probed.calls.get(KIND, {}).get(MAKES[0]) if run.probed else None for run in runs)
-    return f" It is called {range_of(f'{min(calls):.0f}', f'{max(calls):.0f}')} times on a kernel." if calls else ""
+    return f", {range_of(f'{min(calls):.0f}', f'{max(calls):.0f}')} times on a kernel" if calls else ""
 
 
 def made(runs: Runs) -> list[str]:
@@ -94,9 +94,9 @@ def made(runs: Runs) -> list[str]:
     columns = columns_of(runs, executed.CREATE, MAKES, ALLOCATOR)
     return [
         "What each subsystem of the network takes when a net namespace is made, with all that it calls, in k instructions:",
-        f"{MAKES[0]} calls each by the list in which they are registered.{called_for(runs)} {count(columns)} on a kernel have a row: one that",
-        f"does nothing then has none, nor have {MAKES[0]} itself and what allocates for it. The {SHOWN} largest make up {share(columns)} of",
-        "the sum:",
+        f"{MAKES[0]} calls each, and is called for all that are registered{called_for(runs)}.",
+        f"{count(columns)} on a kernel have a row: one that does nothing then has none, nor have {MAKES[0]} itself and what allocates",
+        f"for it. The {SHOWN} largest make up {share(columns)} of the sum:",
         "",
         *tables(runs, columns, [(f"all of {MAKES[0]}", [k(whole(column)) for column in columns])],
                 f"{MAKES[0]} itself, and what it allocates"),
