@@ -183,7 +183,7 @@ def ab(words: list[str]) -> int:
             raise KeyboardInterrupt
         found = result()
     found.identities = [f"A: {words[-2]}"], [f"B: {words[-1]}"]
-    render.show(found, options.format, options.all)
+    render.render(found, options.format, options.all)
     if trouble:
         sys.stdout.flush()
         raise Unreadable(trouble)

@@ -51,7 +51,7 @@ def compare(words: list[str]) -> int:
     base, new = options.base or options.runs[:1], options.new or options.runs[1:]
     sides = sources.side(base, options.ignore), sources.side(new, options.ignore)
     result = comparison.compare(*sides, options.threshold, options.alpha, options.phase, options.filter)
-    render.show(result, options.format, options.all)
+    render.render(result, options.format, options.all)
     return result.code
 
 

@@ -62,15 +62,15 @@ def body(words: list[str]) -> int:
     interrupt.ready()
 
     runs = limits.read_runs(options.runs)
-    wanted = list(plots.drawings(runs, options.folded))
+    wanted = list(plots.plots(runs, options.folded))
     outputs.own_folder(options.out)
     made = mistakes = 0
-    for drawing in wanted:
+    for plot in wanted:
         # That one run has no kernels to compare is news only where these are asked for.
-        if drawing.letter not in (options.only or (LETTERS if len(runs) > 1 else LETTERS.replace("f", ""))):
+        if plot.letter not in (options.only or (LETTERS if len(runs) > 1 else LETTERS.replace("f", ""))):
             continue
         try:
-            figure = drawing.make()
+            figure = plot.make()
         except (Unreadable, OSError):
             raise
         except Exception:  # a mistake of the plot's, which must not cost the others
@@ -79,9 +79,9 @@ def body(words: list[str]) -> int:
             continue
         if isinstance(figure, str):
             if not options.quiet:
-                print(f"not made: {drawing.name}: {figure}", file=sys.stderr)
+                print(f"not made: {plot.name}: {figure}", file=sys.stderr)
             continue
-        for path in plot_style.save(figure, options.out, drawing.name, formats):
+        for path in plot_style.save(figure, options.out, plot.name, formats):
             made += 1
             if not options.quiet:
                 print(path)

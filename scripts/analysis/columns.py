@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict, cast
+
 DICTIONARY = Path(__file__).resolve().parent / "dictionary.json"
 
 # The unit of times: of the row's clock.

@@ -11,7 +11,7 @@ from analysis.read import Run
 
 
 @dataclass(frozen=True)
-class Drawing:
+class Plot:
     """`name` is its file's, and `make` draws it or says why there is nothing to draw."""
 
     letter: str
@@ -19,14 +19,14 @@ class Drawing:
     make: Callable[[], Figure | str]
 
 
-def drawings(runs: list[Run], folded: list[Path]) -> Iterator[Drawing]:
+def plots(runs: list[Run], folded: list[Path]) -> Iterator[Plot]:
     """All plots. Unreadable for folded stacks that are none."""
     for run, file in zip(runs, limits.of_each(runs, folded)):
         text = stacks.of_run(run, file)
         for name, make in _of_run(run, text):
-            yield Drawing(name[0], f"{run.name}-{name}" if len(runs) > 1 else name, make)
+            yield Plot(name[0], f"{run.name}-{name}" if len(runs) > 1 else name, make)
     for name in tables.set_operations(runs[0]) or ["clone"]:
-        yield Drawing("f", f"f-kernels-{name}", partial(plots_times.kernels, runs, name))
+        yield Plot("f", f"f-kernels-{name}", partial(plots_times.kernels, runs, name))
 
 
 def _of_run(run: Run, folded: str | None) -> Iterator[tuple[str, Callable[[], Figure | str]]]:

@@ -7,6 +7,7 @@ from matplotlib.colors import LogNorm, TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
 from numpy.typing import NDArray
+
 from analysis import kinds, plot_style, tables
 from analysis.read import Run
 

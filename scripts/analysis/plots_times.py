@@ -80,7 +80,8 @@ def phases(run: Run, operations: list[str]) -> Figure | str:
         11,
         1.2 + 0.27 * sum(heights),
         len(found),
-        2 if drains else 1,        height_ratios=heights,
+        2 if drains else 1,
+        height_ratios=heights,
         width_ratios=[3, 2] if drains else [1],
     )
     for line, (operation, table) in zip(axes, found.items()):

@@ -142,7 +142,7 @@ def _identities(comparison: Comparison) -> list[str]:
     return lines
 
 
-def show(comparison: Comparison, form: str, everything: bool = False, out: TextIO | None = None) -> None:
+def render(comparison: Comparison, form: str, everything: bool = False, out: TextIO | None = None) -> None:
     """Prints it. What is not rows goes to standard error for csv, so that standard output is the rows alone."""
     out = out or sys.stdout
     if form == "markdown":

@@ -115,11 +115,11 @@ def changed(folder: Path, change: Change) -> read.Run:
 def test_figures_at_the_edge_are_drawn_or_say_why_not(tmp_path: Path, change: Change, none: str) -> None:
     run = changed(tmp_path / "run", change)
     said = ""
-    for drawing in plots.drawings([run], []):
-        figure = drawing.make()
+    for plot in plots.plots([run], []):
+        figure = plot.make()
         said += figure if isinstance(figure, str) else ""
         if not isinstance(figure, str):
-            plot_style.save(figure, tmp_path, drawing.name, ["svg"])
+            plot_style.save(figure, tmp_path, plot.name, ["svg"])
     assert none in said and not any("nan" in line for line in summary.summary(run))
     page.data(run, {})
 

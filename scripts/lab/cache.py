@@ -44,7 +44,7 @@ def cache(options: argparse.Namespace) -> int:
 
 def add_parser(commands: Commands) -> None:
     """Adds the command to lab.py's."""
-    one = commands.add_parser("cache", help="saved machines, kernels' sources and builds: list, remove",
+    one = commands.add_parser("cache", help="saved machines, kernels' sources, builds and debug information: list, remove",
                               description=__doc__, allow_abbrev=False,
                               formatter_class=argparse.RawDescriptionHelpFormatter)
     one.add_argument("--remove", metavar="KEY|all", help="remove one, or all that are not in use")

@@ -1,13 +1,20 @@
-"""How figures of recorded runs are written on their page."""
+"""How figures of recorded runs are written on their page. In tables they are in k, a thousand instructions; in sentences each
+has its prefix behind it.
+"""
 
-from collections.abc import Iterable
+import re
+import textwrap
+from collections.abc import Iterable, Iterator
+from decimal import ROUND_HALF_UP, Decimal
 from typing import TypeVar
 
-from analysis.kinds import ALL
+from analysis.kinds import ALL, prefixed
 from lab.recorded import Figure, Recorded
 
 Runs = list[Recorded]
 Found = TypeVar("Found")
+WIDTH = 120  # columns of what is no table
+ITEM = re.compile(r"(- |\d+\. )")
 
 
 def all_of(found: Iterable[Found | None]) -> list[Found]:
@@ -23,15 +30,14 @@ def k(value: float) -> str:
 
 
 def digits(value: float) -> str:
-    """With three digits or whole."""
+    """With three digits or whole. A half is rounded up, as `prefixed` does: the same figure stands in sentences."""
     places = 2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0
-    return f"{value:.{places}f}".replace("-", "−")
+    return str(Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)).replace("-", "−")
 
 
 def span(values: list[float]) -> str:
-    """From the least to the greatest, in thousands."""
-    low, high = k(min(values)), k(max(values))
-    return low if low == high else f"{low} to {high}"
+    """From the least to the greatest, with their prefixes."""
+    return range_of(prefixed(min(values)), prefixed(max(values)))
 
 
 def cell(figure: Figure | None) -> str:
@@ -60,3 +66,32 @@ def name_of(kinds: str) -> str:
 
 def range_of(low: str, high: str) -> str:
     return low if low == high else f"{low} to {high}"
+
+
+def paragraphs(lines: list[str]) -> Iterator[tuple[bool, str]]:
+    """The lines, those of a paragraph or of an item of a list in one, and whether each is such text: nothing of a table, of a
+    block of code, or of HTML."""
+    text, in_code = "", False
+    for line in lines:
+        is_code = in_code or line.startswith("```")
+        in_code ^= line.startswith("```")
+        is_text = not is_code and line != "" and line[0] not in "|<#"
+        if text and (not is_text or ITEM.match(line)):
+            yield True, text
+            text = ""
+        if not is_text:
+            yield False, line
+        else:
+            text = f"{text} {line.strip()}" if text else line
+    if text:
+        yield True, text
+
+
+def filled(lines: list[str]) -> list[str]:
+    """The lines with their text in lines as long as they may be."""
+    found: list[str] = []
+    for is_text, line in paragraphs(lines):
+        item = ITEM.match(line)
+        found += textwrap.wrap(line, WIDTH, subsequent_indent=" " * len(item[0]) if item else "", break_long_words=False,
+                               break_on_hyphens=False) if is_text else [line]
+    return found

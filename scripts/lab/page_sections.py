@@ -5,9 +5,10 @@ than what the two figures vary by.
 """
 
 import math
+import textwrap
 from collections.abc import Callable
 
-from analysis.kinds import ALL, KINDS
+from analysis.kinds import ALL, KINDS, prefixed
 from analysis.record import machines
 from lab import (
     recorded,
@@ -15,11 +16,14 @@ from lab import (
     section_exact,
     section_explained,
     section_functions,
+    section_short,
     section_states,
     section_subsystems,
 )
 from lab.recorded import Recorded
-from lab.format import Runs, all_of, cell, k, span, table
+from lab.format import WIDTH, Runs, all_of, cell, filled, folded, k, range_of, span, table
+
+CLONE3 = "What NEWTIME adds is what clone3 with it takes more than clone without: only clone3 has a flag for it."
 
 
 def by_kind(runs: Runs, operation: str, phase: str) -> list[tuple[str, list[str]]]:
@@ -29,6 +33,13 @@ def by_kind(runs: Runs, operation: str, phase: str) -> list[tuple[str, list[str]
         name = "all eight" if kinds == ALL else kinds
         rows.append((name, [cell(run.added(operation, kinds, phase)) for run in runs]))
     return rows
+
+
+def command(words: list[str]) -> list[str]:
+    """A command on as many lines as it takes."""
+    first, *others = textwrap.wrap(" ".join(words), WIDTH - len("     \\"), break_long_words=False, break_on_hyphens=False)
+    *before, last = [first, *(f"    {line}" for line in others)]
+    return [*(f"{line} \\" for line in before), last]
 
 
 def what(runs: Runs) -> list[str]:
@@ -54,7 +65,6 @@ def what(runs: Runs) -> list[str]:
         several = sum(bool(row.get("resolution")) for row in run.rows.values())
         package = run.record["lab"]["kernel_package"] or "a bzImage of one's own"
         lines.append(f"| {run.name} | `{package}` | {len(run.rows)} | {several} |")
-    kernels = " ".join(f"--kernel {run.version}" for run in runs)
     return [
         *lines,
         "",
@@ -63,7 +73,7 @@ def what(runs: Runs) -> list[str]:
         "page from them, by",
         "",
         "```",
-        f"scripts/lab.py atlas {kernels} --out DIR",
+        *command(["scripts/lab.py", "atlas", *(f"--kernel={run.version}" for run in runs), "--out=DIR"]),
         "scripts/lab.py page DIR",
         "```",
         "",
@@ -71,31 +81,12 @@ def what(runs: Runs) -> list[str]:
 
 
 def kinds(runs: Runs) -> list[str]:
-    lines = ["What each kind adds to a plain clone (phase `create`: the call, in the parent), in thousands of instructions executed;",
-             "in brackets, where it shows, how far meaningless variations of the machine move it:", ""]
-    lines += table(runs, "clone", by_kind(runs, "clone", "create"))
-    added = {kind: all_of(run.added("clone", kind, "create") for run in runs) for kind in KINDS}
-    if all(added.values()):
-        order = [max(KINDS, key=lambda kind: added[kind][i].low) for i in range(len(runs))]
-        if len(set(order)) == 1:
-            first = order[0]
-            rest = [max(added[kind][i].high for kind in KINDS if kind != first) for i in range(len(runs))]
-            times = [added[first][i].low / rest[i] if rest[i] > 0 else 0 for i in range(len(runs))]
-            if min(times) > 1:
-                lines.append(
-                    f"- On every kernel {first} is the dearest: {span([f.value for f in added[first]])} "
-                    "thousand instructions, "
-                    f"at least {math.floor(min(times) * 10) / 10:g} times any other kind."
-                )
-        bare = [run.median("clone", "none", "create") for run in runs]
-        cheap = [kind for kind in KINDS if all(b and f.high < 0.1 * b.low for f, b in zip(added[kind], bare))]
-        if cheap:
-            values = [f.value for kind in cheap for f in added[kind]]
-            lines.append(
-                f"- {', '.join(cheap)} add less than a tenth of a plain clone on every kernel: "
-                f"{span(values)} thousand."
-            )
-    return [*lines, ""]
+    return [
+        "What each kind adds to a plain clone (phase `create`: the call, in the parent), in k instructions executed; in brackets,",
+        f"where it shows, how far meaningless variations of the machine move it. {CLONE3}",
+        "",
+        *table(runs, "clone", by_kind(runs, "clone", "create")),
+    ]
 
 
 def total(runs: Runs) -> list[str]:
@@ -110,9 +101,7 @@ def total(runs: Runs) -> list[str]:
     for kind in below:
         values = [-figure.value for figure in all_of(run.added("clone", kind, "total") for run in runs)]
         lines.append(
-            f"- A clone with {kind} ends earlier than one without: {span(values)} thousand instructions "
-            "less. What is "
-            f"compared is clone3 with clone: only clone3 has a flag for time namespaces."
+            f"- A clone with {kind} ends earlier than one without, by {span(values)}{': it is a clone3' if kind == 'NEWTIME' else ''}."
         )
     return [*lines, ""] if below else lines
 
@@ -218,8 +207,7 @@ def proc(runs: Runs) -> list[str]:
     ):
         first, last = figures[0].value, figures[-1].value
         lines += [
-            f"- The mount has become shorter with every one of these kernels: {k(first)} → {k(last)} "
-            "thousand, "
+            f"- The mount has become shorter with every one of these kernels: {prefixed(first)} → {prefixed(last)}, "
             f"{100 * (1 - last / first):.0f}% less.",
             "",
         ]
@@ -239,103 +227,100 @@ def change(one: Recorded, other: Recorded, operation: str, phase: str) -> tuple[
     return len(logs), slower, faster, math.exp(math.fsum(logs) / len(logs)) if logs else 1.0
 
 
+def changes_of(one: Recorded, other: Recorded) -> list[str]:
+    """Rows of how much longer or shorter all sets are."""
+    rows = []
+    for operation, phase in (("clone", "create"), ("clone", "total"), ("unshare", "create"), ("setns:nsfd", "switch")):
+        count, slower, faster, ratio = change(one, other, operation, phase)
+        if count:
+            rows.append(f"| {one.name} | {other.name} | {operation} | {phase} | {ratio:.3f} | {slower} | {faster} | {count} |")
+    return rows
+
+
+def parts_of(one: Recorded, other: Recorded) -> str:
+    """A sentence on the kinds whose part of clone changed."""
+    found = []
+    for kind in KINDS:
+        a, b = one.added("clone", kind, "create"), other.added("clone", kind, "create")
+        if a and b and a.differs(b):
+            found.append(f"{kind} {prefixed(a.value)} → {prefixed(b.value)}")
+    if not found:
+        return f"- {one.name} → {other.name}: no kind's part changed by more than it varies."
+    return f"- {one.name} → {other.name}: the part that a kind adds to clone changed for {', '.join(found)}."
+
+
 def versions(runs: Runs) -> list[str]:
-    pairs = list(zip(runs, runs[1:])) + ([(runs[0], runs[-1])] if len(runs) > 2 else [])
-    lines = [
-        "From one kernel to the next: the geometric mean of the ratios over all sets, and how many sets "
-        "are slower or faster",
-        "by more than they vary:",
-        "",
-        "| from | to | operation | phase | ratio | slower | faster | of |",
-        "|---|---|---|---|---:|---:|---:|---:|",
-    ]
-    for one, other in pairs:
-        for operation, phase in (
-            ("clone", "create"),
-            ("clone", "total"),
-            ("unshare", "create"),
-            ("setns:nsfd", "switch"),
-        ):
-            count, slower, faster, ratio = change(one, other, operation, phase)
-            if count:
-                lines.append(
-                    f"| {one.name} | {other.name} | {operation} | {phase} | {ratio:.3f} | {slower} | "
-                    f"{faster} | {count} |"
-                )
-    lines.append("")
-    for one, other in zip(runs, runs[1:]):
-        found = []
-        for kind in KINDS:
-            a, b = one.added("clone", kind, "create"), other.added("clone", kind, "create")
-            if a and b and a.differs(b):
-                found.append(f"{kind} {k(a.value)} → {k(b.value)}")
-        said = (
-            f"the part that a kind adds to clone changed for {', '.join(found)} thousand"
-            if found
-            else "no kind's part changed by more than it varies"
-        )
-        lines.append(f"- {one.name} → {other.name}: {said}.")
-    folders = [f"results/{run.folder.name}" for run in (runs[0], runs[-1])]
+    head = ["| from | to | operation | phase | ratio | slower | faster | of |", "|---|---|---|---|---:|---:|---:|---:|"]
+    pairs = list(zip(runs, runs[1:]))
+    every = [*head, *(row for one, other in pairs for row in changes_of(one, other)), "", *(parts_of(one, other) for one, other in pairs)]
+    first, last = runs[0], runs[-1]
     return [
-        *lines,
+        "From one kernel to another: the geometric mean of the ratios over all sets, and how many sets are slower or faster by more",
+        "than they vary:",
         "",
+        *([*head, *changes_of(first, last), "", *folded("From each kernel to the next", every)] if len(runs) > 2 else [*every, ""]),
         "All rows of two kernels side by side, largest change first:",
         "",
         "```",
-        f"scripts/lab.py compare {' '.join(folders)} --phase=create --threshold=5%",
+        f"scripts/lab.py compare results/{first.folder.name} results/{last.folder.name} --phase=create --threshold=5%",
         "```",
         "",
     ]
+
+
+def sums_of(run: Recorded) -> tuple[list[float], int]:
+    """What sets of several kinds add, in sums of what their kinds add alone; and for how many the sum is not within the interval."""
+    ratios, apart = [], 0
+    for kinds in run.sets("clone", "create"):
+        names = kinds.split("-")
+        whole, parts = run.added("clone", kinds, "create"), all_of(run.added("clone", name, "create") for name in names)
+        if len(names) < 2 or not whole or not parts:
+            continue
+        alone = math.fsum(part.value for part in parts)
+        if alone <= 0:
+            continue
+        ratios.append(whole.value / alone)
+        low, high = (math.fsum(getattr(part, end) for part in parts) for end in ("low", "high"))
+        apart += whole.low > high or whole.high < low
+    return ratios, apart
 
 
 def sets(runs: Runs) -> list[str]:
     rows = []
     for kind in KINDS:
-        figures = [
-            recorded.middle(values) if len(values := run.adding("clone", kind, "create")) > 1 else None
-            for run in runs
-        ]
-        rows.append(
-            (kind, ["–" if f is None else f"{k(f.value)} ({k(f.low)} … {k(f.high)})" for f in figures])
-        )
-    lines = [
-        "What a kind adds to a set that lacks it: the median over the 128 sets without it, in brackets the "
-        "quartiles",
-        "(clone, `create`). It says what NEWUSER or NEWNET costs beside other kinds:",
-        "",
-        *table(runs, "kind added", rows),
+        figures = [recorded.middle(values) if len(values := run.adding("clone", kind, "create")) > 1 else None for run in runs]
+        rows.append((kind, ["–" if f is None else f"{k(f.value)} ({k(f.low)} … {k(f.high)})" for f in figures]))
+    found = {run.name: sums for run in runs if len((sums := sums_of(run))[0]) > 1}
+    middles = {name: recorded.middle(ratios) for name, (ratios, _) in found.items()}
+    lines, each = [], []
+    if middles:
+        values = [middle.value for middle in middles.values()]
+        lines = [f"- A set of several kinds adds {range_of(f'{min(values):.2f}', f'{max(values):.2f}')} times the sum of what its "
+                 "kinds add alone: the median of a kernel's sets, from kernel to kernel.", ""]
+        each = ["The sets of several kinds, by the sum of what their kinds add alone (median, in brackets the quartiles), and how many",
+                "of them lie outside of it with their whole interval:", "",
+                "| kernel | times the sum | sets | outside |", "|---|---:|---:|---:|",
+                *(f"| {name} | {f.value:.2f} ({f.low:.2f} … {f.high:.2f}) | {len(found[name][0])} | {found[name][1]} |"
+                  for name, f in middles.items())]
+    return [
+        *lines,
+        *folded("On each kernel", [
+            "What a kind adds to a set that lacks it (clone, `create`, in k): the median over the 128 sets without it, in brackets the",
+            "quartiles. It says what NEWUSER or NEWNET costs beside other kinds:",
+            "",
+            *table(runs, "kind added", rows),
+            *each,
+        ]),
     ]
-    for run in runs:
-        ratios, apart = [], []
-        for kinds in run.sets("clone", "create"):
-            names = kinds.split("-")
-            whole, parts = run.added("clone", kinds, "create"), all_of(run.added("clone", name, "create") for name in names)
-            if len(names) < 2 or not whole or not parts:
-                continue
-            alone = math.fsum(part.value for part in parts)
-            if alone <= 0:
-                continue
-            ratios.append(whole.value / alone)
-            low, high = (math.fsum(getattr(part, end) for part in parts) for end in ("low", "high"))
-            if whole.low > high or whole.high < low:
-                apart.append(kinds)
-        if len(ratios) > 1:
-            f = recorded.middle(ratios)
-            lines.append(
-                f"- {run.name}: a set of several kinds adds {f.value:.2f} times the sum of what its kinds "
-                "add alone (median of "
-                f"{len(ratios)} sets; half of them {f.low:.2f} to {f.high:.2f}); for {len(apart)} the "
-                "interval lies outside the sum's."
-            )
-    return [*lines, ""]
 
 
 SECTIONS: dict[str, tuple[str, Callable[[Runs], list[str]]]] = {
+    "short": ("In short", section_short.short),
     "kinds": ("What each kind costs", kinds),
-    "exact": ("Where the instructions go, exactly", section_exact.exact),
-    "subsystems": ("The parts of a net namespace", section_subsystems.subsystems),
     "changes": ("The largest changes", section_changes.changes),
     "explained": ("What explains the changes", section_explained.explained),
+    "exact": ("Where the instructions go, exactly", section_exact.exact),
+    "subsystems": ("The parts of a net namespace", section_subsystems.subsystems),
     "states": ("What the kernel's state does to a cost", section_states.states),
     "total": ("Until the child is reaped", total),
     "unshare": ("Without a new process", unshare),
@@ -352,5 +337,5 @@ SECTIONS: dict[str, tuple[str, Callable[[Runs], list[str]]]] = {
 def section(name: str, runs: Runs) -> list[str]:
     """A section's lines, with the command that prints it; none where these runs have nothing for it."""
     title, make = SECTIONS[name]
-    lines = make(runs)
+    lines = filled(make(runs))
     return [f"### {title}", "", f"`scripts/lab.py page --section={name}`", "", *lines] if lines else []

@@ -52,12 +52,13 @@ def figure_of(row: dict[str, str] | None, name: str, resolution: str, low: str, 
 class Probed:
     """What a kernel's probed run says of clone, by set: the instructions of its own that each traced function adds to
     `none`; those of each function of the asynchronous teardown; the bytes that each allocator gives more than for `none`;
-    and what the set adds to `none` in the same copies, with the probe loaded, but not attached."""
+    how often the call calls each; and what the set adds to `none` in the same copies, with the probe loaded, but not attached."""
 
     adds: dict[str, dict[str, float]]
     later: dict[str, dict[str, float]]
     memory: dict[str, dict[str, float]]
     loaded: dict[str, float]
+    calls: dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ def read_probed(folder: Path) -> Probed | None:
     """The probed run in this folder, if there is one. LabError for one that is not whole."""
     if not folder.exists():
         return None
-    probed = Probed({}, {}, {}, {})
+    probed = Probed({}, {}, {}, {}, {})
     try:
         cases = [case for case in tables.probe(folder / "run.json", PROBED, USAGE)["cases"]
                  if case["case"].startswith("clone/") and not case.get("error")]
@@ -168,6 +169,8 @@ def read_probed(folder: Path) -> Probed | None:
             operation, kinds = row["case"].split("/")[:2]
             if operation == "clone" and row["path"] == "async" and row["self"]:
                 probed.later.setdefault(kinds, {})[row["function"]] = float(row["self"])
+            if operation == "clone" and row["path"] == "create" and row["calls_per_op"]:
+                probed.calls.setdefault(kinds, {})[row["function"]] = float(row["calls_per_op"])
         for row in tables.rows(folder / "memory.csv", tables.MEMORY, USAGE):
             operation, kinds = row["case"].split("/")[:2]
             if operation == "clone":

@@ -82,7 +82,7 @@ def changes(runs: Runs) -> list[str]:
         return []
     lines = [
         "From one recorded kernel to the next, what a kind adds to clone (`create`), what its teardown takes afterwards",
-        "(`drain`), and what entering it takes (`setns`, by its file); only changes larger than what either figure varies by.",
+        "(`drain`), and what entering it takes (`setns`, by its file), in k; only changes larger than what either figure varies by.",
         f"{len(every)} are; the {min(SHOWN, len(every))} largest, with the function that the probe sees most of it in, where it is known:",
         "",
         "| from | to | kind | cost | before | after | change | function |",

@@ -1,7 +1,7 @@
 """The page's section from the exact profiles: every function behind what a kind adds."""
 import math
 
-from analysis.kinds import ALL, KINDS
+from analysis.kinds import ALL, KINDS, prefixed
 from lab import executed, function_pages
 from lab.executed import Functions
 from lab.recorded import Recorded
@@ -28,7 +28,7 @@ def balance(runs: Runs, found: Found) -> list[str]:
             if plain and whole:
                 count += 1
                 if not agrees(whole, plain):
-                    others.append(f"{name_of(kinds)} on {run.name} {k(whole)} for {k(plain.value)}")
+                    others.append(f"{name_of(kinds)} on {run.name} {prefixed(whole)} for {prefixed(plain.value)}")
     said = f"; the others: {', '.join(others)}" if others else ""
     return [f"- For {count - len(others)} of {count} sets and kernels the functions' sum is what the plain run adds to `create`, within "
             f"{100 * AGREES:.0f}% or what that", f"  varies by{said}."] if count else []
@@ -45,7 +45,7 @@ def exact(runs: Runs) -> list[str]:
     lines = [
         "What each kind adds to a plain clone, by kernel function: from the exact profile, which sees all of them (`scripts/lab.py",
         f"profile`). On {newest.name}: how many functions take part in it, their sum, and the {TOP} with the most instructions of their",
-        "own, in thousands. Each kind's name leads to a table of all of its functions, on all kernels side by side, with what is behind",
+        "own, in k. Each kind's name leads to a table of all of its functions, on all kernels side by side, with what is behind",
         "its teardown:",
         "",
         "| clone | functions | all of them | the largest |",

@@ -4,7 +4,7 @@ import math
 
 from analysis.kinds import ALL, KINDS
 from lab.recorded import Figure, Probed
-from lab.format import Runs, all_of, digits, k, name_of, range_of, table
+from lab.format import Runs, all_of, digits, folded, k, name_of, range_of, table
 
 ENOUGH = 0.9  # of what a kind adds: the functions named make up so much of it
 NAMED = 4  # functions of a kind
@@ -69,14 +69,15 @@ def accounted(runs: Runs) -> list[str]:
                 others.append([name_of(kinds), run.name, k(plain.value), k(whole), f"{whole / plain.value:.2f}",
                                k(loaded) if loaded is not None else "–", why(kinds, probed)])
     if not count:
-        return []
+        return [""]
     lines = [f"- For {count - len(others)} of {count} sets and kernels the sum of the functions is what the plain run adds to",
              f"  `create`, within {100 * AGREES:.0f}% or what that varies by."]
     if others:
-        lines += ["", "The others (`loaded`: what the plain call adds in a kernel that has the probe loaded, and not attached):", "",
+        lines += ["", *folded(f"The {len(others)} others", [
+                  "In k; `loaded` is what the plain call adds in a kernel that has the probe loaded, and not attached:", "",
                   "| set | kernel | plain | functions | ratio | loaded | why |", "|---|---|---:|---:|---:|---:|---|",
-                  *(f"| {' | '.join(row)} |" for row in others)]
-    return lines
+                  *(f"| {' | '.join(row)} |" for row in others)])]
+    return lines if others else [*lines, ""]
 
 
 def why(kinds: str, probed: Probed) -> str:
@@ -112,13 +113,15 @@ def functions(runs: Runs) -> list[str]:
         return []
     every = (*KINDS, ALL)
     return [
-        "What each kind adds to a plain clone, by kernel function: from a second run, in which the probe traced them. The sum",
-        "over all traced functions, then those that make up 90% of it, four at most, each without the traced functions that it",
-        "calls:",
+        "What each kind adds to a plain clone, by kernel function: from a second run, in which the probe traced them.",
         "",
-        *table(runs, "clone", [(name_of(kinds), [largest(run.probed, kinds) for run in runs]) for kinds in every]),
         *code(runs),
-        "",
+        *folded("The functions on each kernel", [
+            f"The sum over all traced functions, then those that make up {100 * ENOUGH:.0f}% of it, {NAMED} at most, each without",
+            "the traced functions that it calls, in k:",
+            "",
+            *table(runs, "clone", [(name_of(kinds), [largest(run.probed, kinds) for run in runs]) for kinds in every]),
+        ]),
         "Memory that is allocated more than for a plain clone, in KiB: by kmalloc / from slabs / percpu, where a copy for each",
         "possible CPU is not multiplied in:",
         "",

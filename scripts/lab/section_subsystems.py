@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from lab import executed
 from lab.executed import Functions
-from lab.format import Runs, folded, k, range_of, table
+from lab.format import Runs, all_of, folded, k, range_of, table
 
 SHOWN = 10  # the others are folded away
 KIND = "NEWNET"
@@ -83,13 +83,20 @@ def top(columns: list[Column]) -> list[str]:
     return [f"- On every kernel {name} is the largest: {span} of it.", ""]
 
 
+def called_for(runs: Runs) -> str:
+    """How many are registered: the probe counts the calls. Nothing where a kernel was not probed."""
+    calls = all_of(run.probed.calls.get(KIND, {}).get(MAKES[0]) if run.probed else None for run in runs)
+    return f", {range_of(f'{min(calls):.0f}', f'{max(calls):.0f}')} times on a kernel" if calls else ""
+
+
 def made(runs: Runs) -> list[str]:
     """What ops_init calls."""
     columns = columns_of(runs, executed.CREATE, MAKES, ALLOCATOR)
     return [
-        "What each subsystem of the network takes when a net namespace is made, with all that it calls, in thousands of instructions:",
-        f"{MAKES[0]} calls each by the list in which they are registered, {count(columns)} on a kernel; one that does nothing then has",
-        f"no row. The {SHOWN} largest make up {share(columns)} of the sum:",
+        "What each subsystem of the network takes when a net namespace is made, with all that it calls, in k instructions:",
+        f"{MAKES[0]} calls each, and is called for all that are registered{called_for(runs)}.",
+        f"{count(columns)} on a kernel have a row: one that does nothing then has none, nor have {MAKES[0]} itself and what allocates",
+        f"for it. The {SHOWN} largest make up {share(columns)} of the sum:",
         "",
         *tables(runs, columns, [(f"all of {MAKES[0]}", [k(whole(column)) for column in columns])],
                 f"{MAKES[0]} itself, and what it allocates"),
@@ -119,7 +126,7 @@ def torn_down(runs: Runs) -> list[str]:
     return [
         f"And when it is torn down, by a worker ({CLEANS} calls them by the same list, itself or through {through(runs)}; some",
         f"subsystems have several functions for it, and what the lists need is among them: {count(columns)} on a kernel), for each",
-        f"namespace, in thousands of instructions executed: without the waits. The {SHOWN} largest make up {share(columns)} of {CLEANS}:",
+        f"namespace, in k instructions executed: without the waits. The {SHOWN} largest make up {share(columns)} of {CLEANS}:",
         "",
         *tables(runs, columns, sums, "the lists themselves"),
         *top(columns),

@@ -20,7 +20,7 @@ RESULTS: Kinds = {"case": str, "phase": str, "median": float, "ci_low": float, "
                   "reason": str, **{name: Perhaps(float) for names in exact.VARIES for name in names if not name.startswith("ci_")}}
 # Of a run that has the differences to `none` as well.
 COMPLETE: Kinds = {**RESULTS, "case": files.CASE, "delta": float, **dict.fromkeys(sum(exact.VARIES, ()), float)}
-PROBE: Kinds = {"case": files.CASE, "function": str, "path": str, "self": float}
+PROBE: Kinds = {"case": files.CASE, "function": str, "path": str, "calls_per_op": float, "self": float}
 MEMORY: Kinds = {"case": files.CASE, "allocator": str, "bytes_per_op": float}
 
 
