@@ -94,7 +94,8 @@ def test_a_vmlinux_of_another_build_is_told_before_a_machine_is_made(tmp_path: P
     packed = subprocess.run([program, *how], input=kernel, capture_output=True, check=True).stdout if program else b"?"
     payload = packed + len(kernel).to_bytes(4, "little")
     header = bytearray(2 * 512)
-    header[0x248:0x250] = (512).to_bytes(4, "little") + len(payload).to_bytes(4, "little")
+    header[0x1F1] = 1  # sector beyond the first
+    header[0x248:0x250] = (0).to_bytes(4, "little") + len(payload).to_bytes(4, "little")
     image = Image("bzImage", tmp_path / "bzImage", "")
     image.path.write_bytes(header + payload)
     held = contextlib.ExitStack()
