@@ -77,12 +77,12 @@ build_all() {
 }
 
 # skipped_tests LOG: what was skipped and why, a line each, as ctest's log has it: whole files and guards, and single tests of
-# pytest and of GoogleTest.
+# pytest and of GoogleTest. By name, since tests run side by side.
 skipped_tests() {
     [ ! -e "$1" ] || awk '
         /^ *[0-9]+\/[0-9]+ Test: / { name = $3 }
         /^SKIPPED \[[0-9]+\] / { sub(/^SKIPPED \[[0-9]+\] (\.\.\/)*/, ""); print "  " name ": " $0 }
         /^skipped: / { sub(/^skipped: /, ""); print "  " name ": " $0 }
         was_skipped { print "  " name ": " $0 }
-        { was_skipped = /^[^ ]+:[0-9]+: Skipped$/ }' "$1"
+        { was_skipped = /^[^ ]+:[0-9]+: Skipped$/ }' "$1" | LC_ALL=C sort
 }

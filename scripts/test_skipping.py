@@ -85,8 +85,8 @@ def test_the_reasons_stand_at_the_end(tmp_path: Path) -> None:
     assert code == 0 and "system.test_it (Skipped)" in said and "guard.shell (Skipped)" in said
     assert said.endswith("""
 Skipped:
-  system.test_it: test_it.py:2: no moon tonight
   guard.shell: shellcheck is missing
+  system.test_it: test_it.py:2: no moon tonight
   unit.a: needs root
 
 100% tests passed, 0 tests failed out of 4

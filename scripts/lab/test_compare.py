@@ -80,8 +80,8 @@ def profiled(folder: Path, stacks: dict[str, int], sums: dict[str, float]) -> No
     record["lab"]["profile"] = "exact"
     (folder / "run.json").write_text(json.dumps(record))
     (folder / "stacks.folded").write_text("".join(f"clone/none;{stack} {own}\n" for stack, own in stacks.items()))
-    (folder / "probe.csv").write_text("".join(f"{line}\n" for line in ("case,function,path,self", *(
-        f"clone/none,{name},create,{own}" for name, own in sums.items()), "clone/none,w,async,9", "clone/none,not_called,create,")))
+    (folder / "probe.csv").write_text("".join(f"{line}\n" for line in ("case,function,path,calls_per_op,self", *(
+        f"clone/none,{name},create,1,{own}" for name, own in sums.items()), "clone/none,w,async,1,9", "clone/none,not_called,create,,")))
 
 
 def slower(tmp_path: Path) -> list[Path]:
@@ -133,7 +133,7 @@ def test_what_gives_it_back_belongs_to_a_profile(tmp_path: Path, summed: tuple[i
     for number, side in enumerate(sides):
         profiled(side, SHOWN, {"a": 101.4})
         with open(side / "probe.csv", "a") as file:
-            file.write("clone/none,do_exit,destroy,50.3\nclone/none,a,destroy,30.2\nclone/none,umount,destroy,20\n")
+            file.write("clone/none,do_exit,destroy,1,50.3\nclone/none,a,destroy,1,30.2\nclone/none,umount,destroy,1,20\n")
         if number not in summed:
             (side / "probe.csv").unlink()
     assert behind(sides) == []
