@@ -15,8 +15,8 @@ using protocol::Failure;
 
 /// From the last one's arrival until all begin: unmapping takes some longer than others.
 constexpr std::uint64_t kLeaving = 50'000;
-/// Longer than nsbench waits for an answer, which ends a sampler whose others do not come.
-constexpr std::uint64_t kPatience = 60'000'000'000;
+/// Longer than nsbench waits for an answer to a block of a second: a sampler that is late is waited for.
+constexpr std::uint64_t kPatience = 12'000'000'000;
 
 /// When all begin; 0 where not all have come. Who shares a CPU with another lets that one come, too.
 std::uint64_t wait_for_all(Barrier& barrier, std::uint32_t at_once) {
