@@ -191,7 +191,9 @@ Finding probe(const Root& root) {
     const std::string effect = "--probe cannot be had; times stay the same";
     const auto may = has_capability(root, kCapBpf);
     if (!may) return unseen(effect, "capget(2) is refused");
-    if (!in_initial_pid_namespace(root).value_or(true)) {
+    const auto is_initial = in_initial_pid_namespace(root);
+    if (!is_initial) return unseen(effect, "/proc does not show this process's pid namespace");
+    if (!*is_initial) {
         return {"", Severity::note, "inside a pid namespace", effect,
                 no_remedy("the kernel counts tasks from outside of all of them; start it there")};
     }

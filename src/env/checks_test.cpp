@@ -229,6 +229,8 @@ TEST_F(Checks, Lockdown) {
 
 TEST_F(Checks, ProbeNeedsTypesAndCapabilities) {
     tree.held(kAll);
+    expect("probe", Severity::note, kUnknown, "nothing to do here: /proc does not show");
+    tree.link("/proc/self/ns/pid", "pid:[4026531836]");
     expect("probe", Severity::note, kUnknown, "nothing to do here: sysfs");
     tree.directory("/sys/kernel/mm");
     expect("probe", Severity::note, "the kernel has no BTF", "nothing to do here: ");
