@@ -31,7 +31,7 @@ def command(file: Path) -> list[str]:
 @pytest.mark.parametrize("what", FILES)
 def test_a_file_of_which_everything_was_skipped_has_a_code_of_its_own(tmp_path: Path, what: str) -> None:
     text, code = FILES[what]
-    shutil.copy(ROOT / "conftest.py", tmp_path)
+    shutil.copy(ROOT / "scripts/all_skipped.py", tmp_path / "conftest.py")
     (tmp_path / "test_it.py").write_text(text)
     done = subprocess.run(command(tmp_path / "test_it.py"), cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stdout + done.stderr
@@ -65,7 +65,7 @@ def test_the_reasons_stand_at_the_end(tmp_path: Path) -> None:
     for name, said in {"dpkg-query": "installed", "ninja": "ninja: no work to do."}.items():
         (tmp_path / "bin" / name).write_text(f"#!/bin/sh\necho {said}\n")
         (tmp_path / "bin" / name).chmod(0o755)
-    shutil.copy(ROOT / "conftest.py", tmp_path)
+    shutil.copy(ROOT / "scripts/all_skipped.py", tmp_path / "conftest.py")
     (tmp_path / "test_it.py").write_text(ALONE)
     tests = {"system.test_it": command(tmp_path / "test_it.py"),
              "guard.shell": ["sh", "-c", "echo skipped: shellcheck is missing; exit 77"],

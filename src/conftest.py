@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from all_skipped import pytest_sessionfinish
 from nsbench_harness import SAMPLER, binary
+
+__all__ = ["pytest_sessionfinish"]
 
 
 @pytest.fixture(scope="module", name="home")

@@ -1,4 +1,4 @@
-"""What is true of all tests here: a file whose tests were all skipped has not passed."""
+"""What is true of all tests, for their conftest.py: a file whose tests were all skipped has not passed."""
 import pytest
 
 SKIPPED = 77  # what CMakeLists.txt tells ctest to take for skipped
