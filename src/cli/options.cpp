@@ -200,11 +200,13 @@ std::optional<int> parse_cpu(const std::string& text) {
     return static_cast<int>(*cpu);
 }
 
+std::optional<std::string> value_of(const po::variables_map& values, const char* name) {
+    if (values.count(name) == 0) return std::nullopt;
+    return values[name].as<std::string>();
+}
+
 void parse_measuring(const po::variables_map& values, Options& options) {
-    const auto given = [&](const char* name) -> std::optional<std::string> {
-        if (values.count(name) == 0) return std::nullopt;
-        return values[name].as<std::string>();
-    };
+    const auto given = [&](const char* name) { return value_of(values, name); };
     if (const auto text = given("samples")) {
         options.run.samples =
             static_cast<std::uint32_t>(accept("samples", *text, parse_count(*text, run::kSamples)));
@@ -247,6 +249,11 @@ void parse_measuring(const po::variables_map& values, Options& options) {
         }
         options.probe = *text;
     }
+}
+
+/// Where results go, and what is shown of them.
+void parse_output(const po::variables_map& values, Options& options) {
+    const auto given = [&](const char* name) { return value_of(values, name); };
     if (const auto text = given("sort")) {
         const auto sort = report::parse_sort(*text);
         if (!sort) {
@@ -324,6 +331,7 @@ Options parse(const std::vector<std::string>& arguments) {
     if (options.command != Command::list && options.command != Command::verify &&
         options.command != Command::exec && options.command != Command::dictionary) {
         parse_measuring(values, options);
+        parse_output(values, options);
     }
     return options;
 }

@@ -133,11 +133,26 @@ Json probe_json(const ProbeReport& report) {
     return json;
 }
 
+Json measuring_json(const RunInfo& info) {
+    // A resumed run adds to what it has read, and its file is to be read again.
+    const auto seconds = [](double value) { return std::min(value, kForeverSeconds); };
+    return {{"lead_in_samples", info.options.lead_in},
+            {"settle_ms", info.options.idle_before_block().count()},
+            {"samples_per_block", info.samples_per_block},
+            {"warm_up_seconds", seconds(info.warm_up_seconds)},
+            {"rounds", info.rounds},
+            {"max_backlog", kMaxBacklog},
+            {"drains", info.drains},
+            {"drains_incomplete", info.drains_incomplete},
+            {"drained_samples", info.drained_samples},
+            {"seconds", seconds(info.seconds)},
+            {"interrupted_by_signal", info.interrupted_by},
+            {"drain_unseen", info.drain_unseen ? Json(info.drain_unseen->reason) : Json()}};
+}
+
 }  // namespace
 
 std::string run_json(const RunInfo& info) {
-    // A resumed run adds to what it has read, and its file is to be read again.
-    const auto seconds = [](double value) { return std::min(value, kForeverSeconds); };
     Json json;
     json["schema_version"] = kSchemaVersion;
     json["nsbench_version"] = info.version;
@@ -167,21 +182,10 @@ std::string run_json(const RunInfo& info) {
                        {"mappings", info.sampler_mappings},
                        {"cpus", info.sampler_cpus}};
     json["overhead"] = {{"clock_read", info.clock_read_ticks}, {"loop", info.loop_ticks}};
-    json["measuring"] = {{"lead_in_samples", info.options.lead_in},
-                         {"settle_ms", info.options.idle_before_block().count()},
-                         {"samples_per_block", info.samples_per_block},
-                         {"warm_up_seconds", seconds(info.warm_up_seconds)},
-                         {"rounds", info.rounds},
-                         {"max_backlog", kMaxBacklog},
-                         {"drains", info.drains},
-                         {"drains_incomplete", info.drains_incomplete},
-                         {"drained_samples", info.drained_samples},
-                         {"seconds", seconds(info.seconds)},
-                         {"interrupted_by_signal", info.interrupted_by}};
+    json["measuring"] = measuring_json(info);
     json["runtimes"] = Json::array();
     for (const Runtime& runtime : info.runtimes) json["runtimes"].push_back(runtime_json(runtime));
     json["probe"] = info.probe ? probe_json(*info.probe) : Json("off");
-    json["measuring"]["drain_unseen"] = info.drain_unseen ? Json(info.drain_unseen->reason) : Json();
     change_strings(json, as_utf8);
     return json.dump(2) + "\n";
 }
