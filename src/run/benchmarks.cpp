@@ -117,9 +117,9 @@ class Source {
         return true;
     }
 
-    /// With the lead-in it leaves no more behind than the rounds do.
+    /// With the lead-in it leaves no more behind than the rounds do: a held block leaves one of each kind.
     [[nodiscard]] std::uint64_t largest_block() const {
-        if (teardown_class(case_) == TeardownClass::none) return kBlock.high;
+        if (teardown_class(case_) == TeardownClass::none || case_.has(Trait::held)) return kBlock.high;
         const std::uint64_t each = kMaxBacklog / case_.at_once();
         return each > lead_in_ ? each - lead_in_ : 1;
     }
