@@ -72,10 +72,12 @@ int dispatch(const Options& options, const nsb::isolate::Dispositions& inherited
     return kUsage;
 }
 
-/// Before the objects that are made before main().
-[[gnu::constructor(101)]] void mind_memory() {
+void mind_memory() {
     std::set_terminate(end_without_memory);
 }
+
+/// Before the constructors of shared libraries too, which take memory (ELF gABI, DT_PREINIT_ARRAY).
+[[gnu::used, gnu::section(".preinit_array")]] void (*const kBeforeLibraries)() = mind_memory;
 
 }  // namespace
 
