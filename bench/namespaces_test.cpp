@@ -143,7 +143,7 @@ TEST_F(EverySet, UnshareMakesExactlyThese) {
 
 TEST_F(EverySet, EveryOperationMeasuresEverySetThatItTakes) {
     for (const OperationInfo& operation : kOperations) {
-        if (operation.operation == Operation::runtime) continue;  // other programs, on a stage
+        if (operation.operation == Operation::runtime) continue;  // other programs, in a sandbox
         for_each_set([&](KindSet set) {
             if (!operation.takes(set)) return;
             protocol::Request request = request_for(operation.operation, set);
@@ -171,7 +171,7 @@ TEST(Runtime, IsRefusedOutsideItsStage) {
     const protocol::Request request = request_for(Operation::runtime, Kind::mnt | Kind::pid);
     Block block(request, memory);
     find(Operation::runtime)(block);
-    EXPECT_EQ(memory.records[0].failure.call, Call::stage);
+    EXPECT_EQ(memory.records[0].failure.call, Call::sandbox);
     EXPECT_EQ(memory.records[0].failure.error, EINVAL);
 }
 

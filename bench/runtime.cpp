@@ -13,7 +13,7 @@
 
 #include "calls.h"
 #include "inside.h"
-#include "stage.h"
+#include "sandbox.h"
 #include "sys/stamp.h"
 
 namespace nsb::bench {
@@ -158,10 +158,10 @@ class Launcher {
             return syscall(SYS_renameat2, AT_FDCWD, "rootfs/program", AT_FDCWD, "rootfs/reporter",
                            RENAME_EXCHANGE);
         };
-        if (exchange() != 0) return {Call::stage, errno};
+        if (exchange() != 0) return {Call::sandbox, errno};
         Start start{command_.get(), environment_.get(), output_.write_end(), errors_.write_end()};
         const Ended ended = run_to_its_end(start, stack_);
-        if (exchange() != 0) return {Call::stage, errno};
+        if (exchange() != 0) return {Call::sandbox, errno};
         std::uint64_t inodes[kKinds.size()];
         const std::size_t length = output_.take(reinterpret_cast<char*>(inodes), sizeof inodes);
         if (ended.failure.error != 0 || length != sizeof inodes) return said(ended);
@@ -256,15 +256,15 @@ bool is_checked[kRuntimes][KindSet::kCount];
 
 void run_runtime(Block& block) {
     block.memory.job.said[0] = '\0';
-    if (const Failure failure = stage_failure(); failure.error != 0) return block.fail(failure);
+    if (const Failure failure = sandbox_failure(); failure.error != 0) return block.fail(failure);
     auto stack = sys::Stack::map(kStack, false);
     if (!stack) return block.fail({Call::mmap, stack.error()});
     auto output = Stream::make();
     auto errors = Stream::make();
     auto nothing = sys::Fd::own(open("/dev/null", O_WRONLY | O_CLOEXEC));
-    if (!output) return block.fail({Call::stage, output.error()});
-    if (!errors) return block.fail({Call::stage, errors.error()});
-    if (!nothing) return block.fail({Call::stage, nothing.error()});
+    if (!output) return block.fail({Call::sandbox, output.error()});
+    if (!errors) return block.fail({Call::sandbox, errors.error()});
+    if (!nothing) return block.fail({Call::sandbox, nothing.error()});
     Launcher launcher(block, std::move(*stack), std::move(*output), std::move(*errors), std::move(*nothing));
     if (const Failure failure = launcher.write_config(); failure.error != 0) return block.fail(failure);
 

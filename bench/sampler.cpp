@@ -12,7 +12,7 @@
 #include "barrier.h"
 #include "block.h"
 #include "core/greeting.h"
-#include "stage.h"
+#include "sandbox.h"
 #include "sys/patience.h"
 
 namespace nsb::bench {
@@ -102,12 +102,12 @@ int serve() {
 }  // namespace
 }  // namespace nsb::bench
 
-/// Without an argument, the sampler; with `stage`, the one for what other programs do (stage.h).
+/// Without an argument, the sampler; with `sandbox`, the one for what other programs do (sandbox.h).
 int main(int count, char** arguments) {
     // Whoever ends a whole control group or session means nsbench, which ends this process when it has its
     // samples.
     for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, SIG_IGN);
     if (!nsb::bench::is_greeted()) return 1;
-    const bool on_stage = count > 1 && std::strcmp(arguments[1], "stage") == 0;
-    return on_stage ? nsb::bench::serve_on_stage(nsb::bench::serve) : nsb::bench::serve();
+    const bool in_sandbox = count > 1 && std::strcmp(arguments[1], "sandbox") == 0;
+    return in_sandbox ? nsb::bench::serve_in_sandbox(nsb::bench::serve) : nsb::bench::serve();
 }

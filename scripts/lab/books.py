@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from lab import tree
 from lab.errors import FAILED, LabError
-from lab.exact import OWN, ROLES, USER, Profile, Segment
+from lab.exact import OWN, OWNERS, USER, Profile, Segment
 from lab.lines import Amounts
 from lab.tree import Tree
 
@@ -66,12 +66,12 @@ class Books:
     def destroy(self) -> Tree:
         """What gives it back: unmounting, or the child's exit."""
         if "unmount" in self.phases:
-            return tree.of_roles(self.phases["unmount"].tree, OWN)
-        return tree.below(tree.of_roles(self.phases["exit"].tree, OWN), EXIT) if "exit" in self.phases else {}
+            return tree.of_owners(self.phases["unmount"].tree, OWN)
+        return tree.below(tree.of_owners(self.phases["exit"].tree, OWN), EXIT) if "exit" in self.phases else {}
 
     def paths(self) -> dict[str, Tree]:
         """The trees by the names that they have in probe.csv and in the stacks."""
-        calls = {name: tree.of_roles(self.phases[phase].tree, OWN) for name, phase in self.named().items()}
+        calls = {name: tree.of_owners(self.phases[phase].tree, OWN) for name, phase in self.named().items()}
         return {**calls, "destroy": self.destroy(), "async": self.later}
 
 
@@ -86,8 +86,8 @@ def addresses(profile: Profile, executions: list[list[Segment]], bit: int) -> Am
     found: Amounts = {}
     left: dict[str, int] = {}
     for segment in (one for execution in executions for one in execution if one.phases >> bit & 1):
-        for block, instructions, role, times in segment.runs:
-            if ROLES[role] in OWN:
+        for block, instructions, owner, times in segment.runs:
+            if OWNERS[owner] in OWN:
                 name, places = profile.blocks[block]
                 left[name] = left.get(name, 0) - instructions * times
                 for place in places[:instructions]:

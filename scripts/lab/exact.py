@@ -23,9 +23,9 @@ PROGRAM = "nsbench-program"  # whose first instruction address 0 stands for
 CODE = 8  # bytes by which a mark is known
 SYMBOLS = "kallsyms"
 NOTES = "notes"  # of the kernel's file: its build ID
-# The tree's first level, in the order of Role in src/exact/trace.h
-ROLES = ("[call]", "[child]", "[other tasks]", "[interrupts]")
-OWN = ROLES[:2]
+# The tree's first level, in the order of Owner in src/exact/trace.h
+OWNERS = ("[call]", "[child]", "[other tasks]", "[interrupts]")
+OWN = OWNERS[:2]
 USER = "[user]"  # src/exact/symbols.cpp
 
 Path_ = tuple[str, ...]
@@ -124,7 +124,7 @@ class Segment:
     in_turn: int = 0
     turn: int = 0
     cells: list[tuple[int, int, int]] = field(default_factory=list)
-    runs: list[tuple[int, int, int, int]] = field(default_factory=list)  # block, instructions of it, role, how often
+    runs: list[tuple[int, int, int, int]] = field(default_factory=list)  # block, instructions of it, owner, how often
 
 
 @dataclass
@@ -158,13 +158,13 @@ class Profile:
                 segment.in_turn = 0
 
     def path(self, node: int) -> Path_:
-        """The functions on the way to a node, its role first."""
+        """The functions on the way to a node, its owner first."""
         path: list[str] = []
-        while node >= len(ROLES):
+        while node >= len(OWNERS):
             node_parent, name = self.nodes[node]
             path.append(name)
             node = node_parent
-        return (ROLES[node], *reversed(path))
+        return (OWNERS[node], *reversed(path))
 
 
 def parse(text: str) -> Profile:

@@ -65,7 +65,7 @@ def profiled(folder: Path, settles: bool) -> Trees:
 
 
 def own_frames(part: str, frames: list[str]) -> Path_:
-    """The functions of a stack; none where it is later, or does not belong to the call. What a child's exit executes has no role
+    """The functions of a stack; none where it is later, or does not belong to the call. What a child's exit executes has no owner
     in front: it begins with the exit itself."""
     if part == LATER:
         return ()

@@ -193,8 +193,8 @@ def describe(profiled: Profiled, case: str, options: argparse.Namespace) -> list
     own = profiled.books[case]
     book = own.phases[own.shown]
     whole = tree.instructions(book.tree)
-    parts = {role: tree.instructions(tree.of_roles(book.tree, [role])) for role in exact.ROLES}
-    said = ", ".join(f"{role} {count:.0f}" for role, count in parts.items() if count)
+    parts = {owner: tree.instructions(tree.of_owners(book.tree, [owner])) for owner in exact.OWNERS}
+    said = ", ".join(f"{owner} {count:.0f}" for owner, count in parts.items() if count)
     text = [f"{case}: {own.shown} {book.figure:.10g} instructions = {said}"
             + (f", {PARTING if book.parted else READING} {book.reading:+.10g}" if book.reading else "")]
     if book.lost:

@@ -316,9 +316,9 @@ def test_each_path_is_its_phase(kernel: Path, tmp_path: Path, operation: str, se
     stacks: dict[tuple[str, str], float] = {}
     kernels: dict[tuple[str, str], float] = {}
     for line in (folder / "stacks.folded").read_text().splitlines():
-        (case, path, role, *functions), own = line.rpartition(" ")[0].split(";"), float(line.rpartition(" ")[2])
+        (case, path, owner, *functions), own = line.rpartition(" ")[0].split(";"), float(line.rpartition(" ")[2])
         stacks[case, path] = stacks.get((case, path), 0) + own
-        if role in exact.OWN and functions and functions[-1] != exact.USER:
+        if owner in exact.OWN and functions and functions[-1] != exact.USER:
             kernels[case, path] = kernels.get((case, path), 0) + own
     measured = {case for case, _ in phases}  # what it is compared with has no row
     wanted = [(case, path) for case, path in found if path not in ("destroy", "async") and case in measured]

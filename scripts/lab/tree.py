@@ -86,9 +86,9 @@ def called_by(tree: Tree, name: str) -> list[Function]:
     return [*sorted(found.values(), key=lambda function: -function.total), *([own] if own.calls or own.self else [])]
 
 
-def of_roles(tree: Tree, roles: Iterable[str]) -> Tree:
+def of_owners(tree: Tree, owners: Iterable[str]) -> Tree:
     """What belongs to these."""
-    wanted = set(roles)
+    wanted = set(owners)
     return {path: cost for path, cost in tree.items() if path[0] in wanted}
 
 

@@ -68,21 +68,21 @@ std::string line(std::string_view text) {
     return fmt::format("nsbench: {}\n", text);
 }
 
-/// What a call was about that failed.
-enum class About : std::uint8_t { a_file, namespaces, neither };
+/// What a call was for that failed.
+enum class FailedOn : std::uint8_t { a_file, namespaces, neither };
 
-About about(const sys::SystemError& error) {
+FailedOn failed_on(const sys::SystemError& error) {
     static constexpr auto kOfFiles =
         std::to_array<std::string_view>({"open", "write", "rename", "mkdir", "fstat"});
-    return std::ranges::find(kOfFiles, error.call()) == kOfFiles.end() ? About::neither : About::a_file;
+    return std::ranges::find(kOfFiles, error.call()) == kOfFiles.end() ? FailedOn::neither : FailedOn::a_file;
 }
 
 /// What of this place is behind a call that failed, and what helps; empty where it is not about the place.
-std::string behind(std::string_view what, int error, About about) {
+std::string behind(std::string_view what, int error, FailedOn on) {
     // A file may refuse for reasons of its own, and a pipe may be full.
-    if (about == About::a_file && (error == EPERM || error == EAGAIN)) return "";
+    if (on == FailedOn::a_file && (error == EPERM || error == EAGAIN)) return "";
     if (error == EPERM) return why_not_permitted(needed(what, {}), sys::held_capabilities());
-    return std::string(about == About::namespaces ? limit_behind_call(error) : limit_behind(error));
+    return std::string(on == FailedOn::namespaces ? limit_behind_call(error) : limit_behind(error));
 }
 
 /// Why a path is missing that every machine has.
@@ -102,8 +102,8 @@ Ending ending_of(const sys::SystemError& error) {
     if (is_unread(error) && error.error() == EPIPE) return {"", kBySignal + SIGPIPE};
     if (error.error() == ENOENT && !missing(error.arguments()).empty())
         return ending_of(error.what(), missing(error.arguments()));
-    const bool is_full = error.error() == EFBIG && about(error) == About::a_file;  // as a disk may be
-    return ending_of(error.what(), behind(error.what(), error.error(), about(error)),
+    const bool is_full = error.error() == EFBIG && failed_on(error) == FailedOn::a_file;  // as a disk may be
+    return ending_of(error.what(), behind(error.what(), error.error(), failed_on(error)),
                      is_full ? kFailed : kNotPermitted);
 }
 
@@ -209,7 +209,7 @@ Ending ending_of(const std::exception& error) {
     if (dynamic_cast<const run::NotPermitted*>(&error) != nullptr) return {line(error.what()), kNotPermitted};
     if (const auto* const call = dynamic_cast<const sys::SystemError*>(&error)) return ending_of(*call);
     if (const auto* const step = dynamic_cast<const isolate::NotTaken*>(&error))
-        return ending_of(step->what(), behind(step->what(), step->error(), About::namespaces));
+        return ending_of(step->what(), behind(step->what(), step->error(), FailedOn::namespaces));
     if (const auto* const file = dynamic_cast<const std::filesystem::filesystem_error*>(&error))
         return ending_of(*file);
     if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr)

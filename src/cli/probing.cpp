@@ -48,7 +48,7 @@ run::Probed run_probed_pass(const Options& options, const run::RunOptions& run, 
     std::vector<Case> cases;
     for (const Series& series : measurement.runner().series()) {
         // The probe follows the samplers and their children, which other programs' containers are not.
-        if (!series.measured.has(Trait::on_stage)) cases.push_back(series.measured);
+        if (!series.measured.has(Trait::sandboxed)) cases.push_back(series.measured);
     }
     run::ProbedPass pass(measurement.samplers(), run, measurement.runner().totals().samples_per_block, probe,
                          std::move(cases), run::find(options.files, run::OfProbe::stacks) != nullptr);
@@ -63,7 +63,7 @@ std::string probe_lines(const Options& options, const run::RunInfo& info, std::s
     if (!info.probe) return "";
     std::string text;
     const auto probed = static_cast<std::size_t>(
-        std::ranges::count_if(planned, [](const Series& s) { return !s.measured.has(Trait::on_stage); }));
+        std::ranges::count_if(planned, [](const Series& s) { return !s.measured.has(Trait::sandboxed); }));
     if (probed <= kMostTrees) {
         for (std::size_t i = 0; i < std::min(probed, info.probe->cases.size()); ++i) {
             text += report::probe_tree(info.identity, info.probe->cases[i]) + "\n";

@@ -61,7 +61,7 @@ constexpr bool usual_container(KindSet set) {
 enum class Trait : std::uint8_t {
     held,      ///< not its samples make the namespaces, but a process that keeps them for a whole block
     new_root,  ///< its processes get a root directory of their own
-    on_stage   ///< another program does it, on a stage (bench/stage.h), where the probe does not follow
+    sandboxed  ///< another program does it, in a sandbox (bench/sandbox.h), where the probe does not follow
 };
 
 /// A set of enumerators, as bits.
@@ -102,7 +102,7 @@ namespace names {
 #undef NSB_CHOICE
 #undef NSB_NUMBER
 inline constexpr Flags<Trait> plain{}, held{Trait::held}, new_root{Trait::new_root},
-    on_stage{Trait::on_stage};
+    sandboxed{Trait::sandboxed};
 }  // namespace names
 
 constexpr auto operation_table() {

@@ -39,7 +39,7 @@ struct FunctionRow {
         missed;  ///< calls that the kernel did not trace; absent where it does not count them
 };
 
-/// What a call of a traced function is part of.
+/// What a call of a traced function is part of: `stage` in run.json.
 enum class Stage : std::uint8_t {
     call,     ///< the system call that the case's first phase times
     prepare,  ///< others before it: the fork of a process to carry it out in

@@ -41,7 +41,7 @@ struct Plugin {
     std::unordered_map<std::uint64_t, PlacedMark> marks;
     std::string out;
     std::unique_ptr<Trace> trace;
-    std::deque<Block> blocks;  // blocks stay where they are
+    std::deque<CodeBlock> blocks;  // blocks stay where they are
     bool keeps_runs = false;
     std::vector<std::string> sizes;  // of each block's instructions, as write() writes them
     std::uint64_t count = 0;         // instructions that were tried
@@ -89,7 +89,7 @@ Entry entry_of(const std::string& name, bool is_first) {
 }
 
 void on_block(unsigned, void* data) {
-    plugin->trace->enter(*static_cast<const Block*>(data), plugin->count);
+    plugin->trace->enter(*static_cast<const CodeBlock*>(data), plugin->count);
 }
 
 void on_return(unsigned, qemu_plugin_meminfo_t, std::uint64_t address, void*) {
@@ -120,9 +120,9 @@ void instrument_user(qemu_plugin_insn* instruction, std::string_view code) {
         qemu_plugin_register_vcpu_insn_exec_cb(instruction, on_reading, QEMU_PLUGIN_CB_NO_REGS, nullptr);
 }
 
-/// Called when QEMU translates a block: says what is to be done each time that it is executed.
+/// Called when QEMU translates a code block: says what is to be done each time that it is executed.
 void on_translate(qemu_plugin_id_t, qemu_plugin_tb* translated) {
-    Block* block = nullptr;
+    CodeBlock* block = nullptr;
     const std::size_t size = qemu_plugin_tb_n_insns(translated);
     for (std::size_t i = 0; i < size; ++i) {
         qemu_plugin_insn* const instruction = qemu_plugin_tb_get_insn(translated, i);
@@ -134,9 +134,9 @@ void on_translate(qemu_plugin_id_t, qemu_plugin_tb* translated) {
             const Entry entry =
                 function == kUser ? Entry::none : entry_of(plugin->symbols.name(function), is_first);
             const bool is_begin = block == nullptr;
-            block =
-                &plugin->blocks.emplace_back(Block{address, address, 0, function, End::none, entry, is_first,
-                                                   static_cast<std::uint32_t>(plugin->blocks.size())});
+            block = &plugin->blocks.emplace_back(
+                CodeBlock{address, address, 0, function, End::none, entry, is_first,
+                          static_cast<std::uint32_t>(plugin->blocks.size())});
             if (plugin->keeps_runs) plugin->sizes.emplace_back();
             if (is_begin) {
                 qemu_plugin_register_vcpu_tb_exec_cb(translated, on_block, QEMU_PLUGIN_CB_NO_REGS, block);
@@ -168,21 +168,21 @@ void on_translate(qemu_plugin_id_t, qemu_plugin_tb* translated) {
 void write_runs(std::FILE* file, const Segment& segment) {
     for (const Run& run : segment.runs) {
         const std::string sizes = std::exchange(plugin->sizes[run.block], "");
-        const Block& block = plugin->blocks[run.block];
+        const CodeBlock& block = plugin->blocks[run.block];
         if (!sizes.empty()) {  // this is its first run
             std::fprintf(file, "b %u %llx %s %s\n", run.block, static_cast<unsigned long long>(block.begin),
                          sizes.c_str(), plugin->symbols.name(block.function).c_str());
         }
-        std::fprintf(file, "r %u %u %u %llu\n", run.block, run.instructions, static_cast<unsigned>(run.role),
+        std::fprintf(file, "r %u %u %u %llu\n", run.block, run.instructions, static_cast<unsigned>(run.owner),
                      static_cast<unsigned long long>(run.times));
     }
 }
 
-/// Lines of words: "n PARENT NAME" for each node (the first ones are the roles', in the order of Role), and
+/// Lines of words: "n PARENT NAME" for each node (the first ones are the owners', in the order of Owner), and
 /// for each segment "s PHASES INSTRUCTIONS LOST IN_TURN TURN", followed by "c NODE CALLS SELF" for what was
 /// executed in it. Where runs are kept, "b BLOCK ADDRESS SIZES NAME" for each block of `NAME` that was
 /// executed, with the bytes of its instructions one after the other, and in a segment "r BLOCK INSTRUCTIONS
-/// ROLE TIMES". Addresses and sizes are hexadecimal. "end" is the last.
+/// OWNER TIMES". Addresses and sizes are hexadecimal. "end" is the last.
 void write(qemu_plugin_id_t, void*) {
     std::FILE* const file = std::fopen(plugin->out.c_str(), "w");
     if (file == nullptr) return;

@@ -12,30 +12,30 @@ constexpr unsigned kStackBits = 14;
 
 /// A run, but for how often it was, as a number. A block of QEMU's has 512 instructions at the most
 /// (TCG_MAX_INSNS).
-constexpr unsigned kCountBits = 16, kRoleBits = 2;
+constexpr unsigned kCountBits = 16, kOwnerBits = 2;
 
-std::uint64_t run_key(const Block& block, std::uint64_t instructions, Role role) {
-    return std::uint64_t{block.number} << (kCountBits + kRoleBits) | instructions << kRoleBits |
-           static_cast<std::uint64_t>(role);
+std::uint64_t run_key(const CodeBlock& block, std::uint64_t instructions, Owner owner) {
+    return std::uint64_t{block.number} << (kCountBits + kOwnerBits) | instructions << kOwnerBits |
+           static_cast<std::uint64_t>(owner);
 }
 
 Run run_of(std::uint64_t key, std::uint64_t times) {
-    return {static_cast<std::uint32_t>(key >> (kCountBits + kRoleBits)),
-            static_cast<std::uint32_t>(key >> kRoleBits & ((1U << kCountBits) - 1)),
-            static_cast<Role>(key & ((1U << kRoleBits) - 1)), times};
+    return {static_cast<std::uint32_t>(key >> (kCountBits + kOwnerBits)),
+            static_cast<std::uint32_t>(key >> kOwnerBits & ((1U << kCountBits) - 1)),
+            static_cast<Owner>(key & ((1U << kOwnerBits) - 1)), times};
 }
 
 }  // namespace
 
 Trace::Trace(Function switch_to, Function kthread, bool keeps_runs)
     : switch_to_(switch_to), kthread_(kthread), keeps_runs_(keeps_runs), task_(&tasks_[0]) {
-    for (std::uint32_t role = 0; role < kRoles; ++role)
-        nodes_.push_back({role, kNameless, static_cast<Role>(role)});
+    for (std::uint32_t owner = 0; owner < kOwners; ++owner)
+        nodes_.push_back({owner, kNameless, static_cast<Owner>(owner)});
     places_.resize(nodes_.size());
 }
 
-void Trace::enter(const Block& block, std::uint64_t count) {
-    const Block* const before = std::exchange(previous_, &block);
+void Trace::enter(const CodeBlock& block, std::uint64_t count) {
+    const CodeBlock* const before = std::exchange(previous_, &block);
     const std::uint64_t tried = count - std::exchange(previous_count_, count);
     const bool finished = before != nullptr && tried >= before->instructions;
     const bool failed = block.entry == Entry::fault && tried != 0;
@@ -75,7 +75,7 @@ void Trace::mark(const Mark& mark, std::uint64_t count) {
         for (const Cell& one : segment.cells) places_[one.node] = 0;
         for (const auto& [key, times] : runs_) segment.runs.push_back(run_of(key, times));
         std::ranges::sort(segment.runs, {},
-                          [](const Run& run) { return std::tuple(run.block, run.instructions, run.role); });
+                          [](const Run& run) { return std::tuple(run.block, run.instructions, run.owner); });
         runs_.clear();
     }
     is_recording_ = true;
@@ -99,12 +99,12 @@ void Trace::account(std::uint64_t count) {
 }
 
 /// Of a block that was left just now, before anything is known of the next one.
-void Trace::keep_run(const Block& block, std::uint64_t instructions) {
+void Trace::keep_run(const CodeBlock& block, std::uint64_t instructions) {
     if (!is_recording_ || phases_ == 0 || in_user_ || instructions == 0) return;
-    ++runs_[run_key(block, instructions, nodes_[node_here()].role)];
+    ++runs_[run_key(block, instructions, nodes_[node_here()].owner)];
 }
 
-void Trace::push(const Block& block, Kind kind, std::uint64_t returns_to, const Block* interrupted) {
+void Trace::push(const CodeBlock& block, Kind kind, std::uint64_t returns_to, const CodeBlock* interrupted) {
     if (block.function == kthread_) {  // made meanwhile, and nobody's child
         task_->forked = 0;
         for (Frame& frame : task_->frames) frame.window = 0;
@@ -114,7 +114,7 @@ void Trace::push(const Block& block, Kind kind, std::uint64_t returns_to, const 
 }
 
 /// From the end of one block to the next, neither of them interrupted.
-void Trace::go_on(const Block& before, const Block& block) {
+void Trace::go_on(const CodeBlock& before, const CodeBlock& block) {
     if (before.last == End::ret) {
         return_to(block);
     } else if (before.last == End::call && block.begin != before.end) {
@@ -125,7 +125,7 @@ void Trace::go_on(const Block& before, const Block& block) {
 }
 
 /// A jump from one function into another: a tail call, or a part of the function that is elsewhere.
-void Trace::jump(const Block& block) {
+void Trace::jump(const CodeBlock& block) {
     auto& frames = task_->frames;
     for (std::size_t i = frames.size(); i-- > 0;) {
         if (frames[i].function == block.function) {
@@ -145,7 +145,7 @@ bool Trace::is_switching() const {
     return false;
 }
 
-void Trace::return_to(const Block& block) {
+void Trace::return_to(const CodeBlock& block) {
     if (is_switching()) task_ = &tasks_[slot_ >> kStackBits];
     auto& frames = task_->frames;
     if (block.entry == Entry::fork) {
@@ -166,7 +166,7 @@ void Trace::return_to(const Block& block) {
     if (frames.empty() || frames.back().function != block.function) jump(block);
 }
 
-void Trace::interrupt(const Block* before, bool finished, const Block& block) {
+void Trace::interrupt(const CodeBlock* before, bool finished, const CodeBlock& block) {
     const bool is_fault = block.entry == Entry::fault;
     if (in_user_) {
         account(previous_count_);
@@ -187,11 +187,11 @@ void Trace::interrupt(const Block* before, bool finished, const Block& block) {
 }
 
 /// Back from an interrupt into the kernel.
-void Trace::resume(const Block& block) {
+void Trace::resume(const CodeBlock& block) {
     auto& frames = task_->frames;
     while (!frames.empty() && frames.back().kind != Kind::interrupt && frames.back().kind != Kind::fault)
         frames.pop_back();
-    const Block* before = nullptr;
+    const CodeBlock* before = nullptr;
     if (frames.empty()) {
         ++lost_;
     } else {
@@ -205,30 +205,30 @@ void Trace::resume(const Block& block) {
     }
 }
 
-void Trace::leave_kernel(const Block& block) {
+void Trace::leave_kernel(const CodeBlock& block) {
     account(previous_count_);
     in_user_ = true;
     task_->frames.clear();
-    const Block* const faulted = std::exchange(task_->faulted, nullptr);
+    const CodeBlock* const faulted = std::exchange(task_->faulted, nullptr);
     if (faulted != nullptr && block.begin >= faulted->begin && block.begin < faulted->end) ++failed_;
 }
 
-Role Trace::role() const {
-    if (task_ == opener_) return Role::call;
-    if (task_->forked == window_ && window_ != 0) return Role::child;
-    return task_->has_marked ? Role::call : Role::other;
+Owner Trace::owner() const {
+    if (task_ == opener_) return Owner::call;
+    if (task_->forked == window_ && window_ != 0) return Owner::child;
+    return task_->has_marked ? Owner::call : Owner::other;
 }
 
 std::uint32_t Trace::node_here() {
     if (in_user_ || task_->frames.empty())
-        return child(static_cast<std::uint32_t>(role()), in_user_ ? kUser : kNameless);
+        return child(static_cast<std::uint32_t>(owner()), in_user_ ? kUser : kNameless);
     return node_of(task_->frames.size() - 1);
 }
 
 std::uint32_t Trace::node_of(std::size_t index) {
     Frame& frame = task_->frames[index];
     if (frame.window == window_ && frame.node != 0) return frame.node;
-    const Role own = frame.kind == Kind::interrupt ? Role::interrupt : role();
+    const Owner own = frame.kind == Kind::interrupt ? Owner::interrupt : owner();
     const std::uint32_t parent =
         frame.kind == Kind::interrupt || index == 0 ? static_cast<std::uint32_t>(own) : node_of(index - 1);
     const std::uint32_t node = child(parent, frame.function);
@@ -241,7 +241,7 @@ std::uint32_t Trace::child(std::uint32_t parent, Function function) {
     const auto next = static_cast<std::uint32_t>(nodes_.size());
     const auto [at, is_new] = children_.try_emplace(std::uint64_t{parent} << 32U | function, next);
     if (is_new) {
-        nodes_.push_back({parent, function, nodes_[parent].role});
+        nodes_.push_back({parent, function, nodes_[parent].owner});
         places_.push_back(0);
     }
     return at->second;

@@ -1,4 +1,4 @@
-// The tree of calls, followed from one block of instructions to the next.
+// The tree of calls, followed from one code block to the next.
 //
 // Each instruction belongs to one node of the tree, and each node has its own instructions alone: a
 // function's total is its own and those of the nodes below, so that all sums agree whatever happens. What a
@@ -15,10 +15,10 @@
 
 namespace nsb::exact {
 
-/// How a block's last instruction goes on.
+/// How a code block's last instruction goes on.
 enum class End : std::uint8_t { none, call, ret, iret };
 
-/// What it means that a block is entered.
+/// What it means that a code block is entered.
 enum class Entry : std::uint8_t {
     none,
     fault,      // an exception, after which the instruction that failed is tried again
@@ -27,7 +27,7 @@ enum class Entry : std::uint8_t {
 };
 
 /// Instructions that are executed one after the other, of one function.
-struct Block {
+struct CodeBlock {
     std::uint64_t begin, end;  // addresses; a call returns to the end
     std::uint32_t instructions;
     Function function;
@@ -38,19 +38,19 @@ struct Block {
 };
 
 /// Whose instructions: the first level of the tree.
-enum class Role : std::uint8_t {
+enum class Owner : std::uint8_t {
     call,       // of the tasks that make the call
     child,      // of tasks that were made meanwhile
     other,      // of tasks that have nothing to do with it
     interrupt,  // of interrupts, and of what is done on their way back
 };
-inline constexpr std::uint32_t kRoles = 4;
+inline constexpr std::uint32_t kOwners = 4;
 
-/// A function called along one path. The first nodes are the roles'.
+/// A function called along one path. The first nodes are the owners'.
 struct Node {
     std::uint32_t parent;
     Function function;
-    Role role;
+    Owner owner;
 };
 
 struct Cell {
@@ -59,11 +59,12 @@ struct Cell {
     std::uint64_t self;  // instructions
 };
 
-/// How often the first `instructions` of a block were executed: all of them, unless something came between.
+/// How often the first `instructions` of a code block were executed: all of them, unless something came
+/// between.
 struct Run {
     std::uint32_t block;  // its number
     std::uint32_t instructions;
-    Role role;
+    Owner owner;
     std::uint64_t times;
 };
 
@@ -91,7 +92,7 @@ class Trace {
     Trace(Function switch_to, Function kthread, bool keeps_runs = false);
 
     /// `block` comes next; `count` instructions were tried before it.
-    void enter(const Block& block, std::uint64_t count);
+    void enter(const CodeBlock& block, std::uint64_t count);
 
     /// The address on the stack from which the last block's return read.
     void returns_from(std::uint64_t address) { slot_ = address; }
@@ -112,29 +113,30 @@ class Trace {
         Function function;
         Kind kind;
         std::uint64_t returns_to;
-        const Block* interrupted;  // which had come to its end; null if it had not
-        std::uint32_t window;      // in which `node` is right
+        const CodeBlock* interrupted;  // which had come to its end; null if it had not
+        std::uint32_t window;          // in which `node` is right
         std::uint32_t node;
     };
 
     struct Task {
         std::vector<Frame> frames;
-        const Block* faulted = nullptr;  // in user mode, perhaps on its last instruction
-        std::uint32_t forked = 0;        // the window in which it began
+        const CodeBlock* faulted = nullptr;  // in user mode, perhaps on its last instruction
+        std::uint32_t forked = 0;            // the window in which it began
         bool has_marked = false;
     };
 
     void account(std::uint64_t count);
-    void keep_run(const Block& block, std::uint64_t instructions);
-    void push(const Block& block, Kind kind, std::uint64_t returns_to, const Block* interrupted = nullptr);
-    void go_on(const Block& before, const Block& block);
-    void jump(const Block& block);
-    void return_to(const Block& block);
-    void interrupt(const Block* before, bool finished, const Block& block);
-    void resume(const Block& block);
-    void leave_kernel(const Block& block);
+    void keep_run(const CodeBlock& block, std::uint64_t instructions);
+    void push(const CodeBlock& block, Kind kind, std::uint64_t returns_to,
+              const CodeBlock* interrupted = nullptr);
+    void go_on(const CodeBlock& before, const CodeBlock& block);
+    void jump(const CodeBlock& block);
+    void return_to(const CodeBlock& block);
+    void interrupt(const CodeBlock* before, bool finished, const CodeBlock& block);
+    void resume(const CodeBlock& block);
+    void leave_kernel(const CodeBlock& block);
     [[nodiscard]] bool is_switching() const;
-    [[nodiscard]] Role role() const;
+    [[nodiscard]] Owner owner() const;
     std::uint32_t node_here();
     std::uint32_t node_of(std::size_t frame);
     std::uint32_t child(std::uint32_t parent, Function function);
@@ -146,7 +148,7 @@ class Trace {
     Task* task_;
     const Task* opener_ = nullptr;
     bool in_user_ = true;
-    const Block* previous_ = nullptr;
+    const CodeBlock* previous_ = nullptr;
     std::uint64_t previous_count_ = 0;
     std::uint64_t failed_ = 0;  // tries that were repeated
     std::uint64_t accounted_ = 0;

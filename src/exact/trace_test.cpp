@@ -18,7 +18,8 @@ const char* const kNames[] = {"user",  "?",   "switch_to", "outer", "inner",  "o
                               "entry", "irq", "fault",     "fork",  "kthread"};
 constexpr std::uint64_t kTask = 0x1'0000, kNextTask = 0x2'0000;  // their kernel stacks
 
-/// Blocks that are executed one after the other. A function's blocks begin at a thousand times its number.
+/// Code blocks that are executed one after the other. A function's blocks begin at a thousand times its
+/// number.
 class Program {
   public:
     Program() { run(kUser, 0, 1); }
@@ -72,13 +73,13 @@ class Program {
         end();
         std::vector<std::string> found;
         for (const Segment& segment : trace.segments()) {
-            std::map<std::pair<Role, Function>, std::uint64_t> sums;
+            std::map<std::pair<Owner, Function>, std::uint64_t> sums;
             for (const Run& run : segment.runs) {
-                const Block& block = blocks_[run.block];
-                sums[{run.role, block.function}] += run.instructions * run.times;
+                const CodeBlock& block = blocks_[run.block];
+                sums[{run.owner, block.function}] += run.instructions * run.times;
                 std::ostringstream text;
                 text << kNames[block.function] << '+' << block.begin % 1000 << ": " << run.instructions
-                     << " × " << run.times << (run.role == Role::interrupt ? " interrupt" : "");
+                     << " × " << run.times << (run.owner == Owner::interrupt ? " interrupt" : "");
                 found.push_back(text.str());
             }
             if (segment.phases == 0) {
@@ -87,7 +88,7 @@ class Program {
             }
             for (const Cell& cell : segment.cells) {
                 const Node& node = trace.nodes()[cell.node];
-                if (node.function != kUser) sums[{node.role, node.function}] -= cell.self;
+                if (node.function != kUser) sums[{node.owner, node.function}] -= cell.self;
             }
             for (const auto& [what, left] : sums) EXPECT_EQ(left, 0U) << kNames[what.second];
         }
@@ -98,12 +99,12 @@ class Program {
 
   private:
     std::string path(std::uint32_t node) {
-        static const char* const kRoleNames[] = {"call", "child", "other tasks", "interrupt"};
-        if (node < kRoles) return kRoleNames[node];
+        static const char* const kOwnerNames[] = {"call", "child", "other tasks", "interrupt"};
+        if (node < kOwners) return kOwnerNames[node];
         return path(trace.nodes()[node].parent) + ";" + kNames[trace.nodes()[node].function];
     }
 
-    std::deque<Block> blocks_;
+    std::deque<CodeBlock> blocks_;
     std::uint64_t count_ = 0;
 };
 

@@ -76,17 +76,17 @@ Answer leave_root_cgroup(Peer& outside, pid_t pid) {
     }
 }
 
-Verdict check_cgroup_root(Stage& stage) {
+Verdict check_cgroup_root(CheckContext& context) {
     // The process has to be where it belongs before its namespace is made: so not by clone3, but by unshare.
-    Peer inside(stage.recipe(KindSet{}));
+    Peer inside(context.recipe(KindSet{}));
     const std::string pid = std::to_string(inside.pid());
-    const Answer given = leave_root_cgroup(stage.outside, inside.pid());
+    const Answer given = leave_root_cgroup(context.outside, inside.pid());
     if (given.error != 0)
         return skip(fmt::format("its cgroup is / already, and no other can be made: {}", given.text));
-    const std::string before = stage.outside.must(paths_of, pid);
-    if (!stage.left_out.contains(Kind::cgroup)) inside.must(leave_cgroups);
+    const std::string before = context.outside.must(paths_of, pid);
+    if (!context.left_out.contains(Kind::cgroup)) inside.must(leave_cgroups);
     const std::string seen_inside = inside.must(own_paths);
-    const std::string seen_outside = stage.outside.must(paths_of, pid);
+    const std::string seen_outside = context.outside.must(paths_of, pid);
     return judge(seen_inside == "/" && seen_outside == before && before != "/", seen_inside, seen_outside);
 }
 

@@ -97,15 +97,15 @@ std::string describe(const Answer& answer) {
 }
 
 template <const Objects& objects>
-Verdict check_objects(Stage& stage) {
+Verdict check_objects(CheckContext& context) {
     const int base = 0x6e730000 | (getpid() & 0xff) << 8;
-    Peer inside(stage.recipe(Kind::ipc));
-    const Answer made_outside = stage.outside.ask(make<objects>, std::to_string(base), {ENOSYS});
+    Peer inside(context.recipe(Kind::ipc));
+    const Answer made_outside = context.outside.ask(make<objects>, std::to_string(base), {ENOSYS});
     if (made_outside.error == ENOSYS) return skip("this kernel has no such objects (ENOSYS)");
     const Answer seen_inside = inside.ask(find<objects>, made_outside.text, {ENOENT});
     const std::string made_inside = inside.must(make<objects>, std::to_string(base + 0x80));
-    const Answer seen_outside = stage.outside.ask(find<objects>, made_inside, {ENOENT});
-    stage.outside.must(remove<objects>, made_outside.text);
+    const Answer seen_outside = context.outside.ask(find<objects>, made_inside, {ENOENT});
+    context.outside.must(remove<objects>, made_outside.text);
     inside.must(remove<objects>, made_inside);
     return judge(seen_inside.error == ENOENT && seen_outside.error == ENOENT,
                  fmt::format("the outside's is {}", describe(seen_inside)),
@@ -114,20 +114,20 @@ Verdict check_objects(Stage& stage) {
 
 }  // namespace
 
-Verdict check_sysv_queue(Stage& stage) {
-    return check_objects<kSysvQueue>(stage);
+Verdict check_sysv_queue(CheckContext& context) {
+    return check_objects<kSysvQueue>(context);
 }
 
-Verdict check_sysv_semaphores(Stage& stage) {
-    return check_objects<kSysvSemaphores>(stage);
+Verdict check_sysv_semaphores(CheckContext& context) {
+    return check_objects<kSysvSemaphores>(context);
 }
 
-Verdict check_sysv_memory(Stage& stage) {
-    return check_objects<kSysvMemory>(stage);
+Verdict check_sysv_memory(CheckContext& context) {
+    return check_objects<kSysvMemory>(context);
 }
 
-Verdict check_posix_queue(Stage& stage) {
-    return check_objects<kPosixQueue>(stage);
+Verdict check_posix_queue(CheckContext& context) {
+    return check_objects<kPosixQueue>(context);
 }
 
 }  // namespace nsb::isolate

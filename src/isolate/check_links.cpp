@@ -155,40 +155,40 @@ Answer keep(const std::string& argument) {
     return {is_known ? 0 : refused, fmt::format("{} entered{}", names(entered), missing)};
 }
 
-Verdict check_kept(Stage& stage, bool is_bound) {
-    const KindSet wanted = stage.asked;
+Verdict check_kept(CheckContext& context, bool is_bound) {
+    const KindSet wanted = context.asked;
     // A set that cannot be made at all is found out here, where that means skipped.
-    (void)Container::start(stage.recipe(wanted), [] { return 0; });
-    Peer keeper(stage.recipe(KindSet{}));
+    (void)Container::start(context.recipe(wanted), [] { return 0; });
+    Peer keeper(context.recipe(KindSet{}));
     const std::string seen = keeper.must(
-        keep, fmt::format("{} {} {}", (wanted - stage.left_out).bits(), wanted.bits(), is_bound ? 1 : 0));
+        keep, fmt::format("{} {} {}", (wanted - context.left_out).bits(), wanted.bits(), is_bound ? 1 : 0));
     return judge(seen == fmt::format("{} entered", names(wanted)), "its processes are gone", seen);
 }
 
 }  // namespace
 
-Verdict check_links_differ(Stage& stage) {
-    Peer inside(stage.recipe(stage.asked));
-    const KindSet found = different(links_of(inside.pid()), links_of(stage.outside.pid()));
-    return judge(found == stage.asked, fmt::format("other: {}", names(found)),
+Verdict check_links_differ(CheckContext& context) {
+    Peer inside(context.recipe(context.asked));
+    const KindSet found = different(links_of(inside.pid()), links_of(context.outside.pid()));
+    return judge(found == context.asked, fmt::format("other: {}", names(found)),
                  fmt::format("the same: {}", names(KindSet::all() - found)));
 }
 
-Verdict check_links_shared(Stage& stage) {
-    Peer inside(stage.recipe(stage.asked));
+Verdict check_links_shared(CheckContext& context) {
+    Peer inside(context.recipe(context.asked));
     const KindSet strange(static_cast<std::uint8_t>(std::stoi(inside.must(strangers))));
-    const KindSet found = different(links_of(inside.pid()), links_of(stage.outside.pid()));
-    return judge(strange.empty() && found == stage.asked,
+    const KindSet found = different(links_of(inside.pid()), links_of(context.outside.pid()));
+    return judge(strange.empty() && found == context.asked,
                  fmt::format("not the first process's: {}", names(strange)),
                  fmt::format("not the outside's: {}", names(found)));
 }
 
-Verdict check_kept_open(Stage& stage) {
-    return check_kept(stage, false);
+Verdict check_kept_open(CheckContext& context) {
+    return check_kept(context, false);
 }
 
-Verdict check_kept_bound(Stage& stage) {
-    return check_kept(stage, true);
+Verdict check_kept_bound(CheckContext& context) {
+    return check_kept(context, true);
 }
 
 }  // namespace nsb::isolate

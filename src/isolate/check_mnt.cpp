@@ -36,12 +36,12 @@ Answer look(const std::string&) {
 
 }  // namespace
 
-Verdict check_mounts(Stage& stage) {
-    const std::string before = stage.outside.must(look);
-    Peer inside(stage.recipe(Kind::mnt));
+Verdict check_mounts(CheckContext& context) {
+    const std::string before = context.outside.must(look);
+    Peer inside(context.recipe(Kind::mnt));
     inside.must(mount_there);
     const std::string seen_inside = inside.must(look);
-    const std::string seen_outside = stage.outside.must(look);
+    const std::string seen_outside = context.outside.must(look);
     inside.must(unmount_there);
     const auto describe = [&](const std::string& seen) {
         return fmt::format("{} is device {}{}", kPlace, seen, seen == before ? ", as before" : ", a tmpfs");

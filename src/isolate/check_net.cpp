@@ -96,17 +96,17 @@ Answer find_route(const std::string& destination) {
 
 }  // namespace
 
-Verdict check_only_lo(Stage& stage) {
-    Peer inside(stage.recipe(Kind::net));
+Verdict check_only_lo(CheckContext& context) {
+    Peer inside(context.recipe(Kind::net));
     const std::string seen = inside.must(interfaces);
-    return judge(is_only_lo(seen), seen, stage.outside.must(interfaces));
+    return judge(is_only_lo(seen), seen, context.outside.must(interfaces));
 }
 
-Verdict check_port(Stage& stage) {
-    Peer inside(stage.recipe(Kind::net));
-    const std::string port = stage.outside.must(bind_port, "0");
+Verdict check_port(CheckContext& context) {
+    Peer inside(context.recipe(Kind::net));
+    const std::string port = context.outside.must(bind_port, "0");
     const Answer again_inside = inside.ask(bind_port, port, {EADDRINUSE});
-    const Answer again_outside = stage.outside.ask(bind_port, port, {EADDRINUSE});
+    const Answer again_outside = context.outside.ask(bind_port, port, {EADDRINUSE});
     const auto describe = [&](const Answer& answer) {
         return fmt::format("port {}{}", port, answer.error == 0 ? " is free" : ": " + answer.text);
     };
@@ -114,12 +114,12 @@ Verdict check_port(Stage& stage) {
                  describe(again_outside));
 }
 
-Verdict check_no_route(Stage& stage) {
-    Peer inside(stage.recipe(Kind::net));
+Verdict check_no_route(CheckContext& context) {
+    Peer inside(context.recipe(Kind::net));
     const Answer loopback = inside.ask(find_route, "127.0.0.1", {ENETUNREACH});
     // TEST-NET-1, nobody's address. A route to it may be there and be no way.
     const Answer elsewhere = inside.ask(find_route, "192.0.2.1", {ENETUNREACH, EHOSTUNREACH});
-    const Answer outside = stage.outside.ask(find_route, "127.0.0.1", {ENETUNREACH});
+    const Answer outside = context.outside.ask(find_route, "127.0.0.1", {ENETUNREACH});
     return judge(loopback.error == ENETUNREACH && elsewhere.error == ENETUNREACH,
                  fmt::format("127.0.0.1 {}; 192.0.2.1 {}", loopback.seen(), elsewhere.seen()),
                  fmt::format("127.0.0.1 {}", outside.seen()));

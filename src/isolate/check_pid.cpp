@@ -99,34 +99,34 @@ struct Leash {
 
 }  // namespace
 
-Verdict check_init(Stage& stage) {
-    Peer inside(stage.recipe(Kind::pid));
+Verdict check_init(CheckContext& context) {
+    Peer inside(context.recipe(Kind::pid));
     const std::string seen = inside.must(own_pid);
     return judge(seen == "1" && inside.pid() != 1, fmt::format("process {}", seen),
                  fmt::format("process {}", inside.pid()));
 }
 
-Verdict check_unseen(Stage& stage) {
-    const std::string target = std::to_string(stage.outside.pid());
-    Peer inside(stage.recipe(Kind::pid));
+Verdict check_unseen(CheckContext& context) {
+    const std::string target = std::to_string(context.outside.pid());
+    Peer inside(context.recipe(Kind::pid));
     const Answer from_inside = inside.ask(find_process, target, {ESRCH});
-    const Answer from_outside = stage.outside.ask(find_process, target);
+    const Answer from_outside = context.outside.ask(find_process, target);
     return judge(from_inside.error == ESRCH, fmt::format("process {}: {}", target, from_inside.seen()),
                  fmt::format("process {}: {}", target, from_outside.seen()));
 }
 
-Verdict check_orphans(Stage& stage) {
-    Peer inside(stage.recipe(Kind::pid));
+Verdict check_orphans(CheckContext& context) {
+    Peer inside(context.recipe(Kind::pid));
     const std::string first = inside.must(own_pid);
     const std::string adopter = inside.must(adopted_by);
-    const std::string outside = stage.outside.must(adopted_by);
+    const std::string outside = context.outside.must(adopted_by);
     return judge(first == "1" && adopter == first, fmt::format("adopted by process {}", adopter),
                  fmt::format("adopted by process {}", outside));
 }
 
-Verdict check_members_die(Stage& stage) {
+Verdict check_members_die(CheckContext& context) {
     Leash leash;
-    Container init = Container::start(stage.recipe(Kind::pid), [&] {
+    Container init = Container::start(context.recipe(Kind::pid), [&] {
         leash.release.write_end.reset();
         leash.life.read_end.reset();
         const auto member = sys::plain_fork();
@@ -157,10 +157,10 @@ Verdict check_members_die(Stage& stage) {
     return judge(is_gone, "process 1 killed", is_gone ? "its member is gone" : "its member lives");
 }
 
-Verdict check_proc_before(Stage& stage) {
+Verdict check_proc_before(CheckContext& context) {
     // In /proc, which may be of an outer pid namespace already.
-    const std::string target = number_in_proc(stage.outside.pid());
-    Peer inside(stage.recipe(Kind::pid));
+    const std::string target = number_in_proc(context.outside.pid());
+    Peer inside(context.recipe(Kind::pid));
     const std::string self = inside.must(own_pid);
     const std::string link = inside.ask(proc_self, "", {ENOENT}).seen();
     const Answer other = inside.ask(is_in_proc, target, {ENOENT});
@@ -173,23 +173,23 @@ Verdict check_proc_before(Stage& stage) {
     Verdict verdict =
         judge(is_shown && link != self,
               fmt::format("process {}, but /proc/self is {}; /proc/{} {}", self, link, target, other.seen()),
-              fmt::format("/proc/self is {}", stage.outside.ask(proc_self).seen()));
+              fmt::format("/proc/self is {}", context.outside.ask(proc_self).seen()));
     if (verdict.outcome == Outcome::failed) verdict.reason = "the same number on both sides, or not shown";
     return verdict;
 }
 
-Verdict check_proc_remounted(Stage& stage) {
-    const std::string before = stage.outside.ask(proc_self, "", {ENOENT}).seen();
-    Peer inside(stage.recipe(Kind::mnt | Kind::pid));
+Verdict check_proc_remounted(CheckContext& context) {
+    const std::string before = context.outside.ask(proc_self, "", {ENOENT}).seen();
+    Peer inside(context.recipe(Kind::mnt | Kind::pid));
     const Answer mounted = inside.ask(remount_proc, "", {EPERM});
-    if (mounted.error == EPERM && stage.left_out.empty()) {
+    if (mounted.error == EPERM && context.left_out.empty()) {
         return skip(fmt::format(
             "{}: a path of /proc is mounted over, so that a user namespace may not show it", mounted.text));
     }
     if (mounted.error != 0) throw WentWrong(mounted.text, mounted.error);
     const std::string link = inside.ask(proc_self, "", {ENOENT}).seen();
     const std::string count = inside.must(processes_in_proc);
-    const std::string after = stage.outside.ask(proc_self, "", {ENOENT}).seen();
+    const std::string after = context.outside.ask(proc_self, "", {ENOENT}).seen();
     inside.must(unmount_proc);
     return judge(link == "1" && count == "1" && after == before,
                  fmt::format("processes: {}, /proc/self is {}", count, link),

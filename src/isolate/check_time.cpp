@@ -100,13 +100,13 @@ Answer offset_clock(const std::string& argument) {
     return {0, told.is_the_same ? kTheSame : std::to_string(told.seconds)};
 }
 
-Verdict check_clock(Stage& stage, std::size_t index) {
+Verdict check_clock(CheckContext& context, std::size_t index) {
     // Made by unshare inside, since offsets cannot be set once clone3 has put a process there.
-    const bool is_left_out = stage.left_out.contains(Kind::time);
-    Peer inside(stage.recipe(KindSet{}));
-    const std::string before = stage.outside.must(read_clock, std::to_string(index));
+    const bool is_left_out = context.left_out.contains(Kind::time);
+    Peer inside(context.recipe(KindSet{}));
+    const std::string before = context.outside.must(read_clock, std::to_string(index));
     const Answer seen = inside.ask(offset_clock, fmt::format("{} {}", index, is_left_out ? "" : "new"));
-    const std::string after = stage.outside.must(read_clock, std::to_string(index));
+    const std::string after = context.outside.must(read_clock, std::to_string(index));
     if (seen.text == kTheSame) return judge(false, seen.text, fmt::format("{} s", after));
     const long difference = std::stol(seen.text) - std::stol(before);
     const bool is_offset = difference >= kOffset && difference <= kOffset + kAtMost;
@@ -116,12 +116,12 @@ Verdict check_clock(Stage& stage, std::size_t index) {
 
 }  // namespace
 
-Verdict check_monotonic(Stage& stage) {
-    return check_clock(stage, 0);
+Verdict check_monotonic(CheckContext& context) {
+    return check_clock(context, 0);
 }
 
-Verdict check_boottime(Stage& stage) {
-    return check_clock(stage, 1);
+Verdict check_boottime(CheckContext& context) {
+    return check_clock(context, 1);
 }
 
 }  // namespace nsb::isolate

@@ -73,8 +73,8 @@ std::string ids_in_status(pid_t pid) {
 
 }  // namespace
 
-Verdict check_overflow_ids(Stage& stage) {
-    Recipe recipe = stage.recipe(Kind::user);
+Verdict check_overflow_ids(CheckContext& context) {
+    Recipe recipe = context.recipe(Kind::user);
     recipe.ids = Ids::unmapped;
     Peer inside(recipe);
     const std::string expected = fmt::format("uid {} gid {}", must_read("/proc/sys/kernel/overflowuid"),
@@ -84,11 +84,11 @@ Verdict check_overflow_ids(Stage& stage) {
     const std::string map = inside.must(own_map);
     return judge(seen == expected && map.empty(),
                  fmt::format("{}, uid_map {}", seen, map.empty() ? "is empty" : map),
-                 stage.outside.must(own_ids));
+                 context.outside.must(own_ids));
 }
 
-Verdict check_root_inside(Stage& stage) {
-    Recipe recipe = stage.recipe(Kind::user);
+Verdict check_root_inside(CheckContext& context) {
+    Recipe recipe = context.recipe(Kind::user);
     recipe.ids = Ids::unmapped;
     const std::string own = namespace_link({}, Kind::user);
     if (const Peer first(recipe); namespace_link(first.pid(), Kind::user) == own) {
@@ -127,8 +127,8 @@ Verdict check_root_inside(Stage& stage) {
                  fmt::format("uids {}", seen_outside));
 }
 
-Verdict check_capabilities(Stage& stage) {
-    Peer inside(stage.recipe(Kind::user));
+Verdict check_capabilities(CheckContext& context) {
+    Peer inside(context.recipe(Kind::user));
     const std::string mask = inside.must(own_capabilities);
     const Answer of_outside = inside.ask(may_rename_machine, "", {EPERM});
     inside.must(leave_uts);

@@ -63,25 +63,25 @@ Answer keep(const std::string&) {
 }
 
 template <const Name& name>
-Verdict check_name(Stage& stage) {
-    const std::string before = stage.outside.must(keep<name>);
+Verdict check_name(CheckContext& context) {
+    const std::string before = context.outside.must(keep<name>);
     const std::string ours(before == kNames[0] ? kNames[1] : kNames[0]);
-    Peer inside(stage.recipe(Kind::uts));
+    Peer inside(context.recipe(Kind::uts));
     inside.must(set<name>, ours);
     const std::string seen_inside = inside.must(get<name>);
-    const std::string seen_outside = stage.outside.must(get<name>);
-    if (seen_outside != before) stage.outside.must(give_back<name>);
+    const std::string seen_outside = context.outside.must(get<name>);
+    if (seen_outside != before) context.outside.must(give_back<name>);
     return judge(seen_inside == ours && seen_outside == before, seen_inside, seen_outside);
 }
 
 }  // namespace
 
-Verdict check_hostname(Stage& stage) {
-    return check_name<kHostname>(stage);
+Verdict check_hostname(CheckContext& context) {
+    return check_name<kHostname>(context);
 }
 
-Verdict check_domainname(Stage& stage) {
-    return check_name<kDomainname>(stage);
+Verdict check_domainname(CheckContext& context) {
+    return check_name<kDomainname>(context);
 }
 
 }  // namespace nsb::isolate

@@ -84,9 +84,9 @@ bool is_asked(const IsolationCheck& check, KindSet asked) {
     return false;
 }
 
-Verdict run(const IsolationCheck& check, Stage& stage) {
+Verdict run(const IsolationCheck& check, CheckContext& context) {
     try {
-        return check.run(stage);
+        return check.run(context);
     } catch (const NotMade& error) {
         // Flags that the kernel does not know.
         if (error.error() == EINVAL) return skip(why_not_made(error));
@@ -139,7 +139,7 @@ Verdict not_seen(int error, std::string reason) {
     return {is_refusal(error) ? Outcome::skipped : Outcome::error, "", "", std::move(reason)};
 }
 
-Recipe Stage::recipe(KindSet set) const {
+Recipe CheckContext::recipe(KindSet set) const {
     Recipe recipe;
     recipe.set = (set | gained) - left_out;
     return recipe;
@@ -149,14 +149,14 @@ std::span<const IsolationCheck> checks() {
     return kChecks;
 }
 
-std::vector<Checked> verify(const Selection& selection) {
+std::vector<Checked> verify(const VerifyOptions& options) {
     const KindSet gained = needed_here();
-    Stage stage{Peer::outside(), gained, selection.left_out, selection.asked | gained};
+    CheckContext context{Peer::outside(), gained, options.left_out, options.asked | gained};
     std::vector<Checked> results;
     for (const IsolationCheck& check : kChecks) {
-        if (!is_asked(check, selection.asked)) continue;
-        const KindSet made = check.set.empty() ? stage.asked : check.set | gained;
-        results.push_back({&check, made, run(check, stage)});
+        if (!is_asked(check, options.asked)) continue;
+        const KindSet made = check.set.empty() ? context.asked : check.set | gained;
+        results.push_back({&check, made, run(check, context)});
     }
     return results;
 }

@@ -33,7 +33,7 @@ Verdict skip(std::string reason);
 Verdict not_seen(int error, std::string reason);
 
 /// What a check works with.
-struct Stage {
+struct CheckContext {
     Peer outside;
     KindSet gained;    ///< NEWUSER for an ordinary user, who may make the other kinds only together with it
     KindSet left_out;  ///< made without these, so that their checks must fail
@@ -48,7 +48,7 @@ struct IsolationCheck {
     std::string_view id;
     std::string_view what;  ///< what is isolated, in a few words
     KindSet set;            ///< what it makes; empty: the set that was asked for
-    Verdict (*run)(Stage&);
+    Verdict (*run)(CheckContext&);
 };
 
 /// Every check, in the order in which they are shown.
@@ -60,13 +60,13 @@ struct Checked {
     Verdict verdict;
 };
 
-struct Selection {
+struct VerifyOptions {
     KindSet asked = KindSet::all();
     KindSet left_out;
 };
 
 /// The checks of the kinds asked for, and those of the links. Throws NotMade where no namespace can be made.
-std::vector<Checked> verify(const Selection& selection);
+std::vector<Checked> verify(const VerifyOptions& options);
 
 /// Where namespaces are left out on purpose, what would be seen outside must not be the host: runs `main` in
 /// a container of all kinds and returns its exit code. Throws NotMade, NotTaken, SystemError.
@@ -77,31 +77,31 @@ int in_sandbox(const Container::Main& main);
 Answer leave_root_cgroup(Peer& outside, pid_t pid);
 
 // The checks' own functions, each in the file of its kind.
-Verdict check_hostname(Stage& stage);
-Verdict check_domainname(Stage& stage);
-Verdict check_sysv_queue(Stage& stage);
-Verdict check_sysv_semaphores(Stage& stage);
-Verdict check_sysv_memory(Stage& stage);
-Verdict check_posix_queue(Stage& stage);
-Verdict check_init(Stage& stage);
-Verdict check_unseen(Stage& stage);
-Verdict check_orphans(Stage& stage);
-Verdict check_members_die(Stage& stage);
-Verdict check_proc_before(Stage& stage);
-Verdict check_mounts(Stage& stage);
-Verdict check_proc_remounted(Stage& stage);
-Verdict check_overflow_ids(Stage& stage);
-Verdict check_root_inside(Stage& stage);
-Verdict check_capabilities(Stage& stage);
-Verdict check_only_lo(Stage& stage);
-Verdict check_port(Stage& stage);
-Verdict check_no_route(Stage& stage);
-Verdict check_cgroup_root(Stage& stage);
-Verdict check_monotonic(Stage& stage);
-Verdict check_boottime(Stage& stage);
-Verdict check_links_differ(Stage& stage);
-Verdict check_links_shared(Stage& stage);
-Verdict check_kept_open(Stage& stage);
-Verdict check_kept_bound(Stage& stage);
+Verdict check_hostname(CheckContext& context);
+Verdict check_domainname(CheckContext& context);
+Verdict check_sysv_queue(CheckContext& context);
+Verdict check_sysv_semaphores(CheckContext& context);
+Verdict check_sysv_memory(CheckContext& context);
+Verdict check_posix_queue(CheckContext& context);
+Verdict check_init(CheckContext& context);
+Verdict check_unseen(CheckContext& context);
+Verdict check_orphans(CheckContext& context);
+Verdict check_members_die(CheckContext& context);
+Verdict check_proc_before(CheckContext& context);
+Verdict check_mounts(CheckContext& context);
+Verdict check_proc_remounted(CheckContext& context);
+Verdict check_overflow_ids(CheckContext& context);
+Verdict check_root_inside(CheckContext& context);
+Verdict check_capabilities(CheckContext& context);
+Verdict check_only_lo(CheckContext& context);
+Verdict check_port(CheckContext& context);
+Verdict check_no_route(CheckContext& context);
+Verdict check_cgroup_root(CheckContext& context);
+Verdict check_monotonic(CheckContext& context);
+Verdict check_boottime(CheckContext& context);
+Verdict check_links_differ(CheckContext& context);
+Verdict check_links_shared(CheckContext& context);
+Verdict check_kept_open(CheckContext& context);
+Verdict check_kept_bound(CheckContext& context);
 
 }  // namespace nsb::isolate

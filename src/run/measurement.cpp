@@ -48,7 +48,7 @@ std::vector<std::string> warnings_of(const SamplerPool& samplers, const std::vec
             "the root is an initramfs, which pivot_root(2) cannot leave: in the phase pivot the new root is "
             "moved over it");
     }
-    if (!any_has(Trait::on_stage)) return warnings;
+    if (!any_has(Trait::sandboxed)) return warnings;
     if (in_userns) {
         warnings.emplace_back(
             "not root: runtimes are started inside a user namespace, so theirs are one level deeper than "

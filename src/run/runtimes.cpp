@@ -113,7 +113,7 @@ tl::expected<RuntimeCommand, std::string> nspawn_command(KindSet set, const std:
         {Kind::cgroup, ""}, {Kind::ipc, ""}, {Kind::net, "--private-network"},
         {Kind::mnt, ""},    {Kind::pid, ""}, {Kind::user, "--private-users=0:65536"},
         {Kind::uts, ""}};
-    // Without a service manager or a bus, which the stage has not: it works by itself.
+    // Without a service manager or a bus, which the sandbox has not: it works by itself.
     RuntimeCommand command{
         {"--quiet", "--directory=rootfs", "--register=no", "--keep-unit", "--pipe"}, {}, {}};
     if (const auto words = append(command.arguments, set, kWords); !words)

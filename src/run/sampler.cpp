@@ -72,8 +72,8 @@ std::filesystem::path own_program() {
 
 }  // namespace
 
-Sampler::Sampler(std::filesystem::path program, std::optional<int> cpu, Role role)
-    : program_(std::move(program)), cpu_(cpu), role_(role) {
+Sampler::Sampler(std::filesystem::path program, std::optional<int> cpu, Purpose purpose)
+    : program_(std::move(program)), cpu_(cpu), purpose_(purpose) {
     start();
 }
 
@@ -83,9 +83,10 @@ Sampler::~Sampler() {
 }
 
 void Sampler::stop() {
-    // A stage clears up behind its runtimes once nobody listens any more; the others have nothing to do then.
+    // A sandbox clears up behind its runtimes once nobody listens any more; the others have nothing to do
+    // then.
     socket_.reset();
-    if (role_ == Role::runtimes && process_) (void)process_->ends_within(kClearingUp);
+    if (purpose_ == Purpose::runtimes && process_) (void)process_->ends_within(kClearingUp);
     process_.reset();
     cgroups_.reset();
 }
@@ -120,10 +121,10 @@ void Sampler::start() {
     socket_ = sys::Fd(ends[0]);
     sys::Fd sampler_end(ends[1]);
     const auto arguments =
-        role_ == Role::runtimes ? std::vector<std::string>{"stage"} : std::vector<std::string>{};
+        purpose_ == Purpose::runtimes ? std::vector<std::string>{"sandbox"} : std::vector<std::string>{};
     process_.emplace(program_, std::vector<int>{sampler_end.get(), memory_file_.get()}, arguments);
     sampler_end.reset();  // as long as it is open here, a sampler that ended is not noticed
-    if (role_ == Role::runtimes) cgroups_ = std::make_unique<sys::RuntimeCgroups>(process_->pid());
+    if (purpose_ == Purpose::runtimes) cgroups_ = std::make_unique<sys::RuntimeCgroups>(process_->pid());
     if (cpu_) {
         const auto pinned = sys::restrict_to(process_->pid(), {*cpu_});
         if (!pinned)

@@ -19,13 +19,13 @@ namespace nsb::run {
 /// started.
 class Sampler {
   public:
-    /// What it is for: the operations that are timed in it, or starting other programs on a stage of their
-    /// own (bench/stage.h).
-    enum class Role : std::uint8_t { operations, runtimes };
+    /// What it is for: the operations that are timed in it, or starting other programs in a
+    /// sandbox (bench/sandbox.h).
+    enum class Purpose : std::uint8_t { operations, runtimes };
 
     /// `cpu`: the one it and its children are pinned to. Throws sys::SystemError, and std::runtime_error
     /// where the program is of another build.
-    Sampler(std::filesystem::path program, std::optional<int> cpu, Role role = Role::operations);
+    Sampler(std::filesystem::path program, std::optional<int> cpu, Purpose purpose = Purpose::operations);
     Sampler(Sampler&&) noexcept = default;
     Sampler& operator=(Sampler&&) = delete;
     ~Sampler();
@@ -68,7 +68,7 @@ class Sampler {
 
     std::filesystem::path program_;
     std::optional<int> cpu_;
-    Role role_;
+    Purpose purpose_;
     sys::Fd memory_file_;
     protocol::SharedMemory* memory_ = nullptr;
     sys::Fd socket_;

@@ -87,7 +87,7 @@ Samplers::Answer SamplerPool::take(const Case& c, std::uint32_t samples, std::ch
     request.set = c.set;
     request.values = c.values;
     if (idle_ > 0ns) wait_idle(idle_);
-    if (c.has(Trait::on_stage)) return take_runtime(request, c, limit);
+    if (c.has(Trait::sandboxed)) return take_runtime(request, c, limit);
     return {carry_out(request, std::span(samplers_).first(c.at_once()), limit), ""};
 }
 
@@ -96,7 +96,7 @@ Samplers::Answer SamplerPool::take_runtime(const protocol::Request& request, con
     if (!runtimes_) runtimes_ = Runtimes::find();
     if (!launcher_) {
         const std::optional<int> cpu = cpus_.empty() ? std::nullopt : std::optional(cpus_.front());
-        launcher_.emplace(program_, cpu, Sampler::Role::runtimes);
+        launcher_.emplace(program_, cpu, Sampler::Purpose::runtimes);
     }
     const auto job = runtimes_->job(c, in_userns_ ? "" : fmt::format("nsbench-{}", launcher_->pid()));
     if (!job) {

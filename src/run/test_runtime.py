@@ -204,7 +204,7 @@ def test_a_system_call_refused_to_the_runtimes_leaves_nothing(name, number, argu
     (165, {3: 0x44000}, "mount(MS_PRIVATE)"), (165, {3: 0x2}, "mount(tmpfs)"), (165, {3: 0xE}, "mount"),
     (83, {1: 0o755}, "mkdir"), (316, {}, "stage"), (56, {0: 0x20020011}, "clone"),
 ])
-def test_a_stage_that_cannot_be_made_says_why(number, arguments, call, tmp_path):
+def test_a_sandbox_that_cannot_be_made_says_why(number, arguments, call, tmp_path):
     with Started("--op=runtime", "--with=by:unshare", "--samples=2", f"--csv={tmp_path}/a.csv",
                  preexec_fn=lambda: refuse(number, arguments)) as started:
         code, out, err = started.finish()
@@ -252,7 +252,7 @@ def test_the_death_of_the_watcher_leaves_no_cgroup(by):
         def watcher() -> int | None:
             for pid, (parent, comm) in started.living().items():
                 if parent == started.pid and comm == SAMPLER:
-                    if Path(f"/proc/{pid}/cmdline").read_bytes().endswith(b"\0stage\0"):
+                    if Path(f"/proc/{pid}/cmdline").read_bytes().endswith(b"\0sandbox\0"):
                         return pid
             return None
 
@@ -263,15 +263,15 @@ def test_the_death_of_the_watcher_leaves_no_cgroup(by):
         assert not started.living()
 
 
-def test_the_death_of_the_stage_costs_one_case(tmp_path):
+def test_the_death_of_the_sandbox_costs_one_case(tmp_path):
     """The one that starts runtimes is replaced, as a sampler is."""
     with Started(BOTH, "--with=by:unshare,bwrap", "--budget=4s", "--precision=0.01%", f"--csv={tmp_path}/a.csv") as started:
-        def stages() -> list[int]:
+        def sandboxes() -> list[int]:
             return [pid for pid, (_, comm) in started.living().items() if comm == "nsbench-sampler"
                     and os.readlink(f"/proc/{pid}/ns/pid") != os.readlink("/proc/self/ns/pid")]
 
         time.sleep(1)
-        os.kill(wait_for(stages, 5, "the stage")[0], signal.SIGKILL)
+        os.kill(wait_for(sandboxes, 5, "the sandbox")[0], signal.SIGKILL)
         code, out, err = started.finish()
         assert not started.living()
     assert code == 1, out + err

@@ -79,7 +79,7 @@ def test_every_operation_is_measured_or_says_why_not(home):
 
 @pytest.mark.usefixtures("user_namespaces")
 def test_containers_start_through_a_user_namespace(home):
-    """Ours with its id maps, theirs on a stage inside another one; what cannot be had says why."""
+    """Ours with its id maps, theirs in a sandbox inside another one; what cannot be had says why."""
     result = as_user(home, home / "nsbench", "--op=container,runtime", "--samples=4", f"--out={home}/container")
     assert result.returncode == 0, result.stdout + result.stderr
     rows = read_csv(home / "container" / "results.csv")

@@ -1,4 +1,4 @@
-#include "stage.h"
+#include "sandbox.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -32,7 +32,7 @@ constexpr const char* kDirectories[] = {"/run/nsbench",
                                         "/run/nsbench/rootfs/usr",
                                         "/run/nsbench/rootfs/var"};
 
-Failure failure_here{Call::stage, EINVAL};
+Failure failure_here{Call::sandbox, EINVAL};
 
 struct Plan {
     int (*serve)();
@@ -77,20 +77,20 @@ bool is_asked() {
     return (socket.revents & POLLIN) != 0;
 }
 
-void wait_for_either_end(pid_t stage) {
-    const auto ended = sys::Fd::own(syscall(SYS_pidfd_open, stage, 0));
+void wait_for_either_end(pid_t sandbox) {
+    const auto ended = sys::Fd::own(syscall(SYS_pidfd_open, sandbox, 0));
     pollfd ends[] = {{protocol::kSocket, 0, 0}, {ended ? ended->get() : -1, POLLIN, 0}};
     (void)sys::retried([&] { return poll(ends, 2, -1); });
 }
 
 }  // namespace
 
-Failure stage_failure() {
+Failure sandbox_failure() {
     return failure_here;
 }
 
-int serve_on_stage(int (*serve)()) {
-    // By the first request nsbench has pinned this process, and the stage inherits that.
+int serve_in_sandbox(int (*serve)()) {
+    // By the first request nsbench has pinned this process, and the sandbox inherits that.
     if (!is_asked()) return 0;
     const sys::RuntimeCgroups cgroups(getpid());
     const auto stack = sys::Stack::map(kStack, false);
@@ -99,19 +99,19 @@ int serve_on_stage(int (*serve)()) {
     Plan plan{serve, nullptr};
     sys::CloneOptions options;
     options.flags = CLONE_NEWPID | CLONE_NEWNS;
-    auto stage = sys::clone_child(options, *stack, first_process, &plan);
-    if (!stage && stage.error() == EPERM) {
+    auto sandbox = sys::clone_child(options, *stack, first_process, &plan);
+    if (!sandbox && sandbox.error() == EPERM) {
         plan.maps = &maps;
         options.flags |= CLONE_NEWUSER;
-        stage = sys::clone_child(options, *stack, first_process, &plan);
+        sandbox = sys::clone_child(options, *stack, first_process, &plan);
     }
-    if (!stage) {
-        failure_here = {Call::clone, stage.error()};
+    if (!sandbox) {
+        failure_here = {Call::clone, sandbox.error()};
         return serve();
     }
-    wait_for_either_end(*stage);
-    kill(*stage, SIGKILL);
-    (void)sys::reap(*stage);
+    wait_for_either_end(*sandbox);
+    kill(*sandbox, SIGKILL);
+    (void)sys::reap(*sandbox);
     return 0;
 }
 
