@@ -22,9 +22,10 @@ SCHEMA_VERSION = 1  # of run.json: kSchemaVersion in src/run/run_json.cpp
 
 # In a measured row of results.csv only these may be empty: an interval needs rounds, a delta needs a none.
 MAY_BE_EMPTY = {"stack_bytes", "parallel", "ci_low", "ci_high", "precision", "delta", "delta_low", "delta_high", "resolution",
-                "delta_resolution", "machines", "position", "first", "steady", "last"}
+                "delta_resolution", "machines", "position", "first", "steady", "last", "repeats"}
 # Columns that came later: a run of an earlier nsbench has none of them.
-LATER = {"results.csv": ("state", "resolution", "delta_resolution", "machines", "position", "first", "steady", "last"),
+LATER = {"results.csv": ("state", "resolution", "delta_resolution", "machines", "position", "first", "steady", "last", "repeats",
+                         "scatter"),
          "samples.csv": ("machine",)}
 NEVER_EMPTY = ("run_id", "kernel", "clock", "case", "phase", "unit", "status")
 
@@ -113,6 +114,18 @@ def _check_results(path: Path, table: pd.DataFrame) -> None:
         raise Unreadable(f"{_where(path, twice)}: {row['case']} {row['phase']} stands there twice")
 
 
+def _together(tables: list[pd.DataFrame | None]) -> pd.DataFrame | None:
+    """The samples of several runs as of one."""
+    before = 0.0
+    found = []
+    for table in tables:
+        if table is None:
+            return None
+        found.append(table.assign(round=table["round"].where(table["round"] == 0, table["round"] + before)))
+        before = float(np.nanmax([before, *found[-1]["round"]]))
+    return pd.concat(found, ignore_index=True) if found else None
+
+
 class Run:
     """One run. `info` is run.json, and empty where there was only a results.csv; the tables beside results.csv are read
     when they are asked for, and None where the run has none."""
@@ -152,6 +165,29 @@ class Run:
         return columns.unit_of(self.clock)
 
     @property
+    def is_of_repeats(self) -> bool:
+        """Whether it is what `nsbench --repeat` made of several, which have folders in its own."""
+        repeat = self.info.get("repeat")
+        return repeat is not None and repeat["number"] is None
+
+    @functools.cached_property
+    def repeats(self) -> "list[Run]":
+        """Those that its rows are of: the complete ones, or the first as far as it came. Empty for a run that is none of
+        several, or is one of them. Unreadable for one that belongs to another run."""
+        repeat = self.info.get("repeat")
+        if repeat is None or repeat["number"] is not None or self.folder is None:
+            return []
+        folders = [self.folder / f"repeat-{number}" for number in range(1, repeat["count"] + 1)]
+        found = [(read_run(folder), folder) for folder in folders if (folder / "run.json").exists()]
+        complete, begun = [], []
+        for run, folder in found:
+            own = run.info.get("repeat")
+            if own is None or run.run_id != f"{self.run_id}.{own['number']}" or folder.name != f"repeat-{own['number']}":
+                raise Unreadable(f"{folder}: is not the repeat {folder.name[7:]} of the run in {self.folder}")
+            (complete if own["complete"] else begun).append(run)
+        return complete or begun[:1]
+
+    @property
     def measured(self) -> pd.DataFrame:
         """The rows that have figures."""
         return self.results[self.results["status"].isin(MEASURED)]
@@ -185,7 +221,9 @@ class Run:
 
     @functools.cached_property
     def samples(self) -> pd.DataFrame | None:
-        """samples.csv, or samples.csv.xz."""
+        """samples.csv, or samples.csv.xz. Of repeats: those of each, the rounds counted on; None where one has none."""
+        if self.is_of_repeats:
+            return _together([repeat.samples for repeat in self.repeats])
         return self._table("samples.csv")
 
     @functools.cached_property

@@ -29,6 +29,15 @@ class Options(TypedDict, total=False):
     cpu: int | str
 
 
+class Repeat(TypedDict):
+    """One of several runs of a plan; `number` is None for all of them together."""
+
+    number: int | None
+    count: int
+    apart_s: float
+    complete: bool
+
+
 class Sampler(TypedDict, total=False):
     resident_bytes: float | None
     mappings: float | None
@@ -95,6 +104,7 @@ class Record(TypedDict, total=False):
     state: str | None
     arguments: list[str]
     options: Options
+    repeat: Repeat | None
     in_userns: bool
     warnings: list[str]
     environment: dict[str, str]

@@ -106,6 +106,11 @@ def _own(medians: pd.Series, half: pd.Series) -> pd.Series:
     return ((half / Z95)**2 + QUANTUM**2) / medians**2
 
 
+def _name(run: Run) -> str:
+    """A repeat's has that of the folder which they are in before it: both sides have a repeat-1."""
+    return "/".join(run.path.absolute().parts[-2:]) if run.info.get("repeat") and not run.is_of_repeats else run.name
+
+
 def _of_run(run: Run) -> Source:
     table = run.results.set_index(INDEX)
     measured = table[table["status"].isin(MEASURED)]
@@ -120,7 +125,7 @@ def _of_run(run: Run) -> Source:
             environment["the sampler's mappings"] = str(mappings)
         environment |= {f"lab {key}": str(value) for key, value in info.get("lab", {}).items()}
     half = (measured["ci_high"] - measured["ci_low"]) / 2
-    return Source(run.name, run.identity(), run.clock, measured["median"], _own(measured["median"], half),
+    return Source(_name(run), run.identity(), run.clock, measured["median"], _own(measured["median"], half),
                   dict(zip(status.index, status.to_dict("records"))), environment, run.run_id, info.get("started", ""),
                   run)
 
@@ -162,8 +167,24 @@ def _without(source: Source, ignore: list[str]) -> Source:
     return source
 
 
-def side(paths: list[Path], ignore: list[str] | None = None) -> list[Source]:
-    """The runs of one side. Unreadable also for one that is there twice: it would count as two."""
+def repeats(path: Path) -> list[Path]:
+    """The folders of its repeats that are complete, where it is what `nsbench --repeat` wrote; else the path itself.
+    Unreadable where none is."""
+    if google.is_google(path):
+        return [path]
+    run = read_run(path)
+    if not run.is_of_repeats:
+        return [path]
+    found = [one.path for one in run.repeats if (own := one.info.get("repeat")) is not None and own["complete"]]
+    if not found:
+        raise Unreadable(f"{path}: none of its repeats is complete: nsbench --resume={run.folder} goes on with them")
+    return found
+
+
+def side(given: list[Path], ignore: list[str] | None = None) -> list[Source]:
+    """The runs of one side, each repeat of a folder of repeats being one. Unreadable also for one that is there twice: it
+    would count as two."""
+    paths = [path for one in given for path in repeats(one)]
     sources = [load(path, ignore) for path in paths]
     seen: dict[str, Path] = {}
     for source, path in zip(sources, paths):

@@ -11,7 +11,7 @@ from analysis.read import Run
 
 def summary(run: Run) -> list[str]:
     """The sentences on one run, the most important first."""
-    found = [coverage(run)]
+    found = [coverage(run), *repeats(run)]
     for operation in tables.set_operations(run)[:2]:
         found += of_operation(run, operation)
     found += [*stack(run), *setns(run), *teardown(run), *tails(run), *probe(run), *memory(run)]
@@ -83,6 +83,22 @@ def coverage(run: Run) -> str:
             + "."
         )
     return text
+
+
+def repeats(run: Run) -> list[str]:
+    """How often it was measured, and which scatter rules."""
+    if not run.is_of_repeats:
+        return []
+    rows = run.measured
+    known = rows[rows["scatter"] != ""]
+    between = int((known["scatter"] == "between").sum())
+    text = f"All of it was measured {_many(len(run.repeats), 'time')}"
+    if known.empty:
+        return [text + "."]
+    return [
+        f"{text}, and intervals are of how that came out: the scatter between repeats rules in {between} of "
+        f"{len(known)} rows, that within them in the others."
+    ]
 
 
 def of_operation(run: Run, operation: str) -> list[str]:

@@ -49,6 +49,7 @@ run::RunStart describe_start(const Options& options) {
     start.findings = env::examine();
     start.identity = {new_run_id(), env::find(start.environment, "kernel"), options.run.clock, options.state};
     start.started = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
+    if (options.repeat > 1) start.repeat = run::Repeat{0, options.repeat, options.apart, false};
     return start;
 }
 

@@ -67,6 +67,8 @@ int run_program(const sys::LabMachine& machine, std::span<const std::string> wor
 int carry_out(const sys::LabMachine& machine, const Options& asked, run::RunStart start,
               run::Instruments instruments) {
     if (asked.command != Command::run) throw UsageError("a guest measures, and does nothing else");
+    if (asked.repeat > 1)
+        throw UsageError("--repeat: copies of one saved machine have no scatter of repeats");
     start.arguments = asked.arguments;
     start.options = asked.run;
     start.identity.state = asked.state;

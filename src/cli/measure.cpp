@@ -1,5 +1,5 @@
 // The command `run`, in the order in which it happens: what the run is, its plan, what it is measured with,
-// the rounds, the probed pass, the outputs.
+// the rounds, the probed pass, the outputs. Where it has repeats, cli/repeats.cpp goes on from the plan.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -9,13 +9,12 @@
 #include <exception>
 
 #include "cli/commands.h"
+#include "cli/measure.h"
 #include "cli/outcome.h"
 #include "cli/probing.h"
 #include "core/text.h"
 #include "run/interrupt.h"
-#include "run/measurement.h"
-#include "run/progress.h"
-#include "run/store.h"
+#include "run/summary.h"
 #include "sys/error.h"
 #include "sys/file.h"
 #include "sys/process.h"
@@ -28,13 +27,18 @@ using Clock = std::chrono::steady_clock;
 /// Of the budget, where the probed pass has the rest.
 constexpr double kShareOfRounds = 0.5;
 
-/// What a run begins with: a new one, or a recorded one that is taken up again.
-struct Beginning {
-    run::RunStart start;
-    std::optional<run::Store> store;
-    run::Before before;
-    std::optional<bool> in_userns;  ///< whether the recorded one was measured so
-};
+/// Repeats are alike, and gone on with together.
+void check_repeat(const Options& options, const run::RunStart& recorded) {
+    if (!recorded.repeat) return;
+    if (!recorded.is_of_repeats()) {
+        throw UsageError(fmt::format("{}: is repeat {} of {}; --resume takes the folder of all of them",
+                                     *options.resume, recorded.repeat->number, recorded.repeat->count));
+    }
+    if (options.budget_given || options.precision_given) {
+        throw UsageError(fmt::format(
+            "{}: has repeats, which are alike: go on without --budget and --precision", *options.resume));
+    }
+}
 
 /// With the options that may differ, and as this machine is now.
 Beginning take_up(const Options& options, const run::RunStart& now) {
@@ -47,6 +51,7 @@ Beginning take_up(const Options& options, const run::RunStart& now) {
     }
     auto [store, recorded] = run::Store::reopen(folder);
     run::RunStart start = recorded.info;
+    check_repeat(options, start);
     if (start.identity.kernel != now.identity.kernel) {
         throw UsageError(fmt::format("{}: was measured on kernel {}, this is {}", folder,
                                      start.identity.kernel, now.identity.kernel));
@@ -80,16 +85,9 @@ std::vector<Case> plan_of(const Options& options, const run::RunStart& start) {
                                     : plan.error());
 }
 
-/// A recorded run's samples are of the user that it was begun by.
-void check_user(const Options& options, std::optional<bool> in_userns, const run::Instruments& instruments) {
-    if (!in_userns || *in_userns == instruments.samplers.in_userns()) return;
-    throw UsageError(fmt::format("{}: was measured {} a user namespace; go on with it as the same user",
-                                 *options.resume, *in_userns ? "through" : "without"));
-}
-
-run::Store create_store(const std::string& folder) {
+run::Store create_store(const std::string& folder, const std::optional<run::Repeat>& repeat) {
     try {
-        return run::Store::create(folder);
+        return repeat ? run::Store::create(folder, *repeat) : run::Store::create(folder);
     } catch (const sys::SystemError& error) {
         if (is_of_a_limit(error)) throw;
         throw UsageError(fmt::format("--out={}: cannot be written: {}", folder, error.what()));
@@ -120,16 +118,6 @@ class Checkpoint {
     Clock::duration took_{};
 };
 
-/// What is to be known before the first round.
-void introduce(const Options& options, const run::RunInfo& info) {
-    if (options.quiet) return;
-    if (run::take_standard_output(options.files)) {
-        sys::try_write(STDERR_FILENO, warning_lines(info));
-    } else {
-        print_if_read(environment_lines(info) + "\n");
-    }
-}
-
 /// Writes what was asked for, and prints the table. What cannot be written keeps nothing else from it.
 void put_out(const Options& options, run::Store* store, const run::RunInfo& info, const run::Runner& runner,
              const std::vector<Row>& rows, const std::vector<const Series*>& series) {
@@ -141,33 +129,27 @@ void put_out(const Options& options, run::Store* store, const run::RunInfo& info
             run::write(options.files, {info, rows, series});
         },
         [&] {
+            const std::string probed = info.probe ? probe_lines(options, info, runner.planned()) : "";
             if (run::take_standard_output(options.files)) {
-                if (info.probe && !options.quiet)
-                    sys::try_write(STDERR_FILENO, probe_lines(options, info, runner.planned()));
+                if (!options.quiet) sys::try_write(STDERR_FILENO, probed);
                 return;
             }
-            std::string text =
-                report::table(info.identity, rows, {terminal_width(), use_colour(), options.sort});
-            text += run::counts_table(info.runtimes);
-            if (info.probe) text += fmt::format("\n{}", probe_lines(options, info, runner.planned()));
-            if (!options.quiet) text += fmt::format("\n{}", closing_lines(info, rows, runner.bases()));
-            print_if_read(text);
+            std::string below = info.probe ? fmt::format("\n{}", probed) : "";
+            if (!options.quiet) {
+                const auto bases = run::rows_of_bases(runner.bases(), info.row_context());
+                below += fmt::format("\n{}", closing_lines(info, rows, bases));
+            }
+            print_results(options, info, rows, below);
         },
     });
 }
 
-/// Carries out the rounds and then the probed pass, if there is a probe, and says on a terminal how far it
-/// is.
-std::optional<run::Probed> measure(const Options& options, const run::RunOptions& run,
-                                   run::Measurement& measurement, std::optional<probe::Probe>& probe,
-                                   const std::function<void()>& save) {
-    run::ProgressLine line;
-    const bool is_shown = !options.quiet && !options.no_progress && isatty(STDERR_FILENO) == 1;
-    measurement.runner().measure({[&](const run::Progress& progress) {
-                                      if (is_shown) line.show(progress);
-                                  },
-                                  Checkpoint(save)});
+/// Carries out the probed pass, if there is a probe, and says on a terminal how far it is.
+std::optional<run::Probed> take_probed_pass(const Options& options, const run::RunOptions& run,
+                                            run::Measurement& measurement, std::optional<probe::Probe>& probe,
+                                            run::ProgressLine& line) {
     if (!probe || measurement.runner().totals().interrupted_by != 0) return std::nullopt;
+    const bool is_shown = shows_progress(options);
     const Clock::time_point begun = Clock::now();
     return run_probed_pass(options, run, measurement, *probe, [&](double done) {
         const std::chrono::duration<double> elapsed = Clock::now() - begun;
@@ -175,16 +157,8 @@ std::optional<run::Probed> measure(const Options& options, const run::RunOptions
     });
 }
 
-}  // namespace
-
-int run_measurements(const Options& options) {
-    auto [start, store, before, in_userns] = begin(options);
-    const std::vector<Case> plan = plan_of(options, start);
-    if (const auto checked = run::check_writable(options.files); !checked) throw UsageError(checked.error());
-    OpenedProbe opened = open_probe(options, plan);
-    start.warnings = opened.warnings;
-    if (options.out) store.emplace(create_store(*options.out));
-
+int run_once(const Options& options, Beginning beginning, const std::vector<Case>& plan, OpenedProbe opened) {
+    auto& [start, store, before, in_userns] = beginning;
     run::catch_signals();
     run::Instruments instruments = run::Instruments::prepare(start.options, run::most_at_once(plan));
     check_user(options, in_userns, instruments);
@@ -195,15 +169,69 @@ int run_measurements(const Options& options) {
 
     std::vector<const Series*> series;
     for (const Series& s : runner.series()) series.push_back(&s);
-    const auto save = [&] {
-        if (store) store->save(measurement.describe(), measurement.rows(), series);
-    };
-    std::optional<run::Probed> probed = measure(options, start.options, measurement, opened.probe, save);
-
+    std::optional<run::Probed> probed;
+    {
+        run::ProgressLine line;
+        take_rounds(options, measurement, line, [&] {
+            if (store) store->save(measurement.describe(), measurement.rows(), series);
+        });
+        probed = take_probed_pass(options, start.options, measurement, opened.probe, line);
+    }
     const run::RunInfo info = measurement.describe(std::move(probed));
     const std::vector<Row> rows = runner.rows(info.row_context());
     put_out(options, store ? &*store : nullptr, info, runner, rows, series);
     return exit_code(info, rows);
+}
+
+}  // namespace
+
+void check_user(const Options& options, std::optional<bool> in_userns, const run::Instruments& instruments) {
+    if (!in_userns || *in_userns == instruments.samplers.in_userns()) return;
+    throw UsageError(fmt::format("{}: was measured {} a user namespace; go on with it as the same user",
+                                 *options.resume, *in_userns ? "through" : "without"));
+}
+
+void introduce(const Options& options, const run::RunInfo& info) {
+    if (options.quiet) return;
+    if (run::take_standard_output(options.files)) {
+        sys::try_write(STDERR_FILENO, warning_lines(info));
+    } else {
+        print_if_read(environment_lines(info) + "\n");
+    }
+}
+
+bool shows_progress(const Options& options) {
+    return !options.quiet && !options.no_progress && isatty(STDERR_FILENO) == 1;
+}
+
+void take_rounds(const Options& options, run::Measurement& measurement, run::ProgressLine& line,
+                 std::function<void()> save, std::optional<run::RepeatPlace> repeat) {
+    const bool is_shown = shows_progress(options);
+    measurement.runner().measure({[&](run::Progress progress) {
+                                      progress.repeat = repeat;
+                                      if (is_shown) line.show(progress);
+                                  },
+                                  Checkpoint(std::move(save))});
+}
+
+void print_results(const Options& options, const run::RunInfo& info, const std::vector<Row>& rows,
+                   const std::string& below) {
+    print_if_read(report::table(info.identity, rows, {terminal_width(), use_colour(), options.sort}) +
+                  run::counts_table(info.runtimes) + below);
+}
+
+int run_measurements(const Options& options) {
+    Beginning beginning = begin(options);
+    const run::RunStart& start = beginning.start;
+    const std::vector<Case> plan = plan_of(options, start);
+    if (start.repeat && options.probe != "off")
+        throw UsageError("--probe: is one pass, and has no repeats; measure them without it");
+    if (const auto checked = run::check_writable(options.files); !checked) throw UsageError(checked.error());
+    OpenedProbe opened = open_probe(options, plan);
+    beginning.start.warnings = opened.warnings;
+    if (options.out) beginning.store.emplace(create_store(*options.out, start.repeat));
+    if (start.repeat) return run_repeats(options, std::move(beginning), plan);
+    return run_once(options, std::move(beginning), plan, std::move(opened));
 }
 
 }  // namespace nsb::cli

@@ -103,13 +103,17 @@ po::options_description measuring_options() {
     po::options_description options("How");
     options.add_options()  //
         ("budget", po::value<std::string>()->value_name("TIME"),
-         "time for all of it (60s); without end given --samples")(
+         "time for all of it, or for each repeat (60s); without end given --samples")(
             "precision", po::value<std::string>()->value_name("PERCENT"),
             "a case is done when its intervals are within this (2%)")(
             "samples", po::value<std::string>()->value_name("N"),
             "so many samples of each case, instead of a precision")(
             "block", po::value<std::string>()->value_name("N"),
             "so many counted samples in each block, whatever the time allows")(
+            "repeat", po::value<std::string>()->value_name("N"),
+            "the whole of it N times, in samplers of their own: figures with the scatter between them, which "
+            "is how they come out again; 5 are advised, and 2 say little")(
+            "apart", po::value<std::string>()->value_name("TIME"), "so long between two repeats (0)")(
             "alone", "without the none cases that deltas are taken against")(
             "seed", po::value<std::string>()->value_name("N"),
             "of the random order (default: a random one, recorded)")(

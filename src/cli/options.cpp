@@ -205,6 +205,17 @@ std::optional<std::string> value_of(const po::variables_map& values, const char*
     return values[name].as<std::string>();
 }
 
+void parse_repeat(const po::variables_map& values, Options& options) {
+    if (const auto text = value_of(values, "repeat")) {
+        options.repeat =
+            static_cast<std::uint32_t>(accept("repeat", *text, parse_count(*text, run::kRepeats)));
+    }
+    const auto apart = value_of(values, "apart");
+    if (!apart) return;
+    options.apart = accept("apart", *apart, parse_duration(*apart));
+    if (options.repeat == 1) throw UsageError("--apart: is between repeats; add --repeat=N");
+}
+
 void parse_measuring(const po::variables_map& values, Options& options) {
     const auto given = [&](const char* name) { return value_of(values, name); };
     if (const auto text = given("samples")) {
@@ -224,6 +235,7 @@ void parse_measuring(const po::variables_map& values, Options& options) {
         options.run.lead_in =
             static_cast<std::uint32_t>(accept("lead-in", *text, parse_count(*text, run::kLeadIn)));
     }
+    parse_repeat(values, options);
     options.run.alone = values.count("alone") != 0;
     if (const auto text = given("state")) options.state = accept("state", *text, parse_state(*text));
     if (const auto text = given("precision")) {
@@ -317,8 +329,9 @@ Options parse(const std::vector<std::string>& arguments) {
         options.command == Command::benchmark) {
         options.run.selection = parse_selection(values, std::move(options.run.selection));
         options.with_bases = options.command == Command::list && values.count("bases") != 0;
-        for (const char* name : {"case", "filter", "op", "ns", "stack", "spawn", "parallel", "with",
-                                 "samples", "seed", "block", "lead-in", "alone", "state", "clock", "cpu"}) {
+        for (const char* name :
+             {"case", "filter", "op", "ns", "stack", "spawn", "parallel", "with", "samples", "seed", "block",
+              "lead-in", "alone", "state", "clock", "cpu", "repeat", "apart"}) {
             options.narrowed = options.narrowed || values.count(name) != 0;
         }
     }

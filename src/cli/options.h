@@ -41,7 +41,9 @@ struct Options {
     run::RunOptions run;
     NamespaceOptions namespaces;
     std::optional<std::string> out, resume;
-    run::Destinations files;    ///< that outputs of their own go to
+    run::Destinations files;   ///< that outputs of their own go to
+    std::uint32_t repeat = 1;  ///< how often the whole of it is measured
+    std::chrono::nanoseconds apart{0};
     bool budget_given = false;  ///< these two may differ from a resumed run's
     bool precision_given = false;
     bool narrowed = false;  ///< something was selected, which --resume does not take

@@ -16,6 +16,7 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "core/failure.h"
+#include "core/repeats.h"
 #include "core/text.h"
 #include "isolate/container.h"
 #include "report/format.h"
@@ -61,6 +62,27 @@ std::string position_lines(const run::RunInfo& info, const std::vector<Row>& row
     std::string text = "position explains most of the variance within a machine of:\n";
     for (const std::string& line : std::span(found).first(std::min(found.size(), kMostShown))) text += line;
     if (found.size() > kMostShown) text += fmt::format("  and {} more\n", found.size() - kMostShown);
+    return text;
+}
+
+/// How often it was measured, and which scatter rules.
+std::string repeats_lines(const run::RunInfo& info, const std::vector<Row>& rows) {
+    const std::size_t repeats = std::ranges::max(rows, {}, &Row::repeats).repeats;
+    std::string text = fmt::format("{} repeats, {} rounds in {:.1f} s, seeds from {}\n", repeats, info.rounds,
+                                   info.seconds, info.options.seed);
+    const RulingCount count = count_ruling(rows);
+    if (count.typical) {
+        text += fmt::format(
+            "the scatter between repeats rules {} of {} rows, that within them {}: medians lie {:.1f} times "
+            "as "
+            "far apart as rounds explain (median of rows)\n",
+            count.between, count.between + count.within, count.within, *count.typical);
+    }
+    if (repeats > 1 && repeats < kFewRepeats) {
+        text += fmt::format(
+            "{} repeats: an interval reaches {:.1f} standard deviations to each side; {} make it {:.1f}\n",
+            repeats, reach_of(repeats), kAdvisedRepeats, reach_of(kAdvisedRepeats));
+    }
     return text;
 }
 
@@ -156,7 +178,7 @@ std::string environment_lines(const run::RunInfo& info) {
 }
 
 std::string closing_lines(const run::RunInfo& info, const std::vector<Row>& rows,
-                          std::span<const Series> bases) {
+                          const std::vector<Row>& bases) {
     std::map<Case, bool> precise;  // in every phase but drain, which comes as it comes
     for (const Row& row : rows) {
         const bool good = row.phase == Phase::drain || row.status == Status::ok;
@@ -167,7 +189,9 @@ std::string closing_lines(const run::RunInfo& info, const std::vector<Row>& rows
                                    count, precise.size(), 100 * info.options.precision);
     std::size_t machines = 0;
     for (const Row& row : rows) machines = std::max(machines, row.machines);
-    if (machines == 0) {
+    if (info.is_of_repeats()) {
+        text += repeats_lines(info, rows);
+    } else if (machines == 0) {
         text += fmt::format("{} rounds in {:.1f} s, seed {}\n", info.rounds, info.seconds, info.options.seed);
     } else {
         text += fmt::format("state {}: each case in a copy of its own of {} saved machine{}\n",
@@ -175,14 +199,10 @@ std::string closing_lines(const run::RunInfo& info, const std::vector<Row>& rows
                             machines == 1 ? "" : "s, whose medians vary by no more than is shown");
         text += position_lines(info, rows);
     }
-    for (const Series& series : bases) {
-        const Phase phase = series.measured.phases().front();
-        std::vector<double> of_machines;
-        for (auto& [machine, counted] : series.by_machine(phase))
-            of_machines.push_back(median(std::move(counted)));
-        if (of_machines.empty()) continue;
-        text += fmt::format("{}: {} takes {}\n", to_string(series.measured), nsb::info(phase).name,
-                            report::format_ticks(median(std::move(of_machines)), info.identity));
+    for (const Row& row : bases) {
+        if (!row.figures || row.phase != row.measured.phases().front()) continue;
+        text += fmt::format("{}: {} takes {}\n", to_string(row.measured), nsb::info(row.phase).name,
+                            report::format_ticks(row.figures->median, info.identity));
     }
     return text;
 }

@@ -19,9 +19,9 @@ std::size_t terminal_width();
 std::string warning_lines(const run::RunInfo& info);
 std::string environment_lines(const run::RunInfo& info);
 
-/// What the table leaves to be said. `bases` are measured for deltas alone.
+/// What the table leaves to be said. `bases` are the rows of what is measured for deltas alone.
 std::string closing_lines(const run::RunInfo& info, const std::vector<Row>& rows,
-                          std::span<const Series> bases);
+                          const std::vector<Row>& bases);
 
 /// Of a run that came to its end, or was interrupted.
 int exit_code(const run::RunInfo& info, const std::vector<Row>& rows);

@@ -10,7 +10,9 @@
 
 #include "cli/commands.h"
 #include "core/failure.h"
+#include "core/repeats.h"
 #include "isolate/container.h"
+#include "report/table.h"
 #include "sys/file.h"
 
 namespace nsb::cli {
@@ -66,6 +68,49 @@ TEST(Outcome, AFileRefusesForReasonsOfItsOwn) {
         EXPECT_EQ(too_large.code, kFailed) << "as a full disk";
         EXPECT_NE(too_large.line.find("ulimit -f"), std::string::npos);
     }
+}
+
+/// The rows of repeats of one case whose rounds have these medians, a tenth apart.
+std::vector<Row> rows_of_repeats(const std::vector<double>& medians) {
+    std::vector<std::vector<Row>> repeats;
+    for (const double median : medians) {
+        Series series{Case::of(Operation::unshare, Kind::pid), {}, {}};
+        Series base{Case::of(Operation::unshare, {}), {}, {}};
+        for (std::uint32_t round = 1; round <= 6; ++round) {
+            for (Series* const one : {&series, &base}) one->samples.push_back({round, 0, true, {}});
+            series.samples.back().times.fill(median + round / 10.0);
+            base.samples.back().times.fill(50 + round / 10.0);
+        }
+        repeats.push_back(make_rows(series, &base, {}));
+    }
+    return combine_repeats(repeats, 0.02);
+}
+
+std::string shown(const std::vector<Row>& rows, std::uint32_t count) {
+    run::RunInfo info;
+    info.identity = {"20260101T000000Z-0", "6.1.0", TickClock::wall};
+    info.repeat = run::Repeat{0, count, std::chrono::seconds(0), true};
+    info.options.seed = 7;
+    info.rounds = 6 * count;
+    info.seconds = 6.1;
+    return report::table(info.identity, rows, {}) + closing_lines(info, rows, {});
+}
+
+TEST(Outcome, GoldenRepeats) {
+    EXPECT_EQ(shown(rows_of_repeats({100, 110, 120}), 3),
+              R"(case             create     95%     p99  adds to none  its 95% interval    exit   total
+unshare/NEWPID   110 ns  ±22.7%~  111 ns      +60.0 ns  35.2 ns … 84.8 ns  110 ns  110 ns
+0 of 1 cases within 2% in every phase (~: not that column)
+3 repeats, 18 rounds in 6.1 s, seeds from 7
+the scatter between repeats rules 3 of 3 rows, that within them 0: medians lie 78.4 times as far apart as rounds explain (median of rows)
+3 repeats: an interval reaches 2.5 standard deviations to each side; 5 make it 1.2
+)");
+    const std::string alike = shown(rows_of_repeats({100, 100.1, 100.1, 100, 100.1}), 5);
+    EXPECT_NE(alike.find("1 of 1 cases within 2%"), std::string::npos) << alike;
+    EXPECT_NE(alike.find("rules 0 of 3 rows, that within them 3: medians lie 0.4 times"), std::string::npos) << alike;
+    EXPECT_EQ(alike.find("an interval reaches"), std::string::npos) << alike;
+    // Of the first alone nothing is known.
+    EXPECT_EQ(shown(rows_of_repeats({100}), 1).find("scatter"), std::string::npos);
 }
 
 TEST(Outcome, NoCallIsInvented) {

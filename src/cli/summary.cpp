@@ -1,46 +1,58 @@
 // The command `summary`: rows of results made from a recorded run's samples.
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "cli/commands.h"
 #include "cli/outcome.h"
 #include "report/table.h"
+#include "run/repeats.h"
 #include "run/store.h"
+#include "run/summary.h"
 
 namespace nsb::cli {
 namespace {
 
-/// The plan's cases in its order, also those that were not reached; then the others, which are bases.
-void put_in_order(std::vector<Series>& series, const std::vector<Case>& plan) {
-    for (const Case& c : plan) {
-        if (std::ranges::find(series, c, &Series::measured) == series.end()) series.push_back({c, {}, {}});
+using Taken = std::pair<run::Store, run::Store::Recorded>;
+
+/// The rows of a run's samples, with which its results.csv is written anew.
+run::Summary sum_up(Taken taken, const std::string& folder) {
+    auto& [store, recorded] = taken;
+    run::Summary summary = run::sum_up(std::move(recorded), folder);
+    store.save_rows(summary.info, summary.rows);
+    return summary;
+}
+
+/// Likewise of all repeats that are complete; where none is, of the first one as far as it came.
+run::Summary sum_up_repeats(Taken taken, const std::string& folder) {
+    auto& [store, recorded] = taken;
+    const run::RunInfo& whole = recorded.info;
+    run::Repeats complete;
+    run::Repeats begun;
+    for (std::uint32_t number = 1; number <= whole.repeat->count; ++number) {
+        auto repeat = store.reopen_repeat(whole, number);
+        if (!repeat) continue;
+        const bool is_complete = repeat->second.info.repeat->complete;
+        if (!is_complete && begun.size() > 0) continue;
+        (is_complete ? complete : begun)
+            .add(sum_up(std::move(*repeat), fmt::format("{}/{}", folder, run::name_of_repeat(number))));
     }
-    std::ranges::stable_sort(series, {},
-                             [&](const Series& s) { return std::ranges::find(plan, s.measured); });
+    if (complete.size() + begun.size() == 0)
+        throw run::StoreError(
+            fmt::format("{}: none of its {} repeats is there", folder, whole.repeat->count));
+    run::Summary summary = run::sum_up(whole, complete.size() > 0 ? complete : begun);
+    store.save_rows(summary.info, summary.rows);
+    return summary;
 }
 
 }  // namespace
 
 int run_summary(const Options& options) {
-    auto [store, recorded] = run::Store::reopen(options.folder);
-    const run::RunInfo& info = recorded.info;
-    auto plan = make_plan(info.options.selection);
-    if (!plan) throw UsageError(fmt::format("{}/run.json: {}", options.folder, plan.error()));
-    if (info.in_userns) std::ranges::transform(*plan, plan->begin(), &Case::through_userns);
-    std::vector<Series>& series = recorded.series;
-    if (series.empty()) {
-        throw run::StoreError(fmt::format(
-            "{}: no samples.csv, or none in it; one that was compressed is unpacked by xz -dk samples.csv.xz",
-            options.folder));
-    }
-    put_in_order(series, *plan);
-    const std::vector<Row> rows = rows_of(series, plan->size(), info.row_context());
-    store.save_rows(info, rows);
+    auto taken = run::Store::reopen(options.folder);
+    const bool has_repeats = taken.second.info.is_of_repeats();
+    const run::Summary summed = (has_repeats ? sum_up_repeats : sum_up)(std::move(taken), options.folder);
+    const auto& [info, rows, bases] = summed;
     if (!options.quiet) print(fmt::format("{}\n", environment_lines(info)));
     print(report::table(info.identity, rows, {terminal_width(), use_colour(), options.sort}));
-    if (!options.quiet)
-        print(fmt::format("\n{}", closing_lines(info, rows, std::span(series).subspan(plan->size()))));
+    if (!options.quiet) print(fmt::format("\n{}", closing_lines(info, rows, bases)));
     return exit_code(info, rows);
 }
 

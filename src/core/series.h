@@ -75,8 +75,10 @@ struct Row {
                                        ///< largest distance of one machine's from it; absent for one machine
     std::size_t machines = 0;          ///< saved machines that it was measured on; 0 where nothing was saved
     std::optional<Position> position;
-    std::string error;   ///< an errno's name
-    std::string reason;  ///< for every status but ok
+    std::size_t repeats = 0;        ///< of the plan, whose medians the figures are made of; 0 without repeats
+    std::optional<double> scatter;  ///< of repeats: as scatter_of() says; absent where it is not known
+    std::string error;              ///< an errno's name
+    std::string reason;             ///< for every status but ok
 };
 
 /// Why something could not be seen here.

@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "core/repeats.h"
+
 namespace nsb::report {
 namespace {
 
@@ -111,6 +113,12 @@ constexpr auto kResultColumns = std::to_array<Column<R>>({
      [](const R& r) { return from_position(r, [](const Position& p) { return number(p.steady); }); }},
     {"last", kTicks, "median of the last fifth",
      [](const R& r) { return from_position(r, [](const Position& p) { return number(p.last); }); }},
+    {"repeats", "repeats", "of the plan, by --repeat: median, delta and percentiles are the medians of theirs, and the intervals "
+     "of median and delta are Student's, of how theirs scatter; empty without --repeat",
+     [](const R& r) { return r.row.repeats == 0 ? "" : std::to_string(r.row.repeats); }},
+    {"scatter", "", "which scatter rules the repeats' medians: between, what repeats do not have in common; or within, what the "
+     "rounds of each explain; empty for one repeat, or where the rounds were too few to tell",
+     [](const R& r) { return r.row.scatter ? std::string(to_string(ruling(*r.row.scatter))) : ""; }},
 });
 
 #undef FIGURE

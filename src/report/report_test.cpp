@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <sstream>
 
+#include "core/repeats.h"
 #include "report/csv.h"
 #include "report/table.h"
 
@@ -37,7 +38,7 @@ TEST(ResultsCsv, HasTheColumnsOfTheContract) {
         "run_id,kernel,clock,case,operation,namespaces,syscall,stack_bytes,spawn,parallel,phase,unit,samples,"
         "median,ci_low,ci_high,precision,min,mean,stddev,p90,p99,max,outliers_mild,outliers_severe,delta,"
         "delta_low,delta_high,status,errno,reason,state,resolution,delta_resolution,machines,position,first,"
-        "steady,last\n");
+        "steady,last,repeats,scatter\n");
 }
 
 TEST(ResultsCsv, GoldenRows) {
@@ -48,7 +49,7 @@ TEST(ResultsCsv, GoldenRows) {
     EXPECT_EQ(line,
               "20260101T000000Z-0,6.1.0,wall,clone/none/"
               "stack:1M,clone,none,clone,1048576,fork,1,create,ns,6,33003.500,"
-              "33001,33006,0.00008,33001,33003.500,1.871,33005.500,33005.950,33006,0,0,,,,ok,,,,,,,,,,");
+              "33001,33006,0.00008,33001,33003.500,1.871,33005.500,33005.950,33006,0,0,,,,ok,,,,,,,,,,,,");
     while (std::getline(lines, line) && line.find("NEWTIME") == std::string::npos) {
     }
     EXPECT_EQ(line,
@@ -56,7 +57,7 @@ TEST(ResultsCsv, GoldenRows) {
               "stack:1M,clone,NEWTIME,clone3,1048576,fork,1,create,ns,,,,,,,,"
               ",,,,,,,,,skipped,ENOSYS,clone3: Function not implemented (no such system call: the kernel or "
               "a seccomp "
-              "filter does not have it),,,,,,,,");
+              "filter does not have it),,,,,,,,,,");
 }
 
 TEST(ResultsCsv, SaysWhatSavedMachinesSay) {
@@ -70,7 +71,28 @@ TEST(ResultsCsv, SaysWhatSavedMachinesSay) {
     }
     const RunIdentity lab{"r", "6.1", TickClock::instructions, "fresh"};
     const std::string text = results_csv(lab, make_rows(series, nullptr, {}));
-    EXPECT_NE(text.find(",fresh,100,,3,0.000,200,200,200\n"), std::string::npos) << text;
+    EXPECT_NE(text.find(",fresh,100,,3,0.000,200,200,200,,\n"), std::string::npos) << text;
+}
+
+TEST(ResultsCsv, SaysWhatRepeatsSay) {
+    std::vector<std::vector<Row>> repeats;
+    for (const double median : {100.0, 110.0, 120.0}) {
+        Series series{Case::of(Operation::unshare, {}), {}, {}};
+        for (std::uint32_t round = 1; round <= 6; ++round) {
+            series.samples.push_back({round, 0, true, {}});
+            series.samples.back().times.fill(median + round / 10.0);
+        }
+        repeats.push_back(make_rows(series, nullptr, {}));
+    }
+    const std::string text = results_csv(kRun, combine_repeats(repeats, 0.02));
+    std::istringstream lines(text);
+    std::string line;
+    std::getline(lines, line);
+    std::getline(lines, line);
+    EXPECT_EQ(line,
+              "20260101T000000Z-0,6.1.0,wall,unshare/none,unshare,none,unshare,,,1,create,ns,18,110.350,87.803,"
+              "137.926,0.22711,100.100,110.350,8.404,110.550,110.595,120.600,0,0,,,,imprecise,,\"22.7% reached of "
+              "2.0%, between repeats\",,,,,,,,,3,between");
 }
 
 TEST(ResultsCsv, IsTextWhateverWasSaid) {

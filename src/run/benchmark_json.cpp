@@ -24,14 +24,53 @@ Run make_run(const Row& row, double ticks, std::size_t iterations) {
     return run;
 }
 
+/// A repetition: its median, and the samples that this is of.
+struct Repetition {
+    double median;
+    std::size_t samples;
+};
+
+std::vector<Repetition> rounds_of(const Series& series, Phase phase) {
+    std::map<RoundKey, std::size_t> counts;
+    for (const Sample& sample : series.samples) {
+        counts[{sample.machine, sample.round}] += sample.counted ? 1 : 0;
+    }
+    std::vector<Repetition> all;
+    for (const auto& [round, value] : series.round_medians(phase)) all.push_back({value, counts[round]});
+    return all;
+}
+
+std::vector<Repetition> repeats_of(std::span<const std::vector<Row>> repeats, const Row& row) {
+    std::vector<Repetition> all;
+    for (const std::vector<Row>& rows : repeats) {
+        for (const Row& own : rows) {
+            if (own.measured == row.measured && own.phase == row.phase && own.figures)
+                all.push_back({own.figures->median, own.figures->samples});
+        }
+    }
+    return all;
+}
+
+void append(std::vector<Run>& runs, const Row& row, const std::vector<Repetition>& repetitions) {
+    std::int64_t index = 0;
+    for (const Repetition& one : repetitions) {
+        runs.push_back(make_run(row, one.median, one.samples));
+        runs.back().repetition_index = index++;
+        runs.back().repetitions = static_cast<std::int64_t>(repetitions.size());
+    }
+    runs.push_back(make_run(row, row.figures->median, repetitions.size()));
+    runs.back().run_type = Run::RT_Aggregate;
+    runs.back().aggregate_name = "median";
+    runs.back().repetitions = static_cast<std::int64_t>(repetitions.size());
+}
+
 }  // namespace
 
-std::string benchmark_json(const RunInfo& info, std::span<const Row> rows,
-                           std::span<const Series* const> series) {
+std::string benchmark_json(const RunData& data) {
     std::map<Case, const Series*> by_case;
-    for (const Series* s : series) by_case[s->measured] = s;
+    for (const Series* s : data.series) by_case[s->measured] = s;
 
-    describe_context(info.identity, info.version);
+    describe_context(data.info.identity, data.info.version);
     std::ostringstream out;
     std::ostringstream errors;
     benchmark::JSONReporter reporter;
@@ -41,28 +80,16 @@ std::string benchmark_json(const RunInfo& info, std::span<const Row> rows,
 
     std::vector<Run> runs;
     std::int64_t family = 0;
-    for (const Row& row : rows) {
+    for (const Row& row : data.rows) {
         const std::size_t first = runs.size();
         if (!row.figures) {
             runs.push_back(make_run(row, 0, 0));
             runs.back().error_occurred = true;
             runs.back().error_message = error_message(row);
         } else {
-            std::map<RoundKey, std::size_t> counts;
-            for (const Sample& sample : by_case.at(row.measured)->samples) {
-                counts[{sample.machine, sample.round}] += sample.counted ? 1 : 0;
-            }
-            const auto medians = by_case.at(row.measured)->round_medians(row.phase);
-            std::int64_t repetition = 0;
-            for (const auto& [round, value] : medians) {
-                runs.push_back(make_run(row, value, counts[round]));
-                runs.back().repetition_index = repetition++;
-                runs.back().repetitions = static_cast<std::int64_t>(medians.size());
-            }
-            runs.push_back(make_run(row, row.figures->median, medians.size()));
-            runs.back().run_type = Run::RT_Aggregate;
-            runs.back().aggregate_name = "median";
-            runs.back().repetitions = static_cast<std::int64_t>(medians.size());
+            append(runs, row,
+                   data.info.is_of_repeats() ? repeats_of(data.repeats, row)
+                                             : rounds_of(*by_case.at(row.measured), row.phase));
         }
         for (std::size_t i = first; i < runs.size(); ++i) {
             runs[i].family_index = family;

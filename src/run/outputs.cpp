@@ -30,6 +30,7 @@ constexpr auto kOutputs = std::to_array<Output>({
              return report::results_csv(r.info.identity, {r.rows.begin(), r.rows.end()});
          }},
     {.file = "samples.csv",
+     .of_each_repeat = true,
      .meaning = "every sample",
      .text =
          [](const RunData& r) {
@@ -47,7 +48,7 @@ constexpr auto kOutputs = std::to_array<Output>({
     {.option = "json",
      .may_be_stdout = true,
      .meaning = "Google Benchmark's JSON",
-     .text = [](const RunData& r) { return benchmark_json(r.info, r.rows, r.series); }},
+     .text = [](const RunData& r) { return benchmark_json(r); }},
     {.option = "folded",
      .may_be_stdout = true,
      .of_probe = OfProbe::stacks,

@@ -30,7 +30,8 @@ struct RunData {
     const RunInfo& info;
     std::span<const Row> rows;
     std::span<const Series* const> series;
-    SamplesCsv* samples = nullptr;  ///< as rendered before; none: from the beginning
+    SamplesCsv* samples = nullptr;                ///< as rendered before; none: from the beginning
+    std::span<const std::vector<Row>> repeats{};  ///< their rows; then there are no series
 };
 
 /// What of an output comes from the probe; each takes what stands before it, too.
@@ -42,11 +43,13 @@ struct Output {
     std::string_view file{};     ///< its name in a run's folder; empty: it is not there
     bool may_be_stdout = false;  ///< the option takes `-`, too
     OfProbe of_probe = OfProbe::nothing;
-    std::string_view meaning{};  ///< as the help says it
+    bool of_each_repeat = false;  ///< of each alone, and not of all of them together
+    std::string_view meaning{};   ///< as the help says it
     std::string (*text)(const RunData& run) = nullptr;
 
     /// Whether the run has what it is made of: the probe may be off, or not to be had.
     [[nodiscard]] bool can_be_made_of(const RunInfo& info) const {
+        if (of_each_repeat && info.is_of_repeats()) return false;
         return of_probe == OfProbe::nothing || info.probe.has_value();
     }
 };

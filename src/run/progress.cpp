@@ -12,25 +12,43 @@
 namespace nsb::run {
 namespace {
 
-/// "0:27 left".
+/// "0:27".
+std::string clock_time(double seconds) {
+    const long whole = std::lround(std::max(0.0, seconds));
+    return fmt::format("{}:{:02}", whole / 60, whole % 60);
+}
+
 std::string time_left(double seconds) {
-    const long left = std::lround(std::max(0.0, seconds));
-    return fmt::format("{}:{:02} left", left / 60, left % 60);
+    return clock_time(seconds) + " left";
+}
+
+double left_of_all(const Progress& progress) {
+    const double left = std::max(0.0, *progress.left_s);
+    if (!progress.repeat) return left;
+    const RepeatPlace& place = *progress.repeat;
+    return left + (place.count - place.number) * (progress.elapsed_s + left + place.apart_s);
 }
 
 }  // namespace
 
 std::string describe(const Progress& progress) {
-    std::string text = progress.round == 0 ? "warm-up" : fmt::format("round {}", progress.round);
+    std::string text = progress.repeat
+                           ? fmt::format("repeat {} of {}, ", progress.repeat->number, progress.repeat->count)
+                           : "";
+    text += progress.round == 0 ? "warm-up" : fmt::format("round {}", progress.round);
     text += fmt::format(": {} of {} blocks", progress.blocks_done, progress.blocks_in_round);
     if (progress.round > 0)
         text += fmt::format(", {} of {} cases precise", progress.cases_precise, progress.cases);
     if (progress.left_s) {
-        text += fmt::format(", {}", time_left(*progress.left_s));
+        text += fmt::format(", {}", time_left(left_of_all(progress)));
     } else {
         text += fmt::format(", {:.0f} s so far", progress.elapsed_s);
     }
     return text;
+}
+
+std::string describe_pause(const RepeatPlace& next, double seconds) {
+    return fmt::format("repeat {} of {} begins in {}", next.number, next.count, clock_time(seconds));
 }
 
 bool ProgressLine::is_due() {
@@ -50,6 +68,10 @@ void ProgressLine::write(const std::string& text) {
 
 void ProgressLine::show(const Progress& progress) {
     if (is_due()) write(describe(progress));
+}
+
+void ProgressLine::show_pause(const RepeatPlace& next, double seconds) {
+    if (is_due()) write(describe_pause(next, seconds));
 }
 
 void ProgressLine::show_probing(double done, double elapsed_s) {

@@ -28,11 +28,13 @@ class Member {
     Member(const Json& json, std::string path) : json_(json), path_(std::move(path)) {}
 
     [[nodiscard]] Member at(const std::string& name) const {
+        if (!has(name)) throw Wrong{path_of(name) + ": missing; not a run of this version of nsbench"};
+        return {json_[name], path_of(name)};
+    }
+    /// For what an earlier nsbench did not write.
+    [[nodiscard]] bool has(const std::string& name) const {
         if (!json_.is_object()) refuse("is no object");
-        const std::string path = path_.empty() ? name : fmt::format("{}.{}", path_, name);
-        const auto found = json_.find(name);
-        if (found == json_.end()) throw Wrong{path + ": missing; not a run of this version of nsbench"};
-        return {*found, path};
+        return json_.contains(name);
     }
     [[nodiscard]] bool is_null() const { return json_.is_null(); }
     [[nodiscard]] bool is_text() const { return json_.is_string(); }
@@ -95,6 +97,10 @@ class Member {
     }
 
   private:
+    [[nodiscard]] std::string path_of(const std::string& name) const {
+        return path_.empty() ? name : fmt::format("{}.{}", path_, name);
+    }
+
     const Json& json_;
     std::string path_;
 };
@@ -119,14 +125,17 @@ TickClock parse_clock(const Member& json) {
     return *clock;
 }
 
+std::chrono::nanoseconds parse_seconds(const Member& json, double least) {
+    const double ns = std::round(json.number(least, kForeverSeconds) * 1e9);
+    return std::chrono::nanoseconds(static_cast<std::int64_t>(ns));
+}
+
 RunOptions parse_options(const Member& json) {
     RunOptions options;
     options.selection = parse_selection(json.at("selection"));
     options.budget.reset();
-    if (const Member budget = json.at("budget_s"); !budget.is_null()) {
-        const double ns = std::round(budget.number(1e-9, kForeverSeconds) * 1e9);
-        options.budget = std::chrono::nanoseconds(static_cast<std::int64_t>(ns));
-    }
+    if (const Member budget = json.at("budget_s"); !budget.is_null())
+        options.budget = parse_seconds(budget, 1e-9);
     options.precision = json.at("precision").number(0, kWorstPrecision);
     if (options.precision == 0) json.at("precision").refuse("is not above 0");
     if (const Member samples = json.at("samples"); !samples.is_null())
@@ -162,6 +171,16 @@ report::RunIdentity parse_identity(const Member& json) {
     return identity;
 }
 
+Repeat parse_repeat(const Member& json) {
+    Repeat repeat;
+    repeat.count = json.at("count").whole_as<std::uint32_t>(kRepeats);
+    if (const Member number = json.at("number"); !number.is_null())
+        repeat.number = number.whole_as<std::uint32_t>({1, repeat.count});
+    repeat.apart = parse_seconds(json.at("apart_s"), 0);
+    repeat.complete = json.at("complete").flag();
+    return repeat;
+}
+
 void parse_measuring(const Member& json, RunInfo& info) {
     info.rounds = json.at("rounds").whole_as<std::uint32_t>(kRounds);
     info.warm_up_seconds = json.at("warm_up_seconds").number(0, kForeverSeconds);
@@ -191,7 +210,9 @@ RunInfo parse_info(const Member& json) {
     for (const Member& cpu : json.at("sampler").at("cpus").elements())
         info.sampler_cpus.push_back(cpu.whole_as<int>(kCpu));
     info.clock_read_ticks = json.at("overhead").at("clock_read").number(0, kMostTicks);
+    info.loop_ticks = json.at("overhead").at("loop").number(0, kMostTicks);
     info.in_userns = json.at("in_userns").flag();
+    if (json.has("repeat") && !json.at("repeat").is_null()) info.repeat = parse_repeat(json.at("repeat"));
     parse_measuring(json.at("measuring"), info);
     return info;
 }

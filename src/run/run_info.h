@@ -2,6 +2,7 @@
 // and Measurement::describe() puts them together.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,6 +18,16 @@
 
 namespace nsb::run {
 
+/// Of a run that is one of several, or what several come to together: --repeat.
+struct Repeat {
+    std::uint32_t number = 0;  ///< from 1; 0 where it is all of them together
+    std::uint32_t count = 1;
+    std::chrono::nanoseconds apart{0};  ///< at least, between the end of one and the begin of the next
+    bool complete = false;              ///< came to its end; of all together: each of them did
+
+    [[nodiscard]] bool is_of_all() const { return number == 0; }
+};
+
 /// What is known before anything is measured.
 struct RunStart {
     report::RunIdentity identity;
@@ -27,6 +38,10 @@ struct RunStart {
     std::vector<env::Fact> environment;
     std::vector<env::Finding> findings;
     std::vector<std::string> warnings;  ///< of all steps until now, in their order
+    std::optional<Repeat> repeat{};     ///< absent where there is but one
+
+    /// Whether it is several runs taken together, with rows and no samples of its own.
+    [[nodiscard]] bool is_of_repeats() const { return repeat && repeat->is_of_all(); }
 };
 
 /// What the samplers are and may do.

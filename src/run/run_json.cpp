@@ -37,6 +37,13 @@ Json options_json(const RunOptions& options) {
     return json;
 }
 
+Json repeat_json(const Repeat& repeat) {
+    return {{"number", repeat.is_of_all() ? Json() : Json(repeat.number)},
+            {"count", repeat.count},
+            {"apart_s", std::chrono::duration<double>(repeat.apart).count()},
+            {"complete", repeat.complete}};
+}
+
 Json runtime_json(const Runtime& runtime) {
     Json json;
     json["by"] = nsb::info(Parameter::by).choices()[static_cast<std::size_t>(runtime.by)];
@@ -164,6 +171,7 @@ std::string run_json(const RunInfo& info) {
     json["state"] = info.identity.state.empty() ? Json() : Json(info.identity.state);
     json["arguments"] = info.arguments;
     json["options"] = options_json(info.options);
+    json["repeat"] = info.repeat ? repeat_json(*info.repeat) : Json();
     json["in_userns"] = info.in_userns;
     json["warnings"] = info.warnings;
 

@@ -9,6 +9,7 @@
 
 #include "core/text.h"
 #include "run/recorded.h"
+#include "run/repeats.h"
 #include "sys/error.h"
 #include "sys/file.h"
 #include "sys/place.h"
@@ -31,7 +32,7 @@ Store::Recorded read_recorded(const fs::path& folder, const std::string& json,
     const auto plan = make_plan(info->options.selection);
     if (!plan) refuse(json_file, "options.selection: " + printable(plan.error()));
 
-    if (!samples && info->rounds == 0) return {std::move(*info), {}};
+    if (info->is_of_repeats() || (!samples && info->rounds == 0)) return {std::move(*info), {}};
     if (!samples) {
         refuse(folder, "no samples.csv; one that was compressed is unpacked by xz -dk samples.csv.xz");
     }
@@ -53,15 +54,31 @@ void Store::check_writable() const {
     }
 }
 
-Store Store::create(const fs::path& folder) {
-    Store store(folder, sys::open_own_folder(folder, sys::Missing::is_made));
+bool Store::holds(const std::string& name) const {
+    return faccessat(folder_.get(), name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+Store Store::create(Store store) {
     store.lock();
-    if (faccessat(store.folder_.get(), "run.json", F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
-        refuse(folder,
+    if (store.holds("run.json")) {
+        refuse(store.path_,
                fmt::format("holds a run already; go on with it by --resume={}, or name another folder",
-                           folder.native()));
+                           store.path_.native()));
     }
     store.check_writable();
+    return store;
+}
+
+Store Store::create(const fs::path& folder) {
+    return create(Store(folder, sys::open_own_folder(folder, sys::Missing::is_made)));
+}
+
+Store Store::create(const fs::path& folder, const Repeat& repeat) {
+    Store store = create(folder);
+    for (std::uint32_t number = 1; number <= repeat.count; ++number) {
+        if (store.holds(name_of_repeat(number) + "/run.json"))
+            refuse(folder / name_of_repeat(number), "holds a run already; name another folder");
+    }
     return store;
 }
 
@@ -76,7 +93,11 @@ std::pair<Store, Store::Recorded> Store::reopen(const fs::path& folder) {
             throw StoreError(error.what());
         }
     };
-    Store store(folder, open_folder());
+    return reopen(Store(folder, open_folder()));
+}
+
+std::pair<Store, Store::Recorded> Store::reopen(Store store) {
+    const fs::path& folder = store.path_;
     store.lock();
     const auto json = store.read("run.json");
     if (!json) refuse(folder, "not a run of nsbench: it has no readable run.json");
@@ -89,6 +110,36 @@ std::pair<Store, Store::Recorded> Store::reopen(const fs::path& folder) {
     }
     sys::remove_leftovers(store.folder_);
     return {std::move(store), std::move(recorded)};
+}
+
+Store Store::open_repeat(std::uint32_t number, sys::Missing missing) const {
+    const std::string name = name_of_repeat(number);
+    try {
+        return {path_ / name, sys::open_own_folder(name, missing, folder_.get())};
+    } catch (const sys::SystemError& error) {
+        throw sys::SystemError(path_.native(), error);
+    }
+}
+
+Store Store::create_repeat(std::uint32_t number) const {
+    return create(open_repeat(number, sys::Missing::is_made));
+}
+
+std::optional<std::pair<Store, Store::Recorded>> Store::reopen_repeat(const RunStart& whole,
+                                                                      std::uint32_t number) const {
+    const std::string name = name_of_repeat(number);
+    if (!holds(name + "/run.json")) return std::nullopt;
+    try {
+        auto repeat = reopen(open_repeat(number, sys::Missing::is_an_error));
+        const RunStart& start = repeat.second.info;
+        if (start.identity.run_id != id_of_repeat(whole, number) || !start.repeat ||
+            start.repeat->number != number)
+            refuse(path_ / name, fmt::format("is not repeat {} of the run in {}", number, path_.native()));
+        return repeat;
+    } catch (const sys::SystemError& error) {
+        if (is_of_a_limit(error)) throw;
+        throw StoreError(error.what());
+    }
 }
 
 std::optional<std::string> Store::read(const char* name) const {
@@ -116,10 +167,14 @@ void Store::save_rows(const RunInfo& info, std::span<const Row> rows) const {
 }
 
 void Store::save(const RunInfo& info, std::span<const Row> rows, std::span<const Series* const> series) {
+    save({info, rows, series, &samples_});
+}
+
+void Store::save(const RunData& run) const {
     std::vector<std::function<void()>> all;
     for (const Output& output : outputs()) {
-        if (output.file.empty() || !output.can_be_made_of(info)) continue;
-        all.emplace_back([&] { replace(output.file, output.text({info, rows, series, &samples_})); });
+        if (output.file.empty() || !output.can_be_made_of(run.info)) continue;
+        all.emplace_back([&] { replace(output.file, output.text(run)); });
     }
     sys::attempt_all(all);
 }

@@ -11,6 +11,7 @@
 #include "run/outputs.h"
 #include "run/run_info.h"
 #include "sys/fd.h"
+#include "sys/place.h"
 
 namespace nsb::run {
 
@@ -26,14 +27,24 @@ class Store {
     /// A new run's folder, made if need be. Throws StoreError where it holds a run already or is in use,
     /// SystemError where it cannot be written to, or belongs to somebody else.
     static Store create(const std::filesystem::path& folder);
+    /// One for repeats, in each of whose own folders create_repeat() makes a run. Throws as create(), and
+    /// StoreError where one of those folders holds a run.
+    static Store create(const std::filesystem::path& folder, const Repeat& repeat);
 
     struct Recorded {
         RunInfo info;
         std::vector<Series> series;
     };
-    /// Takes a recorded run's folder up again. Throws StoreError where it is not one, is damaged, is in use,
-    /// cannot be written to, or belongs to somebody else; SystemError where a limit is in the way.
+    /// Takes a recorded run's folder up again; of one of repeats there are no series. Throws StoreError where
+    /// it is not one, is damaged, is in use, cannot be written to, or belongs to somebody else; SystemError
+    /// where a limit is in the way.
     static std::pair<Store, Recorded> reopen(const std::filesystem::path& folder);
+
+    /// The folder of a repeat in this one, as create() and reopen(). Nothing where there is no run in it yet;
+    /// throws StoreError also where that is no repeat of this run, `whole`.
+    [[nodiscard]] Store create_repeat(std::uint32_t number) const;
+    [[nodiscard]] std::optional<std::pair<Store, Recorded>> reopen_repeat(const RunStart& whole,
+                                                                          std::uint32_t number) const;
 
     /// Writes results.csv alone. Throws sys::SystemError.
     void save_rows(const RunInfo& info, std::span<const Row> rows) const;
@@ -41,9 +52,14 @@ class Store {
     /// Writes all files that can be made; what cannot be written keeps no other from being written. Throws
     /// what the first failure threw.
     void save(const RunInfo& info, std::span<const Row> rows, std::span<const Series* const> series);
+    void save(const RunData& run) const;
 
   private:
     Store(std::filesystem::path path, sys::Fd folder) : path_(std::move(path)), folder_(std::move(folder)) {}
+    static Store create(Store store);
+    static std::pair<Store, Recorded> reopen(Store store);
+    [[nodiscard]] Store open_repeat(std::uint32_t number, sys::Missing missing) const;
+    [[nodiscard]] bool holds(const std::string& name) const;
     void lock() const;
     /// Throws SystemError where one of the files cannot be written.
     void check_writable() const;
@@ -61,7 +77,7 @@ std::string run_json(const RunInfo& info);
 inline constexpr int kSchemaVersion = 1;
 
 /// Google Benchmark's JSON schema: each round of a case's phase as a repetition, and the median over all.
-std::string benchmark_json(const RunInfo& info, std::span<const Row> rows,
-                           std::span<const Series* const> series);
+/// Of repeats, each of them is one.
+std::string benchmark_json(const RunData& data);
 
 }  // namespace nsb::run

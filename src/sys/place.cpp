@@ -191,8 +191,8 @@ Place find_place(const std::filesystem::path& path, int start) {
     return Walk(path, start, Missing::is_an_error).to_the_end();
 }
 
-Fd open_own_folder(const std::filesystem::path& path, Missing missing) {
-    const Place place = Walk(path, AT_FDCWD, missing).to_the_end();
+Fd open_own_folder(const std::filesystem::path& path, Missing missing, int start) {
+    const Place place = Walk(path, start, missing).to_the_end();
     if (!place.name.empty() || place.descriptor) throw SystemError("open", path.native(), ENOTDIR);
     if (place.status.st_uid != 0 && !is_callers(place)) {
         throw SystemError(

@@ -44,7 +44,8 @@ bool is_trusted(const Place& place);
 
 /// The folder `path`, held open for reading. Throws SystemError, also where it belongs to somebody else, who
 /// could change at any moment what is in it. It is the caller's or root's then; others may still put files of
-/// theirs into it, as into /tmp, so that of each file in it is_trusted() is asked.
-Fd open_own_folder(const std::filesystem::path& path, Missing missing);
+/// theirs into it, as into /tmp, so that of each file in it is_trusted() is asked. A relative path begins in
+/// the folder `start`.
+Fd open_own_folder(const std::filesystem::path& path, Missing missing, int start = AT_FDCWD);
 
 }  // namespace nsb::sys

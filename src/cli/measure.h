@@ -1,0 +1,45 @@
+// The steps of the command `run` that a single run and each repeat take.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/options.h"
+#include "run/measurement.h"
+#include "run/progress.h"
+#include "run/store.h"
+
+namespace nsb::cli {
+
+/// What a run begins with: a new one, or a recorded one that is taken up again.
+struct Beginning {
+    run::RunStart start;
+    std::optional<run::Store> store;
+    run::Before before;
+    std::optional<bool> in_userns;  ///< whether the recorded one was measured so
+};
+
+/// The command `run` of a plan that is measured several times. Returns its exit code.
+int run_repeats(const Options& options, Beginning whole, const std::vector<Case>& plan);
+
+/// A recorded run's samples are of the user that it was begun by. Throws UsageError.
+void check_user(const Options& options, std::optional<bool> in_userns, const run::Instruments& instruments);
+
+/// What is to be known before the first round.
+void introduce(const Options& options, const run::RunInfo& info);
+
+/// Whether it is said on a terminal how far the run is.
+bool shows_progress(const Options& options);
+
+/// Carries out the rounds and saves what there is after each, but not so often that it takes a fifth of the
+/// time.
+void take_rounds(const Options& options, run::Measurement& measurement, run::ProgressLine& line,
+                 std::function<void()> save, std::optional<run::RepeatPlace> repeat = std::nullopt);
+
+/// The table, what the runtimes did, and what is said below them.
+void print_results(const Options& options, const run::RunInfo& info, const std::vector<Row>& rows,
+                   const std::string& below);
+
+}  // namespace nsb::cli
