@@ -15,8 +15,8 @@ from analysis import interrupt  # first, for a Ctrl-C among the imports
 import argparse
 from pathlib import Path
 
-from analysis.options import Parser, add_judging
-from analysis.script import main
+from analysis.options import Parser, add_judging, percentage
+from analysis.script import Unreadable, main
 
 MORE = """what the table says:
   slower, faster  more than the threshold, and no chance. Of counts: more than the resolution, and the intervals are apart
@@ -34,6 +34,11 @@ def parser() -> Parser:
     one.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="BASE NEW")
     one.add_argument("--base", nargs="+", type=Path, default=[], metavar="RUN", help="runs of one side")
     one.add_argument("--new", nargs="+", type=Path, default=[], metavar="RUN", help="runs of the other")
+    one.add_argument("--single", action="store_true", help="judge one run a side by wall time all the same, by its rounds; "
+                     "the output says how often that is a false alarm")
+    one.add_argument("--quantile", type=percentage, default=0.05, metavar="P%", help="what of a run's samples is compared: so "
+                     "many take no longer (5%%). The fast end scatters least, since other work only makes samples slower; 50%% "
+                     "is the median. Without samples.csv it is the median anyhow")
     add_judging(one)
     return one
 
@@ -44,13 +49,20 @@ def compare(words: list[str]) -> int:
     options = top.parse_args(words)
     if bool(options.runs) == bool(options.base or options.new) or (options.runs and len(options.runs) != 2):
         top.error("either BASE NEW, or --base RUN... --new RUN..., is needed")
+    if not 0 < options.quantile < 1:
+        top.error("--quantile: more than 0% and less than 100% is needed")
     if bool(options.base) != bool(options.new):
         top.error(f"--{'new' if options.base else 'base'} is missing")
     from analysis import comparison, render, sources  # only now: --help is there without pandas and scipy
     interrupt.ready()
     base, new = options.base or options.runs[:1], options.new or options.runs[1:]
     sides = sources.side(base, options.ignore), sources.side(new, options.ignore)
-    result = comparison.compare(*sides, options.threshold, options.alpha, options.phase, options.filter)
+    if comparison.is_single(*sides) and not options.single:
+        raise Unreadable("not resolvable with one run a side: use nsbench --repeat=5, or scripts/ab.py "
+                         "(--single judges it all the same)")
+    if options.single and max(map(len, sides)) > 1:
+        top.error(f"--single: there are {len(sides[0])} and {len(sides[1])} runs")
+    result = comparison.compare(*sides, options.threshold, options.alpha, options.phase, options.filter, options.quantile)
     render.render(result, options.format, options.all)
     return result.code
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from analysis import effects, exact
+from analysis import effects, exact, judging
 from analysis.effects import Floats, Pair
 from analysis.exact import Key
 from analysis.script import Unreadable
@@ -21,6 +21,13 @@ ALIKE = 1.25  # batches whose sizes differ by no more
 WORTH_SAYING = 0.001  # of drift: it is taken off anyhow
 THRESHOLD = 0.02  # of wall time; counts have their resolution instead
 TOGETHER = 0.9  # of the rows on one side of zero are no chance
+# What of a run's samples is its figure: so many take no longer. Other work only ever makes a sample slower, so that the fast
+# end scatters much less from run to run than the middle: half as much with a load of 10 on 2 CPUs, and less than that above.
+SHARE = 0.05
+
+
+# Measured by the command that it names, with a load of 10 to 27 on 2 CPUs.
+SINGLE_ALARMS = "Of 17 pairs of runs of one thing 24% had a row that was called changed (scripts/validate.py replicate)"
 
 
 @dataclass(frozen=True)
@@ -58,7 +65,7 @@ VERDICTS = {
 
 @dataclass
 class Comparison:
-    """`figures` says what counts as one figure: runs, rounds, intervals, pairs, or exact."""
+    """`figures` says what counts as one figure: runs, rounds, intervals, pairs, or exact; `measure` what of a run it is."""
 
     rows: list[Row]
     figures: str
@@ -67,6 +74,7 @@ class Comparison:
     identities: tuple[list[str], list[str]]
     notes: list[str] = field(default_factory=list)
     only: list[str] = field(default_factory=list)
+    measure: str = "medians"
 
     @property
     def code(self) -> int:
@@ -146,7 +154,7 @@ def order_notes(base: list[Source], new: list[Source]) -> list[str]:
     times = [s.time for s in base], [s.time for s in new]
     if min(len(base), len(new)) < 2 or any(map(math.isnan, times[0] + times[1])):
         return []
-    if max(times[0]) < min(times[1]) or max(times[1]) < min(times[0]):
+    if judging.are_apart((np.array(times[0]), np.array(times[1]))):
         return ["one side was measured wholly before the other: a step of the machine in between looks like a change "
                 "(scripts/ab.py interleaves them)"]
     return []
@@ -156,26 +164,23 @@ def _times(side: list[Source]) -> Floats:
     return np.array([s.time for s in side])
 
 
-def _drift(base: list[Source], new: list[Source], logs: Pair, notes: list[str]) -> effects.Trend | None:
-    """The drift to take off; a note where there is one."""
-    times = _times(base), _times(new)
-    drift = effects.trend(*logs, times)
+def _say_drift(drift: effects.Trend | None, times: Pair, notes: list[str]) -> None:
+    """A note on the drift that is taken off, where there is one."""
     if drift and abs(drift.slope) > 2 * math.sqrt(drift.variance):
         whole = float(np.expm1(drift.slope * np.ptp(np.concatenate(times))))
         if abs(whole) >= WORTH_SAYING:
             notes.append(f"the machine drifted: {whole:+.1%} from the first run to the last, taken off as a straight "
                          "line")
-    return drift
 
 
-def _undisturbed(base: list[Source], new: list[Source], logs: Pair, notes: list[str]) -> list[list[Source]]:
-    """The runs that count; a note on each of the others."""
-    kept = effects.kept(*logs, (_times(base), _times(new)))
+def _say_disturbed(base: list[Source], new: list[Source], logs: Pair, kept: tuple[judging.Flags, judging.Flags]) -> list[str]:
+    """A note on each of the runs that do not count."""
+    notes = []
     for side, log, of in zip((base, new), logs, kept):
         level = np.nanmedian(log[:, of], axis=1, keepdims=True)
         notes += [f"left out: {side[i].name}, which stands out of its side in all rows, in the middle by "
                   f"{np.expm1(np.nanmedian(log[:, [i]] - level)):+.1%}" for i in np.flatnonzero(~of)]
-    return [[s for s, one in zip(side, of) if one] for side, of in zip((base, new), kept)]
+    return notes
 
 
 def clock_of(base: list[Source], new: list[Source]) -> str:
@@ -186,6 +191,12 @@ def clock_of(base: list[Source], new: list[Source]) -> str:
         by_clock = "; ".join(f"{clock}: {of}" for clock, of in names.items())
         raise Unreadable(f"the runs have different clocks, which measure different things ({by_clock})")
     return clocks.pop()
+
+
+def is_single(base: list[Source], new: list[Source]) -> bool:
+    """Whether nothing on either side says by how much runs differ by themselves: one run a side by wall time. Counts need
+    no repetitions, and Google Benchmark's JSON of a program of one's own has them in itself."""
+    return len(base) == len(new) == 1 and clock_of(base, new) != "instructions" and not all(s.has_repetitions for s in base + new)
 
 
 def one_state(runs: list[Source]) -> None:
@@ -259,8 +270,8 @@ def _single(base: Source, new: Source, both: list[Key], level: float) -> tuple[e
     """A run a side: what its rounds say. The effects, what counts as a figure, a note, and the numbers of figures."""
     one, other = base.series, new.series
     what = "repetitions" if base.repetitions and new.repetitions else "rounds"
-    caution = f"one run a side does not tell by how much runs differ by themselves: {effects.BETWEEN_RUNS:.0%} is assumed, " \
-        "and a busy machine does more (several runs a side, or scripts/ab.py, tell, and see smaller changes)"
+    caution = f"one run a side does not tell by how much runs differ by themselves: {effects.BETWEEN_RUNS:.0%} is assumed. "
+    caution += "Use several runs a side, or scripts/ab.py" if what == "repetitions" else SINGLE_ALARMS
     if one is None or other is None:
         note = f"{caution}; without samples.csv only by the intervals of their medians"
         found = effects.effects(_logs(_matrix([base], "medians", both)), _logs(_matrix([new], "medians", both)),
@@ -287,37 +298,69 @@ def _chosen(every: set[Key], phases: list[str] | None, pattern: re.Pattern[str] 
     return chosen
 
 
-def _judged(base: list[Source], new: list[Source], both: list[Key], result: Comparison) -> None:
+def _judged(base: list[Source], new: list[Source], both: list[Key], share: float | None, result: Comparison) -> None:
     """Adds the rows, and what is to be said of them, to the result."""
     level = 1 - result.alpha
     medians = [_matrix(side, "medians", both) for side in (base, new)]
     if len(base) == len(new) == 1:
         found, result.figures, note, *counts = _single(base[0], new[0], both, level)
         result.notes.append(note)
+        corrected, low, high = effects.holm(found.p), found.low, found.high
     else:
-        base, new = _undisturbed(base, new, (_logs(medians[0]), _logs(medians[1])), result.notes)
-        medians = [_matrix(side, "medians", both) for side in (base, new)]
-        logs = _logs(medians[0]), _logs(medians[1])
-        found = effects.effects(*logs, (_own(base, both), _own(new, both)), level=level,
-                                drift=_drift(base, new, logs, result.notes))
+        judged, medians = _of_runs(base, new, both, share, result)
+        found, corrected, low, high = judged.found, judged.corrected, judged.low, judged.high
         counts = [m.notna().sum(axis=1).tolist() for m in medians]
-    corrected = effects.holm(found.p)
-    need = effects.need(found.log, found.spread, result.alpha, int((~np.isnan(found.p)).sum()))
+    need = effects.need(found.log, found.spread, result.alpha, int((~np.isnan(corrected)).sum()))
     # Only a change that would matter is worth more runs; more rounds of one run would not tell it.
     need[(np.abs(np.expm1(found.log)) <= result.threshold) | (result.figures != "runs")] = np.nan
     # A time of 0 ticks has no logarithm, but can be shown.
     middle = [np.where(np.isnan(of), m.median(axis=1), np.exp(of)) for of, m in zip((found.base, found.new), medians)]
-    figures = zip(both, *middle, *counts, *map(np.exp, (found.log, found.low, found.high)), found.p, corrected, need)
-    for (case, phase), one, other, n_b, n_n, ratio, low, high, p, among, more in figures:
-        word = verdict(ratio, low, high, among, result.threshold, result.alpha)
-        result.rows.append(Row(case, phase, base[0].unit, float(one), float(other), n_b, n_n, float(ratio), float(low),
-                               float(high), float(p), float(among), word, float(more) if word == "~" else math.nan))
+    figures = zip(both, *middle, *counts, *map(np.exp, (found.log, found.low, found.high, low, high)), found.p, corrected, need)
+    for (case, phase), one, other, n_b, n_n, ratio, lower, upper, least, most, p, among, more in figures:
+        word = verdict(ratio, least, most, among, result.threshold, result.alpha)
+        result.rows.append(Row(case, phase, base[0].unit, float(one), float(other), n_b, n_n, float(ratio), float(lower),
+                               float(upper), float(p), float(among), word, float(more) if word == "~" else math.nan))
     result.notes += _together(found.log)
 
 
+def _figures_of(base: list[Source], new: list[Source], every: list[Key],
+                share: float | None) -> tuple[str, tuple[pd.DataFrame, pd.DataFrame]]:
+    """What of each run is compared, in words, and those figures of both sides: a row for each row, a column for each run."""
+    tables = [[s.quantile(share) if share else None for s in side] for side in (base, new)]
+    if any(table is None for side in tables for table in side):
+        return "medians", (_matrix(base, "medians", every), _matrix(new, "medians", every))
+    index = pd.MultiIndex.from_tuples(every, names=INDEX)
+    one, other = (pd.concat(side, axis=1).reindex(index) for side in tables)
+    return f"{share:.4g} quantiles", (one, other)
+
+
+def _of_runs(base: list[Source], new: list[Source], both: list[Key], share: float | None,
+             result: Comparison) -> tuple[judging.Judgement, list[pd.DataFrame]]:
+    """What the runs of two sides say of these rows, and the figures that they say it by. All rows that both sides have tell
+    the level of a run, also those that are not asked for."""
+    every = both + sorted((exact.measured(_merged(base)) & exact.measured(_merged(new))) - set(both))
+    result.measure, figures = _figures_of(base, new, every, share)
+    logs, times = (_logs(figures[0]), _logs(figures[1])), (_times(base), _times(new))
+    kept = effects.kept(*logs, times)
+    result.notes += _say_disturbed(base, new, logs, kept)
+    logs, times = (logs[0][:, kept[0]], logs[1][:, kept[1]]), (times[0][kept[0]], times[1][kept[1]])
+    _say_drift(effects.trend(*logs, times), times, result.notes)
+    judged = judging.judge(logs, [phase for _, phase in every], times, (_own(base, every), _own(new, every)), result.alpha,
+                           np.arange(len(every)) < len(both))
+    result.notes += [_level_note(level, of) for level, of in judged.levels]
+    return judged.head(len(both)), [of.iloc[:len(both), one] for of, one in zip(figures, kept)]
+
+
+def _level_note(level: judging.Level, of: effects.Effects) -> str:
+    """What was taken off."""
+    change, low, high = (float(np.expm1(value[0])) for value in (of.log, of.low, of.high))
+    return f"{level.phase} of all cases together: {change:+.1%} ({low:+.1%} … {high:+.1%}), no more than runs differ: taken off each row"
+
+
 def compare(base: list[Source], new: list[Source], threshold: float | None, alpha: float, phases: list[str] | None = None,
-            pattern: re.Pattern[str] | None = None) -> Comparison:
-    """Unreadable where there is nothing to compare."""
+            pattern: re.Pattern[str] | None = None, share: float | None = SHARE) -> Comparison:
+    """Of several runs a side by wall time, the time that this share of each run's samples do not exceed is compared, or the
+    median for None. Unreadable where there is nothing to compare."""
     clock = clock_of(base, new)
     if threshold is None:
         threshold = 0.0 if clock == "instructions" else THRESHOLD
@@ -337,7 +380,7 @@ def compare(base: list[Source], new: list[Source], threshold: float | None, alph
         result.notes += _not_reproduced(base, "base") + _not_reproduced(new, "new")
         result.rows = _exact_rows(both, base, new, threshold)
     else:
-        _judged(base, new, both, result)
+        _judged(base, new, both, share, result)
     return result
 
 

@@ -236,7 +236,13 @@ def follow(figures: Floats) -> float:
         x = figures - np.nanmean(figures, axis=1, keepdims=True)
         correlation = np.nanmean(x[:, 1:] * x[:, :-1], axis=1) / np.nanmean(x * x, axis=1)
         middle = np.nanmedian(correlation) + 1 / n  # the estimate is too low by about 1/n
-    r = float(np.clip(np.nan_to_num(middle), 0, 0.95))
+    return inflation(float(np.nan_to_num(middle)))
+
+
+def inflation(correlation: float) -> float:
+    """How much more the mean of a long series scatters than that of independent figures, where each follows the one before
+    with that correlation."""
+    r = min(max(correlation, 0), 0.95)
     return (1 + r) / (1 - r)
 
 

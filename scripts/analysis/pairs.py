@@ -34,7 +34,7 @@ def more(above: int, below: int, alpha: float, rows: int) -> float:
 def compare_pairs(a: list[Source], b: list[Source], threshold: float | None, alpha: float, phases: list[str] | None = None,
                   pattern: re.Pattern[str] | None = None) -> Comparison:
     """a[i] and b[i] are a pair. Unreadable where there is nothing to compare."""
-    result = compare(a, b, threshold, alpha, phases, pattern)  # which rows, and what differs
+    result = compare(a, b, threshold, alpha, phases, pattern, None)  # which rows, and what differs
     if result.figures == "exact":
         return result
     both = pd.MultiIndex.from_tuples([(row.case, row.phase) for row in result.rows], names=INDEX)

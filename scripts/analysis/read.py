@@ -226,6 +226,15 @@ class Run:
             return _together([repeat.samples for repeat in self.repeats])
         return self._table("samples.csv")
 
+    def quantile(self, share: float) -> pd.Series | None:
+        """Of the counted samples, by case and phase; None without samples.csv, which is not kept: of many runs it would fill
+        the memory."""
+        samples = self._table("samples.csv")
+        if samples is None:
+            return None
+        counted = samples[(samples["counted"] == 1) & (samples["errno"] == "")]
+        return counted.groupby("case")[columns.phases()].quantile(share).stack()
+
     @functools.cached_property
     def probe(self) -> pd.DataFrame | None:
         """probe.csv."""

@@ -86,7 +86,7 @@ def explanation(comparison: Comparison) -> str:
     """What the columns are."""
     if comparison.figures == "exact":
         return f"median, instructions executed, not time; a row without a resolution has {INSTEAD:.0%} instead"
-    names = {"runs": "middle of the runs' medians", "pairs": "medians of the sides"}
+    names = {"runs": f"middle of the runs' {comparison.measure}", "pairs": "medians of the sides"}
     what = names.get(comparison.figures, "middle of the run")
     return (f"{what}; interval: {1 - comparison.alpha:.4g}, for the row alone; p: corrected for {len(comparison.rows)} rows "
             f"(Holm), changed below {comparison.alpha:g}; scatter of {comparison.figures}")

@@ -60,6 +60,13 @@ class Source:
         table.index = pd.MultiIndex.from_tuples([self.shorten(key) for key in table.index], names=INDEX)
         return np.log(table.where(table > 0))
 
+    def quantile(self, share: float) -> pd.Series | None:
+        """The time that this share of each row's counted samples do not exceed; None where there are no samples."""
+        found = self.run.quantile(share) if self.run else None
+        if found is not None:
+            found.index = pd.MultiIndex.from_tuples([self.shorten(key) for key in found.index], names=INDEX)
+        return found
+
     @property
     def figures(self) -> pd.DataFrame | None:
         """All that results.csv says of each row but its names; None where there is no such file."""
@@ -76,6 +83,12 @@ class Source:
             return datetime.datetime.fromisoformat(self.started).timestamp()
         except ValueError:
             return math.nan
+
+    @property
+    def has_repetitions(self) -> bool:
+        """Whether it repeats its rows in itself: Google Benchmark's JSON of a program of one's own. What nsbench writes as
+        such are the rounds of one run."""
+        return not self.run_id and any(len(times) > 1 for times in self.repetitions.values())
 
     @property
     def batch(self) -> float:

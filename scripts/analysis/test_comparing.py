@@ -155,11 +155,16 @@ def test_disturbed_runs_are_left_out_and_named(tmp_path: Path) -> None:
 def test_one_run_a_side_says_what_that_supports(tmp_path: Path) -> None:
     random = np.random.default_rng(1)
     base, new = run(tmp_path / "base", random, scatter=0), run(tmp_path / "new", random, {"unshare/NEWNET": 1.05}, 0)
-    code, out, _ = compare(base, new)
-    assert code == 1
+    run(tmp_path / "more", random)
+    code, out, err = compare(base, new)
+    assert (code, out) == (2, "") and err == ("compare: not resolvable with one run a side: use nsbench --repeat=5, or scripts/ab.py "
+                                              "(--single judges it all the same)\n")
+    code, out, _ = compare(base, new, "--single")
+    assert code == 1 and "had a row that was called changed (scripts/validate.py replicate)" in out
     assert "one run a side does not tell by how much runs differ by themselves: 1% is assumed" in out
     assert "without samples.csv only by the intervals of their medians" in out
-    assert compare(base, new, "--threshold=10%")[0] == 0
+    assert compare(base, new, "--single", "--threshold=10%")[0] == 0
+    assert "--single: there are 2 and 1 runs" in compare("--single", "--base", base, base.parent / "more", "--new", new)[2]
 
 
 def with_samples(folder: Path, random: np.random.Generator, factor: float) -> Path:
@@ -182,9 +187,9 @@ def with_samples(folder: Path, random: np.random.Generator, factor: float) -> Pa
 def test_one_run_a_side_is_compared_by_its_rounds(tmp_path: Path) -> None:
     random = np.random.default_rng(5)
     base, same, slow = (with_samples(tmp_path / name, random, factor) for name, factor in (("a", 1), ("b", 1), ("c", 1.05)))
-    code, out, _ = compare(base, same)
+    code, out, _ = compare(base, same, "--single")
     assert code == 0 and "scatter of rounds" in out
-    code, out, _ = compare(base, slow, "--format=json")
+    code, out, _ = compare(base, slow, "--single", "--format=json")
     row = json.loads(out)["rows"][0]
     assert code == 1 and row["base_runs"] == 12 and row["low"] < 1.05 < row["high"]
 
@@ -196,22 +201,22 @@ def test_what_one_side_lacks_and_what_has_changed_come_first(tmp_path: Path) -> 
                                                       errno="EINVAL", reason="clone3: Invalid argument")]
     one = write_run(tmp_path / "one", base, {"mounts": "20", "mitigations": "on"}, options={"cpu": 1})
     other = write_run(tmp_path / "other", new, {"mounts": "31", "mitigations": "on"}, options={"cpu": "any"})
-    _, out, _ = compare(one, other)
+    _, out, _ = compare(one, other, "--single")
     before = out[:out.index("case  ")].splitlines()
     assert before[2:5] == ["kernel differs: 6.1.0 → 6.12.0", "mounts differs: 20 → 31", "pinned to CPU differs: 1 → any"]
     assert "only base has clone/NEWPID: not in the other's results" in before
     assert "only base has clone/NEWTIME: skipped: EINVAL clone3: Invalid argument" in before
-    _, rows, err = compare(one, other, "--format=csv")
+    _, rows, err = compare(one, other, "--single", "--format=csv")
     assert "mounts differs: 20 → 31" in err and rows.splitlines()[0].startswith("case,phase,unit,base,new")
     assert len(rows.splitlines()) == 2
-    _, text, _ = compare(one, other, "--format=markdown")
+    _, text, _ = compare(one, other, "--single", "--format=markdown")
     assert "- mounts differs: 20 → 31" in text and "| clone/none | create | 1.00 µs |" in text
 
 
 def test_a_time_of_zero_is_shown_and_not_judged(tmp_path: Path) -> None:
     runs = [write_run(tmp_path / name, [result_row("clone/none", "create", value), result_row("clone/none", "total", 9.0)])
             for name, value in (("a", 0.0), ("b", 5.0))]
-    code, out, _ = compare(*runs)
+    code, out, _ = compare(*runs, "--single")
     assert code == 0 and re.search(r"^clone/none +create +0 ns +5.00 ns +\?  +~$", out, re.M)
 
 
@@ -225,28 +230,28 @@ def test_a_time_of_zero_is_shown_and_not_judged(tmp_path: Path) -> None:
 def test_a_long_value_shows_what_differs(tmp_path: Path, one: str, other: str, says: str) -> None:
     runs = [write_run(tmp_path / name, [result_row("clone/none", "create", 9.0)], {"command_line": value})
             for name, value in (("a", one), ("b", other))]
-    assert re.search(f"^command_line differs: {says}$", compare(*runs)[1], re.M)
+    assert re.search(f"^command_line differs: {says}$", compare(*runs, "--single")[1], re.M)
 
 
 def test_the_samplers_size_is_named(tmp_path: Path) -> None:
     runs = {name: write_run(tmp_path / name, [result_row("clone/none", "create", 9.0)],
                             sampler={"resident_bytes": size, "mappings": mappings})
             for name, size, mappings in (("a", 819200, 12), ("b", 827392, 12), ("c", 1048576, 14))}
-    assert "sampler" not in compare(runs["a"], runs["b"])[1]
-    out = compare(runs["a"], runs["c"])[1]
+    assert "sampler" not in compare(runs["a"], runs["b"], "--single")[1]
+    out = compare(runs["a"], runs["c"], "--single")[1]
     assert "the sampler's mappings differs: 12 → 14" in out and "the sampler's size differs: 800 → 1024 KiB resident" in out
 
 
 def test_drains_of_batches_that_differ_are_named(tmp_path: Path) -> None:
     runs = [write_run(tmp_path / name, [result_row("clone/NEWNET", "drain", 9000.0)],
                       measuring={"drains": 10, "drained_samples": samples}) for name, samples in (("a", 600), ("b", 80))]
-    assert "drain is not comparable: batches of 60.0 namespaces on average on the base's side, 8.0" in compare(*runs)[1]
+    assert "drain is not comparable: batches of 60.0 namespaces on average on the base's side, 8.0" in compare(*runs, "--single")[1]
 
 
 def test_ids_are_joined_without_a_parameter(tmp_path: Path) -> None:
     runs = [write_run(tmp_path / name, [result_row(f"clone/none/spawn:{name}", "create", 100.0)]) for name in ("fork", "vm")]
     assert compare(*runs)[0] == 2
-    assert "clone/none  create" in compare(*runs, "--ignore=spawn")[1]
+    assert "clone/none  create" in compare(*runs, "--single", "--ignore=spawn")[1]
     both = write_run(tmp_path / "both", [result_row(f"clone/none/spawn:{name}", "create", 1.0) for name in ("fork", "vm")])
     assert "which would become one" in compare(both, both, "--ignore=spawn")[2]
 
@@ -285,7 +290,7 @@ def test_a_long_table_shows_what_changed_by_less(tmp_path: Path, form: str) -> N
 
 def test_it_starts_as_a_program(tmp_path: Path) -> None:
     folder = run(tmp_path / "a", np.random.default_rng(1))
-    done = subprocess.run([SCRIPT, folder, folder / "results.csv"], capture_output=True, text=True)
+    done = subprocess.run([SCRIPT, "--single", folder, folder / "results.csv"], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "") and "both sides have a run in common" in done.stdout
 
 
@@ -298,10 +303,11 @@ def test_mixed_clocks_are_2(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("words", "says"), [
     ([], "either BASE NEW, or --base RUN... --new RUN..., is needed"), (["a"], "either BASE NEW"), (["a", "b", "c"], "either"),
-    (["--base", "a"], "--new is missing"), (["a", "b", "--threshold=2"], "percentage"), (["a", "b", "--alpha=1"], "below 0.5"),
+    (["--base", "a"], "--new is missing"), (["a", "b", "--threshold=2"], "percentage"),
+    (["a", "b", "--quantile=100%"], "less than 100%"), (["a", "b", "--alpha=1"], "below 0.5"),
     (["a", "b", "--filter=("], "not a regular expression"), (["a", "b", "--format=xml"], "invalid choice"),
-    (["{a}", "{a}", "--phase=creat"], "no row has 'creat'; the phases are create, total"),
-    (["{a}", "{a}", "--filter=zzz"], "no case matches 'zzz'"), (["{a}", "nowhere"], "nowhere: No such file or directory"),
+    (["{a}", "{a}", "--single", "--phase=creat"], "no row has 'creat'; the phases are create, total"),
+    (["{a}", "{a}", "--single", "--filter=zzz"], "no case matches 'zzz'"), (["{a}", "nowhere"], "nowhere: No such file or directory"),
     (["--base", "{a}", "{a}", "--new", "{a}"], "are the same run id-a: it would count twice"),
 ])
 def test_wrong_usage_is_2_and_one_line(tmp_path: Path, words: list[str], says: str) -> None:
@@ -380,8 +386,8 @@ def test_broken_json_is_2_and_one_line(tmp_path: Path, text: str, says: str) -> 
 def test_truths_that_are_known() -> None:
     """A few of what `scripts/validate.py compare` does 500 times: chances of 5% and 90% are told from much worse ones."""
     for truth in trials.TRUTHS:
-        alarms, _, found = trials.outcomes(truth, np.random.default_rng(1), 60, 100, 10, 0.05, 0.02, 0.05)
-        assert alarms <= 6 and found >= 48, (truth.name, alarms, found)
+        alarms, _, found = trials.outcomes(truth, np.random.default_rng(1), 60, 100, 0.05, 0.02, 0.05)
+        assert alarms <= 6 and (found >= 48 or truth.a_side < 10), (truth.name, alarms, found)
 
 
 def test_one_run_a_side_is_seldom_wrong() -> None:

@@ -1,12 +1,15 @@
 """validate.py: what it cannot find out is one line and 2, never the 1 that says 'outside of the limits'."""
 import csv
 import io
+import os
+import re
 from pathlib import Path
 
 import pytest
 
 from analysis.fixtures import call, result_row
 
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
 VALIDATE = Path(__file__).resolve().parents[1] / "validate.py"
 
 
@@ -65,3 +68,89 @@ def test_a_program_that_is_missing_is_named(build: Path) -> None:
     (build / "nsbench-yardstick").unlink()
     code, _, err = call(VALIDATE, [f"--build={build}", "yardstick"])
     assert code == 2 and err.splitlines()[-1] == f"validate: {build}/nsbench-yardstick: No such file or directory"
+
+
+SIDES = """#!/bin/sh
+# As nsbench: a run of its own for each --out, whose create of NEWNS is as the planted mounts make it.
+for word; do case $word in --out=*) out=${word#--out=} ;; esac; done
+[ -e ${0%/*}/stop ] && [ "$(cat ${0%/*}/count)" -ge "$(cat ${0%/*}/stop)" ] && { echo 'nsbench: stopped' >&2; exit 1; }
+echo $(($(cat ${0%/*}/count) + 1)) > ${0%/*}/count
+exec /usr/bin/python3 ${0%/*}/write.py "$out" "$(cat ${0%/*}/count)" "$(grep -c 'nsbench-mounts' /proc/self/mountinfo)"
+"""
+WRITE = """import sys
+sys.path.insert(0, {scripts!r})
+from pathlib import Path
+import numpy as np
+from analysis.fixtures import result_row, write_run, write_table
+out, number, mounts = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+random = np.random.default_rng(number)
+rows, samples = [], []
+for kind in ("none", "NEWIPC", "NEWNET", "NEWNS", "NEWPID", "NEWUTS"):
+    case = f"clone/{{kind}}/stack:1M"
+    times = random.normal(30000, 100, 40) * (1 + 0.01 * mounts * (kind == "NEWNS"))
+    rows.append(result_row(case, "create", float(np.median(times)), run_id=f"run-{{number}}"))
+    samples += [{{"run_id": f"run-{{number}}", "kernel": "6.1.0", "clock": "wall", "case": case, "round": 1, "block": 1, "sample": i,
+                 "counted": 1, "create": round(time)}} for i, time in enumerate(times)]
+write_run(out, rows, started=f"2026-01-01T{{number // 60:02}}:{{number % 60:02}}:00Z")
+write_table(out / "samples.csv", samples)
+"""
+
+
+@pytest.fixture(name="sides")
+def fixture_sides(tmp_path: Path) -> Path:
+    """Where nsbench writes runs that scatter by 0.3%, and by 1% for each mount that was planted."""
+    pytest.importorskip("pandas", reason="python3-pandas is missing")
+    (tmp_path / "nsbench").write_text(SIDES)
+    (tmp_path / "nsbench").chmod(0o755)
+    (tmp_path / "write.py").write_text(WRITE.format(scripts=str(VALIDATE.parent)))
+    (tmp_path / "count").write_text("0")
+    return tmp_path
+
+
+@needs_root
+def test_sides_are_recorded_once_and_judged(sides: Path) -> None:
+    words = [f"--build={sides}", "replicate", "--comparisons=2", "--planted=2", f"--keep={sides / 'kept'}"]
+    (sides / "stop").write_text("25")  # 18 that tell what a mount costs, and one side and two runs
+    code, out, err = call(VALIDATE, words)
+    assert (code, out) == (2, "") and err.endswith("nsbench: exit code 1: nsbench: stopped\n")
+    assert sorted(path.name for path in (sides / "kept").iterdir()) == ["S001", "S002.part", "plan.json"]
+    (sides / "stop").unlink()
+    code, out, err = call(VALIDATE, words)
+    assert code == 0, out + err
+    assert (sides / "count").read_text() == f"{18 + 6 * 5 + 2}\n"  # six sides, and the two runs that were not a whole one
+    assert re.search(r"^nothing changed, 5 runs a side: any row changed +0 of 2 +0.0%", out, re.M)
+    assert re.search(r"^5% planted in one row: found +2 of 2 +100.0%  \(15.8% … 100.0%\)$", out, re.M)
+    assert call(VALIDATE, words)[:2] == (code, out) and (sides / "count").read_text() == "50\n"
+    assert "was recorded with --budget=2s" in call(VALIDATE, [*words, "--budget=3s"])[2]
+
+
+@needs_root
+def test_sides_that_differ_are_outside_of_the_limits(sides: Path) -> None:
+    """S002 is of runs that nothing is wrong with, but with mounts."""
+    words = [f"--build={sides}", "replicate", "--comparisons=1", "--planted=1", f"--keep={sides / 'kept'}"]
+    assert call(VALIDATE, words)[0] == 0
+    for one, other in (("S001", "B001"), ("S002", "P001")):
+        (sides / "kept" / one).rename(sides / "kept" / "away")
+        (sides / "kept" / other).rename(sides / "kept" / one)
+        (sides / "kept" / "away").rename(sides / "kept" / other)
+    code, out, _ = call(VALIDATE, words)
+    assert code == 1 and "wrong: S001 S002: clone/NEWNS/stack:1M create slower" in out
+    assert re.search(r"any row changed +1 of 1 +100.0%", out) and re.search(r"in one row: found +0 of 1 ", out)
+
+
+def test_another_folder_is_refused(sides: Path) -> None:
+    (sides / "kept").mkdir()
+    (sides / "kept" / "mine").touch()
+    assert "has files, but no plan.json" in call(VALIDATE, [f"--build={sides}", "replicate", f"--keep={sides / 'kept'}"])[2]
+
+
+@pytest.mark.parametrize(("step", "code"), [(0, 0), (5, 1)])
+def test_intervals_cover_what_runs_differ_by_or_do_not(build: Path, step: int, code: int) -> None:
+    """Runs with intervals of ±1 µs, all alike, or each 5 µs above the one before."""
+    said(build, [result_row("clone/NEWPID/stack:1M", "create", 9000.0, delta="#", delta_low="#", delta_high="+")])
+    (build / "nsbench").write_text(f"""#!/bin/sh
+n=$(cat ${{0%/*}}/n 2>/dev/null || echo 0); echo $((n + 1)) > ${{0%/*}}/n
+sed "s/#,#,+/$((n * {step}000 + 5000)),$((n * {step}000 + 4000)),$((n * {step}000 + 6000))/" ${{0%/*}}/csv
+""")
+    found, out, _ = call(VALIDATE, [f"--build={build}", "runs", "--runs=4"])
+    assert found == code and (f"{0 if step else 4} of 4 intervals of 1 rows" in out)

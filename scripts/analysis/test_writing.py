@@ -174,7 +174,7 @@ def test_folders_of_somebody_else_are_refused(top: Path, monkeypatch: pytest.Mon
 def test_names_of_any_bytes(top: Path) -> None:
     runs = [write_run(Path(os.fsdecode(os.fsencode(top) + name)), [
         result_row("clone/none/stack:1M", "create", 1500.0, run_id=name.hex())]) for name in (b"/b\xff", b"/c\xff")]
-    done = subprocess.run([SCRIPTS / "compare.py", *runs], capture_output=True, timeout=60)
+    done = subprocess.run([SCRIPTS / "compare.py", "--single", *runs], capture_output=True, timeout=60)
     assert done.returncode == 0 and done.stderr == b"", done.stderr
     assert "b\ufffdFF" in done.stdout.decode()
     assert outputs.as_utf8(runs[0].name) == "b\ufffdFF" and outputs.as_utf8("ä b") == "ä b"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis import effects
-from analysis.comparison import verdict
+from analysis import effects, judging
+from analysis.comparison import SHARE, verdict
 from analysis.effects import Floats, Pair
 
 ROUNDS, PER_BLOCK = 12, 8
@@ -27,7 +27,9 @@ class Truth:
     row_in_run: float = 0.005
     disturbed: float = 0.0  # share of runs that something made slower by 5% to 30%
     drift: float = 0.0  # over the session, from its first run to its last
+    wander: float = 0.0  # of the machine, from run to run: each begins where the last one ended
     is_interleaved: bool = True
+    a_side: int = 10  # runs
 
 
 TRUTHS = (
@@ -37,6 +39,7 @@ TRUTHS = (
     Truth("drift", drift=0.06),
     Truth("drift, one side first", drift=0.06, is_interleaved=False),
     Truth("all of these", spikes=0.05, block=0.03, disturbed=0.03, drift=0.06),
+    Truth("5 runs, wandering, one side first", wander=0.01, is_interleaved=False, a_side=5),
 )
 
 
@@ -52,19 +55,21 @@ def runs(truth: Truth, random: np.random.Generator, trials: int, rows: int, coun
     of_run = random.normal(0, truth.run, (trials, 1, count, 1, 1))
     of_run += (random.random(of_run.shape) < truth.disturbed) * np.log1p(random.uniform(0.05, 0.3, of_run.shape))
     way = random.choice([-1, 1], (trials, 1, 1, 1, 1))
+    of_run += np.cumsum(random.normal(0, truth.wander, of_run.shape), axis=2)
     of_run += way * truth.drift * np.linspace(0, 1, count).reshape(1, 1, count, 1, 1)
     return log + of_run
 
 
-def outcomes(truth: Truth, random: np.random.Generator, trials: int, rows: int, a_side: int, change: float,
-             threshold: float, alpha: float) -> tuple[int, int, int]:
+def outcomes(truth: Truth, random: np.random.Generator, trials: int, rows: int, change: float, threshold: float,
+             alpha: float) -> tuple[int, int, int]:
     """In how many A/A comparisons anything was called a change; in how many the test alone, without the threshold, saw
     one; and in how many a true change of one row was found."""
     alarms = resolved = found = 0
+    a_side = truth.a_side
     for done in range(0, trials, 10):
         some = min(10, trials - done)
-        medians = np.median(runs(truth, random, some, rows, 2 * a_side), axis=(3, 4))
-        for trial in medians:
+        figures = np.quantile(runs(truth, random, some, rows, 2 * a_side), SHARE, axis=(3, 4))
+        for trial in figures:
             order = random.permutation(2 * a_side) if truth.is_interleaved else np.arange(2 * a_side)
             times = order[:a_side].astype(float), order[a_side:].astype(float)
             base, new = trial[:, order[:a_side]], trial[:, order[a_side:]]
@@ -78,13 +83,11 @@ def outcomes(truth: Truth, random: np.random.Generator, trials: int, rows: int, 
 
 
 def verdicts(base: Floats, new: Floats, times: Pair, threshold: float, alpha: float) -> list[str]:
-    """Of matrices of run medians, as compare.py gives them."""
+    """Of matrices of runs' figures, as compare.py gives them."""
     kept = effects.kept(base, new, times)
-    base, new = base[:, kept[0]], new[:, kept[1]]
-    drift = effects.trend(base, new, (times[0][kept[0]], times[1][kept[1]]))
-    of = effects.effects(base, new, level=1 - alpha, drift=drift)
-    corrected = effects.holm(of.p)
-    figures = zip(np.exp(of.log), np.exp(of.low), np.exp(of.high), corrected)
+    logs = base[:, kept[0]], new[:, kept[1]]
+    of = judging.judge(logs, ["create"] * len(base), (times[0][kept[0]], times[1][kept[1]]), None, alpha)
+    figures = zip(np.exp(of.found.log), np.exp(of.low), np.exp(of.high), of.corrected)
     return [verdict(*values, threshold, alpha) for values in figures]
 
 

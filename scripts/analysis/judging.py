@@ -1,0 +1,140 @@
+"""What is said of rows by the runs of two sides: of each row beside what all cases of its phase have in common, and of that.
+
+A run's times are up or down together, by the luck of its process and by what else the machine does: its level. Of a phase
+that enough cases have, such as create, the middle case tells it. It is taken off, and what is left of a row scatters much
+less. A change that all cases share is in the level, so the level is judged as rows are; only where it has changed, too, are
+its rows taken as they are. Where one side was measured wholly before the other, the machine may have moved in between: by
+a line that the runs follow, and by what wanders, as far as the runs of a side follow their neighbours.
+"""
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis import effects
+from analysis.effects import Effects, Floats, Pair, Trend
+
+Flags = NDArray[np.bool_]
+
+CASES = 5  # of a phase, for a level: the middle of fewer follows a case that changed
+COMMON = 0.75  # of a phase's rows that are to be where its level is: else it is none
+
+
+@dataclass(frozen=True)
+class Level:
+    """What the rows of a phase have in common: how far each run of either side is from the middle of both, in logarithms."""
+
+    phase: str
+    rows: Flags
+    runs: Pair
+
+
+@dataclass
+class Judgement:
+    """`found` and `corrected` have an element for each row. `low` and `high` are the interval of its whole change, with its
+    level's. `levels` are those that were taken off, with their effects as one row each."""
+
+    found: Effects
+    corrected: Floats
+    low: Floats
+    high: Floats
+    levels: list[tuple[Level, Effects]]
+
+    def head(self, count: int) -> "Judgement":
+        """Of the first rows alone."""
+        found = Effects(*(getattr(self.found, name)[:count] for name in vars(self.found)))
+        return Judgement(found, self.corrected[:count], self.low[:count], self.high[:count], self.levels)
+
+
+def are_apart(times: Pair) -> bool:
+    """Whether one side was measured wholly before the other. False where the runs do not say when."""
+    base, new = times
+    return bool(base.max() < new.min() or new.max() < base.min())
+
+
+def levels_of(logs: Pair, phases: list[str]) -> list[Level]:
+    """The levels of the phases that enough rows have in all runs."""
+    whole = np.isfinite(logs[0]).all(axis=1) & np.isfinite(logs[1]).all(axis=1)
+    names = np.array(phases)
+    found = []
+    for phase in dict.fromkeys(phases):
+        rows = whole & (names == phase)
+        if rows.sum() < CASES:
+            continue
+        base, new = (log[rows] for log in logs)
+        # Between both sides: a row that has changed moves from its middle by as much on one side as on the other.
+        middle = (np.median(base, axis=1, keepdims=True) + np.median(new, axis=1, keepdims=True)) / 2
+        found.append(Level(phase, rows, (np.median(base - middle, axis=0), np.median(new - middle, axis=0))))
+    return found
+
+
+def wander(logs: Pair, times: Pair, drift: Trend | None) -> float:
+    """How much more the difference of sides that are apart scatters than that of independent runs, by how runs follow their
+    neighbours. So few runs hardly tell: it is taken as one standard error more than they say."""
+    shares, pairs, shortest = [], 0, math.inf
+    for log, time in zip(logs, times):
+        x = (log - drift.slope * time if drift else log)[:, np.argsort(time, kind="stable")]
+        if x.shape[1] < effects.FOR_A_TREND:
+            return 1.0
+        x = x - x.mean(axis=1, keepdims=True)
+        squares = (x * x).mean(axis=1)
+        shares.append(np.divide((x[:, 1:] * x[:, :-1]).mean(axis=1), squares, out=np.zeros(len(x)), where=squares > 0))
+        pairs += x.shape[1] - 1
+        shortest = min(shortest, x.shape[1])
+    r = float(np.nanmean(shares)) + 1 / shortest + 1 / math.sqrt(pairs)  # the estimate is too low by about 1/n
+    return effects.inflation(r)
+
+
+def _take(chosen: Flags, one: Effects, other: Effects) -> Effects:
+    """The rows of one where they are chosen, else of the other."""
+    return Effects(*(np.where(chosen, getattr(one, name), getattr(other, name)) for name in vars(one)))
+
+
+def judge(logs: Pair, phases: list[str], times: Pair, own: Pair | None, alpha: float, chosen: Flags | None = None) -> Judgement:
+    """Of matrices of logarithms, a row for each row and a column for each run. Only the chosen rows are judged; the others
+    help to know the runs' levels. `own` is as in effects(): with enough runs, how they scatter says it all."""
+    chosen = np.full(len(phases), True) if chosen is None else chosen
+    if min(log.shape[1] for log in logs) >= effects.FOR_A_TREND:
+        own = None
+    drift = effects.trend(*logs, times)
+    levels = [level for level in levels_of(logs, phases) if (level.rows & chosen).any()]
+    apart = are_apart(times)
+    rest = logs[0].copy(), logs[1].copy()
+    for level in levels:
+        for log, runs in zip(rest, level.runs):
+            log[level.rows] -= runs
+    series = tuple(np.stack([level.runs[side] for level in levels]) for side in (0, 1)) if levels else logs
+    more = wander((series[0], series[1]), times, drift) if apart else 1.0
+    whole = effects.effects(*logs, own, (more, more), 1 - alpha, drift=drift)
+    beside = effects.effects(*rest, own, level=1 - alpha)
+    told = [effects.effects(level.runs[0][None], level.runs[1][None], None, (more, more), 1 - alpha, drift=drift)
+            for level in levels]
+    return _judged(levels, told, beside, whole, alpha, chosen)
+
+
+def _judged(levels: list[Level], told: list[Effects], beside: Effects, whole: Effects, alpha: float, chosen: Flags) -> Judgement:
+    """Which of the levels are taken off, and what that makes of the rows."""
+    off = np.zeros(len(chosen), bool)
+    for level in levels:
+        off |= level.rows
+
+    def corrected() -> Floats:
+        p = np.where(chosen, np.where(off, beside.p, whole.p), np.nan)
+        return effects.holm(np.concatenate([p, *(of.p for of in told)]))
+
+    first = corrected()
+    taken = []
+    for level, of, p in zip(levels, told, first[len(chosen):]):
+        strays = (first[:len(chosen)] <= alpha)[level.rows & chosen].mean()
+        if p <= alpha or strays > 1 - COMMON:
+            off &= ~level.rows
+        else:
+            taken.append((level, of))
+    found = _take(off, beside, whole)
+    low, high = found.low.copy(), found.high.copy()
+    for level, of in taken:
+        half = np.hypot((found.high - found.low) / 2, (of.high - of.low) / 2)[level.rows]
+        middle = (found.log + of.log)[level.rows]
+        low[level.rows], high[level.rows] = middle - half, middle + half
+    return Judgement(found, corrected()[:len(chosen)], low, high, taken)
