@@ -5,7 +5,6 @@
 #include <cmath>
 #include <numbers>
 #include <numeric>
-#include <span>
 
 namespace nsb {
 namespace {
@@ -22,7 +21,7 @@ constexpr double kSignificant = 2.5;
 class Signs {
   public:
     /// Of ascending values.
-    Signs(std::span<const OfRound> values, std::size_t rounds) : values_(values), sums_(rounds) {
+    Signs(const std::vector<OfRound>& values, std::size_t rounds) : values_(values), sums_(rounds) {
         for (const OfRound& v : values) --sums_[v.round];
     }
 
@@ -52,7 +51,7 @@ class Signs {
         for (; end > to; --end) --sums_[values_[end - 1].round];
     }
 
-    std::span<const OfRound> values_;
+    const std::vector<OfRound>& values_;
     std::vector<std::int64_t> sums_;
     std::size_t below_ = 0, up_to_ = 0;
 };
