@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numbers>
 #include <numeric>
+#include <span>
 
 namespace nsb {
 namespace {
@@ -37,7 +38,8 @@ class Signs {
     /// Against the median, which may lie between two values.
     const std::vector<std::int64_t>& against_median() {
         const std::size_t upper = values_.size() / 2;
-        if (values_.size() % 2 == 1 || values_[upper - 1].value == values_[upper].value) return against(upper);
+        if (values_.size() % 2 == 1 || values_[upper - 1].value == values_[upper].value)
+            return against(upper);
         move(below_, upper);
         move(up_to_, upper);
         return sums_;
@@ -47,8 +49,10 @@ class Signs {
     /// A value counts by one when it is passed by the end of those below, and by one when by that of those up
     /// to the candidate: ties are neither below nor above.
     void move(std::size_t& end, std::size_t to) {
-        for (; end < to; ++end) ++sums_[values_[end].round];
-        for (; end > to; --end) --sums_[values_[end - 1].round];
+        const std::span<const OfRound> passed =
+            std::span(values_).subspan(std::min(end, to), std::max(end, to) - std::min(end, to));
+        for (const OfRound& v : passed) sums_[v.round] += to > end ? 1 : -1;
+        end = to;
     }
 
     const std::vector<OfRound>& values_;
