@@ -136,10 +136,11 @@ class Test {
     std::vector<std::vector<double>> cosines_;
 };
 
-/// The index of the value nearest to `from` on the way to `to` that cannot be the median; `to` where all can.
+/// The index of a value on the way from the median to the end `to` that cannot be the median, where the one
+/// before it can; `to` where there is none. With few rounds there may be several: that which bisecting meets.
 std::size_t first_refused(Signs& signs, const Test& test, std::size_t from, std::size_t to) {
     while (std::max(from, to) - std::min(from, to) > 1) {
-        const std::size_t between = from < to ? from + (to - from) / 2 : to + (from - to) / 2;
+        const std::size_t between = from < to ? from + (to - from) / 2 : from - (from - to) / 2;
         (test.holds(signs.against(between)) ? from : to) = between;
     }
     return to;
