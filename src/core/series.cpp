@@ -6,6 +6,9 @@
 #include <cerrno>
 #include <cmath>
 #include <iterator>
+#include <utility>
+
+#include "core/median_interval.h"
 
 namespace nsb {
 namespace {
@@ -35,6 +38,35 @@ std::optional<Delta> make_delta(const std::map<RoundKey, double>& own,
     return Delta{value, median_interval(std::move(differences)), resolution_of(figures, value)};
 }
 
+/// The counted samples of a phase with their rounds.
+std::vector<OfRound> by_round(const Series& series, Phase phase) {
+    std::vector<OfRound> values;
+    std::optional<RoundKey> latest;
+    std::uint32_t round = 0;
+    for (const Sample& sample : series.samples) {
+        if (!sample.has(phase)) continue;
+        const RoundKey key{sample.machine, sample.round};
+        if (latest && key != *latest) ++round;
+        latest = key;
+        values.push_back({sample.time(phase), round});
+    }
+    return values;
+}
+
+/// Of the median of a phase. By instructions rounds have nothing in common but their machine, which
+/// `resolution` is about: their medians are independent.
+std::optional<Interval> interval_of(const Series& series, Phase phase, TickClock clock) {
+    if (clock == TickClock::instructions) {
+        std::vector<double> medians;
+        for (const auto& [round, value] : series.round_medians(phase)) medians.push_back(value);
+        return median_interval(std::move(medians));
+    }
+    auto interval = median_interval_of_rounds(by_round(series, phase));
+    if (interval)
+        interval->low = std::max(interval->low, 0.0);  // where it goes on beyond all: no time is less
+    return interval;
+}
+
 Row make_row(const Series& series, const Series* base, Phase phase, const RowContext& context) {
     Row row;
     row.measured = series.measured;
@@ -62,8 +94,6 @@ Row make_row(const Series& series, const Series* base, Phase phase, const RowCon
     }
 
     const std::map<RoundKey, double> medians = series.round_medians(phase);
-    std::vector<double> round_medians;
-    for (const auto& [round, value] : medians) round_medians.push_back(value);
     std::vector<std::vector<double>> machines;
     for (auto& [machine, own] : series.by_machine(phase)) machines.push_back(std::move(own));
     std::vector<double> of_machines;
@@ -72,7 +102,7 @@ Row make_row(const Series& series, const Series* base, Phase phase, const RowCon
     row.machines = series.samples.back().machine == 0 ? 0 : of_machines.size();
     row.position = position_of(machines);
     row.resolution = resolution_of(of_machines, of_all);
-    row.figures = describe(std::move(values), std::move(round_medians), of_all);
+    row.figures = describe(std::move(values), interval_of(series, phase, context.clock), of_all);
     if (row.figures->ci && !row.figures->precision) {
         row.status = Status::imprecise;
         row.reason = "a median of 0 has no relative precision";
@@ -144,34 +174,29 @@ std::vector<Row> rows_of(std::span<const Series> series, std::size_t planned, co
     return rows;
 }
 
-void RoundMedians::extend(const Series& series) {
-    while (next_ < series.samples.size()) {
-        const std::uint32_t round = series.samples[next_].round;
-        std::array<std::vector<double>, kPhases> times;
-        bool any_counted = false;
-        for (; next_ < series.samples.size() && series.samples[next_].round == round; ++next_) {
-            if (!series.samples[next_].counted) continue;
-            any_counted = true;
-            ++counted_;
-            for (std::size_t i = 0; i < kPhases; ++i) times[i].push_back(series.samples[next_].times[i]);
-        }
-        if (!any_counted) continue;
-        ++rounds_;
-        for (std::size_t i = 0; i < kPhases; ++i) medians_[i].push_back(median(std::move(times[i])));
+bool is_precise(const Series& series, const RowContext& context) {
+    for (const Phase phase : series.measured.phases()) {
+        if (phase != Phase::drain && make_row(series, nullptr, phase, context).status != Status::ok)
+            return false;
+    }
+    return true;
+}
+
+void Looks::extend(const Series& series) {
+    std::optional<std::uint32_t> round;  // the latest of this call
+    for (; next_ < series.samples.size(); ++next_) {
+        const Sample& sample = series.samples[next_];
+        if (!sample.counted) continue;
+        ++counted_;
+        if (round != sample.round) ++rounds_;
+        round = sample.round;
     }
 }
 
-bool is_precise(const Series& series, const RoundMedians& medians, double target) {
-    for (const Phase phase : series.measured.phases()) {
-        if (phase == Phase::drain) continue;
-        const auto interval = median_interval(medians.of(phase));
-        if (!interval || interval->high - interval->low > 2 * target * interval->high) return false;
-    }
-    // Near enough to look at the rows themselves, which takes all samples.
-    for (const Row& row : make_rows(series, nullptr, {target, {}, {}})) {
-        if (row.phase != Phase::drain && row.status != Status::ok) return false;
-    }
-    return true;
+void Looks::look(const Series& series, const RowContext& context) {
+    if (rounds_ < next_look_) return;
+    is_precise_ = nsb::is_precise(series, context);
+    next_look_ = 2 * rounds_;
 }
 
 }  // namespace nsb

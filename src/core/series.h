@@ -15,6 +15,7 @@
 #include "core/position.h"
 #include "core/protocol.h"
 #include "core/statistics.h"
+#include "core/tick.h"
 
 namespace nsb {
 
@@ -92,6 +93,7 @@ struct RowContext {
     double target_precision = 0.02;
     std::optional<Unseen> drain_unseen;  ///< absent where asynchronous teardown can be watched
     std::optional<Capabilities> held;    ///< by the run's process; absent where it is not known
+    TickClock clock = TickClock::wall;
 };
 
 /// `base` is the series of `series.measured.base()`, or null.
@@ -100,26 +102,30 @@ std::vector<Row> make_rows(const Series& series, const Series* base, const RowCo
 /// The rows of the first `planned` of these series; bases are looked for among all.
 std::vector<Row> rows_of(std::span<const Series> series, std::size_t planned, const RowContext& context);
 
-/// The medians of a series's rounds, kept up round by round instead of being taken from all samples each
-/// time.
-class RoundMedians {
+/// Whether the rows of a case, `drain` aside, would have the status ok.
+bool is_precise(const Series& series, const RowContext& context);
+
+/// Rounds before a case can be precise enough.
+inline constexpr std::uint32_t kMinRounds = 8;
+
+/// What is known of a series while it grows: how much of it counts, and whether it is precise enough. A
+/// chance that is taken often comes: who looks after every round stops at the first interval that is too
+/// narrow by accident. So each look has twice as many rounds as the one before.
+class Looks {
   public:
-    /// Takes in the samples that came since the last call: whole rounds.
+    /// Counts the samples that came since the last call: whole rounds.
     void extend(const Series& series);
+    /// Looks where enough rounds have come since the last look.
+    void look(const Series& series, const RowContext& context);
 
     [[nodiscard]] std::uint32_t counted() const { return counted_; }  ///< samples
     [[nodiscard]] std::uint32_t rounds() const { return rounds_; }    ///< with counted samples
-    [[nodiscard]] const std::vector<double>& of(Phase phase) const {
-        return medians_[static_cast<std::size_t>(phase)];
-    }
+    [[nodiscard]] bool is_precise() const { return is_precise_; }     ///< as the last look found it
 
   private:
     std::size_t next_ = 0;
-    std::uint32_t counted_ = 0, rounds_ = 0;
-    std::array<std::vector<double>, kPhases> medians_;
+    std::uint32_t counted_ = 0, rounds_ = 0, next_look_ = kMinRounds;
+    bool is_precise_ = false;
 };
-
-/// Whether the rows of a case, `drain` aside, would have the status ok.
-bool is_precise(const Series& series, const RoundMedians& medians, double target);
 
 }  // namespace nsb

@@ -135,33 +135,58 @@ TEST(MakeRows, ACaseNeverReachedSaysSo) {
     EXPECT_NE(row.reason.find("--budget"), std::string::npos);
 }
 
-TEST(RoundMedians, GrowByWholeRoundsAndLeaveWarmUpsOut) {
+TEST(MakeRows, ByInstructionsTheMediansOfRoundsAreIndependent) {
+    const Series series = series_of(Case::of(Operation::clone, {}), {10, 20, 30, 40, 50, 60});
+    RowContext context;
+    context.clock = TickClock::instructions;
+    const Figures figures = *row_of(make_rows(series, nullptr, context), Phase::create).figures;
+    EXPECT_DOUBLE_EQ(figures.ci->low, 10);
+    EXPECT_DOUBLE_EQ(figures.ci->high, 60);
+    const Figures drifting = *row_of(make_rows(series, nullptr, {}), Phase::create).figures;
+    EXPECT_DOUBLE_EQ(drifting.ci->low, 0) << "no time is below it";
+    EXPECT_GT(drifting.ci->high, 60);
+}
+
+TEST(IsPrecise, IsWhatTheRowsSayWithoutDrain) {
+    Series series = series_of(Case::of(Operation::clone, Kind::net), {100, 101, 100, 101, 100, 101});
+    for (Sample& sample : series.samples) sample.times[static_cast<std::size_t>(Phase::drain)] = 0;
+    EXPECT_TRUE(is_precise(series, {0.1, {}, {}}));
+    EXPECT_FALSE(is_precise(series, {0.001, {}, {}}));
+    series.samples.front().times[kCreate] = 2000;
+    EXPECT_TRUE(is_precise(series, {0.1, {}, {}})) << "a warm-up";
+    series.samples.back().times[kCreate] = 2000;
+    EXPECT_FALSE(is_precise(series, {0.1, {}, {}}));
+}
+
+TEST(Looks, CountWholeRoundsAndLeaveWarmUpsOut) {
     Series series = series_of(Case::of(Operation::clone, {}), {10, 20});
-    RoundMedians medians;
-    medians.extend(series);
-    EXPECT_EQ(medians.rounds(), 2U);
-    EXPECT_EQ(medians.of(Phase::create), (std::vector<double>{10, 20}));
+    Looks looks;
+    looks.extend(series);
+    EXPECT_EQ(looks.rounds(), 2U);
     for (const double value : {1.0, 3.0, 8.0}) {
         series.samples.push_back({3, 0, true, {}});
         series.samples.back().times.fill(value);
     }
-    medians.extend(series);
-    EXPECT_EQ(medians.counted(), 5U);
-    EXPECT_EQ(medians.of(Phase::create), (std::vector<double>{10, 20, 3}));
+    looks.extend(series);
+    looks.extend(series);
+    EXPECT_EQ(looks.counted(), 5U);
+    EXPECT_EQ(looks.rounds(), 3U);
 }
 
-TEST(IsPrecise, IsWhatTheRowsSayWithoutDrain) {
-    const auto judge = [](const Series& series, double target) {
-        RoundMedians medians;
-        medians.extend(series);
-        return is_precise(series, medians, target);
-    };
-    Series series = series_of(Case::of(Operation::clone, Kind::net), {100, 100, 100, 101, 101, 101});
-    for (Sample& sample : series.samples) sample.times[static_cast<std::size_t>(Phase::drain)] = 0;
-    EXPECT_TRUE(judge(series, 0.02));
-    EXPECT_FALSE(judge(series, 0.001));
-    series.samples.back().times[kCreate] = 200;
-    EXPECT_FALSE(judge(series, 0.02));
+TEST(Looks, ComeAfterTwiceAsManyRounds) {
+    Series series = series_of(Case::of(Operation::clone, {}), {});
+    Looks looks;
+    std::vector<std::uint32_t> looked;
+    for (std::uint32_t round = 1; round <= 70; ++round) {
+        series.samples.push_back({round, round, true, {}});
+        series.samples.back().times.fill(100);
+        looks.extend(series);
+        const bool was = looks.is_precise();
+        // By turns precise and not, so that each look is seen.
+        looks.look(series, {was ? -1 : 0.02, {}, {}});
+        if (looks.is_precise() != was) looked.push_back(round);
+    }
+    EXPECT_EQ(looked, (std::vector<std::uint32_t>{kMinRounds, 16, 32, 64}));
 }
 
 }  // namespace

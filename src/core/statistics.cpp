@@ -32,7 +32,7 @@ std::optional<Interval> median_interval(std::vector<double> values) {
     return Interval{values[left_out], values[values.size() - 1 - left_out]};
 }
 
-Figures describe(std::vector<double> values, std::vector<double> round_medians,
+Figures describe(std::vector<double> values, const std::optional<Interval>& ci,
                  std::optional<double> center) {
     std::sort(values.begin(), values.end());
     const auto n = static_cast<double>(values.size());
@@ -59,12 +59,8 @@ Figures describe(std::vector<double> values, std::vector<double> round_medians,
         }
     }
 
-    f.ci = median_interval(std::move(round_medians));
-    if (f.ci) {
-        // The medians of rounds are not the median of all samples: the interval is widened to hold what it is
-        // about.
-        f.ci->low = std::min(f.ci->low, f.median);
-        f.ci->high = std::max(f.ci->high, f.median);
+    if (ci) {
+        f.ci = Interval{std::min(ci->low, f.median), std::max(ci->high, f.median)};
         if (f.median > 0) f.precision = (f.ci->high - f.ci->low) / 2 / f.median;
     }
     return f;

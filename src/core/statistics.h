@@ -23,7 +23,8 @@ double median(std::vector<double> values);
 
 /// The shortest symmetric pair of order statistics that holds the median of a continuous distribution in at
 /// least 95% of cases: the sign test turned round, exact whatever the distribution. Nothing below 6 values,
-/// where even the smallest and the largest do not reach 95%.
+/// where even the smallest and the largest do not reach 95%. For values that are independent of each other,
+/// as paired differences are; core/median_interval.h for others.
 std::optional<Interval> median_interval(std::vector<double> values);
 inline constexpr std::size_t kMinForInterval = 6;
 
@@ -31,16 +32,16 @@ inline constexpr std::size_t kMinForInterval = 6;
 struct Figures {
     std::size_t samples = 0;
     double median = 0;
-    std::optional<Interval> ci;       ///< 95%, from the medians of rounds
+    std::optional<Interval> ci;       ///< 95%, of the median
     std::optional<double> precision;  ///< half the interval's width over the median
     double min = 0, mean = 0, stddev = 0, p90 = 0, p99 = 0, max = 0;
     std::size_t outliers_mild = 0;    ///< beyond 1.5 interquartile ranges from the quartiles (Tukey)
     std::size_t outliers_severe = 0;  ///< beyond 3
 };
 
-/// `values` in any order, at least one; `round_medians` in the order of rounds; `center` is what stands for
-/// the values where that is not their own median.
-Figures describe(std::vector<double> values, std::vector<double> round_medians,
+/// `values` in any order, at least one; `ci` is their median's interval, widened to hold what it is about;
+/// `center` is what stands for the values where that is not their own median.
+Figures describe(std::vector<double> values, const std::optional<Interval>& ci,
                  std::optional<double> center = std::nullopt);
 
 }  // namespace nsb

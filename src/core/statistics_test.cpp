@@ -56,7 +56,7 @@ TEST(Describe, LabelsOutliersAndKeepsThem) {
     for (int i = 1; i <= 20; ++i) values.push_back(100 + i);
     values.push_back(130);   // quartiles 106 and 117 or so: mild
     values.push_back(1000);  // severe
-    const Figures f = describe(values, {});
+    const Figures f = describe(values, std::nullopt);
     EXPECT_EQ(f.samples, 22U);
     EXPECT_EQ(f.outliers_mild, 0U + (130 - 116.75 > 1.5 * 10.5 ? 1U : 0U));
     EXPECT_EQ(f.outliers_severe, 1U);
@@ -65,8 +65,8 @@ TEST(Describe, LabelsOutliersAndKeepsThem) {
     EXPECT_FALSE(f.precision);
 }
 
-TEST(Describe, TakesTheIntervalFromRoundsAndHoldsTheMedian) {
-    const Figures f = describe({10, 10, 10, 10, 10, 10}, {11, 11, 12, 12, 12, 13});
+TEST(Describe, WidensTheIntervalToHoldTheMedian) {
+    const Figures f = describe({10, 10, 10, 10, 10, 10}, Interval{11, 13});
     ASSERT_TRUE(f.ci);
     EXPECT_DOUBLE_EQ(f.ci->low, 10);
     EXPECT_DOUBLE_EQ(f.ci->high, 13);

@@ -66,7 +66,7 @@ constexpr auto kResultColumns = std::to_array<Column<R>>({
     {"samples", "samples", "counted samples; failed calls and warm-ups are not among them",
      [](const R& r) { return from_figures(r, [](const Figures& f) { return std::to_string(f.samples); }); }},
     {"median", kTicks, "median of the samples", FIGURE(median)},
-    {"ci_low", kTicks, "95% interval of the median, from the medians of rounds",
+    {"ci_low", kTicks, "95% interval of the median, as far as rounds scatter and follow each other",
      [](const R& r) { return from_figures(r, [](const Figures& f) { return f.ci ? number(f.ci->low) : ""; }); }},
     {"ci_high", kTicks, "its upper end",
      [](const R& r) { return from_figures(r, [](const Figures& f) { return f.ci ? number(f.ci->high) : ""; }); }},

@@ -23,14 +23,12 @@ constexpr std::uint32_t kRoundsOfFixed = 10;
 /// How many counted samples the next block of a planned case should have; 0 once it has enough.
 std::uint32_t samples_wanted(const Knowledge& known, std::size_t i) {
     if (known.series[i].failure) return 0;
-    const RoundMedians& medians = known.medians[i];
+    const Looks& looks = known.looks[i];
     if (const auto fixed = known.options.samples) {
-        const std::uint32_t have = medians.counted() / known.cases.all[i].at_once();
+        const std::uint32_t have = looks.counted() / known.cases.all[i].at_once();
         return std::min(known.samples_per_block, *fixed - std::min(*fixed, have));
     }
-    const bool is_done =
-        medians.rounds() >= kMinRounds && is_precise(known.series[i], medians, known.options.precision);
-    return is_done ? 0 : known.samples_per_block;
+    return looks.is_precise() ? 0 : known.samples_per_block;
 }
 
 }  // namespace

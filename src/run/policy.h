@@ -19,7 +19,7 @@ struct Knowledge {
     const RunOptions& options;
     const Cases& cases;
     std::span<const Series> series;
-    std::span<const RoundMedians> medians;
+    std::span<const Looks> looks;
     std::uint32_t samples_per_block = 0;  ///< as choose_block_size() says
 };
 

@@ -12,12 +12,12 @@ struct State {
     RunOptions options;
     Cases cases;
     std::vector<Series> series;
-    std::vector<RoundMedians> medians;
+    std::vector<Looks> looks;
     std::uint32_t block = 5;
 
     explicit State(const std::vector<Case>& plan) : cases(Cases::of(plan, false, false)) {
         for (const Case& c : cases.all) series.push_back({c, {}, {}});
-        medians.resize(series.size());
+        looks.resize(series.size());
     }
 
     /// A round of a case has been measured: samples of each of its samplers, all of the same time.
@@ -26,10 +26,11 @@ struct State {
             Sample& sample = series[i].samples.emplace_back(Sample{round, round, round > 0, {}});
             sample.times.fill(time);
         }
-        medians[i].extend(series[i]);
+        looks[i].extend(series[i]);
+        looks[i].look(series[i], {options.precision, {}, {}});
     }
     [[nodiscard]] PlannedRound plan(std::uint32_t round) const {
-        return plan_round({options, cases, series, medians, block}, round);
+        return plan_round({options, cases, series, looks, block}, round);
     }
 };
 

@@ -74,7 +74,7 @@ struct RunInfo : RunStart, SamplerFacts, Totals {
         // Inside a user namespace of its own a sampler has all capabilities.
         const auto held = in_userns ? std::optional(~Capabilities{0})
                                     : parse_capabilities(env::find(environment, "capabilities"));
-        return {options.precision, drain_unseen, held};
+        return {options.precision, drain_unseen, held, identity.clock};
     }
 };
 

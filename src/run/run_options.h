@@ -17,7 +17,6 @@ inline constexpr std::uint32_t kDefaultLeadIn = 2;
 /// What is constant in the measuring, published because it shapes the figures.
 inline constexpr std::uint32_t kMaxBacklog =
     64;  ///< namespaces left to the kernel's workers before they are waited for
-inline constexpr std::uint32_t kMinRounds = 8;  ///< counted rounds before a case can be precise enough
 
 /// Times are wall time also under the instruction clock.
 struct RunOptions {

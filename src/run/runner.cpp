@@ -35,7 +35,7 @@ Runner::Runner(RunOptions options, Cases cases, Samplers& samplers, Draining dra
       cases_(std::move(cases)),
       samplers_(samplers),
       draining_(std::move(draining)),
-      medians_(cases_.all.size()) {
+      looks_(cases_.all.size()) {
     for (const Case& c : cases_.all) series_.push_back({c, {}, {}});
     go_on_from(before);
 }
@@ -53,11 +53,19 @@ void Runner::go_on_from(const Before& before) {
         // wrote.
         for (const Sample& sample : own.samples) totals_.rounds = std::max(totals_.rounds, sample.round);
     }
-    for (std::size_t i = 0; i < series_.size(); ++i) medians_[i].extend(series_[i]);
+    look();
+}
+
+void Runner::look() {
+    for (std::size_t i = 0; i < series_.size(); ++i) {
+        looks_[i].extend(series_[i]);
+        if (i < cases_.planned && !options_.samples)
+            looks_[i].look(series_[i], {options_.precision, {}, {}, options_.clock});
+    }
 }
 
 Knowledge Runner::known() const {
-    return {options_, cases_, series_, medians_, totals_.samples_per_block};
+    return {options_, cases_, series_, looks_, totals_.samples_per_block};
 }
 
 std::chrono::nanoseconds Runner::time_left() const {
@@ -119,7 +127,7 @@ void Runner::run(std::uint32_t round, const PlannedRound& planned) {
             return times;
         },
         [&](const Group& group) { drain(group, round); });
-    for (std::size_t i = 0; i < series_.size(); ++i) medians_[i].extend(series_[i]);
+    look();
 }
 
 tl::expected<std::vector<double>, std::string> Runner::measure_block(const PlannedBlock& block,

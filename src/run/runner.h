@@ -52,6 +52,7 @@ class Runner {
   private:
     using Clock = std::chrono::steady_clock;
 
+    void look();
     void go_on_from(const Before& before);
     [[nodiscard]] Knowledge known() const;
     [[nodiscard]] std::chrono::nanoseconds time_left() const;
@@ -66,8 +67,8 @@ class Runner {
     Cases cases_;
     Samplers& samplers_;
     Draining draining_;
-    std::vector<Series> series_;         // of the cases, index by index
-    std::vector<RoundMedians> medians_;  // likewise
+    std::vector<Series> series_;  // of the cases, index by index
+    std::vector<Looks> looks_;    // likewise
     Totals totals_;
     std::vector<std::string> warnings_;
     std::chrono::nanoseconds drain_limit_ = std::chrono::seconds(1);
