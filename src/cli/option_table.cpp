@@ -53,6 +53,10 @@ constexpr CommandText kCommands[]{
      "for."},
 };
 
+constexpr const char* kDisturbedHelp =
+    "whether rounds that something disturbed enter the figures; what did is told by the kernel's counters "
+    "(keep)";
+
 /// An option that may be repeated.
 auto* strings() {
     return po::value<std::vector<std::string>>()->composing();
@@ -110,6 +114,7 @@ po::options_description measuring_options() {
             "so many samples of each case, instead of a precision")(
             "block", po::value<std::string>()->value_name("N"),
             "so many counted samples in each block, whatever the time allows")(
+            "disturbed", po::value<std::string>()->value_name("keep|drop"), kDisturbedHelp)(
             "alone", "without the none cases that deltas are taken against")(
             "seed", po::value<std::string>()->value_name("N"),
             "of the random order (default: a random one, recorded)")(
@@ -181,7 +186,9 @@ po::options_description summary_options() {
     po::options_description options("Output");
     options.add_options()  //
         ("sort", po::value<std::string>()->value_name("KEY"),
-         "the table by plan, case, median, delta or precision")("quiet", "the table alone");
+         "the table by plan, case, median, delta or precision")(
+            "disturbed", po::value<std::string>()->value_name("keep|drop"), kDisturbedHelp)(
+            "quiet", "the table alone");
     return options;
 }
 

@@ -42,9 +42,10 @@ struct Options {
     NamespaceOptions namespaces;
     std::optional<std::string> out, resume;
     run::Destinations files;    ///< that outputs of their own go to
-    bool budget_given = false;  ///< these two may differ from a resumed run's
+    bool budget_given = false;  ///< these may differ from a resumed run's
     bool precision_given = false;
-    bool narrowed = false;  ///< something was selected, which --resume does not take
+    std::optional<Disturbed> disturbed;  ///< likewise, and of a summary
+    bool narrowed = false;               ///< something was selected, which --resume does not take
     std::string probe = "off";
     report::Sort sort = report::Sort::plan;
     bool quiet = false;

@@ -29,7 +29,13 @@ Run make_run(const Row& row, double ticks, std::size_t iterations) {
 std::string benchmark_json(const RunInfo& info, std::span<const Row> rows,
                            std::span<const Series* const> series) {
     std::map<Case, const Series*> by_case;
-    for (const Series* s : series) by_case[s->measured] = s;
+    const std::set<std::uint32_t> left_out = info.row_context().left_out;
+    std::vector<Series> left;
+    left.reserve(series.size());
+    for (const Series* s : series) {
+        if (!left_out.empty()) s = &left.emplace_back(without_rounds(*s, left_out));
+        by_case[s->measured] = s;
+    }
 
     describe_context(info.identity, info.version);
     std::ostringstream out;
