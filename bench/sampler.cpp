@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <csignal>
 #include <cstring>
@@ -69,6 +70,19 @@ bool is_greeted() {
     return receive(theirs) && send(*own) && theirs == *own;
 }
 
+/// Beside what is timed, as all that happens between two blocks.
+protocol::Usage usage() {
+    protocol::Usage used{};
+    for (const int whose : {RUSAGE_SELF, RUSAGE_CHILDREN}) {
+        rusage one{};
+        if (getrusage(whose, &one) != 0) continue;
+        for (const timeval& time : {one.ru_utime, one.ru_stime})
+            used.ran_us += static_cast<std::uint64_t>(time.tv_sec * 1'000'000 + time.tv_usec);
+        used.preempted += static_cast<std::uint64_t>(one.ru_nivcsw);
+    }
+    return used;
+}
+
 int serve() {
     prctl(PR_SET_NAME, "nsbench-sampler");
     // With nsbench gone there is nobody to measure for; the socket's end is noticed between blocks, this at
@@ -94,7 +108,7 @@ int serve() {
         } else {
             (request.calibrate ? run_calibration : find(request.operation))(block);
         }
-        if (!send(protocol::Reply{request.sequence, block.filled()})) return 1;
+        if (!send(protocol::Reply{request.sequence, block.filled(), usage()})) return 1;
     }
     return 0;
 }

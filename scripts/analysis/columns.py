@@ -80,7 +80,7 @@ def tables() -> dict[str, dict[str, Column]]:
 
 
 def of(file: str) -> dict[str, Column]:
-    """The columns of results.csv, samples.csv, probe.csv or memory.csv."""
+    """The columns of results.csv, samples.csv, rounds.csv, probe.csv or memory.csv."""
     return tables()[file]
 
 

@@ -27,6 +27,8 @@ MAY_BE_EMPTY = {"stack_bytes", "parallel", "ci_low", "ci_high", "precision", "de
 LATER = {"results.csv": ("state", "resolution", "delta_resolution", "machines", "position", "first", "steady", "last", "repeats",
                          "scatter"),
          "samples.csv": ("machine",)}
+# Rounds that a case must have left without the disturbed ones, else it keeps them: kMinForInterval in src/core/statistics.h.
+LEAST_ROUNDS = 6
 NEVER_EMPTY = ("run_id", "kernel", "clock", "case", "phase", "unit", "status")
 
 
@@ -58,7 +60,7 @@ def read_table(path: Path, file: str) -> pd.DataFrame:
         return table.astype(dict.fromkeys(numbers, float))
     for name in numbers:
         table[name] = _figures(found, table[name])
-    for case in table["case"].unique():
+    for case in table["case"].unique() if "case" in table.columns else ():
         if not files.CASE.fullmatch(case):
             row = int((table["case"] == case).to_numpy().argmax())
             raise Unreadable(f"{found.where(row)}: case is {files.shown(case)}, which is no case's id")
@@ -221,10 +223,23 @@ class Run:
 
     @functools.cached_property
     def samples(self) -> pd.DataFrame | None:
-        """samples.csv, or samples.csv.xz. Of repeats: those of each, the rounds counted on; None where one has none."""
+        """samples.csv, or samples.csv.xz. None is counted that is in no figure, as of disturbed rounds with --disturbed=drop.
+        Of repeats: those of each, the rounds counted on; None where one has none."""
         if self.is_of_repeats:
             return _together([repeat.samples for repeat in self.repeats])
-        return self._table("samples.csv")
+        table = self._table("samples.csv")
+        if table is None or self.rounds is None or self.info.get("options", {}).get("disturbed") != "drop":
+            return table
+        counted = table["counted"] == 1
+        disturbed = table["round"].isin(self.rounds["round"][self.rounds["disturbed"] != ""])
+        left = table[counted & ~disturbed].groupby("case")["round"].nunique()
+        table.loc[disturbed & (table["case"].map(left) >= LEAST_ROUNDS), "counted"] = 0
+        return table
+
+    @functools.cached_property
+    def rounds(self) -> pd.DataFrame | None:
+        """rounds.csv: what else the machine did in each round."""
+        return self._table("rounds.csv")
 
     def quantile(self, share: float) -> pd.Series | None:
         """Of the counted samples, by case and phase; None without samples.csv, which is not kept: of many runs it would fill

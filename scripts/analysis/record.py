@@ -27,6 +27,7 @@ class Options(TypedDict, total=False):
     precision: float
     samples: int | None
     cpu: int | str
+    disturbed: str
 
 
 class Repeat(TypedDict):

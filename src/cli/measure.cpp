@@ -45,9 +45,9 @@ Beginning take_up(const Options& options, const run::RunStart& now) {
     const std::string& folder = *options.resume;
     if (options.narrowed) {
         throw UsageError(
-            "--resume goes on with what the run was about; besides it only --budget, --precision and outputs "
-            "are "
-            "taken");
+            "--resume goes on with what the run was about; besides it only --budget, --precision, "
+            "--disturbed "
+            "and outputs are taken");
     }
     auto [store, recorded] = run::Store::reopen(folder);
     run::RunStart start = recorded.info;
@@ -66,6 +66,7 @@ Beginning take_up(const Options& options, const run::RunStart& now) {
     start.findings = now.findings;
     start.version = now.version;
     if (options.budget_given) start.options.budget = options.run.budget;
+    if (options.disturbed) start.options.disturbed = *options.disturbed;
     if (options.precision_given) start.options.precision = options.run.precision;
     return {std::move(start),
             std::move(store),

@@ -53,6 +53,10 @@ constexpr CommandText kCommands[]{
      "for."},
 };
 
+constexpr const char* kDisturbedHelp =
+    "whether rounds that something disturbed enter the figures; what did is told by the kernel's counters "
+    "(keep)";
+
 /// An option that may be repeated.
 auto* strings() {
     return po::value<std::vector<std::string>>()->composing();
@@ -114,6 +118,7 @@ po::options_description measuring_options() {
             "the whole of it N times, in samplers of their own: figures with the scatter between them, which "
             "is how they come out again; 5 are advised, and 2 say little")(
             "apart", po::value<std::string>()->value_name("TIME"), "so long between two repeats (0)")(
+            "disturbed", po::value<std::string>()->value_name("keep|drop"), kDisturbedHelp)(
             "alone", "without the none cases that deltas are taken against")(
             "seed", po::value<std::string>()->value_name("N"),
             "of the random order (default: a random one, recorded)")(
@@ -185,7 +190,9 @@ po::options_description summary_options() {
     po::options_description options("Output");
     options.add_options()  //
         ("sort", po::value<std::string>()->value_name("KEY"),
-         "the table by plan, case, median, delta or precision")("quiet", "the table alone");
+         "the table by plan, case, median, delta or precision")(
+            "disturbed", po::value<std::string>()->value_name("keep|drop"), kDisturbedHelp)(
+            "quiet", "the table alone");
     return options;
 }
 

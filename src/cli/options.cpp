@@ -263,6 +263,19 @@ void parse_measuring(const po::variables_map& values, Options& options) {
     }
 }
 
+void parse_disturbed(const po::variables_map& values, Options& options) {
+    const auto text = value_of(values, "disturbed");
+    if (!text) return;
+    const auto at = std::ranges::find(kDisturbedNames, *text);
+    if (at == kDisturbedNames.end()) {
+        throw UsageError(fmt::format("--disturbed={}: accepted is {}{}", *text,
+                                     fmt::join(kDisturbedNames, " or "),
+                                     nearest_hint(*text, kDisturbedNames)));
+    }
+    options.disturbed = static_cast<Disturbed>(at - kDisturbedNames.begin());
+    options.run.disturbed = *options.disturbed;
+}
+
 /// Where results go, and what is shown of them.
 void parse_output(const po::variables_map& values, Options& options) {
     const auto given = [&](const char* name) { return value_of(values, name); };
@@ -344,6 +357,7 @@ Options parse(const std::vector<std::string>& arguments) {
     if (options.command != Command::list && options.command != Command::verify &&
         options.command != Command::exec && options.command != Command::dictionary) {
         parse_measuring(values, options);
+        parse_disturbed(values, options);
         parse_output(values, options);
     }
     return options;

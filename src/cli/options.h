@@ -44,9 +44,10 @@ struct Options {
     run::Destinations files;   ///< that outputs of their own go to
     std::uint32_t repeat = 1;  ///< how often the whole of it is measured
     std::chrono::nanoseconds apart{0};
-    bool budget_given = false;  ///< these two may differ from a resumed run's
+    bool budget_given = false;  ///< these may differ from a resumed run's
     bool precision_given = false;
-    bool narrowed = false;  ///< something was selected, which --resume does not take
+    std::optional<Disturbed> disturbed;  ///< likewise, and of a summary
+    bool narrowed = false;               ///< something was selected, which --resume does not take
     std::string probe = "off";
     report::Sort sort = report::Sort::plan;
     bool quiet = false;

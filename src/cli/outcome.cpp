@@ -177,6 +177,36 @@ std::string environment_lines(const run::RunInfo& info) {
     return text + warning_lines(info);
 }
 
+namespace {
+
+/// How many rounds were disturbed by what, and what has become of them.
+std::string disturbance_lines(const run::RunInfo& info) {
+    std::string text;
+    std::vector<std::string> causes;
+    std::size_t disturbed = 0;
+    for (const auto& [name, count] : count_by_disturber(info.marks)) {
+        causes.push_back(fmt::format("{} {}", count, name));
+        disturbed += count;
+    }
+    if (disturbed > 0) {
+        const bool dropped = info.options.disturbed == Disturbed::drop;
+        text += fmt::format("{} of {} rounds disturbed ({}), and {}\n", disturbed, info.marks.size(),
+                            fmt::join(causes, ", "),
+                            dropped ? "left out" : "kept: --disturbed=drop leaves them out");
+    }
+    if (!info.kept_whole.empty()) {
+        text += fmt::format("kept in {} case{}, which would have fewer than {} rounds without them\n",
+                            info.kept_whole.size(), info.kept_whole.size() == 1 ? "" : "s", kMinForInterval);
+    }
+    for (const MarkerSource& source : info.marker_sources) {
+        if (source.column == "others" && !source.unknown.empty())
+            text += fmt::format("other tasks on the measuring CPU are not seen: {}\n", source.unknown);
+    }
+    return text;
+}
+
+}  // namespace
+
 std::string closing_lines(const run::RunInfo& info, const std::vector<Row>& rows,
                           const std::vector<Row>& bases) {
     std::map<Case, bool> precise;  // in every phase but drain, which comes as it comes
@@ -199,6 +229,7 @@ std::string closing_lines(const run::RunInfo& info, const std::vector<Row>& rows
                             machines == 1 ? "" : "s, whose medians vary by no more than is shown");
         text += position_lines(info, rows);
     }
+    text += disturbance_lines(info);
     for (const Row& row : bases) {
         if (!row.figures || row.phase != row.measured.phases().front()) continue;
         text += fmt::format("{}: {} takes {}\n", to_string(row.measured), nsb::info(row.phase).name,

@@ -109,9 +109,17 @@ struct Request {
 
 static_assert(kMaxParallel <= std::numeric_limits<decltype(Request::at_once)>::max());
 
+/// What the sampler and the children that it has reaped have taken since it began: what else ran on its CPU
+/// is told by it.
+struct Usage {
+    std::uint64_t ran_us;     ///< run time
+    std::uint64_t preempted;  ///< times that one of them was made to wait (ru_nivcsw of getrusage(2))
+};
+
 struct Reply {
     std::uint32_t sequence;
     std::uint32_t samples;  ///< how many records are filled
+    Usage used;
 };
 
 }  // namespace nsb::protocol

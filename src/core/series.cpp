@@ -161,7 +161,47 @@ std::vector<Row> make_rows(const Series& series, const Series* base, const RowCo
     return rows;
 }
 
+namespace {
+
+bool keeps_rounds(const Series& series, const std::set<std::uint32_t>& rounds) {
+    std::set<std::uint32_t> kept;
+    bool has_any = false;
+    for (const Sample& sample : series.samples) {
+        if (!sample.counted) continue;
+        if (rounds.contains(sample.round)) {
+            has_any = true;
+        } else {
+            kept.insert(sample.round);
+        }
+    }
+    return has_any && kept.size() < kMinForInterval;
+}
+
+}  // namespace
+
+std::vector<std::string> kept_whole(std::span<const Series> series, const std::set<std::uint32_t>& rounds) {
+    std::vector<std::string> cases;
+    for (const Series& s : series) {
+        if (keeps_rounds(s, rounds)) cases.push_back(to_string(s.measured));
+    }
+    return cases;
+}
+
+Series without_rounds(const Series& series, const std::set<std::uint32_t>& rounds) {
+    Series left = series;
+    if (rounds.empty() || keeps_rounds(series, rounds)) return left;
+    for (Sample& sample : left.samples) sample.counted = sample.counted && !rounds.contains(sample.round);
+    return left;
+}
+
 std::vector<Row> rows_of(std::span<const Series> series, std::size_t planned, const RowContext& context) {
+    if (!context.left_out.empty()) {
+        std::vector<Series> left;
+        for (const Series& s : series) left.push_back(without_rounds(s, context.left_out));
+        RowContext of_left = context;
+        of_left.left_out.clear();
+        return rows_of(left, planned, of_left);
+    }
     std::map<Case, const Series*> by_case;
     for (const Series& s : series) by_case[s.measured] = &s;
     std::vector<Row> rows;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -94,7 +95,14 @@ struct RowContext {
     std::optional<Unseen> drain_unseen;  ///< absent where asynchronous teardown can be watched
     std::optional<Capabilities> held;    ///< by the run's process; absent where it is not known
     TickClock clock = TickClock::wall;
+    std::set<std::uint32_t> left_out{};  ///< rounds whose samples enter no figure
 };
+
+/// The series with no sample of these rounds counted; as it is where fewer rounds would be left than an
+/// interval needs.
+Series without_rounds(const Series& series, const std::set<std::uint32_t>& rounds);
+/// The cases of which that leaves out nothing, although they have some of these rounds.
+std::vector<std::string> kept_whole(std::span<const Series> series, const std::set<std::uint32_t>& rounds);
 
 /// `base` is the series of `series.measured.base()`, or null.
 std::vector<Row> make_rows(const Series& series, const Series* base, const RowContext& context);

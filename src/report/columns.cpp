@@ -11,6 +11,11 @@ namespace {
 
 constexpr auto number = format_number;
 
+/// Of microseconds, to each of them.
+std::string format_seconds(std::int64_t microseconds) {
+    return fmt::format("{}.{:06}", microseconds / 1'000'000, microseconds % 1'000'000);
+}
+
 std::string parameter(const Case& c, Parameter parameter) {
     return c.has(parameter) ? format_value(parameter, c.value(parameter)) : "";
 }
@@ -164,7 +169,54 @@ constexpr auto kSampleColumns = std::to_array<Column<S>>({
      [](const S& r) { return r.sample != nullptr ? std::to_string(r.sample->machine) : ""; }},
 });
 
+using M = RoundRecord;
+
+template <std::optional<std::int64_t> RoundMarks::*member>
+std::string seconds_of(const M& r) {
+    const auto value = r.marks.*member;
+    return value ? format_seconds(*value) : "";
+}
+
+template <std::optional<std::int64_t> RoundMarks::*member>
+std::string count_of(const M& r) {
+    const auto value = r.marks.*member;
+    return value ? std::to_string(*value) : "";
+}
+
+constexpr auto kRoundColumns = std::to_array<Column<M>>({
+    {"run_id", "", "as in results.csv", [](const M& r) { return r.run.run_id; }},
+    {"kernel", "", "as in results.csv", [](const M& r) { return r.run.kernel; }},
+    {"round", "number", "the round, as in samples.csv",
+     [](const M& r) { return std::to_string(r.marks.round); }},
+    {"begin", "s", "when it began, since 1970, UTC",
+     [](const M& r) { return format_seconds(r.marks.begin); }},
+    {"seconds", "s",
+     "that it took, with the waits for teardown; of what follows, a field is empty where the kernel does "
+     "not say it, and run.json why; with samplers on several CPUs it is that of the CPU with most of it",
+     [](const M& r) { return format_seconds(r.marks.duration); }},
+    {"steal", "s", "that the hypervisor took of the measuring CPU", seconds_of<&RoundMarks::steal>},
+    {"others", "s", "that tasks ran on it which are neither nsbench's nor threads of the kernel",
+     seconds_of<&RoundMarks::others>},
+    {"kernel_threads", "s", "that threads of the kernel ran on it: mostly what samples left to them",
+     seconds_of<&RoundMarks::kernel_threads>},
+    {"waited", "s", "that the sampler was ready to run, and another task ran",
+     seconds_of<&RoundMarks::waited>},
+    {"switches", "number",
+     "times that the sampler or a child of it had to make room for another task, of ours or not",
+     count_of<&RoundMarks::switches>},
+    {"frequency", "kHz", "of the CPU, at the round's end", count_of<&RoundMarks::frequency>},
+    {"throttles", "number", "times that heat slowed the core or its package down",
+     count_of<&RoundMarks::throttles>},
+    {"disturbed", "",
+     "what disturbed the round, by the rule in run.json: throttling, steal, other tasks or frequency",
+     [](const M& r) { return std::string(to_string(r.marks.disturbed)); }},
+});
+
 }  // namespace
+
+std::span<const Column<RoundRecord>> round_columns() {
+    return kRoundColumns;
+}
 
 std::span<const Column<ResultRecord>> result_columns() {
     return kResultColumns;

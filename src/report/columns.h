@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/disturbance.h"
 #include "core/probed.h"
 #include "core/series.h"
 #include "core/tick.h"
@@ -36,6 +37,11 @@ struct SampleRecord {
     std::size_t index;     ///< within the series
 };
 
+struct RoundRecord {
+    const RunIdentity& run;
+    const RoundMarks& marks;
+};
+
 struct FunctionRecord {
     const RunIdentity& run;
     const ProbedCase& probed;
@@ -58,6 +64,7 @@ struct Column {
 
 std::span<const Column<ResultRecord>> result_columns();
 std::span<const Column<SampleRecord>> sample_columns();
+std::span<const Column<RoundRecord>> round_columns();
 std::span<const Column<FunctionRecord>> function_columns();
 std::span<const Column<MemoryRecord>> memory_columns();
 

@@ -29,8 +29,10 @@ void append_csv(std::string& text, std::span<const Column<Record>> columns, cons
 
 template std::string csv_header(std::span<const Column<ResultRecord>>);
 template std::string csv_header(std::span<const Column<SampleRecord>>);
+template std::string csv_header(std::span<const Column<RoundRecord>>);
 template void append_csv(std::string&, std::span<const Column<ResultRecord>>, const ResultRecord&);
 template void append_csv(std::string&, std::span<const Column<SampleRecord>>, const SampleRecord&);
+template void append_csv(std::string&, std::span<const Column<RoundRecord>>, const RoundRecord&);
 
 std::string results_csv(const RunIdentity& run, const std::vector<Row>& rows) {
     std::string text = csv_header(result_columns());

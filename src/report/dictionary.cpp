@@ -19,6 +19,7 @@ template <typename Visit>
 void each_file(Visit visit) {
     visit("results.csv", "a row for each case and phase", result_columns());
     visit("samples.csv", "a row for each sample", sample_columns());
+    visit("rounds.csv", "a row for each round, with what else the machine did in it", round_columns());
     visit("probe.csv",
           "a row for each case and each traced function that it called, or that could not be traced",
           function_columns());

@@ -68,7 +68,13 @@ void append(std::vector<Run>& runs, const Row& row, const std::vector<Repetition
 
 std::string benchmark_json(const RunData& data) {
     std::map<Case, const Series*> by_case;
-    for (const Series* s : data.series) by_case[s->measured] = s;
+    const std::set<std::uint32_t> left_out = data.info.row_context().left_out;
+    std::vector<Series> left;
+    left.reserve(data.series.size());
+    for (const Series* s : data.series) {
+        if (!left_out.empty()) s = &left.emplace_back(without_rounds(*s, left_out));
+        by_case[s->measured] = s;
+    }
 
     describe_context(data.info.identity, data.info.version);
     std::ostringstream out;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "env/teardown.h"
+#include "run/markers.h"
 #include "run/samplers.h"
 
 namespace nsb::run {
@@ -77,6 +78,33 @@ class FakeTeardown : public env::Teardown {
 
   private:
     TeardownLog& log_;
+};
+
+/// Marks each round by its number: begun and ended in pairs.
+class FakeMarkers : public Markers {
+  public:
+    struct Log {
+        int begun = 0;
+        std::vector<std::uint32_t> ended;
+        std::vector<std::size_t> asked;  ///< blocks until each of these moments
+    };
+    FakeMarkers(Log& log, const FakeSamplers& samplers) : log_(log), samplers_(samplers) {}
+    void begin() override {
+        ++log_.begun;
+        log_.asked.push_back(samplers_.asked.size());
+    }
+    RoundMarks end(std::uint32_t round) override {
+        log_.ended.push_back(round);
+        log_.asked.push_back(samplers_.asked.size());
+        RoundMarks marks;
+        marks.round = round;
+        marks.others = round;
+        return marks;
+    }
+
+  private:
+    Log& log_;
+    const FakeSamplers& samplers_;
 };
 
 }  // namespace nsb::run

@@ -85,12 +85,22 @@ Runner Measurement::make_runner(const std::vector<Case>& plan, std::optional<Ope
     if (options.budget) {
         options.budget = std::chrono::duration_cast<std::chrono::nanoseconds>(*options.budget * share);
     }
-    return {std::move(options), std::move(cases), samplers_, Draining(std::move(teardown.watch)), before};
+    std::unique_ptr<KernelMarkers> markers;
+    // Under the instruction clock what else runs is in no figure, or is in it whenever it is.
+    if (options.clock == TickClock::wall) {
+        markers = std::make_unique<KernelMarkers>(samplers_);
+        marker_sources_ = markers->sources();
+    }
+    return {std::move(options), std::move(cases), samplers_, Draining(std::move(teardown.watch)), before,
+            std::move(markers)};
 }
 
 RunInfo Measurement::describe(std::optional<Probed> probed) const {
     RunInfo info{start_, facts_, runner_.totals(), samplers_.runtimes(), std::nullopt};
     append(info.warnings, runner_.warnings());
+    info.marker_sources = marker_sources_;
+    label(info.marks);
+    info.kept_whole = kept_whole(runner_.series(), info.row_context().left_out);
     if (probed) {
         info.interrupted_by = probed->interrupted_by;
         info.probe = std::move(probed->report);

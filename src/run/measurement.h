@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "run/kernel_markers.h"
 #include "run/runner.h"
 #include "run/sampler_pool.h"
 
@@ -57,6 +58,7 @@ class Measurement {
     RunStart start_;
     SamplerPool samplers_;
     SamplerFacts facts_;
+    std::vector<MarkerSource> marker_sources_;
     Runner runner_;
 };
 

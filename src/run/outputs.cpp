@@ -15,6 +15,13 @@
 namespace nsb::run {
 namespace {
 
+std::string rounds_csv(const RunData& run) {
+    std::string text = report::csv_header(report::round_columns());
+    for (const RoundMarks& marks : run.info.marks)
+        report::append_csv(text, report::round_columns(), report::RoundRecord{run.info.identity, marks});
+    return text;
+}
+
 /// Of a folder, first what says that this is a run: the others may be a round behind it, which a resumed run
 /// makes good.
 constexpr auto kOutputs = std::to_array<Output>({
@@ -37,6 +44,12 @@ constexpr auto kOutputs = std::to_array<Output>({
              SamplesCsv anew;
              return (r.samples != nullptr ? *r.samples : anew).render(r.info, r.series);
          }},
+    {.option = "rounds",
+     .file = kRoundsCsv,
+     .may_be_stdout = true,
+     .of_rounds = true,
+     .meaning = "what else the machine did in each round",
+     .text = rounds_csv},
     {.file = "probe.csv",
      .of_probe = OfProbe::figures,
      .meaning = "what each case calls of the traced functions",

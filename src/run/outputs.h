@@ -44,12 +44,14 @@ struct Output {
     bool may_be_stdout = false;  ///< the option takes `-`, too
     OfProbe of_probe = OfProbe::nothing;
     bool of_each_repeat = false;  ///< of each alone, and not of all of them together
+    bool of_rounds = false;       ///< made of what was marked in rounds, which may be nothing
     std::string_view meaning{};   ///< as the help says it
     std::string (*text)(const RunData& run) = nullptr;
 
     /// Whether the run has what it is made of: the probe may be off, or not to be had.
     [[nodiscard]] bool can_be_made_of(const RunInfo& info) const {
         if (of_each_repeat && info.is_of_repeats()) return false;
+        if (of_rounds) return !info.marks.empty() || !info.marker_sources.empty();
         return of_probe == OfProbe::nothing || info.probe.has_value();
     }
 };
@@ -60,6 +62,8 @@ std::vector<report::OutputNames> output_names();
 
 /// The summary, which can be made of a run's samples at any time.
 inline constexpr std::string_view kResultsCsv = "results.csv";
+/// What there is of an earlier nsbench may lack this one.
+inline constexpr std::string_view kRoundsCsv = "rounds.csv";
 
 /// What --out writes, in words.
 std::string files_of_a_folder(std::span<const Output> table = outputs());

@@ -51,7 +51,7 @@ TEST(Outputs, HaveAPlaceAndATextEach) {
 
 TEST(Outputs, OfAFolderAreListed) {
     EXPECT_EQ(files_of_a_folder(),
-              "run.json, results.csv, samples.csv; with --probe also probe.csv, memory.csv");
+              "run.json, results.csv, samples.csv, rounds.csv; with --probe also probe.csv, memory.csv");
 }
 
 TEST(Outputs, GoToStandardOutputByAnyOfItsNames) {
@@ -70,7 +70,7 @@ TEST(Outputs, ShareNoStandardOutput) {
     EXPECT_EQ(check_standard_output(some, kTable).error(),
               "--short=-, --stacks=-: standard output is for one of them");
     EXPECT_EQ(check_standard_output(some).error(),
-              "--csv=-, --json=-, --folded=-: standard output is for one of them");
+              "--csv=-, --rounds=-, --json=-, --folded=-: standard output is for one of them");
     EXPECT_FALSE(take_standard_output({{&kBinary, "a"}}));
 }
 

@@ -7,6 +7,7 @@
 #include <tl/expected.hpp>
 #include <vector>
 
+#include "core/disturbance.h"
 #include "core/series.h"
 #include "run/run_info.h"
 
@@ -20,5 +21,9 @@ tl::expected<RunInfo, std::string> parse_run_json(const std::string& text, std::
 tl::expected<std::vector<Series>, std::string> parse_samples(const std::string& text, std::string_view name,
                                                              const RunInfo& info,
                                                              const std::vector<Case>& plan);
+
+/// What rounds.csv says, in the order of rounds; the error begins with the file's name and the line.
+tl::expected<std::vector<RoundMarks>, std::string> parse_rounds(const std::string& text,
+                                                                std::string_view name);
 
 }  // namespace nsb::run

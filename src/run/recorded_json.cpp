@@ -36,6 +36,11 @@ class Member {
         if (!json_.is_object()) refuse("is no object");
         return json_.contains(name);
     }
+    /// Of a member that an earlier nsbench did not write.
+    [[nodiscard]] std::optional<Member> find(const std::string& name) const {
+        if (!json_.is_object() || !json_.contains(name)) return std::nullopt;
+        return at(name);
+    }
     [[nodiscard]] bool is_null() const { return json_.is_null(); }
     [[nodiscard]] bool is_text() const { return json_.is_string(); }
 
@@ -153,6 +158,11 @@ RunOptions parse_options(const Member& json) {
         cpu.refuse("is neither any nor a CPU");
     }
     options.clock = parse_clock(json.at("clock"));
+    if (const auto disturbed = json.find("disturbed")) {
+        const auto at = std::ranges::find(kDisturbedNames, disturbed->text());
+        if (at == kDisturbedNames.end()) disturbed->refuse("is neither keep nor drop");
+        options.disturbed = static_cast<Disturbed>(at - kDisturbedNames.begin());
+    }
     return options;
 }
 

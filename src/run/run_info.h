@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/disturbance.h"
 #include "core/probed.h"
 #include "core/series.h"
 #include "env/checks.h"
@@ -64,17 +65,21 @@ struct Totals {
     double warm_up_seconds = 0;           ///< that its warm-up round took: what block sizes are chosen by
     double seconds = 0;                   ///< that the measuring took
     int interrupted_by = 0;               ///< a signal's number
+    std::vector<RoundMarks> marks;        ///< of the rounds that were marked, in their order
 };
 
 struct RunInfo : RunStart, SamplerFacts, Totals {
-    std::vector<Runtime> runtimes;     ///< empty where none was asked for
-    std::optional<ProbeReport> probe;  ///< absent where it was off, or could not be had
+    std::vector<Runtime> runtimes;               ///< empty where none was asked for
+    std::optional<ProbeReport> probe;            ///< absent where it was off, or could not be had
+    std::vector<MarkerSource> marker_sources{};  ///< empty where nothing is marked
+    std::vector<std::string> kept_whole{};  ///< cases that would have too few rounds without the disturbed
 
     [[nodiscard]] RowContext row_context() const {
         // Inside a user namespace of its own a sampler has all capabilities.
         const auto held = in_userns ? std::optional(~Capabilities{0})
                                     : parse_capabilities(env::find(environment, "capabilities"));
-        return {options.precision, drain_unseen, held, identity.clock};
+        return {options.precision, drain_unseen, held, identity.clock,
+                options.disturbed == Disturbed::drop ? disturbed_rounds(marks) : std::set<std::uint32_t>{}};
     }
 };
 

@@ -34,6 +34,7 @@ Json options_json(const RunOptions& options) {
     json["seed"] = options.seed;
     json["cpu"] = options.cpu ? Json(*options.cpu) : Json("any");
     json["clock"] = nsb::info(options.clock).name;
+    json["disturbed"] = to_string(options.disturbed);
     return json;
 }
 
@@ -157,6 +158,33 @@ Json measuring_json(const RunInfo& info) {
             {"drain_unseen", info.drain_unseen ? Json(info.drain_unseen->reason) : Json()}};
 }
 
+/// By which rule rounds were labelled, what is known of them, and what has come of it.
+Json disturbance_json(const RunInfo& info) {
+    constexpr DisturbanceRule rule = kDisturbanceRule;
+    const auto seconds = [](std::int64_t microseconds) { return static_cast<double>(microseconds) / 1e6; };
+    Json json;
+    json["rule"] = {{"throttles_above", 0},
+                    {"steal_above_share", rule.steal},
+                    {"steal_least_s", seconds(rule.least_steal)},
+                    {"others_above_share", rule.others},
+                    {"others_least_s", seconds(rule.least_others)},
+                    {"waited_above_share", rule.waited},
+                    {"frequency_below_median_by_share", rule.frequency}};
+    json["markers"] = Json::object();
+    for (const MarkerSource& source : info.marker_sources) {
+        json["markers"][std::string(source.column)] = {
+            {"from", source.unknown.empty() ? Json(source.from) : Json()},
+            {"unknown", source.unknown.empty() ? Json() : Json(source.unknown)}};
+    }
+    json["rounds"] = info.marks.size();
+    json["disturbed"] = Json::object();
+    for (const auto& [name, count] : count_by_disturber(info.marks))
+        json["disturbed"][std::string(name)] = count;
+    json["left_out"] = info.row_context().left_out.size();
+    json["kept_whole"] = info.kept_whole;
+    return json;
+}
+
 }  // namespace
 
 std::string run_json(const RunInfo& info) {
@@ -191,6 +219,7 @@ std::string run_json(const RunInfo& info) {
                        {"cpus", info.sampler_cpus}};
     json["overhead"] = {{"clock_read", info.clock_read_ticks}, {"loop", info.loop_ticks}};
     json["measuring"] = measuring_json(info);
+    json["disturbance"] = disturbance_json(info);
     json["runtimes"] = Json::array();
     for (const Runtime& runtime : info.runtimes) json["runtimes"].push_back(runtime_json(runtime));
     json["probe"] = info.probe ? probe_json(*info.probe) : Json("off");

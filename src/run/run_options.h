@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "core/disturbance.h"
 #include "core/tick.h"
 #include "run/plan.h"
 
@@ -30,6 +31,7 @@ struct RunOptions {
     bool alone = false;      ///< no base is measured beside the cases: there is no delta
     std::optional<int> cpu;  ///< the first sampler's CPU; none: not pinned
     TickClock clock = TickClock::wall;
+    Disturbed disturbed = Disturbed::keep;  ///< whether disturbed rounds enter the figures
 
     /// The time before each block in which nothing is done. Where the clock counts instructions it costs
     /// nothing, and lets the kernel finish what earlier blocks left to it (RCU callbacks, which give back

@@ -30,11 +30,13 @@ bool is_tried_again(const protocol::Failure& failure) {
 
 }  // namespace
 
-Runner::Runner(RunOptions options, Cases cases, Samplers& samplers, Draining draining, const Before& before)
+Runner::Runner(RunOptions options, Cases cases, Samplers& samplers, Draining draining, const Before& before,
+               std::unique_ptr<Markers> markers)
     : options_(std::move(options)),
       cases_(std::move(cases)),
       samplers_(samplers),
       draining_(std::move(draining)),
+      markers_(std::move(markers)),
       looks_(cases_.all.size()) {
     for (const Case& c : cases_.all) series_.push_back({c, {}, {}});
     go_on_from(before);
@@ -101,7 +103,9 @@ void Runner::measure(const Observer& observer) {
         const PlannedRound planned = plan_round(known(), round);
         if (planned.blocks == 0) break;
         totals_.rounds = round;
+        if (markers_) markers_->begin();
         run(round, planned);
+        if (markers_) totals_.marks.push_back(markers_->end(round));
         if (observer.round_done) observer.round_done();
     }
     totals_.seconds += seconds(Clock::now() - begun_);

@@ -10,6 +10,7 @@
 #include "core/series.h"
 #include "run/cases.h"
 #include "run/draining.h"
+#include "run/markers.h"
 #include "run/policy.h"
 #include "run/progress.h"
 #include "run/run_info.h"
@@ -30,8 +31,10 @@ class Runner {
         std::function<void()> round_done;               ///< after each round: what was measured can be saved
     };
 
-    /// Of `before`, samples of cases that are not measured now are left out.
-    Runner(RunOptions options, Cases cases, Samplers& samplers, Draining draining, const Before& before);
+    /// Of `before`, samples of cases that are not measured now are left out. Without markers nothing is known
+    /// of what disturbs rounds.
+    Runner(RunOptions options, Cases cases, Samplers& samplers, Draining draining, const Before& before,
+           std::unique_ptr<Markers> markers = nullptr);
 
     /// Measures. Returns when all is done, the budget is spent, or a signal came. Throws sys::SystemError.
     void measure(const Observer& observer);
@@ -67,6 +70,7 @@ class Runner {
     Cases cases_;
     Samplers& samplers_;
     Draining draining_;
+    std::unique_ptr<Markers> markers_;
     std::vector<Series> series_;  // of the cases, index by index
     std::vector<Looks> looks_;    // likewise
     Totals totals_;

@@ -193,5 +193,23 @@ TEST_F(RunnerTest, EndsWithItsBudget) {
     EXPECT_EQ(one.totals().rounds, 0U);
 }
 
+TEST_F(RunnerTest, MarksEachCountedRoundAroundItsBlocks) {
+    FakeMarkers::Log log;
+    Before before;
+    before.totals.rounds = 1;
+    before.totals.marks.push_back({.round = 1});
+    Runner one(options_, Cases::of({kUts, kNet}, false, false), samplers_,
+               Draining(std::make_unique<FakeTeardown>(teardown_)), before,
+               std::make_unique<FakeMarkers>(log, samplers_));
+    one.measure({});
+    EXPECT_EQ(log.begun, 4);
+    EXPECT_EQ(log.ended, (std::vector<std::uint32_t>{2, 3, 4, 5}));
+    // Three blocks of warm-up, and three in each round between its two ends.
+    EXPECT_EQ(log.asked, (std::vector<std::size_t>{3, 6, 6, 9, 9, 12, 12, 15}));
+    ASSERT_EQ(one.totals().marks.size(), 5U);
+    EXPECT_EQ(one.totals().marks.front().round, 1U);
+    EXPECT_EQ(one.totals().marks.back().others, 5);
+}
+
 }  // namespace
 }  // namespace nsb::run

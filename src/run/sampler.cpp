@@ -155,6 +155,8 @@ void Sampler::send(const protocol::Request& request, const sys::Fd& barrier) {
 }
 
 std::vector<Record> Sampler::replaced(int error) {
+    before_ = used();
+    used_ = {};
     start();
     return {Record{{Call::sampler, error}, {}}};
 }
@@ -172,6 +174,7 @@ std::vector<Record> Sampler::receive(std::chrono::nanoseconds limit) {
     if (got != sizeof reply || reply.sequence != sequence_ || reply.samples > protocol::kMaxSamples) {
         return replaced(ECHILD);
     }
+    used_ = reply.used;
     return {memory_->records, memory_->records + reply.samples};
 }
 

@@ -59,6 +59,11 @@ class Sampler {
     [[nodiscard]] Footprint footprint() const;
     [[nodiscard]] pid_t pid() const { return process_->pid(); }
 
+    /// What it has taken with its children until its last answer, and those that it replaced.
+    [[nodiscard]] protocol::Usage used() const {
+        return {before_.ran_us + used_.ran_us, before_.preempted + used_.preempted};
+    }
+
   private:
     void start();
     void greet();
@@ -76,6 +81,7 @@ class Sampler {
     std::unique_ptr<sys::RuntimeCgroups> cgroups_;  ///< removed here where their watcher was killed
     std::uint32_t sequence_ = 0;
     int unsent_ = 0;  ///< why the request could not be sent
+    protocol::Usage used_{}, before_{};
 };
 
 /// Neither root nor a user namespace, or no /proc of one's own: nothing can be measured here. what() says

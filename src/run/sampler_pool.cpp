@@ -132,6 +132,15 @@ std::vector<pid_t> SamplerPool::pids() const {
     return pids;
 }
 
+std::vector<SamplerPool::Use> SamplerPool::uses() const {
+    std::vector<Use> uses;
+    const auto cpu = [&](std::size_t i) { return i < cpus_.size() ? std::optional(cpus_[i]) : std::nullopt; };
+    for (const Sampler& sampler : samplers_)
+        uses.push_back({sampler.pid(), cpu(uses.size()), sampler.used()});
+    if (launcher_) uses.push_back({launcher_->pid(), cpu(0), launcher_->used()});
+    return uses;
+}
+
 void SamplerPool::find_privilege() {
     const auto attempt = [&](KindSet set) {
         return take(Case::of(Operation::unshare, set), 1, 1s).records.front().front().failure.error;

@@ -38,6 +38,14 @@ class SamplerPool final : public Samplers {
 
     [[nodiscard]] std::vector<pid_t> pids() const;
 
+    /// What each sampler, that of the runtimes among them, has taken until its last answer.
+    struct Use {
+        pid_t pid;
+        std::optional<int> cpu;  ///< none where it is not pinned
+        protocol::Usage used;
+    };
+    [[nodiscard]] std::vector<Use> uses() const;
+
     struct Overhead {
         double clock_read;  ///< ticks between two readings of the clock, one after the other
         double loop;        ///< ticks of a turn of the sampler's loop without an operation

@@ -25,13 +25,19 @@ namespace fs = std::filesystem;
 
 /// What the files say. Nothing is written before all of it has been read.
 Store::Recorded read_recorded(const fs::path& folder, const std::string& json,
-                              const std::optional<std::string>& samples) {
+                              const std::optional<std::string>& samples,
+                              const std::optional<std::string>& rounds) {
     const fs::path json_file = folder / "run.json";
     auto info = parse_run_json(json, json_file.native());
     if (!info) throw StoreError(info.error());
     const auto plan = make_plan(info->options.selection);
     if (!plan) refuse(json_file, "options.selection: " + printable(plan.error()));
 
+    if (rounds) {
+        auto marks = parse_rounds(*rounds, (folder / kRoundsCsv).native());
+        if (!marks) throw StoreError(marks.error());
+        info->marks = std::move(*marks);
+    }
     if (info->is_of_repeats() || (!samples && info->rounds == 0)) return {std::move(*info), {}};
     if (!samples) {
         refuse(folder, "no samples.csv; one that was compressed is unpacked by xz -dk samples.csv.xz");
@@ -101,7 +107,7 @@ std::pair<Store, Store::Recorded> Store::reopen(Store store) {
     store.lock();
     const auto json = store.read("run.json");
     if (!json) refuse(folder, "not a run of nsbench: it has no readable run.json");
-    Recorded recorded = read_recorded(folder, *json, store.read("samples.csv"));
+    Recorded recorded = read_recorded(folder, *json, store.read("samples.csv"), store.read("rounds.csv"));
     try {
         store.check_writable();
     } catch (const sys::SystemError& error) {

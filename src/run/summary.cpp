@@ -22,7 +22,8 @@ void put_in_order(std::vector<Series>& series, const std::vector<Case>& plan) {
 std::vector<Row> rows_of_bases(std::span<const Series> bases, const RowContext& context) {
     std::vector<Row> rows;
     for (const Series& series : bases)
-        std::ranges::move(make_rows(series, nullptr, context), std::back_inserter(rows));
+        std::ranges::move(make_rows(without_rounds(series, context.left_out), nullptr, context),
+                          std::back_inserter(rows));
     return rows;
 }
 
@@ -39,6 +40,7 @@ Summary sum_up(Store::Recorded recorded, const std::string& folder) {
     }
     put_in_order(series, *plan);
     const RowContext context = info.row_context();
+    info.kept_whole = kept_whole(series, context.left_out);
     std::vector<Row> rows = rows_of(series, plan->size(), context);
     std::vector<Row> bases = rows_of_bases(std::span(series).subspan(plan->size()), context);
     return {std::move(info), std::move(rows), std::move(bases)};

@@ -1,0 +1,45 @@
+// Markers of the machine that measures.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <vector>
+
+#include "env/cpu_load.h"
+#include "run/markers.h"
+#include "run/sampler_pool.h"
+
+namespace nsb::run {
+
+/// Markers of the CPUs that the samplers are pinned to.
+class KernelMarkers final : public Markers {
+  public:
+    explicit KernelMarkers(const SamplerPool& samplers, const env::Root& root = {});
+
+    void begin() override;
+    RoundMarks end(std::uint32_t round) override;
+
+    [[nodiscard]] std::vector<MarkerSource> sources();
+
+  private:
+    struct Reading {
+        std::chrono::system_clock::time_point wall;
+        env::CpuReading cpus;
+        std::map<pid_t, SamplerPool::Use> samplers;
+        std::map<pid_t, env::Microseconds> waited;  ///< of those that /proc shows
+        env::Microseconds own;                      ///< that this process ran
+    };
+    Reading read();
+    /// What ours took of that CPU.
+    [[nodiscard]] env::Microseconds ours(const Reading& end, int cpu) const;
+    void mark_cpus(RoundMarks& marks, const Reading& end) const;
+    void mark_samplers(RoundMarks& marks, const Reading& end) const;
+
+    const SamplerPool& samplers_;
+    env::Root root_;
+    env::CpuLoad load_;
+    std::vector<int> own_cpus_;  // that this process may run on
+    Reading begin_{};
+};
+
+}  // namespace nsb::run
