@@ -26,14 +26,15 @@ TOGETHER = 0.9  # of the rows on one side of zero are no chance
 SHARE = 0.05
 
 
-# Measured by the command that it names, with a load of 10 to 27 on 2 CPUs.
-SINGLE_ALARMS = "Of 17 pairs of runs of one thing 24% had a row that was called changed (scripts/validate.py replicate)"
+# Measured by the command that it names, with a load of 10 to 28 on 2 CPUs.
+SINGLE_ALARMS = "Of 30 pairs of runs of one thing 30% had a row that was called changed (scripts/validate.py replicate)"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row that both sides measured. `base` and `new` are the middle of the runs' medians. `low` and `high` are of the
-    row alone, `corrected` is p among all rows; `need` is about how many runs a side would tell. NaN where nothing is known.
+    """One row that both sides measured. `base` and `new` are the middle of the runs' figures. `low` and `high` are of the
+    row alone, beside its phase's level where that was taken off; `corrected` is p among all rows; `need` is about how many
+    runs a side would tell. NaN where nothing is known.
     """
 
     case: str
@@ -331,7 +332,7 @@ def _figures_of(base: list[Source], new: list[Source], every: list[Key],
         return "medians", (_matrix(base, "medians", every), _matrix(new, "medians", every))
     index = pd.MultiIndex.from_tuples(every, names=INDEX)
     one, other = (pd.concat(side, axis=1).reindex(index) for side in tables)
-    return f"{share:.4g} quantiles", (one, other)
+    return f"{100 * share:g}% quantiles", (one, other)
 
 
 def _of_runs(base: list[Source], new: list[Source], both: list[Key], share: float | None,

@@ -123,10 +123,9 @@ def _judged(levels: list[Level], told: list[Effects], beside: Effects, whole: Ef
         p = np.where(chosen, np.where(off, beside.p, whole.p), np.nan)
         return effects.holm(np.concatenate([p, *(of.p for of in told)]))
 
-    first = corrected()
     taken = []
-    for level, of, p in zip(levels, told, first[len(chosen):]):
-        strays = (first[:len(chosen)] <= alpha)[level.rows & chosen].mean()
+    for level, of, p in zip(levels, told, corrected()[len(chosen):]):
+        strays = (effects.holm(beside.p[level.rows]) <= alpha).mean()
         if p <= alpha or strays > 1 - COMMON:
             off &= ~level.rows
         else:

@@ -80,7 +80,7 @@ def judged(folder: Path, comparisons: int, planted: int, done: Callable[[int], N
         done(number)
     say("\n".join(map(str, [alarms, single, found, beside])))
     if effects:
-        low, middle, high = np.expm1(np.quantile(effects, [0.25, 0.5, 0.75]))
+        low, middle, high = np.expm1(np.nanquantile(effects, [0.25, 0.5, 0.75]))
         say(f"what was planted, as measured: {middle:+.1%} in the middle, half of them between {low:+.1%} and {high:+.1%}")
     for row in rows:
         say(f"wrong: {row}")

@@ -14,7 +14,7 @@ for module in ("numpy", "pandas", "scipy"):
 import numpy as np
 
 from analysis import columns, trials
-from analysis.fixtures import call, result_row, write_run
+from analysis.fixtures import call, result_row, write_run, write_table
 
 SCRIPT = Path(__file__).resolve().parents[1] / "compare.py"
 GOOGLE = Path("/usr/share/benchmark/compare.py")
@@ -192,6 +192,45 @@ def test_one_run_a_side_is_compared_by_its_rounds(tmp_path: Path) -> None:
     code, out, _ = compare(base, slow, "--single", "--format=json")
     row = json.loads(out)["rows"][0]
     assert code == 1 and row["base_runs"] == 12 and row["low"] < 1.05 < row["high"]
+
+
+def disturbed(folder: Path, random: np.random.Generator, factor: float) -> Path:
+    """A run of 200 samples, of which other work makes a share of any size slower by up to a half."""
+    folder.mkdir()
+    times = random.normal(30000 * factor, 150, 200) * (1 + (random.random(200) < random.uniform(0.3, 0.8)) * random.uniform(0, 0.5, 200))
+    write_run(folder / "run", [result_row(CASES[0], "create", float(np.median(times)), run_id=folder.name)])
+    write_table(folder / "run" / "samples.csv", [
+        {"run_id": folder.name, "case": CASES[0], "round": 1, "sample": i, "counted": 1, "block": 1, "create": round(time)}
+        for i, time in enumerate(times)])
+    return folder / "run"
+
+
+def test_of_several_runs_the_fast_end_is_compared(tmp_path: Path) -> None:
+    random = np.random.default_rng(6)
+    words = [*("--base", *(disturbed(tmp_path / f"a{i}", random, 1) for i in range(5))),
+             *("--new", *(disturbed(tmp_path / f"b{i}", random, 1.05) for i in range(5)))]
+    code, out, _ = compare(*words)
+    assert code == 1 and "middle of the runs' 5% quantiles; interval" in out
+    code, out, _ = compare(*words, "--quantile=50%")
+    assert code == 0 and "middle of the runs' 50% quantiles" in out and "1 not resolved" in out
+    (tmp_path / "b3" / "run" / "samples.csv").unlink()
+    code, out, _ = compare(*words)
+    assert code == 0 and "middle of the runs' medians" in out
+
+
+def test_the_level_that_is_taken_off_is_named(tmp_path: Path) -> None:
+    random = np.random.default_rng(7)
+    words: list[object] = []
+    for side in ("base", "new"):
+        words.append(f"--{side}")
+        for i in range(5):
+            luck = np.exp(random.normal(0, 0.03))
+            rows = [result_row(f"clone/none/stack:{size}K", "create", 9000 * luck * np.exp(random.normal(0, 0.002)) * (
+                1.03 if (side, size) == ("new", 4) else 1)) for size in range(1, 8)]
+            words.append(write_run(tmp_path / f"{side}{i}", rows, started=f"2026-01-01T{2 * i + (side == 'new'):02}:00:00Z"))
+    code, out, _ = compare(*words, "--filter=stack:4K")
+    assert code == 1 and re.search(r"^create of all cases together: \S+% \(\S+% … \S+%\), no more than runs differ: taken off", out, re.M)
+    assert "1 of 1 rows slower" in out
 
 
 def test_what_one_side_lacks_and_what_has_changed_come_first(tmp_path: Path) -> None:

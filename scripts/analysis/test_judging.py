@@ -1,0 +1,81 @@
+"""Tests of what is said of rows beside the level that a run's cases have in common."""
+import pytest
+
+np = pytest.importorskip("numpy", reason="python3-numpy is missing")
+pytest.importorskip("scipy.stats", reason="python3-scipy is missing")
+from analysis import effects, judging
+
+TURNS = np.arange(0.0, 20, 2), np.arange(1.0, 20, 2)  # ten runs a side, in turn
+APART = np.arange(0.0, 10), np.arange(10.0, 20)
+
+
+def sides(seed: int, rows: int = 8, level: float = 0.03, own: float = 0.003, runs: int = 10) -> tuple:
+    """Logarithms of rows that go up and down together by `level`, and each for itself by `own`."""
+    random = np.random.default_rng(seed)
+    return tuple(random.normal(0, own, (rows, runs)) + random.normal(0, level, runs) for _ in range(2))
+
+
+def test_a_row_is_judged_beside_what_all_have_in_common() -> None:
+    base, new = sides(1)
+    new[3] += 0.02
+    whole = effects.holm(effects.effects(base, new).p)
+    found = judging.judge((base, new), ["create"] * 8, TURNS, None, 0.05)
+    assert (whole > 0.05).all() and np.flatnonzero(found.corrected <= 0.05).tolist() == [3]
+    assert found.found.log[3] == pytest.approx(0.02, abs=0.005) and [level.phase for level, _ in found.levels] == ["create"]
+    assert found.low[3] < found.found.low[3] and found.high[3] > found.found.high[3]  # the whole change is less certain
+
+
+def test_a_change_of_all_is_told_of_each() -> None:
+    base, new = sides(2, level=0.01)
+    found = judging.judge((base, new + 0.05), ["create"] * 8, TURNS, None, 0.05)
+    assert (found.corrected <= 0.05).all() and found.levels == []
+    assert found.found.log == pytest.approx([0.05] * 8, abs=0.015)
+
+
+def test_what_half_of_the_rows_do_is_no_level() -> None:
+    """Else the other half would be called faster."""
+    base, new = sides(3, level=0.1)
+    new[:4] += 0.05
+    assert judging.judge((base, new), ["create"] * 8, TURNS, None, 0.05).levels == []
+
+
+def test_a_phase_of_few_cases_has_no_level() -> None:
+    base, new = sides(4)
+    found = judging.judge((base, new), ["create"] * 4 + ["total"] * 4, TURNS, None, 0.05)
+    assert found.levels == [] and found.found.p == pytest.approx(effects.effects(base, new, drift=effects.trend(base, new, TURNS)).p)
+
+
+def test_rows_that_are_not_asked_for_tell_the_level_and_are_not_corrected_for() -> None:
+    base, new = sides(1)
+    new[3] += 0.02
+    asked = np.arange(8) == 3
+    found = judging.judge((base, new), ["create"] * 8, TURNS, None, 0.05, asked)
+    assert found.corrected[3] == pytest.approx(2 * found.found.p[3])  # the row, and the level
+    assert np.isnan(found.corrected[~asked]).all()
+
+
+def test_sides_that_are_apart_may_have_moved() -> None:
+    base, new = sides(5, level=0.01)
+    random = np.random.default_rng(5)
+    walk = np.cumsum(random.normal(0, 0.02, 20))
+    moved = base + walk[:10], new + walk[10:]
+    times = [judging.judge(moved, ["create"] * 4 + ["total"] * 4, of, None, 0.05).found for of in (TURNS, APART)]
+    assert (times[1].high - times[1].low > times[0].high - times[0].low).all()
+    assert judging.wander(moved, APART, None) > 3 > judging.wander((base, new), APART, None) >= 1
+
+
+def test_machines_that_wander_raise_few_alarms() -> None:
+    """One side first, as it is measured by whoever changes something in between: 5% are allowed."""
+    alarms = 0
+    for trial in range(100):
+        base, new = sides(trial, level=0.01, runs=5)
+        walk = np.cumsum(np.random.default_rng(trial).normal(0, 0.01, 10))
+        times = np.arange(5.0), np.arange(5.0, 10)
+        found = judging.judge((base + walk[:5], new + walk[5:]), ["create"] * 8, times, None, 0.05)
+        alarms += bool((found.corrected <= 0.05).any())
+    assert alarms <= 10
+
+
+@pytest.mark.parametrize("times", [(np.full(10, np.nan), np.full(10, np.nan)), TURNS])
+def test_only_known_times_are_apart(times: tuple) -> None:
+    assert not judging.are_apart(times) and judging.are_apart(APART) and judging.are_apart(APART[::-1])
