@@ -47,6 +47,7 @@ def fixture_tree(tmp_path: Path) -> Path:
     build = tree / "build/release"
     build.mkdir(parents=True)
     (build / "build.ninja").touch()
+    (build / "compile_commands.json").write_text("g++ -O3 -Winvalid-pch -include /tree/build/cmake_pch.hxx -o core.o -c text.cpp\n")
     (build / "CMakeCache.txt").write_text(f"CMAKE_HOME_DIRECTORY:INTERNAL={tree}\nNSB_TESTS:BOOL=ON\n")
     (tmp_path / "deps").write_text(DEPS.format(tree=tree))
     programs = {"dpkg-query": "echo installed",
@@ -77,6 +78,11 @@ def test_what_has_changed_and_what_includes_it(tree: Path, changed: str, looked_
     git(tree, "commit", "-q", "-a", "-m", "second")
     assert tidy(tree) == (0, [], "tidy: no C or C++ file has changed since HEAD\n")
     assert tidy(tree, "HEAD~")[:2] == (0, looked_at)
+
+
+def test_headers_that_another_compiler_has_compiled_are_left_out(tree: Path) -> None:
+    assert tidy(tree, "--all")[0] == 0
+    assert (tree / "build/release/tidy/compile_commands.json").read_text() == "g++ -O3 -o core.o -c text.cpp\n"
 
 
 def test_everything_and_nothing(tree: Path) -> None:

@@ -1,4 +1,7 @@
 """What the lab's tests share."""
+import ctypes
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,16 @@ def kernel() -> Path:
         return packages.fetch(packages.find(["6.1"])[0])
     except LabError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def own_mounts() -> None:
+    """Mounts are made where only this process and its children see them: tests beside these look at those of the machine."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small tmpfs needs root")
+    if ctypes.CDLL(None, use_errno=True).unshare(0x20000):  # CLONE_NEWNS
+        raise OSError(ctypes.get_errno(), "unshare(CLONE_NEWNS)")
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
 
 
 @pytest.fixture

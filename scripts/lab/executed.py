@@ -1,21 +1,13 @@
 """What the exact profiles of recorded runs say: each function's own instructions by set, and what a list of callbacks calls."""
 from collections.abc import Callable, Collection
-from functools import cache
 
 from analysis.kinds import NONE
-from lab import explain
 from lab.exact import OWN
-from lab.recorded import Recorded
+from lab.explain import name_of
+from lab.recorded import CREATE, Recorded
 from lab.tree import Tree
 
-CREATE, DESTROY, ASYNC = "create", "destroy", "async"  # as the stacks name the parts of a profile
 Functions = dict[str, float]  # instructions, by the names that the source has
-
-
-@cache  # there are some thousand, on some hundred thousand paths
-def name_of(function: str) -> str:
-    """Without what the compiler has added to it."""
-    return explain.SUFFIX.sub("", function)
 
 
 def own(tree: Tree, part: str) -> Functions:

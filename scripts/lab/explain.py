@@ -2,6 +2,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 from analysis.kinds import prefixed
 from lab import tree
@@ -31,11 +32,17 @@ def sentence(about: str, found: dict[str, float], count: int) -> str:
     return f"{about}: {', '.join(said) or 'no function differs'}{more}"
 
 
+@cache  # there are some thousand, on some hundred thousand paths
+def name_of(function: str) -> str:
+    """Without what the compiler has added to it."""
+    return SUFFIX.sub("", function)
+
+
 def plain(own: Tree) -> Tree:
     """Functions by the names that their source has: what the compiler makes of one differs from kernel to kernel."""
     found: Tree = {}
     for path, cost in own.items():
-        found.setdefault(tuple(SUFFIX.sub("", name) for name in path), Cost()).add(cost.calls, cost.self)
+        found.setdefault(tuple(map(name_of, path)), Cost()).add(cost.calls, cost.self)
     return found
 
 
@@ -78,9 +85,9 @@ def on_both(base: Tree, new: Tree) -> set[str]:
 def inlined(base: Tree, new: Tree) -> dict[str, list[str]]:
     """Functions that are on one side only, and whose instructions their callers have more on the other: which callers."""
     found: dict[str, list[str]] = {}
-    for here, there in ((base, new), (new, base)):
-        own, other = tree.own(here), tree.own(there)
-        grown = {name: other[name] - own[name] for name in on_both(base, new)}
+    of_base, of_new = tree.own(base), tree.own(new)
+    for here, own, other in ((base, of_base, of_new), (new, of_new, of_base)):
+        grown = {name: other[name] - own[name] for name in own.keys() & other.keys()}
         called = callers(here, set(grown))
         gone = sorted(own.keys() - other.keys(), key=lambda name: (-own[name], name))
         for name in gone:

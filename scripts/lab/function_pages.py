@@ -2,7 +2,7 @@
 import math
 
 from analysis.kinds import ALL, KINDS
-from lab import executed
+from lab import executed, recorded
 from lab.executed import Functions
 from lab.format import Runs, name_of, table
 
@@ -11,15 +11,15 @@ SHARE = 0.02  # of the cost: what is worth a line with all that it calls
 Found = dict[str, list[dict[str, Functions]]]  # by part, for each kernel, by set
 MARK = "<!-- made by scripts/lab.py page: do not edit by hand -->"
 TITLES = {
-    executed.CREATE: "The call",
-    executed.DESTROY: "The child's exit",
-    executed.ASYNC: "What workers do later",
+    recorded.CREATE: "The call",
+    recorded.DESTROY: "The child's exit",
+    recorded.ASYNC: "What workers do later",
 }
 ABOUT = {
-    executed.CREATE: "Phase `create`. The sum of all functions is that of the profiled executions, the middle ones of the first machine;\n"
+    recorded.CREATE: "Phase `create`. The sum of all functions is that of the profiled executions, the middle ones of the first machine;\n"
                      "the rest is what it lacks of the figure on the page, the median of all machines'.",
-    executed.DESTROY: "All that the child executes in `do_exit`, a part of phase `exit`.",
-    executed.ASYNC: "For each namespace, in instructions executed: the waits, which phase `drain` has, are not among them. What is named\n"
+    recorded.DESTROY: "All that the child executes in `do_exit`, a part of phase `exit`.",
+    recorded.ASYNC: "For each namespace, in instructions executed: the waits, which phase `drain` has, are not among them. What is named\n"
                     "`perf_trace_workqueue_…` is how nsbench itself watches the workers.",
 }
 
@@ -38,7 +38,7 @@ def sums(runs: Runs, kinds: str, part: str, columns: list[Functions]) -> list[tu
     """All functions; for the call also what the figure has more or less than they, and the figure."""
     every = [math.fsum(column.values()) for column in columns]
     rows = [("**all functions**", [exactly(value) for value in every])]
-    if part == executed.CREATE:
+    if part == recorded.CREATE:
         figures = [run.added("clone", kinds, "create") for run in runs]
         rows += [("the rest", [exactly(figure.value - value) if figure else "–" for figure, value in zip(figures, every)]),
                  ("**what it adds**", [exactly(figure.value if figure else None) for figure in figures])]
@@ -87,4 +87,4 @@ def pages(runs: Runs) -> dict[str, str]:
     runs = [run for run in runs if run.exact]
     own, totals = ({part: [executed.adds(run, part, of) for run in runs] for part in TITLES} for of in (executed.own, executed.totals))
     return {path_of(kinds): page(runs, kinds, own, totals) for kinds in (*KINDS, ALL)
-            if any(kinds in column for column in own[executed.CREATE])}
+            if any(kinds in column for column in own[recorded.CREATE])}

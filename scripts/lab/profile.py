@@ -139,7 +139,7 @@ def probe_csv(profiled: Profiled) -> str:
             for one in sorted(tree.functions(found).values(), key=lambda function: -function.self):
                 if not one.name.startswith("["):
                     rows.writerow({"run_id": record["run_id"], "kernel": record["kernel"], "clock": record["clock"], "case": case,
-                                   "function": one.name, "kind": kinds.get(explain.SUFFIX.sub("", one.name), "shared"),
+                                   "function": one.name, "kind": kinds.get(explain.name_of(one.name), "shared"),
                                    "path": path, "backend": BACKEND, "calls_per_op": f"{one.calls:.10g}",
                                    "total": f"{one.total:.10g}", "self": f"{one.self:.10g}"})
     return text.getvalue()

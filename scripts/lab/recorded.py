@@ -1,19 +1,26 @@
 """Recorded runs of the atlas, read back: what results/README.md is made from."""
+import contextlib
+import gc
 import re
 import statistics
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from analysis import files, stacks
 from analysis.exact import MEASURED
 from analysis.record import Record, Schema
 from analysis.script import Unreadable
-from lab import tables
+from lab import explain, tables
 from lab.errors import USAGE, LabError
-from lab.exact import Cost
+from lab.exact import OWN, Cost
 from lab.states import STATES
 from lab.tree import Tree
+
+CREATE, DESTROY, ASYNC = "create", "destroy", "async"  # as the stacks name the parts of a profile
+Trees = dict[str, dict[str, Tree]]  # by part of the profile and by set
 
 # What a run.json says of a run that can stand on the page, and that of a probed run.
 RECORD: Schema = {"allOf": [tables.RECORD], "properties": {
@@ -61,6 +68,13 @@ class Probed:
     calls: dict[str, dict[str, float]]
 
 
+def named(exact: Trees) -> Trees:
+    """The same with functions as explain.named() has them. Of what is no part of the call all belongs, and has no first name that
+    says so."""
+    return {part: {kinds: explain.named(one if part == CREATE else {(OWN[0], *path): cost for path, cost in one.items()})
+                   for kinds, one in trees.items()} for part, trees in exact.items()}
+
+
 @dataclass(frozen=True)
 class Recorded:
     """One kernel's run: run.json, and the measured rows of results.csv by operation, set, phase and `via`. `probed` is
@@ -71,7 +85,7 @@ class Recorded:
     rows: dict[tuple[str, str, str], dict[str, str]]
     probed: Probed | None = None
     states: dict[str, "Recorded"] = field(default_factory=dict)
-    exact: dict[str, dict[str, Tree]] = field(default_factory=dict)  # what clone executes, by part of the profile and by set
+    exact: Trees = field(default_factory=dict)  # what clone executes
 
     @property
     def name(self) -> str:
@@ -83,6 +97,11 @@ class Recorded:
         """The package's version, by which the lab finds the kernel; of one's own kernel, its release."""
         package = self.record["lab"]["kernel_package"]
         return package.split()[1] if package else self.record["kernel"]
+
+    @cached_property
+    def named(self) -> Trees:
+        """As `exact`, with functions by the names of the source."""
+        return named(self.exact)
 
     def median(self, operation: str, kinds: str, phase: str) -> Figure | None:
         return figure_of(self.rows.get((operation, kinds, phase)), "median", "resolution", "ci_low", "ci_high")
@@ -128,10 +147,10 @@ def read(folder: Path) -> Recorded:
     return Recorded(folder, record, rows, read_probed(folder / "probe"), beside, read_exact(folder / "exact"))
 
 
-def read_exact(folder: Path) -> dict[str, dict[str, Tree]]:
+def read_exact(folder: Path) -> Trees:
     """What clone executes, by part of the profile and by set; nothing where there is no profile. LabError for one that is not
     whole."""
-    found: dict[str, dict[str, Tree]] = {}
+    found: Trees = {}
     path = folder / f"{stacks.FILE}.xz"
     if not path.exists():
         return found
@@ -181,9 +200,25 @@ def read_probed(folder: Path) -> Probed | None:
     return probed
 
 
+@contextlib.contextmanager
+def kept() -> Iterator[None]:
+    """What is made meanwhile is not looked through for cycles, of which it has none: with a million objects that takes a quarter
+    of the time."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        gc.enable()
+
+
 def read_all(directory: Path) -> list[Recorded]:
     """The runs in a directory, oldest kernel first. LabError where there is none."""
-    found = [read(path.parent) for path in sorted(directory.glob("*/run.json"))]
+    with kept():
+        found = [read(path.parent) for path in sorted(directory.glob("*/run.json"))]
     if not found:
         raise LabError(f"{directory}: no runs in it: scripts/lab.py atlas makes them", USAGE)
     return sorted(found, key=lambda run: [int(part) for part in re.findall(r"\d{1,9}", run.name.split("~")[0], re.ASCII)])

@@ -2,7 +2,7 @@
 import math
 
 from analysis.kinds import ALL, KINDS, prefixed
-from lab import executed, function_pages
+from lab import executed, function_pages, recorded
 from lab.executed import Functions
 from lab.recorded import Recorded
 from lab.section_functions import AGREES, agrees
@@ -39,7 +39,7 @@ def exact(runs: Runs) -> list[str]:
     runs = [run for run in runs if run.exact]
     if not runs:
         return []
-    found = {(run.name, kinds): own for run in runs for kinds, own in executed.adds(run, executed.CREATE).items()}
+    found = {(run.name, kinds): own for run in runs for kinds, own in executed.adds(run, recorded.CREATE).items()}
     newest, *older = reversed(runs)
     every = [kinds for kinds in (*KINDS, ALL) if (newest.name, kinds) in found]
     lines = [

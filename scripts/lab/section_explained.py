@@ -3,12 +3,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from analysis.kinds import ALL, KINDS, NONE
-from lab import executed, explain, tree
-from lab.books import Book, Books
-from lab.exact import OWN
-from lab.explain import Pair
+from lab import explain, recorded
 from lab.recorded import Figure, Recorded
 from lab.format import Runs, folded, name_of
+from lab.tree import Tree
 
 NAMED = 5  # functions in a sentence
 LEAST = 200  # instructions: smaller changes are folded away
@@ -27,20 +25,14 @@ class Cost:
 
 
 COSTS = (
-    Cost(executed.CREATE, lambda run, kinds: run.added("clone", kinds, "create"), "", False),
-    Cost(executed.ASYNC, lambda run, kinds: run.median("clone", kinds, "drain"), ", torn down", True),
+    Cost(recorded.CREATE, lambda run, kinds: run.added("clone", kinds, "create"), "", False),
+    Cost(recorded.ASYNC, lambda run, kinds: run.median("clone", kinds, "drain"), ", torn down", True),
 )
 
 
-def pair_of(run: Recorded, kinds: str, part: str = executed.CREATE) -> Pair | None:
-    """The books of clone with this set in this part of the profile, and of clone without any."""
-    def books_of(one: str) -> Books | None:
-        own = run.exact.get(part, {}).get(one)
-        if own and part != executed.CREATE:  # all of it belongs, and has no first name that says so
-            own = {(OWN[0], *path): cost for path, cost in own.items()}
-        return Books(f"clone/{one}", {part: Book(tree.instructions(own), own, 0)}) if own else None
-
-    own, none = books_of(kinds), books_of(NONE)
+def trees_of(run: Recorded, kinds: str, part: str = recorded.CREATE) -> tuple[Tree, Tree] | None:
+    """Clone with this set in this part of the profile, and clone without any."""
+    own, none = (run.named.get(part, {}).get(one) for one in (kinds, NONE))
     return (own, none) if own and none else None
 
 
@@ -66,10 +58,10 @@ def change(one: Recorded, other: Recorded, kinds: str, cost: Cost) -> Change | N
     before, after = cost.figure(one, kinds), cost.figure(other, kinds)
     if not before or not after or not before.differs(after):
         return None
-    base, new = pair_of(one, kinds, cost.part), pair_of(other, kinds, cost.part)
+    base, new = trees_of(one, kinds, cost.part), trees_of(other, kinds, cost.part)
     if not base or not new:
         return None
-    found = explain.explain(base, new)
+    found = explain.of_trees(base, new)
     seen, size = found.after - found.before, after.value - before.value
     name = name_of(kinds)
     if cost.waits:
@@ -124,7 +116,7 @@ def step(one: Recorded, other: Recorded, every: dict[str, Change | None]) -> lis
 
 def explained(runs: Runs) -> list[str]:
     """The section; nothing without two profiles."""
-    runs = [run for run in runs if pair_of(run, ALL) or any(pair_of(run, kind) for kind in KINDS)]
+    runs = [run for run in runs if trees_of(run, ALL) or any(trees_of(run, kind) for kind in KINDS)]
     if len(runs) < 2:
         return []
     steps = [(one, other, changes(one, other)) for one, other in zip(runs, runs[1:])]

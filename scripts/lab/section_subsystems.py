@@ -2,7 +2,7 @@
 import math
 from collections.abc import Collection
 
-from lab import executed
+from lab import executed, explain, recorded
 from lab.executed import Functions
 from lab.format import Runs, all_of, folded, k, range_of, table
 
@@ -91,7 +91,7 @@ def called_for(runs: Runs) -> str:
 
 def made(runs: Runs) -> list[str]:
     """What ops_init calls."""
-    columns = columns_of(runs, executed.CREATE, MAKES, ALLOCATOR)
+    columns = columns_of(runs, recorded.CREATE, MAKES, ALLOCATOR)
     return [
         "What each subsystem of the network takes when a net namespace is made, with all that it calls, in k instructions:",
         f"{MAKES[0]} calls each, and is called for all that are registered{called_for(runs)}.",
@@ -106,16 +106,16 @@ def made(runs: Runs) -> list[str]:
 
 def through(runs: Runs) -> str:
     """The functions between it and what it calls, as the kernels have them."""
-    seen = {executed.name_of(name) for run in runs for path in run.exact[executed.ASYNC][KIND] for name in path}
+    seen = {explain.name_of(name) for run in runs for path in run.exact[recorded.ASYNC][KIND] for name in path}
     return " or ".join(name for name in UNDOES if name != CLEANS and name in seen)
 
 
 def torn_down(runs: Runs) -> list[str]:
     """What cleanup_net calls, in a worker."""
-    columns = columns_of(runs, executed.ASYNC, UNDOES)
+    columns = columns_of(runs, recorded.ASYNC, UNDOES)
     if not all(map(is_known, columns)):
         return []
-    every = [math.fsum(cost.self for cost in run.exact[executed.ASYNC][KIND].values()) for run in runs]
+    every = [math.fsum(cost.self for cost in run.exact[recorded.ASYNC][KIND].values()) for run in runs]
     drained = [run.median("clone", KIND, "drain") for run in runs]
     sums = [
         (f"all of {CLEANS}", [k(whole(column)) for column in columns]),
@@ -135,5 +135,5 @@ def torn_down(runs: Runs) -> list[str]:
 
 def subsystems(runs: Runs) -> list[str]:
     """The section; nothing where no run has a profile of a net namespace."""
-    runs = [run for run in runs if all(map(is_known, columns_of([run], executed.CREATE, MAKES, ALLOCATOR)))]
+    runs = [run for run in runs if all(map(is_known, columns_of([run], recorded.CREATE, MAKES, ALLOCATOR)))]
     return [*made(runs), *torn_down(runs)] if runs else []

@@ -2,6 +2,7 @@
 import csv
 import lzma
 import re
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -21,10 +22,16 @@ RESULTS = Path(__file__).resolve().parents[2] / "results"
 KERNELS = ("6.1.0-56-cloud-amd64", "6.12.118+deb13-cloud-amd64", "7.3.4+deb13-cloud-amd64")
 
 
+@cache
+def recorded_run(name: str) -> recorded.Recorded:
+    """With its profile, which takes a second to read."""
+    return recorded.read(RESULTS / name)
+
+
 @pytest.fixture(scope="module", name="runs")
 def recorded_runs() -> list[recorded.Recorded]:
-    """Some of the recorded runs, with their profiles."""
-    return [recorded.read(RESULTS / name) for name in KERNELS]
+    """Some of the recorded runs."""
+    return list(map(recorded_run, KERNELS))
 
 
 @pytest.fixture(scope="module", name="pages")
@@ -48,7 +55,7 @@ def of(**members: object) -> recorded.Recorded:
 
 def run(name: str, added: float, exact: dict[str, dict[str, Tree]], drain: float | None = None) -> recorded.Recorded:
     """A recorded run in which each set adds so much."""
-    return of(name=name, exact=exact, probed=None, added=lambda *_: Figure(added, added, added),
+    return of(name=name, exact=exact, named=recorded.named(exact), probed=None, added=lambda *_: Figure(added, added, added),
               median=lambda *_: None if drain is None else Figure(drain, drain, drain))
 
 
@@ -197,7 +204,7 @@ def check_sentence(said: str, cost: section_explained.Cost, change: float, seen:
 @pytest.mark.parametrize(("old", "new", "unexplained"), [
     (*KERNELS[:2], None), (*KERNELS[1:], None), ("6.19.14+deb13-cloud-amd64", "7.0.13+deb13-cloud-amd64", "NEWIPC")])
 def test_every_change_has_a_sentence_that_agrees_with_the_tables(old: str, new: str, unexplained: str | None) -> None:
-    one, other = (recorded.read(RESULTS / name) for name in (old, new))
+    one, other = map(recorded_run, (old, new))
     lines = step(one, other)
     unknown = under(lines, "not explained")
     same = next((line for line in lines if line.startswith("- Within")), "")
