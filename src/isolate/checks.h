@@ -77,31 +77,8 @@ int in_sandbox(const Container::Main& main);
 Answer leave_root_cgroup(Peer& outside, pid_t pid);
 
 // The checks' own functions, each in the file of its kind.
-Verdict check_hostname(Stage& stage);
-Verdict check_domainname(Stage& stage);
-Verdict check_sysv_queue(Stage& stage);
-Verdict check_sysv_semaphores(Stage& stage);
-Verdict check_sysv_memory(Stage& stage);
-Verdict check_posix_queue(Stage& stage);
-Verdict check_init(Stage& stage);
-Verdict check_unseen(Stage& stage);
-Verdict check_orphans(Stage& stage);
-Verdict check_members_die(Stage& stage);
-Verdict check_proc_before(Stage& stage);
-Verdict check_mounts(Stage& stage);
-Verdict check_proc_remounted(Stage& stage);
-Verdict check_overflow_ids(Stage& stage);
-Verdict check_root_inside(Stage& stage);
-Verdict check_capabilities(Stage& stage);
-Verdict check_only_lo(Stage& stage);
-Verdict check_port(Stage& stage);
-Verdict check_no_route(Stage& stage);
-Verdict check_cgroup_root(Stage& stage);
-Verdict check_monotonic(Stage& stage);
-Verdict check_boottime(Stage& stage);
-Verdict check_links_differ(Stage& stage);
-Verdict check_links_shared(Stage& stage);
-Verdict check_kept_open(Stage& stage);
-Verdict check_kept_bound(Stage& stage);
+#define NSB_CHECK(kind, id, what, makes, function) Verdict function(Stage& stage);
+#include "isolate/checks.def"
+#undef NSB_CHECK
 
 }  // namespace nsb::isolate
