@@ -14,6 +14,7 @@ DICTIONARY = Path(__file__).resolve().parent / "dictionary.json"
 
 # The unit of times: of the row's clock.
 TICKS = "ns or instructions"
+TOTAL = "total"  # the phase that all parts of a sample lie in
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,20 @@ class _Kind(_Named):
     value: int
 
 
+class _Phase(_Named):
+    lies_in: str
+
+
+class _Operation(_Named):
+    planned: bool
+    phases: list[str]
+    parameters: list[str]
+
+
+class _Parameter(TypedDict):
+    option: str  # empty where it has none of its own
+
+
 class _Function(_Named):
     kind: str
     path: str
@@ -58,8 +73,10 @@ class Dictionary(TypedDict):
     """What of the dictionary is read here: the tests hold it against nsbench's own."""
 
     columns: dict[str, list[_Column]]
-    phases: list[_Named]
+    phases: list[_Phase]
     kinds: list[_Kind]
+    operations: list[_Operation]
+    parameters: list[_Parameter]
     functions: list[_Function]
     outputs: list[_Output]
 
@@ -87,6 +104,45 @@ def of(file: str) -> dict[str, Column]:
 def phases() -> list[str]:
     """All phases, in the order of samples.csv."""
     return [phase["name"] for phase in dictionary()["phases"]]
+
+
+def operation(name: str) -> _Operation | None:
+    """None for one that is not known."""
+    return next((one for one in dictionary()["operations"] if one["name"] == name), None)
+
+
+def has_parameter(name: str, key: str) -> bool:
+    """Whether the operation has it."""
+    found = operation(name)
+    return found is not None and key in found["parameters"]
+
+
+def segments(name: str) -> list[str]:
+    """What an operation's total consists of, one after the other: its phases that lie in no other of its. None of an operation
+    that is not known."""
+    lies_in = {phase["name"]: phase["lies_in"] for phase in dictionary()["phases"]}
+    found = operation(name)
+    mine = found["phases"] if found else []
+
+    def is_segment(phase: str) -> bool:
+        while phase != TOTAL and (above := lies_in[phase]) != TOTAL:
+            if above == phase or above in mine:
+                return False
+            phase = above
+        return phase != TOTAL
+
+    return [phase for phase in mine if is_segment(phase)]
+
+
+def is_apart(phase: str) -> bool:
+    """Whether it is no part of a sample's total."""
+    return any(one["name"] == phase == one["lies_in"] != TOTAL for one in dictionary()["phases"])
+
+
+def making_sets() -> list[str]:
+    """The operations whose first phase is the call that makes a set's namespaces: those of the default plan first."""
+    made = [one for one in dictionary()["operations"] if one["phases"][0] == "create"]
+    return [one["name"] for one in sorted(made, key=lambda one: not one["planned"])]
 
 
 def unit_of(clock: str) -> str:

@@ -155,7 +155,7 @@ def _cases(run: Run) -> dict[str, _Operation]:
             "sets": dict(zip(rows["namespaces"], rows["case"])),
             "phases": phases,
             "sweeps": sweeps,
-            "segments": tables.SEGMENTS.get(operation, []),
+            "segments": columns.segments(operation),
         }
     return found
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from analysis import limits, plots_probe, plots_sets, plots_times, stacks, tables
+from analysis import columns, limits, plots_probe, plots_sets, plots_times, stacks, tables
 from analysis.read import Run
 
 
@@ -31,14 +31,16 @@ def plots(runs: list[Run], folded: list[Path]) -> Iterator[Plot]:
 
 def _of_run(run: Run, folded: str | None) -> Iterator[tuple[str, Callable[[], Figure | str]]]:
     operations = tables.set_operations(run) or ["clone"]
+    measured = list(dict.fromkeys(run.measured["operation"]))
     for name in operations:
         yield f"a-sets-{name}", partial(plots_sets.heat_map, run, name)
         yield f"b-kinds-{name}", partial(plots_sets.added, run, name)
         yield f"d-distributions-{name}", partial(plots_times.distributions, run, name)
-    for name in ("clone", "proc_remount"):
-        if name in set(run.measured["operation"]):
+    for name in measured:
+        if columns.has_parameter(name, "stack"):
             yield f"c-stack-{name}", partial(plots_sets.stack_sizes, run, name)
-    yield "e-phases", partial(plots_times.phases, run, [*operations, "proc_remount"])
+    others = [name for name in measured if name not in operations]
+    yield "e-phases", partial(plots_times.phases, run, [*operations, *others])
     yield "g-functions", partial(plots_probe.functions, run)
     yield "g-icicle", partial(plots_probe.icicle, run, folded)
     yield "h-memory", partial(plots_probe.memory, run)

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 from numpy.typing import NDArray
 
-from analysis import kinds, plot_style, tables
+from analysis import columns, kinds, plot_style, tables
 from analysis.read import Run
 
 
@@ -88,7 +88,7 @@ def phases(run: Run, operations: list[str]) -> Figure | str:
         table = table.iloc[::-1] / scale
         place = np.arange(len(table))
         left = np.zeros(len(table))
-        names = [name for name in tables.SEGMENTS[operation] if name in table.columns]
+        names = [name for name in columns.segments(operation) if name in table.columns]
         for index, name in enumerate(names):
             _bars(line[0], table[name].fillna(0), left, plot_style.SERIES[index], name, plot_style.HATCH[index])
             left += table[name].fillna(0).to_numpy()

@@ -16,15 +16,6 @@ REFERENCE_STACK = 1 << 20
 TIMES = ["median", "ci_low", "ci_high", "p90", "p99", "max", "delta", "delta_low", "delta_high", "resolution",
          "delta_resolution"]
 
-# What a sample's total consists of, one after the other; create overlaps with ready in a clone.
-SEGMENTS = {
-    "clone": ["ready", "exit"],
-    "clone3": ["ready", "exit"],
-    "unshare": ["create", "exit"],
-    "proc_remount": ["mount", "unmount"],
-    "setns": ["switch"],
-}
-
 # The kinds that cost most are the rows of a map of all sets, so that its structure shows: rows differ much, columns
 # little.
 MAP_ROWS = ["NEWNET", "NEWNS", "NEWIPC", "NEWUSER"]
@@ -59,7 +50,7 @@ def of_sets(run: Run, operation: str, phase: str) -> pd.DataFrame:
 
 def set_operations(run: Run, at_least: int = 1) -> list[str]:
     """The operations of which so many sets were measured with a create phase."""
-    return [name for name in ("clone", "unshare", "clone3") if len(of_sets(run, name, "create")) >= at_least]
+    return [name for name in columns.making_sets() if len(of_sets(run, name, "create")) >= at_least]
 
 
 def singles(table: pd.DataFrame) -> pd.DataFrame:
@@ -118,7 +109,7 @@ def segments(run: Run, operation: str) -> pd.DataFrame:
     """Set → the medians of what follows one another in a sample, its total, and drain; of chosen_sets."""
     rows = plain(run, operation)
     table = rows.pivot(index="namespaces", columns="phase", values="median")
-    wanted = [name for name in SEGMENTS[operation] if name in table.columns]
+    wanted = [name for name in columns.segments(operation) if name in table.columns]
     extra = [name for name in ("create", "total", "drain") if name in table.columns and name not in wanted]
     return table.loc[chosen_sets(table.index), wanted + extra] if wanted else pd.DataFrame()
 

@@ -4,6 +4,7 @@ import io
 import statistics
 from dataclasses import dataclass, field
 
+from analysis import columns
 from lab import tree
 from lab.errors import FAILED, LabError
 from lab.exact import OWN, OWNERS, USER, Profile, Segment
@@ -19,8 +20,8 @@ MOST_PARTING = 64
 PARTED = {"start": ("start", "exec", "exit"), "ready": ("ready", "exit")}  # by the first of them that an operation has
 STEPS = ("setgroups", "uid_map", "gid_map")  # calls of one operation, each a phase
 WORKER = "process_one_work"  # kernel/workqueue.c: below it is what workers do
-# What is no part of a sample, so that the sampler has no marks around it; of another phase, marks are missing.
-OUTSIDE = {"drain": "it is the workers' after the samples: their functions are on the path async"}
+WORKERS = "it is the workers' after the samples: their functions are on the path async"
+APART = "it is no part of a sample's total"
 UNMARKED = "the sampler has no marks around it"
 EXIT = "do_exit"  # kernel/exit.c: below it a process gives its namespaces back
 
@@ -131,7 +132,7 @@ def balance(profile: Profile, samples: str, case: str) -> Books:
         if not counted:
             continue
         if not any(segment.phases >> bit & 1 for segment in executions[counted[0][1]]):
-            books.left_out[phase] = OUTSIDE.get(phase, UNMARKED)
+            books.left_out[phase] = WORKERS if phase == "drain" else APART if columns.is_apart(phase) else UNMARKED
             continue
         counted.sort()
         middle = counted[(len(counted) - 1) // 2:len(counted) // 2 + 1]

@@ -3,10 +3,12 @@ import os
 import subprocess
 from dataclasses import dataclass
 
+from analysis import columns
 from lab import initramfs
 from lab.errors import USAGE, LabError
 
-SELECT = ("--case", "--filter", "--op", "--ns", "--stack", "--spawn", "--parallel", "--with")
+SELECT = ("--case", "--filter", "--op", "--ns", "--with",
+          *(f"--{parameter['option']}" for parameter in columns.dictionary()["parameters"] if parameter["option"]))
 FLAGS = ("--alone", "--quiet", "--no-progress", "--probe")  # those that take no word behind them
 # Constants of the lab. A block is one sample behind one that does not count, so that each begins in a kernel that has
 # settled and drained, and is the second since: the first after an idle time is dearer than any other. Longer blocks mix in

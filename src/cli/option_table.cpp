@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/program_options.hpp>
 #include <sstream>
 
@@ -62,13 +63,22 @@ auto* strings() {
     return po::value<std::vector<std::string>>()->composing();
 }
 
+/// The option of its own that a parameter has.
+void add_option_of(const ParameterInfo& parameter, po::options_description& options) {
+    static constexpr std::array<const char*, 3> kValues{"SIZE,...", "N,...", "HOW,..."};  // by type
+    const std::string range =
+        parameter.type == ParameterType::size
+            ? fmt::format(", {} to {}", format_size(parameter.low), format_size(parameter.high))
+            : "";
+    options.add_options()(std::string(parameter.key).c_str(),
+                          strings()->value_name(kValues[static_cast<std::size_t>(parameter.type)]),
+                          fmt::format("{}{}", parameter.help, range).c_str());
+}
+
 po::options_description selection_options() {
     std::vector<std::string_view> names;
     for (const OperationInfo& operation : kOperations) names.push_back(operation.name);
     const std::string operations = fmt::format("of these operations: {}", fmt::join(names, ", "));
-    const ParameterInfo& stack = info(Parameter::stack);
-    const std::string stacks =
-        fmt::format("with stacks of these sizes, {} to {}", format_size(stack.low), format_size(stack.high));
     std::vector<std::string> values;
     for (const ParameterInfo& parameter : kParameterTable) {
         if (parameter.type == ParameterType::choice)
@@ -83,11 +93,11 @@ po::options_description selection_options() {
             "those whose id, or id with a slash behind it, matches: NEWPID, '/NEWPID/'")(
             "op", strings()->value_name("OP,..."), operations.c_str())(
             "ns", strings()->value_name("SET"),
-            "of exactly this set: kinds or flags joined by commas, none, or all; repeatable")(
-            "stack", strings()->value_name("SIZE,..."), stacks.c_str())(
-            "spawn", strings()->value_name("HOW,..."), "fork: memory copied; vm: CLONE_VM|CLONE_VFORK")(
-            "parallel", strings()->value_name("N,..."), "with so many samplers at once")(
-            "with", strings()->value_name("KEY:VALUE,..."), parameters.c_str());
+            "of exactly this set: kinds or flags joined by commas, none, or all; repeatable");
+    for (const ParameterInfo& parameter : kParameterTable) {
+        if (!parameter.help.empty()) add_option_of(parameter, options);
+    }
+    options.add_options()("with", strings()->value_name("KEY:VALUE,..."), parameters.c_str());
     return options;
 }
 

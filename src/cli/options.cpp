@@ -121,8 +121,11 @@ run::Selection parse_selection(const po::variables_map& values, run::Selection s
             selection.sets.push_back(*set);
         }
     }
-    for (const char* key : {"stack", "spawn", "parallel"}) {
-        for (std::string& value : listed(values, key)) selection.values[key].push_back(std::move(value));
+    for (const ParameterInfo& parameter : kParameterTable) {
+        if (parameter.help.empty()) continue;
+        const std::string key(parameter.key);
+        for (std::string& value : listed(values, key.c_str()))
+            selection.values[key].push_back(std::move(value));
     }
     if (values.count("with") != 0) {
         for (const std::string& text : values["with"].as<std::vector<std::string>>()) {
@@ -342,9 +345,9 @@ Options parse(const std::vector<std::string>& arguments) {
         options.command == Command::benchmark) {
         options.run.selection = parse_selection(values, std::move(options.run.selection));
         options.with_bases = options.command == Command::list && values.count("bases") != 0;
-        for (const char* name :
-             {"case", "filter", "op", "ns", "stack", "spawn", "parallel", "with", "samples", "seed", "block",
-              "lead-in", "alone", "state", "clock", "cpu", "repeat", "apart"}) {
+        options.narrowed = !options.run.selection.values.empty();
+        for (const char* name : {"case", "filter", "op", "ns", "with", "samples", "seed", "block", "lead-in",
+                                 "alone", "state", "clock", "cpu", "repeat", "apart"}) {
             options.narrowed = options.narrowed || values.count(name) != 0;
         }
     }

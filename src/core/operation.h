@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "core/kinds.h"
@@ -105,13 +106,59 @@ inline constexpr Flags<Trait> plain{}, held{Trait::held}, new_root{Trait::new_ro
     sandboxed{Trait::sandboxed};
 }  // namespace names
 
+/// Whose own a phase or a parameter is; nobody's, where `several` have it.
+namespace owners {
+inline constexpr std::optional<Operation> several{};
+#define NSB_OPERATION(name, ...) inline constexpr std::optional<Operation> name{Operation::name};
+#include "core/operations.def"
+#undef NSB_OPERATION
+}  // namespace owners
+
+constexpr auto kPhaseOwners = std::to_array<std::optional<Operation>>({
+#define NSB_PHASE(identifier, name, of, ...) owners::of,
+#include "core/phases.def"
+#undef NSB_PHASE
+});
+constexpr auto kParameterOwners = std::to_array<std::optional<Operation>>({
+#define NSB_NUMBER(identifier, key, of, ...) owners::of,
+#define NSB_CHOICE(identifier, key, of, ...) owners::of,
+#include "core/parameters.def"
+#undef NSB_CHOICE
+#undef NSB_NUMBER
+});
+
+/// What operations.def lists for an operation, and its own.
+template <typename Enum, std::size_t count>
+constexpr Flags<Enum> with_own(Operation operation, Flags<Enum> listed,
+                               const std::array<std::optional<Operation>, count>& owners) {
+    for (std::size_t i = 0; i < count; ++i) {
+        if (owners[i] == operation) listed = listed | Flags<Enum>(static_cast<Enum>(i));
+    }
+    return listed;
+}
+constexpr Flags<Phase> phases_of(Operation operation, Flags<Phase> listed) {
+    return with_own(operation, listed, kPhaseOwners);
+}
+constexpr Flags<Parameter> parameters_of(Operation operation, Flags<Parameter> listed) {
+    return with_own(operation, listed, kParameterOwners);
+}
+
 constexpr auto operation_table() {
     using namespace names;  // NOLINT(google-build-using-namespace): operations.def is written in these words
     using namespace set_rules;  // NOLINT(google-build-using-namespace)
     return std::to_array<OperationInfo>({
 #define NSB_OPERATION(name, syscall, begins, planned, takes, by_default, swept, phases, parameters, base, \
                       traits)                                                                             \
-    {Operation::name, #name, planned, takes, by_default, swept, phases, parameters, Operation::base, traits},
+    {Operation::name,                                                                                     \
+     #name,                                                                                               \
+     planned,                                                                                             \
+     takes,                                                                                               \
+     by_default,                                                                                          \
+     swept,                                                                                               \
+     phases_of(Operation::name, phases),                                                                  \
+     parameters_of(Operation::name, parameters),                                                          \
+     Operation::base,                                                                                     \
+     traits},
 #include "core/operations.def"
 #undef NSB_OPERATION
     });
@@ -132,6 +179,20 @@ constexpr bool all_are_used(Flags<Enum> OperationInfo::*flags, std::size_t count
     for (const OperationInfo& operation : kOperations) used |= (operation.*flags).bits;
     return used == (std::uint64_t{1} << count) - 1;
 }
+
+/// Whether what is one operation's own is in no other.
+template <typename Enum, std::size_t count>
+constexpr bool own_are_own(Flags<Enum> OperationInfo::*flags,
+                           const std::array<std::optional<Operation>, count>& owners) {
+    for (const OperationInfo& operation : kOperations) {
+        for (std::size_t i = 0; i < count; ++i) {
+            if (owners[i] && owners[i] != operation.operation &&
+                (operation.*flags).contains(static_cast<Enum>(i)))
+                return false;
+        }
+    }
+    return true;
+}
 }  // namespace detail
 
 static_assert(kPhases < 32, "bench/mark.h has one bit for each phase, and the last for itself");
@@ -140,6 +201,9 @@ static_assert(detail::all_are_used(&OperationInfo::phases, kPhases),
               "a phase of phases.def is in no operation of operations.def");
 static_assert(detail::all_are_used(&OperationInfo::parameters, kParameters),
               "a parameter of parameters.def is in no operation of operations.def");
+static_assert(detail::own_are_own(&OperationInfo::phases, detail::kPhaseOwners) &&
+                  detail::own_are_own(&OperationInfo::parameters, detail::kParameterOwners),
+              "operations.def lists what is another operation's own: several have it, then");
 static_assert(std::ranges::all_of(kOperations,
                                   [](const OperationInfo& o) { return info(o.base).base == o.base; }),
               "the base of an operation is its own base");

@@ -18,15 +18,15 @@ inline constexpr std::uint64_t kMaxStack = 1ULL << 30U;
 inline constexpr std::uint64_t kMaxParallel = 64;
 
 enum class Parameter : std::uint8_t {
-#define NSB_NUMBER(identifier, key, type, initial, low, high, always_in_id, meaning) identifier,
-#define NSB_CHOICE(identifier, key, choices, always_in_id, meaning, ...) identifier,
+#define NSB_NUMBER(identifier, key, of, type, initial, low, high, always_in_id, meaning, help) identifier,
+#define NSB_CHOICE(identifier, key, of, choices, always_in_id, meaning, help, ...) identifier,
 #include "core/parameters.def"
 #undef NSB_CHOICE
 #undef NSB_NUMBER
 };
 
-#define NSB_NUMBER(identifier, key, type, initial, low, high, always_in_id, meaning)
-#define NSB_CHOICE(identifier, key, choices, always_in_id, meaning, ...) \
+#define NSB_NUMBER(identifier, key, of, type, initial, low, high, always_in_id, meaning, help)
+#define NSB_CHOICE(identifier, key, of, choices, always_in_id, meaning, help, ...) \
     enum class choices : std::uint64_t { __VA_ARGS__ };
 #include "core/parameters.def"
 #undef NSB_CHOICE
@@ -46,8 +46,9 @@ constexpr std::size_t count_of(std::string_view list) {
 
 inline constexpr std::size_t kMostChoices = std::max({
     std::size_t{1},
-#define NSB_NUMBER(identifier, key, type, initial, low, high, always_in_id, meaning)
-#define NSB_CHOICE(identifier, key, choices, always_in_id, meaning, ...) count_of(NSB_TEXT(__VA_ARGS__)),
+#define NSB_NUMBER(identifier, key, of, type, initial, low, high, always_in_id, meaning, help)
+#define NSB_CHOICE(identifier, key, of, choices, always_in_id, meaning, help, ...) \
+    count_of(NSB_TEXT(__VA_ARGS__)),
 #include "core/parameters.def"
 #undef NSB_CHOICE
 #undef NSB_NUMBER
@@ -74,6 +75,7 @@ struct ParameterInfo {
     std::uint64_t low, high;  ///< what is accepted
     bool always_in_id;        ///< also at its default
     std::string_view meaning;
+    std::string_view help;  ///< of --KEY, where it has an option of its own; else empty
 
     /// The names that there are: the array's rest is empty.
     [[nodiscard]] constexpr std::span<const std::string_view> choices() const {
@@ -82,17 +84,18 @@ struct ParameterInfo {
 };
 
 inline constexpr auto kParameterTable = std::to_array<ParameterInfo>({
-#define NSB_NUMBER(identifier, key, type, initial, low, high, always_in_id, meaning) \
-    {key, ParameterType::type, {}, initial, low, high, always_in_id, meaning},
-#define NSB_CHOICE(identifier, key, choices, always_in_id, meaning, ...) \
-    {key,                                                                \
-     ParameterType::choice,                                              \
-     detail::names_in(NSB_TEXT(__VA_ARGS__)),                            \
-     0,                                                                  \
-     0,                                                                  \
-     detail::count_of(NSB_TEXT(__VA_ARGS__)) - 1,                        \
-     always_in_id,                                                       \
-     meaning},
+#define NSB_NUMBER(identifier, key, of, type, initial, low, high, always_in_id, meaning, help) \
+    {key, ParameterType::type, {}, initial, low, high, always_in_id, meaning, help},
+#define NSB_CHOICE(identifier, key, of, choices, always_in_id, meaning, help, ...) \
+    {key,                                                                          \
+     ParameterType::choice,                                                        \
+     detail::names_in(NSB_TEXT(__VA_ARGS__)),                                      \
+     0,                                                                            \
+     0,                                                                            \
+     detail::count_of(NSB_TEXT(__VA_ARGS__)) - 1,                                  \
+     always_in_id,                                                                 \
+     meaning,                                                                      \
+     help},
 #include "core/parameters.def"
 #undef NSB_CHOICE
 #undef NSB_NUMBER

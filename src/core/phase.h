@@ -12,7 +12,7 @@ namespace nsb {
 
 /// A part of a sample with its own time, in the order of the table's columns.
 enum class Phase : std::uint8_t {
-#define NSB_PHASE(identifier, name, needs, meaning) identifier,
+#define NSB_PHASE(identifier, ...) identifier,
 #include "core/phases.def"
 #undef NSB_PHASE
 };
@@ -21,10 +21,11 @@ struct PhaseInfo {
     std::string_view name;
     std::string_view meaning;
     KindSet needs{};  ///< a case has the phase only where its set has all of these
+    Phase lies_in;    ///< in operations that have both: within it, or overlapping; itself: no part of total
 };
 
 inline constexpr auto kPhaseTable = std::to_array<PhaseInfo>({
-#define NSB_PHASE(identifier, name, needs, meaning) {name, meaning, needs},
+#define NSB_PHASE(identifier, name, of, lies_in, needs, meaning) {name, meaning, needs, Phase::lies_in},
 #include "core/phases.def"
 #undef NSB_PHASE
 });

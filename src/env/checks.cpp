@@ -11,30 +11,9 @@ namespace nsb::env {
 namespace {
 
 constexpr auto kChecks = std::to_array<DoctorCheck>({
-    {"capabilities", detail::capabilities},
-    {"user_namespaces", detail::user_namespaces},
-    {"seccomp", detail::seccomp},
-    {"namespace_limits", detail::namespace_limits},
-    {"process_limit", detail::process_limit},
-    {"pid_max", detail::pid_max},
-    {"open_files", detail::open_files},
-    {"proc", detail::proc},
-    {"proc_overmounts", detail::proc_overmounts},
-    {"mount_propagation", detail::mount_propagation},
-    {"mounts", detail::mount_count},
-    {"teardown_backlog", detail::teardown_backlog},
-    {"rcu", detail::rcu},
-    {"lockdown", detail::lockdown},
-    {"probe", detail::probe},
-    {"mitigations", detail::cpu_mitigations},
-    {"thp", detail::transparent_huge_pages},
-    {"clocksource", detail::clocksource},
-    {"virtualisation", detail::virtualisation_layer},
-    {"steal_time", detail::steal_time},
-    {"load", detail::load},
-    {"governor", detail::frequency_governor},
-    {"turbo", detail::turbo_boost},
-    {"smt", detail::smt_siblings},
+#define NSB_CHECK(id, function) {#id, detail::function},
+#include "env/checks.def"
+#undef NSB_CHECK
 });
 
 }  // namespace

@@ -17,54 +17,11 @@
 namespace nsb::isolate {
 namespace {
 
-constexpr KindSet kProc = Kind::mnt | Kind::pid;
-
-constexpr std::array<IsolationCheck, 26> kChecks{{
-    {"uts", "hostname", "a hostname set inside is not seen outside", Kind::uts, check_hostname},
-    {"uts", "domainname", "a domain name set inside is not seen outside", Kind::uts, check_domainname},
-    {"ipc", "sysv_queue", "neither side finds the other's System V message queue", Kind::ipc,
-     check_sysv_queue},
-    {"ipc", "sysv_semaphores", "neither side finds the other's System V semaphores", Kind::ipc,
-     check_sysv_semaphores},
-    {"ipc", "sysv_memory", "neither side finds the other's System V shared memory", Kind::ipc,
-     check_sysv_memory},
-    {"ipc", "posix_queue", "neither side finds the other's POSIX message queue", Kind::ipc,
-     check_posix_queue},
-    {"pid", "init", "the first process inside is process 1", Kind::pid, check_init},
-    {"pid", "unseen", "a process outside can be neither seen nor signalled from inside", Kind::pid,
-     check_unseen},
-    {"pid", "orphans", "an orphan's new parent is process 1", Kind::pid, check_orphans},
-    {"pid", "members_die", "when process 1 dies all others inside die", Kind::pid, check_members_die},
-    {"pid", "proc_before", "before it is mounted anew /proc shows the outside's processes", Kind::pid,
-     check_proc_before},
-    {"mnt", "mounts", "a mount inside is not seen outside", Kind::mnt, check_mounts},
-    {"mnt", "proc_remounted", "mounted anew inside /proc shows the inside's processes alone", kProc,
-     check_proc_remounted},
-    {"user", "overflow_ids", "before the maps are written ids read as the overflow id", Kind::user,
-     check_overflow_ids},
-    {"user", "root_inside", "after that it is root inside, an ordinary user outside", Kind::user,
-     check_root_inside},
-    {"user", "capabilities", "all capabilities inside, which do not count outside", Kind::user,
-     check_capabilities},
-    {"net", "only_lo", "no interface but lo, which is down", Kind::net, check_only_lo},
-    {"net", "port", "a port bound outside can be bound inside", Kind::net, check_port},
-    {"net", "no_route", "no route, not even to 127.0.0.1", Kind::net, check_no_route},
-    {"cgroup", "root", "its own cgroup is shown as /", Kind::cgroup, check_cgroup_root},
-    {"time", "monotonic", "an offset of CLOCK_MONOTONIC is seen inside only", Kind::time, check_monotonic},
-    {"time", "boottime", "an offset of CLOCK_BOOTTIME is seen inside only", Kind::time, check_boottime},
-    {"links", "differ", "/proc/PID/ns differs for exactly these kinds", {}, check_links_differ},
-    {"links", "shared", "all processes inside have the same /proc/PID/ns", {}, check_links_shared},
-    {"links",
-     "kept_open",
-     "an open file keeps each, to be entered after its processes are gone",
-     {},
-     check_kept_open},
-    {"links",
-     "kept_bound",
-     "a bind mount keeps each, to be entered after its processes are gone",
-     {},
-     check_kept_bound},
-}};
+constexpr auto kChecks = std::to_array<IsolationCheck>({
+#define NSB_CHECK(kind, id, what, makes, function) {#kind, #id, what, makes, function},
+#include "isolate/checks.def"
+#undef NSB_CHECK
+});
 
 /// What keeps a step from being taken here, rather than being broken: a capability, a filter, a limit.
 bool is_refusal(int error) {

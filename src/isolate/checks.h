@@ -77,31 +77,8 @@ int in_sandbox(const Container::Main& main);
 Answer leave_root_cgroup(Peer& outside, pid_t pid);
 
 // The checks' own functions, each in the file of its kind.
-Verdict check_hostname(CheckContext& context);
-Verdict check_domainname(CheckContext& context);
-Verdict check_sysv_queue(CheckContext& context);
-Verdict check_sysv_semaphores(CheckContext& context);
-Verdict check_sysv_memory(CheckContext& context);
-Verdict check_posix_queue(CheckContext& context);
-Verdict check_init(CheckContext& context);
-Verdict check_unseen(CheckContext& context);
-Verdict check_orphans(CheckContext& context);
-Verdict check_members_die(CheckContext& context);
-Verdict check_proc_before(CheckContext& context);
-Verdict check_mounts(CheckContext& context);
-Verdict check_proc_remounted(CheckContext& context);
-Verdict check_overflow_ids(CheckContext& context);
-Verdict check_root_inside(CheckContext& context);
-Verdict check_capabilities(CheckContext& context);
-Verdict check_only_lo(CheckContext& context);
-Verdict check_port(CheckContext& context);
-Verdict check_no_route(CheckContext& context);
-Verdict check_cgroup_root(CheckContext& context);
-Verdict check_monotonic(CheckContext& context);
-Verdict check_boottime(CheckContext& context);
-Verdict check_links_differ(CheckContext& context);
-Verdict check_links_shared(CheckContext& context);
-Verdict check_kept_open(CheckContext& context);
-Verdict check_kept_bound(CheckContext& context);
+#define NSB_CHECK(kind, id, what, makes, function) Verdict function(CheckContext& context);
+#include "isolate/checks.def"
+#undef NSB_CHECK
 
 }  // namespace nsb::isolate

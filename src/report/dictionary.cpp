@@ -37,7 +37,10 @@ Json names_of(KindSet set) {
 Json phases() {
     Json all = Json::array();
     for (const PhaseInfo& phase : kPhaseTable) {
-        all.push_back({{"name", phase.name}, {"needs", names_of(phase.needs)}, {"meaning", phase.meaning}});
+        all.push_back({{"name", phase.name},
+                       {"needs", names_of(phase.needs)},
+                       {"meaning", phase.meaning},
+                       {"lies_in", info(phase.lies_in).name}});
     }
     return all;
 }
@@ -102,6 +105,7 @@ Json parameters() {
             if (operation.parameters.contains(parameter)) one["operations"].push_back(operation.name);
         }
         one["meaning"] = info.meaning;
+        one["option"] = info.help.empty() ? "" : info.key;
         all.push_back(std::move(one));
     }
     return all;
