@@ -34,6 +34,9 @@ class Member {
         if (found == json_.end()) throw Wrong{path + ": missing; not a run of this version of nsbench"};
         return {*found, path};
     }
+    [[nodiscard]] bool has(const std::string& name) const {
+        return json_.is_object() && json_.contains(name);
+    }
     [[nodiscard]] bool is_null() const { return json_.is_null(); }
     [[nodiscard]] bool is_text() const { return json_.is_string(); }
 
@@ -133,7 +136,8 @@ RunOptions parse_options(const Member& json) {
         options.samples = samples.whole_as<std::uint32_t>(kSamples);
     if (!options.samples && !options.budget)
         json.at("budget_s").refuse("beside no samples: a run has an end");
-    options.lead_in = json.at("lead_in").whole_as<std::uint32_t>(kLeadIn);
+    if (const Member lead_in = json.at("lead_in"); !lead_in.is_null())
+        options.lead_in = lead_in.whole_as<std::uint32_t>(kLeadIn);
     if (const Member block = json.at("block"); !block.is_null())
         options.block = block.whole_as<std::uint32_t>(kBlock);
     options.alone = json.at("alone").flag();
@@ -162,6 +166,18 @@ report::RunIdentity parse_identity(const Member& json) {
     return identity;
 }
 
+BlockShapes parse_shapes(const Member& json) {
+    BlockShapes shapes;
+    for (const auto& [name, shape] : json.members()) {
+        const auto known = std::ranges::find(kBlockClasses, name, &BlockClassInfo::name);
+        if (known == kBlockClasses.end())
+            json.refuse(fmt::format("has {}, which is no class of blocks", shown(name)));
+        shapes[known->block_class] = {shape.at("lead_in").whole_as<std::uint32_t>(kLeadIn),
+                                      shape.at("samples").whole_as<std::uint32_t>(kBlock)};
+    }
+    return shapes;
+}
+
 void parse_measuring(const Member& json, RunInfo& info) {
     info.rounds = json.at("rounds").whole_as<std::uint32_t>(kRounds);
     info.warm_up_seconds = json.at("warm_up_seconds").number(0, kForeverSeconds);
@@ -170,6 +186,11 @@ void parse_measuring(const Member& json, RunInfo& info) {
         info.drain_unseen = Unseen{EPERM, unseen.text()};
     info.drains = json.at("drains").whole_as<std::uint32_t>(kRounds);
     info.drained_samples = json.at("drained_samples").whole(kAny);
+    // An earlier nsbench chose lengths by how fast the warm-up was, and says only one of them.
+    if (json.has("block_shapes")) {
+        info.block_shapes = parse_shapes(json.at("block_shapes"));
+        info.blocks_in_round = json.at("blocks_in_round").whole_as<std::uint32_t>(kBlocksInRound);
+    }
     info.drains_incomplete = json.at("drains_incomplete").whole_as<std::uint32_t>({0, info.drains});
 }
 
