@@ -12,6 +12,7 @@ from analysis import effects, exact, judging
 from analysis.effects import Floats, Pair
 from analysis.exact import Key
 from analysis.script import Unreadable
+from analysis.shapes import shape_notes
 from analysis.sources import INDEX, Source
 
 REGRESSION, NONE, INCOMPARABLE = 1, 0, 2
@@ -366,6 +367,7 @@ def compare(base: list[Source], new: list[Source], threshold: float | None, alph
     if threshold is None:
         threshold = 0.0 if clock == "instructions" else THRESHOLD
     one_state(base + new)
+    shapes = [] if clock == "instructions" else shape_notes(base + new)
     sides = _merged(base), _merged(new)
     chosen = _chosen(set(sides[0]) | set(sides[1]), phases, pattern)
     gone = [("base", exact.missing(sides[0], sides[1], chosen)), ("new", exact.missing(sides[1], sides[0], chosen))]
@@ -374,7 +376,7 @@ def compare(base: list[Source], new: list[Source], threshold: float | None, alph
         why = [f"; only {name} has {line}" for name, lines in gone for line in lines[:1]]
         raise Unreadable(f"no case was measured on both sides{''.join(why)}")
     result = Comparison([], "runs", threshold, alpha, ([s.identity for s in base], [s.identity for s in new]),
-                        environment_notes(base, new) + order_notes(base, new) + batch_notes(base, new, both),
+                        environment_notes(base, new) + shapes + order_notes(base, new) + batch_notes(base, new, both),
                         [f"only {name} has {line}" for name, lines in gone for line in lines])
     if clock == "instructions":
         result.figures = "exact"

@@ -44,10 +44,16 @@ class Sampler(TypedDict, total=False):
     mappings: float | None
 
 
+class Shape(TypedDict):
+    lead_in: int
+    samples: int
+
+
 class Measuring(TypedDict, total=False):
     seconds: float
     drains: float | None
     drained_samples: float | None
+    block_shapes: dict[str, Shape]
 
 
 class Added(TypedDict):

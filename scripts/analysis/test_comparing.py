@@ -281,6 +281,23 @@ def test_the_samplers_size_is_named(tmp_path: Path) -> None:
     assert "the sampler's mappings differs: 12 → 14" in out and "the sampler's size differs: 800 → 1024 KiB resident" in out
 
 
+def test_runs_whose_blocks_differ_are_refused(tmp_path: Path) -> None:
+    def of(name: str, clock: str = "wall", **shapes: tuple[int, int]) -> Path:
+        measuring = {"block_shapes": {kind: {"lead_in": lead_in, "samples": samples} for kind, (lead_in, samples) in shapes.items()}}
+        rows = [result_row("clone/NEWPID", "create", 9000.0, clock=clock, unit=columns.unit_of(clock))]
+        return write_run(tmp_path / name, rows, measuring=measuring if shapes else {})
+
+    one = of("one", none=(4, 16), light=(4, 12))
+    code, _, err = compare(one, of("two", light=(4, 10)))
+    assert code == 2 and err.count("\n") == 1 and "4 uncounted and 12 counted samples in one" in err
+    assert "4 uncounted and 10 counted samples in two (class light)" in err and "--samples, --block and --lead-in" in err
+    code, out, _ = compare(one, of("three", light=(4, 12), net=(4, 4)))
+    assert code == 0 and "blocks" not in out
+    code, out, _ = compare(one, of("old"))
+    assert code == 0 and "unknown how long the blocks of old were" in out
+    assert compare(of("four", "instructions", light=(1, 1)), of("five", "instructions", light=(2, 1)))[0] == 0
+
+
 def test_drains_of_batches_that_differ_are_named(tmp_path: Path) -> None:
     runs = [write_run(tmp_path / name, [result_row("clone/NEWNET", "drain", 9000.0)],
                       measuring={"drains": 10, "drained_samples": samples}) for name, samples in (("a", 600), ("b", 80))]

@@ -100,7 +100,7 @@ int run_benchmark(const Options& options) {
     run::Draining draining(std::move(teardown.watch));
     const run::BenchmarksRun done = run::run_benchmarks(
         instruments.samplers, draining, cases.all,
-        {out.format, is_csv, start.identity, start.version, start.options.lead_in, info.row_context()});
+        {out.format, is_csv, start.identity, start.version, start.options, info.row_context()});
     info.interrupted_by = run::interrupted_by();
     if (!out.path.empty()) sys::replace_file(out.path, done.file);
     flush_standard_output();

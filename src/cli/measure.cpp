@@ -40,6 +40,25 @@ void check_repeat(const Options& options, const run::RunStart& recorded) {
     }
 }
 
+/// Samples of blocks of other shapes are of other figures.
+void check_shapes(const std::string& folder, const run::RunInfo& recorded) {
+    if (recorded.block_shapes.empty()) {
+        throw UsageError(fmt::format(
+            "{}: was measured by nsbench {}, which chose the length of blocks by how busy the machine was: "
+            "measure it again with --out",
+            folder, recorded.version));
+    }
+    for (const auto& [block_class, had] : recorded.block_shapes) {
+        const run::BlockShape has = run::shape_of(block_class, recorded.options);
+        if (had == has) continue;
+        throw UsageError(fmt::format(
+            "{}: was measured by nsbench {} in blocks of {}+{} samples (class {}), where this one has {}+{}: "
+            "measure it again with --out",
+            folder, recorded.version, had.lead_in, had.samples, run::info(block_class).name, has.lead_in,
+            has.samples));
+    }
+}
+
 /// With the options that may differ, and as this machine is now.
 Beginning take_up(const Options& options, const run::RunStart& now) {
     const std::string& folder = *options.resume;
@@ -61,6 +80,7 @@ Beginning take_up(const Options& options, const run::RunStart& now) {
         throw UsageError(fmt::format("{}: was measured on CPU {}, which is not to be had now", folder,
                                      *start.options.cpu));
     }
+    check_shapes(folder, recorded.info);
     start.warnings = now.warnings;
     start.environment = now.environment;
     start.findings = now.findings;

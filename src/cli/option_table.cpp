@@ -9,6 +9,7 @@
 
 #include "core/operation.h"
 #include "core/text.h"
+#include "run/block_shape.h"
 
 namespace nsb::cli {
 namespace {
@@ -101,11 +102,21 @@ po::options_description selection_options() {
     return options;
 }
 
+/// "none 8, light 8", of all classes of blocks.
+std::string by_class(std::uint32_t run::BlockShape::*part) {
+    std::string text;
+    for (const run::BlockClassInfo& one : run::kBlockClasses)
+        text += fmt::format("{}{} {}", text.empty() ? "" : ", ", one.name, one.shape.*part);
+    return text;
+}
+
 po::options_description surrounding_options() {
+    const std::string lead_in =
+        fmt::format("so many samples before those of each block, which do not count ({})",
+                    by_class(&run::BlockShape::lead_in));
     po::options_description options("Where");
     options.add_options()  //
-        ("lead-in", po::value<std::string>()->value_name("N"),
-         "so many samples before those of each block, which do not count (2)")(
+        ("lead-in", po::value<std::string>()->value_name("N"), lead_in.c_str())(
             "cpu", po::value<std::string>()->value_name("N|any"),
             "the CPU to measure on (the last one), or no pin")(
             "clock", po::value<std::string>()->value_name("CLOCK"),
@@ -114,6 +125,9 @@ po::options_description surrounding_options() {
 }
 
 po::options_description measuring_options() {
+    const std::string block =
+        fmt::format("so many counted samples in each block ({}, by what its case leaves to the kernel)",
+                    by_class(&run::BlockShape::samples));
     po::options_description options("How");
     options.add_options()  //
         ("budget", po::value<std::string>()->value_name("TIME"),
@@ -122,8 +136,7 @@ po::options_description measuring_options() {
             "a case is done when its intervals are within this (2%)")(
             "samples", po::value<std::string>()->value_name("N"),
             "so many samples of each case, instead of a precision")(
-            "block", po::value<std::string>()->value_name("N"),
-            "so many counted samples in each block, whatever the time allows")(
+            "block", po::value<std::string>()->value_name("N"), block.c_str())(
             "repeat", po::value<std::string>()->value_name("N"),
             "the whole of it N times, in samplers of their own: figures with the scatter between them, which "
             "is how they come out again; 5 are advised, and 2 say little")(

@@ -50,8 +50,8 @@ run::Probed run_probed_pass(const Options& options, const run::RunOptions& run, 
         // The probe follows the samplers and their children, which other programs' containers are not.
         if (!series.measured.has(Trait::sandboxed)) cases.push_back(series.measured);
     }
-    run::ProbedPass pass(measurement.samplers(), run, measurement.runner().totals().samples_per_block, probe,
-                         std::move(cases), run::find(options.files, run::OfProbe::stacks) != nullptr);
+    run::ProbedPass pass(measurement.samplers(), run, probe, std::move(cases),
+                         run::find(options.files, run::OfProbe::stacks) != nullptr);
     std::optional<std::chrono::nanoseconds> budget;
     if (run.budget) budget = *run.budget / 2;
     run::Probed probed{pass.run(budget, observer), run::interrupted_by()};

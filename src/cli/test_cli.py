@@ -340,7 +340,32 @@ def test_the_shape_of_blocks_is_kept(tmp_path):
     assert {row[header.index("case")] for row in rows} == {"unshare/NEWUTS"}
     record = json.loads((out / "run.json").read_text())
     assert (record["state"], record["options"]["block"], record["options"]["lead_in"]) == ("mine", 2, 1)
-    assert record["measuring"]["lead_in_samples"] == 1
+    measuring = record["measuring"]
+    assert (measuring["lead_in_samples"], measuring["samples_per_block"], measuring["blocks_in_round"]) == (1, 2, 1)
+    assert measuring["block_shapes"] == {"none": {"lead_in": 1, "samples": 2}}
+
+
+@needs_root
+def test_the_shape_of_blocks_is_that_of_what_they_leave_behind(tmp_path):
+    """However long the warm-up took."""
+    out = tmp_path / "run"
+    done = run("--op=unshare", "--ns=uts", "--ns=pid", "--ns=net", "--budget=1s", "--precision=0.001%", f"--out={out}")
+    assert done.returncode == 0, done.stderr
+    record = json.loads((out / "run.json").read_text())
+    measuring = record["measuring"]
+    assert (record["options"]["block"], record["options"]["lead_in"]) == (None, None)
+    assert (measuring["lead_in_samples"], measuring["samples_per_block"], measuring["blocks_in_round"]) == (None, None, 6)
+    assert list(measuring["block_shapes"]) == ["none", "light", "net"]
+    lines = (out / "samples.csv").read_text().splitlines()
+    at = {name: i for i, name in enumerate(lines[0].split(","))}
+    blocks: dict[tuple[str, str], str] = {}
+    for row in (line.split(",") for line in lines[1:]):
+        if row[at["round"]] != "0":
+            key = row[at["case"]], row[at["block"]]
+            blocks[key] = blocks.get(key, "") + row[at["counted"]]
+    for case, kind in (("unshare/none", "none"), ("unshare/NEWUTS", "none"), ("unshare/NEWPID", "light"), ("unshare/NEWNET", "net")):
+        shape = measuring["block_shapes"][kind]
+        assert {of for (whose, _), of in blocks.items() if whose == case} == {"0" * shape["lead_in"] + "1" * shape["samples"]}
 
 
 @needs_root

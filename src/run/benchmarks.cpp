@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "core/utf8.h"
+#include "run/block_shape.h"
 #include "run/interrupt.h"
 #include "run/limits.h"
 #include "run/registered.h"
@@ -202,7 +203,8 @@ BenchmarksRun run_benchmarks(Samplers& samplers, Draining& draining, std::span<c
     std::map<Case, Row> rows;
     for (const Case& c : cases) {
         register_case(c, [&, c](benchmark::State& state) {
-            Row row = run_iterations(state, c, {samplers, draining, c, options.lead_in}, options.context);
+            Row row = run_iterations(state, c, {samplers, draining, c, shape_of(c, options.run).lead_in},
+                                     options.context);
             // A later repetition does not make up for one that failed.
             if (const auto before = rows.find(c); before == rows.end() || before->second.error.empty())
                 rows.insert_or_assign(c, std::move(row));

@@ -9,6 +9,7 @@
 #include "core/series.h"
 #include "report/columns.h"
 #include "run/draining.h"
+#include "run/run_options.h"
 #include "run/samplers.h"
 
 namespace nsb::run {
@@ -35,7 +36,7 @@ struct BenchmarkOptions {
     bool all_have_all_phases = false;
     report::RunIdentity identity;
     std::string version;
-    std::uint32_t lead_in;
+    RunOptions run;      ///< by which its blocks have their lead-in
     RowContext context;  ///< by which a failed case is called skipped or failed
 };
 

@@ -11,6 +11,7 @@ inline constexpr Range kSamples{1, 40000};
 inline constexpr Range kBlock{1, 1000};
 inline constexpr Range kLeadIn{0, 16};
 inline constexpr Range kRepeats{1, 1000};
+inline constexpr Range kBlocksInRound{1, 16};  ///< of a case
 inline constexpr Range kSeed{0, std::numeric_limits<std::uint64_t>::max()};
 inline constexpr Range kCpu{0, 1U << 20U};
 inline constexpr double kWorstPrecision = kMostPercent / 100;  ///< above 0, as a fraction

@@ -1,4 +1,4 @@
-// What is measured next: which blocks in which round, how long, and in which order. Pure functions of what is
+// What is measured next: which blocks in which round, and in which order. Pure functions of what is
 // known; time is a figure that they are given.
 #pragma once
 
@@ -20,23 +20,19 @@ struct Knowledge {
     const Cases& cases;
     std::span<const Series> series;
     std::span<const Looks> looks;
-    std::uint32_t samples_per_block = 0;  ///< as choose_block_size() says
 };
 
 struct PlannedRound {
     std::vector<Group> groups;  ///< in their order; none: there is nothing left to measure
     std::size_t blocks = 0;
     std::size_t cases_precise = 0;  ///< of the plan's, those that have enough
+    std::size_t cases_open = 0;     ///< of the plan's, those that have blocks
 };
 
 /// Round 0 is the warm-up: one sample of each case of the plan that has none, and of their bases.
 PlannedRound plan_round(const Knowledge& known, std::uint32_t round);
 
-/// Counted samples of a block, by how long the warm-up round took and how long there is for all rounds.
-std::uint32_t choose_block_size(const RunOptions& options, double warm_up_seconds, double seconds);
-
-/// How long rounds of a fixed number of samples will go on, where `rounds_done` of them took `elapsed_s`.
-double seconds_left_of_fixed(std::uint32_t samples, std::uint32_t samples_per_block, double rounds_done,
-                             double elapsed_s);
+/// Blocks of the plan's cases that are still to come where the number of samples is fixed.
+double blocks_left_of_fixed(const Knowledge& known);
 
 }  // namespace nsb::run

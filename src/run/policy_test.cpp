@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <cmath>
+
+#include "run/block_shape.h"
 
 namespace nsb::run {
 namespace {
@@ -13,11 +16,11 @@ struct State {
     Cases cases;
     std::vector<Series> series;
     std::vector<Looks> looks;
-    std::uint32_t block = 5;
 
     explicit State(const std::vector<Case>& plan) : cases(Cases::of(plan, false, false)) {
         for (const Case& c : cases.all) series.push_back({c, {}, {}});
         looks.resize(series.size());
+        options.block = 5;
     }
 
     /// A round of a case has been measured: samples of each of its samplers, all of the same time.
@@ -29,9 +32,10 @@ struct State {
         looks[i].extend(series[i]);
         looks[i].look(series[i], {options.precision, {}, {}});
     }
-    [[nodiscard]] PlannedRound plan(std::uint32_t round) const {
-        return plan_round({options, cases, series, looks, block}, round);
-    }
+    [[nodiscard]] Knowledge known() const { return {options, cases, series, looks}; }
+    [[nodiscard]] PlannedRound plan(std::uint32_t round) const { return plan_round(known(), round); }
+    /// As many as a round has blocks of each of `cases` cases, of 5 samples.
+    [[nodiscard]] std::uint32_t whole_round() const { return 5 * blocks_in_round(cases.planned, options); }
 };
 
 /// Counted samples that a round asks of a series; 0 where it has no block.
@@ -46,6 +50,7 @@ std::uint32_t asked(const PlannedRound& round, std::size_t series) {
 const Case kNone = Case::of(Operation::unshare, {});
 const Case kUts = Case::of(Operation::unshare, Kind::uts);
 const Case kMnt = Case::of(Operation::unshare, Kind::mnt);
+const Case kNet = Case::of(Operation::unshare, Kind::net);
 
 TEST(Cases, AreThePlansAndTheirBases) {
     const Cases cases = Cases::of({kUts, kMnt, kUts}, false, false);
@@ -65,7 +70,7 @@ TEST(Policy, WarmsUpWhatHasNoSamples) {
     EXPECT_EQ(warm_up.blocks, 3U);
     for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(asked(warm_up, i), 1U);
     EXPECT_FALSE(warm_up.groups[0][0].counted);
-    EXPECT_EQ(warm_up.groups[0][0].lead_in, state.options.lead_in);
+    EXPECT_EQ(warm_up.groups[0][0].lead_in, shape_of(kUts, {}).lead_in);
     state.measure(0, 1, 5, 100);
     warm_up = state.plan(0);
     EXPECT_EQ(asked(warm_up, 0), 0U);
@@ -100,14 +105,14 @@ TEST(Policy, CountsTheSamplesOfOneOfSeveralSamplers) {
 TEST(Policy, GoesOnUntilACaseIsPreciseOverEnoughRounds) {
     State state({kUts, kMnt});
     for (std::uint32_t round = 1; round < kMinRounds; ++round) state.measure(0, round, 5, 100);
-    EXPECT_EQ(asked(state.plan(kMinRounds), 0), state.block) << "precise, and in too few rounds";
+    EXPECT_EQ(asked(state.plan(kMinRounds), 0), state.whole_round()) << "precise, and in too few rounds";
     state.measure(0, kMinRounds, 5, 100);
     for (std::uint32_t round = 1; round <= kMinRounds; ++round)
         state.measure(1, round, 5, round % 2 == 0 ? 100 : 200);
     const PlannedRound next = state.plan(kMinRounds + 1);
     EXPECT_EQ(asked(next, 0), 0U);
-    EXPECT_EQ(asked(next, 1), state.block) << "its rounds differ";
-    EXPECT_EQ(asked(next, 2), state.block) << "the base goes with it";
+    EXPECT_EQ(asked(next, 1), state.whole_round()) << "its rounds differ";
+    EXPECT_EQ(asked(next, 2), 2 * state.whole_round()) << "the base goes with it, as often as for both";
     EXPECT_EQ(next.cases_precise, 1U);
 }
 
@@ -118,6 +123,21 @@ TEST(Policy, LeavesOutWhatHasFailedAndWhatNeedsNoBase) {
         EXPECT_EQ(state.plan(round).blocks, 0U);
         EXPECT_EQ(state.plan(round).cases_precise, 0U);
     }
+}
+
+TEST(Policy, PlansTheSameBlocksWhateverIsStillOpen) {
+    State state({kNone, kUts, kMnt, kNet, Case::of(Operation::unshare, Kind::ipc)});
+    state.options.block.reset();
+    const PlannedRound all = state.plan(1);
+    for (std::uint32_t round = 1; round <= kMinRounds; ++round) state.measure(1, round, 16, 100);
+    state.series[3].failure = protocol::Failure{protocol::Call::unshare, ENOSPC};
+    const PlannedRound fewer = state.plan(kMinRounds + 1);
+    for (const std::size_t open : {0U, 2U, 4U}) EXPECT_EQ(asked(fewer, open), asked(all, open));
+    const auto samples = [](BlockClass of) { return shape_of(of, {}).samples; };
+    EXPECT_EQ(asked(all, 2), 4 * samples(BlockClass::none));
+    EXPECT_EQ(asked(all, 3), 4 * samples(BlockClass::net));
+    EXPECT_EQ(asked(all, 4), 4 * samples(BlockClass::light));
+    EXPECT_EQ(asked(all, 0), 2 * 4 * samples(BlockClass::none)) << "for four cases";
 }
 
 TEST(Policy, OrdersARoundBySeedAndRoundAlone) {
@@ -139,32 +159,16 @@ TEST(Policy, OrdersARoundBySeedAndRoundAlone) {
     EXPECT_NE(order(1), first);
 }
 
-TEST(BlockSize, IsAsAskedOrATenthOfAFixedNumber) {
-    RunOptions options;
-    options.samples = 200;
-    EXPECT_EQ(choose_block_size(options, 1, 60), 20U);
-    options.samples = 3;
-    EXPECT_EQ(choose_block_size(options, 1, 60), 1U);
-    options.block = 7;
-    EXPECT_EQ(choose_block_size(options, 1, 60), 7U);
-}
-
-TEST(BlockSize, LaysOutRoundsForTheTime) {
-    RunOptions options;
-    options.lead_in = 2;
-    // A warm-up of 3 s is one of each in 1 s: 25 rounds of 8 counted ones and the lead-in take 250 s.
-    EXPECT_EQ(choose_block_size(options, 3, 250), 8U);
-    EXPECT_EQ(choose_block_size(options, 3, 25), 2U) << "never less";
-    EXPECT_EQ(choose_block_size(options, 3, 1e6), 16U) << "more rounds rather than longer ones";
-    EXPECT_EQ(choose_block_size(options, 3e-3, 1e6), 250U)
-        << "a round of few cases lasts a quarter of a second";
-    EXPECT_EQ(choose_block_size(options, 0, 1e6), 1000U) << "never more";
-}
-
-TEST(SecondsLeft, OfAFixedNumberAreThoseOfTheRoundsToCome) {
-    EXPECT_DOUBLE_EQ(seconds_left_of_fixed(100, 10, 4, 8), 12);
-    EXPECT_DOUBLE_EQ(seconds_left_of_fixed(101, 10, 5.5, 11), 11);
-    EXPECT_DOUBLE_EQ(seconds_left_of_fixed(100, 10, 20, 8), 0);
+TEST(BlocksLeft, OfAFixedNumberAreThoseOfEachClass) {
+    State state({kUts, kNet});
+    state.options.samples = 1000;
+    state.options.block.reset();
+    const double of_none = std::ceil(1000.0 / shape_of(BlockClass::none, {}).samples);
+    const double of_net = std::ceil(1000.0 / shape_of(BlockClass::net, {}).samples);
+    EXPECT_DOUBLE_EQ(blocks_left_of_fixed(state.known()), of_none + of_net);
+    state.measure(0, 1, shape_of(BlockClass::none, {}).samples, 100);
+    state.series[1].failure = protocol::Failure{protocol::Call::unshare, EPERM};
+    EXPECT_DOUBLE_EQ(blocks_left_of_fixed(state.known()), of_none - 1);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "core/failure.h"
 #include "core/statistics.h"
+#include "run/block_shape.h"
 #include "run/interrupt.h"
 #include "run/taken_block.h"
 
@@ -23,7 +24,7 @@ constexpr std::size_t kTurnsOfWallTime = 3;
 constexpr double kShareUnprobed = 0.25;
 constexpr double kShareMemory = 0.25;
 /// Executions in a row where their number is not fixed.
-constexpr std::uint32_t kFullBatch = kMaxBacklog - kDefaultLeadIn;
+constexpr std::uint32_t kFullBatch = kMaxBacklog - kLongestLeadIn;
 /// Allocations repeat: a few executions say it all.
 constexpr std::uint32_t kMostMemorySamples = 50;
 /// What RCU frees comes a little later than the workers end.
@@ -63,11 +64,10 @@ std::unique_ptr<env::Teardown> open_teardown() {
 
 }  // namespace
 
-ProbedPass::ProbedPass(SamplerPool& samplers, RunOptions options, std::uint32_t samples_per_block,
-                       probe::Probe& probe, std::vector<Case> cases, bool wants_stacks)
+ProbedPass::ProbedPass(SamplerPool& samplers, RunOptions options, probe::Probe& probe,
+                       std::vector<Case> cases, bool wants_stacks)
     : samplers_(samplers),
       options_(std::move(options)),
-      samples_per_block_(samples_per_block),
       probe_(probe),
       wants_stacks_(wants_stacks || !probe.traces_calls()),
       draining_(open_teardown()) {
@@ -76,7 +76,7 @@ ProbedPass::ProbedPass(SamplerPool& samplers, RunOptions options, std::uint32_t 
 
 std::vector<double> ProbedPass::take(Work& work, std::uint32_t samples) {
     draining_.begin();
-    const TakenBlock taken = take_block(samplers_, work.c, options_.lead_in, samples, limit_);
+    const TakenBlock taken = take_block(samplers_, work.c, lead_in(work), samples, limit_);
     if (taken.failure) work.error = explain(*taken.failure);
     draining_.add(taken.pending);
     (void)draining_.wait(1s);
@@ -125,7 +125,7 @@ void ProbedPass::take_unprobed(Work& work, std::uint32_t block) {
 }
 
 bool ProbedPass::begin(Work& work) {
-    const auto begun = probe_.begin(samplers_.pids(), forks_before(work.c, options_.lead_in));
+    const auto begun = probe_.begin(samplers_.pids(), forks_before(work.c, lead_in(work)));
     if (!begun) work.error = begun.error().text();
     return begun.has_value();
 }
@@ -137,7 +137,7 @@ void ProbedPass::take_probed(Work& work, std::uint32_t block, probe::Observation
     if (times.empty()) return;
     probe::Observations& seen = work.*into;
     seen.samples += times.size();
-    seen.torn_down += times.size() + options_.lead_in * work.c.at_once();
+    seen.torn_down += times.size() + lead_in(work) * work.c.at_once();
     seen.snapshot += snapshot;
     // Stacks that are sampled for --folded beside traced calls say nothing of what those cost.
     if (into == &Work::stacks && probe_.traces_calls()) return;
@@ -218,7 +218,7 @@ void ProbedPass::alternate(probe::Pass pass, probe::Observations Work::*into) {
     Part part{1.0 / static_cast<double>(turns), 1, kFullBatch};
     if (options_.samples) {
         const auto most = static_cast<std::uint32_t>(turns);
-        part.block = std::max(1U, samples_per_block_);
+        part.block = options_.block.value_or(share_of_fixed(*options_.samples));
         part.rounds = (*options_.samples + part.block * most - 1) / (part.block * most);
     }
     Part unprobed = part;

@@ -9,6 +9,7 @@
 #include "core/probed.h"
 #include "probe/attribution.h"
 #include "probe/probe.h"
+#include "run/block_shape.h"
 #include "run/draining.h"
 #include "run/run_options.h"
 #include "run/sampler_pool.h"
@@ -17,10 +18,9 @@ namespace nsb::run {
 
 class ProbedPass {
   public:
-    /// `cases`: what to probe, the bases of their deltas among them. `samples_per_block`: of the rounds
-    /// before.
-    ProbedPass(SamplerPool& samplers, RunOptions options, std::uint32_t samples_per_block,
-               probe::Probe& probe, std::vector<Case> cases, bool wants_stacks);
+    /// `cases`: what to probe, the bases of their deltas among them.
+    ProbedPass(SamplerPool& samplers, RunOptions options, probe::Probe& probe, std::vector<Case> cases,
+               bool wants_stacks);
 
     /// Called with the share that is done, 0 to 1.
     using Observer = std::function<void(double done)>;
@@ -61,6 +61,7 @@ class ProbedPass {
     /// Adds the typical ones of the executions that wait for it to the functions' times.
     static void tell_typical(Work& work);
 
+    [[nodiscard]] std::uint32_t lead_in(const Work& work) const { return shape_of(work.c, options_).lead_in; }
     bool attach(probe::Pass pass);
     void alternate(probe::Pass pass, probe::Observations Work::*into);
     void calibrate_call();
@@ -70,7 +71,6 @@ class ProbedPass {
 
     SamplerPool& samplers_;
     RunOptions options_;
-    std::uint32_t samples_per_block_;
     probe::Probe& probe_;
     bool wants_stacks_;
     std::vector<Work> works_;

@@ -147,7 +147,8 @@ RunOptions parse_options(const Member& json) {
         options.samples = samples.whole_as<std::uint32_t>(kSamples);
     if (!options.samples && !options.budget)
         json.at("budget_s").refuse("beside no samples: a run has an end");
-    options.lead_in = json.at("lead_in").whole_as<std::uint32_t>(kLeadIn);
+    if (const Member lead_in = json.at("lead_in"); !lead_in.is_null())
+        options.lead_in = lead_in.whole_as<std::uint32_t>(kLeadIn);
     if (const Member block = json.at("block"); !block.is_null())
         options.block = block.whole_as<std::uint32_t>(kBlock);
     options.alone = json.at("alone").flag();
@@ -191,6 +192,18 @@ Repeat parse_repeat(const Member& json) {
     return repeat;
 }
 
+BlockShapes parse_shapes(const Member& json) {
+    BlockShapes shapes;
+    for (const auto& [name, shape] : json.members()) {
+        const auto known = std::ranges::find(kBlockClasses, name, &BlockClassInfo::name);
+        if (known == kBlockClasses.end())
+            json.refuse(fmt::format("has {}, which is no class of blocks", shown(name)));
+        shapes[known->block_class] = {shape.at("lead_in").whole_as<std::uint32_t>(kLeadIn),
+                                      shape.at("samples").whole_as<std::uint32_t>(kBlock)};
+    }
+    return shapes;
+}
+
 void parse_measuring(const Member& json, RunInfo& info) {
     info.rounds = json.at("rounds").whole_as<std::uint32_t>(kRounds);
     info.warm_up_seconds = json.at("warm_up_seconds").number(0, kForeverSeconds);
@@ -199,6 +212,11 @@ void parse_measuring(const Member& json, RunInfo& info) {
         info.drain_unseen = Unseen{EPERM, unseen.text()};
     info.drains = json.at("drains").whole_as<std::uint32_t>(kRounds);
     info.drained_samples = json.at("drained_samples").whole(kAny);
+    // An earlier nsbench chose lengths by how fast the warm-up was, and says only one of them.
+    if (json.has("block_shapes")) {
+        info.block_shapes = parse_shapes(json.at("block_shapes"));
+        info.blocks_in_round = json.at("blocks_in_round").whole_as<std::uint32_t>(kBlocksInRound);
+    }
     info.drains_incomplete = json.at("drains_incomplete").whole_as<std::uint32_t>({0, info.drains});
 }
 

@@ -219,9 +219,19 @@ TEST_F(RecordedTest, AFileThatWasCutOffIsRefused) {
 }
 
 TEST_F(RecordedTest, RunJsonComesBackAsItWas) {
+    info_.block_shapes = {{BlockClass::none, {4, 16}}, {BlockClass::net, {4, 4}}};
+    info_.blocks_in_round = 3;
+    EXPECT_TRUE(Json::parse(run_json(info_))["measuring"]["samples_per_block"].is_null()) << "they differ";
     const auto info = parse_run_json(run_json(info_), "run.json");
     ASSERT_TRUE(info) << info.error();
     EXPECT_EQ(run_json(*info), run_json(info_));
+}
+
+TEST_F(RecordedTest, AnEarlierRunDoesNotSayTheShapesOfItsBlocks) {
+    for (const char* const name : {"block_shapes", "blocks_in_round"}) json_["measuring"].erase(name);
+    const auto info = parse_run_json(json_.dump(), "run.json");
+    ASSERT_TRUE(info) << info.error();
+    EXPECT_TRUE(info->block_shapes.empty());
 }
 
 TEST_F(RecordedTest, AMemberThatDoesNotHoldIsRefusedByItsName) {
@@ -270,8 +280,15 @@ TEST_F(RecordedTest, AMemberThatDoesNotHoldIsRefusedByItsName) {
         {"/measuring/drains_incomplete", 4,
          "measuring.drains_incomplete: 4 is not a whole number from 0 to 3"},
         {"/measuring/drain_unseen", 3, "measuring.drain_unseen: 3 is no text"},
+        {"/measuring/block_shapes/net/lead_in", 17,
+         "measuring.block_shapes.net.lead_in: 17 is not a whole number from 0 to 16"},
+        {"/measuring/block_shapes/heavy", 1,
+         "measuring.block_shapes: what stands there has \"heavy\", which is"},
+        {"/measuring/blocks_in_round", 17,
+         "measuring.blocks_in_round: 17 is not a whole number from 1 to 16"},
     };
     json_["arguments"] = {"--out=x"};
+    json_["measuring"]["block_shapes"] = {{"net", {{"lead_in", 4}, {"samples", 4}}}};
     ASSERT_TRUE(parse_run_json(json_.dump(), "run.json"));
     for (const auto& [pointer, value, error] : table) {
         Json changed = json_;

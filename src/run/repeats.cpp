@@ -29,7 +29,8 @@ RunInfo describe(const RunStart& whole, const Repeats& repeats) {
         all.drains_incomplete = sum(all.drains_incomplete, one.drains_incomplete);
         all.drained_samples += one.drained_samples;
         all.rounds = sum(all.rounds, one.rounds);
-        all.samples_per_block = one.samples_per_block;
+        all.block_shapes = one.block_shapes;
+        all.blocks_in_round = one.blocks_in_round;
         all.warm_up_seconds += one.warm_up_seconds;
         all.seconds += one.seconds;
         if (one.interrupted_by != 0) all.interrupted_by = one.interrupted_by;

@@ -14,6 +14,7 @@
 #include "env/checks.h"
 #include "env/environment.h"
 #include "report/columns.h"
+#include "run/block_shape.h"
 #include "run/run_options.h"
 #include "run/runtimes.h"
 
@@ -59,13 +60,14 @@ struct SamplerFacts {
 struct Totals {
     std::optional<Unseen> drain_unseen;
     std::uint32_t drains = 0, drains_incomplete = 0;
-    std::uint64_t drained_samples = 0;    ///< asked for in the blocks before the drains
-    std::uint32_t rounds = 0;             ///< counted, begun
-    std::uint32_t samples_per_block = 0;  ///< counted ones, in the last round
-    double warm_up_seconds = 0;           ///< that its warm-up round took: what block sizes are chosen by
-    double seconds = 0;                   ///< that the measuring took
-    int interrupted_by = 0;               ///< a signal's number
-    std::vector<RoundMarks> marks;        ///< of the rounds that were marked, in their order
+    std::uint64_t drained_samples = 0;  ///< asked for in the blocks before the drains
+    std::uint32_t rounds = 0;           ///< counted, begun
+    BlockShapes block_shapes;           ///< of its cases' classes; empty in a run of an earlier nsbench
+    std::uint32_t blocks_in_round = 1;  ///< of each case
+    double warm_up_seconds = 0;         ///< that its warm-up round took
+    double seconds = 0;                 ///< that the measuring took
+    int interrupted_by = 0;             ///< a signal's number
+    std::vector<RoundMarks> marks;      ///< of the rounds that were marked, in their order
 };
 
 struct RunInfo : RunStart, SamplerFacts, Totals {

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "core/utf8.h"
 #include "run/limits.h"
@@ -28,7 +29,7 @@ Json options_json(const RunOptions& options) {
     json["budget_s"] = options.budget ? Json(std::chrono::duration<double>(*options.budget).count()) : Json();
     json["precision"] = options.precision;
     json["samples"] = options.samples ? Json(*options.samples) : Json();
-    json["lead_in"] = options.lead_in;
+    json["lead_in"] = options.lead_in ? Json(*options.lead_in) : Json();
     json["block"] = options.block ? Json(*options.block) : Json();
     json["alone"] = options.alone;
     json["seed"] = options.seed;
@@ -141,12 +142,27 @@ Json probe_json(const ProbeReport& report) {
     return json;
 }
 
+/// What blocks of all classes have alike; null where they differ.
+Json of_all(const BlockShapes& shapes, std::uint32_t BlockShape::*part) {
+    std::set<std::uint32_t> values;
+    for (const auto& [block_class, shape] : shapes) values.insert(shape.*part);
+    return values.size() == 1 ? Json(*values.begin()) : Json();
+}
+
+Json shapes_json(const BlockShapes& shapes) {
+    Json json = Json::object();
+    for (const auto& [block_class, shape] : shapes)
+        json[info(block_class).name] = {{"lead_in", shape.lead_in}, {"samples", shape.samples}};
+    return json;
+}
+
 Json measuring_json(const RunInfo& info) {
     // A resumed run adds to what it has read, and its file is to be read again.
     const auto seconds = [](double value) { return std::min(value, kForeverSeconds); };
-    return {{"lead_in_samples", info.options.lead_in},
+    const BlockShapes& shapes = info.block_shapes;
+    return {{"lead_in_samples", of_all(shapes, &BlockShape::lead_in)},
             {"settle_ms", info.options.idle_before_block().count()},
-            {"samples_per_block", info.samples_per_block},
+            {"samples_per_block", of_all(shapes, &BlockShape::samples)},
             {"warm_up_seconds", seconds(info.warm_up_seconds)},
             {"rounds", info.rounds},
             {"max_backlog", kMaxBacklog},
@@ -155,7 +171,9 @@ Json measuring_json(const RunInfo& info) {
             {"drained_samples", info.drained_samples},
             {"seconds", seconds(info.seconds)},
             {"interrupted_by_signal", info.interrupted_by},
-            {"drain_unseen", info.drain_unseen ? Json(info.drain_unseen->reason) : Json()}};
+            {"drain_unseen", info.drain_unseen ? Json(info.drain_unseen->reason) : Json()},
+            {"block_shapes", shapes_json(shapes)},
+            {"blocks_in_round", info.blocks_in_round}};
 }
 
 /// By which rule rounds were labelled, what is known of them, and what has come of it.

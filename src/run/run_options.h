@@ -12,9 +12,6 @@
 
 namespace nsb::run {
 
-/// Uncounted samples at the start of each block, unless told otherwise.
-inline constexpr std::uint32_t kDefaultLeadIn = 2;
-
 /// What is constant in the measuring, published because it shapes the figures.
 inline constexpr std::uint32_t kMaxBacklog =
     64;  ///< namespaces left to the kernel's workers before they are waited for
@@ -26,10 +23,10 @@ struct RunOptions {
     double precision = 0.02;
     std::optional<std::uint32_t> samples;  ///< a fixed number for each case instead of a precision
     std::uint64_t seed = 0;
-    std::optional<std::uint32_t> block;  ///< counted samples of a block; none: as the time allows
-    std::uint32_t lead_in = kDefaultLeadIn;
-    bool alone = false;      ///< no base is measured beside the cases: there is no delta
-    std::optional<int> cpu;  ///< the first sampler's CPU; none: not pinned
+    std::optional<std::uint32_t> block;    ///< counted samples of a block; none: as its class has it
+    std::optional<std::uint32_t> lead_in;  ///< uncounted ones before them, likewise
+    bool alone = false;                    ///< no base is measured beside the cases: there is no delta
+    std::optional<int> cpu;                ///< the first sampler's CPU; none: not pinned
     TickClock clock = TickClock::wall;
     Disturbed disturbed = Disturbed::keep;  ///< whether disturbed rounds enter the figures
 

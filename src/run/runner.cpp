@@ -1,9 +1,13 @@
 #include "run/runner.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "core/failure.h"
+#include "run/block_shape.h"
 #include "run/interrupt.h"
 #include "run/limits.h"
 #include "run/rounds.h"
@@ -56,6 +60,8 @@ void Runner::go_on_from(const Before& before) {
         for (const Sample& sample : own.samples) totals_.rounds = std::max(totals_.rounds, sample.round);
     }
     look();
+    totals_.block_shapes = shapes_of(cases_.all, options_);
+    totals_.blocks_in_round = blocks_in_round(cases_.planned, options_);
 }
 
 void Runner::look() {
@@ -67,7 +73,7 @@ void Runner::look() {
 }
 
 Knowledge Runner::known() const {
-    return {options_, cases_, series_, looks_, totals_.samples_per_block};
+    return {options_, cases_, series_, looks_};
 }
 
 std::chrono::nanoseconds Runner::time_left() const {
@@ -77,11 +83,11 @@ std::chrono::nanoseconds Runner::time_left() const {
 std::optional<double> Runner::seconds_left() const {
     if (options_.budget) return seconds(time_left());
     if (!options_.samples || progress_.round == 0) return std::nullopt;
-    const double rounds_done =
-        progress_.round - 1 +
+    const double of_round =
         static_cast<double>(progress_.blocks_done) / static_cast<double>(progress_.blocks_in_round);
-    return seconds_left_of_fixed(*options_.samples, totals_.samples_per_block, rounds_done,
-                                 progress_.elapsed_s);
+    const double left = fixed_.left + (fixed_.left_behind - fixed_.left) * of_round;
+    if (left >= fixed_.all) return std::nullopt;
+    return progress_.elapsed_s * left / (fixed_.all - left);
 }
 
 bool Runner::is_over() const {
@@ -96,8 +102,6 @@ void Runner::measure(const Observer& observer) {
     // A resumed run warms up only what it had not reached.
     if (const PlannedRound warm_up = plan_round(known(), 0); warm_up.blocks > 0) run(0, warm_up);
     totals_.warm_up_seconds += seconds(Clock::now() - begun_);
-    totals_.samples_per_block =
-        choose_block_size(options_, totals_.warm_up_seconds, seconds(options_.budget ? time_left() : 60s));
     if (observer.round_done) observer.round_done();
     for (std::uint32_t round = totals_.rounds + 1; !is_over(); ++round) {
         const PlannedRound planned = plan_round(known(), round);
@@ -118,6 +122,11 @@ void Runner::run(std::uint32_t round, const PlannedRound& planned) {
     progress_.blocks_in_round = planned.blocks;
     progress_.cases = cases_.planned;
     progress_.cases_precise = planned.cases_precise;
+    if (options_.samples) {
+        fixed_.left = blocks_left_of_fixed(known());
+        fixed_.all = std::max(fixed_.all, fixed_.left);
+        fixed_.left_behind = fixed_.left - static_cast<double>(planned.cases_open);
+    }
     draining_.begin();
     run_round(
         planned.groups, cases_.all,
@@ -138,9 +147,8 @@ tl::expected<std::vector<double>, std::string> Runner::measure_block(const Plann
                                                                      std::uint32_t round) {
     Series& series = series_[block.series];
     if (series.failure) return tl::unexpected<std::string>("failed before");
-    // A block that a signal or the budget has to wait for is a short one.
-    const auto limit = std::clamp<std::chrono::nanoseconds>(time_left(), 1ms, longest_block_);
-    const TakenBlock taken = take_block(samplers_, series.measured, block.lead_in, block.samples, limit);
+    const TakenBlock taken =
+        take_block(samplers_, series.measured, block.lead_in, block.samples, longest_block_);
     ++blocks_;
     draining_.add(taken.pending);
     for (const TakenBlock::Sample& sample : taken.samples) {
@@ -156,9 +164,15 @@ tl::expected<std::vector<double>, std::string> Runner::measure_block(const Plann
         }
         return tl::unexpected(explain(*series.failure));
     }
+    const std::size_t whole = std::size_t{block.lead_in + block.samples} * series.measured.at_once();
+    if (taken.samples.size() < whole && !std::exchange(is_cut_, true)) {
+        warnings_.push_back(
+            fmt::format("{}: a block took longer than {} s and was cut short, so that it has fewer samples",
+                        to_string(series.measured), longest_block_ / 1s));
+    }
     std::vector<double> times = taken.counted(series.measured.phases().front());
     // Not even the lead-in has fitted in: there would never be a sample.
-    if (times.empty() && limit == longest_block_) longest_block_ *= 2;
+    if (times.empty()) longest_block_ *= 2;
     // Google Benchmark counts one sampler's samples as iterations.
     times.resize(std::min<std::size_t>(times.size(), block.samples));
     return times;

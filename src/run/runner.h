@@ -76,7 +76,15 @@ class Runner {
     Totals totals_;
     std::vector<std::string> warnings_;
     std::chrono::nanoseconds drain_limit_ = std::chrono::seconds(1);
-    std::chrono::nanoseconds longest_block_ = std::chrono::seconds(1);
+    /// What a signal has to wait for. No block of the plan takes as long: one that is cut short is another
+    /// one.
+    std::chrono::nanoseconds longest_block_ = std::chrono::seconds(5);
+    bool is_cut_ = false;
+    struct {
+        double all = 0;          // of the blocks of a fixed number of samples, when the rounds began
+        double left = 0;         // when this one began
+        double left_behind = 0;  // when it ends
+    } fixed_;
     std::uint32_t blocks_ = 0;
     Clock::time_point begun_;
     Progress progress_{};

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <set>
 
+#include "run/block_shape.h"
 #include "run/fakes.h"
 
 namespace nsb::run {
@@ -20,6 +21,7 @@ class RunnerTest : public testing::Test {
         options_.budget.reset();
         options_.samples = 20;
         options_.block = 5;
+        options_.lead_in = 2;
     }
 
     Runner runner(const std::vector<Case>& plan, const Before& before = {}) {
@@ -57,7 +59,11 @@ TEST_F(RunnerTest, MeasuresAFixedNumberOfEachCaseAndItsBase) {
         }
     }
     EXPECT_EQ(one.totals().rounds, 4U);
-    EXPECT_EQ(one.totals().samples_per_block, 5U);
+    EXPECT_EQ(one.totals().block_shapes,
+              (BlockShapes{{BlockClass::none, {2, 5}}, {BlockClass::net, {2, 5}}}));
+    EXPECT_EQ(one.totals().blocks_in_round, 1U);
+    EXPECT_FALSE(progress.front().left_s) << "nothing is known in the warm-up";
+    EXPECT_EQ(progress.back().left_s, 0);
     EXPECT_EQ(rounds_done, 5U) << "after the warm-up, too";
     ASSERT_EQ(progress.size(), 15U);
     EXPECT_EQ(progress[0].round, 0U);
@@ -175,13 +181,38 @@ TEST_F(RunnerTest, TriesAgainWhatTheSamplerOrARuntimeFailedIn) {
 /// A block that is cut within its lead-in has nothing that counts, however often it is taken.
 TEST_F(RunnerTest, GivesALeadInTheTimeThatItTakes) {
     samplers_.answer = [&](const Case& c, std::uint32_t samples) {
-        const bool is_cut = samplers_.asked.back().limit <= std::chrono::seconds(2);
+        const bool is_cut = samplers_.asked.back().limit <= std::chrono::seconds(10);
         return Samplers::Answer{std::vector<Records>(c.at_once(), fake_records(is_cut ? 1 : samples)), ""};
     };
     options_.alone = true;
     Runner one = runner({kNone});
     one.measure({});
     EXPECT_EQ(counted(one.series()[0]), 20U);
+    EXPECT_EQ(one.warnings(),
+              std::vector<std::string>{
+                  "unshare/none: a block took longer than 5 s and was cut short, so that it has "
+                  "fewer samples"});
+}
+
+/// However little of the budget is left: it is looked at before a block.
+TEST_F(RunnerTest, TakesEachBlockWhole) {
+    using namespace std::chrono_literals;
+    options_ = {};
+    options_.budget = 4s;
+    options_.samples = 320;
+    Runner one = runner({kUts, kNet});
+    one.measure({});
+    ASSERT_GT(samplers_.asked.size(), 3U);
+    for (std::size_t i = 0; i < samplers_.asked.size(); ++i) {
+        const FakeSamplers::Asked& asked = samplers_.asked[i];
+        const BlockShape shape = shape_of(asked.c, {});
+        EXPECT_GT(asked.limit, *options_.budget);
+        EXPECT_GT(asked.samples, shape.lead_in);
+        EXPECT_LE(asked.samples, shape.lead_in + shape.samples);
+        if (i < 3) {
+            EXPECT_EQ(asked.samples, shape.lead_in + 1) << "the warm-up";
+        }
+    }
 }
 
 TEST_F(RunnerTest, EndsWithItsBudget) {

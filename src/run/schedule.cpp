@@ -3,8 +3,40 @@
 #include <algorithm>
 #include <array>
 #include <random>
+#include <utility>
 
 namespace nsb::run {
+namespace {
+
+struct Leaving {
+    PlannedBlock block;
+    std::uint64_t namespaces;  ///< that it leaves to the kernel's workers
+};
+
+/// Gathers blocks in their order into as few groups as `max_backlog` allows, of about the same size: a wait
+/// for a few namespaces is another one than that for many.
+void gather(std::span<const Leaving> blocks, std::uint64_t max_backlog, std::vector<Group>& groups) {
+    std::uint64_t total = 0;
+    for (const Leaving& one : blocks) total += one.namespaces;
+    const std::uint64_t count = (total + max_backlog - 1) / max_backlog;
+    std::uint64_t done = 0, backlog = 0, closed = 0;
+    Group group;
+    for (const Leaving& one : blocks) {
+        // By its middle it belongs to the next share of the whole.
+        const bool is_share = (2 * done + one.namespaces) * count > 2 * (closed + 1) * total;
+        if (!group.empty() && (is_share || backlog + one.namespaces > max_backlog)) {
+            groups.push_back(std::exchange(group, {}));
+            ++closed;
+            backlog = 0;
+        }
+        group.push_back(one.block);
+        backlog += one.namespaces;
+        done += one.namespaces;
+    }
+    if (!group.empty()) groups.push_back(std::move(group));
+}
+
+}  // namespace
 
 TeardownClass teardown_class(const Case& c) {
     if (c.set.contains(Kind::net)) return TeardownClass::net;
@@ -19,26 +51,18 @@ std::vector<Group> schedule(std::span<const PlannedBlock> planned, std::span<con
     std::shuffle(order.begin(), order.end(), random);
 
     std::vector<Group> groups;
-    struct Open {
-        Group group;
-        std::uint64_t backlog = 0;
-    };
-    std::array<Open, 3> open_groups;  // by teardown class
+    std::array<std::vector<Leaving>, 3> leaving;  // by teardown class
     for (const PlannedBlock& block : order) {
         const Case& c = cases[block.series];
         const TeardownClass teardown = teardown_class(c);
-        Open& open = open_groups[static_cast<std::size_t>(teardown)];
-        const std::uint64_t leaves = std::uint64_t{block.lead_in + block.samples} * c.at_once();
-        if (!open.group.empty() && (teardown == TeardownClass::none || open.backlog + leaves > max_backlog)) {
-            groups.push_back(std::move(open.group));
-            open = {};
+        if (teardown == TeardownClass::none) {
+            groups.push_back({block});
+        } else {
+            leaving[static_cast<std::size_t>(teardown)].push_back(
+                {block, std::uint64_t{block.lead_in + block.samples} * c.at_once()});
         }
-        open.group.push_back(block);
-        open.backlog += leaves;
     }
-    for (Open& open : open_groups) {
-        if (!open.group.empty()) groups.push_back(std::move(open.group));
-    }
+    for (const auto& blocks : leaving) gather(blocks, max_backlog, groups);
     // A group fills up over the whole round, so where it stands is drawn again.
     std::shuffle(groups.begin(), groups.end(), random);
     return groups;

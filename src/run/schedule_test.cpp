@@ -56,6 +56,22 @@ TEST(Schedule, KeepsGroupsPureAndBelowTheBacklog) {
     }
 }
 
+TEST(Schedule, GroupsAreOfAboutTheSameSize) {
+    const std::vector<Case> cases{Case::of(Operation::clone, Kind::net)};
+    for (std::size_t blocks = 1; blocks < 200; ++blocks) {
+        for (const std::uint32_t samples : {4U, 12U, 21U}) {
+            const std::vector<PlannedBlock> planned(blocks, {0, 4, samples, true});
+            const auto groups = schedule(planned, cases, 1, 1, 64);
+            const std::size_t fitting = 64 / (4 + samples);
+            EXPECT_EQ(groups.size(), (blocks + fitting - 1) / fitting) << blocks << " blocks of " << samples;
+            const auto [least, most] = std::ranges::minmax(groups, {}, &Group::size);
+            if (64 % (4 + samples) == 0) {
+                EXPECT_LE(most.size() - least.size(), 1U) << blocks << " blocks of " << samples;
+            }
+        }
+    }
+}
+
 TEST(Schedule, OneBlockMayExceedTheBacklogButStandsAlone) {
     const std::vector<Case> cases{Case::of(Operation::clone, Kind::net),
                                   Case::of(Operation::clone, Kind::net)};

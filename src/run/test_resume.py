@@ -149,3 +149,30 @@ def test_samples_that_are_missing_or_cannot_be_read(as_one, command, folder):
     if as_one("cat", samples).returncode == 0:
         return  # as root does
     assert_refused(command, folder, "open(samples.csv): Permission denied (EACCES)")
+
+
+def test_a_run_whose_blocks_were_of_other_shapes_is_not_gone_on_with(command, folder):
+    """Neither one that does not say, nor one of another table; summing them up is another matter."""
+    record = folder / "run.json"
+    info = json.loads(record.read_text())
+    assert info["measuring"]["block_shapes"] == {"none": {"lead_in": 1, "samples": 1}}
+    for shapes, says in (({"none": {"lead_in": 1, "samples": 3}}, "in blocks of 1+3 samples (class none), where this one has 1+1"),
+                         (None, "which chose the length of blocks by how busy the machine was")):
+        info["measuring"]["block_shapes"] = shapes
+        if shapes is None:
+            del info["measuring"]["block_shapes"], info["measuring"]["blocks_in_round"]
+        record.write_text(json.dumps(info))
+        before = content(folder)
+        done = command(f"--resume={folder}")
+        assert done.returncode == 2 and says in done.stderr and content(folder) == before
+        assert_one_line(done.stderr)
+        assert command("summary", str(folder)).returncode == 0
+
+
+@pytest.mark.parametrize("shape", [{"lead_in": 17, "samples": 1}, {"lead_in": 1, "samples": 0}, {"lead_in": 1}])
+def test_no_shape_is_taken_that_no_block_can_have(command, folder, shape):
+    info = json.loads((folder / "run.json").read_text())
+    for name, says in (("none", "run.json: measuring.block_shapes.none"), ("heavy", "heavy")):
+        info["measuring"]["block_shapes"] = {name: shape}
+        (folder / "run.json").write_text(json.dumps(info))
+        assert_refused(command, folder, says)
