@@ -181,7 +181,8 @@ class Run:
             return []
         folders = [self.folder / f"repeat-{number}" for number in range(1, repeat["count"] + 1)]
         found = [(read_run(folder), folder) for folder in folders if (folder / "run.json").exists()]
-        complete, begun = [], []
+        complete: list[Run] = []
+        begun: list[Run] = []
         for run, folder in found:
             own = run.info.get("repeat")
             if own is None or run.run_id != f"{self.run_id}.{own['number']}" or folder.name != f"repeat-{own['number']}":

@@ -14,6 +14,7 @@ pytest.importorskip("pandas", reason="python3-pandas is missing")
 from analysis import columns, read, script
 from analysis.fixtures import result_row, write_run
 
+WIDTH = len(columns.of("results.csv"))
 ROWS = [result_row("clone/none/stack:1M", "create", 1000.0),
         result_row("clone/NEWPID/stack:1M", "create", 1100.5, ci_low="", ci_high=""),
         result_row("clone/NEWTIME/stack:1M", "create", None, status="skipped", errno="EINVAL", reason="no, not here")]
@@ -25,7 +26,7 @@ def test_the_dictionary_has_all_files_and_types() -> None:
     assert list(results)[:4] == ["run_id", "kernel", "clock", "case"]
     text = {name for name, column in results.items() if not column.is_number}
     assert text == {"run_id", "kernel", "clock", "case", "operation", "namespaces", "syscall", "spawn", "phase", "unit",
-                    "status", "errno", "reason", "state"}
+                    "status", "errno", "reason", "state", "scatter"}
     assert results["median"].unit == columns.TICKS
     assert columns.phases()[:3] == ["start", "create", "ready"] and columns.phases()[-1] == "drain"
 
@@ -98,7 +99,7 @@ def broken(folder: Path, change: Callable[[str], str]) -> str:
     (lambda text: text.splitlines()[0] + "\n", "no rows"),
     (lambda text: text[:-5], "ends within a line"),
     (lambda text: text[:len(text) // 2], "ends within a line"),
-    (lambda text: text[:len(text) // 2] + "\n", "fields, the header has 39"),
+    (lambda text: text[:len(text) // 2] + "\n", f"fields, the header has {WIDTH}"),
     (lambda text: text.replace("median", "mediam"), "RUN/results.csv: column median is missing"),
     (lambda text: "a,b\n1,2\n", "column run_id is missing (and 30 others): is it a results.csv of nsbench?"),
     (lambda text: text.replace("1100.500", "nan"), "line 3: median is 'nan', not a number"),
@@ -110,7 +111,7 @@ def broken(folder: Path, change: Callable[[str], str]) -> str:
     (lambda text: text + text.splitlines()[1] + "\n", "line 5: clone/none/stack:1M create stands there twice"),
     (lambda text: text.replace("id-one", "id-two"), "run.json is of id-one, results.csv of id-two"),
     (lambda text: text[:40] + "\0" + text[40:], "not a text file"),
-    (lambda text: text.replace("6.1.0", "6.1.0,x"), "line 2: 40 fields, the header has 39"),
+    (lambda text: text.replace("6.1.0", "6.1.0,x"), f"line 2: {WIDTH + 1} fields, the header has {WIDTH}"),
 ])
 def test_a_broken_csv_is_one_line(tmp_path: Path, change: Callable[[str], str], says: str) -> None:
     assert says in broken(write_run(tmp_path / "one", ROWS), change)

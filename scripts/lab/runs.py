@@ -31,7 +31,8 @@ FILES = ("run.json", "results.csv", "samples.csv")
 # They name files, which would stay in the guest; the folded stacks have a name of their own, under which they come out.
 FOREIGN = ("--out", "--resume", *(f"--{output['option']}" for output in columns.dictionary()["outputs"]
                                   if output["option"] not in ("", "folded")))
-OF_THE_LAB = ("--state", "--block", "--lead-in", "--alone", "--repeat", "--apart")  # they are the same for all cases, and the lab's to choose
+# They are the same for all cases, and the lab's to choose; what repeats are elsewhere are its machines here.
+OF_THE_LAB = ("--state", "--block", "--lead-in", "--alone", "--repeat", "--apart")
 SAMPLES = "10"  # of each case and machine
 PROBED_SAMPLES = "30"  # with the probe, whose times are means of the middle fifth of them
 

@@ -68,14 +68,14 @@ std::string position_lines(const run::RunInfo& info, const std::vector<Row>& row
 /// How often it was measured, and which scatter rules.
 std::string repeats_lines(const run::RunInfo& info, const std::vector<Row>& rows) {
     const std::size_t repeats = std::ranges::max(rows, {}, &Row::repeats).repeats;
-    std::string text = fmt::format("{} repeats, {} rounds in {:.1f} s, seeds from {}\n", repeats, info.rounds,
-                                   info.seconds, info.options.seed);
+    std::string text = fmt::format("{} repeat{}, {} rounds in {:.1f} s, seeds from {}\n", repeats,
+                                   repeats == 1 ? "" : "s", info.rounds, info.seconds, info.options.seed);
     const RulingCount count = count_ruling(rows);
     if (count.typical) {
         text += fmt::format(
-            "the scatter between repeats rules {} of {} rows, that within them {}: medians lie {:.1f} times "
-            "as "
-            "far apart as rounds explain (median of rows)\n",
+            "scatter between repeats rules {} of {} rows, within them {}; typically it is {:.1f} times what "
+            "rounds "
+            "explain\n",
             count.between, count.between + count.within, count.within, *count.typical);
     }
     if (repeats > 1 && repeats < kFewRepeats) {

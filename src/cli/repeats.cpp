@@ -44,9 +44,12 @@ class Repeating {
     Repeating(const Options& options, Beginning whole, const std::vector<Case>& plan)
         : options_(options), whole_(std::move(whole)), plan_(plan) {}
 
+    /// Reads what there is already, all of it before anything is measured or written. Throws StoreError.
+    void read();
     /// Measures those that are not complete yet. Returns at a signal, too.
     void take_all();
     [[nodiscard]] bool has_figures() const { return counting().size() > 0; }
+    [[nodiscard]] bool has_measured() const { return last_ != 0; }
     [[nodiscard]] run::Summary sum_up() const;
     /// Writes what was asked for, and prints the table.
     void put_out(const run::Summary& summary) const;
@@ -62,7 +65,7 @@ class Repeating {
     }
     /// Those that are complete; where none is, the one that was begun, as far as it came.
     [[nodiscard]] const run::Repeats& counting() const { return complete_.size() > 0 ? complete_ : begun_; }
-    [[nodiscard]] std::optional<Beginning> begin(std::uint32_t number);
+    [[nodiscard]] std::optional<Beginning> read(std::uint32_t number);
     void wait_before(std::uint32_t number, run::ProgressLine& line) const;
     void measure(std::uint32_t number, Beginning own, run::ProgressLine& line);
     void save_whole(const run::Summary& summary) const;
@@ -71,14 +74,19 @@ class Repeating {
     const Options& options_;
     Beginning whole_;
     const std::vector<Case>& plan_;
+    std::vector<std::optional<Beginning>> begins_;  // of each; none where it is complete
     run::Repeats complete_, begun_;
     std::uint32_t last_ = 0;  // that was measured here and now; 0: none yet
 };
 
+void Repeating::read() {
+    for (std::uint32_t number = 1; number <= count(); ++number) begins_.push_back(read(number));
+}
+
 void Repeating::take_all() {
     run::ProgressLine line;
     for (std::uint32_t number = 1; number <= count() && run::interrupted_by() == 0; ++number) {
-        std::optional<Beginning> own = begin(number);
+        std::optional<Beginning> own = std::move(begins_[number - 1]);
         if (!own) continue;
         if (last_ != 0) wait_before(number, line);
         if (run::interrupted_by() != 0) return;
@@ -88,12 +96,11 @@ void Repeating::take_all() {
         if (!started.empty()) own->start.started = started;
         if (whole_.store && !own->store) own->store.emplace(whole_.store->create_repeat(number));
         measure(number, std::move(*own), line);
-        last_ = number;
     }
 }
 
 /// As its folder has it, with the time at which it was started; nothing to be measured where it is complete.
-std::optional<Beginning> Repeating::begin(std::uint32_t number) {
+std::optional<Beginning> Repeating::read(std::uint32_t number) {
     Beginning own{{}, std::nullopt, {}, whole_.in_userns};
     if (!whole_.store) return own;
     auto taken = whole_.store->reopen_repeat(whole_.start, number);
@@ -150,6 +157,7 @@ void Repeating::measure(std::uint32_t number, Beginning own, run::ProgressLine& 
     };
     take_rounds(options_, measurement, line, save, place(number));
 
+    last_ = number;
     const bool is_complete = runner.totals().interrupted_by == 0;
     const run::Summary done = summary(is_complete);
     (is_complete ? complete_ : begun_).add(done);
@@ -210,16 +218,15 @@ void Repeating::put_out(const run::Summary& summary) const {
 int run_repeats(const Options& options, Beginning whole, const std::vector<Case>& plan) {
     run::catch_signals();
     Repeating repeating(options, std::move(whole), plan);
+    repeating.read();
     std::exception_ptr failure;
     try {
         repeating.take_all();
     } catch (const std::exception&) {
         failure = std::current_exception();
     }
-    if (!repeating.has_figures()) {
-        if (failure) std::rethrow_exception(failure);
-        return kBySignal + run::interrupted_by();
-    }
+    if (failure && !repeating.has_measured()) std::rethrow_exception(failure);
+    if (!repeating.has_figures()) return kBySignal + run::interrupted_by();
     // What the others have come to is kept.
     const run::Summary summary = repeating.sum_up();
     sys::attempt_all({[&] {

@@ -101,10 +101,10 @@ void judge(Row& row, double target) {
 
 /// One row of each repeat, all of the same case and phase.
 Row combine(std::span<const std::reference_wrapper<const Row>> rows, double target) {
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-        if (rows[i].get().status != Status::failed) continue;
-        Row failed = rows[i];
-        failed.reason = fmt::format("in repeat {}: {}", i + 1, failed.reason);
+    for (const Row& row : rows) {
+        if (row.status != Status::failed) continue;
+        Row failed = row;
+        failed.reason = fmt::format("in one of {} repeats: {}", rows.size(), failed.reason);
         return failed;
     }
     std::vector<Figures> figures;

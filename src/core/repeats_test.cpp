@@ -69,7 +69,8 @@ TEST(CombineRepeats, TakesTheMedianOfMediansAndWhatAllSamplesSay) {
     EXPECT_EQ(figures.outliers_severe, 6U);
     EXPECT_NEAR(figures.mean, 113.333, 1e-3);
     // 30 samples: each ten with squares of 9 * 4 around their mean, and the means' own distances.
-    const double squares = 3 * 9 * 4 + 10 * (std::pow(13.3333, 2) + std::pow(16.6667, 2) + std::pow(3.3333, 2));
+    const double squares =
+        3 * 9 * 4 + 10 * (std::pow(13.3333, 2) + std::pow(16.6667, 2) + std::pow(3.3333, 2));
     EXPECT_NEAR(figures.stddev, std::sqrt(squares / 29), 1e-3);
 }
 
@@ -141,7 +142,7 @@ TEST(CombineRepeats, StatusIsThatOfTheIntervalBetweenThem) {
     EXPECT_EQ(combined({100, 100.1, 100.2}).status, Status::ok);
     const Row row = combined({90, 100, 110});
     EXPECT_EQ(row.status, Status::imprecise);
-    EXPECT_EQ(row.reason, "25.2% reached of 2.0%, between repeats");
+    EXPECT_EQ(row.reason, "25.1% reached of 2.0%, between repeats");
 }
 
 TEST(CombineRepeats, AFailureInOneIsOne) {
@@ -151,12 +152,12 @@ TEST(CombineRepeats, AFailureInOneIsOne) {
     failed.status = Status::failed;
     failed.error = "EIO";
     failed.reason = "clone: Input/output error";
-    const Row row = combine_repeats(std::vector<std::vector<Row>>{{row_of(100)}, {failed}, {row_of(101)}}, 0.02)
-                        .front();
+    const Row row =
+        combine_repeats(std::vector<std::vector<Row>>{{row_of(100)}, {failed}, {row_of(101)}}, 0.02).front();
     EXPECT_EQ(row.status, Status::failed);
     EXPECT_FALSE(row.figures);
     EXPECT_EQ(row.error, "EIO");
-    EXPECT_EQ(row.reason, "in repeat 2: clone: Input/output error");
+    EXPECT_EQ(row.reason, "in one of 3 repeats: clone: Input/output error");
 }
 
 TEST(CombineRepeats, WhatSomeCouldNotHaveIsOfTheOthers) {

@@ -74,9 +74,13 @@ double share_left(const RunOptions& options, double seconds) {
 }
 
 void Repeats::add(Summary repeat) {
-    infos.push_back(std::move(repeat.info));
-    rows.push_back(std::move(repeat.rows));
-    bases.push_back(std::move(repeat.bases));
+    const auto place =
+        std::ranges::find_if(
+            infos, [&](const RunInfo& other) { return other.repeat->number > repeat.info.repeat->number; }) -
+        infos.begin();
+    infos.insert(infos.begin() + place, std::move(repeat.info));
+    rows.insert(rows.begin() + place, std::move(repeat.rows));
+    bases.insert(bases.begin() + place, std::move(repeat.bases));
 }
 
 Summary sum_up(const RunStart& whole, const Repeats& repeats) {

@@ -32,6 +32,7 @@ struct Repeats {
     std::vector<std::vector<Row>> rows, bases;  ///< as of a Summary
 
     [[nodiscard]] std::size_t size() const { return infos.size(); }
+    /// Keeps them in the order of their numbers.
     void add(Summary repeat);
 };
 

@@ -128,7 +128,9 @@ Store Store::open_repeat(std::uint32_t number, sys::Missing missing) const {
 }
 
 Store Store::create_repeat(std::uint32_t number) const {
-    return create(open_repeat(number, sys::Missing::is_made));
+    Store repeat = create(open_repeat(number, sys::Missing::is_made));
+    sys::remove_leftovers(repeat.folder_);  // of one that was killed before it had a run.json
+    return repeat;
 }
 
 std::optional<std::pair<Store, Store::Recorded>> Store::reopen_repeat(const RunStart& whole,
