@@ -26,7 +26,7 @@ static_assert(is_in_order());
 }  // namespace
 
 BlockClass block_class(const Case& c) {
-    if (c.has(Trait::on_stage)) return BlockClass::runtimes;
+    if (c.has(Trait::sandboxed)) return BlockClass::runtimes;
     // What a block's process keeps for all its samples is made and torn down once.
     if (c.has(Trait::held)) return BlockClass::none;
     switch (teardown_class(c)) {
