@@ -272,7 +272,7 @@ def _single(base: Source, new: Source, both: list[Key], level: float) -> tuple[e
     one, other = base.series, new.series
     what = "repetitions" if base.repetitions and new.repetitions else "rounds"
     caution = f"one run a side does not tell by how much runs differ by themselves: {effects.BETWEEN_RUNS:.0%} is assumed. "
-    caution += "Use several runs a side, or scripts/ab.py" if what == "repetitions" else SINGLE_ALARMS
+    caution += "Use several runs a side, or scripts/ab.py" if base.has_repetitions and new.has_repetitions else SINGLE_ALARMS
     if one is None or other is None:
         note = f"{caution}; without samples.csv only by the intervals of their medians"
         found = effects.effects(_logs(_matrix([base], "medians", both)), _logs(_matrix([new], "medians", both)),
