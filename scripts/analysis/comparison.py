@@ -26,8 +26,8 @@ TOGETHER = 0.9  # of the rows on one side of zero are no chance
 SHARE = 0.05
 
 
-# Measured by the command that it names, with a load of 10 to 28 on 2 CPUs.
-SINGLE_ALARMS = "Of 30 pairs of runs of one thing 30% had a row that was called changed (scripts/validate.py replicate)"
+# Measured by the command that it names, with a load of 10 to 37 on 2 CPUs.
+SINGLE_ALARMS = "Of 50 pairs of runs of one thing 24% had a row that was called changed (scripts/validate.py replicate)"
 
 
 @dataclass(frozen=True)
