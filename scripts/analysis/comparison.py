@@ -328,7 +328,7 @@ def _figures_of(base: list[Source], new: list[Source], every: list[Key],
                 share: float | None) -> tuple[str, tuple[pd.DataFrame, pd.DataFrame]]:
     """What of each run is compared, in words, and those figures of both sides: a row for each row, a column for each run."""
     tables = [[s.quantile(share) if share else None for s in side] for side in (base, new)]
-    if any(table is None for side in tables for table in side):
+    if share is None or any(table is None for side in tables for table in side):
         return "medians", (_matrix(base, "medians", every), _matrix(new, "medians", every))
     index = pd.MultiIndex.from_tuples(every, names=INDEX)
     one, other = (pd.concat(side, axis=1).reindex(index) for side in tables)
