@@ -222,7 +222,7 @@ def at_least(least: int) -> Callable[[str], int]:
     return number
 
 
-def add_recording(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_recording(commands: "argparse._SubParsersAction[Parser]") -> None:
     """The commands that compare runs of this machine with one another."""
     one = commands.add_parser("replicate")
     one.add_argument("--comparisons", type=at_least(1), default=100, help="with nothing changed (%(default)s)")
@@ -255,10 +255,12 @@ def validate(words: list[str]) -> int:
     interrupt.ready()
     if not (options.build / "nsbench").exists():
         parser.error(f"no nsbench in {options.build}: scripts/nsbench builds it")
-    good = {"yardstick": lambda: yardstick(options.build, options.pairs), "aa": lambda: same_twice(options.build, options.trials),
-            "replicate": lambda: replicate(options),
-            "runs": lambda: ten_runs(options.build, options.runs, options.filter, options.budget)}[options.command]()
-    return 0 if good else 1
+    measured: dict[str, Callable[[], bool]] = {
+        "yardstick": lambda: yardstick(options.build, options.pairs),
+        "aa": lambda: same_twice(options.build, options.trials),
+        "replicate": lambda: replicate(options),
+        "runs": lambda: ten_runs(options.build, options.runs, options.filter, options.budget)}
+    return 0 if measured[options.command]() else 1
 
 
 if __name__ == "__main__":

@@ -27,8 +27,8 @@ TOGETHER = 0.9  # of the rows on one side of zero are no chance
 SHARE = 0.05
 
 
-# Measured by the command that it names, with a load of 10 to 28 on 2 CPUs.
-SINGLE_ALARMS = "Of 30 pairs of runs of one thing 30% had a row that was called changed (scripts/validate.py replicate)"
+# Measured by the command that it names, with a load of 10 to 37 on 2 CPUs.
+SINGLE_ALARMS = "Of 50 pairs of runs of one thing 24% had a row that was called changed (scripts/validate.py replicate)"
 
 
 @dataclass(frozen=True)
@@ -273,7 +273,7 @@ def _single(base: Source, new: Source, both: list[Key], level: float) -> tuple[e
     one, other = base.series, new.series
     what = "repetitions" if base.repetitions and new.repetitions else "rounds"
     caution = f"one run a side does not tell by how much runs differ by themselves: {effects.BETWEEN_RUNS:.0%} is assumed. "
-    caution += "Use several runs a side, or scripts/ab.py" if what == "repetitions" else SINGLE_ALARMS
+    caution += "Use several runs a side, or scripts/ab.py" if base.has_repetitions and new.has_repetitions else SINGLE_ALARMS
     if one is None or other is None:
         note = f"{caution}; without samples.csv only by the intervals of their medians"
         found = effects.effects(_logs(_matrix([base], "medians", both)), _logs(_matrix([new], "medians", both)),
@@ -329,7 +329,7 @@ def _figures_of(base: list[Source], new: list[Source], every: list[Key],
                 share: float | None) -> tuple[str, tuple[pd.DataFrame, pd.DataFrame]]:
     """What of each run is compared, in words, and those figures of both sides: a row for each row, a column for each run."""
     tables = [[s.quantile(share) if share else None for s in side] for side in (base, new)]
-    if any(table is None for side in tables for table in side):
+    if share is None or any(table is None for side in tables for table in side):
         return "medians", (_matrix(base, "medians", every), _matrix(new, "medians", every))
     index = pd.MultiIndex.from_tuples(every, names=INDEX)
     one, other = (pd.concat(side, axis=1).reindex(index) for side in tables)

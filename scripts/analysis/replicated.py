@@ -2,8 +2,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from analysis.replicate import CHANGE, PLANTED_CASE, RUNS, chain
+
+if TYPE_CHECKING:
+    from analysis.sources import Source
 
 ALPHA, THRESHOLD = 0.05, 0.02  # compare.py's own
 ALARMS_LIMIT, FOUND_LIMIT = 0.05, 0.9
@@ -38,16 +42,16 @@ class Judge:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.last: tuple[str, list] = ("", [])
+        self.last: tuple[str, list["Source"]] = ("", [])
 
-    def side(self, name: str) -> list:
+    def side(self, name: str) -> list["Source"]:
         """The runs of a side; the last one is kept, since neighbours are compared."""
         from analysis import sources
         if self.last[0] != name:
             self.last = name, sources.side([self.folder / name / f"run-{i + 1}" for i in range(RUNS)])
         return self.last[1]
 
-    def changed(self, base: list, new: list) -> tuple[dict[tuple[str, str], str], float]:
+    def changed(self, base: list["Source"], new: list["Source"]) -> tuple[dict[tuple[str, str], str], float]:
         """The rows that are called slower or faster, and by how much the planted row differs."""
         from analysis import comparison
         rows = comparison.compare(base, new, THRESHOLD, ALPHA).rows

@@ -426,6 +426,17 @@ def test_it_agrees_with_googles_own_on_which_rows_differ(tmp_path: Path) -> None
         == {"BM_slow", "BM_slower/8", "BM_fast"}
 
 
+def test_what_nsbench_writes_as_googles_is_one_run(tmp_path: Path) -> None:
+    random = np.random.default_rng(2)
+    both = [benchmarks(tmp_path / f"{name}.json", random, {"clone/none": 1.0}) for name in "ab"]
+    assert compare(*both)[0] == 0 and "Use several runs a side" in compare(*both)[1]
+    for path in both:
+        content = json.loads(path.read_text())
+        content["context"]["run_id"] = path.stem
+        path.write_text(json.dumps(content))
+    assert compare(*both)[0] == 2 and "had a row that was called changed" in compare(*both, "--single")[1]
+
+
 @pytest.mark.parametrize(("text", "says"), [
     ("", "no JSON"), ("[]", "not Google Benchmark's JSON"), ('{"context": {}, "benchmarks": []}', "no repetitions in it"),
     ('{"context": {}, "benchmarks": [{"name": "a", "real_time": NaN}]}', "real_time is nan, not a number"),

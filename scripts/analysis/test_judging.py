@@ -77,5 +77,5 @@ def test_machines_that_wander_raise_few_alarms() -> None:
 
 
 @pytest.mark.parametrize("times", [(np.full(10, np.nan), np.full(10, np.nan)), TURNS])
-def test_only_known_times_are_apart(times: tuple) -> None:
+def test_only_known_times_are_apart(times: effects.Pair) -> None:
     assert not judging.are_apart(times) and judging.are_apart(APART) and judging.are_apart(APART[::-1])
