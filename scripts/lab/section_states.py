@@ -13,10 +13,15 @@ def in_state(run: Recorded, state: str) -> Recorded | None:
     return run if state == "fresh" else run.states.get(state)
 
 
-def cell(run: Recorded, kind: str) -> str:
-    """What the kind adds to clone in each state."""
+def recorded(runs: Runs) -> list[str]:
+    """The states that some run was recorded in, in their order."""
+    return [state for state in STATES if any(in_state(run, state) for run in runs)]
+
+
+def cell(run: Recorded, kind: str, shown: list[str]) -> str:
+    """What the kind adds to clone in each of these states."""
     found = []
-    for state in STATES:
+    for state in shown:
         one = in_state(run, state)
         figure = one.added("clone", kind, "create") if one else None
         found.append(k(figure.value) if figure else "–")
@@ -27,14 +32,15 @@ def states(runs: Runs) -> list[str]:
     """The section; nothing where no other state was recorded."""
     if not any(run.states for run in runs):
         return []
+    shown = recorded(runs)
     lines = [
-        f"What each kind adds to a plain clone (`create`) in a kernel that is {' / '.join(STATES)}:",
+        f"What each kind adds to a plain clone (`create`) in a kernel that is {' / '.join(shown)}:",
         "",
-        *(f"- {state.name}: {state.about}." for state in STATES.values()),
+        *(f"- {name}: {STATES[name].about}." for name in shown),
         "",
-        *table(runs, "clone", [(kind, [cell(run, kind) for run in runs]) for kind in KINDS]),
+        *table(runs, "clone", [(kind, [cell(run, kind, shown) for run in runs]) for kind in KINDS]),
     ]
-    for name in STATES:
+    for name in shown:
         for kind in KINDS:
             times = {}
             for run in runs:
