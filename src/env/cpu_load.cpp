@@ -183,24 +183,31 @@ bool CpuLoad::may_run_here(std::string_view name) const {
 }
 
 void CpuLoad::read_kernel_threads(CpuReading& reading) {
-    std::map<int, bool> concerned;
+    std::map<int, Known> known;
     for (const std::string& word : words(read_text(root_, kKernelThreads).value_or(""))) {
         const auto value = whole(word);
         if (!value) continue;
         const auto number = static_cast<int>(*value);
-        const auto known = concerned_.find(number);
-        if (known != concerned_.end() && !known->second) {
-            concerned.insert(*known);
+        const auto before = known_.find(number);
+        if (before != known_.end() && !before->second.is_concerned) {
+            known.insert(*before);
             continue;
         }
-        const auto stat = stat_of(root_, number);
         const auto times = schedstat_of(root_, number);
-        if (!stat || !times) continue;
-        const bool is_concerned = may_run_here(stat->name);
-        concerned[number] = is_concerned;
-        if (is_concerned) reading.kernel_threads[number] = {(*times)[0], stat->cpu};
+        if (!times) continue;
+        Known one{true, {times->front(), -1}};
+        if (before != known_.end() && before->second.last.ran == one.last.ran) {
+            one = before->second;  // it has not run, so it has not moved: half of the files need not be read
+        } else {
+            const auto stat = stat_of(root_, number);
+            if (!stat) continue;
+            one.is_concerned = may_run_here(stat->name);
+            one.last.cpu = stat->cpu;
+        }
+        known.emplace(number, one);
+        if (one.is_concerned) reading.kernel_threads.emplace(number, one.last);
     }
-    concerned_ = std::move(concerned);
+    known_ = std::move(known);
 }
 
 std::optional<Microseconds> waited(const Root& root, int number) {

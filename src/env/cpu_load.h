@@ -65,7 +65,12 @@ class CpuLoad {
     Root root_;
     std::vector<int> cpus_;
     bool has_schedstat_, has_stat_, shows_kernel_threads_;
-    std::map<int, bool> concerned_;  // kernel threads: whether they may run on one of the CPUs
+
+    struct Known {
+        bool is_concerned;  ///< it may run on one of the CPUs
+        KernelThread last;
+    };
+    std::map<int, Known> known_;  // kernel threads, by their number in /proc
 };
 
 /// How long the process, or its thread of that number, was ready to run and did not, of /proc/PID/schedstat.

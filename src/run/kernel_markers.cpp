@@ -13,6 +13,8 @@ namespace {
 
 using env::Microseconds;
 
+constexpr auto kAtOnce = std::chrono::milliseconds(1);
+
 template <typename Duration>
 Microseconds us(Duration duration) {
     return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
@@ -47,17 +49,20 @@ KernelMarkers::Reading KernelMarkers::read() {
 }
 
 void KernelMarkers::begin() {
-    begin_ = read();
+    // The end of the round before will do, where nothing was saved in between.
+    if (std::chrono::steady_clock::now() - ended_ > kAtOnce) begin_ = read();
 }
 
 RoundMarks KernelMarkers::end(std::uint32_t round) {
-    const Reading end = read();
+    Reading end = read();
     RoundMarks marks;
     marks.round = round;
     marks.begin = us(begin_.wall.time_since_epoch());
     marks.duration = us(end.cpus.at - begin_.cpus.at);
     mark_cpus(marks, end);
     mark_samplers(marks, end);
+    begin_ = std::move(end);
+    ended_ = std::chrono::steady_clock::now();
     return marks;
 }
 

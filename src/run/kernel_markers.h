@@ -40,6 +40,7 @@ class KernelMarkers final : public Markers {
     env::CpuLoad load_;
     std::vector<int> own_cpus_;  // that this process may run on
     Reading begin_{};
+    std::chrono::steady_clock::time_point ended_{};  // when that was read, if at a round's end
 };
 
 }  // namespace nsb::run

@@ -8,12 +8,14 @@ namespace nsb::run {
 namespace {
 
 constexpr Range kCount{0, 1'000'000'000};
+/// Up to here a double holds every microsecond.
+constexpr double kMostSeconds = kMostTicks / 1e6;
 
 /// Microseconds of a column in seconds.
 std::int64_t microseconds(const Fields& fields, std::string_view column) {
     const double seconds = fields.time(column);
-    if (seconds > kForeverSeconds)
-        fields.refuse(column, fmt::format("is not a time up to {:.0f}", kForeverSeconds));
+    if (seconds > kMostSeconds)
+        fields.refuse(column, fmt::format("is not a time up to {:.0f}", kMostSeconds));
     return std::llround(seconds * 1e6);
 }
 

@@ -228,7 +228,7 @@ TEST_F(RunnerTest, MarksEachCountedRoundAroundItsBlocks) {
     FakeMarkers::Log log;
     Before before;
     before.totals.rounds = 1;
-    before.totals.marks.push_back({.round = 1});
+    before.totals.marks.emplace_back().round = 1;
     Runner one(options_, Cases::of({kUts, kNet}, false, false), samplers_,
                Draining(std::make_unique<FakeTeardown>(teardown_)), before,
                std::make_unique<FakeMarkers>(log, samplers_));
