@@ -4,6 +4,7 @@
     scripts/validate.py yardstick [--pairs=N]            nsbench against a bare static C program, interleaved
     scripts/validate.py aa [--trials=N]                  one case twice in a run: how often are they told apart?
     scripts/validate.py compare [--trials=N] [--seed=N]  compare.py on synthetic runs whose truth is known
+    scripts/validate.py median [--trials=N] [--seed=N]   do nsbench's intervals hold the truth, on synthetic runs?
 
 The first two need root for the namespaces. Times are wall time in ns; ratios are nsbench's median over the yardstick's.
 Exit codes: 0 within the limits printed; 1 not; 2 usage, or a program that it runs failed.
@@ -13,6 +14,8 @@ import argparse
 import contextlib
 import csv
 import io
+import itertools
+import json
 import math
 import os
 import random
@@ -20,6 +23,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -36,12 +40,16 @@ FALSE_ALARM_LIMIT = 0.08
 # Of comparisons of 100 rows with 10 runs a side, at compare.py's defaults.
 COMPARED_ROWS, RUNS_A_SIDE, TRUE_CHANGE, ALPHA, THRESHOLD = 100, 10, 0.05, 0.05, 0.02
 ALARMS_LIMIT, FOUND_LIMIT = 0.05, 0.9
+# Of 95% intervals.
+ROUNDS = (10, 25, 100)
+HELD_LIMIT, HELD_AT_STOP_LIMIT = 0.93, 0.9
+STOP_PRECISIONS, MOST_ROUNDS = (0.01, 0.02, 0.05), 256  # the latter as where a budget ends
 CASES = {"none": 0, "NEWPID": 0x20000000, "NEWNET": 0x40000000}
 
 
-def output_of(*command: str | Path, prepare: Callable[[], None] | None = None) -> str:
+def output_of(*command: str | Path, prepare: Callable[[], None] | None = None, given: str | None = None) -> str:
     """A program's standard output. Unreadable where it fails: that is no answer."""
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", preexec_fn=prepare)
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", preexec_fn=prepare, input=given)
     if done.returncode in (-signal.SIGINT, 128 + signal.SIGINT):
         raise KeyboardInterrupt
     if done.returncode:
@@ -152,10 +160,6 @@ def known_truths(trials: int, seed: int) -> bool:
     print(f"{'runs':<25} {'false alarm in any row':>22} {'without the threshold':>22} {'slower row found':>17}")
     good = True
 
-    def error(share: float) -> float:
-        """Of a share counted in so many trials, were that its true value."""
-        return math.sqrt(share * (1 - share) / trials)
-
     for truth in TRUTHS:
         counts = outcomes(truth, numpy.random.default_rng(seed), trials, COMPARED_ROWS, RUNS_A_SIDE, TRUE_CHANGE, THRESHOLD,
                           ALPHA)
@@ -168,8 +172,74 @@ def known_truths(trials: int, seed: int) -> bool:
         good = good and alarms <= ALARMS_LIMIT
         print(f"{f'one run a side, {what}':<25} {alarms:>22.1%}")
     print(f"at most {ALARMS_LIMIT:.0%} may, at least {FOUND_LIMIT:.0%} must; standard errors: "
-          f"{error(ALARMS_LIMIT):.1%} and {error(FOUND_LIMIT):.1%}")
+          f"{standard_error(ALARMS_LIMIT, trials):.1%} and {standard_error(FOUND_LIMIT, trials):.1%}")
     return good
+
+
+def template(build: Path, folder: Path) -> tuple[dict, list[str]]:
+    """run.json and the columns of samples.csv as this nsbench writes them."""
+    output_of(build / "nsbench", "--case=clone/none/stack:1M", "--samples=1", "--quiet", f"--out={folder}")
+    with (folder / "samples.csv").open(newline="") as file:
+        header = next(csv.reader(file))
+    return json.loads((folder / "run.json").read_text()), header
+
+
+def held_after_rounds(build: Path, trials: int, seed: int) -> bool:
+    """Counts how often `nsbench summary` finds intervals that hold the truth."""
+    import numpy
+    from analysis import coverage
+    print(f"{'samples':<22} {'rounds':>6} {'median in its interval':>23} {'delta in its interval':>22} {'middle interval':>16}")
+    good = True
+    with tempfile.TemporaryDirectory() as place:
+        info, header = template(build, Path(place) / "template")
+        for model, rounds in itertools.product(coverage.MODELS, ROUNDS):
+            random_ = numpy.random.default_rng((seed, rounds))
+            found: list[tuple[bool, bool, float]] = []
+            while len(found) < trials:
+                of_run = min(coverage.CASES, math.ceil((trials - len(found)) / len(coverage.PHASES))) * len(coverage.PHASES)
+                coverage.write(Path(place), info, header, *coverage.pairs(model, random_, of_run, rounds))
+                output_of(build / "nsbench", "summary", place, "--quiet")
+                with (Path(place) / "results.csv").open(newline="") as file:
+                    found += coverage.held(list(csv.DictReader(file)), coverage.truths(model))
+            medians, deltas, widths = zip(*found[:trials])
+            share, of_delta = sum(medians) / trials, sum(deltas) / trials
+            good = good and share >= HELD_LIMIT and (not model.cancels or of_delta >= HELD_LIMIT)
+            print(f"{model.name:<22} {rounds:>6} {share:>23.1%} {f'{of_delta:.1%}' + ' *'[not model.cancels]:>22} "
+                  f"{f'±{statistics.median(widths):.1%}':>16}", flush=True)
+    print(f"{trials} trials; at least {HELD_LIMIT:.0%} must (*: is not held to it, since the level is not that of a "
+          f"difference alone); standard error: {standard_error(HELD_LIMIT, trials):.1%}")
+    return good
+
+
+def held_at_stops(build: Path, trials: int, seed: int) -> bool:
+    """Counts how often the interval of a run that was stopped when it seemed precise holds the truth."""
+    import numpy
+    from analysis import coverage
+    program = build / "nsbench-stops"
+    if not program.exists():
+        print(f"stopping at a precision: skipped: no {program}: cmake -DNSB_TESTS=ON builds it")
+        return True
+    print(f"{'samples':<22} {'stops at':>8} {'median in its interval':>23} {'middle of rounds':>17}")
+    good = True
+    for model in coverage.MODELS:
+        random_ = numpy.random.default_rng((seed, MOST_ROUNDS))
+        values = coverage.pairs(model, random_, trials, MOST_ROUNDS)[1].astype(int).reshape(trials, -1)
+        text = "\n".join(" ".join(map(str, line)) for line in values.tolist())
+        for precision in STOP_PRECISIONS:
+            said = output_of(program, str(precision), str(MOST_ROUNDS), str(coverage.PER_BLOCK), given=text)
+            ends = [tuple(map(float, line.split())) for line in said.splitlines()]
+            share = sum(low <= coverage.truths(model, rounds / MOST_ROUNDS)[0] <= high for rounds, low, high in ends) / trials
+            good = good and share >= HELD_AT_STOP_LIMIT
+            print(f"{model.name:<22} {f'±{precision:.0%}':>8} {share:>23.1%} "
+                  f"{statistics.median(end[0] for end in ends):>17.0f}", flush=True)
+    print(f"{trials} trials of at most {MOST_ROUNDS} rounds; at least {HELD_AT_STOP_LIMIT:.0%} must; "
+          f"standard error: {standard_error(HELD_AT_STOP_LIMIT, trials):.1%}")
+    return good
+
+
+def standard_error(share: float, trials: int) -> float:
+    """Of a share counted in so many trials, were that its true value."""
+    return math.sqrt(share * (1 - share) / trials)
 
 
 def at_least(least: int) -> Callable[[str], int]:
@@ -193,12 +263,18 @@ def validate(words: list[str]) -> int:
     of_compare = commands.add_parser("compare")
     of_compare.add_argument("--trials", type=at_least(1), default=500)
     of_compare.add_argument("--seed", type=at_least(0), default=1)
+    of_median = commands.add_parser("median")
+    of_median.add_argument("--trials", type=at_least(1), default=1000)
+    of_median.add_argument("--seed", type=at_least(0), default=1)
     options = parser.parse_args(words)
     if options.command == "compare":
         return 0 if known_truths(options.trials, options.seed) else 1
     interrupt.ready()
     if not (options.build / "nsbench").exists():
         parser.error(f"no nsbench in {options.build}: scripts/nsbench builds it")
+    if options.command == "median":
+        of_all = [held(options.build, options.trials, options.seed) for held in (held_after_rounds, held_at_stops)]
+        return 0 if all(of_all) else 1
     good = (yardstick(options.build, options.pairs) if options.command == "yardstick"
             else same_twice(options.build, options.trials))
     return 0 if good else 1
