@@ -28,6 +28,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from analysis.options import Parser
 from analysis.script import Unreadable, last_line, main
@@ -176,7 +177,7 @@ def known_truths(trials: int, seed: int) -> bool:
     return good
 
 
-def template(build: Path, folder: Path) -> tuple[dict, list[str]]:
+def template(build: Path, folder: Path) -> tuple[dict[str, Any], list[str]]:
     """run.json and the columns of samples.csv as this nsbench writes them."""
     output_of(build / "nsbench", "--case=clone/none/stack:1M", "--samples=1", "--quiet", f"--out={folder}")
     with (folder / "samples.csv").open(newline="") as file:

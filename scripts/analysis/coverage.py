@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -96,7 +97,7 @@ def cases(count: int) -> list[tuple[str, str]]:
     return [(f"clone/none/stack:{size}K", f"clone/NEWUTS/stack:{size}K") for size in range(16, 16 + 4 * count, 4)]
 
 
-def write(folder: Path, info: dict, header: list[str], base: Floats, new: Floats) -> None:
+def write(folder: Path, info: dict[str, Any], header: list[str], base: Floats, new: Floats) -> None:
     """A run with that run.json and these times, case by case and phase by phase: trials by PHASES."""
     ids = cases(len(new) // len(PHASES))
     rounds = new.shape[1]
@@ -104,7 +105,7 @@ def write(folder: Path, info: dict, header: list[str], base: Floats, new: Floats
     info["in_userns"] = False
     info["options"]["samples"] = rounds * PER_BLOCK
     info["options"]["selection"].update(cases=[of for _, of in ids], filter=None)
-    info["rounds"] = rounds
+    info["measuring"]["rounds"] = rounds
     (folder / "run.json").write_text(json.dumps(info))
     same = {"run_id": info["run_id"], "kernel": info["kernel"], "clock": info["clock"], "counted": "1", "machine": "0"}
     with (folder / "samples.csv").open("w", newline="") as file:
