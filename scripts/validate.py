@@ -6,6 +6,7 @@
     scripts/validate.py compare [--trials=N] [--seed=N]  compare.py on synthetic runs whose truth is known
     scripts/validate.py replicate [--keep=DIR]           compare.py on runs of this machine, with nothing changed and a change
     scripts/validate.py runs [--runs=N]                  so many runs of one plan: do their intervals cover what they differ by?
+    scripts/validate.py median [--trials=N] [--seed=N]   do nsbench's intervals hold the truth, on synthetic runs?
 
 All but compare need root for the namespaces. Times are wall time in ns; ratios are nsbench's median over the yardstick's.
 Exit codes: 0 within the limits printed; 1 not; 2 usage, or a program that it runs failed.
@@ -15,6 +16,8 @@ import argparse
 import contextlib
 import csv
 import io
+import itertools
+import json
 import math
 import os
 import random
@@ -27,6 +30,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from analysis.options import Parser
 from analysis.script import Unreadable, last_line, main
@@ -40,12 +44,16 @@ FALSE_ALARM_LIMIT = 0.08
 COMPARED_ROWS, TRUE_CHANGE, ALPHA, THRESHOLD = 100, 0.05, 0.05, 0.02
 ALARMS_LIMIT, FOUND_LIMIT = 0.05, 0.9
 RUNS_TO_FIND = 10  # a side, of 100 rows
+# Of 95% intervals.
+ROUNDS = (10, 25, 100)
+HELD_LIMIT, HELD_AT_STOP_LIMIT = 0.93, 0.9
+STOP_PRECISIONS, MOST_ROUNDS = (0.01, 0.02, 0.05), 256  # the latter as where a budget ends
 CASES = {"none": 0, "NEWPID": 0x20000000, "NEWNET": 0x40000000}
 
 
-def output_of(*command: str | Path, prepare: Callable[[], None] | None = None) -> str:
+def output_of(*command: str | Path, prepare: Callable[[], None] | None = None, given: str | None = None) -> str:
     """A program's standard output. Unreadable where it fails: that is no answer."""
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", preexec_fn=prepare)
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", preexec_fn=prepare, input=given)
     if done.returncode in (-signal.SIGINT, 128 + signal.SIGINT):
         raise KeyboardInterrupt
     if done.returncode:
@@ -156,10 +164,6 @@ def known_truths(trials: int, seed: int) -> bool:
     print(f"{'runs':<34} {'false alarm in any row':>22} {'without the threshold':>22} {'slower row found':>17}")
     good = True
 
-    def error(share: float) -> float:
-        """Of a share counted in so many trials, were that its true value."""
-        return math.sqrt(share * (1 - share) / trials)
-
     for truth in TRUTHS:
         counts = outcomes(truth, numpy.random.default_rng(seed), trials, COMPARED_ROWS, TRUE_CHANGE, THRESHOLD, ALPHA)
         alarms, resolved, found = (count / trials for count in counts)
@@ -171,7 +175,7 @@ def known_truths(trials: int, seed: int) -> bool:
         good = good and alarms <= ALARMS_LIMIT
         print(f"{f'one run a side, {what}':<34} {alarms:>22.1%}")
     print(f"at most {ALARMS_LIMIT:.0%} may, at least {FOUND_LIMIT:.0%} with {RUNS_TO_FIND} runs a side must; standard errors: "
-          f"{error(ALARMS_LIMIT):.1%} and {error(FOUND_LIMIT):.1%}")
+          f"{standard_error(ALARMS_LIMIT, trials):.1%} and {standard_error(FOUND_LIMIT, trials):.1%}")
     return good
 
 
@@ -213,6 +217,72 @@ def ten_runs(build: Path, runs: int, pattern: str, budget: str) -> bool:
     return spread(found, print)
 
 
+def template(build: Path, folder: Path) -> tuple[dict[str, Any], list[str]]:
+    """run.json and the columns of samples.csv as this nsbench writes them."""
+    output_of(build / "nsbench", "--case=clone/none/stack:1M", "--samples=1", "--quiet", f"--out={folder}")
+    with (folder / "samples.csv").open(newline="") as file:
+        header = next(csv.reader(file))
+    return json.loads((folder / "run.json").read_text()), header
+
+
+def held_after_rounds(build: Path, trials: int, seed: int) -> bool:
+    """Counts how often `nsbench summary` finds intervals that hold the truth."""
+    import numpy
+    from analysis import coverage
+    print(f"{'samples':<22} {'rounds':>6} {'median in its interval':>23} {'delta in its interval':>22} {'middle interval':>16}")
+    good = True
+    with tempfile.TemporaryDirectory() as place:
+        info, header = template(build, Path(place) / "template")
+        for model, rounds in itertools.product(coverage.MODELS, ROUNDS):
+            random_ = numpy.random.default_rng((seed, rounds))
+            found: list[tuple[bool, bool, float]] = []
+            while len(found) < trials:
+                of_run = min(coverage.CASES, math.ceil((trials - len(found)) / len(coverage.PHASES))) * len(coverage.PHASES)
+                coverage.write(Path(place), info, header, *coverage.pairs(model, random_, of_run, rounds))
+                output_of(build / "nsbench", "summary", place, "--quiet")
+                with (Path(place) / "results.csv").open(newline="") as file:
+                    found += coverage.held(list(csv.DictReader(file)), coverage.truths(model))
+            medians, deltas, widths = zip(*found[:trials])
+            share, of_delta = sum(medians) / trials, sum(deltas) / trials
+            good = good and share >= HELD_LIMIT and (not model.cancels or of_delta >= HELD_LIMIT)
+            print(f"{model.name:<22} {rounds:>6} {share:>23.1%} {f'{of_delta:.1%}' + ' *'[not model.cancels]:>22} "
+                  f"{f'±{statistics.median(widths):.1%}':>16}", flush=True)
+    print(f"{trials} trials; at least {HELD_LIMIT:.0%} must (*: is not held to it, since the level is not that of a "
+          f"difference alone); standard error: {standard_error(HELD_LIMIT, trials):.1%}")
+    return good
+
+
+def held_at_stops(build: Path, trials: int, seed: int) -> bool:
+    """Counts how often the interval of a run that was stopped when it seemed precise holds the truth."""
+    import numpy
+    from analysis import coverage
+    program = build / "nsbench-stops"
+    if not program.exists():
+        print(f"stopping at a precision: skipped: no {program}: cmake -DNSB_TESTS=ON builds it")
+        return True
+    print(f"{'samples':<22} {'stops at':>8} {'median in its interval':>23} {'middle of rounds':>17}")
+    good = True
+    for model in coverage.MODELS:
+        random_ = numpy.random.default_rng((seed, MOST_ROUNDS))
+        values = coverage.pairs(model, random_, trials, MOST_ROUNDS)[1].astype(int).reshape(trials, -1)
+        text = "\n".join(" ".join(map(str, line)) for line in values.tolist())
+        for precision in STOP_PRECISIONS:
+            said = output_of(program, str(precision), str(MOST_ROUNDS), str(coverage.PER_BLOCK), given=text)
+            ends = [tuple(map(float, line.split())) for line in said.splitlines()]
+            share = sum(low <= coverage.truths(model, rounds / MOST_ROUNDS)[0] <= high for rounds, low, high in ends) / trials
+            good = good and share >= HELD_AT_STOP_LIMIT
+            print(f"{model.name:<22} {f'±{precision:.0%}':>8} {share:>23.1%} "
+                  f"{statistics.median(end[0] for end in ends):>17.0f}", flush=True)
+    print(f"{trials} trials of at most {MOST_ROUNDS} rounds; at least {HELD_AT_STOP_LIMIT:.0%} must; "
+          f"standard error: {standard_error(HELD_AT_STOP_LIMIT, trials):.1%}")
+    return good
+
+
+def standard_error(share: float, trials: int) -> float:
+    """Of a share counted in so many trials, were that its true value."""
+    return math.sqrt(share * (1 - share) / trials)
+
+
 def at_least(least: int) -> Callable[[str], int]:
     """The kind of an option that is a whole number from there."""
     def number(text: str) -> int:
@@ -249,6 +319,9 @@ def validate(words: list[str]) -> int:
     of_compare.add_argument("--trials", type=at_least(1), default=500)
     of_compare.add_argument("--seed", type=at_least(0), default=1)
     add_recording(commands)
+    of_median = commands.add_parser("median")
+    of_median.add_argument("--trials", type=at_least(1), default=1000)
+    of_median.add_argument("--seed", type=at_least(0), default=1)
     options = parser.parse_args(words)
     if options.command == "compare":
         return 0 if known_truths(options.trials, options.seed) else 1
@@ -258,6 +331,7 @@ def validate(words: list[str]) -> int:
     measured: dict[str, Callable[[], bool]] = {
         "yardstick": lambda: yardstick(options.build, options.pairs),
         "aa": lambda: same_twice(options.build, options.trials),
+        "median": lambda: all([held(options.build, options.trials, options.seed) for held in (held_after_rounds, held_at_stops)]),
         "replicate": lambda: replicate(options),
         "runs": lambda: ten_runs(options.build, options.runs, options.filter, options.budget)}
     return 0 if measured[options.command]() else 1

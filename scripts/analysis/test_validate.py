@@ -3,10 +3,14 @@ import csv
 import io
 import os
 import re
+import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import validate
+from analysis import coverage
 from analysis.fixtures import call, result_row
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
@@ -35,7 +39,8 @@ def said(build: Path, rows: list[dict], code: int = 0, error: str = "") -> None:
 
 
 @pytest.mark.parametrize("words", [
-    ["yardstick", "--pairs=1"], ["aa", "--trials=0"], ["aa", "--trials=²"], ["compare", "--trials=-1"], ["compare", "--seed=-1"],
+    ["yardstick", "--pairs=1"], ["aa", "--trials=0"], ["aa", "--trials=²"], ["compare", "--trials=-1"],
+    ["compare", "--seed=-1"], ["median", "--trials=0"],
     ["compare", "--seed=x"], [], ["--build=/no/folder", "aa"],
 ])
 def test_wrong_use_is_one_line(words: list[str]) -> None:
@@ -154,3 +159,35 @@ sed "s/#,#,+/$((n * {step}000 + 5000)),$((n * {step}000 + 4000)),$((n * {step}00
 """)
     found, out, _ = call(VALIDATE, [f"--build={build}", "runs", "--runs=4"])
     assert found == code and (f"{0 if step else 4} of 4 intervals of 1 rows" in out)
+
+
+def test_runs_of_known_times_are_read_by_nsbench(tmp_path: Path) -> None:
+    program = os.environ.get("NSBENCH")
+    if program is None:
+        pytest.skip("NSBENCH is not set: scripts/test does that")
+    info, header = validate.template(Path(program).parent, tmp_path / "template")
+    base, new = coverage.pairs(coverage.MODELS[0], np.random.default_rng(1), 8, 10)
+    coverage.write(tmp_path, info, header, base, new)
+    subprocess.run([program, "summary", tmp_path, "--quiet"], check=True, capture_output=True)
+    with (tmp_path / "results.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["case"], row["phase"]) for row in rows] == [
+        (f"clone/NEWUTS/stack:{size}K", phase) for size in (16, 20) for phase in coverage.PHASES]
+    for row, times, of_base in zip(rows, new, base):
+        assert int(row["samples"]) == times.size and float(row["median"]) == np.median(times)
+        assert float(row["delta"]) == np.median(np.median(times, axis=1) - np.median(of_base, axis=1))
+    everything, nothing = (float(new.min()), 0.0), (2 * float(new.max()), 0.0)
+    assert [held for held, _, _ in coverage.held(rows, nothing)] == [False] * 8
+    assert [held for held, _, _ in coverage.held(rows, everything)] == [False] * 8
+    assert all(held for held, _, _ in coverage.held(rows, (float(np.median(new)), 0.0)))
+
+
+def test_where_a_run_stops_is_told() -> None:
+    program = Path(os.environ.get("NSBENCH", "/none")).with_name("nsbench-stops")
+    if not program.exists():
+        pytest.skip("NSBENCH is not set, or nsbench-stops is not built: scripts/test does both")
+    alike, apart = "100 101 " * 32, "100 101 300 301 " * 16
+    said = subprocess.run([program, "0.05", "32", "2"], input=f"{alike}\n{apart}\n", text=True, capture_output=True, check=True)
+    stops, ends = ([float(line.split()[of]) for line in said.stdout.splitlines()] for of in (0, 2))
+    assert stops == [8, 32] and ends[0] <= 101 and ends[1] >= 300
+    assert subprocess.run([program, "0.05"], capture_output=True).returncode == 2

@@ -108,21 +108,27 @@ Limit limit_for(std::size_t rounds, double correlation) {
 /// Whether a candidate can be the median, by the sums of rounds' signs against it.
 class Test {
   public:
-    Test(std::size_t rounds, const Limit& limit) : errors_(limit.errors) {
+    Test(const std::vector<std::int64_t>& sizes, const Limit& limit)
+        : errors_(limit.errors), values_(std::accumulate(sizes.begin(), sizes.end(), 0.0)) {
+        const std::size_t rounds = sizes.size();
         for (std::size_t j = 1; j <= limit.cosines; ++j) {
             std::vector<double>& cosine = cosines_.emplace_back();
             for (std::size_t i = 0; i < rounds; ++i) {
                 cosine.push_back(std::cos(std::numbers::pi * static_cast<double>(j) *
                                           (static_cast<double>(i) + 0.5) / static_cast<double>(rounds)));
             }
+            sizes_.push_back(std::inner_product(sizes.begin(), sizes.end(), cosine.begin(), 0.0));
         }
     }
 
     /// How far the sum of all signs may lie from nothing.
     [[nodiscard]] double may_be(const std::vector<std::int64_t>& sums) const {
+        // What a round of its size has if all are alike is no scatter: rounds may differ in size.
+        const double of_each = std::accumulate(sums.begin(), sums.end(), 0.0) / values_;
         double squares = 0;
-        for (const std::vector<double>& cosine : cosines_) {
-            const double part = std::inner_product(sums.begin(), sums.end(), cosine.begin(), 0.0);
+        for (std::size_t j = 0; j < cosines_.size(); ++j) {
+            const double part =
+                std::inner_product(sums.begin(), sums.end(), cosines_[j].begin(), 0.0) - of_each * sizes_[j];
             squares += part * part;
         }
         return errors_ * std::sqrt(2 * squares / static_cast<double>(cosines_.size()));
@@ -133,7 +139,9 @@ class Test {
 
   private:
     double errors_;
+    double values_;
     std::vector<std::vector<double>> cosines_;
+    std::vector<double> sizes_;  // the transforms of the rounds' sizes
 };
 
 /// The index of a value on the way from the median to the end `to` that cannot be the median, where the one
@@ -152,11 +160,13 @@ std::optional<Interval> median_interval_of_rounds(std::vector<OfRound> values) {
     if (values.empty()) return std::nullopt;
     const std::size_t rounds = 1 + std::ranges::max(values, {}, &OfRound::round).round;
     if (rounds < kMinForInterval) return std::nullopt;
+    std::vector<std::int64_t> sizes(rounds);
+    for (const OfRound& v : values) ++sizes[v.round];
     std::ranges::sort(values, {}, &OfRound::value);
     const std::size_t last = values.size() - 1;
     Signs signs(values, rounds);
     const std::vector<std::int64_t>& at_median = signs.against_median();
-    const Test test(rounds, limit_for(rounds, follow(at_median)));
+    const Test test(sizes, limit_for(rounds, follow(at_median)));
     const double share = test.may_be(at_median) / static_cast<double>(values.size()) / 2;
     Interval interval{values[first_refused(signs, test, last / 2, 0)].value,
                       values[first_refused(signs, test, values.size() / 2, last)].value};

@@ -111,6 +111,19 @@ TEST(MedianIntervalOfRounds, IsWiderWhereValuesOfARoundAreAlike) {
     EXPECT_GT(width(alike), 1.3 * width(apart));
 }
 
+TEST(MedianIntervalOfRounds, IsNoWiderWhereRoundsGetShorter) {
+    // A base has long blocks while many of its cases are measured.
+    std::mt19937 random(7);
+    std::normal_distribution<double> noise(1000, 10);
+    Rounds alike;
+    Rounds shorter;
+    for (std::size_t round = 0; round < 100; ++round) {
+        std::ranges::generate(alike.emplace_back(8), [&] { return noise(random); });
+        std::ranges::generate(shorter.emplace_back(round < 20 ? 24 : 4), [&] { return noise(random); });
+    }
+    EXPECT_LT(width(shorter), 2 * width(alike));
+}
+
 TEST(MedianIntervalOfRounds, HoldsTheMedianOfBimodalBlocks) {
     // A third of the rounds is slower as a whole: the median is not that of the rounds' medians.
     std::mt19937 random(6);

@@ -46,10 +46,11 @@ TEST(ResultsCsv, GoldenRows) {
     std::string line;
     std::getline(lines, line);
     std::getline(lines, line);
-    EXPECT_EQ(line,
-              "20260101T000000Z-0,6.1.0,wall,clone/none/"
-              "stack:1M,clone,none,clone,1048576,fork,1,create,ns,6,33003.500,"
-              "33001,33006,0.00008,33001,33003.500,1.871,33005.500,33005.950,33006,0,0,,,,ok,,,,,,,,,,,,");
+    EXPECT_EQ(
+        line,
+        "20260101T000000Z-0,6.1.0,wall,clone/none/"
+        "stack:1M,clone,none,clone,1048576,fork,1,create,ns,6,33003.500,"
+        "32989.998,33017.002,0.00041,33001,33003.500,1.871,33005.500,33005.950,33006,0,0,,,,ok,,,,,,,,,,,,");
     while (std::getline(lines, line) && line.find("NEWTIME") == std::string::npos) {
     }
     EXPECT_EQ(line,
