@@ -1,4 +1,5 @@
 """Tests of which files scripts/tidy looks at, with programs that only say what they were asked for."""
+import json
 import os
 import shutil
 import subprocess
@@ -47,7 +48,9 @@ def fixture_tree(tmp_path: Path) -> Path:
     build = tree / "build/release"
     build.mkdir(parents=True)
     (build / "build.ninja").touch()
-    (build / "compile_commands.json").write_text("g++ -O3 -Winvalid-pch -include /tree/build/cmake_pch.hxx -o core.o -c text.cpp\n")
+    (build / "compile_commands.json").write_text(json.dumps([
+        {"command": "g++ -x c++-header -include /b/cmake_pch.hxx -c /b/cmake_pch.hxx.cxx", "file": "/b/cmake_pch.hxx.cxx"},
+        {"command": "g++ -O3 -Winvalid-pch -include /b/cmake_pch.hxx -o core.o -c text.cpp", "file": "text.cpp"}], indent=0))
     (build / "CMakeCache.txt").write_text(f"CMAKE_HOME_DIRECTORY:INTERNAL={tree}\nNSB_TESTS:BOOL=ON\n")
     (tmp_path / "deps").write_text(DEPS.format(tree=tree))
     programs = {"dpkg-query": "echo installed",
@@ -82,7 +85,8 @@ def test_what_has_changed_and_what_includes_it(tree: Path, changed: str, looked_
 
 def test_headers_that_another_compiler_has_compiled_are_left_out(tree: Path) -> None:
     assert tidy(tree, "--all")[0] == 0
-    assert (tree / "build/release/tidy/compile_commands.json").read_text() == "g++ -O3 -o core.o -c text.cpp\n"
+    assert json.loads((tree / "build/release/tidy/compile_commands.json").read_text()) == [
+        {"command": "g++ -O3 -o core.o -c text.cpp", "file": "text.cpp"}]
 
 
 def test_everything_and_nothing(tree: Path) -> None:

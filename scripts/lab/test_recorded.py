@@ -65,13 +65,23 @@ def scale(folder: Path, factor: float, **which: str) -> None:
         out.writerows(rows)
 
 
+def folders(directory: Path) -> list[Path]:
+    """Of the recorded runs, by their kernels' names, oldest first: without reading them."""
+    found = [path.parent for path in directory.glob("*/run.json")]
+    return sorted(found, key=lambda folder: [int(number) for number in re.findall(r"\d+", folder.name)[:3]])
+
+
 def newest(directory: Path) -> Path:
-    return recorded.read_all(directory)[-1].folder
+    return folders(directory)[-1]
+
+
+def test_runs_are_read_oldest_first(copy: Path) -> None:
+    assert [run.folder for run in recorded.read_all(copy)] == folders(copy)
 
 
 def test_the_page_is_checked_against_the_files(whole: Path) -> None:
-    for run in recorded.read_all(whole)[:-2]:  # two kernels say as much as eleven
-        shutil.rmtree(run.folder)
+    for folder in folders(whole)[:-2]:  # two kernels say as much as eleven
+        shutil.rmtree(folder)
     assert lab("page", whole).returncode == 0
     assert lab("page", whole, "--check").returncode == 0
     before = (whole / "README.md").read_text()
@@ -164,8 +174,8 @@ def probe(folder: Path, adds: dict[str, dict[str, float]], memory: list[tuple[st
 
 def test_the_functions_that_make_up_a_kind_are_named(copy: Path) -> None:
     memory = [("NEWUTS", "slab", 512), ("NEWNET", "kmalloc", 102400), ("NEWNET", "kmalloc", 1024), ("NEWNET", "percpu", 3000)]
-    for run in recorded.read_all(copy):
-        probe(run.folder, {"none": {}, "NEWUTS": {"copy_utsname": 1200, "a": 700, "b": 200}, "NEWNET": {"ops_init": 9e5, "a": 1e4}}, memory)
+    for folder in folders(copy):
+        probe(folder, {"none": {}, "NEWUTS": {"copy_utsname": 1200, "a": 700, "b": 200}, "NEWNET": {"ops_init": 9e5, "a": 1e4}}, memory)
     lines = lab("page", copy, "--section=functions").stdout.splitlines()
     rows = {line.split("|")[1].strip(): line.split("|")[2].strip() for line in lines if line.startswith("| NEW")}
     for cell in (" 910: ops_init 900 |", " 2.10: copy_utsname 1.20, a 0.70 |"):
@@ -179,8 +189,8 @@ def test_the_functions_that_make_up_a_kind_are_named(copy: Path) -> None:
 
 
 def test_without_a_probed_run_there_is_no_such_section(copy: Path) -> None:
-    for run in recorded.read_all(copy):
-        shutil.rmtree(run.folder / "probe", ignore_errors=True)
+    for folder in folders(copy):
+        shutil.rmtree(folder / "probe", ignore_errors=True)
     done = lab("page", copy, "--section=functions")
     assert (done.returncode, done.stdout) == (2, "") and "--section=functions" in done.stderr
 
@@ -250,10 +260,10 @@ def test_variations_that_no_resolution_is_made_of_change_nothing(tmp_path: Path)
 
 
 def test_the_largest_changes_name_the_function_behind(copy: Path) -> None:
-    folders = [run.folder for run in recorded.read_all(copy)]
-    for folder, own in zip(folders, (1000, *[9000] * len(folders))):
+    every = folders(copy)
+    for folder, own in zip(every, (1000, *[9000] * len(every))):
         probe(folder, {"none": {}, "NEWPID": {"copy_pid_ns": own, "a": 50}}, [])
-    scale(folders[0], 0.001, operation="clone", phase="create", namespaces="NEWPID")
+    scale(every[0], 0.001, operation="clone", phase="create", namespaces="NEWPID")
     one, other = recorded.read_all(copy)[:2]
     line = next(line for line in lab("page", copy, "--section=changes").stdout.splitlines() if "| NEWPID | create |" in line)
     assert line.startswith(f"| {one.name} | {other.name} |") and line.endswith("| copy_pid_ns (+8.00) |")
