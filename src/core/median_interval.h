@@ -17,7 +17,7 @@ struct OfRound {
 
 /// How closely the levels of two neighbouring rounds are taken to follow each other at least, as the
 /// correlation of an autoregressive process. Few rounds cannot tell it: an estimate from ten of them has a
-/// standard deviation of 0.3. The medians of rounds had 0.7 to 0.83 on a virtual machine with other load.
+/// standard deviation of 0.3. The medians of rounds had 0.83 on a virtual machine with other load.
 inline constexpr double kRoundsFollow = 0.8;
 
 /// The 95% interval of the median of all values, in which rounds count as they scatter and not their values,
