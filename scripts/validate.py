@@ -17,6 +17,7 @@ import contextlib
 import csv
 import io
 import itertools
+import itertools
 import json
 import math
 import os

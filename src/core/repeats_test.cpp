@@ -81,10 +81,10 @@ TEST(CombineRepeats, TheStandardDeviationIsThatOfTheSamplesThemselves) {
     for (const std::vector<double>& own : samples) {
         all.insert(all.end(), own.begin(), own.end());
         Row row = row_of(1);
-        row.figures = describe(own, own);
+        row.figures = describe(own, std::nullopt);
         repeats.push_back({row});
     }
-    const Figures whole = describe(all, all);
+    const Figures whole = describe(all, std::nullopt);
     const Row row = combine_repeats(repeats, 0.02).front();
     EXPECT_NEAR(row.figures->mean, whole.mean, 1e-9);
     EXPECT_NEAR(row.figures->stddev, whole.stddev, 1e-9);
