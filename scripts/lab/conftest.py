@@ -5,7 +5,7 @@ import pytest
 
 from lab import guest, initramfs, packages
 from lab.errors import LabError
-from lab.fake_harness import Lab
+from lab.fake_harness import FakeLab
 
 
 @pytest.fixture(scope="session")
@@ -20,12 +20,12 @@ def kernel() -> Path:
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Lab:
+def lab(tmp_path: Path) -> FakeLab:
     """With a QEMU that only ends."""
     try:
         initramfs.base()
     except LabError as error:
         pytest.skip(str(error))
-    made = Lab(tmp_path)
+    made = FakeLab(tmp_path)
     made.qemu("exit 0\n")
     return made

@@ -27,14 +27,14 @@ struct Plan {
 };
 
 /// What rounds of `block` samples come to, until each case that is planned has `samples` of them.
-struct Counts {
+struct BlockCounts {
     std::vector<std::uint32_t> samples;  ///< of each series
     std::vector<std::uint32_t> rounds;   ///< in which it was visited
 };
 
-Counts measure_all(Plan plan, bool is_base_planned, std::uint32_t samples, std::uint32_t block) {
-    Counts counts{std::vector<std::uint32_t>(plan.cases.size()),
-                  std::vector<std::uint32_t>(plan.cases.size())};
+BlockCounts measure_all(Plan plan, bool is_base_planned, std::uint32_t samples, std::uint32_t block) {
+    BlockCounts counts{std::vector<std::uint32_t>(plan.cases.size()),
+                       std::vector<std::uint32_t>(plan.cases.size())};
     for (;;) {
         for (std::size_t i = is_base_planned ? 0 : 1; i < plan.cases.size(); ++i)
             plan.standings[i].wanted = std::min(block, samples - std::min(samples, counts.samples[i]));
@@ -58,7 +58,7 @@ TEST(PlannedBlocks, ABaseHasAboutAsManySamplesAsTheCasesThatItServes) {
                 for (const bool is_base_planned : {false, true}) {
                     SCOPED_TRACE(testing::Message()
                                  << sets.size() << " sets, " << samples << " in blocks of " << block);
-                    const Counts counts = measure_all(Plan(sets), is_base_planned, samples, block);
+                    const BlockCounts counts = measure_all(Plan(sets), is_base_planned, samples, block);
                     for (std::size_t i = 1; i < sets.size(); ++i) EXPECT_EQ(counts.samples[i], samples);
                     EXPECT_GE(counts.samples[0], samples);
                     EXPECT_LE(counts.samples[0], 2 * samples);
