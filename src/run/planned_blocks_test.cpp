@@ -92,7 +92,7 @@ TEST(PlannedBlocks, OfTheWarmUpDoNotCount) {
     for (const PlannedBlock& block : planned) {
         EXPECT_FALSE(block.counted);
         EXPECT_EQ(block.samples, 1U);
-        EXPECT_EQ(block.lead_in, 4U);
+        EXPECT_EQ(block.lead_in, 1U);
     }
 }
 
