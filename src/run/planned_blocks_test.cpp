@@ -27,7 +27,8 @@ struct BlockCounts {
 };
 
 BlockCounts measure_all(std::vector<Standing> standings, bool is_base_planned, std::uint32_t samples) {
-    BlockCounts counts{std::vector<std::uint32_t>(standings.size()), std::vector<std::uint32_t>(standings.size())};
+    BlockCounts counts{std::vector<std::uint32_t>(standings.size()),
+                       std::vector<std::uint32_t>(standings.size())};
     for (;;) {
         for (std::size_t i = is_base_planned ? 0 : 1; i < standings.size(); ++i) {
             const std::uint32_t lacking = samples - std::min(samples, counts.samples[i]);
