@@ -7,8 +7,9 @@
     scripts/validate.py replicate [--keep=DIR]           compare.py on runs of this machine, with nothing changed and a change
     scripts/validate.py runs [--runs=N]                  so many runs of one plan: do their intervals cover what they differ by?
     scripts/validate.py median [--trials=N] [--seed=N]   do nsbench's intervals hold the truth, on synthetic runs?
+    scripts/validate.py position [--seconds=N]           does a sample's place in its block explain anything?
 
-All but compare need root for the namespaces. Times are wall time in ns; ratios are nsbench's median over the yardstick's.
+All but compare and median need root for the namespaces. Times are wall time in ns; ratios are nsbench's median over the yardstick's.
 Exit codes: 0 within the limits printed; 1 not; 2 usage, or a program that it runs failed.
 """
 from analysis import interrupt  # first, for a Ctrl-C among the imports
@@ -32,13 +33,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from analysis.blocks import LATE, SHOWN, Block, blocks_of, middle, ratios, shape
 from analysis.options import Parser
 from analysis.script import Unreadable, last_line, main
 
-BLOCKS = 10  # nsbench spreads a fixed number of samples over so many rounds
-LEAD_IN = 2  # uncounted samples at the start of each of its blocks
-PER_BLOCK = 60
-RATIO_LIMITS = (0.97, 1.05)
+SAMPLES = 160  # of a case in one run of a pair
+RATIO_LIMITS = (0.97, 1.03)
+TEARDOWN = 0.2  # seconds that the kernel's workers have for a block's namespaces
+LONG_BLOCK = 40  # samples, so that a block has late ones
+POSITION_LIMIT = 0.01  # by how much a block's counted samples may be dearer than late ones
+# Cases of all classes of blocks, the long ones by themselves: a block of theirs takes as long as a round of the others.
+OF_ALL_CLASSES = (("--op=clone,unshare,setns,proc_remount", "--stack=1M", "--filter=^(setns|proc_remount)/|/[A-Za-z]+(/stack:1M)?$"),
+                  ("--op=container,runtime", ))
 FALSE_ALARM_LIMIT = 0.08
 # Of comparisons of 100 rows, at compare.py's defaults.
 COMPARED_ROWS, TRUE_CHANGE, ALPHA, THRESHOLD = 100, 0.05, 0.05, 0.02
@@ -90,39 +96,66 @@ def nsbench_rows(build: Path, *options: str) -> list[dict[str, str]]:
 
 def measure_nsbench(build: Path, name: str) -> dict[str, float]:
     """Medians of create and total, in ns."""
-    rows = nsbench_rows(build, f"--filter=^clone/{name}/stack:1M$", f"--samples={BLOCKS * PER_BLOCK}")
+    rows = nsbench_rows(build, f"--filter=^clone/{name}/stack:1M$", f"--samples={SAMPLES}")
     return {row["phase"]: float(row["median"]) for row in rows}
 
 
-def measure_yardstick(build: Path, flags: int) -> dict[str, float]:
+def torn_down(elsewhere: set[int]) -> None:
+    """Waits for the kernel's workers as nsbench does: on the other CPUs, awake now and then. Where nothing keeps those awake,
+    create of NEWNET takes 14% longer on a busy machine: most likely since the workers then run there, and give memory back."""
+    os.sched_setaffinity(0, elsewhere)
+    end = time.monotonic() + TEARDOWN
+    while time.monotonic() < end:
+        time.sleep(0.001)
+
+
+def measure_yardstick(build: Path, flags: int, lead_in: int, counted: int) -> dict[str, float]:
     """The same from the yardstick: as many processes as nsbench has blocks, each as long as one of its blocks."""
-    cpu = max(os.sched_getaffinity(0))
+    cpus = os.sched_getaffinity(0)
+    cpu = max(cpus)
     samples: list[tuple[int, ...]] = []
-    for _ in range(BLOCKS):
-        said = output_of(build / "nsbench-yardstick", f"{flags:x}", str(PER_BLOCK + LEAD_IN),
+    for begun in range(0, SAMPLES, counted):
+        said = output_of(build / "nsbench-yardstick", f"{flags:x}", str(lead_in + min(counted, SAMPLES - begun)),
                          prepare=lambda: os.sched_setaffinity(0, {cpu}))
-        samples += [tuple(map(int, line.split())) for line in said.splitlines()[LEAD_IN:]]
+        samples += [tuple(map(int, line.split())) for line in said.splitlines()[lead_in:]]
         if flags:
-            time.sleep(0.2)  # the kernel's workers tear the namespaces down meanwhile
+            torn_down(cpus - {cpu} or cpus)
+    os.sched_setaffinity(0, cpus)
     return {phase: statistics.median(s[i] for s in samples) for i, phase in enumerate(("create", "total"))}
+
+
+def recorded_blocks(build: Path, *options: str) -> dict[str, list[Block]]:
+    """The blocks of each case of one run."""
+    with tempfile.TemporaryDirectory() as folder:
+        output_of(build / "nsbench", "--quiet", f"--out={folder}/run", *options)
+        return blocks_of(Path(folder) / "run")
+
+
+def shapes(build: Path) -> dict[str, tuple[int, int]]:
+    """Lead-in and counted samples of the blocks of each of the yardstick's cases."""
+    ids = {name: f"clone/{name}/stack:1M" for name in CASES}
+    blocks = recorded_blocks(build, *(f"--case={case}" for case in ids.values()), f"--samples={SAMPLES}")
+    return {name: shape(blocks[case]) for name, case in ids.items()}
 
 
 def yardstick(build: Path, pairs: int) -> bool:
     """Interleaves both in pairs of random order and prints the ratios."""
-    ratios: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    found: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    alike = shapes(build)
     with progress("pair", pairs) as done:
         for pair in range(pairs):
             for name, flags in CASES.items():
                 medians = {}
                 for side in random.sample(("nsbench", "yardstick"), 2):
-                    medians[side] = measure_nsbench(build, name) if side == "nsbench" else measure_yardstick(build, flags)
+                    medians[side] = (measure_nsbench(build, name) if side == "nsbench"
+                                     else measure_yardstick(build, flags, *alike[name]))
                 for phase in ("create", "total"):
                     ratio = medians["nsbench"][phase] / medians["yardstick"][phase]
-                    ratios.setdefault((name, phase), []).append((ratio, medians["yardstick"][phase]))
+                    found.setdefault((name, phase), []).append((ratio, medians["yardstick"][phase]))
             done(pair)
     print(f"{'case':<10} {'phase':<7} {'yardstick':>12} {'ratio':>7} {'quartiles':>16}")
     good = True
-    for (name, phase), values in ratios.items():
+    for (name, phase), values in found.items():
         of_pairs = [ratio for ratio, _ in values]
         middle = statistics.median(of_pairs)
         low, _, high = statistics.quantiles(of_pairs, n=4)
@@ -131,6 +164,34 @@ def yardstick(build: Path, pairs: int) -> bool:
         print(f"{name:<10} {phase:<7} {bare / 1000:>9.1f} µs {middle:>7.3f} {low:>8.3f}…{high:.3f}")
     print(f"{pairs} pairs; the median ratio is to be between {RATIO_LIMITS[0]} and {RATIO_LIMITS[1]}")
     return good
+
+
+def position(build: Path, seconds: int) -> bool:
+    """Prints by how much each place in a block is dearer than late ones, and so what counts of a block as nsbench shapes it."""
+    short: dict[str, list[Block]] = {}
+    long: dict[str, list[Block]] = {}
+    for cases in OF_ALL_CLASSES:
+        endless = (*cases, "--precision=0.001%")
+        short |= recorded_blocks(build, *endless, "--budget=10s")
+        long |= recorded_blocks(build, *endless, f"--budget={seconds}s", "--lead-in=0", f"--block={LONG_BLOCK}")
+    groups: dict[tuple[str, tuple[int, int]], list[Block]] = {}
+    for case, blocks in long.items():
+        if case in short:
+            groups.setdefault((case.split("/")[0], shape(short[case])), []).extend(blocks)
+    places = "".join(f"{f'#{place}':>7}" for place in SHOWN)
+    print(f"{'operation':<13} {'blocks':<6} {'phase':<7} {'n':>5} {places} {'counted':>8}   95% interval")
+    told: list[bool] = []
+    for (operation, (lead_in, counted)), blocks in sorted(groups.items()):
+        for phase in ("create", "switch", "start", "total"):
+            what, low, high = middle(ratios(blocks, phase, lead_in, lead_in + counted))
+            if math.isnan(what):
+                continue
+            told.append(low <= 1 + POSITION_LIMIT and high >= 1 - POSITION_LIMIT)
+            row = "".join(f"{middle(ratios(blocks, phase, place, place + 1))[0]:>7.3f}" for place in SHOWN)
+            print(f"{operation:<13} {f'{lead_in}+{counted}':<6} {phase:<7} {len(blocks):>5} {row} {what:>8.4f}   {low:.4f}…{high:.4f}")
+    print(f"medians over blocks of {LONG_BLOCK} samples, over those of each block from #{LATE} on; what counts, the median of "
+          f"a block's samples behind its lead-in, is to be within {POSITION_LIMIT:.0%} of 1, or not told from that")
+    return bool(told) and all(told)
 
 
 def same_twice(build: Path, trials: int) -> bool:
@@ -315,6 +376,7 @@ def validate(words: list[str]) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("yardstick").add_argument("--pairs", type=at_least(2), default=15)  # quartiles are of two or more
     commands.add_parser("aa").add_argument("--trials", type=at_least(1), default=200)
+    commands.add_parser("position").add_argument("--seconds", type=at_least(1), default=60, help="of each of two runs (60)")
     of_compare = commands.add_parser("compare")
     of_compare.add_argument("--trials", type=at_least(1), default=500)
     of_compare.add_argument("--seed", type=at_least(0), default=1)
@@ -331,6 +393,7 @@ def validate(words: list[str]) -> int:
     measured: dict[str, Callable[[], bool]] = {
         "yardstick": lambda: yardstick(options.build, options.pairs),
         "aa": lambda: same_twice(options.build, options.trials),
+        "position": lambda: position(options.build, options.seconds),
         "median": lambda: all([held(options.build, options.trials, options.seed) for held in (held_after_rounds, held_at_stops)]),
         "replicate": lambda: replicate(options),
         "runs": lambda: ten_runs(options.build, options.runs, options.filter, options.budget)}

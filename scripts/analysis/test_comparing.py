@@ -288,12 +288,12 @@ def test_runs_whose_blocks_differ_are_refused(tmp_path: Path) -> None:
         return write_run(tmp_path / name, rows, measuring=measuring if shapes else {})
 
     one = of("one", none=(4, 16), light=(4, 12))
-    code, _, err = compare(one, of("two", light=(4, 10)))
+    code, _, err = compare(one, of("two", light=(4, 10)), "--single")
     assert code == 2 and err.count("\n") == 1 and "4 uncounted and 12 counted samples in one" in err
     assert "4 uncounted and 10 counted samples in two (class light)" in err and "--samples, --block and --lead-in" in err
-    code, out, _ = compare(one, of("three", light=(4, 12), net=(4, 4)))
+    code, out, _ = compare(one, of("three", light=(4, 12), net=(4, 4)), "--single")
     assert code == 0 and "blocks" not in out
-    code, out, _ = compare(one, of("old"))
+    code, out, _ = compare(one, of("old"), "--single")
     assert code == 0 and "unknown how long the blocks of old were" in out
     assert compare(of("four", "instructions", light=(1, 1)), of("five", "instructions", light=(2, 1)))[0] == 0
 
