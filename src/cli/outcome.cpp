@@ -215,8 +215,8 @@ std::string shared_lines(const run::RunInfo& info, const std::vector<Row>& rows)
         const bool saves = shared.saving > 0;
         const auto [low, high] = saves ? shared.ci : Interval{shared.ci.high, shared.ci.low};
         text += fmt::format(
-            "{}: kinds {}: two together add {} {} than their sum (middle of {} pairs; its 95% interval {} … "
-            "{})\n",
+            "{}: kinds {}: two together add {} {} than their sum\n"
+            "  (middle of {} pairs; its 95% interval {} … {})\n",
             nsb::info(shared.base.operation).name, saves ? "share a cost" : "cost each other one",
             ticks(shared.saving), saves ? "less" : "more", shared.pairs, ticks(low), ticks(high));
     }

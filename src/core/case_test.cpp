@@ -140,7 +140,8 @@ TEST(Case, AnOrdinaryUsersBaseHasTheUserNamespaceToo) {
     EXPECT_FALSE(base("setns/NEWPID/via:nsfd"));
     EXPECT_FALSE(base("userns_map/NEWPID-NEWUSER")) << "nor has it one with all rights";
     // A twin's base is the case itself, a runtime's the container of the same set.
-    EXPECT_EQ(to_string(*base("unshare/NEWPID/twin:1")), "unshare/NEWPID-NEWUSER");
+    EXPECT_EQ(to_string(*parse_case("unshare/NEWPID-NEWUSER")->with(Parameter::twin, 1).base(user)),
+              "unshare/NEWPID-NEWUSER");
     EXPECT_EQ(to_string(*base("runtime/NEWNS-NEWPID/by:crun")), "container/NEWNS-NEWPID-NEWUSER");
     EXPECT_EQ(to_string(*Case::of(Operation::clone, Kind::user).base(base_set(false))),
               "clone/none/stack:1M");
