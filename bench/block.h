@@ -72,10 +72,10 @@ inline void touch(SharedMemory& memory) {
 [[nodiscard]] sys::Result<sys::Stack> map_stack(Block& block);
 
 /// An operation carries out samples until the block has enough.
-using Run = void (*)(Block& block);
+using BlockFunction = void (*)(Block& block);
 
 /// The registry: what carries out `operation`.
-[[nodiscard]] Run find(Operation operation);
+[[nodiscard]] BlockFunction find(Operation operation);
 
 /// Times the clock and the loop instead of an operation.
 void run_calibration(Block& block);

@@ -21,7 +21,7 @@ constexpr std::size_t kStack = 64U << 10U;
 /// The new root is mounted here, in the container's own mount namespace: a directory that every system has.
 #define NSB_NEW_ROOT "/tmp"
 
-struct Plan {
+struct ContainerStart {
     Block& block;
     sys::IdMaps maps;
     const sys::Stamp& stamp;
@@ -36,16 +36,16 @@ Failure failure_of(Call call, const sys::Result<int>& result) {
     return result ? Failure{} : Failure{call, result.error()};
 }
 
-Failure write_maps(const Plan& plan) {
-    return plan.maps.write_own();
+Failure write_maps(const ContainerStart& start) {
+    return start.maps.write_own();
 }
 
-Failure set_hostname(const Plan& /*plan*/) {
+Failure set_hostname(const ContainerStart& /*start*/) {
     static constexpr char kName[] = "nsbench";
     return failure_of(Call::sethostname, sys::checked(sethostname(kName, sizeof kName - 1)));
 }
 
-Failure make_root(const Plan& /*plan*/) {
+Failure make_root(const ContainerStart& /*start*/) {
     if (const auto cut = sys::make_mounts_private(); !cut) return {Call::mount_private, cut.error()};
     if (const auto root = sys::mount_tmpfs(NSB_NEW_ROOT, sys::Devices::no); !root)
         return {Call::mount_tmpfs, root.error()};
@@ -53,11 +53,11 @@ Failure make_root(const Plan& /*plan*/) {
     return write_image(NSB_NEW_ROOT "/program", program_image());
 }
 
-Failure mount_proc(const Plan& /*plan*/) {
+Failure mount_proc(const ContainerStart& /*start*/) {
     return failure_of(Call::mount, sys::mount_proc(NSB_NEW_ROOT "/proc"));
 }
 
-Failure raise_loopback(const Plan& /*plan*/) {
+Failure raise_loopback(const ContainerStart& /*start*/) {
     const auto raised = sys::raise_loopback();
     return raised ? Failure{} : raised.error();
 }
@@ -65,11 +65,11 @@ Failure raise_loopback(const Plan& /*plan*/) {
 /// Without a directory for the old root: it ends up over the new one at /, and "." is what it is left by
 /// (pivot_root(2), "pivot_root(".", ".")"). An initramfs cannot be left that way (EINVAL); there the new root
 /// is moved over it, and nsbench warns of that. Any other EINVAL is a failure.
-Failure pivot(const Plan& plan) {
+Failure pivot(const ContainerStart& start) {
     if (chdir(NSB_NEW_ROOT) != 0) return {Call::chdir, errno};
     if (syscall(SYS_pivot_root, ".", ".") == 0) {
         if (umount2(".", MNT_DETACH) != 0) return {Call::umount, errno};
-    } else if (errno == EINVAL && plan.block.request.root_is_initramfs) {
+    } else if (errno == EINVAL && start.block.request.root_is_initramfs) {
         if (mount(".", "/", nullptr, MS_MOVE, nullptr) != 0) return {Call::pivot_root, errno};
         if (chroot(".") != 0) return {Call::pivot_root, errno};
     } else {
@@ -79,12 +79,12 @@ Failure pivot(const Plan& plan) {
     return {};
 }
 
-struct Step {
+struct StartStep {
     Phase phase;  ///< whose kinds the set must have
-    Failure (*run)(const Plan& plan);
+    Failure (*run)(const ContainerStart& start);
 };
 
-constexpr Step kSteps[] = {
+constexpr StartStep kSteps[] = {
     {Phase::maps, write_maps}, {Phase::hostname, set_hostname}, {Phase::root, make_root},
     {Phase::proc, mount_proc}, {Phase::lo, raise_loopback},     {Phase::pivot, pivot},
 };
@@ -93,29 +93,29 @@ constexpr Step kSteps[] = {
 constexpr std::uint32_t kInside =
     bits(Phase::maps, Phase::hostname, Phase::root, Phase::proc, Phase::lo, Phase::pivot, Phase::exec);
 
-Failure become_program(const Plan& plan) {
+Failure become_program(const ContainerStart& start) {
     char name[] = "program";
     char* const arguments[] = {name, nullptr};
     char* const environment[] = {nullptr};
-    if (dup3(plan.stamp.fd(), STDOUT_FILENO, 0) < 0) return {Call::eventfd, errno};
-    if (has_root(plan.block)) {
+    if (dup3(start.stamp.fd(), STDOUT_FILENO, 0) < 0) return {Call::eventfd, errno};
+    if (has_root(start.block)) {
         syscall(SYS_execveat, AT_FDCWD, "/program", arguments, environment, 0);
     } else {
-        syscall(SYS_execveat, plan.program.get(), "", arguments, environment, AT_EMPTY_PATH);
+        syscall(SYS_execveat, start.program.get(), "", arguments, environment, AT_EMPTY_PATH);
     }
     return {Call::exec, errno};
 }
 
 int start_inside(void* argument) {
-    const Plan& plan = *static_cast<const Plan*>(argument);
-    SharedMemory& memory = plan.block.memory;
+    const ContainerStart& start = *static_cast<const ContainerStart*>(argument);
+    SharedMemory& memory = start.block.memory;
     touch(memory);
     NSB_MARK_NEXT(kInside, bits(Phase::ready), 1);
     std::uint64_t begin = sys::now();
     memory.child_begin = begin;
-    for (const Step& step : kSteps) {
-        if (!plan.block.request.set.contains(info(step.phase).needs)) continue;
-        memory.child_failure = step.run(plan);
+    for (const StartStep& step : kSteps) {
+        if (!start.block.request.set.contains(info(step.phase).needs)) continue;
+        memory.child_failure = step.run(start);
         if (memory.child_failure.error != 0) return 0;
         NSB_MARK_NEXT(kInside, bits(), 1);
         const std::uint64_t end = sys::now();
@@ -124,7 +124,7 @@ int start_inside(void* argument) {
     }
     memory.child_end = begin;
     NSB_MARK_INSIDE(bits(Phase::exit), bits(Phase::start) | kInside, 1);
-    memory.child_failure = become_program(plan);
+    memory.child_failure = become_program(start);
     return 0;
 }
 
@@ -142,7 +142,7 @@ void run_container(Block& block) {
         if (!file) return block.fail(file.error());
         program = std::move(*file);
     }
-    Plan plan{block, {}, *stamp, program};
+    ContainerStart start{block, {}, *stamp, program};
     sys::CloneOptions options;
     options.flags = block.request.set.flags();
     options.use_clone3 = block.request.set.contains(Kind::time);
@@ -150,7 +150,7 @@ void run_container(Block& block) {
     while (Record* record = block.next()) {
         NSB_MARK(bits(Phase::start, Phase::create, Phase::ready, Phase::total), bits(), 2);
         const sys::Moment call = sys::Moment::before();
-        const auto pid = sys::clone_child(options, *stack, start_inside, &plan);
+        const auto pid = sys::clone_child(options, *stack, start_inside, &start);
         NSB_MARK(bits(), bits(Phase::create), 1);
         const std::uint64_t returned = sys::now();
         if (!pid) return block.fail({options.use_clone3 ? Call::clone3 : Call::clone, pid.error()});
@@ -164,7 +164,7 @@ void run_container(Block& block) {
         time_of(*record, Phase::start) = *runs - call.ns;
         time_of(*record, Phase::create) = returned - call.ns;
         time_of(*record, Phase::ready) = memory.child_begin - call.ns;
-        for (const Step& step : kSteps) {
+        for (const StartStep& step : kSteps) {
             if (!block.request.set.contains(info(step.phase).needs)) continue;
             time_of(*record, step.phase) = child_phase(memory, step.phase);
         }

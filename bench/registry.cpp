@@ -6,7 +6,7 @@ namespace nsb::bench {
 #include "core/operations.def"
 #undef NSB_OPERATION
 
-Run find(Operation operation) {
+BlockFunction find(Operation operation) {
     switch (operation) {
 #define NSB_OPERATION(name, ...) \
     case Operation::name:        \

@@ -70,7 +70,7 @@ class Stream {
 };
 
 /// A program to start, and with which streams.
-struct Start {
+struct RuntimeStart {
     char* const* command;
     char* const* environment;
     int output;
@@ -79,7 +79,7 @@ struct Start {
 };
 
 int become(void* argument) {
-    auto& start = *static_cast<Start*>(argument);
+    auto& start = *static_cast<RuntimeStart*>(argument);
     // nsbench's samplers ignore them, and what is ignored stays so.
     for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, SIG_DFL);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -98,7 +98,7 @@ struct Ended {
 };
 
 /// Starts a program and waits for its end: anything but exit status 0 is a failure.
-Ended run_to_its_end(Start& start, const sys::Stack& stack) {
+Ended run_to_its_end(RuntimeStart& start, const sys::Stack& stack) {
     Ended ended;
     sys::CloneOptions options;
     options.flags = CLONE_VM | CLONE_VFORK;
@@ -159,7 +159,7 @@ class Launcher {
                            RENAME_EXCHANGE);
         };
         if (exchange() != 0) return {Call::sandbox, errno};
-        Start start{command_.get(), environment_.get(), output_.write_end(), errors_.write_end()};
+        RuntimeStart start{command_.get(), environment_.get(), output_.write_end(), errors_.write_end()};
         const Ended ended = run_to_its_end(start, stack_);
         if (exchange() != 0) return {Call::sandbox, errno};
         std::uint64_t inodes[kKinds.size()];
@@ -187,7 +187,7 @@ class Launcher {
     void count() {
         const auto counter = CallCounter::open();
         if (!counter) return;
-        Start start{command_.get(), environment_.get(), output_.write_end(), errors_.write_end()};
+        RuntimeStart start{command_.get(), environment_.get(), output_.write_end(), errors_.write_end()};
         const Ended ended = run_to_its_end(start, stack_);
         char ignored[1];
         (void)output_.take(ignored, sizeof ignored);
@@ -200,11 +200,11 @@ class Launcher {
     [[nodiscard]] Failure sample(Record& record) {
         char version[] = "--version";
         char* words[] = {command_.get()[0], version, nullptr};
-        Start idle{words, environment_.get(), nothing_.get(), nothing_.get()};
+        RuntimeStart idle{words, environment_.get(), nothing_.get(), nothing_.get()};
         const Ended loaded = run_to_its_end(idle, stack_);
         if (loaded.failure.error != 0) return loaded.failure;
 
-        Start start{command_.get(), environment_.get(), output_.write_end(), errors_.write_end()};
+        RuntimeStart start{command_.get(), environment_.get(), output_.write_end(), errors_.write_end()};
         const Ended ended = run_to_its_end(start, stack_);
         std::uint64_t tsc = 0;
         const std::size_t length = output_.take(reinterpret_cast<char*>(&tsc), sizeof tsc);

@@ -34,14 +34,14 @@ constexpr const char* kDirectories[] = {"/run/nsbench",
 
 Failure failure_here{Call::sandbox, EINVAL};
 
-struct Plan {
+struct SandboxStart {
     int (*serve)();
     const sys::IdMaps* maps;  ///< null where no user namespace is made
 };
 
-Failure set_up(const Plan& plan) {
-    if (plan.maps != nullptr) {
-        if (const Failure failure = plan.maps->write_own(); failure.error != 0) return failure;
+Failure set_up(const SandboxStart& start) {
+    if (start.maps != nullptr) {
+        if (const Failure failure = start.maps->write_own(); failure.error != 0) return failure;
     }
     if (const auto cut = sys::make_mounts_private(); !cut) return {Call::mount_private, cut.error()};
     // runc makes devices in the root that it is given.
@@ -65,9 +65,9 @@ Failure set_up(const Plan& plan) {
 int first_process(void* argument) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     setsid();  // nsbench's terminal is not for runtimes
-    const Plan& plan = *static_cast<const Plan*>(argument);
-    failure_here = set_up(plan);
-    return plan.serve();
+    const SandboxStart& start = *static_cast<const SandboxStart*>(argument);
+    failure_here = set_up(start);
+    return start.serve();
 }
 
 /// Whether nsbench has something to say (true), or is gone.
@@ -96,14 +96,14 @@ int serve_in_sandbox(int (*serve)()) {
     const auto stack = sys::Stack::map(kStack, false);
     if (!stack) return 1;
     const sys::IdMaps maps;
-    Plan plan{serve, nullptr};
+    SandboxStart start{serve, nullptr};
     sys::CloneOptions options;
     options.flags = CLONE_NEWPID | CLONE_NEWNS;
-    auto sandbox = sys::clone_child(options, *stack, first_process, &plan);
+    auto sandbox = sys::clone_child(options, *stack, first_process, &start);
     if (!sandbox && sandbox.error() == EPERM) {
-        plan.maps = &maps;
+        start.maps = &maps;
         options.flags |= CLONE_NEWUSER;
-        sandbox = sys::clone_child(options, *stack, first_process, &plan);
+        sandbox = sys::clone_child(options, *stack, first_process, &start);
     }
     if (!sandbox) {
         failure_here = {Call::clone, sandbox.error()};

@@ -17,7 +17,6 @@ import contextlib
 import csv
 import io
 import itertools
-import itertools
 import json
 import math
 import os

@@ -83,7 +83,7 @@ class Probe(TypedDict):
     cases: list[Case]
 
 
-class Machine(TypedDict, total=False):
+class MachineRecord(TypedDict, total=False):
     key: str
     variation: str
 
@@ -93,7 +93,7 @@ class Lab(TypedDict, total=False):
     kernel_package: str | None
     kernel_sha256: str
     command_line: str
-    machines: dict[str, Machine] | None
+    machines: dict[str, MachineRecord] | None
     on_all_machines: str | None
     together: str | None
     state: str
@@ -168,6 +168,6 @@ def read(path: Path, needed: Schema = ANY, only: tuple[str, ...] = ()) -> Record
     return cast(Record, found)
 
 
-def machines(record: Record) -> dict[str, Machine]:
+def machines(record: Record) -> dict[str, MachineRecord]:
     """The saved machines of a run of the lab by their numbers; none where the cases were measured together."""
     return record.get("lab", Lab()).get("machines") or {}

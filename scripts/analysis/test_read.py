@@ -71,6 +71,30 @@ def test_samples_plain_and_compressed(tmp_path: Path, name: str) -> None:
     assert samples is not None and samples["create"].tolist() == [7.0] and samples["total"].isna().all()
 
 
+@pytest.mark.parametrize(("disturbed", "option", "counted"),
+                         [(range(1, 4), "drop", 6), (range(1, 4), "keep", 9), (range(1, 5), "drop", 9), ((), "drop", 9)])
+def test_samples_of_rounds_that_were_left_out_are_not_counted(tmp_path: Path, disturbed: range, option: str,
+                                                              counted: int) -> None:
+    """As nsbench leaves them out: unless fewer than six rounds would be left."""
+    folder = write_run(tmp_path / "one", ROWS)
+    info = json.loads((folder / "run.json").read_text())
+    info.setdefault("options", {})["disturbed"] = option
+    (folder / "run.json").write_text(json.dumps(info))
+
+    def write(file: str, rows: list[dict[str, object]]) -> None:
+        names = list(columns.of(file))
+        (folder / file).write_text("\n".join([",".join(names), *(",".join(str(row.get(name, "")) for name in names)
+                                                                 for row in rows), ""]))
+    write("samples.csv", [{"case": "clone/none/stack:1M", "round": number, "counted": int(number > 0), "create": 7}
+                          for number in range(10)])
+    write("rounds.csv", [{"round": number, "disturbed": "steal" if number in disturbed else ""} for number in range(1, 10)])
+    run = read.read_run(folder)
+    assert run.samples is not None and run.samples["counted"].sum() == counted
+    (folder / "rounds.csv").unlink()
+    run = read.read_run(folder)
+    assert run.rounds is None and run.samples is not None and run.samples["counted"].sum() == 9
+
+
 def test_samples_of_an_earlier_version_have_fewer_phases(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "one", ROWS)
     names = [name for name in columns.of("samples.csv") if name not in ("start", "cpu")]

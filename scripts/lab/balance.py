@@ -32,7 +32,7 @@ HEADER = ("kernel", "operation", "cases", "phases", "seen", "reading the clock",
 
 
 @dataclass
-class Sums:
+class OperationSums:
     """Of the cases of one operation on one kernel."""
 
     cases: int = 0
@@ -110,7 +110,7 @@ class Copies:
     words: str
     crowd: guest.Crowd
 
-    def case(self, task: alone.Task, sums: Sums) -> list[str]:
+    def case(self, task: alone.Task, sums: OperationSums) -> list[str]:
         """Measures a case without and twice with the plugin; what does not hold."""
         order = list(task.order)
         begun = cpu()
@@ -138,14 +138,14 @@ def samples(files: dict[str, bytes]) -> list[dict[str, str]]:
             for row in csv.DictReader(io.StringIO(files["samples.csv"].decode()))]
 
 
-def hold(one: runs.Wanted, progress: Progress) -> tuple[dict[str, Sums], list[str]]:
+def hold(one: runs.Wanted, progress: Progress) -> tuple[dict[str, OperationSums], list[str]]:
     """The sums by operation, and what does not hold."""
     if one.subject is None:
         raise LabError(f"{one.lab['together']}: a profile is made of copies of a saved machine", USAGE)
     plan, marks = orders.plan(one.options), exact.marks()
     number, recipe = next(iter(one.subject.recipes.items()))
     waiting = [task for task in alone.tasks(plan, one.subject) if task.number == number]
-    found: dict[str, Sums] = {}
+    found: dict[str, OperationSums] = {}
     failed: list[str] = []
     crowd, name = guest.Crowd(), one.image.name
     with ThreadPoolExecutor(1) as pool, alone.ready(one.subject, pool, crowd, lambda what: progress.show(name, what)) as machines, \
@@ -157,7 +157,7 @@ def hold(one: runs.Wanted, progress: Progress) -> tuple[dict[str, Sums], list[st
         for done, task in enumerate(waiting):
             progress.show(name, f"{done} of {len(waiting)} cases")
             try:
-                failed += ready.case(task, found.setdefault(task.case.split("/")[0], Sums()))
+                failed += ready.case(task, found.setdefault(task.case.split("/")[0], OperationSums()))
             except LabError as error:
                 if error.code != FAILED:  # of every case alike
                     raise

@@ -4,7 +4,7 @@ from collections import defaultdict
 
 from lab import tree
 from lab.exact import Cost
-from lab.lines import NOWHERE, Lines, Place
+from lab.lines import NOWHERE, Lines, SourceLine
 from lab.tree import Tree
 
 FILE = NOWHERE.file  # of functions whose source is not known
@@ -48,7 +48,7 @@ def write(one: Tree, what: str, lines: dict[str, Lines], root: str = "") -> str:
         return file if file == FILE else os.path.join(root, file)
 
     own, edges = own_of(one), edges_of(one)
-    opens = {name: lines[name].opens if name in lines else Place(FILE, 0, name) for name in own}
+    opens = {name: lines[name].opens if name in lines else SourceLine(FILE, 0, name) for name in own}
     text = ["# callgrind format", "version: 1", "creator: nsbench", f"cmd: {what}", "positions: line", "events: Ir",
             f"summary: {round(tree.instructions(one))}", ""]
     file = ""

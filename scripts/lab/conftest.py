@@ -8,7 +8,7 @@ import pytest
 
 from lab import guest, initramfs, packages
 from lab.errors import LabError
-from lab.fake_harness import Lab
+from lab.fake_harness import FakeLab
 
 
 @pytest.fixture(scope="session")
@@ -33,12 +33,12 @@ def own_mounts() -> None:
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Lab:
+def lab(tmp_path: Path) -> FakeLab:
     """With a QEMU that only ends."""
     try:
         initramfs.base()
     except LabError as error:
         pytest.skip(str(error))
-    made = Lab(tmp_path)
+    made = FakeLab(tmp_path)
     made.qemu("exit 0\n")
     return made

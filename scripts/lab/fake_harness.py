@@ -21,7 +21,7 @@ exec {shutil.which(guest.QEMU)} "$@"
     (folder / guest.QEMU).chmod(0o755)
 
 
-class Lab:
+class FakeLab:
     """The command line with a fake QEMU and a file that passes for a kernel, in a folder of its own."""
 
     def __init__(self, path: Path) -> None:

@@ -9,7 +9,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import TypeVar
 
 from analysis.kinds import ALL, prefixed
-from lab.recorded import Figure, Recorded
+from lab.recorded import Recorded, RecordedFigure
 
 Runs = list[Recorded]
 Found = TypeVar("Found")
@@ -40,7 +40,7 @@ def span(values: list[float]) -> str:
     return range_of(prefixed(min(values)), prefixed(max(values)))
 
 
-def cell(figure: Figure | None) -> str:
+def cell(figure: RecordedFigure | None) -> str:
     """A figure and what it varies between; that is left out where it is within the digits shown."""
     if figure is None:
         return "–"

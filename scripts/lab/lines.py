@@ -24,7 +24,7 @@ Amounts = dict[tuple[str, int], float]  # by function and address
 
 
 @dataclass(frozen=True)
-class Place:
+class SourceLine:
     """A line, and the function that it is in, which may be inlined."""
 
     file: str
@@ -32,7 +32,7 @@ class Place:
     function: str
 
 
-NOWHERE = Place("kernel", 0, "")
+NOWHERE = SourceLine("kernel", 0, "")
 
 
 def build_id(notes: bytes) -> str:
@@ -114,7 +114,7 @@ def fetch(image: Image) -> Path:
     return path
 
 
-def chains(vmlinux: Path, addresses: Iterable[int]) -> dict[int, list[Place]]:
+def chains(vmlinux: Path, addresses: Iterable[int]) -> dict[int, list[SourceLine]]:
     """The places that each address is at, by addr2line: where it was written, where that was inlined, and so on."""
     wanted = sorted(set(addresses))
     try:
@@ -124,8 +124,8 @@ def chains(vmlinux: Path, addresses: Iterable[int]) -> dict[int, list[Place]]:
         raise LabError("--lines needs addr2line: apt-get install binutils", IMPOSSIBLE) from None
     if done.returncode:
         raise LabError(f"addr2line failed: {packages.complaint(done)}")
-    found: dict[int, list[Place]] = {}
-    chain: list[Place] = []
+    found: dict[int, list[SourceLine]] = {}
+    chain: list[SourceLine] = []
     function = None
     for text in done.stdout.splitlines():
         if text.startswith("0x"):
@@ -134,32 +134,32 @@ def chains(vmlinux: Path, addresses: Iterable[int]) -> dict[int, list[Place]]:
             function = text
         else:
             file, _, line = re.sub(r" \(discriminator \d+\)$", "", text).rpartition(":")
-            chain.append(Place(os.path.normpath(file), int(line) if line.isdecimal() else 0, function))
+            chain.append(SourceLine(os.path.normpath(file), int(line) if line.isdecimal() else 0, function))
             function = None
     return found
 
 
 @dataclass
-class Source:
+class SourceMap:
     """Where addresses are in the source; files as they are seen from its root, which is empty unless it is a folder here."""
 
-    places: dict[int, list[Place]]
+    places: dict[int, list[SourceLine]]
     root: str = ""
 
-    def written(self, address: int) -> Place:
+    def written(self, address: int) -> SourceLine:
         """The line itself."""
         return self.place(address, 0)
 
-    def inlined(self, address: int) -> Place:
+    def inlined(self, address: int) -> SourceLine:
         """The line of the function that it is a part of, and that has a symbol."""
         return self.place(address, -1)
 
-    def place(self, address: int, depth: int) -> Place:
+    def place(self, address: int, depth: int) -> SourceLine:
         chain = self.places.get(address)
         return chain[depth] if chain and chain[depth].file != UNKNOWN else NOWHERE
 
 
-def source(vmlinux: Path, addresses: Iterable[int], known: dict[str, int]) -> Source:
+def source(vmlinux: Path, addresses: Iterable[int], known: dict[str, int]) -> SourceMap:
     """Where these addresses are; `known` are those of the functions in KNOWN."""
     found = chains(vmlinux, [*addresses, *known.values()])
     roots = []
@@ -171,31 +171,31 @@ def source(vmlinux: Path, addresses: Iterable[int], known: dict[str, int]) -> So
     def seen(file: str) -> str:
         return next((file.removeprefix(root) for root in roots if file.startswith(root)), file)
 
-    places = {address: [Place(seen(one.file), one.line, one.function) for one in chain] for address, chain in found.items()}
+    places = {address: [SourceLine(seen(one.file), one.line, one.function) for one in chain] for address, chain in found.items()}
     here = next((root for root in roots if all((Path(root) / file).is_file() for file in KNOWN.values())), "")
-    return Source(places, here)
+    return SourceMap(places, here)
 
 
 @dataclass
 class Lines:
     """A function's instructions by line; `opens` is the first of its own lines that was executed."""
 
-    opens: Place
-    amounts: dict[Place, float]
+    opens: SourceLine
+    amounts: dict[SourceLine, float]
 
 
-def by_function(amounts: Amounts, where: Source) -> dict[str, Lines]:
+def by_function(amounts: Amounts, where: SourceMap) -> dict[str, Lines]:
     """The lines of each function, those of what is inlined into it included."""
     files: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for (function, address), amount in amounts.items():
         files[function][where.inlined(address).file] += amount
     own = {function: max(sorted(found), key=found.__getitem__) for function, found in files.items()}
-    found: dict[str, Lines] = {function: Lines(Place(file, 0, function), {}) for function, file in own.items()}
+    found: dict[str, Lines] = {function: Lines(SourceLine(file, 0, function), {}) for function, file in own.items()}
     for (function, address), amount in amounts.items():
         one, place, outer = found[function], where.written(address), where.inlined(address)
         one.amounts[place] = one.amounts.get(place, 0) + amount
         if outer.file == one.opens.file and outer.line and not 0 < one.opens.line <= outer.line:
-            one.opens = Place(outer.file, outer.line, function)
+            one.opens = SourceLine(outer.file, outer.line, function)
     return found
 
 
@@ -206,13 +206,13 @@ def table(functions: dict[str, Lines], count: int, phase: str, whole: float) -> 
               for place, amount in dearest(functions, count))]
 
 
-def dearest(functions: dict[str, Lines], count: int) -> list[tuple[Place, float]]:
+def dearest(functions: dict[str, Lines], count: int) -> list[tuple[SourceLine, float]]:
     """The lines with the most instructions, on all paths; of several functions that one has, the one with the most."""
     whole: dict[tuple[str, int], dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for one in functions.values():
         for place, amount in one.amounts.items():
             if place.line:
                 whole[place.file, place.line][place.function] += amount
-    rows = [(Place(file, line, max(sorted(names), key=names.__getitem__)), sum(names.values()))
+    rows = [(SourceLine(file, line, max(sorted(names), key=names.__getitem__)), sum(names.values()))
             for (file, line), names in whole.items()]
     return sorted(rows, key=lambda row: (-row[1], row[0].file, row[0].line))[:count]

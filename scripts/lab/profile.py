@@ -45,7 +45,7 @@ class Profiled:
     plan: orders.Plan
     lab: dict[str, object]
     status: int = 0
-    source: lines.Source | None = None
+    source: lines.SourceMap | None = None
 
     def lines_of(self, case: str) -> dict[str, lines.Lines]:
         """Of each function in the phase of the case that is shown; empty where they are not known."""

@@ -32,7 +32,7 @@ PROBED: Schema = {"required": ["probe"], "properties": {"probe": {
 
 
 @dataclass(frozen=True)
-class Figure:
+class RecordedFigure:
     """A median or a difference to `none`, in instructions. From `low` to `high` meaningless variations of the machine move
     it; where it was measured on one machine, it is the 95% interval from that machine's rounds."""
 
@@ -40,19 +40,19 @@ class Figure:
     low: float
     high: float
 
-    def differs(self, other: "Figure") -> bool:
+    def differs(self, other: "RecordedFigure") -> bool:
         """Whether the two are further apart than that."""
         return self.low > other.high or self.high < other.low
 
 
-def figure_of(row: dict[str, str] | None, name: str, resolution: str, low: str, high: str) -> Figure | None:
+def figure_of(row: dict[str, str] | None, name: str, resolution: str, low: str, high: str) -> RecordedFigure | None:
     """The figure in these columns of a row; None where there is none."""
     if row is None or not row[name]:
         return None
     value = float(row[name])
     if row.get(resolution):
-        return Figure(value, value - float(row[resolution]), value + float(row[resolution]))
-    return Figure(value, float(row[low]), float(row[high])) if row[low] else Figure(value, value, value)
+        return RecordedFigure(value, value - float(row[resolution]), value + float(row[resolution]))
+    return RecordedFigure(value, float(row[low]), float(row[high])) if row[low] else RecordedFigure(value, value, value)
 
 
 @dataclass(frozen=True)
@@ -103,10 +103,10 @@ class Recorded:
         """As `exact`, with functions by the names of the source."""
         return named(self.exact)
 
-    def median(self, operation: str, kinds: str, phase: str) -> Figure | None:
+    def median(self, operation: str, kinds: str, phase: str) -> RecordedFigure | None:
         return figure_of(self.rows.get((operation, kinds, phase)), "median", "resolution", "ci_low", "ci_high")
 
-    def added(self, operation: str, kinds: str, phase: str) -> Figure | None:
+    def added(self, operation: str, kinds: str, phase: str) -> RecordedFigure | None:
         """What the set adds to `none`."""
         return figure_of(self.rows.get((operation, kinds, phase)), "delta", "delta_resolution", "delta_low", "delta_high")
 
@@ -224,7 +224,7 @@ def read_all(directory: Path) -> list[Recorded]:
     return sorted(found, key=lambda run: [int(part) for part in re.findall(r"\d{1,9}", run.name.split("~")[0], re.ASCII)])
 
 
-def middle(values: list[float]) -> Figure:
+def middle(values: list[float]) -> RecordedFigure:
     """Median and quartiles."""
     low, value, high = statistics.quantiles(values, n=4, method="inclusive")
-    return Figure(value, low, high)
+    return RecordedFigure(value, low, high)

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from analysis.kinds import KINDS, percent
-from lab.recorded import Figure, Recorded
+from lab.recorded import Recorded, RecordedFigure
 from lab.format import Runs, digits, k
 
 SHOWN = 10
@@ -19,8 +19,8 @@ class Step:
     other: Recorded
     kind: str
     what: str
-    before: Figure
-    after: Figure
+    before: RecordedFigure
+    after: RecordedFigure
     function: str
 
     @property
@@ -48,7 +48,7 @@ def behind(one: Recorded, other: Recorded, kind: str, what: str) -> str:
     return largest_difference(sides[0].get(kind), sides[1].get(kind))
 
 
-def figures(run: Recorded, kind: str) -> dict[str, Figure | None]:
+def figures(run: Recorded, kind: str) -> dict[str, RecordedFigure | None]:
     """What a kind costs: made by clone, torn down later, entered."""
     return {"create": run.added("clone", kind, "create"), "drain": run.median("clone", kind, "drain"),
             "setns": run.median("setns:nsfd", kind, "switch")}

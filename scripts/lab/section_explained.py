@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from analysis.kinds import ALL, KINDS, NONE
 from lab import explain, recorded
-from lab.recorded import Figure, Recorded
+from lab.recorded import Recorded, RecordedFigure
 from lab.format import Runs, folded, name_of
 from lab.tree import Tree
 
@@ -15,18 +15,18 @@ MOST = 0.5  # of a change: a larger rest is no rest, and the change is not expla
 
 
 @dataclass(frozen=True)
-class Cost:
+class ExplainedCost:
     """A figure of clone that a part of the profile explains, or, where it has waits, the instructions in it."""
 
     part: str
-    figure: Callable[[Recorded, str], Figure | None]
+    figure: Callable[[Recorded, str], RecordedFigure | None]
     said: str  # behind a set's name
     waits: bool
 
 
 COSTS = (
-    Cost(recorded.CREATE, lambda run, kinds: run.added("clone", kinds, "create"), "", False),
-    Cost(recorded.ASYNC, lambda run, kinds: run.median("clone", kinds, "drain"), ", torn down", True),
+    ExplainedCost(recorded.CREATE, lambda run, kinds: run.added("clone", kinds, "create"), "", False),
+    ExplainedCost(recorded.ASYNC, lambda run, kinds: run.median("clone", kinds, "drain"), ", torn down", True),
 )
 
 
@@ -37,7 +37,7 @@ def trees_of(run: Recorded, kinds: str, part: str = recorded.CREATE) -> tuple[Tr
 
 
 @dataclass(frozen=True)
-class Change:
+class SetChange:
     """A set's cost changed by so much; the sentence says where. What the functions do not have of it is its rest, but for waits."""
 
     name: str
@@ -52,7 +52,7 @@ class Change:
         return abs(self.rest) <= MOST * abs(self.size)
 
 
-def change(one: Recorded, other: Recorded, kinds: str, cost: Cost) -> Change | None:
+def change(one: Recorded, other: Recorded, kinds: str, cost: ExplainedCost) -> SetChange | None:
     """The change from one kernel to the other; None where the figure varies by more, or one has no profile. Its size is that of
     the plain runs, as in the tables; of a figure with waits it is that of the instructions alone, and the others are the waits."""
     before, after = cost.figure(one, kinds), cost.figure(other, kinds)
@@ -65,8 +65,8 @@ def change(one: Recorded, other: Recorded, kinds: str, cost: Cost) -> Change | N
     seen, size = found.after - found.before, after.value - before.value
     name = name_of(kinds)
     if cost.waits:
-        return Change(name, seen, 0, size - seen, sentence(f"{name}{cost.said}", seen, found.changes(), 0))
-    return Change(name, size, size - seen, None, sentence(f"{name}{cost.said}", size, found.changes(), size - seen))
+        return SetChange(name, seen, 0, size - seen, sentence(f"{name}{cost.said}", seen, found.changes(), 0))
+    return SetChange(name, size, size - seen, None, sentence(f"{name}{cost.said}", size, found.changes(), size - seen))
 
 
 def sentence(name: str, size: float, functions: dict[str, float], rest: float) -> str:
@@ -78,7 +78,7 @@ def sentence(name: str, size: float, functions: dict[str, float], rest: float) -
     return f"{said}, the rest {explain.thousands(rest)}" if abs(rest) >= REST else said
 
 
-def bullets(found: list[Change]) -> list[str]:
+def bullets(found: list[SetChange]) -> list[str]:
     return [f"- {change.sentence}." for change in found]
 
 
@@ -86,13 +86,13 @@ def counted(count: int) -> str:
     return "1 change" if count == 1 else f"{count} changes"
 
 
-def changes(one: Recorded, other: Recorded) -> dict[str, Change | None]:
+def changes(one: Recorded, other: Recorded) -> dict[str, SetChange | None]:
     """Each cost that both have; None where it varies by more than it changed."""
     return {f"{name_of(kinds)}{cost.said}": change(one, other, kinds, cost) for cost in COSTS for kinds in (*KINDS, ALL)
             if cost.figure(one, kinds) and cost.figure(other, kinds)}
 
 
-def step(one: Recorded, other: Recorded, every: dict[str, Change | None]) -> list[str]:
+def step(one: Recorded, other: Recorded, every: dict[str, SetChange | None]) -> list[str]:
     """The sentences on this step, all of them folded away: the changes that are explained, the waits, what does not change;
     small changes, and those that are not explained."""
     found = [change for change in every.values() if change]

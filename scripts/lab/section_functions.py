@@ -3,7 +3,7 @@
 import math
 
 from analysis.kinds import ALL, KINDS
-from lab.recorded import Figure, Probed
+from lab.recorded import Probed, RecordedFigure
 from lab.format import Runs, all_of, digits, folded, k, name_of, range_of, table
 
 ENOUGH = 0.9  # of what a kind adds: the functions named make up so much of it
@@ -47,7 +47,7 @@ def code(runs: Runs) -> list[str]:
     return lines + accounted(runs)
 
 
-def agrees(whole: float, plain: Figure) -> bool:
+def agrees(whole: float, plain: RecordedFigure) -> bool:
     """Whether a sum over functions is the plain run's figure."""
     return abs(whole - plain.value) <= max(AGREES * abs(plain.value), plain.high - plain.value, plain.value - plain.low)
 

@@ -3,13 +3,13 @@ import math
 
 from analysis.kinds import KINDS, prefixed
 from lab.format import Runs, all_of, range_of, span
-from lab.recorded import Figure
+from lab.recorded import RecordedFigure
 from lab.section_changes import Step, ratio, steps
 
 CHEAP = 0.1  # of a plain clone
 MADE, UNMADE = 3, 2  # steps that are named: of what a kind adds to clone, and of its teardown
 HOST = "host/README.md"  # a run by wall time, where there is one beside the recorded ones
-Added = dict[str, list[Figure]]  # by kind, for each kernel
+Added = dict[str, list[RecordedFigure]]  # by kind, for each kernel
 
 
 def dearest(runs: Runs, added: Added) -> list[str]:

@@ -7,7 +7,7 @@ import pytest
 
 from lab import atlas, images, runs
 from lab.errors import USAGE, LabError
-from lab.fake_harness import Lab
+from lab.fake_harness import FakeLab
 
 
 def test_the_atlas_tries_older_kernels_until_one_boots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,7 +33,7 @@ def test_the_atlas_tries_older_kernels_until_one_boots(tmp_path: Path, monkeypat
     assert tried == ["6.1", "7.3", "7.2", "7.1"]
 
 
-def test_the_atlas_has_states_and_a_probed_run_beside_each(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_atlas_has_states_and_a_probed_run_beside_each(lab: FakeLab, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[runs.Wanted] = []
     monkeypatch.setenv("PATH", f"{lab.bin}:{os.environ['PATH']}")
 

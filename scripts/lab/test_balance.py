@@ -78,7 +78,7 @@ def test_copies_that_differ_are_told(monkeypatch: pytest.MonkeyPatch, plain: str
     profiles = [PROFILE, other]
     monkeypatch.setattr(copies, "run", lambda *_: {**files, "samples.csv": plain.encode()})
     monkeypatch.setattr(exact, "run", lambda *_: (files, exact.parse(profiles.pop(0))))
-    sums = balance.Sums()
+    sums = balance.OperationSums()
     assert balance.Copies(cast(saved.Recipe, None), Path(), "", guest.Crowd()).case(TASK, sums) == [f"{TASK.case}: {line}" for line in says]
     assert (sums.cases, sums.phases, sums.seen, sums.readings) == (1, 1, 20.5, [0])
 

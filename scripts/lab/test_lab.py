@@ -13,7 +13,7 @@ import pytest
 
 from lab import guest, images, initramfs, packages, runs
 from lab.errors import IMPOSSIBLE, USAGE, LabError
-from lab.fake_harness import OPTIONS, PROGRAM, Lab
+from lab.fake_harness import OPTIONS, PROGRAM, FakeLab
 
 
 def test_an_archive_does_not_depend_on_order_or_times(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_a_run_that_crashed_is_no_result(status: int, rows: str, whole: bool) ->
     assert runs.complete(status, {"results.csv": f"case,status\nx,{rows}\n".encode()}) == whole
 
 
-def test_a_guest_that_does_not_boot_is_ended(lab: Lab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_guest_that_does_not_boot_is_ended(lab: FakeLab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     lab.qemu("exec sleep 1000\n")
     monkeypatch.setenv("PATH", f"{lab.bin}:{os.environ['PATH']}")
     monkeypatch.setattr(guest, "BOOT_LIMIT", {"tcg": 0.2, "kvm": 0.2})
@@ -92,7 +92,7 @@ def test_a_guest_that_does_not_boot_is_ended(lab: Lab, monkeypatch: pytest.Monke
     ("echo 'lab: done' >$console; printf 'x\\nlab 2 %064d\\n' 0 >$sent", "results were out whole"),
     ("echo 'cannot set up guest memory' >&2; exit 1", "cannot set up guest memory"),
 ])
-def test_a_guest_that_fails_says_why_and_leaves_nothing(lab: Lab, script: str, says: str) -> None:
+def test_a_guest_that_fails_says_why_and_leaves_nothing(lab: FakeLab, script: str, says: str) -> None:
     lab.qemu(script + "\n")
     code, stderr = lab.run()
     assert code == 1
@@ -100,7 +100,7 @@ def test_a_guest_that_fails_says_why_and_leaves_nothing(lab: Lab, script: str, s
 
 
 @pytest.mark.usefixtures("own_mounts")
-def test_a_full_disk_is_named(lab: Lab) -> None:
+def test_a_full_disk_is_named(lab: FakeLab) -> None:
     lab.out.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "full", lab.out], check=True)
     try:
@@ -111,7 +111,7 @@ def test_a_full_disk_is_named(lab: Lab) -> None:
     assert stderr.splitlines()[-1].endswith(": No space left on device") and str(lab.out) in stderr
 
 
-def test_a_kernel_that_is_cut_off_is_told(lab: Lab) -> None:
+def test_a_kernel_that_is_cut_off_is_told(lab: FakeLab) -> None:
     data = bytearray(lab.kernel.read_bytes())
     for said, sectors in ((3, 3), (0, 4)):
         data[0x1F1], data[0x1F4] = said, 255
@@ -132,7 +132,7 @@ def test_the_kernel_in_an_image_is_behind_its_setup(tmp_path: Path, said: int, s
     assert images.unpacked(tmp_path / "bzImage") == elf
 
 
-def test_a_guest_that_hangs_is_ended(lab: Lab) -> None:
+def test_a_guest_that_hangs_is_ended(lab: FakeLab) -> None:
     lab.qemu("echo 'lab: booted' >$console; exec sleep 1000\n")
     code, stderr = lab.run("run", "--together", "--kernel", str(lab.kernel), "--timeout", "1")
     assert code == 1
@@ -140,7 +140,7 @@ def test_a_guest_that_hangs_is_ended(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_ends_the_guests(lab: Lab, number: signal.Signals) -> None:
+def test_an_interrupt_ends_the_guests(lab: FakeLab, number: signal.Signals) -> None:
     lab.qemu("echo $$ >" + str(lab.path / "pid") + "; exec sleep 1000\n")
     process = lab.start()
     limit = time.monotonic() + 30
@@ -165,13 +165,13 @@ def test_an_interrupt_ends_the_guests(lab: Lab, number: signal.Signals) -> None:
     (["run"], USAGE, "--kernel"),
     (["page"], USAGE, "unrecognized arguments: --out"),
 ])
-def test_bad_input_is_one_line(lab: Lab, words: list[str], code: int, says: str) -> None:
+def test_bad_input_is_one_line(lab: FakeLab, words: list[str], code: int, says: str) -> None:
     got, stderr = lab.run(*words)
     assert got == code
     assert says in stderr.splitlines()[-1]
 
 
-def test_a_missing_qemu_names_the_package(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_qemu_names_the_package(lab: FakeLab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(lab.bin))
     (lab.bin / guest.QEMU).unlink()
     guest.qemu_version.cache_clear()

@@ -15,7 +15,7 @@ from lab import profile as profile_
 from lab.errors import LabError
 from lab.exact import Cost
 from lab.images import Image
-from lab.lines import Lines, Place
+from lab.lines import Lines, SourceLine
 
 PROGRAM = Path(__file__).resolve().parents[1] / "lab.py"
 CASE = "setns/NEWUTS/via:nsfd"
@@ -172,8 +172,9 @@ def test_debug_information_is_not_removed_while_it_is_read(tmp_path: Path, monke
 
 def test_callgrinds_lines_are_whole_and_add_up() -> None:
     own = {("[call]",): Cost(), ("[call]", "a"): Cost(1, 4.5), ("[call]", "a", "b"): Cost(2, 7)}
-    found = {"a": Lines(Place("a.c", 10, "a"), {Place("a.c", 10, "a"): 1.5, Place("a.c", 12, "a"): 1.5, Place("i.h", 3, "in"): 1.5}),
-             "b": Lines(Place("b.c", 1, "b"), {Place("b.c", 2, "b"): 7.0})}
+    found = {"a": Lines(SourceLine("a.c", 10, "a"),
+                        {SourceLine("a.c", 10, "a"): 1.5, SourceLine("a.c", 12, "a"): 1.5, SourceLine("i.h", 3, "in"): 1.5}),
+             "b": Lines(SourceLine("b.c", 1, "b"), {SourceLine("b.c", 2, "b"): 7.0})}
     text = callgrind.write(own, "it", found)
     assert "fl=a.c\nfn=a\n10 2\n12 1\ncfi=b.c\ncfn=b\ncalls=2 1\n10 7\nfi=i.h\n3 1\nfe=a.c\n" in text
     assert "fl=kernel\nfn=[call]\n0 0\ncfi=a.c\ncfn=a\ncalls=1 10\n0 12\n" in text and "fl=b.c\nfn=b\n2 7\n" in text

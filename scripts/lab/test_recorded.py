@@ -272,8 +272,8 @@ def test_the_largest_changes_name_the_function_behind(copy: Path) -> None:
 def test_a_change_within_what_a_row_varies_by_is_none(copy: Path) -> None:
     every = section_changes.steps(recorded.read_all(copy))
     assert every and all(step.before.differs(step.after) for step in every)
-    assert recorded.Figure(10, 8, 12).differs(recorded.Figure(15, 13, 17))
-    assert not recorded.Figure(10, 8, 12).differs(recorded.Figure(13, 11, 15))
+    assert recorded.RecordedFigure(10, 8, 12).differs(recorded.RecordedFigure(15, 13, 17))
+    assert not recorded.RecordedFigure(10, 8, 12).differs(recorded.RecordedFigure(13, 11, 15))
 
 
 def test_a_state_s_folder_holds_that_state(copy: Path) -> None:

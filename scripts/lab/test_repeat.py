@@ -9,17 +9,17 @@ from lab import alone, guest, images, initramfs, orders, repeat, runs
 
 
 @dataclass
-class Recipe:
+class FakeRecipe:
     boot: int = 0
 
 
 @dataclass
-class Subject:
-    recipes: dict[int, Recipe] = field(default_factory=lambda: {1: Recipe()})
+class FakeSubject:
+    recipes: dict[int, FakeRecipe] = field(default_factory=lambda: {1: FakeRecipe()})
 
 
 def test_rows_that_differ_are_shown_as_they_are(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
-    one = SimpleNamespace(subject=Subject(), options=[], image=SimpleNamespace(name="6.1"), lab={})
+    one = SimpleNamespace(subject=FakeSubject(), options=[], image=SimpleNamespace(name="6.1"), lab={})
     monkeypatch.setattr(guest, "Machine", lambda *_: None)
     monkeypatch.setattr(initramfs, "base", lambda: b"")
     monkeypatch.setattr(runs, "arguments", lambda *_: [])

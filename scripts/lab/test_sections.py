@@ -15,7 +15,7 @@ from lab.errors import LabError
 from lab.exact import Cost
 from lab.format import WIDTH, filled, k
 from lab.page_sections import SECTIONS, section
-from lab.recorded import Figure
+from lab.recorded import RecordedFigure
 from lab.tree import Tree
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
@@ -55,8 +55,8 @@ def of(**members: object) -> recorded.Recorded:
 
 def run(name: str, added: float, exact: dict[str, dict[str, Tree]], drain: float | None = None) -> recorded.Recorded:
     """A recorded run in which each set adds so much."""
-    return of(name=name, exact=exact, named=recorded.named(exact), probed=None, added=lambda *_: Figure(added, added, added),
-              median=lambda *_: None if drain is None else Figure(drain, drain, drain))
+    return of(name=name, exact=exact, named=recorded.named(exact), probed=None, added=lambda *_: RecordedFigure(added, added, added),
+              median=lambda *_: None if drain is None else RecordedFigure(drain, drain, drain))
 
 
 def rows(lines: list[str]) -> list[list[str]]:
@@ -188,7 +188,7 @@ def under(lines: list[str], summary: str) -> list[str]:
     return [line for line in lines[at:lines.index("</details>", at)] if line.startswith("- ")] if at < len(lines) else []
 
 
-def check_sentence(said: str, cost: section_explained.Cost, change: float, seen: float, is_unknown: bool) -> None:
+def check_sentence(said: str, cost: section_explained.ExplainedCost, change: float, seen: float, is_unknown: bool) -> None:
     """Holds a sentence against the figure's change, and against the profile's."""
     size, functions, rest = parts_of(said)
     assert functions == pytest.approx(seen, rel=0.02, abs=5)  # rounded, and without those below half an instruction

@@ -92,7 +92,7 @@ int run_verify(const Options& options) {
 
 int run_exec(const Options& options, const isolate::Dispositions& inherited) {
     const NamespaceOptions& chosen = options.namespaces;
-    isolate::Program program;
+    isolate::CommandInside program;
     program.recipe.set = chosen.set;
     program.recipe.ids = chosen.map_root ? isolate::Ids::root : isolate::Ids::own;
     program.recipe.dies_with_parent = chosen.set.contains(Kind::pid);

@@ -192,9 +192,9 @@ std::string disturbance_lines(const run::RunInfo& info) {
     }
     if (disturbed > 0) {
         const bool dropped = info.options.disturbed == Disturbed::drop;
-        text += fmt::format("{} of {} rounds disturbed ({}), and {}\n", disturbed, info.marks.size(),
-                            fmt::join(causes, ", "),
-                            dropped ? "left out" : "kept: --disturbed=drop leaves them out");
+        text += fmt::format("{} of {} rounds disturbed, and {}:\n  {}\n", disturbed, info.marks.size(),
+                            dropped ? "left out" : "kept (--disturbed=drop leaves them out)",
+                            fmt::join(causes, ", "));
     }
     if (!info.kept_whole.empty()) {
         text += fmt::format("kept in {} case{}, which would have fewer than {} rounds without them\n",
@@ -202,7 +202,7 @@ std::string disturbance_lines(const run::RunInfo& info) {
     }
     for (const MarkerSource& source : info.marker_sources) {
         if (source.column == "others" && !source.unknown.empty())
-            text += fmt::format("other tasks on the measuring CPU are not seen: {}\n", source.unknown);
+            text += fmt::format("other tasks on the measuring CPU are not seen:\n  {}\n", source.unknown);
     }
     return text;
 }

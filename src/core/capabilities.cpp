@@ -14,20 +14,20 @@ constexpr Capabilities only(unsigned number) {
     return Capabilities{1} << number;
 }
 
-struct Name {
+struct CapabilityName {
     unsigned number;
     std::string_view name;
 };
-constexpr std::array<Name, 10> kNames{{{CAP_SYS_ADMIN, "CAP_SYS_ADMIN"},
-                                       {CAP_SYS_CHROOT, "CAP_SYS_CHROOT"},
-                                       {CAP_NET_ADMIN, "CAP_NET_ADMIN"},
-                                       {CAP_SETUID, "CAP_SETUID"},
-                                       {CAP_SETGID, "CAP_SETGID"},
-                                       {CAP_SETFCAP, "CAP_SETFCAP"},
-                                       {CAP_SYS_RESOURCE, "CAP_SYS_RESOURCE"},
-                                       {CAP_BPF, "CAP_BPF"},
-                                       {CAP_PERFMON, "CAP_PERFMON"},
-                                       {CAP_SYSLOG, "CAP_SYSLOG"}}};
+constexpr std::array<CapabilityName, 10> kNames{{{CAP_SYS_ADMIN, "CAP_SYS_ADMIN"},
+                                                 {CAP_SYS_CHROOT, "CAP_SYS_CHROOT"},
+                                                 {CAP_NET_ADMIN, "CAP_NET_ADMIN"},
+                                                 {CAP_SETUID, "CAP_SETUID"},
+                                                 {CAP_SETGID, "CAP_SETGID"},
+                                                 {CAP_SETFCAP, "CAP_SETFCAP"},
+                                                 {CAP_SYS_RESOURCE, "CAP_SYS_RESOURCE"},
+                                                 {CAP_BPF, "CAP_BPF"},
+                                                 {CAP_PERFMON, "CAP_PERFMON"},
+                                                 {CAP_SYSLOG, "CAP_SYSLOG"}}};
 
 /// What a call needs for namespaces of a set. In a user namespace of its own a process has them all.
 using Rule = Capabilities (*)(KindSet set);
@@ -78,7 +78,7 @@ std::optional<Capabilities> parse_capabilities(std::string_view hexadecimal) {
 
 std::string names_of(Capabilities capabilities) {
     std::vector<std::string_view> names;
-    for (const Name& one : kNames) {
+    for (const CapabilityName& one : kNames) {
         if ((capabilities & only(one.number)) != 0) names.push_back(one.name);
     }
     std::string text;

@@ -53,9 +53,10 @@ struct DisturbanceRule {
     double others = 0.05;
     double waited = 0.05;
     double frequency = 0.10;
-    /// The kernel's clock ticks of 10 ms, of which steal is a difference; others are one of up to five.
+    /// /proc/stat counts in ticks of 10 ms: steal is a difference of two readings, and others may be made of
+    /// the differences of idle time and of the wait for I/O, each of which is wrong by less than a tick.
     std::int64_t least_steal = 10'000;
-    std::int64_t least_others = 30'000;
+    std::int64_t least_others = 20'000;
 };
 inline constexpr DisturbanceRule kDisturbanceRule;
 

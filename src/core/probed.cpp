@@ -17,7 +17,7 @@ std::map<std::size_t, double> own_times(const ProbedCase& probed) {
 }
 
 /// The traced functions that an operation's first phase begins with.
-struct Beginning {
+struct FirstFunctions {
     bool is_any = false;
     std::array<std::string_view, 5> names{};
 
@@ -26,8 +26,8 @@ struct Beginning {
     }
 };
 
-constexpr Beginning beginning(bool is_any, std::initializer_list<std::string_view> names) {
-    Beginning made{is_any, {}};
+constexpr FirstFunctions first_functions(bool is_any, std::initializer_list<std::string_view> names) {
+    FirstFunctions made{is_any, {}};
     // Each by itself: what GCC 12 leaves to default it cannot read in a static_assert.
     for (std::size_t i = 0; i < made.names.size(); ++i) {
         made.names[i] = i < names.size() ? names.begin()[i] : std::string_view();
@@ -35,20 +35,20 @@ constexpr Beginning beginning(bool is_any, std::initializer_list<std::string_vie
     return made;
 }
 
-constexpr Beginning functions(std::initializer_list<std::string_view> names) {
-    return beginning(false, names);
+constexpr FirstFunctions functions(std::initializer_list<std::string_view> names) {
+    return first_functions(false, names);
 }
 
-constexpr Beginning any_function = beginning(true, {});
+constexpr FirstFunctions any_function = first_functions(true, {});
 
-constexpr auto kBeginnings = std::to_array<Beginning>({
+constexpr auto kFirstFunctions = std::to_array<FirstFunctions>({
 #define NSB_OPERATION(name, syscall, begins, ...) begins,
 #include "core/operations.def"
 #undef NSB_OPERATION
 });
 
 constexpr bool all_are_traced() {
-    for (const Beginning& one : kBeginnings) {
+    for (const FirstFunctions& one : kFirstFunctions) {
         for (const std::string_view name : one.names) {
             bool found = name.empty();
             for (const TracedFunction& traced : kTraced) found = found || traced.name == name;
@@ -70,7 +70,7 @@ Stage stage_of(std::size_t function, Operation operation) {
     const TracedFunction& traced = kTraced[function];
     if (traced.path == Path::async) return Stage::async;
     if (traced.path == Path::destroy) return Stage::destroy;
-    if (kBeginnings[static_cast<std::size_t>(operation)].has(traced.name)) return Stage::call;
+    if (kFirstFunctions[static_cast<std::size_t>(operation)].has(traced.name)) return Stage::call;
     return traced.role == Role::ends_too ? Stage::destroy : Stage::prepare;
 }
 

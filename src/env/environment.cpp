@@ -98,12 +98,12 @@ std::string user_namespace(const Root& root) {
     return *initial ? "initial" : "nested";
 }
 
-struct Row {
+struct FactSource {
     std::string_view key;
     std::string (*read)(const Root&);
 };
 
-constexpr auto kRows = std::to_array<Row>({
+constexpr auto kFactSources = std::to_array<FactSource>({
     {"kernel", [](const Root& root) { return line_of(root, "/proc/sys/kernel/osrelease"); }},
     {"kernel_version", [](const Root& root) { return line_of(root, "/proc/sys/kernel/version"); }},
     {"architecture", architecture},
@@ -142,8 +142,9 @@ constexpr auto kRows = std::to_array<Row>({
 
 std::vector<Fact> describe(const Root& root) {
     std::vector<Fact> facts;
-    facts.reserve(kRows.size());
-    for (const Row& row : kRows) facts.push_back({std::string(row.key), row.read(root)});
+    facts.reserve(kFactSources.size());
+    for (const FactSource& source : kFactSources)
+        facts.push_back({std::string(source.key), source.read(root)});
     return facts;
 }
 

@@ -12,14 +12,14 @@
 namespace nsb::env {
 namespace {
 
-struct Name {
+struct KnownName {
     std::string_view part;  ///< in lower case
     std::string_view name;
 };
 
 /// What firmware calls itself in a virtual machine. Names that physical machines of the same vendor have as
 /// well (Amazon EC2, Google, Microsoft) count only once the CPU says that there is a hypervisor.
-constexpr std::array<Name, 11> kFirmware{{
+constexpr std::array<KnownName, 11> kFirmware{{
     {"kvm", "kvm"},
     {"qemu", "qemu"},
     {"vmware", "vmware"},
@@ -32,22 +32,22 @@ constexpr std::array<Name, 11> kFirmware{{
     {"openstack", "kvm"},
     {"apple virtualization", "apple"},
 }};
-constexpr std::array<Name, 4> kFirmwareUnderHypervisor{{
+constexpr std::array<KnownName, 4> kFirmwareUnderHypervisor{{
     {"amazon ec2", "amazon"},
     {"google", "google"},
     {"microsoft", "microsoft"},
     {"alibaba", "alibaba"},
 }};
 /// Clocks that a hypervisor offers to its guests and nobody else has.
-constexpr std::array<Name, 3> kGuestClocks{{
+constexpr std::array<KnownName, 3> kGuestClocks{{
     {"kvm-clock", "kvm"},
     {"hyperv_clocksource", "microsoft"},
     {"xen", "xen"},
 }};
 
-std::string_view named_in(std::string_view text, std::span<const Name> names) {
+std::string_view named_in(std::string_view text, std::span<const KnownName> names) {
     const std::string lower = to_lower(text);
-    for (const Name& name : names) {
+    for (const KnownName& name : names) {
         if (lower.find(name.part) != std::string::npos) return name.name;
     }
     return {};

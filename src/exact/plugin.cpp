@@ -37,7 +37,7 @@ struct PlacedMark {
 
 /// What the emulator's callbacks work on.
 struct Plugin {
-    Symbols symbols;
+    GuestSymbols symbols;
     std::unordered_map<std::uint64_t, PlacedMark> marks;
     std::string out;
     std::unique_ptr<Trace> trace;
@@ -62,16 +62,17 @@ std::string_view code_of(const qemu_plugin_insn* instruction) {
 }
 
 /// Intel's manual, volume 2: CALL E8, FF /2, FF /3; RET C3, C2; IRETQ 48 CF.
-End end_of(std::string_view code) {
+BlockEnd end_of(std::string_view code) {
     while (!code.empty() &&
            (code[0] == '\x3e' || code[0] == '\x2e' || code[0] == '\xf2' || code[0] == '\xf3'))
         code.remove_prefix(1);
-    if (starts_with_code(code, {0x48, 0xcf}) || starts_with_code(code, {0xcf})) return End::iret;
+    if (starts_with_code(code, {0x48, 0xcf}) || starts_with_code(code, {0xcf})) return BlockEnd::iret;
     if (!code.empty() && (static_cast<unsigned char>(code[0]) & 0xf0U) == 0x40U) code.remove_prefix(1);
-    if (starts_with_code(code, {0xc3}) || starts_with_code(code, {0xc2})) return End::ret;
-    if (starts_with_code(code, {0xe8})) return End::call;
+    if (starts_with_code(code, {0xc3}) || starts_with_code(code, {0xc2})) return BlockEnd::ret;
+    if (starts_with_code(code, {0xe8})) return BlockEnd::call;
     const bool is_indirect = starts_with_code(code, {0xff}) && code.size() > 1;
-    return is_indirect && (static_cast<unsigned char>(code[1]) & 0x30U) == 0x10U ? End::call : End::none;
+    return is_indirect && (static_cast<unsigned char>(code[1]) & 0x30U) == 0x10U ? BlockEnd::call
+                                                                                 : BlockEnd::none;
 }
 
 bool reads_counter(std::string_view code) {
@@ -135,7 +136,7 @@ void on_translate(qemu_plugin_id_t, qemu_plugin_tb* translated) {
                 function == kUser ? Entry::none : entry_of(plugin->symbols.name(function), is_first);
             const bool is_begin = block == nullptr;
             block = &plugin->blocks.emplace_back(
-                CodeBlock{address, address, 0, function, End::none, entry, is_first,
+                CodeBlock{address, address, 0, function, BlockEnd::none, entry, is_first,
                           static_cast<std::uint32_t>(plugin->blocks.size())});
             if (plugin->keeps_runs) plugin->sizes.emplace_back();
             if (is_begin) {
@@ -152,7 +153,7 @@ void on_translate(qemu_plugin_id_t, qemu_plugin_tb* translated) {
         } else if (i + 1 == size) {
             block->last = end_of(code);
             const std::string& name = plugin->symbols.name(function);
-            if (block->last == End::ret &&
+            if (block->last == BlockEnd::ret &&
                 (name == "__switch_to" || name.find("return_thunk") != std::string::npos ||
                  name.find("untrain_ret") != std::string::npos)) {
                 // Asked for reads alone, QEMU 7.2 never calls back for a return.
@@ -166,7 +167,7 @@ void on_translate(qemu_plugin_id_t, qemu_plugin_tb* translated) {
 }
 
 void write_runs(std::FILE* file, const Segment& segment) {
-    for (const Run& run : segment.runs) {
+    for (const BlockRuns& run : segment.runs) {
         const std::string sizes = std::exchange(plugin->sizes[run.block], "");
         const CodeBlock& block = plugin->blocks[run.block];
         if (!sizes.empty()) {  // this is its first run
@@ -187,7 +188,7 @@ void write(qemu_plugin_id_t, void*) {
     std::FILE* const file = std::fopen(plugin->out.c_str(), "w");
     if (file == nullptr) return;
     plugin->trace->end(plugin->count);
-    for (const Node& node : plugin->trace->nodes()) {
+    for (const TraceNode& node : plugin->trace->nodes()) {
         std::fprintf(file, "n %u %s\n", node.parent, plugin->symbols.name(node.function).c_str());
     }
     for (const Segment& segment : plugin->trace->segments()) {
@@ -245,7 +246,7 @@ std::string set_up(int count, char** words) {
         }
     }
     std::ifstream file(symbols);
-    plugin->symbols = Symbols::read(file);
+    plugin->symbols = GuestSymbols::read(file);
     if (plugin->symbols.empty()) return symbols + ": no kernel function with an address";
     // By these names the ways into the kernel are known; before 5.8 they had others.
     for (const char* const name : {"__switch_to", "kthread", "asm_exc_page_fault"}) {

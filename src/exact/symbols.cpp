@@ -17,7 +17,7 @@ constexpr std::uint64_t kMostFunction = 1U << 16U;
 
 }  // namespace
 
-Symbols Symbols::read(std::istream& kallsyms) {
+GuestSymbols GuestSymbols::read(std::istream& kallsyms) {
     struct Symbol {
         std::uint64_t address;
         std::string name;
@@ -30,7 +30,7 @@ Symbols Symbols::read(std::istream& kallsyms) {
         found.push_back({symbol->address, std::string(symbol->name)});
     }
     std::ranges::stable_sort(found, {}, &Symbol::address);
-    Symbols symbols;
+    GuestSymbols symbols;
     std::unordered_map<std::string_view, Function> by_name;
     std::vector<std::size_t> cold;  // of starts_: which function they are of is known when all are
     for (const Symbol& symbol : found) {
@@ -50,18 +50,18 @@ Symbols Symbols::read(std::istream& kallsyms) {
     return symbols;
 }
 
-Function Symbols::at(std::uint64_t address) const {
+Function GuestSymbols::at(std::uint64_t address) const {
     if (address < kKernel) return kUser;
-    const auto after = std::ranges::upper_bound(starts_, address, {}, &Start::address);
+    const auto after = std::ranges::upper_bound(starts_, address, {}, &FunctionStart::address);
     if (after == starts_.begin() || address - std::prev(after)->address > kMostFunction) return kNameless;
     return std::prev(after)->function;
 }
 
-bool Symbols::is_first(std::uint64_t address) const {
-    return std::ranges::binary_search(starts_, address, {}, &Start::address);
+bool GuestSymbols::is_first(std::uint64_t address) const {
+    return std::ranges::binary_search(starts_, address, {}, &FunctionStart::address);
 }
 
-std::optional<Function> Symbols::find(std::string_view name) const {
+std::optional<Function> GuestSymbols::find(std::string_view name) const {
     const auto at = std::ranges::find(names_, name);
     if (at == names_.end()) return std::nullopt;
     return static_cast<Function>(at - names_.begin());

@@ -18,11 +18,11 @@ inline constexpr Function kUser = 0, kNameless = 1;
 /// The first address that is the kernel's.
 inline constexpr std::uint64_t kKernel = 1ULL << 63U;
 
-class Symbols {
+class GuestSymbols {
   public:
     /// Reads /proc/kallsyms of the guest. Empty where all its addresses are zeros, as kptr_restrict makes
     /// them.
-    static Symbols read(std::istream& kallsyms);
+    static GuestSymbols read(std::istream& kallsyms);
 
     /// The function at an address; kUser below the kernel, kNameless where the kernel has no name for it.
     /// What the compiler moved out of a function (NAME.cold) is that function.
@@ -38,11 +38,11 @@ class Symbols {
     [[nodiscard]] bool empty() const { return starts_.empty(); }
 
   private:
-    struct Start {
+    struct FunctionStart {
         std::uint64_t address;
         Function function;
     };
-    std::vector<Start> starts_;  // by address
+    std::vector<FunctionStart> starts_;  // by address
     std::vector<std::string> names_{"[user]", "[no symbol]"};
 };
 

@@ -19,7 +19,7 @@ std::uint64_t run_key(const CodeBlock& block, std::uint64_t instructions, Owner 
            static_cast<std::uint64_t>(owner);
 }
 
-Run run_of(std::uint64_t key, std::uint64_t times) {
+BlockRuns run_of(std::uint64_t key, std::uint64_t times) {
     return {static_cast<std::uint32_t>(key >> (kCountBits + kOwnerBits)),
             static_cast<std::uint32_t>(key >> kOwnerBits & ((1U << kCountBits) - 1)),
             static_cast<Owner>(key & ((1U << kOwnerBits) - 1)), times};
@@ -48,10 +48,10 @@ void Trace::enter(const CodeBlock& block, std::uint64_t count) {
         account(count);
         in_user_ = false;
         task_->frames.clear();
-        push(block, Kind::call, 0);
-    } else if (finished && before->last != End::none) {
+        push(block, FrameKind::call, 0);
+    } else if (finished && before->last != BlockEnd::none) {
         account(count);
-        if (before->last == End::iret) {
+        if (before->last == BlockEnd::iret) {
             resume(block);
         } else {
             go_on(*before, block);
@@ -74,8 +74,9 @@ void Trace::mark(const Mark& mark, std::uint64_t count) {
                                                           {}});
         for (const Cell& one : segment.cells) places_[one.node] = 0;
         for (const auto& [key, times] : runs_) segment.runs.push_back(run_of(key, times));
-        std::ranges::sort(segment.runs, {},
-                          [](const Run& run) { return std::tuple(run.block, run.instructions, run.owner); });
+        std::ranges::sort(segment.runs, {}, [](const BlockRuns& run) {
+            return std::tuple(run.block, run.instructions, run.owner);
+        });
         runs_.clear();
     }
     is_recording_ = true;
@@ -104,21 +105,22 @@ void Trace::keep_run(const CodeBlock& block, std::uint64_t instructions) {
     ++runs_[run_key(block, instructions, nodes_[node_here()].owner)];
 }
 
-void Trace::push(const CodeBlock& block, Kind kind, std::uint64_t returns_to, const CodeBlock* interrupted) {
+void Trace::push(const CodeBlock& block, FrameKind kind, std::uint64_t returns_to,
+                 const CodeBlock* interrupted) {
     if (block.function == kthread_) {  // made meanwhile, and nobody's child
         task_->forked = 0;
         for (Frame& frame : task_->frames) frame.window = 0;
     }
     task_->frames.push_back({block.function, kind, returns_to, interrupted, 0, 0});
-    if (is_recording_ && (kind != Kind::jump || block.is_first)) ++cell(node_here()).calls;
+    if (is_recording_ && (kind != FrameKind::jump || block.is_first)) ++cell(node_here()).calls;
 }
 
 /// From the end of one block to the next, neither of them interrupted.
 void Trace::go_on(const CodeBlock& before, const CodeBlock& block) {
-    if (before.last == End::ret) {
+    if (before.last == BlockEnd::ret) {
         return_to(block);
-    } else if (before.last == End::call && block.begin != before.end) {
-        push(block, Kind::call, before.end);
+    } else if (before.last == BlockEnd::call && block.begin != before.end) {
+        push(block, FrameKind::call, before.end);
     } else if (task_->frames.empty() || task_->frames.back().function != block.function) {
         jump(block);
     }
@@ -132,15 +134,15 @@ void Trace::jump(const CodeBlock& block) {
             frames.resize(i + 1);
             return;
         }
-        if (frames[i].kind != Kind::jump) break;
+        if (frames[i].kind != FrameKind::jump) break;
     }
-    push(block, Kind::jump, 0);
+    push(block, FrameKind::jump, 0);
 }
 
 bool Trace::is_switching() const {
     for (auto frame = task_->frames.rbegin(); frame != task_->frames.rend(); ++frame) {
         if (frame->function == switch_to_) return true;
-        if (frame->kind != Kind::jump) return false;
+        if (frame->kind != FrameKind::jump) return false;
     }
     return false;
 }
@@ -152,7 +154,7 @@ void Trace::return_to(const CodeBlock& block) {
         frames.clear();
         task_->forked = window_;
         task_->has_marked = false;
-        push(block, Kind::call, 0);
+        push(block, FrameKind::call, 0);
         return;
     }
     for (std::size_t i = frames.size(); i-- > 0;) {
@@ -183,13 +185,14 @@ void Trace::interrupt(const CodeBlock* before, bool finished, const CodeBlock& b
         account(previous_count_);
         if (!finished) before = nullptr;
     }
-    push(block, is_fault ? Kind::fault : Kind::interrupt, 0, before);
+    push(block, is_fault ? FrameKind::fault : FrameKind::interrupt, 0, before);
 }
 
 /// Back from an interrupt into the kernel.
 void Trace::resume(const CodeBlock& block) {
     auto& frames = task_->frames;
-    while (!frames.empty() && frames.back().kind != Kind::interrupt && frames.back().kind != Kind::fault)
+    while (!frames.empty() && frames.back().kind != FrameKind::interrupt &&
+           frames.back().kind != FrameKind::fault)
         frames.pop_back();
     const CodeBlock* before = nullptr;
     if (frames.empty()) {
@@ -198,7 +201,7 @@ void Trace::resume(const CodeBlock& block) {
         before = frames.back().interrupted;
         frames.pop_back();
     }
-    if (before != nullptr && before->last != End::iret) {
+    if (before != nullptr && before->last != BlockEnd::iret) {
         go_on(*before, block);
     } else if (frames.empty() || frames.back().function != block.function) {
         jump(block);
@@ -228,9 +231,10 @@ std::uint32_t Trace::node_here() {
 std::uint32_t Trace::node_of(std::size_t index) {
     Frame& frame = task_->frames[index];
     if (frame.window == window_ && frame.node != 0) return frame.node;
-    const Owner own = frame.kind == Kind::interrupt ? Owner::interrupt : owner();
-    const std::uint32_t parent =
-        frame.kind == Kind::interrupt || index == 0 ? static_cast<std::uint32_t>(own) : node_of(index - 1);
+    const Owner own = frame.kind == FrameKind::interrupt ? Owner::interrupt : owner();
+    const std::uint32_t parent = frame.kind == FrameKind::interrupt || index == 0
+                                     ? static_cast<std::uint32_t>(own)
+                                     : node_of(index - 1);
     const std::uint32_t node = child(parent, frame.function);
     frame.window = window_;
     frame.node = node;

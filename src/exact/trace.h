@@ -16,7 +16,7 @@
 namespace nsb::exact {
 
 /// How a code block's last instruction goes on.
-enum class End : std::uint8_t { none, call, ret, iret };
+enum class BlockEnd : std::uint8_t { none, call, ret, iret };
 
 /// What it means that a code block is entered.
 enum class Entry : std::uint8_t {
@@ -31,7 +31,7 @@ struct CodeBlock {
     std::uint64_t begin, end;  // addresses; a call returns to the end
     std::uint32_t instructions;
     Function function;
-    End last;
+    BlockEnd last;
     Entry entry;
     bool is_first;  // it begins where its function does
     std::uint32_t number = 0;
@@ -47,7 +47,7 @@ enum class Owner : std::uint8_t {
 inline constexpr std::uint32_t kOwners = 4;
 
 /// A function called along one path. The first nodes are the owners'.
-struct Node {
+struct TraceNode {
     std::uint32_t parent;
     Function function;
     Owner owner;
@@ -61,7 +61,7 @@ struct Cell {
 
 /// How often the first `instructions` of a code block were executed: all of them, unless something came
 /// between.
-struct Run {
+struct BlockRuns {
     std::uint32_t block;  // its number
     std::uint32_t instructions;
     Owner owner;
@@ -82,7 +82,7 @@ struct Segment {
     std::uint32_t lost;  // returns to where no call is known
     std::uint64_t instructions;
     std::vector<Cell> cells;
-    std::vector<Run> runs;  // of the kernel's blocks, where they are asked for and a phase is open
+    std::vector<BlockRuns> runs;  // of the kernel's blocks, where they are asked for and a phase is open
 };
 
 class Trace {
@@ -103,15 +103,15 @@ class Trace {
     /// Closes the last segment.
     void end(std::uint64_t count) { mark({}, count); }
 
-    [[nodiscard]] std::span<const Node> nodes() const { return nodes_; }
+    [[nodiscard]] std::span<const TraceNode> nodes() const { return nodes_; }
     [[nodiscard]] std::span<const Segment> segments() const { return segments_; }
 
   private:
-    enum class Kind : std::uint8_t { call, jump, interrupt, fault };
+    enum class FrameKind : std::uint8_t { call, jump, interrupt, fault };
 
     struct Frame {
         Function function;
-        Kind kind;
+        FrameKind kind;
         std::uint64_t returns_to;
         const CodeBlock* interrupted;  // which had come to its end; null if it had not
         std::uint32_t window;          // in which `node` is right
@@ -127,7 +127,7 @@ class Trace {
 
     void account(std::uint64_t count);
     void keep_run(const CodeBlock& block, std::uint64_t instructions);
-    void push(const CodeBlock& block, Kind kind, std::uint64_t returns_to,
+    void push(const CodeBlock& block, FrameKind kind, std::uint64_t returns_to,
               const CodeBlock* interrupted = nullptr);
     void go_on(const CodeBlock& before, const CodeBlock& block);
     void jump(const CodeBlock& block);
@@ -160,7 +160,7 @@ class Trace {
     std::uint32_t window_ = 0;
     std::uint32_t lost_ = 0;
     std::uint64_t segment_begin_ = 0;
-    std::vector<Node> nodes_;
+    std::vector<TraceNode> nodes_;
     std::unordered_map<std::uint64_t, std::uint32_t> children_;
     std::vector<Cell> cells_;                                // of the segment
     std::vector<std::uint32_t> places_;                      // in cells_, by node, plus one

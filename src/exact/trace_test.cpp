@@ -20,17 +20,17 @@ constexpr std::uint64_t kTask = 0x1'0000, kNextTask = 0x2'0000;  // their kernel
 
 /// Code blocks that are executed one after the other. A function's blocks begin at a thousand times its
 /// number.
-class Program {
+class ExecutedBlocks {
   public:
-    Program() { run(kUser, 0, 1); }
+    ExecutedBlocks() { run(kUser, 0, 1); }
 
     void mark(std::uint32_t opens, std::uint32_t closes, bool in_turn = false) {
         trace.mark({opens, closes, in_turn}, count_);
     }
 
     /// Executes `instructions` of a block of so many at this offset, if not all.
-    void run(Function function, std::uint64_t offset, std::uint32_t instructions, End last = End::none,
-             Entry entry = Entry::none, std::uint32_t executed = 0) {
+    void run(Function function, std::uint64_t offset, std::uint32_t instructions,
+             BlockEnd last = BlockEnd::none, Entry entry = Entry::none, std::uint32_t executed = 0) {
         const std::uint64_t begin = function * 1000U + offset;
         blocks_.push_back({begin, begin + instructions, instructions, function, last, entry,
                            offset == 0 && function != kUser, static_cast<std::uint32_t>(blocks_.size())});
@@ -74,7 +74,7 @@ class Program {
         std::vector<std::string> found;
         for (const Segment& segment : trace.segments()) {
             std::map<std::pair<Owner, Function>, std::uint64_t> sums;
-            for (const Run& run : segment.runs) {
+            for (const BlockRuns& run : segment.runs) {
                 const CodeBlock& block = blocks_[run.block];
                 sums[{run.owner, block.function}] += run.instructions * run.times;
                 std::ostringstream text;
@@ -87,7 +87,7 @@ class Program {
                 continue;
             }
             for (const Cell& cell : segment.cells) {
-                const Node& node = trace.nodes()[cell.node];
+                const TraceNode& node = trace.nodes()[cell.node];
                 if (node.function != kUser) sums[{node.owner, node.function}] -= cell.self;
             }
             for (const auto& [what, left] : sums) EXPECT_EQ(left, 0U) << kNames[what.second];
@@ -111,16 +111,16 @@ class Program {
 using Costs = std::map<std::string, std::string>;
 
 TEST(Trace, CallsAndReturns) {
-    Program program;
+    ExecutedBlocks program;
     program.mark(1, 0);
     program.run(kUser, 1, 2);
-    program.run(kEntry, 0, 3, End::call);
-    program.run(kOuter, 0, 5, End::call);
-    program.run(kInner, 0, 7, End::ret);
-    program.run(kOuter, 5, 11, End::call);
-    program.run(kInner, 0, 7, End::ret);
-    program.run(kOuter, 16, 1, End::ret);
-    program.run(kEntry, 3, 1, End::iret);
+    program.run(kEntry, 0, 3, BlockEnd::call);
+    program.run(kOuter, 0, 5, BlockEnd::call);
+    program.run(kInner, 0, 7, BlockEnd::ret);
+    program.run(kOuter, 5, 11, BlockEnd::call);
+    program.run(kInner, 0, 7, BlockEnd::ret);
+    program.run(kOuter, 16, 1, BlockEnd::ret);
+    program.run(kEntry, 3, 1, BlockEnd::iret);
     program.run(kUser, 3, 4);
     program.mark(0, 1);
     program.run(kUser, 7, 100);
@@ -131,15 +131,16 @@ TEST(Trace, CallsAndReturns) {
 }
 
 TEST(Trace, RunsAreOfWhatWasExecuted) {
-    Program program;
+    ExecutedBlocks program;
     program.run(kEntry, 0, 3);  // no phase is open yet
     program.run(kUser, 1, 2);
     program.mark(1, 0);
-    program.run(kEntry, 0, 3, End::call);
-    program.run(kOuter, 0, 5, End::none, Entry::none, 2);  // its second instruction fails, and is tried again
-    program.run(kFault, 0, 4, End::iret, Entry::fault);
-    program.run(kOuter, 1, 4, End::none, Entry::none, 3);  // interrupted before its last
-    program.run(kIrq, 0, 6, End::iret, Entry::interrupt);
+    program.run(kEntry, 0, 3, BlockEnd::call);
+    program.run(kOuter, 0, 5, BlockEnd::none, Entry::none,
+                2);  // its second instruction fails, and is tried again
+    program.run(kFault, 0, 4, BlockEnd::iret, Entry::fault);
+    program.run(kOuter, 1, 4, BlockEnd::none, Entry::none, 3);  // interrupted before its last
+    program.run(kIrq, 0, 6, BlockEnd::iret, Entry::interrupt);
     program.run(kOuter, 4, 1);
     program.run(kOuter, 7, 2);
     program.again();
@@ -152,11 +153,11 @@ TEST(Trace, RunsAreOfWhatWasExecuted) {
 }
 
 TEST(Trace, ATailCallReturnsForItsCaller) {
-    Program program;
+    ExecutedBlocks program;
     program.mark(1, 0);
-    program.run(kEntry, 0, 1, End::call);
+    program.run(kEntry, 0, 1, BlockEnd::call);
     program.run(kOuter, 0, 2);
-    program.run(kInner, 0, 3, End::ret);  // jumped to
+    program.run(kInner, 0, 3, BlockEnd::ret);  // jumped to
     program.run(kEntry, 1, 4);
     program.run(kOther, 10, 5);  // into the middle of a function, and back: no call of it
     program.run(kEntry, 5, 6);
@@ -167,22 +168,22 @@ TEST(Trace, ATailCallReturnsForItsCaller) {
 }
 
 TEST(Trace, ARecursiveCallIsACall) {
-    Program program;
+    ExecutedBlocks program;
     program.mark(1, 0);
-    program.run(kOuter, 0, 1, End::call);
-    program.run(kOuter, 0, 2, End::ret);
+    program.run(kOuter, 0, 1, BlockEnd::call);
+    program.run(kOuter, 0, 2, BlockEnd::ret);
     program.run(kOuter, 1, 4);
     EXPECT_EQ(program.costs(), (Costs{{"call;outer", "1 5"}, {"call;outer;outer", "1 2"}}));
 }
 
 TEST(Trace, AnInterruptIsNobodysCall) {
-    Program program;
+    ExecutedBlocks program;
     program.mark(1, 0);
-    program.run(kEntry, 0, 1, End::call);  // comes between the call and the function
-    program.run(kIrq, 0, 10, End::call, Entry::interrupt);
-    program.run(kOther, 0, 20, End::ret);
-    program.run(kIrq, 10, 30, End::iret);
-    program.run(kOuter, 0, 2, End::ret);
+    program.run(kEntry, 0, 1, BlockEnd::call);  // comes between the call and the function
+    program.run(kIrq, 0, 10, BlockEnd::call, Entry::interrupt);
+    program.run(kOther, 0, 20, BlockEnd::ret);
+    program.run(kIrq, 10, 30, BlockEnd::iret);
+    program.run(kOuter, 0, 2, BlockEnd::ret);
     program.run(kEntry, 1, 4);
     EXPECT_EQ(program.costs(), (Costs{{"call;entry", "1 5"},
                                       {"call;entry;outer", "1 2"},
@@ -191,42 +192,42 @@ TEST(Trace, AnInterruptIsNobodysCall) {
 }
 
 TEST(Trace, AnInstructionThatFaultsIsTriedTwiceAndCountsOnce) {
-    Program program;
+    ExecutedBlocks program;
     program.mark(1, 0);
-    program.run(kOuter, 0, 9, End::call, Entry::none, 4);  // the fourth fails
-    program.run(kFault, 0, 10, End::iret, Entry::fault);
-    program.run(kOuter, 3, 6, End::call);
-    program.run(kInner, 0, 2, End::ret);
+    program.run(kOuter, 0, 9, BlockEnd::call, Entry::none, 4);  // the fourth fails
+    program.run(kFault, 0, 10, BlockEnd::iret, Entry::fault);
+    program.run(kOuter, 3, 6, BlockEnd::call);
+    program.run(kInner, 0, 2, BlockEnd::ret);
     program.run(kOuter, 9, 1);
     EXPECT_EQ(program.costs(),
               (Costs{{"call;outer", "1 10"}, {"call;outer;fault", "1 10"}, {"call;outer;inner", "1 2"}}));
 }
 
 TEST(Trace, AFaultInUserModeCountsOnceWhereTheInstructionWasTried) {
-    Program program;
+    ExecutedBlocks program;
     program.mark(1, 0);
     program.run(kUser, 1, 5);
-    program.run(kFault, 0, 10, End::iret, Entry::fault);
+    program.run(kFault, 0, 10, BlockEnd::iret, Entry::fault);
     program.run(kUser, 5, 3);  // the block's last instruction again
-    program.run(kFault, 0, 10, End::iret, Entry::fault);
+    program.run(kFault, 0, 10, BlockEnd::iret, Entry::fault);
     program.run(kUser, 8, 1);  // the next page's first one, which could not be fetched
     EXPECT_EQ(program.costs(), (Costs{{"call;user", "0 8"}, {"call;fault", "2 20"}}));
 }
 
 TEST(Trace, AnotherTaskAndBack) {
-    Program program;
-    program.run(kEntry, 0, 1, End::call);
-    program.run(kSwitchTo, 0, 1, End::ret);
+    ExecutedBlocks program;
+    program.run(kEntry, 0, 1, BlockEnd::call);
+    program.run(kSwitchTo, 0, 1, BlockEnd::ret);
     program.trace.returns_from(kTask + 8);
-    program.run(kOuter, 5, 1, End::ret);  // in a task that was never seen
-    program.run(kEntry, 9, 1, End::iret);
+    program.run(kOuter, 5, 1, BlockEnd::ret);  // in a task that was never seen
+    program.run(kEntry, 9, 1, BlockEnd::iret);
     program.run(kUser, 0, 1);
     program.mark(1, 0);
-    program.run(kEntry, 0, 2, End::call);
-    program.run(kSwitchTo, 0, 3, End::ret);
+    program.run(kEntry, 0, 2, BlockEnd::call);
+    program.run(kSwitchTo, 0, 3, BlockEnd::ret);
     program.trace.returns_from(kNextTask + 8);
-    program.run(kFork, 0, 5, End::call, Entry::fork);  // made meanwhile
-    program.run(kSwitchTo, 0, 7, End::ret);
+    program.run(kFork, 0, 5, BlockEnd::call, Entry::fork);  // made meanwhile
+    program.run(kSwitchTo, 0, 7, BlockEnd::ret);
     program.trace.returns_from(kTask + 16);
     program.run(kEntry, 2, 11);
     EXPECT_EQ(program.costs(), (Costs{{"call;entry", "1 13"},
@@ -236,12 +237,12 @@ TEST(Trace, AnotherTaskAndBack) {
 }
 
 TEST(Trace, AKernelThreadThatIsMadeMeanwhileIsNobodysChild) {
-    Program program;
+    ExecutedBlocks program;
     program.mark(1, 0);
-    program.run(kEntry, 0, 2, End::call);
-    program.run(kSwitchTo, 0, 3, End::ret);
+    program.run(kEntry, 0, 2, BlockEnd::call);
+    program.run(kSwitchTo, 0, 3, BlockEnd::ret);
     program.trace.returns_from(kNextTask + 8);
-    program.run(kFork, 0, 5, End::call, Entry::fork);
+    program.run(kFork, 0, 5, BlockEnd::call, Entry::fork);
     program.run(kKthread, 0, 7);
     EXPECT_EQ(program.costs(), (Costs{{"call;entry", "1 2"},
                                       {"call;entry;switch_to", "1 3"},
@@ -250,10 +251,10 @@ TEST(Trace, AKernelThreadThatIsMadeMeanwhileIsNobodysChild) {
 }
 
 TEST(Trace, AReturnThatLeadsNowhereIsToldAndLosesNothing) {
-    Program program;
+    ExecutedBlocks program;
     program.mark(1, 0);
-    program.run(kEntry, 0, 1, End::call);
-    program.run(kOuter, 0, 2, End::ret);
+    program.run(kEntry, 0, 1, BlockEnd::call);
+    program.run(kOuter, 0, 2, BlockEnd::ret);
     program.run(kOther, 50, 3);
     program.mark(0, 1);
     EXPECT_EQ(program.trace.segments().back().lost, 1);
@@ -261,7 +262,7 @@ TEST(Trace, AReturnThatLeadsNowhereIsToldAndLosesNothing) {
 }
 
 TEST(Trace, PhasesThatOverlapAreSegments) {
-    Program program;
+    ExecutedBlocks program;
     program.mark(1 | 2, 0);
     program.run(kUser, 1, 10);
     program.mark(4, 1);
@@ -274,7 +275,7 @@ TEST(Trace, PhasesThatOverlapAreSegments) {
 }
 
 TEST(Trace, PhasesInTurnAreNumbered) {
-    Program program;
+    ExecutedBlocks program;
     for (int sample = 0; sample < 2; ++sample) {
         program.mark(1, 0);
         program.run(kUser, 1, 2);
@@ -296,12 +297,12 @@ TEST(Trace, PhasesInTurnAreNumbered) {
     EXPECT_EQ(found.str(), sample + sample);
 }
 
-TEST(Symbols, AreFoundByAddress) {
+TEST(GuestSymbols, AreFoundByAddress) {
     std::istringstream text(
         "ffffffff81000000 T _stext\nffffffff81000000 T startup_64\nffffffff81000100 t inner\n"
         "ffffffff81000180 t inner.cold\nffffffff81000200 D data\nffffffffc0000000 t of_module\t[module]\n"
         "0000000000001000 t percpu\n");
-    const Symbols symbols = Symbols::read(text);
+    const GuestSymbols symbols = GuestSymbols::read(text);
     EXPECT_EQ(symbols.at(0x401000), kUser);
     EXPECT_EQ(symbols.at(kKernel), kNameless);
     EXPECT_EQ(symbols.name(symbols.at(0xffffffff81000001)), "_stext");
@@ -314,9 +315,9 @@ TEST(Symbols, AreFoundByAddress) {
     EXPECT_FALSE(symbols.find("data"));
 }
 
-TEST(Symbols, HiddenAddressesAreNone) {
+TEST(GuestSymbols, HiddenAddressesAreNone) {
     std::istringstream text("0000000000000000 T _stext\n0000000000000000 t inner\n");
-    EXPECT_TRUE(Symbols::read(text).empty());
+    EXPECT_TRUE(GuestSymbols::read(text).empty());
 }
 
 }  // namespace

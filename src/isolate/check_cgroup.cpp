@@ -26,29 +26,29 @@ std::string paths(std::optional<pid_t> pid) {
     return all;
 }
 
-Answer paths_of(const std::string& pid) {
+PeerAnswer paths_of(const std::string& pid) {
     return {0, paths(std::stoi(pid))};
 }
 
-Answer own_paths(const std::string&) {
+PeerAnswer own_paths(const std::string&) {
     return {0, paths({})};
 }
 
-Answer leave_cgroups(const std::string&) {
-    if (unshare(CLONE_NEWCGROUP) != 0) return Answer::failed("unshare");
+PeerAnswer leave_cgroups(const std::string&) {
+    if (unshare(CLONE_NEWCGROUP) != 0) return PeerAnswer::failed("unshare");
     return {};
 }
 
 /// Puts a process into a new cgroup of its own, through a mount of the hierarchy that nobody else sees.
-Answer give_cgroup(const std::string& pid) {
+PeerAnswer give_cgroup(const std::string& pid) {
     auto hierarchy = sys::mount_detached("cgroup2");
     if (!hierarchy) {
         errno = hierarchy.error().error;
-        return Answer::failed(protocol::name(hierarchy.error().call));
+        return PeerAnswer::failed(protocol::name(hierarchy.error().call));
     }
     static const sys::Fd root = std::move(*hierarchy);
     const std::string name = fmt::format("nsbench-{}", pid);
-    if (mkdirat(root.get(), name.c_str(), 0755) != 0) return Answer::failed("mkdir");
+    if (mkdirat(root.get(), name.c_str(), 0755) != 0) return PeerAnswer::failed("mkdir");
     at_end([name] {
         // Its process is being killed: gone within moments.
         for (int tries = 0;
@@ -58,15 +58,15 @@ Answer give_cgroup(const std::string& pid) {
         }
     });
     const sys::Fd file(openat(root.get(), (name + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
-    if (!file) return Answer::failed("open(cgroup.procs)");
+    if (!file) return PeerAnswer::failed("open(cgroup.procs)");
     const auto wrote = sys::retried([&] { return write(file.get(), pid.data(), pid.size()); });
-    if (wrote < 0) return Answer::failed("write(cgroup.procs)");
+    if (wrote < 0) return PeerAnswer::failed("write(cgroup.procs)");
     return {0, name};
 }
 
 }  // namespace
 
-Answer leave_root_cgroup(Peer& outside, pid_t pid) {
+PeerAnswer leave_root_cgroup(Peer& outside, pid_t pid) {
     const std::string number = std::to_string(pid);
     try {
         if (outside.must(paths_of, number) != "/") return {};
@@ -80,7 +80,7 @@ Verdict check_cgroup_root(CheckContext& context) {
     // The process has to be where it belongs before its namespace is made: so not by clone3, but by unshare.
     Peer inside(context.recipe(KindSet{}));
     const std::string pid = std::to_string(inside.pid());
-    const Answer given = leave_root_cgroup(context.outside, inside.pid());
+    const PeerAnswer given = leave_root_cgroup(context.outside, inside.pid());
     if (given.error != 0)
         return skip(fmt::format("its cgroup is / already, and no other can be made: {}", given.text));
     const std::string before = context.outside.must(paths_of, pid);

@@ -62,18 +62,18 @@ std::map<int, int>& made_here() {
 
 /// Fails where it is still there.
 template <const Objects& objects>
-Answer remove(const std::string& key) {
+PeerAnswer remove(const std::string& key) {
     auto& made = made_here<objects>();
     const auto object = made.find(std::stoi(key));
     if (object == made.end()) return {};
-    if (objects.remove(object->first, object->second) != 0) return Answer::failed("remove");
+    if (objects.remove(object->first, object->second) != 0) return PeerAnswer::failed("remove");
     made.erase(object);
     return {};
 }
 
 /// Gives the key that was free.
 template <const Objects& objects>
-Answer make(const std::string& first) {
+PeerAnswer make(const std::string& first) {
     for (int key = std::stoi(first);; ++key) {
         if (const int id = objects.make(key); id >= 0) {
             made_here<objects>()[key] = id;
@@ -81,17 +81,17 @@ Answer make(const std::string& first) {
             at_end([key] { remove<objects>(std::to_string(key)); });
             return {0, std::to_string(key)};
         }
-        if (errno != EEXIST) return Answer::failed("make");
+        if (errno != EEXIST) return PeerAnswer::failed("make");
     }
 }
 
 template <const Objects& objects>
-Answer find(const std::string& key) {
-    if (objects.find(std::stoi(key)) < 0) return Answer::failed("find");
+PeerAnswer find(const std::string& key) {
+    if (objects.find(std::stoi(key)) < 0) return PeerAnswer::failed("find");
     return {0, "found"};
 }
 
-std::string describe(const Answer& answer) {
+std::string describe(const PeerAnswer& answer) {
     if (answer.error == ENOENT) return "not found (ENOENT)";
     return answer.text;
 }
@@ -100,11 +100,11 @@ template <const Objects& objects>
 Verdict check_objects(CheckContext& context) {
     const int base = 0x6e730000 | (getpid() & 0xff) << 8;
     Peer inside(context.recipe(Kind::ipc));
-    const Answer made_outside = context.outside.ask(make<objects>, std::to_string(base), {ENOSYS});
+    const PeerAnswer made_outside = context.outside.ask(make<objects>, std::to_string(base), {ENOSYS});
     if (made_outside.error == ENOSYS) return skip("this kernel has no such objects (ENOSYS)");
-    const Answer seen_inside = inside.ask(find<objects>, made_outside.text, {ENOENT});
+    const PeerAnswer seen_inside = inside.ask(find<objects>, made_outside.text, {ENOENT});
     const std::string made_inside = inside.must(make<objects>, std::to_string(base + 0x80));
-    const Answer seen_outside = context.outside.ask(find<objects>, made_inside, {ENOENT});
+    const PeerAnswer seen_outside = context.outside.ask(find<objects>, made_inside, {ENOENT});
     context.outside.must(remove<objects>, made_outside.text);
     inside.must(remove<objects>, made_inside);
     return judge(seen_inside.error == ENOENT && seen_outside.error == ENOENT,

@@ -48,11 +48,11 @@ std::string names(KindSet set) {
 }
 
 /// A further process in the same container: which of its links are not those of the first.
-Answer strangers(const std::string&) {
+PeerAnswer strangers(const std::string&) {
     const Links first = links_of({});
     sys::Pipe answer = sys::must(sys::Pipe::make(), "pipe2");
     const auto member = sys::plain_fork();
-    if (!member) return Answer::failed("fork");
+    if (!member) return PeerAnswer::failed("fork");
     if (*member == 0) {
         const std::uint8_t bits = different(first, links_of({})).bits();
         _exit(sys::retried([&] { return write(answer.write_end.get(), &bits, 1); }) == 1 ? 0 : 1);
@@ -61,7 +61,7 @@ Answer strangers(const std::string&) {
     (void)sys::reap(*member);
     std::uint8_t bits = 0;
     const auto got = sys::retried([&] { return read(answer.read_end.get(), &bits, 1); });
-    if (got != 1) return Answer::nothing(got, "read");
+    if (got != 1) return PeerAnswer::nothing(got, "read");
     return {0, std::to_string(bits)};
 }
 
@@ -98,7 +98,7 @@ void leave_mounts() {
 
 /// `argument`: the set to make, the set that must be entered, and whether to keep it by a bind mount, as
 /// numbers. Gives the kinds that could be entered.
-Answer keep(const std::string& argument) {
+PeerAnswer keep(const std::string& argument) {
     int made = 0;
     int wanted = 0;
     int is_bound = 0;
@@ -126,7 +126,7 @@ Answer keep(const std::string& argument) {
         (void)sys::Fd(static_cast<int>(sys::must(creat(target.c_str(), 0600), "creat", target)));
         sys::must(mount(source.c_str(), target.c_str(), nullptr, MS_BIND, nullptr), "mount", source);
     }
-    if (!container.end()) return Answer::failed("kill");
+    if (!container.end()) return PeerAnswer::failed("kill");
     KindSet entered;
     std::string missing;
     int refused = 0;  // the errno; 0 where nothing was refused, or something is known to be missing
@@ -138,7 +138,7 @@ Answer keep(const std::string& argument) {
             sys::Fd& file = open_files[static_cast<std::size_t>(kind.kind)];
             if (is_bound != 0) file = open_namespace(fmt::format("{}/{}", kPlace, kind.name));
             const auto child = sys::plain_fork();
-            if (!child) return Answer::failed("fork");
+            if (!child) return PeerAnswer::failed("fork");
             if (*child == 0) _exit(enter(kind, file, links[static_cast<std::size_t>(kind.kind)]));
             code = exit_code(sys::must(sys::reap(*child), "wait4"));
         }

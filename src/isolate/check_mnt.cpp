@@ -13,24 +13,24 @@ namespace {
 /// A folder that every machine has, and none of whose content a check needs.
 constexpr const char* kPlace = "/dev";
 
-Answer mount_there(const std::string&) {
+PeerAnswer mount_there(const std::string&) {
     // Without a mount namespace of its own (a check that must fail) this cuts the sandbox's propagation only.
     make_own_mounts();
     if (::mount("nsbench", kPlace, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k") != 0) {
-        return Answer::failed("mount");
+        return PeerAnswer::failed("mount");
     }
     return {};
 }
 
-Answer unmount_there(const std::string&) {
-    if (umount2(kPlace, MNT_DETACH) != 0) return Answer::failed("umount2");
+PeerAnswer unmount_there(const std::string&) {
+    if (umount2(kPlace, MNT_DETACH) != 0) return PeerAnswer::failed("umount2");
     return {};
 }
 
 /// The number of the file system there.
-Answer look(const std::string&) {
+PeerAnswer look(const std::string&) {
     struct stat place {};
-    if (stat(kPlace, &place) != 0) return Answer::failed("stat");
+    if (stat(kPlace, &place) != 0) return PeerAnswer::failed("stat");
     return {0, std::to_string(place.st_dev)};
 }
 

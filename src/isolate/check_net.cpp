@@ -27,24 +27,25 @@ sys::Fd datagram_socket() {
 }
 
 /// "lo:down eth0:up", in the kernel's order.
-Answer interfaces_now() {
+PeerAnswer interfaces_now() {
     const sys::Fd socket = datagram_socket();
     const std::unique_ptr<struct if_nameindex, decltype(&if_freenameindex)> all(if_nameindex(),
                                                                                 if_freenameindex);
-    if (all == nullptr) return Answer::failed("if_nameindex");
+    if (all == nullptr) return PeerAnswer::failed("if_nameindex");
     std::string text;
     for (const struct if_nameindex* one = all.get(); one->if_index != 0; ++one) {
         ifreq request{};
         std::strncpy(request.ifr_name, one->if_name, IFNAMSIZ - 1);
-        if (ioctl(socket.get(), SIOCGIFFLAGS, &request) != 0) return Answer::failed("ioctl(SIOCGIFFLAGS)");
+        if (ioctl(socket.get(), SIOCGIFFLAGS, &request) != 0)
+            return PeerAnswer::failed("ioctl(SIOCGIFFLAGS)");
         const bool is_up = (request.ifr_flags & IFF_UP) != 0;
         text += fmt::format("{}{}:{}", text.empty() ? "" : " ", one->if_name, is_up ? "up" : "down");
     }
     return {0, text};
 }
 
-Answer interfaces(const std::string&) {
-    Answer answer = interfaces_now();
+PeerAnswer interfaces(const std::string&) {
+    PeerAnswer answer = interfaces_now();
     // One of the host's may have gone after it was listed.
     for (int again = 0; again < 3 && answer.error == ENODEV; ++again) answer = interfaces_now();
     return answer;
@@ -64,32 +65,32 @@ bool is_only_lo(const std::string& text) {
 }
 
 /// Binds a port (0: any that is free) and keeps it; gives its number.
-Answer bind_port(const std::string& port) {
+PeerAnswer bind_port(const std::string& port) {
     static std::vector<sys::Fd> kept;
     sys::Fd socket = datagram_socket();
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(static_cast<std::uint16_t>(std::stoi(port)));
     if (bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-        return Answer::failed("bind");
+        return PeerAnswer::failed("bind");
     }
     socklen_t length = sizeof address;
     if (getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &length) != 0) {
-        return Answer::failed("getsockname");
+        return PeerAnswer::failed("getsockname");
     }
     kept.push_back(std::move(socket));
     return {0, std::to_string(ntohs(address.sin_port))};
 }
 
 /// Asks for a route by connecting a datagram socket, which sends nothing.
-Answer find_route(const std::string& destination) {
+PeerAnswer find_route(const std::string& destination) {
     const sys::Fd socket = datagram_socket();
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(9);
     inet_pton(AF_INET, destination.c_str(), &address.sin_addr);
     if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-        return Answer::failed("connect");
+        return PeerAnswer::failed("connect");
     }
     return {0, "connect: done"};
 }
@@ -105,9 +106,9 @@ Verdict check_only_lo(CheckContext& context) {
 Verdict check_port(CheckContext& context) {
     Peer inside(context.recipe(Kind::net));
     const std::string port = context.outside.must(bind_port, "0");
-    const Answer again_inside = inside.ask(bind_port, port, {EADDRINUSE});
-    const Answer again_outside = context.outside.ask(bind_port, port, {EADDRINUSE});
-    const auto describe = [&](const Answer& answer) {
+    const PeerAnswer again_inside = inside.ask(bind_port, port, {EADDRINUSE});
+    const PeerAnswer again_outside = context.outside.ask(bind_port, port, {EADDRINUSE});
+    const auto describe = [&](const PeerAnswer& answer) {
         return fmt::format("port {}{}", port, answer.error == 0 ? " is free" : ": " + answer.text);
     };
     return judge(again_inside.error == 0 && again_outside.error == EADDRINUSE, describe(again_inside),
@@ -116,10 +117,10 @@ Verdict check_port(CheckContext& context) {
 
 Verdict check_no_route(CheckContext& context) {
     Peer inside(context.recipe(Kind::net));
-    const Answer loopback = inside.ask(find_route, "127.0.0.1", {ENETUNREACH});
+    const PeerAnswer loopback = inside.ask(find_route, "127.0.0.1", {ENETUNREACH});
     // TEST-NET-1, nobody's address. A route to it may be there and be no way.
-    const Answer elsewhere = inside.ask(find_route, "192.0.2.1", {ENETUNREACH, EHOSTUNREACH});
-    const Answer outside = context.outside.ask(find_route, "127.0.0.1", {ENETUNREACH});
+    const PeerAnswer elsewhere = inside.ask(find_route, "192.0.2.1", {ENETUNREACH, EHOSTUNREACH});
+    const PeerAnswer outside = context.outside.ask(find_route, "127.0.0.1", {ENETUNREACH});
     return judge(loopback.error == ENETUNREACH && elsewhere.error == ENETUNREACH,
                  fmt::format("127.0.0.1 {}; 192.0.2.1 {}", loopback.seen(), elsewhere.seen()),
                  fmt::format("127.0.0.1 {}", outside.seen()));

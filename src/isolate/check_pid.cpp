@@ -21,23 +21,23 @@
 namespace nsb::isolate {
 namespace {
 
-Answer own_pid(const std::string&) {
+PeerAnswer own_pid(const std::string&) {
     return {0, std::to_string(getpid())};
 }
 
 /// Looked for by two calls that take a process number. Neither is refused to who may see the process.
-Answer find_process(const std::string& pid) {
+PeerAnswer find_process(const std::string& pid) {
     if (kill(std::stoi(pid), 0) == 0) return {0, "can be signalled"};
-    if (errno != ESRCH) return Answer::failed("kill");
+    if (errno != ESRCH) return PeerAnswer::failed("kill");
     if (getpgid(std::stoi(pid)) >= 0) return {0, "is seen by getpgid"};
-    return Answer::failed(errno == ESRCH ? "kill and getpgid" : "getpgid");
+    return PeerAnswer::failed(errno == ESRCH ? "kill and getpgid" : "getpgid");
 }
 
 /// A child's child outlives its parent, and says who its parent is then.
-Answer adopted_by(const std::string&) {
+PeerAnswer adopted_by(const std::string&) {
     sys::Pipe answer = sys::must(sys::Pipe::make(), "pipe2");
     const auto parent = sys::plain_fork();
-    if (!parent) return Answer::failed("fork");
+    if (!parent) return PeerAnswer::failed("fork");
     if (*parent == 0) {
         const pid_t dying = getpid();
         const auto orphan = sys::plain_fork();
@@ -49,27 +49,27 @@ Answer adopted_by(const std::string&) {
     }
     answer.write_end.reset();
     errno = exit_code(sys::must(sys::reap(*parent), "wait4"));
-    if (errno != 0) return Answer::failed("fork");
+    if (errno != 0) return PeerAnswer::failed("fork");
     pid_t adopter = -1;
     const auto got = sys::retried([&] { return read(answer.read_end.get(), &adopter, sizeof adopter); });
-    if (got != sizeof adopter) return Answer::nothing(got, "read");
+    if (got != sizeof adopter) return PeerAnswer::nothing(got, "read");
     return {0, std::to_string(adopter)};
 }
 
 /// The link /proc/self: this process's number in the pid namespace that proc was mounted in.
-Answer proc_self(const std::string&) {
+PeerAnswer proc_self(const std::string&) {
     std::array<char, PATH_MAX> link{};
     const ssize_t length = readlink("/proc/self", link.data(), link.size());
-    if (length < 0) return Answer::failed("readlink");
+    if (length < 0) return PeerAnswer::failed("readlink");
     return {0, std::string(link.data(), static_cast<std::size_t>(length))};
 }
 
-Answer is_in_proc(const std::string& pid) {
-    if (access(fmt::format("/proc/{}/status", pid).c_str(), F_OK) != 0) return Answer::failed("access");
+PeerAnswer is_in_proc(const std::string& pid) {
+    if (access(fmt::format("/proc/{}/status", pid).c_str(), F_OK) != 0) return PeerAnswer::failed("access");
     return {0, "is there"};
 }
 
-Answer processes_in_proc(const std::string&) {
+PeerAnswer processes_in_proc(const std::string&) {
     int count = 0;
     for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
         const std::string name = entry.path().filename();
@@ -78,15 +78,15 @@ Answer processes_in_proc(const std::string&) {
     return {0, std::to_string(count)};
 }
 
-Answer remount_proc(const std::string&) {
+PeerAnswer remount_proc(const std::string&) {
     make_own_mounts();
     mount_proc();
     return {};
 }
 
 /// For the checks after one that was to fail, whose /proc this is too.
-Answer unmount_proc(const std::string&) {
-    if (umount2("/proc", MNT_DETACH) != 0) return Answer::failed("umount2");
+PeerAnswer unmount_proc(const std::string&) {
+    if (umount2("/proc", MNT_DETACH) != 0) return PeerAnswer::failed("umount2");
     return {};
 }
 
@@ -109,8 +109,8 @@ Verdict check_init(CheckContext& context) {
 Verdict check_unseen(CheckContext& context) {
     const std::string target = std::to_string(context.outside.pid());
     Peer inside(context.recipe(Kind::pid));
-    const Answer from_inside = inside.ask(find_process, target, {ESRCH});
-    const Answer from_outside = context.outside.ask(find_process, target);
+    const PeerAnswer from_inside = inside.ask(find_process, target, {ESRCH});
+    const PeerAnswer from_outside = context.outside.ask(find_process, target);
     return judge(from_inside.error == ESRCH, fmt::format("process {}: {}", target, from_inside.seen()),
                  fmt::format("process {}: {}", target, from_outside.seen()));
 }
@@ -163,7 +163,7 @@ Verdict check_proc_before(CheckContext& context) {
     Peer inside(context.recipe(Kind::pid));
     const std::string self = inside.must(own_pid);
     const std::string link = inside.ask(proc_self, "", {ENOENT}).seen();
-    const Answer other = inside.ask(is_in_proc, target, {ENOENT});
+    const PeerAnswer other = inside.ask(is_in_proc, target, {ENOENT});
     const bool is_outsides = link == number_in_proc(inside.pid());
     if (is_outsides && link != self && other.error != 0) {
         return skip(
@@ -181,7 +181,7 @@ Verdict check_proc_before(CheckContext& context) {
 Verdict check_proc_remounted(CheckContext& context) {
     const std::string before = context.outside.ask(proc_self, "", {ENOENT}).seen();
     Peer inside(context.recipe(Kind::mnt | Kind::pid));
-    const Answer mounted = inside.ask(remount_proc, "", {EPERM});
+    const PeerAnswer mounted = inside.ask(remount_proc, "", {EPERM});
     if (mounted.error == EPERM && context.left_out.empty()) {
         return skip(fmt::format(
             "{}: a path of /proc is mounted over, so that a user namespace may not show it", mounted.text));

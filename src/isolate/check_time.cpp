@@ -20,11 +20,11 @@ constexpr long kOffset = 1'000'000;  // seconds
 constexpr long kAtMost = 60;         // that the check itself may take
 constexpr const char* kTheSame = "the same time namespace";
 
-struct Clock {
+struct OffsetClock {
     const char* name;
     clockid_t id;
 };
-constexpr std::array<Clock, 2> kClocks{{{"monotonic", CLOCK_MONOTONIC}, {"boottime", CLOCK_BOOTTIME}}};
+constexpr std::array<OffsetClock, 2> kClocks{{{"monotonic", CLOCK_MONOTONIC}, {"boottime", CLOCK_BOOTTIME}}};
 
 /// What a clock says by the system call and by the vDSO, in seconds; -1 where they disagree.
 long seconds(clockid_t clock) {
@@ -35,7 +35,7 @@ long seconds(clockid_t clock) {
     return std::labs(by_call.tv_sec - by_vdso.tv_sec) <= 1 ? by_call.tv_sec : -1;
 }
 
-Answer read_clock(const std::string& index) {
+PeerAnswer read_clock(const std::string& index) {
     return {0, std::to_string(seconds(kClocks[std::stoul(index)].id))};
 }
 
@@ -54,7 +54,7 @@ void tell(int channel, const Told& told) {
 }
 
 /// The new namespace's first process reads the clock and tells it. This one tells what kept it from that.
-void read_in_new_namespace(const Clock& clock, bool is_new, int channel) {
+void read_in_new_namespace(const OffsetClock& clock, bool is_new, int channel) {
     if (is_new && unshare(CLONE_NEWTIME) != 0) {
         return tell(channel, {errno, "unshare(CLONE_NEWTIME)", errno == EINVAL});
     }
@@ -79,11 +79,11 @@ void read_in_new_namespace(const Clock& clock, bool is_new, int channel) {
 }
 
 /// `argument`: the clock's index, and "new" unless the namespace is left out.
-Answer offset_clock(const std::string& argument) {
-    const Clock clock = kClocks[static_cast<std::size_t>(argument[0] - '0')];
+PeerAnswer offset_clock(const std::string& argument) {
+    const OffsetClock clock = kClocks[static_cast<std::size_t>(argument[0] - '0')];
     sys::Pipe pipe = sys::must(sys::Pipe::make(), "pipe2");
     const auto child = sys::plain_fork();
-    if (!child) return Answer::failed("fork");
+    if (!child) return PeerAnswer::failed("fork");
     if (*child == 0) {
         read_in_new_namespace(clock, argument.ends_with("new"), pipe.write_end.get());
         _exit(0);
@@ -92,11 +92,11 @@ Answer offset_clock(const std::string& argument) {
     (void)sys::reap(*child);
     Told told;
     const auto got = sys::retried([&] { return read(pipe.read_end.get(), &told, sizeof told); });
-    if (got != sizeof told) return Answer::nothing(got, "read");
+    if (got != sizeof told) return PeerAnswer::nothing(got, "read");
     errno = told.error;
     if (told.is_missing)
-        return {ENOSYS, Answer::failed(told.step).text + ": this kernel has no time namespaces"};
-    if (told.error != 0) return Answer::failed(told.step);
+        return {ENOSYS, PeerAnswer::failed(told.step).text + ": this kernel has no time namespaces"};
+    if (told.error != 0) return PeerAnswer::failed(told.step);
     return {0, told.is_the_same ? kTheSame : std::to_string(told.seconds)};
 }
 
@@ -105,7 +105,7 @@ Verdict check_clock(CheckContext& context, std::size_t index) {
     const bool is_left_out = context.left_out.contains(Kind::time);
     Peer inside(context.recipe(KindSet{}));
     const std::string before = context.outside.must(read_clock, std::to_string(index));
-    const Answer seen = inside.ask(offset_clock, fmt::format("{} {}", index, is_left_out ? "" : "new"));
+    const PeerAnswer seen = inside.ask(offset_clock, fmt::format("{} {}", index, is_left_out ? "" : "new"));
     const std::string after = context.outside.must(read_clock, std::to_string(index));
     if (seen.text == kTheSame) return judge(false, seen.text, fmt::format("{} s", after));
     const long difference = std::stol(seen.text) - std::stol(before);

@@ -27,39 +27,39 @@ std::string must_read(const std::string& path) {
     return trimmed(sys::must(text, "open", path));
 }
 
-Answer own_ids(const std::string&) {
+PeerAnswer own_ids(const std::string&) {
     return {0, fmt::format("uid {} gid {}", getuid(), getgid())};
 }
 
-Answer become_root(const std::string&) {
-    if (setresgid(0, 0, 0) != 0) return Answer::failed("setresgid");
-    if (setresuid(0, 0, 0) != 0) return Answer::failed("setresuid");
+PeerAnswer become_root(const std::string&) {
+    if (setresgid(0, 0, 0) != 0) return PeerAnswer::failed("setresgid");
+    if (setresuid(0, 0, 0) != 0) return PeerAnswer::failed("setresuid");
     return {};
 }
 
-Answer own_map(const std::string&) {
+PeerAnswer own_map(const std::string&) {
     return {0, trimmed(read_in_proc({}, "uid_map"))};
 }
 
 /// The effective capabilities, as a mask.
-Answer own_capabilities(const std::string&) {
+PeerAnswer own_capabilities(const std::string&) {
     const auto held = sys::held_capabilities();
-    if (!held) return Answer::failed("capget");
+    if (!held) return PeerAnswer::failed("capget");
     return {0, fmt::format("{:x}", *held)};
 }
 
 /// Whether the machine may be renamed, without doing so: a name that is too long is refused by EINVAL to who
 /// might set a shorter one, and by EPERM to others (sethostname() in kernel/sys.c asks in this order).
-Answer may_rename_machine(const std::string&) {
+PeerAnswer may_rename_machine(const std::string&) {
     const std::string too_long(_UTSNAME_LENGTH, 'x');
     if (sethostname(too_long.data(), too_long.size()) != 0 && errno != EINVAL) {
-        return Answer::failed("sethostname");
+        return PeerAnswer::failed("sethostname");
     }
     return {0, "sethostname: permitted"};
 }
 
-Answer leave_uts(const std::string&) {
-    if (unshare(CLONE_NEWUTS) != 0) return Answer::failed("unshare");
+PeerAnswer leave_uts(const std::string&) {
+    if (unshare(CLONE_NEWUTS) != 0) return PeerAnswer::failed("unshare");
     return {};
 }
 
@@ -130,10 +130,10 @@ Verdict check_root_inside(CheckContext& context) {
 Verdict check_capabilities(CheckContext& context) {
     Peer inside(context.recipe(Kind::user));
     const std::string mask = inside.must(own_capabilities);
-    const Answer of_outside = inside.ask(may_rename_machine, "", {EPERM});
+    const PeerAnswer of_outside = inside.ask(may_rename_machine, "", {EPERM});
     inside.must(leave_uts);
     // So that the EPERM outside is known not to be a filter's.
-    const Answer of_inside = inside.ask(may_rename_machine);
+    const PeerAnswer of_inside = inside.ask(may_rename_machine);
     return judge(mask != "0" && of_outside.error == EPERM,
                  fmt::format("capabilities {}; in a uts namespace of its own {}", mask, of_inside.seen()),
                  fmt::format("in the outside's {}", of_outside.seen()));

@@ -15,46 +15,46 @@ namespace {
 constexpr std::array<std::string_view, 2> kNames{"nsbench-inside", "nsbench-within"};
 
 /// One of the machine's names: how it is read and set.
-struct Name {
+struct UtsName {
     const char* (*in)(const utsname& names);
     int (*set)(const char* name, std::size_t length);
     const char* call;
 };
-constexpr Name kHostname{[](const utsname& names) { return names.nodename; }, sethostname, "sethostname"};
-constexpr Name kDomainname{[](const utsname& names) { return names.domainname; }, setdomainname,
-                           "setdomainname"};
+constexpr UtsName kHostname{[](const utsname& names) { return names.nodename; }, sethostname, "sethostname"};
+constexpr UtsName kDomainname{[](const utsname& names) { return names.domainname; }, setdomainname,
+                              "setdomainname"};
 
-template <const Name& name>
-Answer get(const std::string&) {
+template <const UtsName& name>
+PeerAnswer get(const std::string&) {
     utsname names{};
-    if (uname(&names) != 0) return Answer::failed("uname");
+    if (uname(&names) != 0) return PeerAnswer::failed("uname");
     return {0, name.in(names)};
 }
 
-template <const Name& name>
-Answer set(const std::string& text) {
-    if (name.set(text.data(), text.size()) != 0) return Answer::failed(name.call);
+template <const UtsName& name>
+PeerAnswer set(const std::string& text) {
+    if (name.set(text.data(), text.size()) != 0) return PeerAnswer::failed(name.call);
     return {};
 }
 
 /// On the outside: what was read there before anything was set, and is all that is ever written there.
-template <const Name& name>
+template <const UtsName& name>
 std::optional<std::string>& kept() {
     static std::optional<std::string> before;
     return before;
 }
 
 /// A host that is not isolated after all gets its name back; any name but a check's stays.
-template <const Name& name>
-Answer give_back(const std::string&) {
-    const Answer now = get<name>("");
+template <const UtsName& name>
+PeerAnswer give_back(const std::string&) {
+    const PeerAnswer now = get<name>("");
     const bool is_checks = now.error == 0 && std::ranges::find(kNames, now.text) != kNames.end();
     return is_checks && kept<name>() ? set<name>(*kept<name>()) : now;
 }
 
-template <const Name& name>
-Answer keep(const std::string&) {
-    Answer now = get<name>("");
+template <const UtsName& name>
+PeerAnswer keep(const std::string&) {
+    PeerAnswer now = get<name>("");
     if (now.error != 0) return now;
     kept<name>() = now.text;
     // Also where nsbench does not get as far as asking for it.
@@ -62,7 +62,7 @@ Answer keep(const std::string&) {
     return now;
 }
 
-template <const Name& name>
+template <const UtsName& name>
 Verdict check_name(CheckContext& context) {
     const std::string before = context.outside.must(keep<name>);
     const std::string ours(before == kNames[0] ? kNames[1] : kNames[0]);

@@ -74,7 +74,7 @@ int in_sandbox(const Container::Main& main);
 
 /// Has `outside` put the process that is `pid` there into a new cgroup if it is in the root cgroup, where
 /// nothing can be seen; that cgroup goes when `outside` ends. Any errno is a value.
-Answer leave_root_cgroup(Peer& outside, pid_t pid);
+PeerAnswer leave_root_cgroup(Peer& outside, pid_t pid);
 
 // The checks' own functions, each in the file of its kind.
 #define NSB_CHECK(kind, id, what, makes, function) Verdict function(CheckContext& context);

@@ -132,7 +132,7 @@ class Outside {
 
 }  // namespace
 
-int execute(const Program& program) {
+int execute(const CommandInside& program) {
     int ends[2];
     sys::must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "socketpair");
     sys::Fd ours(ends[0]);

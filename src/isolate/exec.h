@@ -17,7 +17,7 @@ struct Dispositions {
     void (*file_size)(int) = SIG_DFL;
 };
 
-struct Program {
+struct CommandInside {
     Recipe recipe;
     bool proc = false;    ///< /proc mounted anew
     bool net_lo = false;  ///< the loopback interface set up
@@ -31,6 +31,6 @@ struct Program {
 /// whole process group and so to the command as well. Where the command stops and a shell could continue this
 /// process, it stops too, and goes on when the command does. Everything inside ends with this process. Throws
 /// NotMade, NotTaken, SystemError where a step before the command failed.
-int execute(const Program& program);
+int execute(const CommandInside& program);
 
 }  // namespace nsb::isolate

@@ -37,7 +37,7 @@ void send(const sys::Fd& channel, Message::What what, int number, std::string_vi
     (void)sys::retried([&] { return ::send(channel.get(), &message, sizeof message, MSG_NOSIGNAL); });
 }
 
-void take_steps(const Program& program) {
+void take_steps(const CommandInside& program) {
     if (program.recipe.set.contains(Kind::mnt)) make_own_mounts();
     if (program.hostname) {
         sys::must(sethostname(program.hostname->data(), program.hostname->size()), "sethostname",
@@ -47,7 +47,7 @@ void take_steps(const Program& program) {
     if (program.proc) mount_proc();
 }
 
-[[noreturn]] void become(const Program& program, const sigset_t& mask) {
+[[noreturn]] void become(const CommandInside& program, const sigset_t& mask) {
     const std::vector<std::string>& command = program.command;
     std::vector<char*> words;
     words.reserve(command.size() + 1);
@@ -234,7 +234,7 @@ void Offspring::end_all(pid_t known) const {
     }
 }
 
-int run_init(const Program& program, const sys::Fd& channel, const sigset_t& mask) {
+int run_init(const CommandInside& program, const sys::Fd& channel, const sigset_t& mask) {
     const bool must_end_all = !program.recipe.set.contains(Kind::pid);
     sys::Fd signals;
     std::optional<Offspring> offspring;

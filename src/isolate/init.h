@@ -55,7 +55,7 @@ class Offspring {
 
 /// Takes the steps inside, runs the command in a child, reaps whatever ends, passes signals on. Returns the
 /// exit code. `mask` is the signal mask that the command starts with.
-int run_init(const Program& program, const sys::Fd& channel, const sigset_t& mask);
+int run_init(const CommandInside& program, const sys::Fd& channel, const sigset_t& mask);
 
 /// Makes `group` the terminal's foreground process group.
 void give_terminal(const sys::Fd& terminal, pid_t group);

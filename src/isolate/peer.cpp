@@ -28,9 +28,9 @@ std::vector<std::function<void()>>& last_actions() {
 }
 
 /// What is before the text of a message.
-struct Asked {
+struct SentRequest {
     std::uint64_t number;
-    Request request;
+    PeerRequest request;
 };
 struct Answered {
     std::uint64_t number;  ///< the request's
@@ -59,7 +59,7 @@ sys::Result<Head> receive_message(int channel, std::string& text) {
     return head;
 }
 
-Answer carry_out(Request request, const std::string& argument) {
+PeerAnswer carry_out(PeerRequest request, const std::string& argument) {
     try {
         return request(argument);
     } catch (const sys::SystemError& error) {
@@ -78,8 +78,8 @@ Answer carry_out(Request request, const std::string& argument) {
 /// Until the other side is gone.
 int serve(int channel) {
     std::string argument;
-    while (const auto asked = receive_message<Asked>(channel, argument)) {
-        const Answer answer = carry_out(asked->request, argument);
+    while (const auto asked = receive_message<SentRequest>(channel, argument)) {
+        const PeerAnswer answer = carry_out(asked->request, argument);
         if (!send_message(channel, Answered{asked->number, answer.error}, answer.text)) break;
     }
     for (const auto& action : last_actions() | std::views::reverse) action();
@@ -94,30 +94,30 @@ void leave_session() {
 
 }  // namespace
 
-Answer Answer::failed(std::string_view call) {
+PeerAnswer PeerAnswer::failed(std::string_view call) {
     const int error = errno;
     return {error, fmt::format("{}: {}", call, errno_name(error))};
 }
 
-Answer Answer::nothing(long returned, std::string_view call) {
+PeerAnswer PeerAnswer::nothing(long returned, std::string_view call) {
     if (returned >= 0) errno = ECHILD;
     return failed(call);
 }
 
-std::string Answer::seen() const {
+std::string PeerAnswer::seen() const {
     return text.empty() && error != 0 ? errno_name(error) : text;
 }
 
-Peer::Ends::Ends() {
+Peer::ChannelEnds::ChannelEnds() {
     int ends[2];
     sys::must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "socketpair");
     ours = sys::Fd(ends[0]);
     theirs = sys::Fd(ends[1]);
 }
 
-Peer::Peer(const Recipe& recipe) : Peer(recipe, Ends()) {}
+Peer::Peer(const Recipe& recipe) : Peer(recipe, ChannelEnds()) {}
 
-Peer::Peer(const Recipe& recipe, Ends ends)
+Peer::Peer(const Recipe& recipe, ChannelEnds ends)
     : is_outside_(!recipe.dies_with_parent),
       channel_(std::move(ends.ours)),
       container_(Container::start(recipe, [&] {
@@ -140,9 +140,9 @@ Peer Peer::outside() {
     return Peer(recipe);
 }
 
-Answer Peer::ask(Request request, const std::string& argument, std::initializer_list<int> expected) {
+PeerAnswer Peer::ask(PeerRequest request, const std::string& argument, std::initializer_list<int> expected) {
     const std::uint64_t number = ++asked_;
-    if (const auto sent = send_message(channel_.get(), Asked{number, request}, argument); !sent) {
+    if (const auto sent = send_message(channel_.get(), SentRequest{number, request}, argument); !sent) {
         throw sys::SystemError("send", "a request to a process of the check", sent.error());
     }
     pollfd waiting{channel_.get(), POLLIN, 0};
@@ -151,7 +151,7 @@ Answer Peer::ask(Request request, const std::string& argument, std::initializer_
             end();
             throw sys::SystemError("poll", "a process of the check did not answer in 5 s", ETIMEDOUT);
         }
-        Answer answer;
+        PeerAnswer answer;
         const auto answered = receive_message<Answered>(channel_.get(), answer.text);
         if (!answered) {
             throw sys::SystemError("recv", "a process of the check has died", answered.error());

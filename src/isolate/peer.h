@@ -19,21 +19,21 @@ class WentWrong : public std::runtime_error {
 };
 
 /// What a request found: an errno, or what was seen.
-struct Answer {
+struct PeerAnswer {
     int error = 0;
     std::string text;
 
     /// Of a call that failed: its errno, and its name as text.
-    static Answer failed(std::string_view call);
+    static PeerAnswer failed(std::string_view call);
     /// Of one that gave an error (-1) or less than was to be had, as from a process that has ended.
-    static Answer nothing(long returned, std::string_view call);
+    static PeerAnswer nothing(long returned, std::string_view call);
     /// `text` if all is well, else "call: ENOENT".
     [[nodiscard]] std::string seen() const;
 };
 
 /// Runs in the other process, which is a copy of this one: it knows this function's globals as they were
 /// then.
-using Request = Answer (*)(const std::string& argument);
+using PeerRequest = PeerAnswer (*)(const std::string& argument);
 
 class Peer {
   public:
@@ -51,10 +51,11 @@ class Peer {
 
     /// Success, or one of the `expected` errors, which a check can tell something from; for any other throws
     /// WentWrong. Throws SystemError where the process has died or does not answer within five seconds.
-    Answer ask(Request request, const std::string& argument = "", std::initializer_list<int> expected = {});
+    PeerAnswer ask(PeerRequest request, const std::string& argument = "",
+                   std::initializer_list<int> expected = {});
 
     /// As ask(), where only success will do: what was seen.
-    std::string must(Request request, const std::string& argument = "") {
+    std::string must(PeerRequest request, const std::string& argument = "") {
         return std::move(ask(request, argument).text);
     }
 
@@ -62,11 +63,11 @@ class Peer {
     void end() { (void)container_.end(); }
 
   private:
-    struct Ends {
+    struct ChannelEnds {
         sys::Fd ours, theirs;
-        Ends();
+        ChannelEnds();
     };
-    Peer(const Recipe& recipe, Ends ends);
+    Peer(const Recipe& recipe, ChannelEnds ends);
     bool is_outside_;
     std::uint64_t asked_ = 0;  ///< requests, which are numbered, and their answers with them
     sys::Fd channel_;

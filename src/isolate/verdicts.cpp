@@ -11,13 +11,13 @@
 namespace nsb::isolate {
 namespace {
 
-struct Column {
+struct VerdictColumn {
     const char* name;
     std::string (*get)(const Checked&);
 };
 
 /// The columns of CSV and JSON.
-constexpr std::array<Column, 8> kColumns{{
+constexpr std::array<VerdictColumn, 8> kColumns{{
     {"verdict", [](const Checked& r) { return std::string(to_string(r.verdict.outcome)); }},
     {"kind", [](const Checked& r) { return std::string(r.check->kind); }},
     {"check", [](const Checked& r) { return std::string(r.check->id); }},
@@ -82,11 +82,12 @@ std::string verdict_table(const std::vector<Checked>& results, bool colour) {
 
 std::string verdict_csv(const std::vector<Checked>& results) {
     std::string text;
-    for (const Column& column : kColumns) text += fmt::format("{}{}", text.empty() ? "" : ",", column.name);
+    for (const VerdictColumn& column : kColumns)
+        text += fmt::format("{}{}", text.empty() ? "" : ",", column.name);
     text += '\n';
     for (const Checked& result : results) {
         std::string line;
-        for (const Column& column : kColumns) {
+        for (const VerdictColumn& column : kColumns) {
             if (&column != kColumns.data()) line += ',';
             line += csv_field(column.get(result));
         }
@@ -99,7 +100,7 @@ std::string verdict_json(const std::vector<Checked>& results) {
     nlohmann::ordered_json all = nlohmann::ordered_json::array();
     for (const Checked& result : results) {
         nlohmann::ordered_json one;
-        for (const Column& column : kColumns) one[column.name] = column.get(result);
+        for (const VerdictColumn& column : kColumns) one[column.name] = column.get(result);
         all.push_back(std::move(one));
     }
     change_strings(all, as_utf8);

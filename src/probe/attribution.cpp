@@ -13,7 +13,7 @@
 namespace nsb::probe {
 namespace {
 
-using Stack = std::vector<std::string>;
+using CallStack = std::vector<std::string>;
 
 constexpr std::array<std::string_view, NSB_LOST_REASONS> kLostNames{"nested too deep",
                                                                     "left out of order",
@@ -107,7 +107,7 @@ double percentile(std::span<const std::uint64_t> buckets, double share) {
     return 0;
 }
 
-std::string name_wait(const Stack& stack) {
+std::string name_wait(const CallStack& stack) {
     static constexpr std::array<std::string_view, 7> kScheduling{
         "__schedule", "schedule", "preempt_schedule", "__cond_resched", "io_schedule", "on_switch", "nsb_"};
     static constexpr std::array<std::string_view, 17> kPrimitives{
@@ -127,7 +127,7 @@ std::string name_wait(const Stack& stack) {
     return primitive.empty() ? "unknown" : primitive;
 }
 
-std::string name_call_site(const Stack& stack) {
+std::string name_call_site(const CallStack& stack) {
     static constexpr std::array<std::string_view, 18> kAllocators{
         "kmalloc",    "__kmalloc",          "kmem_cache_alloc", "kmemdup",      "kstrdup",     "kvmalloc",
         "__kvmalloc", "pcpu_alloc",         "__alloc_percpu",   "__do_kmalloc", "kmem_cache_", "slab_",

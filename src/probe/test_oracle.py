@@ -45,7 +45,7 @@ NOTES = set(re.findall(r"NSB_FUNCTION\((\w+), \w+, \w+, (?:made|gone)\)", FUNCTI
 
 
 @dataclass
-class Sums:
+class FunctionSums:
     """Of one function in the mean of some executions."""
 
     calls: float = 0
@@ -59,8 +59,8 @@ class Sums:
 class Observed:
     """What both say of a case."""
 
-    probe: dict[str, Sums] = field(default_factory=lambda: collections.defaultdict(Sums))
-    exact: dict[str, Sums] = field(default_factory=lambda: collections.defaultdict(Sums))
+    probe: dict[str, FunctionSums] = field(default_factory=lambda: collections.defaultdict(FunctionSums))
+    exact: dict[str, FunctionSums] = field(default_factory=lambda: collections.defaultdict(FunctionSums))
 
 
 def both(kernel: str, case: str) -> tuple[dict[str, bytes], exact.Profile]:
@@ -184,8 +184,8 @@ def judge(observed: Observed) -> Judged:
 def test_what_either_of_them_missed_is_told(name: str, calls: int, seen: int, says: list[str]) -> None:
     observed = Observed()
     if calls:
-        observed.probe[name] = Sums(calls, 100, 100, 12, 12)
-    observed.exact[name] = Sums(seen, 100, 100)
+        observed.probe[name] = FunctionSums(calls, 100, 100, 12, 12)
+    observed.exact[name] = FunctionSums(seen, 100, 100)
     assert judge(observed).wrong == says
 
 

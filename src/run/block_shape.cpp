@@ -32,6 +32,7 @@ BlockClass block_class(const Case& c) {
     switch (teardown_class(c)) {
         case TeardownClass::net:
             return BlockClass::net;
+        case TeardownClass::user:
         case TeardownClass::light:
             return BlockClass::light;
         case TeardownClass::none:

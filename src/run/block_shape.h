@@ -35,8 +35,8 @@ struct BlockClassInfo {
 /// say more than few long ones, since rounds differ more than the samples of a block do.
 inline constexpr std::array kBlockClasses{
     BlockClassInfo{BlockClass::none, "none", {8, 16}},
-    BlockClassInfo{BlockClass::light, "light", {8, 12}},
-    BlockClassInfo{BlockClass::net, "net", {10, 6}},
+    BlockClassInfo{BlockClass::light, "light", {6, 6}},
+    BlockClassInfo{BlockClass::net, "net", {8, 4}},
     BlockClassInfo{BlockClass::runtimes, "runtimes", {1, 2}},
 };
 

@@ -19,7 +19,8 @@ std::vector<PlannedBlock> plan_blocks(std::span<const Standing> standings, const
             samples = kind.is_warm_up || kind.is_fixed ? std::max(samples, longest[i]) : one.shape.samples;
         if (samples == 0) continue;
         const std::size_t times = kind.is_warm_up ? 1 : one.blocks;
-        planned.insert(planned.end(), times, PlannedBlock{i, one.shape.lead_in, samples, !kind.is_warm_up});
+        const std::uint32_t lead_in = std::min(kind.is_warm_up ? 1 : one.shape.lead_in, one.shape.lead_in);
+        planned.insert(planned.end(), times, PlannedBlock{i, lead_in, samples, !kind.is_warm_up});
     }
     return planned;
 }

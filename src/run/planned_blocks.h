@@ -27,7 +27,8 @@ struct RoundKind {
 
 /// The blocks of a round, in the order of the series. A base has its blocks in every round in which a case
 /// has one that is compared with it. Where the number of samples is fixed they are as long as the longest of
-/// theirs: a base that only serves others has about as many samples as these have.
+/// theirs: a base that only serves others has about as many samples as these have. In the warm-up nothing
+/// counts, and at most one sample leads in.
 std::vector<PlannedBlock> plan_blocks(std::span<const Standing> standings, const RoundKind& kind);
 
 }  // namespace nsb::run

@@ -245,7 +245,7 @@ void ProbedPass::note_missed() {
     note(missed.allocations, " allocations or frees were missed by the kernel");
 }
 
-ProbeReport ProbedPass::run(std::optional<std::chrono::nanoseconds> budget, const Observer& observer) {
+ProbeReport ProbedPass::run(std::optional<std::chrono::nanoseconds> budget, const OnProgress& observer) {
     const Clock::time_point begun = Clock::now();
     observer_ = observer;
     budget_ = budget;

@@ -23,11 +23,11 @@ class ProbedPass {
                KindSet base_set, bool wants_stacks);
 
     /// Called with the share that is done, 0 to 1.
-    using Observer = std::function<void(double done)>;
+    using OnProgress = std::function<void(double done)>;
 
     /// Probes all cases, for about `budget` where no number of samples is fixed. Ends early on a signal:
     /// what was not reached is left out.
-    ProbeReport run(std::optional<std::chrono::nanoseconds> budget, const Observer& observer);
+    ProbeReport run(std::optional<std::chrono::nanoseconds> budget, const OnProgress& observer);
 
   private:
     using Clock = std::chrono::steady_clock;
@@ -81,7 +81,7 @@ class ProbedPass {
     double unprobed_call_ = 0;                                  // ticks of unshare(0)
     std::uint32_t round_ = 0;
     double shares_ = 0, shares_done_ = 0;
-    Observer observer_;
+    OnProgress observer_;
     ProbeReport report_;
 };
 

@@ -40,6 +40,7 @@ void gather(std::span<const Leaving> blocks, std::uint64_t max_backlog, std::vec
 
 TeardownClass teardown_class(const Case& c) {
     if (c.set.contains(Kind::net)) return TeardownClass::net;
+    if (c.set.contains(Kind::user)) return TeardownClass::user;
     return c.set.intersects(kWaitedFor) ? TeardownClass::light : TeardownClass::none;
 }
 
@@ -51,7 +52,7 @@ std::vector<Group> schedule(std::span<const PlannedBlock> planned, std::span<con
     std::shuffle(order.begin(), order.end(), random);
 
     std::vector<Group> groups;
-    std::array<std::vector<Leaving>, 3> leaving;  // by teardown class
+    std::array<std::vector<Leaving>, kTeardownClasses> leaving;  // by teardown class
     for (const PlannedBlock& block : order) {
         const Case& c = cases[block.series];
         const TeardownClass teardown = teardown_class(c);

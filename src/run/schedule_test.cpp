@@ -56,6 +56,14 @@ TEST(Schedule, KeepsGroupsPureAndBelowTheBacklog) {
     }
 }
 
+TEST(Schedule, TellsApartWhatIsWaitedForLongFromWhatIsNot) {
+    const auto of = [](KindSet set) { return teardown_class(Case::of(Operation::clone, set)); };
+    EXPECT_EQ(of(Kind::uts | Kind::mnt), TeardownClass::none);
+    EXPECT_EQ(of(Kind::pid | Kind::ipc), TeardownClass::light);
+    EXPECT_EQ(of(Kind::pid | Kind::user), TeardownClass::user);
+    EXPECT_EQ(of(Kind::net | Kind::user), TeardownClass::net);
+}
+
 TEST(Schedule, GroupsAreOfAboutTheSameSize) {
     const std::vector<Case> cases{Case::of(Operation::clone, Kind::net)};
     for (std::size_t blocks = 1; blocks < 200; ++blocks) {

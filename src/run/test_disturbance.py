@@ -21,6 +21,7 @@ def fixture_busy():
     """Another task on the CPU that is measured on, from its first turn on."""
     loop = f"import os\nos.sched_setaffinity(0, {{{CPU}}})\nprint(flush=True)\nwhile True: pass"
     with subprocess.Popen([sys.executable, "-c", loop], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
         process.stdout.readline()
         yield process
         process.kill()
@@ -65,8 +66,7 @@ def test_a_busy_task_on_the_measuring_cpu_labels_rounds(tmp_path, busy):
     assert info["disturbance"]["rounds"] == len(rows)
     counted = {name: sum(row["disturbed"] == name for row in rows) for name in info["disturbance"]["disturbed"]}
     assert counted == info["disturbance"]["disturbed"] and sum(counted.values()) >= len(labelled)
-    assert f"{sum(counted.values())} of {len(rows)} rounds disturbed (" in done.stdout
-    assert "--disturbed=drop leaves them out" in done.stdout
+    assert f"{sum(counted.values())} of {len(rows)} rounds disturbed, and kept (--disturbed=drop leaves them out):\n  " in done.stdout
     # What a round has of others is no more than what it took.
     assert all(float(row["others"]) <= 1.2 * float(row["seconds"]) + 0.05 for row in rows)
 
@@ -131,13 +131,13 @@ def samples_of(folder, phase="create"):
 def test_drop_leaves_their_samples_out_of_the_figures(recorded):
     relabel(recorded, {1, 2, 3, 5, 8, 11})
     kept = measure("summary", recorded)
-    assert "6 of 12 rounds disturbed (6 other tasks), and kept" in kept.stdout
+    assert "6 of 12 rounds disturbed, and kept (--disturbed=drop leaves them out):\n  6 other tasks\n" in kept.stdout
     assert samples_of(recorded) == 60
     table = (recorded / "results.csv").read_bytes()
     most = max(float(row["create"]) for row in read_csv(recorded / "samples.csv") if row["counted"] == "1")
     assert next(float(row["max"]) for row in read_csv(recorded / "results.csv") if row["phase"] == "create") == most
     dropped = measure("summary", recorded, "--disturbed=drop")
-    assert "6 of 12 rounds disturbed (6 other tasks), and left out" in dropped.stdout
+    assert "6 of 12 rounds disturbed, and left out:\n  6 other tasks\n" in dropped.stdout
     assert "results.csv is left as it is" in dropped.stdout and (recorded / "results.csv").read_bytes() == table
 
     # A run that was told so has it in its files.

@@ -120,13 +120,13 @@ TEST_F(FileTest, AnAccessControlListIsKept) {
     put(folder_ / "a", "old");
     // linux/posix_acl_xattr.h: tag, permissions, id. The owner and one user may write, the group and others
     // nothing.
-    struct Entry {
+    struct AclEntry {
         std::uint16_t tag, permissions;
         std::uint32_t id;
     };
     struct {
         std::uint32_t version = 2;
-        Entry entries[5] = {{1, 6, ~0U}, {2, 6, kAnother}, {4, 0, ~0U}, {16, 6, ~0U}, {32, 0, ~0U}};
+        AclEntry entries[5] = {{1, 6, ~0U}, {2, 6, kAnother}, {4, 0, ~0U}, {16, 6, ~0U}, {32, 0, ~0U}};
     } list;
     const char* const name = "system.posix_acl_access";
     if (setxattr((folder_ / "a").c_str(), name, &list, sizeof list, 0) != 0)

@@ -15,7 +15,7 @@ namespace nsb::sys {
 /// process for it.
 template <typename Work>
 auto with_stack(std::size_t bytes, Work work) {
-    struct Call {
+    struct OnStack {
         Work& work;
         std::optional<decltype(work())> result = {};
         std::exception_ptr thrown = {};
@@ -27,7 +27,7 @@ auto with_stack(std::size_t bytes, Work work) {
     pthread_attr_setstack(&attributes, stack.base(), stack.size());
     pthread_t thread{};
     const auto run = [](void* argument) -> void* {
-        auto& own = *static_cast<Call*>(argument);
+        auto& own = *static_cast<OnStack*>(argument);
         try {
             own.result.emplace(own.work());
         } catch (...) {
