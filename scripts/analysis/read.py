@@ -20,12 +20,12 @@ from analysis.script import Unreadable
 
 SCHEMA_VERSION = 1  # of run.json: kSchemaVersion in src/run/run_json.cpp
 
-# In a measured row of results.csv only these may be empty: an interval needs rounds, a delta needs a none.
+# In a measured row of results.csv only these may be empty: an interval needs rounds, a delta needs a base.
 MAY_BE_EMPTY = {"stack_bytes", "parallel", "ci_low", "ci_high", "precision", "delta", "delta_low", "delta_high", "resolution",
                 "delta_resolution", "machines", "position", "first", "steady", "last", "repeats"}
 # Columns that came later: a run of an earlier nsbench has none of them.
 LATER = {"results.csv": ("state", "resolution", "delta_resolution", "machines", "position", "first", "steady", "last", "repeats",
-                         "scatter"),
+                         "scatter", "base"),
          "samples.csv": ("machine",)}
 # Rounds that a case must have left without the disturbed ones, else it keeps them: kMinForInterval in src/core/statistics.h.
 LEAST_ROUNDS = 6

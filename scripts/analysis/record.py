@@ -74,6 +74,7 @@ class Case(TypedDict, total=False):
     case: str
     error: str | None
     unprobed_median: float | None
+    base: str | None
     adds_to_none: list[Added]
     calls: list[Call]
 
@@ -113,6 +114,7 @@ class Record(TypedDict, total=False):
     options: Options
     repeat: Repeat | None
     in_userns: bool
+    base_set: str
     warnings: list[str]
     environment: dict[str, str]
     findings: list[Finding]

@@ -26,7 +26,7 @@ def test_the_dictionary_has_all_files_and_types() -> None:
     assert list(results)[:4] == ["run_id", "kernel", "clock", "case"]
     text = {name for name, column in results.items() if not column.is_number}
     assert text == {"run_id", "kernel", "clock", "case", "operation", "namespaces", "syscall", "spawn", "phase", "unit",
-                    "status", "errno", "reason", "state", "scatter"}
+                    "status", "errno", "reason", "state", "scatter", "base"}
     assert results["median"].unit == columns.TICKS
     assert columns.phases()[:3] == ["start", "create", "ready"] and columns.phases()[-1] == "drain"
 

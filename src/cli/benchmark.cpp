@@ -90,6 +90,7 @@ int run_benchmark(const Options& options) {
     run::Instruments instruments = run::Instruments::prepare(start.options, run::most_at_once(*plan));
     run::RunInfo info{start, {}, {}, {}, std::nullopt};
     info.in_userns = instruments.samplers.in_userns();
+    info.base_set = base_set(info.in_userns);
     const run::Cases cases = run::Cases::of(*plan, info.in_userns, true);
     run::TeardownAccess teardown = run::access_teardown(cases, std::nullopt);
     info.drain_unseen = teardown.unseen;

@@ -90,7 +90,7 @@ Beginning take_up(const Options& options, const run::RunStart& now) {
     if (options.precision_given) start.options.precision = options.run.precision;
     return {std::move(start),
             std::move(store),
-            {std::move(recorded.series), recorded.info},
+            {std::move(recorded.series), recorded.info, recorded.info.base_set},
             recorded.info.in_userns};
 }
 

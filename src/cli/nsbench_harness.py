@@ -32,7 +32,7 @@ FLAGS = sorted(KINDS.values())
 RESULT_COLUMNS = (
     "run_id kernel clock case operation namespaces syscall stack_bytes spawn parallel phase unit samples median "
     "ci_low ci_high precision min mean stddev p90 p99 max outliers_mild outliers_severe delta delta_low delta_high "
-    "status errno reason state resolution delta_resolution machines position first steady last repeats scatter"
+    "status errno reason state resolution delta_resolution machines position first steady last repeats scatter base"
 ).split()
 PHASES = ("start create ready exit total switch mount unmount drain setgroups uid_map gid_map maps hostname root proc lo "
           "pivot exec load cpu").split()

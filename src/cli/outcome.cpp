@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cmath>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -17,6 +18,7 @@
 #include "cli/options.h"
 #include "core/failure.h"
 #include "core/repeats.h"
+#include "core/shared_cost.h"
 #include "core/text.h"
 #include "isolate/container.h"
 #include "report/format.h"
@@ -205,6 +207,22 @@ std::string disturbance_lines(const run::RunInfo& info) {
     return text;
 }
 
+/// What two kinds have in common, where the deltas show it; bench/README.md says why.
+std::string shared_lines(const run::RunInfo& info, const std::vector<Row>& rows) {
+    const auto ticks = [&](double value) { return report::format_ticks(std::abs(value), info.identity); };
+    std::string text;
+    for (const SharedCost& shared : shared_costs(rows)) {
+        const bool saves = shared.saving > 0;
+        const auto [low, high] = saves ? shared.ci : Interval{shared.ci.high, shared.ci.low};
+        text += fmt::format(
+            "{}: kinds {}: two together add {} {} than their sum\n"
+            "  (middle of {} pairs; its 95% interval {} … {})\n",
+            nsb::info(shared.base.operation).name, saves ? "share a cost" : "cost each other one",
+            ticks(shared.saving), saves ? "less" : "more", shared.pairs, ticks(low), ticks(high));
+    }
+    return text;
+}
+
 }  // namespace
 
 std::string closing_lines(const run::RunInfo& info, const std::vector<Row>& rows,
@@ -229,7 +247,7 @@ std::string closing_lines(const run::RunInfo& info, const std::vector<Row>& rows
                             machines == 1 ? "" : "s, whose medians vary by no more than is shown");
         text += position_lines(info, rows);
     }
-    text += disturbance_lines(info);
+    text += disturbance_lines(info) + shared_lines(info, rows);
     for (const Row& row : bases) {
         if (!row.figures || row.phase != row.measured.phases().front()) continue;
         text += fmt::format("{}: {} takes {}\n", to_string(row.measured), nsb::info(row.phase).name,

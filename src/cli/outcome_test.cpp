@@ -114,6 +114,30 @@ scatter between repeats rules 3 of 3 rows, within them 0; typically it is 14.5 t
     EXPECT_EQ(shown(rows_of_repeats({100}), 1).find("scatter"), std::string::npos);
 }
 
+TEST(Outcome, SaysWhatKindsShare) {
+    std::vector<Row> rows;
+    const auto add = [&](KindSet set, double delta) {
+        Row row;
+        row.measured = Case::of(Operation::unshare, set);
+        row.phase = Phase::create;
+        row.delta = Delta{delta, Interval{delta, delta}, std::nullopt, Case::of(Operation::unshare, {})};
+        rows.push_back(row);
+    };
+    const std::vector<Kind> kinds{Kind::mnt, Kind::uts, Kind::ipc, Kind::pid};
+    for (std::size_t i = 0; i < kinds.size(); ++i) {
+        add(kinds[i], 1000);
+        for (std::size_t j = 0; j < i; ++j) add(kinds[i] | kinds[j], 1400);
+    }
+    run::RunInfo info;
+    const auto said = [&] { return closing_lines(info, rows, {}); };
+    EXPECT_NE(said().find("unshare: kinds share a cost: two together add 600 ns less than their sum\n"
+                          "  (middle of 6 pairs; its 95% interval 600 ns … 600 ns)\n"),
+              std::string::npos)
+        << said();
+    rows.pop_back();
+    EXPECT_EQ(said().find("kinds"), std::string::npos) << said();
+}
+
 TEST(Outcome, NoCallIsInvented) {
     const auto of = [](int error) {
         return ending_of(std::filesystem::filesystem_error("cannot read", "/a/b",

@@ -101,7 +101,7 @@ void Repeating::take_all() {
 
 /// As its folder has it, with the time at which it was started; nothing to be measured where it is complete.
 std::optional<Beginning> Repeating::read(std::uint32_t number) {
-    Beginning own{{}, std::nullopt, {}, whole_.in_userns};
+    Beginning own{{}, std::nullopt, {{}, {}, whole_.before.base_set}, whole_.in_userns};
     if (!whole_.store) return own;
     auto taken = whole_.store->reopen_repeat(whole_.start, number);
     if (!taken) return own;
@@ -112,7 +112,7 @@ std::optional<Beginning> Repeating::read(std::uint32_t number) {
     }
     own.start.started = recorded.info.started;
     own.in_userns = recorded.info.in_userns;
-    own.before = {std::move(recorded.series), recorded.info};
+    own.before = {std::move(recorded.series), recorded.info, recorded.info.base_set};
     own.store.emplace(std::move(store));
     return own;
 }

@@ -78,12 +78,12 @@ std::vector<Phase> Case::phases() const {
     return phases;
 }
 
-std::optional<Case> Case::base() const {
+std::optional<Case> Case::base(KindSet base_set) const {
     if (value(Parameter::twin) != 0) return with(Parameter::twin, 0);
     if (info(operation).base != operation) return Case::of(info(operation).base, set);
-    if (set.empty() || !info(operation).takes(KindSet{})) return std::nullopt;
+    if (set.empty() || set == base_set || !info(operation).takes(KindSet{})) return std::nullopt;
     Case base = *this;
-    base.set = KindSet{};
+    base.set = base_set;
     return base;
 }
 

@@ -37,9 +37,9 @@ struct Case {
     /// the kernel tears something down later.
     [[nodiscard]] std::vector<Phase> phases() const;
 
-    /// What `delta` is taken against: the same without namespaces; for a twin, the case itself; for a
-    /// runtime, the container of the same set.
-    [[nodiscard]] std::optional<Case> base() const;
+    /// What `delta` is taken against: the same with no namespaces but those of `base_set`; for a twin, the
+    /// case itself; for a runtime, the container of the same set.
+    [[nodiscard]] std::optional<Case> base(KindSet base_set = {}) const;
 
     /// As an ordinary user can run it: its set gains NEWUSER where the operation makes the namespaces itself.
     [[nodiscard]] Case through_userns() const;
@@ -49,6 +49,12 @@ struct Case {
 
     auto operator<=>(const Case&) const = default;
 };
+
+/// The set that bases have, so that a difference to them is of the other kinds alone: none, or what every set
+/// has that is measured through a user namespace.
+constexpr KindSet base_set(bool in_userns) {
+    return in_userns ? KindSet(Kind::user) : KindSet{};
+}
 
 /// `operation/SET/key:value/…`: the join key between runs, machines and kernels.
 std::string to_string(const Case& c);

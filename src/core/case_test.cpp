@@ -130,5 +130,22 @@ TEST(Case, AnOrdinaryUserGoesThroughAUserNamespace) {
     EXPECT_EQ(to_string(Case::of(Operation::setns, Kind::net).through_userns()), "setns/NEWNET/via:nsfd");
 }
 
+TEST(Case, AnOrdinaryUsersBaseHasTheUserNamespaceToo) {
+    const KindSet user = base_set(true);
+    const auto base = [&](std::string_view id) { return parse_case(id)->through_userns().base(user); };
+    EXPECT_EQ(to_string(*base("clone/NEWPID/stack:64K")), "clone/NEWUSER/stack:64K");
+    EXPECT_EQ(to_string(*base("unshare/NEWNET-NEWUSER")), "unshare/NEWUSER");
+    EXPECT_FALSE(base("clone/NEWUSER/stack:1M"));
+    EXPECT_FALSE(base("clone/none/stack:1M"));
+    EXPECT_FALSE(base("setns/NEWPID/via:nsfd"));
+    EXPECT_FALSE(base("userns_map/NEWPID-NEWUSER")) << "nor has it one with all rights";
+    // A twin's base is the case itself, a runtime's the container of the same set.
+    EXPECT_EQ(to_string(*parse_case("unshare/NEWPID-NEWUSER")->with(Parameter::twin, 1).base(user)),
+              "unshare/NEWPID-NEWUSER");
+    EXPECT_EQ(to_string(*base("runtime/NEWNS-NEWPID/by:crun")), "container/NEWNS-NEWPID-NEWUSER");
+    EXPECT_EQ(to_string(*Case::of(Operation::clone, Kind::user).base(base_set(false))),
+              "clone/none/stack:1M");
+}
+
 }  // namespace
 }  // namespace nsb

@@ -72,7 +72,7 @@ struct MemoryRow {
     std::optional<Kind> kind;  ///< by the innermost traced function of a kind on the stack; none: shared
     std::string allocator;     ///< kmalloc, slab, percpu
     std::string call_site;
-    double bytes = 0, calls = 0;  ///< per execution, less those of `none`
+    double bytes = 0, calls = 0;  ///< per execution, less those of the base
     double freed = 0;             ///< bytes of these that were seen freed again
 };
 
@@ -101,7 +101,8 @@ struct ProbedCase {
     std::vector<MemoryRow> memory;
     std::vector<ObjectCount> objects;
     FoldedStacks folded;
-    std::vector<Added> adds;  ///< to its base, by function, the largest first; empty without one
+    std::optional<Case> base{};  ///< that it was compared with
+    std::vector<Added> adds;     ///< to its base, by function, the largest first; empty without one
     std::map<std::string, std::uint64_t> lost;  ///< events, by reason
     double unprobed = 0, probed = 0;            ///< medians of the case's first phase, interleaved
     double preempted = 0;    ///< ticks per execution that the sampler waited for its CPU on the way back

@@ -84,7 +84,7 @@ std::optional<Delta> combine(std::span<const Delta> repeats) {
     if (repeats.empty()) return std::nullopt;
     std::vector<double> values;
     for (const Delta& one : repeats) values.push_back(one.value);
-    Delta all{median(values), mean_interval(values), std::nullopt};
+    Delta all{median(values), mean_interval(values), std::nullopt, repeats.front().base};
     widen(all.ci, all.value);
     return all;
 }

@@ -130,10 +130,12 @@ TEST(CombineRepeats, DeltasMayBeBelowZero) {
     std::vector<std::vector<Row>> repeats;
     for (const double delta : {-3.0, -1.0, 4.0}) {
         repeats.push_back({row_of(100)});
-        repeats.back().front().delta = Delta{delta, Interval{delta - 1, delta + 1}, std::nullopt};
+        repeats.back().front().delta = Delta{delta, Interval{delta - 1, delta + 1}, std::nullopt,
+                                             Case::of(Operation::clone, Kind::user)};
     }
     const Row row = combine_repeats(repeats, 0.02).front();
     EXPECT_DOUBLE_EQ(row.delta->value, -1);
+    EXPECT_EQ(row.delta->base, Case::of(Operation::clone, Kind::user));
     EXPECT_NEAR(row.delta->ci->low, -2.48 * std::sqrt(13), 0.02);  // the mean is 0
     EXPECT_NEAR(row.delta->ci->high, 2.48 * std::sqrt(13), 0.02);
 }

@@ -118,6 +118,7 @@ Row make_row(const Series& series, const Series* base, Phase phase, const RowCon
 
     if (base != nullptr && std::ranges::count(base->measured.phases(), phase) != 0) {
         row.delta = make_delta(medians, base->round_medians(phase));
+        if (row.delta) row.delta->base = base->measured;
     }
     return row;
 }
@@ -206,7 +207,7 @@ std::vector<Row> rows_of(std::span<const Series> series, std::size_t planned, co
     for (const Series& s : series) by_case[s.measured] = &s;
     std::vector<Row> rows;
     for (const Series& s : series.first(planned)) {
-        const auto base_case = s.measured.base();
+        const auto base_case = s.measured.base(context.base_set);
         const auto base = base_case ? by_case.find(*base_case) : by_case.end();
         std::ranges::move(make_rows(s, base == by_case.end() ? nullptr : base->second, context),
                           std::back_inserter(rows));

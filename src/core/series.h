@@ -64,6 +64,7 @@ struct Delta {
     double value;  ///< the median over rounds of the difference to the base; over machines, of theirs
     std::optional<Interval> ci;        ///< 95%
     std::optional<double> resolution;  ///< as of a row
+    Case base{};                       ///< what it is taken against
 };
 
 /// One row of results.csv: a case and one of its phases.
@@ -96,6 +97,7 @@ struct RowContext {
     std::optional<Capabilities> held;    ///< by the run's process; absent where it is not known
     TickClock clock = TickClock::wall;
     std::set<std::uint32_t> left_out{};  ///< rounds whose samples enter no figure
+    KindSet base_set{};                  ///< of the bases: Case::base()
 };
 
 /// The series with no sample of these rounds counted; as it is where fewer rounds would be left than an
@@ -104,7 +106,7 @@ Series without_rounds(const Series& series, const std::set<std::uint32_t>& round
 /// The cases of which that leaves out nothing, although they have some of these rounds.
 std::vector<std::string> kept_whole(std::span<const Series> series, const std::set<std::uint32_t>& rounds);
 
-/// `base` is the series of `series.measured.base()`, or null.
+/// `base` is the series of the case's base, or null.
 std::vector<Row> make_rows(const Series& series, const Series* base, const RowContext& context);
 
 /// The rows of the first `planned` of these series; bases are looked for among all.

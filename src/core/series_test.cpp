@@ -27,6 +27,23 @@ const Row& row_of(const std::vector<Row>& rows, Phase phase) {
     return *std::find_if(rows.begin(), rows.end(), [&](const Row& row) { return row.phase == phase; });
 }
 
+TEST(RowsOf, TakeDifferencesToTheBasesOfTheRun) {
+    const Case through = Case::of(Operation::unshare, Kind::uts | Kind::user);
+    const std::vector<Series> series{series_of(through, {5, 5, 5, 5, 5, 5}),
+                                     series_of(Case::of(Operation::unshare, Kind::user), {3, 3, 3, 3, 3, 3}),
+                                     series_of(Case::of(Operation::unshare, {}), {1, 1, 1, 1, 1, 1})};
+    RowContext context;
+    const auto delta = [&] { return *row_of(rows_of(series, 3, context), Phase::create).delta; };
+    EXPECT_DOUBLE_EQ(delta().value, 4);
+    EXPECT_EQ(to_string(delta().base), "unshare/none");
+    context.base_set = base_set(true);
+    EXPECT_DOUBLE_EQ(delta().value, 2);
+    EXPECT_EQ(to_string(delta().base), "unshare/NEWUSER");
+    const auto rows = rows_of(series, 3, context);
+    EXPECT_EQ(std::ranges::count_if(rows, [](const Row& row) { return row.delta.has_value(); }), 4)
+        << "create, exit, total and drain of the first: NEWUSER alone has no base then, nor has none";
+}
+
 TEST(MakeRows, LeavesWarmUpsOut) {
     const auto rows =
         make_rows(series_of(Case::of(Operation::clone, {}), {10, 10, 10, 10, 10, 10}), nullptr, {});
@@ -101,6 +118,7 @@ TEST(MakeRows, PairsTheDeltaByRoundSoThatDriftCancels) {
     const Series pid = series_of(Case::of(Operation::clone, Kind::pid), {13, 23, 33, 43, 53, 63});
     const Row row = row_of(make_rows(pid, &none, {}), Phase::create);
     ASSERT_TRUE(row.delta && row.delta->ci);
+    EXPECT_EQ(row.delta->base, none.measured);
     EXPECT_DOUBLE_EQ(row.delta->value, 3);
     EXPECT_DOUBLE_EQ(row.delta->ci->low, 3);
     EXPECT_DOUBLE_EQ(row.delta->ci->high, 3);

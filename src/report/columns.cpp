@@ -89,8 +89,8 @@ constexpr auto kResultColumns = std::to_array<Column<R>>({
      [](const R& r) { return from_figures(r, [](const Figures& f) { return std::to_string(f.outliers_mild); }); }},
     {"outliers_severe", "samples", "samples beyond 3 interquartile ranges; kept",
      [](const R& r) { return from_figures(r, [](const Figures& f) { return std::to_string(f.outliers_severe); }); }},
-    {"delta", kTicks, "what the set adds to none of the same operation and parameters, paired by round; for a runtime, what "
-     "it adds to the container operation of the same set",
+    {"delta", kTicks, "what the set adds to none of the same operation and parameters (measured through a user namespace, to "
+     "NEWUSER), paired by round; for a runtime, what it adds to the container operation of the same set",
      [](const R& r) { return from_delta(r, [](const Delta& d) { return number(d.value); }); }},
     {"delta_low", kTicks, "95% interval of delta",
      [](const R& r) { return from_delta(r, [](const Delta& d) { return d.ci ? number(d.ci->low) : ""; }); }},
@@ -124,6 +124,8 @@ constexpr auto kResultColumns = std::to_array<Column<R>>({
     {"scatter", "", "which scatter rules the repeats' medians: between, what repeats do not have in common; or within, what the "
      "rounds of each explain; empty for one repeat, or where the rounds were too few to tell",
      [](const R& r) { return r.row.scatter ? std::string(to_string(ruling(*r.row.scatter))) : ""; }},
+    {"base", "", "the id of the case that delta is taken against; empty without a delta",
+     [](const R& r) { return from_delta(r, [](const Delta& d) { return to_string(d.base); }); }},
 });
 
 #undef FIGURE

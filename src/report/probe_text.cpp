@@ -72,11 +72,17 @@ class TreeText {
     std::string text_;
 };
 
+/// The namespaces of what it was compared with.
+std::string base_name(const ProbedCase& probed) {
+    return to_string(probed.base ? probed.base->set : KindSet{});
+}
+
 std::string added_lines(const RunIdentity& run, const ProbedCase& probed) {
     if (probed.adds.empty()) return "";
     double sum = 0;
     for (const Added& added : probed.adds) sum += added.ticks;
-    std::string text = fmt::format("adds   {:>11}  to none in traced functions: ", format_ticks(sum, run));
+    std::string text =
+        fmt::format("adds   {:>11}  to {} in traced functions: ", format_ticks(sum, run), base_name(probed));
     for (std::size_t i = 0; i < std::min(kMostShown, probed.adds.size()); ++i) {
         const Added& added = probed.adds[i];
         if (added.ticks <= 0) break;
@@ -122,8 +128,8 @@ std::string memory_lines(const ProbedCase& probed) {
         text += '\n';
     }
     if (bytes > 0) {
-        text += fmt::format("memory in all {} more than none, {} of it seen freed again\n",
-                            format_bytes(bytes), format_bytes(freed));
+        text += fmt::format("memory in all {} more than {}, {} of it seen freed again\n", format_bytes(bytes),
+                            base_name(probed), format_bytes(freed));
     }
     return text;
 }

@@ -38,7 +38,7 @@ TEST(ResultsCsv, HasTheColumnsOfTheContract) {
         "run_id,kernel,clock,case,operation,namespaces,syscall,stack_bytes,spawn,parallel,phase,unit,samples,"
         "median,ci_low,ci_high,precision,min,mean,stddev,p90,p99,max,outliers_mild,outliers_severe,delta,"
         "delta_low,delta_high,status,errno,reason,state,resolution,delta_resolution,machines,position,first,"
-        "steady,last,repeats,scatter\n");
+        "steady,last,repeats,scatter,base\n");
 }
 
 TEST(ResultsCsv, GoldenRows) {
@@ -50,7 +50,7 @@ TEST(ResultsCsv, GoldenRows) {
         line,
         "20260101T000000Z-0,6.1.0,wall,clone/none/"
         "stack:1M,clone,none,clone,1048576,fork,1,create,ns,6,33003.500,"
-        "32989.998,33017.002,0.00041,33001,33003.500,1.871,33005.500,33005.950,33006,0,0,,,,ok,,,,,,,,,,,,");
+        "32989.998,33017.002,0.00041,33001,33003.500,1.871,33005.500,33005.950,33006,0,0,,,,ok,,,,,,,,,,,,,");
     while (std::getline(lines, line) && line.find("NEWTIME") == std::string::npos) {
     }
     EXPECT_EQ(line,
@@ -58,7 +58,7 @@ TEST(ResultsCsv, GoldenRows) {
               "stack:1M,clone,NEWTIME,clone3,1048576,fork,1,create,ns,,,,,,,,"
               ",,,,,,,,,skipped,ENOSYS,clone3: Function not implemented (no such system call: the kernel or "
               "a seccomp "
-              "filter does not have it),,,,,,,,,,");
+              "filter does not have it),,,,,,,,,,,");
 }
 
 TEST(ResultsCsv, SaysWhatSavedMachinesSay) {
@@ -72,7 +72,7 @@ TEST(ResultsCsv, SaysWhatSavedMachinesSay) {
     }
     const RunIdentity lab{"r", "6.1", TickClock::instructions, "fresh"};
     const std::string text = results_csv(lab, make_rows(series, nullptr, {}));
-    EXPECT_NE(text.find(",fresh,100,,3,0.000,200,200,200,,\n"), std::string::npos) << text;
+    EXPECT_NE(text.find(",fresh,100,,3,0.000,200,200,200,,,\n"), std::string::npos) << text;
 }
 
 TEST(ResultsCsv, SaysWhatRepeatsSay) {
@@ -94,7 +94,7 @@ TEST(ResultsCsv, SaysWhatRepeatsSay) {
         line,
         "20260101T000000Z-0,6.1.0,wall,unshare/none,unshare,none,unshare,,,1,create,ns,18,110.350,87.803,"
         "137.926,0.22711,100.100,110.350,8.404,110.550,110.595,120.600,0,0,,,,imprecise,,\"22.7% reached of "
-        "2.0%, between repeats\",,,,,,,,,3,between");
+        "2.0%, between repeats\",,,,,,,,,3,between,");
 }
 
 TEST(ResultsCsv, IsTextWhateverWasSaid) {
@@ -125,6 +125,18 @@ clone/none/stack:1M     33.0 µs  ±0.0%   33.0 µs                             
 clone/NEWNET/stack:1M    350 µs  ±0.0%    350 µs       +317 µs   317 µs … 317 µs   350 µs   350 µs   350 µs  350 µs
 clone/NEWTIME/stack:1M  skipped: ENOSYS: clone3: Function not implemented (no such system call: the kernel or a seccomp filter does not have it)
 )");
+}
+
+TEST(Table, SaysWhatIsAddedToWhat) {
+    std::vector<Row> through = rows();
+    for (Row& row : through) {
+        if (row.delta) row.delta->base.set = Kind::user;
+    }
+    EXPECT_NE(table(kRun, through, {}).find("  adds to NEWUSER  "), std::string::npos);
+    const std::string csv = results_csv(kRun, through);
+    EXPECT_NE(csv.find(",clone/NEWUSER/stack:1M\n"), std::string::npos) << csv;
+    for (Row& row : rows()) through.push_back(row);
+    EXPECT_NE(table(kRun, through, {}).find("  adds to base  "), std::string::npos);
 }
 
 TEST(Table, FitsTheWidth) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <set>
 
 #include "report/format.h"
 
@@ -81,15 +82,24 @@ std::string interval_text(const Row& row) {
     return fmt::format("±{:.1f}%", 100 * *row.figures->precision);
 }
 
+/// By what deltas are taken against: none, or NEWUSER where every set has it.
+std::string heading_of_delta(const std::vector<Line>& lines) {
+    const Operation operation = lines.front().measured().operation;
+    if (info(operation).base != operation) return "adds to ours";
+    std::set<KindSet> sets;
+    for (const Line& line : lines) {
+        if (line.first().delta) sets.insert(line.first().delta->base.set);
+    }
+    if (sets.size() > 1) return "adds to base";
+    return fmt::format("adds to {}", to_string(sets.empty() ? KindSet{} : *sets.begin()));
+}
+
 std::vector<TableColumn> make_columns(const RunIdentity& run, const std::vector<Line>& lines) {
     std::vector<TableColumn> columns;
     std::vector<Phase> phases;  // of the case that has most: not every one leaves something to drain
     for (const Line& line : lines) {
         if (line.rows.size() > phases.size()) phases = line.measured().phases();
     }
-    const Operation operation = lines.front().measured().operation;
-    const bool beside_ours = info(operation).base != operation;
-    const std::string base_name = beside_ours ? "adds to ours" : "adds to none";
     const auto of_phase = [](const Line& line, Phase phase) -> const Row* {
         for (const Row* row : line.rows) {
             if (row->phase == phase && row->figures) return row;
@@ -111,7 +121,7 @@ std::vector<TableColumn> make_columns(const RunIdentity& run, const std::vector<
                            }});
         columns.push_back(
             {"p99", 20, [&run](const Line& line) { return format_ticks(line.first().figures->p99, run); }});
-        columns.push_back({base_name, 70, [&run](const Line& line) -> std::string {
+        columns.push_back({heading_of_delta(lines), 70, [&run](const Line& line) -> std::string {
                                const auto& delta = line.first().delta;
                                if (!delta) return "";
                                return fmt::format("{}{}", delta->value < 0 ? "" : "+",

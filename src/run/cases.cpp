@@ -4,7 +4,8 @@
 
 namespace nsb::run {
 
-Cases Cases::of(const std::vector<Case>& plan, bool in_userns, bool alone) {
+Cases Cases::of(const std::vector<Case>& plan, bool in_userns, bool alone, std::optional<KindSet> base_set) {
+    const KindSet of_bases = base_set.value_or(nsb::base_set(in_userns));
     Cases cases;
     const auto find = [&](const Case& c) -> std::optional<std::size_t> {
         const auto at = std::ranges::find(cases.all, c);
@@ -17,11 +18,11 @@ Cases Cases::of(const std::vector<Case>& plan, bool in_userns, bool alone) {
     }
     cases.planned = cases.all.size();
     for (std::size_t i = 0; i < cases.planned && !alone; ++i) {
-        const auto base = cases.all[i].base();
+        const auto base = cases.all[i].base(of_bases);
         if (base && !find(*base)) cases.all.push_back(*base);
     }
     for (const Case& c : cases.all) {
-        const auto base = c.base();
+        const auto base = c.base(of_bases);
         cases.base.push_back(base ? find(*base) : std::nullopt);
     }
     return cases;

@@ -15,10 +15,15 @@ SamplerPool grown(SamplerPool samplers, const std::vector<Case>& plan) {
     return samplers;
 }
 
-SamplerFacts facts_of(const SamplerPool& samplers, const SamplerPool::Overhead& overhead) {
-    return {samplers.in_userns(),        overhead.footprint.resident_bytes,
-            overhead.footprint.mappings, samplers.cpus(),
-            overhead.clock_read,         overhead.loop};
+SamplerFacts facts_of(const SamplerPool& samplers, const SamplerPool::Overhead& overhead,
+                      const Before& before) {
+    return {samplers.in_userns(),
+            before.base_set.value_or(base_set(samplers.in_userns())),
+            overhead.footprint.resident_bytes,
+            overhead.footprint.mappings,
+            samplers.cpus(),
+            overhead.clock_read,
+            overhead.loop};
 }
 
 void append(std::vector<std::string>& all, const std::vector<std::string>& more) {
@@ -71,13 +76,13 @@ Measurement::Measurement(RunStart start, const std::vector<Case>& plan, Instrume
                          Before before, double share)
     : start_(std::move(start)),
       samplers_(grown(std::move(instruments.samplers), plan)),
-      facts_(facts_of(samplers_, instruments.overhead)),
+      facts_(facts_of(samplers_, instruments.overhead, before)),
       runner_(make_runner(plan, std::move(instruments.teardown), std::move(before), share)) {}
 
 Runner Measurement::make_runner(const std::vector<Case>& plan, std::optional<OpenedTeardown> opened,
                                 Before before, double share) {
     append(start_.warnings, warnings_of(samplers_, plan));
-    Cases cases = Cases::of(plan, facts_.in_userns, start_.options.alone);
+    Cases cases = Cases::of(plan, facts_.in_userns, start_.options.alone, facts_.base_set);
     TeardownAccess teardown = access_teardown(cases, std::move(opened));
     append(start_.warnings, teardown.warnings);
     if (teardown.unseen) before.totals.drain_unseen = teardown.unseen;

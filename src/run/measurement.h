@@ -42,6 +42,7 @@ class Measurement {
     ~Measurement() = default;
 
     [[nodiscard]] SamplerPool& samplers() { return samplers_; }
+    [[nodiscard]] KindSet base_set() const { return facts_.base_set; }
     [[nodiscard]] Runner& runner() { return runner_; }
     [[nodiscard]] const Runner& runner() const { return runner_; }
 

@@ -61,7 +61,12 @@ TEST(Cases, AreThePlansAndTheirBases) {
     EXPECT_EQ(alone.all, std::vector{kUts});
     EXPECT_EQ(alone.base, std::vector<std::optional<std::size_t>>{std::nullopt});
     EXPECT_EQ(Cases::of({kNone, kUts}, true, false).all,
-              (std::vector{kNone, Case::of(Operation::unshare, Kind::uts | Kind::user)}));
+              (std::vector{kNone, Case::of(Operation::unshare, Kind::uts | Kind::user),
+                           Case::of(Operation::unshare, Kind::user)}));
+    // A run that was begun by an earlier nsbench goes on with its own base.
+    const Cases earlier = Cases::of({kUts}, true, false, KindSet{});
+    EXPECT_EQ(earlier.all, (std::vector{Case::of(Operation::unshare, Kind::uts | Kind::user), kNone}));
+    EXPECT_EQ(earlier.base, (std::vector<std::optional<std::size_t>>{1, std::nullopt}));
 }
 
 TEST(Policy, WarmsUpWhatHasNoSamples) {

@@ -65,10 +65,11 @@ std::unique_ptr<env::Teardown> open_teardown() {
 }  // namespace
 
 ProbedPass::ProbedPass(SamplerPool& samplers, RunOptions options, probe::Probe& probe,
-                       std::vector<Case> cases, bool wants_stacks)
+                       std::vector<Case> cases, KindSet base_set, bool wants_stacks)
     : samplers_(samplers),
       options_(std::move(options)),
       probe_(probe),
+      base_set_(base_set),
       wants_stacks_(wants_stacks || !probe.traces_calls()),
       draining_(open_teardown()) {
     for (Case& c : cases) works_.push_back({std::move(c), {}, {}, {}, {}, {}, {}, {}, {}});
@@ -84,7 +85,7 @@ std::vector<double> ProbedPass::take(Work& work, std::uint32_t samples) {
 }
 
 bool ProbedPass::is_base(const Work& work) const {
-    return std::ranges::any_of(works_, [&](const Work& other) { return other.c.base() == work.c; });
+    return std::ranges::any_of(works_, [&](const Work& other) { return other.c.base(base_set_) == work.c; });
 }
 
 void ProbedPass::carry_out(const Part& part, const std::function<void(Work&)>& take_one) {
@@ -275,11 +276,13 @@ ProbeReport ProbedPass::run(std::optional<std::chrono::nanoseconds> budget, cons
     if (wants_stacks_) report_.sampling_period = static_cast<double>(probe::kSamplingPeriodNs);
     for (Work& work : works_) report_.cases.push_back(attribute(work));
     for (ProbedCase& probed : report_.cases) {
-        const auto base_case = probed.measured.base();
+        const auto base_case = probed.measured.base(base_set_);
         const auto base = std::ranges::find_if(report_.cases, [&](const ProbedCase& other) {
             return base_case && other.measured == *base_case;
         });
-        if (base != report_.cases.end()) probed.adds = added(probed, *base);
+        if (base == report_.cases.end()) continue;
+        probed.base = base->measured;
+        probed.adds = added(probed, *base);
     }
     report_.seconds = std::chrono::duration<double>(Clock::now() - begun).count();
     return std::move(report_);
@@ -299,7 +302,7 @@ ProbedCase ProbedPass::attribute(Work& work) const {
     if (work.stacks.samples > 0) probed.folded = probe::fold(work.stacks);
     if (work.memory.samples > 0) {
         probed.memory_samples = work.memory.samples;
-        const auto base_case = work.c.base();
+        const auto base_case = work.c.base(base_set_);
         const auto base =
             std::ranges::find_if(works_, [&](const Work& w) { return base_case && w.c == *base_case; });
         const bool has_base = base != works_.end() && base->memory.samples > 0;

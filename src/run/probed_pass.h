@@ -18,9 +18,9 @@ namespace nsb::run {
 
 class ProbedPass {
   public:
-    /// `cases`: what to probe, the bases of their deltas among them.
+    /// `cases`: what to probe, the bases of their deltas among them; `base_set`: that of the bases.
     ProbedPass(SamplerPool& samplers, RunOptions options, probe::Probe& probe, std::vector<Case> cases,
-               bool wants_stacks);
+               KindSet base_set, bool wants_stacks);
 
     /// Called with the share that is done, 0 to 1.
     using OnProgress = std::function<void(double done)>;
@@ -72,6 +72,7 @@ class ProbedPass {
     SamplerPool& samplers_;
     RunOptions options_;
     probe::Probe& probe_;
+    KindSet base_set_;
     bool wants_stacks_;
     std::vector<Work> works_;
     Draining draining_;

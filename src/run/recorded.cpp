@@ -66,7 +66,7 @@ Sample parse_sample(const Fields& fields, const Case& c, const std::vector<Phase
 std::vector<Case> measured_cases(const RunInfo& info, std::vector<Case> plan) {
     if (info.in_userns) std::ranges::transform(plan, plan.begin(), &Case::through_userns);
     for (std::size_t i = 0, planned = plan.size(); i < planned; ++i) {
-        if (const auto base = plan[i].base()) plan.push_back(*base);
+        if (const auto base = plan[i].base(info.base_set)) plan.push_back(*base);
     }
     return plan;
 }

@@ -220,6 +220,14 @@ void parse_measuring(const Member& json, RunInfo& info) {
     info.drains_incomplete = json.at("drains_incomplete").whole_as<std::uint32_t>({0, info.drains});
 }
 
+KindSet parse_base_set(const Member& json, bool in_userns) {
+    const std::string text = json.text();
+    for (const KindSet set : {KindSet{}, base_set(in_userns)}) {
+        if (text == to_string(set)) return set;
+    }
+    json.refuse("is not what such a run compares with");
+}
+
 RunInfo parse_info(const Member& json) {
     const Member version = json.at("schema_version");
     if (version.whole(kAny) != kSchemaVersion)
@@ -240,6 +248,8 @@ RunInfo parse_info(const Member& json) {
     info.clock_read_ticks = json.at("overhead").at("clock_read").number(0, kMostTicks);
     info.loop_ticks = json.at("overhead").at("loop").number(0, kMostTicks);
     info.in_userns = json.at("in_userns").flag();
+    // An earlier nsbench compared with none.
+    if (json.has("base_set")) info.base_set = parse_base_set(json.at("base_set"), info.in_userns);
     if (json.has("repeat") && !json.at("repeat").is_null()) info.repeat = parse_repeat(json.at("repeat"));
     parse_measuring(json.at("measuring"), info);
     return info;

@@ -202,6 +202,18 @@ TEST_F(RecordedTest, CasesAreThoseThatTheUserCouldMeasure) {
         "through a user namespace");
 }
 
+TEST_F(RecordedTest, ARunThroughAUserNamespaceSaysWhichBaseItHas) {
+    for (const char* const set : {"none", "NEWUSER"}) {
+        json_["in_userns"] = true;
+        json_["base_set"] = set;
+        const auto info = parse_run_json(json_.dump(), "run.json");
+        ASSERT_TRUE(info) << info.error();
+        EXPECT_EQ(to_string(info->base_set), set);
+    }
+    json_.erase("base_set");  // an earlier nsbench's
+    EXPECT_TRUE(parse_run_json(json_.dump(), "run.json")->base_set.empty());
+}
+
 TEST_F(RecordedTest, SamplesOfAMachineStandTogether) {
     std::string text = with(with(5, "machine", "2"), 5, "sample", "0");
     text = with(with(text, 6, "machine", "2"), 6, "sample", "1");
@@ -250,6 +262,7 @@ TEST_F(RecordedTest, AMemberThatDoesNotHoldIsRefusedByItsName) {
         {"/arguments/0", 5, "arguments[0]: 5 is no text"},
         {"/environment/kernel", nullptr, "environment.kernel: null is no text"},
         {"/in_userns", 1, "in_userns: 1 is neither true nor false"},
+        {"/base_set", "NEWUSER", R"(base_set: "NEWUSER" is not what such a run compares with)"},
         {"/options", 1, "options: 1 is no object"},
         {"/options/samples", -1, "options.samples: -1 is not a whole number from 1 to 40000"},
         {"/options/samples", 0, "options.samples: 0 is not"},

@@ -49,6 +49,7 @@ struct RunStart {
 /// What the samplers are and may do.
 struct SamplerFacts {
     bool in_userns = false;  ///< measured as an ordinary user: sets gained NEWUSER
+    KindSet base_set;        ///< of the bases: none in a run of an earlier nsbench, too
     std::uint64_t sampler_resident_bytes = 0;
     std::size_t sampler_mappings = 0;
     std::vector<int> sampler_cpus;  ///< of each sampler; empty where not pinned
@@ -80,8 +81,12 @@ struct RunInfo : RunStart, SamplerFacts, Totals {
         // Inside a user namespace of its own a sampler has all capabilities.
         const auto held = in_userns ? std::optional(~Capabilities{0})
                                     : parse_capabilities(env::find(environment, "capabilities"));
-        return {options.precision, drain_unseen, held, identity.clock,
-                options.disturbed == Disturbed::drop ? disturbed_rounds(marks) : std::set<std::uint32_t>{}};
+        return {options.precision,
+                drain_unseen,
+                held,
+                identity.clock,
+                options.disturbed == Disturbed::drop ? disturbed_rounds(marks) : std::set<std::uint32_t>{},
+                base_set};
     }
 };
 

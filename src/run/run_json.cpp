@@ -69,7 +69,8 @@ Json probed_json(const ProbedCase& probed) {
     json["unprobed_median"] = probed.unprobed;
     json["probed_median"] = probed.probed;
     json["traced_calls_per_op"] = probed.events;
-    json["adds_to_none"] = Json::array();
+    json["base"] = probed.base ? Json(to_string(*probed.base)) : Json();
+    json["adds_to_none"] = Json::array();  // named after the usual base
     for (const Added& added : probed.adds) {
         json["adds_to_none"].push_back({{"function", kTraced[added.function].name}, {"self", added.ticks}});
     }
@@ -219,6 +220,7 @@ std::string run_json(const RunInfo& info) {
     json["options"] = options_json(info.options);
     json["repeat"] = info.repeat ? repeat_json(*info.repeat) : Json();
     json["in_userns"] = info.in_userns;
+    json["base_set"] = to_string(info.base_set);
     json["warnings"] = info.warnings;
 
     Json environment = Json::object();

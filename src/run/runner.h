@@ -22,6 +22,7 @@ namespace nsb::run {
 struct Before {
     std::vector<Series> series;
     Totals totals;
+    std::optional<KindSet> base_set{};  ///< what its differences were taken against; absent: nothing yet
 };
 
 class Runner {

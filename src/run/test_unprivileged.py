@@ -1,5 +1,6 @@
 """An ordinary user measures through a user namespace, or is told which setting stands in the way."""
 
+import json
 import shutil
 
 import pytest
@@ -48,6 +49,15 @@ def test_measures_through_a_user_namespace(home):
             assert row["status"] in ("ok", "imprecise") and float(row["median"]) > 0, row
         assert row["case"].split("/")[1] == row["namespaces"]
         assert row["case"] in result.stdout
+    # What is measured in any case is in no difference: NEWUSER serves them, and is no row.
+    deltas = {row["case"]: row["base"] for row in rows if row["phase"] == "create"}
+    assert deltas == {"clone/none/stack:1M": "", "clone/NEWPID-NEWUSER/stack:1M": "clone/NEWUSER/stack:1M",
+                      "clone/NEWNET-NEWUSER/stack:1M": "clone/NEWUSER/stack:1M", "unshare/none": "",
+                      "unshare/NEWPID-NEWUSER": "unshare/NEWUSER", "unshare/NEWNET-NEWUSER": "unshare/NEWUSER"}
+    assert all((row["delta"] != "") == (row["base"] != "") for row in rows)
+    assert "adds to NEWUSER" in result.stdout and "adds to none" not in result.stdout
+    assert "clone/NEWUSER/stack:1M: create takes" in result.stdout
+    assert json.loads((home / "out" / "run.json").read_text())["base_set"] == "NEWUSER"
     notes = [line for line in result.stdout.splitlines() if "user namespace" in line and "NEWUSER" in line]
     assert notes, "no note that each set gains NEWUSER"
 
@@ -60,6 +70,29 @@ def test_sets_that_become_the_same_are_measured_once(home):
     keys = [(row["case"], row["phase"]) for row in read_csv(home / "same.csv")]
     assert len(keys) == len(set(keys))
     assert {case for case, _ in keys} == {"clone/NEWPID-NEWUSER/stack:1M", "clone/NEWUSER/stack:1M"}
+
+
+@pytest.mark.usefixtures("user_namespaces")
+def test_what_an_earlier_run_compared_with_stays(home):
+    """It had `none` for a base, and no word of it in run.json."""
+    run = home / "earlier"
+    result = as_user(home, home / "nsbench", "--op=unshare", "--ns=none", "--ns=pid", "--ns=user", "--samples=12",
+                     "--seed=1", f"--out={run}")
+    assert result.returncode == 0, result.stdout + result.stderr
+
+    def bases():
+        rows = read_csv(run / "results.csv")
+        return {row["case"]: row["base"] for row in rows if row["phase"] == "create"}
+
+    assert bases() == {"unshare/none": "", "unshare/NEWUSER": "", "unshare/NEWPID-NEWUSER": "unshare/NEWUSER"}
+    text = (run / "run.json").read_text()
+    assert text.count('  "base_set": "NEWUSER",\n') == 1
+    (run / "run.json").write_text(text.replace('  "base_set": "NEWUSER",\n', ""))
+    for again in (("summary", str(run)), (f"--resume={run}",)):
+        result = as_user(home, home / "nsbench", *again)
+        assert result.returncode == 0, result.stdout + result.stderr
+        assert "adds to none" in result.stdout
+        assert bases() == {"unshare/none": "", "unshare/NEWUSER": "unshare/none", "unshare/NEWPID-NEWUSER": "unshare/none"}
 
 
 @pytest.mark.usefixtures("user_namespaces")
