@@ -36,6 +36,11 @@ std::string clauses(const std::vector<Attempt>& attempts) {
     return text;
 }
 
+/// With the folder that it is in.
+bool goes_by_itself(const Change& change) {
+    return change.is_in_folder && change.before.empty();
+}
+
 /// The states, where they are all the same; else how many there are.
 std::string changed(const std::vector<const Attempt*>& made) {
     const Attempt& first = *made.front();
@@ -87,11 +92,13 @@ sys::Expected<std::string> apply(const Root& root, const Change& change) {
                    : sys::Refusal{"open", change.path, now.error()};
     }
     const auto now = state_of(root, change);
-    if (now && *now != change.before && !change.is_in_folder) (void)write_state(root, change, change.before);
+    if (now && *now != change.before && !goes_by_itself(change))
+        (void)write_state(root, change, change.before);
     return tl::unexpected(last.value_or(sys::Refusal{"write", change.path, EINVAL}));
 }
 
 Return put_back(const Root& root, const Change& change) {
+    if (goes_by_itself(change)) return {Returned::unchanged};
     const auto now = state_of(root, change);
     // A thread that has ended since needs nothing.
     if (!now)
@@ -136,7 +143,6 @@ void Preparation::apply() {
         }
         if (is_whole) continue;
         for (Attempt& attempt : std::views::reverse(prepared.attempts)) {
-            if (attempt.change.is_in_folder) continue;
             (void)env::put_back(target_.root, attempt.change);
         }
         for (Attempt& attempt : prepared.attempts) attempt.in_force.clear();
@@ -149,11 +155,11 @@ std::string Preparation::put_back() const {
         std::size_t count = 0;
         for (const Attempt& attempt : std::views::reverse(prepared.attempts)) {
             const Change& change = attempt.change;
-            if (change.is_in_folder) continue;
             const Return back = env::put_back(target_.root, change);
             const std::string_view id = prepared.setting->id;
             if (back.how == Returned::put_back) ++count;
-            if (back.how == Returned::left_alone && !attempt.refused && !change.is_consequence) {
+            if (back.how == Returned::left_alone && !attempt.refused && !change.is_consequence &&
+                !change.is_in_folder) {
                 text += line("left", id,
                              fmt::format("{}: somebody made it {} meanwhile; it was {}", change.path,
                                          shown(back.now), shown(change.before)));

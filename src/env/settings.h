@@ -32,8 +32,8 @@ struct Change {
     std::string before;               ///< the state that it is put back to
     std::vector<std::string> wanted;  ///< the first of these that the kernel takes
     std::string home{};               ///< a cgroup's file of processes
-    bool is_in_folder = false;        ///< goes with the folder that was made before it
-    bool is_consequence = false;      ///< not written here: what another one's may do to it, and is put back
+    bool is_in_folder = false;    ///< goes with the folder made before it, unless it has a state of before
+    bool is_consequence = false;  ///< not written here: what another one's may do to it, and is put back
 };
 
 /// For whom the machine is prepared.

@@ -43,13 +43,17 @@ Change inside(const std::string& folder, std::string_view name, std::vector<std:
 /// balances nothing to it. Kernels that have none (before 6.1) have at least a partition.
 std::vector<Change> partition(const Target& target, const std::string& point) {
     const std::string folder = fmt::format("{}/{}", point, kPreparedCgroup);
-    std::vector<Change> all = own_affinities(target, {target.cpu});
+    // The kernel gives every thread of the root all CPUs that are left, and later all of them.
+    std::vector<Change> all = own_affinities(target, online(target.root), {target.cpu});
     const std::string control = point + "/cgroup.subtree_control";
     const Change word{control, Form::word, "", {"cpuset"}};
     if (state_of(target.root, word).value_or("").empty()) all.push_back(word);
     all.push_back(made(folder, point + own_cgroup(target.root) + "/cgroup.procs"));
     all.push_back(inside(folder, "cpuset.cpus", {std::to_string(target.cpu)}));
-    all.push_back(inside(folder, "cpuset.cpus.partition", {"isolated", "root"}));
+    // Put back for itself: a folder's removal takes effect only later (css_killed_work_fn in kernel/cgroup).
+    Change isolated = inside(folder, "cpuset.cpus.partition", {"isolated", "root"});
+    isolated.before = "member";
+    all.push_back(std::move(isolated));
     return all;
 }
 

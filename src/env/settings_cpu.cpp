@@ -66,7 +66,7 @@ std::optional<std::string> affinity_of(const Root& root, const std::string& fold
     return field(read_text(root, folder + "/status").value_or(""), "Cpus_allowed_list");
 }
 
-std::vector<Change> own_affinities(const Target& target, const CpuSet& lost) {
+std::vector<Change> own_affinities(const Target& target, const CpuSet& touched, const CpuSet& lost) {
     const CpuSet all = online(target.root);
     const auto text_of_possible = first_line(target.root, "/sys/devices/system/cpu/possible");
     const CpuSet possible = text_of_possible ? parse_cpus(*text_of_possible).value_or(all) : all;
@@ -78,7 +78,7 @@ std::vector<Change> own_affinities(const Target& target, const CpuSet& lost) {
             const std::string thread = fmt::format("{}/{}", folder, name);
             const auto text = affinity_of(target.root, thread);
             const auto cpus = text ? parse_cpus(*text) : std::nullopt;
-            if (!cpus || without(all, *cpus).empty() || !overlaps(*cpus, lost)) continue;
+            if (!cpus || without(all, *cpus).empty() || !overlaps(*cpus, touched)) continue;
             if (is_of_kernel(target.root, thread)) continue;
             // What the kernel may make of it: its cpuset's CPUs, without those that it has lost or with them.
             std::set<std::string> made;
@@ -125,7 +125,7 @@ Planned smt_changes(const Target& target) {
     if (siblings.empty()) return {};
     std::vector<Change> all;
     if (const auto point = old_cpusets(target.root)) add_cpusets(target, *point, siblings, all);
-    const std::vector<Change> kept = own_affinities(target, siblings);
+    const std::vector<Change> kept = own_affinities(target, siblings, siblings);
     all.insert(all.end(), kept.begin(), kept.end());
     for (const int sibling : siblings) {
         const std::string path = fmt::format("/sys/devices/system/cpu/cpu{}/online", sibling);

@@ -24,9 +24,10 @@ CpuSet online(const Root& root);
 /// The measuring CPU and its siblings.
 CpuSet core_of(const Target& target);
 
-/// The threads with an affinity of their own, of which `lost` is a part: what takes these CPUs from them may
-/// make the kernel forget it (before 6.2; user_cpus_ptr in kernel/sched/core.c).
-std::vector<Change> own_affinities(const Target& target, const CpuSet& lost);
+/// The threads with an affinity of their own that has some of `touched`: what takes the CPUs `lost` from a
+/// cpuset, or all threads of it, makes the kernel forget theirs (before 6.2; user_cpus_ptr in
+/// kernel/sched/core.c).
+std::vector<Change> own_affinities(const Target& target, const CpuSet& touched, const CpuSet& lost);
 
 /// The point where a hierarchy of version 1 with cpusets is mounted; nothing where there is none.
 std::optional<std::string> old_cpusets(const Root& root);

@@ -124,17 +124,18 @@ TEST_F(Settings, MakeAPartitionWhereVersion2HasCpusets) {
         .file("/proc/self/mountinfo", std::string(kMounts) + "cgroup2 cgroup2 rw\n")
         .file("/proc/self/cgroup", "0::/user.slice/a\n")
         .file("/sys/fs/cgroup/cgroup.controllers", "cpuset cpu\n")
-        .file("/sys/fs/cgroup/cgroup.subtree_control", "cpu\n");
-    EXPECT_EQ(
-        changes("cpuset"),
-        (Lines{"/sys/fs/cgroup/cgroup.subtree_control:  → cpuset", "/sys/fs/cgroup/nsbench-prepared:  → made",
-               "/sys/fs/cgroup/nsbench-prepared/cpuset.cpus:  → 3",
-               "/sys/fs/cgroup/nsbench-prepared/cpuset.cpus.partition:  → isolated|root"}));
+        .file("/sys/fs/cgroup/cgroup.subtree_control", "cpu\n")
+        .file("/proc/70/task/71/status", "Name:\tx\nCpus_allowed_list:\t2\n");
+    EXPECT_EQ(changes("cpuset"),
+              (Lines{"/proc/70/task/71: 2 → 0-2|0-3|2", "/sys/fs/cgroup/cgroup.subtree_control:  → cpuset",
+                     "/sys/fs/cgroup/nsbench-prepared:  → made",
+                     "/sys/fs/cgroup/nsbench-prepared/cpuset.cpus:  → 3",
+                     "/sys/fs/cgroup/nsbench-prepared/cpuset.cpus.partition: member → isolated|root"}));
     const Planned planned = plan("cpuset");
     ASSERT_TRUE(planned);
-    EXPECT_EQ(planned->at(1).home, "/sys/fs/cgroup/user.slice/a/cgroup.procs");
+    EXPECT_EQ(planned->at(2).home, "/sys/fs/cgroup/user.slice/a/cgroup.procs");
     tree.file("/sys/fs/cgroup/cgroup.subtree_control", "cpuset cpu\n");
-    EXPECT_EQ(changes("cpuset").size(), 3U);
+    EXPECT_EQ(changes("cpuset").size(), 4U);
     tree.directory("/sys/fs/cgroup/nsbench-prepared");
     EXPECT_EQ(changes("cpuset").front().substr(0, 46), "mkdir(/sys/fs/cgroup/nsbench-prepared): EEXIST");
 }
