@@ -15,8 +15,8 @@ namespace {
 
 using Taken = std::pair<run::Store, run::Store::Recorded>;
 
-/// The rows of a run's samples, with which its results.csv is written anew. What another way of counting comes
-/// to is shown alone; the files stay those of the run's own.
+/// The rows of a run's samples, with which its results.csv is written anew. What another way of counting
+/// comes to is shown alone; the files stay those of the run's own.
 run::Summary sum_up(Taken taken, const std::string& folder, Disturbed counted) {
     auto& [store, recorded] = taken;
     const Disturbed own = std::exchange(recorded.info.options.disturbed, counted);
@@ -38,7 +38,8 @@ run::Summary sum_up_repeats(Taken taken, const std::string& folder, Disturbed co
         const bool is_complete = repeat->second.info.repeat->complete;
         if (!is_complete && begun.size() > 0) continue;
         (is_complete ? complete : begun)
-            .add(sum_up(std::move(*repeat), fmt::format("{}/{}", folder, run::name_of_repeat(number)), counted));
+            .add(sum_up(std::move(*repeat), fmt::format("{}/{}", folder, run::name_of_repeat(number)),
+                        counted));
     }
     if (complete.size() + begun.size() == 0)
         throw run::StoreError(

@@ -100,9 +100,9 @@ sys::Expected<std::string> apply(const Root& root, const Change& change) {
 Return put_back(const Root& root, const Change& change) {
     if (goes_by_itself(change)) return {Returned::unchanged};
     const auto now = state_of(root, change);
-    // A thread that has ended since needs nothing.
-    if (!now)
-        return {change.form == Form::affinity ? Returned::unchanged : Returned::failed, "", now.error()};
+    // A thread that has ended since needs nothing, nor what was in a folder that is not there.
+    const bool may_be_gone = change.form == Form::affinity || change.is_in_folder;
+    if (!now) return {may_be_gone ? Returned::unchanged : Returned::failed, "", now.error()};
     if (*now == change.before) return {Returned::unchanged, *now};
     if (std::ranges::count(change.wanted, *now) == 0) return {Returned::left_alone, *now};
     if (const auto written = write_state(root, change, change.before); !written)

@@ -40,7 +40,8 @@ Change inside(const std::string& folder, std::string_view name, std::vector<std:
 }
 
 /// An isolated partition, which the command runs in: no other process may run on its CPU, and the scheduler
-/// balances nothing to it. Kernels that have none (before 6.1) have at least a partition.
+/// balances nothing to it. A kernel without (before 6.1) refuses it with EINVAL, and is left alone: one that
+/// knows the partition `root` alone may take the kernel's workers off their CPUs for good, as 5.10 does.
 std::vector<Change> partition(const Target& target, const std::string& point) {
     const std::string folder = fmt::format("{}/{}", point, kPreparedCgroup);
     // The kernel gives every thread of the root all CPUs that are left, and later all of them.
@@ -51,7 +52,7 @@ std::vector<Change> partition(const Target& target, const std::string& point) {
     all.push_back(made(folder, point + own_cgroup(target.root) + "/cgroup.procs"));
     all.push_back(inside(folder, "cpuset.cpus", {std::to_string(target.cpu)}));
     // Put back for itself: a folder's removal takes effect only later (css_killed_work_fn in kernel/cgroup).
-    Change isolated = inside(folder, "cpuset.cpus.partition", {"isolated", "root"});
+    Change isolated = inside(folder, "cpuset.cpus.partition", {"isolated"});
     isolated.before = "member";
     all.push_back(std::move(isolated));
     return all;
