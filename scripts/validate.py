@@ -6,6 +6,7 @@
     scripts/validate.py compare [--trials=N] [--seed=N]  compare.py on synthetic runs whose truth is known
     scripts/validate.py replicate [--keep=DIR]           compare.py on runs of this machine, with nothing changed and a change
     scripts/validate.py runs [--runs=N]                  so many runs of one plan: do their intervals cover what they differ by?
+    scripts/validate.py prepare [--runs=N]               so many runs with nsbench doctor --prepare and without: do they scatter less?
     scripts/validate.py median [--trials=N] [--seed=N]   do nsbench's intervals hold the truth, on synthetic runs?
     scripts/validate.py position [--seconds=N]           does a sample's place in its block explain anything?
 
@@ -28,7 +29,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -84,9 +85,9 @@ def progress(what: str, count: int) -> Iterator[Callable[[int], None]]:
             print(file=sys.stderr)
 
 
-def nsbench_rows(build: Path, *options: str) -> list[dict[str, str]]:
-    """The rows of results.csv, as dictionaries, of one run. Unreadable for one without figures: no limit can be held to it."""
-    rows = list(csv.DictReader(io.StringIO(output_of(build / "nsbench", "--csv=-", *options))))
+def nsbench_rows(build: Path, *options: str, before: Sequence[str | Path] = ()) -> list[dict[str, str]]:
+    """The rows of results.csv, as dictionaries, of one run, started by `before`. Unreadable for one without figures: no limit can be held to it."""
+    rows = list(csv.DictReader(io.StringIO(output_of(*before, build / "nsbench", "--csv=-", *options))))
     without = next((row for row in rows if not row["median"]), None)
     if without or not rows:
         raise Unreadable(f"{build / 'nsbench'}: " + (f"{without['case']}: {without['errno']} {without['reason']}" if without
@@ -278,6 +279,19 @@ def ten_runs(build: Path, runs: int, pattern: str, budget: str) -> bool:
     return spread(found, print)
 
 
+def prepared_runs(build: Path, runs: int, leave: str, options: tuple[str, ...]) -> bool:
+    """Whether both kinds of runs, in pairs of random order, can be compared."""
+    from analysis.prepared import compare
+    prepare: tuple[str | Path, ...] = (build / "nsbench", "doctor", "--prepare", *([f"--leave={leave}"] if leave else []), "--")
+    found: dict[bool, list[list[dict[str, str]]]] = {False: [], True: []}
+    with progress("pair", runs) as done:
+        for number in range(runs):
+            for is_prepared in random.sample((False, True), 2):
+                found[is_prepared].append(nsbench_rows(build, *options, before=prepare if is_prepared else ()))
+            done(number)
+    return compare(found[False], found[True], print)
+
+
 def template(build: Path, folder: Path) -> tuple[dict[str, Any], list[str]]:
     """run.json and the columns of samples.csv as this nsbench writes them."""
     output_of(build / "nsbench", "--case=clone/none/stack:1M", "--samples=1", "--quiet", f"--out={folder}")
@@ -362,7 +376,10 @@ def add_recording(commands: "argparse._SubParsersAction[Parser]") -> None:
                      "after Ctrl-C it goes on where it was")
     ten = commands.add_parser("runs")
     ten.add_argument("--runs", type=at_least(3), default=10)
-    for command, budget in ((one, "2s"), (ten, "10s")):
+    prepare = commands.add_parser("prepare")
+    prepare.add_argument("--runs", type=at_least(3), default=10, help="of each kind (%(default)s)")
+    prepare.add_argument("--leave", default="", metavar="SETTING,...", help="settings that stay as they are")
+    for command, budget in ((one, "2s"), (ten, "10s"), (prepare, "2s")):
         command.add_argument("--filter", default="^clone/[A-Za-z]+/stack:1M$", metavar="REGEX", help="the plan (%(default)s)")
         command.add_argument("--budget", default=budget, metavar="TIME", help="of each run (%(default)s)")
 
@@ -396,6 +413,8 @@ def validate(words: list[str]) -> int:
         "position": lambda: position(options.build, options.seconds),
         "median": lambda: all([held(options.build, options.trials, options.seed) for held in (held_after_rounds, held_at_stops)]),
         "replicate": lambda: replicate(options),
+        "prepare": lambda: prepared_runs(options.build, options.runs, options.leave,
+                                         (f"--filter={options.filter}", f"--budget={options.budget}")),
         "runs": lambda: ten_runs(options.build, options.runs, options.filter, options.budget)}
     return 0 if measured[options.command]() else 1
 

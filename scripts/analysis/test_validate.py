@@ -185,6 +185,19 @@ sed "s/#,#,+/$((n * {step}000 + 5000)),$((n * {step}000 + 4000)),$((n * {step}00
     assert found == code and (f"{0 if step else 4} of 4 intervals of 1 rows" in out)
 
 
+@pytest.mark.parametrize(("rows", "code", "word"), [(1, 0, "scatters ×0.10"), (0, 1, "no row scatters")])
+def test_what_preparing_wins(build: Path, rows: int, code: int, word: str) -> None:
+    """Runs that scatter by a tenth where nsbench doctor --prepare has started them."""
+    said(build, [result_row("clone/NEWPID/stack:1M", "create", 9000.0)])
+    (build / "nsbench").write_text(f"""#!/bin/sh
+[ "$1" = doctor ] && {{ while [ "$1" != -- ]; do shift; done; shift; export STEP=1; exec "$@"; }}
+n=$(cat ${{0%/*}}/n$STEP 2>/dev/null || echo 0); echo $((n + 1)) > ${{0%/*}}/n$STEP
+sed "s/9000.0/$((100000 + {rows} * n * ${{STEP:-10}}))/" ${{0%/*}}/csv
+""")
+    found, out, err = call(VALIDATE, [f"--build={build}", "prepare", "--runs=4", "--leave=smt"])
+    assert found == code and word in out, out + err
+
+
 def test_runs_of_known_times_are_read_by_nsbench(tmp_path: Path) -> None:
     program = os.environ.get("NSBENCH")
     if program is None:

@@ -13,6 +13,7 @@ int list_cases(const Options& options);
 int run_summary(const Options& options);
 int run_guest(const Options& options);
 int run_doctor(const Options& options);
+int run_prepared(const Options& options, const isolate::Dispositions& inherited);
 int run_verify(const Options& options);
 int run_exec(const Options& options, const isolate::Dispositions& inherited);
 

@@ -59,7 +59,7 @@ int dispatch(const Options& options, const nsb::isolate::Dispositions& inherited
         case Command::exec:
             return run_exec(options, inherited);
         case Command::doctor:
-            return run_doctor(options);
+            return options.prepare.is_asked_for ? run_prepared(options, inherited) : run_doctor(options);
         case Command::dictionary:
             print(options.as_json ? nsb::report::dictionary_json(nsb::run::output_names())
                                   : nsb::report::dictionary_markdown());
@@ -89,7 +89,7 @@ int main(int argc, char** argv) {
                                                std::signal(SIGXFSZ, SIG_IGN)};
     try {
         const Options options = parse({argv + 1, argv + argc});
-        if (options.command != Command::exec) require_standard_output();
+        if (options.command != Command::exec && !options.prepare.is_asked_for) require_standard_output();
         return dispatch(options, inherited);
     } catch (const std::exception& error) {
         const Ending ending = ending_of(error);

@@ -9,6 +9,7 @@
 
 #include "core/operation.h"
 #include "core/text.h"
+#include "env/settings.h"
 #include "run/block_shape.h"
 
 namespace nsb::cli {
@@ -33,6 +34,13 @@ constexpr std::string_view kExecCodes =
     "Exit codes: the command's; 128+N if signal N ended it; 127 if there is no such command, 126 if it\n"
     "cannot be run. Before it runs: 1 failed; 2 usage; 3 not permitted or not supported here.\n";
 
+constexpr std::string_view kDoctorCodes =
+    "Exit codes: 0 nothing stands in the way of measuring; 1 a problem; 2 usage; 3 not permitted or not "
+    "supported\n"
+    "here, with what to do. With --prepare the command's; 128+N if signal N ended it; 127 if there is no "
+    "such\n"
+    "command, 126 if it cannot be run.\n";
+
 constexpr CommandText kCommands[]{
     {Command::run, "run", "nsbench [run] [OPTIONS]",
      "Measures what each Linux namespace costs: every case of the plan that matches, in a table."},
@@ -46,7 +54,7 @@ constexpr CommandText kCommands[]{
      "Makes each kind of namespace and checks from inside and outside what it isolates."},
     {Command::exec, "exec", "nsbench exec --ns=SET [OPTIONS] [-- COMMAND...]",
      "Runs a command, or your shell, inside new namespaces, and exits with its exit code."},
-    {Command::doctor, "doctor", "nsbench doctor",
+    {Command::doctor, "doctor", "nsbench doctor [--prepare [OPTIONS] -- COMMAND...]",
      "Says what on this machine spoils figures or is missing, what to do, and how noisy it is (5 s)."},
     {Command::dictionary, "dictionary", "nsbench dictionary [--format=markdown|json]",
      "Prints the dictionary of the result files' columns; as JSON also that of the names in them."},
@@ -194,6 +202,21 @@ po::options_description exec_options() {
     return options;
 }
 
+po::options_description prepare_options() {
+    std::vector<std::string_view> names;
+    for (const env::Setting& setting : env::settings()) names.push_back(setting.id);
+    const std::string leave = fmt::format("settings that stay as they are, of {}", fmt::join(names, ", "));
+    po::options_description options("To measure more quietly, as root");
+    options.add_options()  //
+        ("prepare",
+         "set what would be advised, run the command behind --, and put it all back, also where one of the "
+         "two "
+         "processes that see to it is killed")("leave", strings()->value_name("SETTING,..."), leave.c_str())(
+            "cpu", po::value<std::string>()->value_name("N"),
+            "the measuring CPU, which others are kept away from (the last one)");
+    return options;
+}
+
 po::options_description list_options() {
     po::options_description options("Output");
     options.add_options()("bases",
@@ -234,6 +257,7 @@ po::options_description options_of(Command command) {
     po::options_description all;
     if (command == Command::verify) all.add(verify_options());
     if (command == Command::exec) all.add(exec_options());
+    if (command == Command::doctor) all.add(prepare_options());
     if (command == Command::run || command == Command::list || command == Command::benchmark)
         all.add(selection_options());
     if (command == Command::list) all.add(list_options());
@@ -263,7 +287,9 @@ std::string help_text(Command which) {
     }
     text << options_of(command.command) << '\n'
          << (command.command == Command::benchmark ? kBenchmarkOptions : "")
-         << (command.command == Command::exec ? kExecCodes : kExitCodes);
+         << (command.command == Command::exec     ? kExecCodes
+             : command.command == Command::doctor ? kDoctorCodes
+                                                  : kExitCodes);
     return text.str();
 }
 

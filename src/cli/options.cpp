@@ -11,6 +11,7 @@
 
 #include "cli/option_table.h"
 #include "core/text.h"
+#include "env/settings.h"
 #include "run/limits.h"
 #include "sys/process.h"
 
@@ -84,7 +85,7 @@ po::variables_map parse_words(const std::vector<std::string>& words, Command com
         throw UsageError(fmt::format("unknown option '{}'{} (nsbench --help lists them)", name,
                                      nearest_hint(name, views)));
     } catch (const po::too_many_positional_options_error&) {
-        throw UsageError(command == Command::exec
+        throw UsageError(command == Command::exec || command == Command::doctor
                              ? "a word that is no option; the command stands behind --"
                              : "a word that is no option; options are written --name=value");
     } catch (const po::error& error) {
@@ -279,6 +280,36 @@ void parse_disturbed(const po::variables_map& values, Options& options) {
     options.run.disturbed = *options.disturbed;
 }
 
+/// What stands behind -- is the command's, also where it looks like an option.
+std::vector<std::string> take_behind_dashes(std::vector<std::string>& words) {
+    const auto dashes = std::find(words.begin(), words.end(), "--");
+    std::vector<std::string> behind;
+    if (dashes != words.end()) behind.assign(dashes + 1, words.end());
+    words.erase(dashes, words.end());
+    return behind;
+}
+
+void parse_prepare(const po::variables_map& values, Options& options) {
+    PrepareOptions& given = options.prepare;
+    given.is_asked_for = values.count("prepare") != 0;
+    given.left = listed(values, "leave");
+    std::vector<std::string_view> names;
+    for (const env::Setting& setting : env::settings()) names.push_back(setting.id);
+    for (const std::string& name : given.left) {
+        if (std::ranges::find(names, name) != names.end()) continue;
+        throw UsageError(fmt::format("--leave={}: accepted is {}{}", name, fmt::join(names, ", "),
+                                     nearest_hint(name, names)));
+    }
+    const bool is_of_prepare = !given.left.empty() || !given.command.empty() || values.count("cpu") != 0;
+    if (!given.is_asked_for && is_of_prepare)
+        throw UsageError("doctor: --leave, --cpu and a command are of --prepare");
+    if (!given.is_asked_for) return;
+    if (given.command.empty())
+        throw UsageError(
+            "--prepare: the command is missing, such as nsbench doctor --prepare -- nsbench --ns=pid");
+    if (!options.run.cpu) throw UsageError("--prepare: is for one CPU; --cpu=any has none");
+}
+
 /// Where results go, and what is shown of them.
 void parse_output(const po::variables_map& values, Options& options) {
     const auto given = [&](const char* name) { return value_of(values, name); };
@@ -321,12 +352,8 @@ Options parse(const std::vector<std::string>& arguments) {
         options.folder = words.front();
         words.erase(words.begin());
     }
-    if (options.command == Command::exec) {
-        // What follows is the command's, also where it looks like an option.
-        const auto dashes = std::find(words.begin(), words.end(), "--");
-        if (dashes != words.end()) options.namespaces.command.assign(dashes + 1, words.end());
-        words.erase(dashes, words.end());
-    }
+    if (options.command == Command::exec) options.namespaces.command = take_behind_dashes(words);
+    if (options.command == Command::doctor) options.prepare.command = take_behind_dashes(words);
     if (options.command == Command::benchmark) take_benchmark_options(words, options);
     const po::variables_map values = parse_words(words, options.command);
     if (values.count("help") != 0) {
@@ -363,6 +390,7 @@ Options parse(const std::vector<std::string>& arguments) {
         parse_disturbed(values, options);
         parse_output(values, options);
     }
+    if (options.command == Command::doctor) parse_prepare(values, options);
     return options;
 }
 

@@ -35,11 +35,19 @@ struct NamespaceOptions {
     std::vector<std::string> command;  ///< empty: the user's shell
 };
 
+/// Of doctor --prepare.
+struct PrepareOptions {
+    bool is_asked_for = false;
+    std::vector<std::string> left;     ///< settings that stay as they are
+    std::vector<std::string> command;  ///< with its name first
+};
+
 struct Options {
     Command command = Command::run;
     std::string text;  ///< of help and version
     run::RunOptions run;
     NamespaceOptions namespaces;
+    PrepareOptions prepare;
     std::optional<std::string> out, resume;
     run::Destinations files;   ///< that outputs of their own go to
     std::uint32_t repeat = 1;  ///< how often the whole of it is measured

@@ -1,0 +1,139 @@
+// Settings that keep others away from the measuring CPU: interrupts, and its sibling.
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "env/machine.h"
+#include "env/settings_table.h"
+#include "sys/file.h"
+
+namespace nsb::env::detail {
+namespace {
+
+bool is_number(const std::string& name) {
+    return !name.empty() && name.find_first_not_of("0123456789") == std::string::npos;
+}
+
+bool overlaps(const CpuSet& one, const CpuSet& other) {
+    return without(one, other).size() != one.size();
+}
+
+/// The cpusets of version 1 below this one that have some of these CPUs: they lose them for good when a CPU
+/// goes offline (cpuset_hotplug_update_tasks in kernel/cgroup).
+void add_cpusets(const Target& target, const std::string& folder, const CpuSet& lost,
+                 std::vector<Change>& all) {
+    for (const std::string& name : names_in(target.root, folder)) {
+        const std::string below = fmt::format("{}/{}", folder, name);
+        const std::string path = below + "/cpuset.cpus";
+        const auto now = first_line(target.root, path);
+        const auto cpus = now ? parse_cpus(*now) : std::nullopt;
+        if (!cpus) continue;
+        const std::string rest = to_text(without(*cpus, lost));
+        // A child's are some of its parent's, which are put back first: in the reverse order.
+        add_cpusets(target, below, lost, all);
+        if (rest != *now) all.push_back({path, Form::line, *now, {rest}, {}, false, true});
+    }
+}
+
+}  // namespace
+
+CpuSet online(const Root& root) {
+    return parse_cpus(first_line(root, kOnline).value_or("")).value_or(CpuSet{});
+}
+
+CpuSet core_of(const Target& target) {
+    const auto siblings = first_line(
+        target.root, fmt::format("/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list", target.cpu));
+    CpuSet core = parse_cpus(siblings.value_or("")).value_or(CpuSet{});
+    core.insert(target.cpu);
+    return core;
+}
+
+bool is_of_kernel(const Root& root, const std::string& folder) {
+    constexpr unsigned kOfKernel = 0x00200000;  // PF_KTHREAD in include/linux/sched.h
+    constexpr std::size_t kFlags = 6;           // behind the name: state, ppid, pgrp, …; proc_pid_stat(5)
+    const std::string line = first_line(root, folder + "/stat").value_or("");
+    const std::size_t name_end = line.rfind(')');
+    if (name_end == std::string::npos) return false;
+    const std::vector<std::string> parts = words(std::string_view(line).substr(name_end + 1));
+    unsigned flags = 0;
+    if (parts.size() > kFlags)
+        std::from_chars(parts[kFlags].data(), parts[kFlags].data() + parts[kFlags].size(), flags);
+    return (flags & kOfKernel) != 0;
+}
+
+std::optional<std::string> affinity_of(const Root& root, const std::string& folder) {
+    return field(read_text(root, folder + "/status").value_or(""), "Cpus_allowed_list");
+}
+
+std::vector<Change> own_affinities(const Target& target, const CpuSet& touched, const CpuSet& lost) {
+    const CpuSet all = online(target.root);
+    const auto text_of_possible = first_line(target.root, "/sys/devices/system/cpu/possible");
+    const CpuSet possible = text_of_possible ? parse_cpus(*text_of_possible).value_or(all) : all;
+    std::vector<Change> kept;
+    for (const std::string& process : names_in(target.root, "/proc")) {
+        if (!is_number(process)) continue;
+        const std::string folder = fmt::format("/proc/{}/task", process);
+        for (const std::string& name : names_in(target.root, folder)) {
+            const std::string thread = fmt::format("{}/{}", folder, name);
+            const auto text = affinity_of(target.root, thread);
+            const auto cpus = text ? parse_cpus(*text) : std::nullopt;
+            if (!cpus || without(all, *cpus).empty() || !overlaps(*cpus, touched)) continue;
+            if (is_of_kernel(target.root, thread)) continue;
+            // What the kernel may make of it: its cpuset's CPUs, without those that it has lost or with them.
+            std::set<std::string> made;
+            for (const CpuSet& one :
+                 {without(*cpus, lost), without(all, lost), all, without(possible, lost), possible})
+                if (!one.empty()) made.insert(to_text(one));
+            kept.push_back({thread, Form::affinity, *text, {made.begin(), made.end()}, {}, false, true});
+        }
+    }
+    return kept;
+}
+
+std::optional<std::string> old_cpusets(const Root& root) {
+    for (const Mount& mount : mounts(root).value_or(std::vector<Mount>{})) {
+        if (mount.type == "cgroup" && mount.root == "/" &&
+            number(root, mount.point + "/cpuset.sched_load_balance"))
+            return mount.point;
+    }
+    return std::nullopt;
+}
+
+Planned irq_changes(const Target& target) {
+    constexpr std::string_view kFolder = "/proc/irq";
+    const CpuSet core = core_of(target);
+    const CpuSet others = without(online(target.root), core);
+    const std::vector<std::string> names = names_in(target.root, kFolder);
+    if (names.empty()) return tl::unexpected(sys::Refusal{"opendir", std::string(kFolder), ENOENT});
+    if (others.empty())
+        return tl::unexpected(sys::Refusal{"no other CPU", {}, 0, "there is none to move interrupts to"});
+    std::vector<Change> all;
+    for (const std::string& name : names) {
+        const std::string path = fmt::format("{}/{}/smp_affinity_list", kFolder, name);
+        const auto now = is_number(name) ? first_line(target.root, path) : std::nullopt;
+        const auto cpus = now ? parse_cpus(*now) : std::nullopt;
+        if (!cpus || !overlaps(*cpus, core)) continue;
+        const CpuSet rest = without(*cpus, core);
+        all.push_back({path, Form::line, *now, {to_text(rest.empty() ? others : rest)}});
+    }
+    return all;
+}
+
+Planned smt_changes(const Target& target) {
+    const CpuSet siblings = without(core_of(target), {target.cpu});
+    if (siblings.empty()) return {};
+    std::vector<Change> all;
+    if (const auto point = old_cpusets(target.root)) add_cpusets(target, *point, siblings, all);
+    const std::vector<Change> kept = own_affinities(target, siblings, siblings);
+    all.insert(all.end(), kept.begin(), kept.end());
+    for (const int sibling : siblings) {
+        const std::string path = fmt::format("/sys/devices/system/cpu/cpu{}/online", sibling);
+        const auto now = sys::read_file(target.root.prefix + path);
+        if (!now) return tl::unexpected(sys::Refusal{"open", path, now.error()});
+        if (first_line(target.root, path) == "1") all.push_back({path, Form::line, "1", {"0"}});
+    }
+    return all;
+}
+
+}  // namespace nsb::env::detail

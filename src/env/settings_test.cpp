@@ -1,0 +1,155 @@
+#include "env/settings.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "env/fake_tree.h"
+
+namespace nsb::env {
+namespace {
+
+using namespace std::string_literals;
+
+constexpr std::string_view kCpus = "/sys/devices/system/cpu";
+constexpr std::string_view kMounts = "30 1 0:26 / /sys/fs/cgroup rw - ";
+
+class Settings : public testing::Test {
+  protected:
+    void SetUp() override { ASSERT_TRUE(tree.made()); }
+
+    Planned plan(std::string_view id) {
+        const auto all = settings();
+        const auto at = std::ranges::find(all, id, &Setting::id);
+        if (at == all.end()) return tl::unexpected(sys::Refusal{"no setting", std::string(id)});
+        return at->plan({tree.root(), 3});
+    }
+    /// "PATH: BEFORE → WANTED" of each.
+    std::vector<std::string> changes(std::string_view id) {
+        const Planned planned = plan(id);
+        std::vector<std::string> all;
+        if (!planned) return {planned.error().text()};
+        for (const Change& change : *planned) {
+            std::string wanted;
+            for (const std::string& one : change.wanted) wanted += (wanted.empty() ? "" : "|") + one;
+            all.push_back(change.path + ": " + change.before + " → " + wanted);
+        }
+        return all;
+    }
+    using Lines = std::vector<std::string>;
+
+    FakeTree tree;
+};
+
+TEST_F(Settings, HaveNamesAndReasons) {
+    std::set<std::string_view> ids;
+    for (const Setting& setting : settings()) {
+        EXPECT_TRUE(ids.insert(setting.id).second) << setting.id;
+        EXPECT_FALSE(setting.why.empty()) << setting.id;
+    }
+}
+
+TEST_F(Settings, AreNamedWhereNothingCanBeRead) {
+    for (const Setting& setting : settings()) {
+        const Planned planned = setting.plan({tree.root(), 3});
+        if (setting.id == "smt") {  // no sibling is seen
+            EXPECT_TRUE(planned && planned->empty());
+            continue;
+        }
+        ASSERT_FALSE(planned) << setting.id;
+        EXPECT_FALSE(planned.error().text().empty()) << setting.id;
+    }
+}
+
+TEST_F(Settings, OfTheKernelAreChangedOnlyWhereTheyAreNotAsTheyShouldBe) {
+    tree.file("/sys/kernel/rcu_normal", "0\n").file("/sys/kernel/rcu_expedited", "1\n");
+    EXPECT_EQ(changes("rcu_normal"), Lines{});
+    EXPECT_EQ(changes("rcu_expedited"), Lines{"/sys/kernel/rcu_expedited: 1 → 0"});
+    const std::string thp = "/sys/kernel/mm/transparent_hugepage/enabled";
+    tree.file(thp, "always madvise [never]\n");
+    EXPECT_EQ(changes("thp"), Lines{});
+    tree.file(thp, "[always] madvise never\n");
+    EXPECT_EQ(changes("thp"), Lines{thp + ": always → madvise"});
+}
+
+TEST_F(Settings, OfTheFrequency) {
+    const std::string policies = std::string(kCpus) + "/cpufreq/policy";
+    tree.file(policies + "0/scaling_governor", "performance\n")
+        .file(policies + "4/scaling_governor", "schedutil\n");
+    EXPECT_EQ(changes("governor"), Lines{policies + "4/scaling_governor: schedutil → performance"});
+    tree.file("/sys/devices/system/cpu/cpufreq/boost", "1\n");
+    EXPECT_EQ(changes("turbo"), Lines{"/sys/devices/system/cpu/cpufreq/boost: 1 → 0"});
+    tree.file("/sys/devices/system/cpu/intel_pstate/no_turbo", "0\n");
+    EXPECT_EQ(changes("turbo"), Lines{"/sys/devices/system/cpu/intel_pstate/no_turbo: 0 → 1"});
+}
+
+TEST_F(Settings, MoveInterruptsAwayFromTheCore) {
+    tree.file("/sys/devices/system/cpu/online", "0-3\n")
+        .file("/sys/devices/system/cpu/cpu3/topology/thread_siblings_list", "2-3\n")
+        .file("/proc/irq/1/smp_affinity_list", "0-3\n")
+        .file("/proc/irq/2/smp_affinity_list", "2\n")
+        .file("/proc/irq/5/smp_affinity_list", "0\n")
+        .file("/proc/irq/default_smp_affinity", "f\n");
+    EXPECT_EQ(changes("irq_affinity"),
+              (Lines{"/proc/irq/1/smp_affinity_list: 0-3 → 0-1", "/proc/irq/2/smp_affinity_list: 2 → 0-1"}));
+    tree.file("/sys/devices/system/cpu/online", "2-3\n");
+    EXPECT_EQ(changes("irq_affinity"), Lines{"no other CPU; there is none to move interrupts to"});
+}
+
+TEST_F(Settings, TakeTheSiblingOffAndKeepWhatLosesIt) {
+    const std::string online = std::string(kCpus) + "/cpu2/online";
+    tree.file("/sys/devices/system/cpu/online", "0-3\n")
+        .file("/sys/devices/system/cpu/cpu3/topology/thread_siblings_list", "2-3\n")
+        .file(online, "1\n")
+        .file("/proc/70/task/71/status", "Name:\tx\nCpus_allowed_list:\t2\n")
+        .file("/proc/70/task/70/status", "Name:\tx\nCpus_allowed_list:\t0-3\n")
+        .file("/proc/80/task/80/status", "Name:\tx\nCpus_allowed_list:\t2\n")
+        .file("/proc/80/task/80/stat", "80 (k worker) I 2 0 0 0 -1 69238880 0 0\n")
+        .file("/proc/self/mountinfo", std::string(kMounts) + "cgroup cpuset rw,cpuset\n")
+        .file("/sys/fs/cgroup/cpuset.sched_load_balance", "1\n")
+        .file("/sys/fs/cgroup/docker/cpuset.cpus", "1-3\n")
+        .file("/sys/fs/cgroup/docker/x/cpuset.cpus", "2-3\n");
+    EXPECT_EQ(changes("smt"), (Lines{"/sys/fs/cgroup/docker/x/cpuset.cpus: 2-3 → 3",
+                                     "/sys/fs/cgroup/docker/cpuset.cpus: 1-3 → 1,3",
+                                     "/proc/70/task/71: 2 → 0-1,3|0-3", online + ": 1 → 0"}));
+    const Planned planned = plan("smt");
+    ASSERT_TRUE(planned);
+    for (const Change& change : *planned)
+        EXPECT_EQ(change.is_consequence, change.path != online) << change.path;
+}
+
+TEST_F(Settings, MakeAPartitionWhereVersion2HasCpusets) {
+    tree.file("/sys/devices/system/cpu/online", "0-3\n")
+        .file("/proc/self/mountinfo", std::string(kMounts) + "cgroup2 cgroup2 rw\n")
+        .file("/proc/self/cgroup", "0::/user.slice/a\n")
+        .file("/sys/fs/cgroup/cgroup.controllers", "cpuset cpu\n")
+        .file("/sys/fs/cgroup/cgroup.subtree_control", "cpu\n")
+        .file("/proc/70/task/71/status", "Name:\tx\nCpus_allowed_list:\t2\n");
+    EXPECT_EQ(changes("cpuset"),
+              (Lines{"/proc/70/task/71: 2 → 0-2|0-3|2", "/sys/fs/cgroup/cgroup.subtree_control:  → cpuset",
+                     "/sys/fs/cgroup/nsbench-prepared:  → made",
+                     "/sys/fs/cgroup/nsbench-prepared/cpuset.cpus:  → 3",
+                     "/sys/fs/cgroup/nsbench-prepared/cpuset.cpus.partition: member → isolated"}));
+    const Planned planned = plan("cpuset");
+    ASSERT_TRUE(planned);
+    EXPECT_EQ(planned->at(2).home, "/sys/fs/cgroup/user.slice/a/cgroup.procs");
+    tree.file("/sys/fs/cgroup/cgroup.subtree_control", "cpuset cpu\n");
+    EXPECT_EQ(changes("cpuset").size(), 4U);
+    tree.directory("/sys/fs/cgroup/nsbench-prepared");
+    EXPECT_EQ(changes("cpuset").front().substr(0, 46), "mkdir(/sys/fs/cgroup/nsbench-prepared): EEXIST");
+}
+
+TEST_F(Settings, MoveOthersAwayWhereVersion1HasCpusets) {
+    tree.file("/sys/devices/system/cpu/online", "0-3\n")
+        .file("/proc/self/mountinfo", std::string(kMounts) + "cgroup cpuset rw,cpuset\n")
+        .file("/sys/fs/cgroup/cpuset.sched_load_balance", "1\n")
+        .file("/sys/fs/cgroup/cpuset.mems", "0\n");
+    EXPECT_EQ(changes("cpuset"), (Lines{"/sys/fs/cgroup/nsbench-prepared:  → made",
+                                        "/sys/fs/cgroup/nsbench-prepared/cpuset.cpus:  → 0-2",
+                                        "/sys/fs/cgroup/nsbench-prepared/cpuset.mems:  → 0",
+                                        "/sys/fs/cgroup/nsbench-prepared/tasks:  → moved"}));
+}
+
+}  // namespace
+}  // namespace nsb::env
