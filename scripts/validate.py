@@ -86,7 +86,8 @@ def progress(what: str, count: int) -> Iterator[Callable[[int], None]]:
 
 
 def nsbench_rows(build: Path, *options: str, before: Sequence[str | Path] = ()) -> list[dict[str, str]]:
-    """The rows of results.csv, as dictionaries, of one run, started by `before`. Unreadable for one without figures: no limit can be held to it."""
+    """The rows of results.csv, as dictionaries, of one run, started by `before`. Unreadable for one without figures: no limit
+    can be held to it."""
     rows = list(csv.DictReader(io.StringIO(output_of(*before, build / "nsbench", "--csv=-", *options))))
     without = next((row for row in rows if not row["median"]), None)
     if without or not rows:
