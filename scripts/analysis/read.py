@@ -228,6 +228,9 @@ class Run:
         Of repeats: those of each, the rounds counted on; None where one has none."""
         if self.is_of_repeats:
             return _together([repeat.samples for repeat in self.repeats])
+        return self._samples()
+
+    def _samples(self) -> pd.DataFrame | None:
         table = self._table("samples.csv")
         if table is None or self.rounds is None or self.info.get("options", {}).get("disturbed") != "drop":
             return table
@@ -245,7 +248,7 @@ class Run:
     def quantile(self, share: float) -> pd.Series | None:
         """Of the counted samples, by case and phase; None without samples.csv, which is not kept: of many runs it would fill
         the memory."""
-        samples = self._table("samples.csv")
+        samples = self._samples()
         if samples is None:
             return None
         counted = samples[(samples["counted"] == 1) & (samples["errno"] == "")]

@@ -107,6 +107,7 @@ std::optional<Beginning> Repeating::read(std::uint32_t number) {
     if (!taken) return own;
     auto& [store, recorded] = *taken;
     if (recorded.info.repeat->complete) {
+        recorded.info.options.disturbed = whole_.start.options.disturbed;
         complete_.add(run::sum_up(std::move(recorded), folder_of(number)));
         return std::nullopt;
     }

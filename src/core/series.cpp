@@ -196,26 +196,28 @@ Series without_rounds(const Series& series, const std::set<std::uint32_t>& round
 }
 
 std::vector<Row> rows_of(std::span<const Series> series, std::size_t planned, const RowContext& context) {
-    if (!context.left_out.empty()) {
-        std::vector<Series> left;
-        for (const Series& s : series) left.push_back(without_rounds(s, context.left_out));
-        RowContext of_left = context;
-        of_left.left_out.clear();
-        return rows_of(left, planned, of_left);
+    std::vector<Series> left;  // of which rounds were left out
+    for (const Series& s : series) {
+        if (!context.left_out.empty()) left.push_back(without_rounds(s, context.left_out));
     }
-    std::map<Case, const Series*> by_case;
-    for (const Series& s : series) by_case[s.measured] = &s;
+    const std::span<const Series> counted = left.empty() ? series : std::span<const Series>(left);
+    std::map<Case, std::size_t> by_case;
+    for (std::size_t i = 0; i < series.size(); ++i) by_case[series[i].measured] = i;
     std::vector<Row> rows;
-    for (const Series& s : series.first(planned)) {
-        const auto base_case = s.measured.base(context.base_set);
+    for (std::size_t i = 0; i < planned; ++i) {
+        const auto base_case = series[i].measured.base(context.base_set);
         const auto base = base_case ? by_case.find(*base_case) : by_case.end();
-        std::ranges::move(make_rows(s, base == by_case.end() ? nullptr : base->second, context),
-                          std::back_inserter(rows));
+        // A case that keeps all of its rounds is compared with its base in all of them.
+        const auto& of_base = keeps_rounds(series[i], context.left_out) ? series : counted;
+        std::ranges::move(
+            make_rows(counted[i], base == by_case.end() ? nullptr : &of_base[base->second], context),
+            std::back_inserter(rows));
     }
     return rows;
 }
 
-bool is_precise(const Series& series, const RowContext& context) {
+bool is_precise(const Series& whole, const RowContext& context) {
+    const Series series = without_rounds(whole, context.left_out);
     for (const Phase phase : series.measured.phases()) {
         if (phase != Phase::drain && make_row(series, nullptr, phase, context).status != Status::ok)
             return false;
@@ -235,9 +237,10 @@ void Looks::extend(const Series& series) {
 }
 
 void Looks::look(const Series& series, const RowContext& context) {
+    while (next_look_ < rounds_) next_look_ *= 2;
     if (rounds_ < next_look_) return;
     is_precise_ = nsb::is_precise(series, context);
-    next_look_ = 2 * rounds_;
+    next_look_ *= 2;
 }
 
 }  // namespace nsb

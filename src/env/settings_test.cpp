@@ -1,5 +1,6 @@
 #include "env/settings.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -98,7 +99,7 @@ TEST_F(Settings, MoveInterruptsAwayFromTheCore) {
 }
 
 TEST_F(Settings, TakeTheSiblingOffAndKeepWhatLosesIt) {
-    const std::string online = std::string(kCpus) + "/cpu2/online";
+    const std::string online = fmt::format("{}/cpu2/online", kCpus);
     tree.file("/sys/devices/system/cpu/online", "0-3\n")
         .file("/sys/devices/system/cpu/cpu3/topology/thread_siblings_list", "2-3\n")
         .file(online, "1\n")
@@ -106,7 +107,7 @@ TEST_F(Settings, TakeTheSiblingOffAndKeepWhatLosesIt) {
         .file("/proc/70/task/70/status", "Name:\tx\nCpus_allowed_list:\t0-3\n")
         .file("/proc/80/task/80/status", "Name:\tx\nCpus_allowed_list:\t2\n")
         .file("/proc/80/task/80/stat", "80 (k worker) I 2 0 0 0 -1 69238880 0 0\n")
-        .file("/proc/self/mountinfo", std::string(kMounts) + "cgroup cpuset rw,cpuset\n")
+        .file("/proc/self/mountinfo", fmt::format("{}cgroup cpuset rw,cpuset\n", kMounts))
         .file("/sys/fs/cgroup/cpuset.sched_load_balance", "1\n")
         .file("/sys/fs/cgroup/docker/cpuset.cpus", "1-3\n")
         .file("/sys/fs/cgroup/docker/x/cpuset.cpus", "2-3\n");

@@ -15,6 +15,18 @@ std::uint32_t sum(std::uint64_t one, std::uint64_t other) {
     return static_cast<std::uint32_t>(std::min(one + other, kRounds.high));
 }
 
+/// What disturbed a repeat's rounds, which are counted on from those of the repeats before it.
+void add_marks(RunInfo& all, const RunInfo& one) {
+    for (RoundMarks marks : one.marks) {
+        marks.round = sum(marks.round, all.rounds);
+        all.marks.push_back(marks);
+    }
+    all.marker_sources = one.marker_sources;
+    for (const std::string& kept : one.kept_whole) {
+        if (std::ranges::find(all.kept_whole, kept) == all.kept_whole.end()) all.kept_whole.push_back(kept);
+    }
+}
+
 /// Of one at least.
 RunInfo describe(const RunStart& whole, const Repeats& repeats) {
     RunInfo all{whole, repeats.infos.back(), Totals{}, {}, std::nullopt};
@@ -28,6 +40,7 @@ RunInfo describe(const RunStart& whole, const Repeats& repeats) {
         all.drains = sum(all.drains, one.drains);
         all.drains_incomplete = sum(all.drains_incomplete, one.drains_incomplete);
         all.drained_samples += one.drained_samples;
+        add_marks(all, one);
         all.rounds = sum(all.rounds, one.rounds);
         all.block_shapes = one.block_shapes;
         all.blocks_in_round = one.blocks_in_round;

@@ -59,16 +59,23 @@ void Runner::go_on_from(const Before& before) {
         // wrote.
         for (const Sample& sample : own.samples) totals_.rounds = std::max(totals_.rounds, sample.round);
     }
+    // Nor may rounds.csv have a round twice.
+    if (!totals_.marks.empty()) totals_.rounds = std::max(totals_.rounds, totals_.marks.back().round);
     look();
     totals_.block_shapes = shapes_of(cases_.all, options_);
     totals_.blocks_in_round = blocks_in_round(cases_.planned, options_);
 }
 
 void Runner::look() {
+    RowContext context{options_.precision, {}, {}, options_.clock};
+    if (options_.disturbed == Disturbed::drop) {
+        label(totals_.marks);
+        context.left_out = disturbed_rounds(totals_.marks);
+    }
     for (std::size_t i = 0; i < series_.size(); ++i) {
         looks_[i].extend(series_[i]);
         if (i < cases_.planned && !options_.samples)
-            looks_[i].look(series_[i], {options_.precision, {}, {}, options_.clock});
+            looks_[i].look(series_[i], context);
     }
 }
 
