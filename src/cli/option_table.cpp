@@ -37,9 +37,8 @@ constexpr std::string_view kExecCodes =
 constexpr std::string_view kDoctorCodes =
     "Exit codes: 0 nothing stands in the way of measuring; 1 a problem; 2 usage; 3 not permitted or not "
     "supported\n"
-    "here, with what to do. With --prepare the command's; 128+N if signal N ended it; 127 if there is no "
-    "such\n"
-    "command, 126 if it cannot be run.\n";
+    "here, with what to do. With --prepare the command's, or 1 where that is 0 and not all could be put\n"
+    "back; 128+N if signal N ended it; 127 if there is no such command, 126 if it cannot be run.\n";
 
 constexpr CommandText kCommands[]{
     {Command::run, "run", "nsbench [run] [OPTIONS]",

@@ -217,7 +217,7 @@ std::string shared_lines(const run::RunInfo& info, const std::vector<Row>& rows)
         text += fmt::format(
             "{}: kinds {}: two together add {} {} than their sum\n"
             "  (middle of {} pairs; its 95% interval {} … {})\n",
-            nsb::info(shared.base.operation).name, saves ? "share a cost" : "cost each other one",
+            nsb::info(shared.base.operation).name, saves ? "share a cost" : "cost each other time",
             ticks(shared.saving), saves ? "less" : "more", shared.pairs, ticks(low), ticks(high));
     }
     return text;

@@ -101,8 +101,16 @@ class Guarded {
     Guarded(const Guarded&) = delete;
     Guarded& operator=(const Guarded&) = delete;
     ~Guarded() {
-        say(preparation_.put_back());
+        if (!is_over_) end();
+    }
+
+    /// Whether all could be put back.
+    bool end() {
+        is_over_ = true;
+        const env::Preparation::Back back = preparation_.put_back();
+        say(back.text);
         if (watcher_) watcher_->dismiss();
+        return back.is_whole;
     }
 
     [[nodiscard]] const env::Preparation& preparation() const { return preparation_; }
@@ -143,6 +151,7 @@ class Guarded {
     env::Preparation preparation_;
     std::optional<env::Watcher> watcher_;
     int watchers_ = 1;
+    bool is_over_ = false;
 };
 
 }  // namespace
@@ -159,7 +168,9 @@ int run_prepared(const Options& options, const isolate::Dispositions& inherited)
     const auto command = sys::must(sys::checked(fork()), "fork");
     if (command == 0)
         become(options.prepare.command, machine.preparation().cgroup(), signals.before(), inherited, parent);
-    return isolate::exit_code(machine.wait_for(command, signals));
+    const int code = isolate::exit_code(machine.wait_for(command, signals));
+    const bool is_whole = machine.end();
+    return code == kMeasured && !is_whole ? kFailed : code;
 }
 
 }  // namespace nsb::cli

@@ -25,7 +25,8 @@ FILES = {
     "proc/irq/7/smp_affinity_list": f"{CPU},{OTHER}", "proc/irq/8/smp_affinity_list": str(CPU),
     "proc/irq/9/smp_affinity_list": str(OTHER),
 }
-# A file that stands in for the kernel's holds what was written to it, without brackets; so THP is left out where it counts.
+# A file that stands in for the kernel's begins with the line that was written to it, and has no brackets then; so THP is
+# left out where it counts.
 SET = {
     "sys/kernel/rcu_normal": "0", "sys/kernel/rcu_expedited": "0",
     "sys/devices/system/cpu/cpufreq/policy0/scaling_governor": "performance", "sys/devices/system/cpu/cpufreq/boost": "0",
@@ -47,7 +48,7 @@ class Machine:
         self.mounts = "; ".join(f"mount --bind {shlex.quote(str(folder / place))} /{place} || exit 99" for place in places)
 
     def state(self) -> dict[str, str]:
-        return {name: (self.folder / name).read_text().strip() for name in FILES}
+        return {name: (self.folder / name).read_text().splitlines()[0] for name in FILES}
 
     def prepared(self) -> dict[str, str]:
         return {**FILES, **SET}
@@ -104,7 +105,7 @@ class Running:
 
 
 def test_it_is_set_for_the_command_and_put_back(machine):
-    show = "; ".join(f"echo $(cat /{name})" for name in FILES)
+    show = "; ".join(f"head -n 1 /{name}" for name in FILES)
     done = machine.run("--leave=thp", "--", "sh", "-c", f"{show}; exit 7")
     assert done.returncode == 7, done.stderr
     assert dict(zip(FILES, done.stdout.splitlines(), strict=True)) == machine.prepared()
@@ -127,8 +128,8 @@ def test_what_cannot_be_set_is_named(machine):
 
 def test_a_state_that_is_not_taken_is_put_back_at_once(machine):
     """The made-up file of THP has no brackets any more when it was written to, as where the kernel does not take it."""
-    done = machine.run("--", "cat", "/sys/kernel/mm/transparent_hugepage/enabled")
-    assert done.stdout == "always", done.stderr
+    done = machine.run("--", "head", "-n", "1", "/sys/kernel/mm/transparent_hugepage/enabled")
+    assert done.stdout == "always\n", done.stderr
     assert "it reads" in done.stderr
 
 

@@ -19,7 +19,7 @@ struct SharedCost {
     Interval ci{};  ///< 95%, of that median
 };
 
-/// Where the figures show that kinds share a cost, or cost each other one: the interval over pairs does not
+/// Where the figures show that kinds share a cost, or cost each other time: the interval over pairs does not
 /// hold 0, which takes kMinForInterval of them at least. By each case's first phase, in the order of the
 /// rows. A user namespace shares nothing with the others (bench/README.md), and is in no pair.
 std::vector<SharedCost> shared_costs(std::span<const Row> rows);

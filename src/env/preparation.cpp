@@ -149,8 +149,9 @@ void Preparation::apply() {
     }
 }
 
-std::string Preparation::put_back() const {
-    std::string text;
+Preparation::Back Preparation::put_back() const {
+    Back all;
+    std::string& text = all.text;
     for (const Prepared& prepared : std::views::reverse(settings_)) {
         std::size_t count = 0;
         for (const Attempt& attempt : std::views::reverse(prepared.attempts)) {
@@ -165,6 +166,7 @@ std::string Preparation::put_back() const {
                                          shown(back.now), shown(change.before)));
             }
             if (back.how == Returned::failed) {
+                all.is_whole = false;
                 text +=
                     line("NOT BACK", id,
                          fmt::format("{}: {}; it was {}", change.path,
@@ -174,7 +176,7 @@ std::string Preparation::put_back() const {
         }
         if (count > 0) text += line("put back", prepared.setting->id, fmt::format("{}", count));
     }
-    return text;
+    return all;
 }
 
 std::string Preparation::text() const {

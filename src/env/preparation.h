@@ -49,7 +49,11 @@ class Preparation {
 
     /// Puts everything back in the reverse order, however much of it was set: a line for each setting that
     /// was changed, and for whatever could not be put back or was somebody else's by then.
-    [[nodiscard]] std::string put_back() const;
+    struct Back {
+        std::string text;
+        bool is_whole = true;  ///< nothing stays changed by us
+    };
+    [[nodiscard]] Back put_back() const;
 
     /// A line for each setting: what it is now, or why not.
     [[nodiscard]] std::string text() const;

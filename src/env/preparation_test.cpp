@@ -33,17 +33,17 @@ TEST_F(Preparations, AreSetAndPutBack) {
     EXPECT_NE(text.find("rcu_normal     1 → 0\n"), std::string::npos) << text;
     EXPECT_EQ(text.find("smt"), std::string::npos) << text;
     EXPECT_FALSE(preparation.cgroup());
-    EXPECT_EQ(preparation.put_back(), "put back rcu_expedited  1\nput back rcu_normal     1\n");
+    EXPECT_EQ(preparation.put_back().text, "put back rcu_expedited  1\nput back rcu_normal     1\n");
     EXPECT_EQ(now(kNormal) + now(kExpedited), "11");
-    EXPECT_EQ(preparation.put_back(), "");
+    EXPECT_EQ(preparation.put_back().text, "");
 }
 
 TEST_F(Preparations, ArePutBackByACopyThatDoesNotKnowHowFarItCame) {
     Preparation preparation = plan();
     const Preparation copy = preparation;
-    EXPECT_EQ(copy.put_back(), "");
+    EXPECT_EQ(copy.put_back().text, "");
     preparation.apply();
-    EXPECT_NE(copy.put_back(), "");
+    EXPECT_NE(copy.put_back().text, "");
     EXPECT_EQ(now(kNormal) + now(kExpedited), "11");
 }
 
@@ -51,7 +51,7 @@ TEST_F(Preparations, LeaveWhatSomebodyElseHasSet) {
     Preparation preparation = plan();
     preparation.apply();
     tree.file(kNormal, "2\n");
-    const std::string text = preparation.put_back();
+    const std::string text = preparation.put_back().text;
     EXPECT_NE(
         text.find("left     rcu_normal     /sys/kernel/rcu_normal: somebody made it 2 meanwhile; it was 1\n"),
         std::string::npos)
@@ -63,8 +63,9 @@ TEST_F(Preparations, SayWhatCouldNotBePutBack) {
     Preparation preparation = plan();
     preparation.apply();
     std::filesystem::remove(tree.root().prefix + std::string(kNormal));
-    EXPECT_NE(preparation.put_back().find("NOT BACK rcu_normal     /sys/kernel/rcu_normal: ENOENT; it was 1"),
-              std::string::npos);
+    EXPECT_NE(
+        preparation.put_back().text.find("NOT BACK rcu_normal     /sys/kernel/rcu_normal: ENOENT; it was 1"),
+        std::string::npos);
 }
 
 TEST_F(Preparations, AreAsTheyWereWhereNotTheWholeCouldBeSet) {

@@ -30,11 +30,13 @@ constexpr auto kSettings = std::to_array<Setting>({
 #undef NSB_SETTING
 });
 
-/// In one write(2), as such files want it; a regular one that stands for it in a test is replaced.
+/// In one write(2), as such files want it, and with the line's end: a regular file that stands for one in a
+/// test has the old line or the new one then, at any moment.
 sys::Result<int> write_text(const std::string& path, std::string_view text) {
-    const auto file = sys::Fd::own(open(path.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC));
+    const std::string line = fmt::format("{}\n", text);
+    const auto file = sys::Fd::own(open(path.c_str(), O_WRONLY | O_CLOEXEC));
     if (!file) return tl::unexpected(file.error());
-    const ssize_t written = sys::retried([&] { return write(file->get(), text.data(), text.size()); });
+    const ssize_t written = sys::retried([&] { return write(file->get(), line.data(), line.size()); });
     if (written < 0) return tl::unexpected(errno);
     return 0;
 }

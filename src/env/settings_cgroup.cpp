@@ -87,7 +87,7 @@ Planned cpuset_changes(const Target& target) {
     const std::string folder = fmt::format("{}/{}", *point, kPreparedCgroup);
     if (!state_of(target.root, made(folder, "")).value_or("").empty()) {
         return tl::unexpected(
-            sys::Refusal{"mkdir", folder, EEXIST, "left by a run that nothing could put back: rmdir it"});
+            sys::Refusal{"mkdir", folder, EEXIST, "left by a run whose settings nobody put back: rmdir it"});
     }
     return all;
 }

@@ -19,7 +19,7 @@ namespace {
     char word = 0;
     const ssize_t got = sys::retried([&] { return read(life.get(), &word, 1); });
     if (got == 0) {
-        const std::string text = preparation.put_back();
+        const std::string text = preparation.put_back().text;
         sys::try_write(STDERR_FILENO, "nsbench has gone; its watcher puts the machine back\n" + text);
     }
     _exit(0);

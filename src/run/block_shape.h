@@ -30,10 +30,11 @@ struct BlockClassInfo {
     BlockShape shape;
 };
 
-/// In the order of the enumeration. The lead-in is long enough that the place in a block explains less than 1.5%
-/// of what counts, and 0.4% where nothing waits for teardown (scripts/validate.py position): a longer one would
-/// leave the default plan too few rounds. The rest of a block is longer where a sample costs less: many short rounds
-/// say more than few long ones, since rounds differ more than the samples of a block do.
+/// In the order of the enumeration. The lead-in is long enough that the place in a block explains less
+/// than 1.5% of what counts, and 0.4% where nothing waits for teardown (scripts/validate.py position): a
+/// longer one would leave the default plan too few rounds. The rest of a block is longer where a sample costs
+/// less: many short rounds say more than few long ones, since rounds differ more than the samples of a block
+/// do.
 inline constexpr std::array kBlockClasses{
     BlockClassInfo{BlockClass::none, "none", {8, 16}},
     BlockClassInfo{BlockClass::light, "light", {6, 4}},

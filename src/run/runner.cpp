@@ -74,8 +74,7 @@ void Runner::look() {
     }
     for (std::size_t i = 0; i < series_.size(); ++i) {
         looks_[i].extend(series_[i]);
-        if (i < cases_.planned && !options_.samples)
-            looks_[i].look(series_[i], context);
+        if (i < cases_.planned && !options_.samples) looks_[i].look(series_[i], context);
     }
 }
 

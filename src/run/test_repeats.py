@@ -83,7 +83,7 @@ def test_each_is_a_run_of_its_own(three):
     folder, _ = three
     whole = record(folder)
     assert whole["repeat"] == {"number": None, "count": 3, "apart_s": 0, "complete": True}
-    assert sorted(path.name for path in folder.iterdir()) == ["repeat-1", "repeat-2", "repeat-3", "results.csv", "run.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["repeat-1", "repeat-2", "repeat-3", "results.csv", "rounds.csv", "run.json"]
     for number, own in enumerate(repeats_of(folder), 1):
         assert sorted(path.name for path in own.iterdir()) == ["results.csv", "rounds.csv", "run.json", "samples.csv"]
         said = record(own)
