@@ -85,11 +85,13 @@ def test_samples_of_rounds_that_were_left_out_are_not_counted(tmp_path: Path, di
         names = list(columns.of(file))
         (folder / file).write_text("\n".join([",".join(names), *(",".join(str(row.get(name, "")) for name in names)
                                                                  for row in rows), ""]))
-    write("samples.csv", [{"case": "clone/none/stack:1M", "round": number, "counted": int(number > 0), "create": 7}
+    write("samples.csv", [{"case": "clone/none/stack:1M", "round": number, "counted": int(number > 0), "create": 2 if number < 6 else 4}
                           for number in range(10)])
     write("rounds.csv", [{"round": number, "disturbed": "steal" if number in disturbed else ""} for number in range(1, 10)])
     run = read.read_run(folder)
     assert run.samples is not None and run.samples["counted"].sum() == counted
+    quantiles = run.quantile(0.5)
+    assert quantiles is not None and quantiles["clone/none/stack:1M", "create"] == (4 if counted == 6 else 2)
     (folder / "rounds.csv").unlink()
     run = read.read_run(folder)
     assert run.rounds is None and run.samples is not None and run.samples["counted"].sum() == 9

@@ -44,6 +44,18 @@ TEST(RowsOf, TakeDifferencesToTheBasesOfTheRun) {
         << "create, exit, total and drain of the first: NEWUSER alone has no base then, nor has none";
 }
 
+TEST(RowsOf, CompareACaseThatKeepsItsRoundsWithTheBaseInAllOfThem) {
+    const std::vector<Series> series{
+        series_of(Case::of(Operation::unshare, Kind::uts), {5, 6, 7, 8, 9, 10}),
+        series_of(Case::of(Operation::unshare, {}), {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1})};
+    RowContext context;
+    context.left_out = {1, 2};
+    const Row row = row_of(rows_of(series, 1, context), Phase::create);
+    EXPECT_DOUBLE_EQ(row.figures->median, 7.5);
+    EXPECT_DOUBLE_EQ(row.delta->value, 6.5);
+    EXPECT_TRUE(row.delta->ci);
+}
+
 TEST(MakeRows, LeavesWarmUpsOut) {
     const auto rows =
         make_rows(series_of(Case::of(Operation::clone, {}), {10, 10, 10, 10, 10, 10}), nullptr, {});
@@ -205,6 +217,29 @@ TEST(Looks, ComeAfterTwiceAsManyRounds) {
         if (looks.is_precise() != was) looked.push_back(round);
     }
     EXPECT_EQ(looked, (std::vector<std::uint32_t>{kMinRounds, 16, 32, 64}));
+}
+
+TEST(Looks, AreNotTakenMoreOftenByGoingOn) {
+    for (const std::size_t rounds : {8U, 64U, 65U, 100U}) {
+        const Series series = series_of(Case::of(Operation::clone, {}), std::vector<double>(rounds, 100));
+        Looks looks;
+        looks.extend(series);
+        looks.look(series, {0.02, {}, {}});
+        EXPECT_EQ(looks.is_precise(), rounds <= 64) << rounds;
+    }
+}
+
+TEST(Looks, LeaveOutWhatRowsLeaveOut) {
+    const Series series = series_of(Case::of(Operation::clone, {}),
+                                    {10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 90, 90, 90, 90});
+    for (const bool is_left_out : {false, true}) {
+        RowContext context{0.02, {}, {}};
+        if (is_left_out) context.left_out = {13, 14, 15, 16};
+        Looks looks;
+        looks.extend(series);
+        looks.look(series, context);
+        EXPECT_EQ(looks.is_precise(), is_left_out);
+    }
 }
 
 }  // namespace

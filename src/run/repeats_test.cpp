@@ -94,6 +94,24 @@ TEST(Repeats, AddUp) {
     EXPECT_FALSE(sum_up(whole(4), three(whole(4))).info.repeat->complete);
 }
 
+TEST(Repeats, SayWhatDisturbedAllOfTheirRounds) {
+    const RunStart start = whole();
+    Repeats repeats = three(start);
+    for (RunInfo& one : repeats.infos) {
+        one.marks.resize(2);
+        one.marks[0].round = 2;
+        one.marks[0].disturbed = Disturber::steal;
+        one.marks[1].round = 6;
+        one.kept_whole = {"clone/NEWPID/stack:1M"};
+    }
+    const RunInfo all = sum_up(start, repeats).info;
+    std::vector<std::uint32_t> rounds;
+    for (const RoundMarks& marks : all.marks) rounds.push_back(marks.round);
+    EXPECT_EQ(rounds, (std::vector<std::uint32_t>{2, 6, 8, 12, 14, 18})) << "counted on";
+    EXPECT_EQ(count_by_disturber(all.marks).at("steal"), 3U);
+    EXPECT_EQ(all.kept_whole, std::vector<std::string>{"clone/NEWPID/stack:1M"});
+}
+
 TEST(Repeats, AddUpToWhatCanBeReadAgain) {
     const RunStart start = whole();
     Repeats repeats = three(start);
