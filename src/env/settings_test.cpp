@@ -75,7 +75,7 @@ TEST_F(Settings, OfTheKernelAreChangedOnlyWhereTheyAreNotAsTheyShouldBe) {
 }
 
 TEST_F(Settings, OfTheFrequency) {
-    const std::string policies = std::string(kCpus) + "/cpufreq/policy";
+    const std::string policies = fmt::format("{}/cpufreq/policy", kCpus);
     tree.file(policies + "0/scaling_governor", "performance\n")
         .file(policies + "4/scaling_governor", "schedutil\n");
     EXPECT_EQ(changes("governor"), Lines{policies + "4/scaling_governor: schedutil → performance"});
@@ -122,7 +122,7 @@ TEST_F(Settings, TakeTheSiblingOffAndKeepWhatLosesIt) {
 
 TEST_F(Settings, MakeAPartitionWhereVersion2HasCpusets) {
     tree.file("/sys/devices/system/cpu/online", "0-3\n")
-        .file("/proc/self/mountinfo", std::string(kMounts) + "cgroup2 cgroup2 rw\n")
+        .file("/proc/self/mountinfo", fmt::format("{}cgroup2 cgroup2 rw\n", kMounts))
         .file("/proc/self/cgroup", "0::/user.slice/a\n")
         .file("/sys/fs/cgroup/cgroup.controllers", "cpuset cpu\n")
         .file("/sys/fs/cgroup/cgroup.subtree_control", "cpu\n")
@@ -143,7 +143,7 @@ TEST_F(Settings, MakeAPartitionWhereVersion2HasCpusets) {
 
 TEST_F(Settings, MoveOthersAwayWhereVersion1HasCpusets) {
     tree.file("/sys/devices/system/cpu/online", "0-3\n")
-        .file("/proc/self/mountinfo", std::string(kMounts) + "cgroup cpuset rw,cpuset\n")
+        .file("/proc/self/mountinfo", fmt::format("{}cgroup cpuset rw,cpuset\n", kMounts))
         .file("/sys/fs/cgroup/cpuset.sched_load_balance", "1\n")
         .file("/sys/fs/cgroup/cpuset.mems", "0\n");
     EXPECT_EQ(changes("cpuset"), (Lines{"/sys/fs/cgroup/nsbench-prepared:  → made",
