@@ -164,7 +164,9 @@ std::vector<Row> make_rows(const Series& series, const Series* base, const RowCo
 
 namespace {
 
+/// Looks at no sample where nothing is left out, which is the rule: rows are made after each round.
 bool keeps_rounds(const Series& series, const std::set<std::uint32_t>& rounds) {
+    if (rounds.empty()) return false;
     std::set<std::uint32_t> kept;
     bool has_any = false;
     for (const Sample& sample : series.samples) {
@@ -216,8 +218,12 @@ std::vector<Row> rows_of(std::span<const Series> series, std::size_t planned, co
     return rows;
 }
 
-bool is_precise(const Series& whole, const RowContext& context) {
-    const Series series = without_rounds(whole, context.left_out);
+bool is_precise(const Series& series, const RowContext& context) {
+    if (!context.left_out.empty()) {
+        RowContext of_left = context;
+        of_left.left_out.clear();
+        return is_precise(without_rounds(series, context.left_out), of_left);
+    }
     for (const Phase phase : series.measured.phases()) {
         if (phase != Phase::drain && make_row(series, nullptr, phase, context).status != Status::ok)
             return false;
