@@ -18,14 +18,9 @@ import argparse
 import contextlib
 import csv
 import io
-import itertools
-import json
-import math
 import os
 import random
-import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -34,55 +29,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from analysis.blocks import LATE, SHOWN, Block, blocks_of, middle, ratios, shape
+from analysis.blocks import shape
 from analysis.options import Parser
-from analysis.script import Unreadable, last_line, main
+from analysis.place import position
+from analysis.running import output_of, progress, recorded_blocks, standard_error
+from analysis.script import Unreadable, main
 
 SAMPLES = 160  # of a case in one run of a pair
 RATIO_LIMITS = (0.97, 1.03)
 TEARDOWN = 0.2  # seconds that the kernel's workers have for a block's namespaces
-LONG_BLOCK = 40  # samples, so that a block has late ones
-POSITION_LIMIT = 0.01  # by how much a block's counted samples may be dearer than late ones
-# Cases of all classes of blocks, the long ones by themselves: a block of theirs takes as long as a round of the others.
-OF_ALL_CLASSES = (("--op=clone,unshare,setns,proc_remount", "--stack=1M", "--filter=^(setns|proc_remount)/|/[A-Za-z]+(/stack:1M)?$"),
-                  ("--op=container,runtime", ))
 FALSE_ALARM_LIMIT = 0.08
 # Of comparisons of 100 rows, at compare.py's defaults.
 COMPARED_ROWS, TRUE_CHANGE, ALPHA, THRESHOLD = 100, 0.05, 0.05, 0.02
 ALARMS_LIMIT, FOUND_LIMIT = 0.05, 0.9
 RUNS_TO_FIND = 10  # a side, of 100 rows
-# Of 95% intervals.
-ROUNDS = (10, 25, 100)
-HELD_LIMIT, HELD_AT_STOP_LIMIT = 0.93, 0.9
-STOP_PRECISIONS, MOST_ROUNDS = (0.01, 0.02, 0.05), 256  # the latter as where a budget ends
 CASES = {"none": 0, "NEWPID": 0x20000000, "NEWNET": 0x40000000}
-
-
-def output_of(*command: str | Path, prepare: Callable[[], None] | None = None, given: str | None = None) -> str:
-    """A program's standard output. Unreadable where it fails: that is no answer."""
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", preexec_fn=prepare, input=given)
-    if done.returncode in (-signal.SIGINT, 128 + signal.SIGINT):
-        raise KeyboardInterrupt
-    if done.returncode:
-        raise Unreadable(f"{command[0]}: exit code {done.returncode}{last_line(done.stderr or done.stdout)}")
-    return done.stdout
-
-
-@contextlib.contextmanager
-def progress(what: str, count: int) -> Iterator[Callable[[int], None]]:
-    """Says on standard error how far it is: a function that is called after each of them."""
-    last = ""
-
-    def done(number: int) -> None:
-        nonlocal last
-        last = f"\r{what} {number + 1} of {count}"
-        print(last, end="", file=sys.stderr)
-
-    try:
-        yield done
-    finally:
-        if last:
-            print(file=sys.stderr)
 
 
 def nsbench_rows(build: Path, *options: str, before: Sequence[str | Path] = ()) -> list[dict[str, str]]:
@@ -126,13 +87,6 @@ def measure_yardstick(build: Path, flags: int, lead_in: int, counted: int) -> di
     return {phase: statistics.median(s[i] for s in samples) for i, phase in enumerate(("create", "total"))}
 
 
-def recorded_blocks(build: Path, *options: str) -> dict[str, list[Block]]:
-    """The blocks of each case of one run."""
-    with tempfile.TemporaryDirectory() as folder:
-        output_of(build / "nsbench", "--quiet", f"--out={folder}/run", *options)
-        return blocks_of(Path(folder) / "run")
-
-
 def shapes(build: Path) -> dict[str, tuple[int, int]]:
     """Lead-in and counted samples of the blocks of each of the yardstick's cases."""
     ids = {name: f"clone/{name}/stack:1M" for name in CASES}
@@ -166,34 +120,6 @@ def yardstick(build: Path, pairs: int) -> bool:
         print(f"{name:<10} {phase:<7} {bare / 1000:>9.1f} µs {middle:>7.3f} {low:>8.3f}…{high:.3f}")
     print(f"{pairs} pairs; the median ratio is to be between {RATIO_LIMITS[0]} and {RATIO_LIMITS[1]}")
     return good
-
-
-def position(build: Path, seconds: int) -> bool:
-    """Prints by how much each place in a block is dearer than late ones, and so what counts of a block as nsbench shapes it."""
-    short: dict[str, list[Block]] = {}
-    long: dict[str, list[Block]] = {}
-    for cases in OF_ALL_CLASSES:
-        endless = (*cases, "--precision=0.001%")
-        short |= recorded_blocks(build, *endless, "--budget=10s")
-        long |= recorded_blocks(build, *endless, f"--budget={seconds}s", "--lead-in=0", f"--block={LONG_BLOCK}")
-    groups: dict[tuple[str, tuple[int, int]], list[Block]] = {}
-    for case, blocks in long.items():
-        if case in short:
-            groups.setdefault((case.split("/")[0], shape(short[case])), []).extend(blocks)
-    places = "".join(f"{f'#{place}':>7}" for place in SHOWN)
-    print(f"{'operation':<13} {'blocks':<6} {'phase':<7} {'n':>5} {places} {'counted':>8}   95% interval")
-    told: list[bool] = []
-    for (operation, (lead_in, counted)), blocks in sorted(groups.items()):
-        for phase in ("create", "switch", "start", "total"):
-            what, low, high = middle(ratios(blocks, phase, lead_in, lead_in + counted))
-            if math.isnan(what):
-                continue
-            told.append(low <= 1 + POSITION_LIMIT and high >= 1 - POSITION_LIMIT)
-            row = "".join(f"{middle(ratios(blocks, phase, place, place + 1))[0]:>7.3f}" for place in SHOWN)
-            print(f"{operation:<13} {f'{lead_in}+{counted}':<6} {phase:<7} {len(blocks):>5} {row} {what:>8.4f}   {low:.4f}…{high:.4f}")
-    print(f"medians over blocks of {LONG_BLOCK} samples, over those of each block from #{LATE} on; what counts, the median of "
-          f"a block's samples behind its lead-in, is to be within {POSITION_LIMIT:.0%} of 1, or not told from that")
-    return bool(told) and all(told)
 
 
 def same_twice(build: Path, trials: int) -> bool:
@@ -293,70 +219,10 @@ def prepared_runs(build: Path, runs: int, leave: str, options: tuple[str, ...]) 
     return compare(found[False], found[True], print)
 
 
-def template(build: Path, folder: Path) -> tuple[dict[str, Any], list[str]]:
-    """run.json and the columns of samples.csv as this nsbench writes them."""
-    output_of(build / "nsbench", "--case=clone/none/stack:1M", "--samples=1", "--quiet", f"--out={folder}")
-    with (folder / "samples.csv").open(newline="") as file:
-        header = next(csv.reader(file))
-    return json.loads((folder / "run.json").read_text()), header
-
-
-def held_after_rounds(build: Path, trials: int, seed: int) -> bool:
-    """Counts how often `nsbench summary` finds intervals that hold the truth."""
-    import numpy
-    from analysis import coverage
-    print(f"{'samples':<22} {'rounds':>6} {'median in its interval':>23} {'delta in its interval':>22} {'middle interval':>16}")
-    good = True
-    with tempfile.TemporaryDirectory() as place:
-        info, header = template(build, Path(place) / "template")
-        for model, rounds in itertools.product(coverage.MODELS, ROUNDS):
-            random_ = numpy.random.default_rng((seed, rounds))
-            found: list[tuple[bool, bool, float]] = []
-            while len(found) < trials:
-                of_run = min(coverage.CASES, math.ceil((trials - len(found)) / len(coverage.PHASES))) * len(coverage.PHASES)
-                coverage.write(Path(place), info, header, *coverage.pairs(model, random_, of_run, rounds))
-                output_of(build / "nsbench", "summary", place, "--quiet")
-                with (Path(place) / "results.csv").open(newline="") as file:
-                    found += coverage.held(list(csv.DictReader(file)), coverage.truths(model))
-            medians, deltas, widths = zip(*found[:trials])
-            share, of_delta = sum(medians) / trials, sum(deltas) / trials
-            good = good and share >= HELD_LIMIT and (not model.cancels or of_delta >= HELD_LIMIT)
-            print(f"{model.name:<22} {rounds:>6} {share:>23.1%} {f'{of_delta:.1%}' + ' *'[not model.cancels]:>22} "
-                  f"{f'±{statistics.median(widths):.1%}':>16}", flush=True)
-    print(f"{trials} trials; at least {HELD_LIMIT:.0%} must (*: is not held to it, since the level is not that of a "
-          f"difference alone); standard error: {standard_error(HELD_LIMIT, trials):.1%}")
-    return good
-
-
-def held_at_stops(build: Path, trials: int, seed: int) -> bool:
-    """Counts how often the interval of a run that was stopped when it seemed precise holds the truth."""
-    import numpy
-    from analysis import coverage
-    program = build / "nsbench-stops"
-    if not program.exists():
-        print(f"stopping at a precision: skipped: no {program}: cmake -DNSB_TESTS=ON builds it")
-        return True
-    print(f"{'samples':<22} {'stops at':>8} {'median in its interval':>23} {'middle of rounds':>17}")
-    good = True
-    for model in coverage.MODELS:
-        random_ = numpy.random.default_rng((seed, MOST_ROUNDS))
-        values = coverage.pairs(model, random_, trials, MOST_ROUNDS)[1].astype(int).reshape(trials, -1)
-        text = "\n".join(" ".join(map(str, line)) for line in values.tolist())
-        for precision in STOP_PRECISIONS:
-            said = output_of(program, str(precision), str(MOST_ROUNDS), str(coverage.PER_BLOCK), given=text)
-            ends = [tuple(map(float, line.split())) for line in said.splitlines()]
-            share = sum(low <= coverage.truths(model, rounds / MOST_ROUNDS)[0] <= high for rounds, low, high in ends) / trials
-            good = good and share >= HELD_AT_STOP_LIMIT
-            print(f"{model.name:<22} {f'±{precision:.0%}':>8} {share:>23.1%} "
-                  f"{statistics.median(end[0] for end in ends):>17.0f}", flush=True)
-    print(f"{trials} trials of at most {MOST_ROUNDS} rounds; at least {HELD_AT_STOP_LIMIT:.0%} must; "
-          f"standard error: {standard_error(HELD_AT_STOP_LIMIT, trials):.1%}")
-    return good
-
-
-def standard_error(share: float, trials: int) -> float:
-    """Of a share counted in so many trials, were that its true value."""
-    return math.sqrt(share * (1 - share) / trials)
+def median(build: Path, trials: int, seed: int) -> bool:
+    """Whether nsbench's intervals hold the truth as often as they say."""
+    from analysis.holding import held
+    return held(build, trials, seed)
 
 
 def at_least(least: int) -> Callable[[str], int]:
@@ -412,7 +278,7 @@ def validate(words: list[str]) -> int:
         "yardstick": lambda: yardstick(options.build, options.pairs),
         "aa": lambda: same_twice(options.build, options.trials),
         "position": lambda: position(options.build, options.seconds),
-        "median": lambda: all([held(options.build, options.trials, options.seed) for held in (held_after_rounds, held_at_stops)]),
+        "median": lambda: median(options.build, options.trials, options.seed),
         "replicate": lambda: replicate(options),
         "prepare": lambda: prepared_runs(options.build, options.runs, options.leave,
                                          (f"--filter={options.filter}", f"--budget={options.budget}")),

@@ -15,7 +15,6 @@ import numpy as np
 
 from analysis.effects import Floats
 
-PER_BLOCK = 8  # counted samples
 BASE, ADDED = 20_000.0, 0.25  # ns of a case without namespaces, and the share that a set adds to it
 PHASES = ("create", "ready", "exit", "total")
 CASES = 250  # in a run, with a base each
@@ -64,9 +63,9 @@ def machine(model: Model, random: np.random.Generator, trials: int, rounds: int)
             + model.drift * np.linspace(-0.5, 0.5, rounds))
 
 
-def times(model: Model, random: np.random.Generator, level: Floats, base: float = BASE) -> Floats:
+def times(model: Model, random: np.random.Generator, level: Floats, per_block: int, base: float = BASE) -> Floats:
     """Of a block in each round: trial × round × sample, in whole ns."""
-    shape = (*level.shape, PER_BLOCK)
+    shape = (*level.shape, per_block)
     log = level[..., None] + model.noise * autoregressive(random, shape, model.inside)
     spiked = random.random(shape) < model.spikes
     log[spiked] += np.log1p(random.pareto(1.5, int(spiked.sum())))
@@ -74,21 +73,21 @@ def times(model: Model, random: np.random.Generator, level: Floats, base: float 
     return np.round(base * np.exp(log))
 
 
-def pairs(model: Model, random: np.random.Generator, trials: int, rounds: int) -> tuple[Floats, Floats]:
-    """Times of a base and of a set, in the same rounds."""
+def pairs(model: Model, random: np.random.Generator, trials: int, rounds: int, per_block: int) -> tuple[Floats, Floats]:
+    """Times of a base and of a set, in the same rounds, with so many counted samples in a block."""
     level = machine(model, random, trials, rounds)
-    return times(model, random, level), times(model, random, level, BASE * (1 + ADDED))
+    return times(model, random, level, per_block), times(model, random, level, per_block, BASE * (1 + ADDED))
 
 
 @functools.cache
-def truths(model: Model, measured: float = 1.0) -> tuple[float, float]:
+def truths(model: Model, per_block: int, measured: float = 1.0) -> tuple[float, float]:
     """The median of all times of the set that the model can give, and that of a round's difference to the base: in both
     each level of the drift that was measured is as likely as any other (`measured` is the share of its rounds), and each state
     of the machine as likely as it is in the long run."""
     random = np.random.default_rng(0)
-    count = LARGE // PER_BLOCK
+    count = LARGE // per_block
     level = model.level * random.normal(size=count) + model.drift * random.uniform(-0.5, measured - 0.5, count)
-    base, new = (times(model, random, level, of) for of in (BASE, BASE * (1 + ADDED)))
+    base, new = (times(model, random, level, per_block, of) for of in (BASE, BASE * (1 + ADDED)))
     return float(np.median(new)), float(np.median(np.median(new, axis=1) - np.median(base, axis=1)))
 
 
@@ -100,10 +99,10 @@ def cases(count: int) -> list[tuple[str, str]]:
 def write(folder: Path, info: dict[str, Any], header: list[str], base: Floats, new: Floats) -> None:
     """A run with that run.json and these times, case by case and phase by phase: trials by PHASES."""
     ids = cases(len(new) // len(PHASES))
-    rounds = new.shape[1]
+    rounds, per_block = new.shape[1:]
     info = json.loads(json.dumps(info))
     info["in_userns"] = False
-    info["options"]["samples"] = rounds * PER_BLOCK
+    info["options"]["samples"] = rounds * per_block
     info["options"]["selection"].update(cases=[of for _, of in ids], filter=None)
     info["measuring"]["rounds"] = rounds
     (folder / "run.json").write_text(json.dumps(info))
@@ -117,7 +116,7 @@ def write(folder: Path, info: dict[str, Any], header: list[str], base: Floats, n
                 fields = [same.get(column, name if column == "case" else "") for column in header]
                 own = matrix[i * len(PHASES):(i + 1) * len(PHASES)].reshape(len(PHASES), -1).T.astype(int).tolist()
                 for sample, values in enumerate(own):
-                    round_ = sample // PER_BLOCK + 1
+                    round_ = sample // per_block + 1
                     for column, value in zip(at, (round_, round_, sample, *values)):
                         fields[column] = value
                     out.writerow(fields)

@@ -1,22 +1,18 @@
 #include "core/median_interval.h"
 
 #include <algorithm>
+#include <boost/math/distributions/normal.hpp>
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
-#include <numbers>
-#include <numeric>
 #include <span>
+
+#include "core/round_scatter.h"
 
 namespace nsb {
 namespace {
 
-/// The most cosines: with more the interval of independent rounds would be narrower by less than a seventh,
-/// and the scatter that lasts for a sixteenth of the run or longer would not be in all of them.
-constexpr std::size_t kMostCosines = 8;
-/// Rounds to a cosine, at least.
-constexpr std::size_t kRoundsToACosine = 3;
-/// A correlation counts from so many standard deviations of one of independent rounds.
-constexpr double kSignificant = 2.5;
+/// Beyond the quartiles the share of values below a candidate says little of where it lies.
+constexpr double kQuartile = 0.25;
 
 /// The sums of each round's signs against a candidate: values below it minus values above it.
 class Signs {
@@ -28,21 +24,30 @@ class Signs {
 
     /// Against the value at that index. Takes as long as the way from the index of the call before, so that
     /// a bisection takes as long as one pass.
-    const std::vector<std::int64_t>& against(std::size_t index) {
+    void against(std::size_t index) {
         const auto ties = std::ranges::equal_range(values_, values_[index].value, {}, &OfRound::value);
         move(below_, static_cast<std::size_t>(ties.begin() - values_.begin()));
         move(up_to_, static_cast<std::size_t>(ties.end() - values_.begin()));
-        return sums_;
     }
 
     /// Against the median, which may lie between two values.
-    const std::vector<std::int64_t>& against_median() {
+    void against_median() {
         const std::size_t upper = values_.size() / 2;
-        if (values_.size() % 2 == 1 || values_[upper - 1].value == values_[upper].value)
-            return against(upper);
-        move(below_, upper);
-        move(up_to_, upper);
-        return sums_;
+        if (values_.size() % 2 == 1 || values_[upper - 1].value == values_[upper].value) {
+            against(upper);
+        } else {
+            move(below_, upper);
+            move(up_to_, upper);
+        }
+    }
+
+    [[nodiscard]] const std::vector<std::int64_t>& sums() const { return sums_; }
+    [[nodiscard]] std::int64_t sum() const {
+        return static_cast<std::int64_t>(below_ + up_to_) - static_cast<std::int64_t>(values_.size());
+    }
+    /// The share of the values that are not equal to the candidate.
+    [[nodiscard]] double untied() const {
+        return 1 - static_cast<double>(up_to_ - below_) / static_cast<double>(values_.size());
     }
 
   private:
@@ -60,88 +65,22 @@ class Signs {
     std::size_t below_ = 0, up_to_ = 0;
 };
 
-/// The largest correlation of neighbours that any distance between rounds says: at a distance of k rounds an
-/// autoregressive process has its k-th power. What is added to the level by each round alone makes it look
-/// smaller among neighbours than it is, and less so among distant ones.
-double follow(const std::vector<std::int64_t>& sums) {
-    const std::size_t n = sums.size();
-    const double mean = std::accumulate(sums.begin(), sums.end(), 0.0) / static_cast<double>(n);
-    std::vector<double> rest;
-    for (const std::int64_t sum : sums) rest.push_back(static_cast<double>(sum) - mean);
-    const double squares = std::inner_product(rest.begin(), rest.end(), rest.begin(), 0.0);
-    double found = kRoundsFollow;
-    for (std::size_t apart = 1; squares > 0 && 4 * apart <= n; apart *= 2) {
-        const auto distance = static_cast<std::ptrdiff_t>(apart);
-        const double correlation =
-            std::inner_product(rest.begin() + distance, rest.end(), rest.begin(), 0.0) / squares;
-        if (correlation > kSignificant / std::sqrt(n))
-            found = std::max(found, std::pow(correlation, 1 / static_cast<double>(apart)));
-    }
-    return std::min(found, 1 - 2 / static_cast<double>(n));
-}
-
-/// How many standard errors a sum of signs may lie from nothing, and of how many cosines those are.
-struct Limit {
-    std::size_t cosines;
-    double errors;
-};
-
-/// As many cosines as make the interval of independent rounds shortest: with more of them the t quantile is
-/// smaller, but they hold less of what rounds have in common, which the limit makes up for. An
-/// autoregressive process has the spectrum 1 / (1 - 2 r cos w + r²); that of a sum is the one at 0.
-Limit limit_for(std::size_t rounds, double correlation) {
-    Limit best{0, HUGE_VAL};
-    double held = 0;
-    for (std::size_t j = 1; j <= std::clamp<std::size_t>(rounds / kRoundsToACosine, 1, kMostCosines); ++j) {
-        const double w = std::numbers::pi * static_cast<double>(j) / static_cast<double>(rounds);
-        held += (1 - correlation) * (1 - correlation) /
-                (1 - 2 * correlation * std::cos(w) + correlation * correlation);
-        const auto count = static_cast<double>(j);
-        const boost::math::students_t t(count);
-        const double errors =
-            boost::math::quantile(boost::math::complement(t, 0.025)) / std::sqrt(held / count);
-        if (errors < best.errors) best = {j, errors};
-    }
-    return best;
-}
-
-/// Whether a candidate can be the median, by the sums of rounds' signs against it.
+/// Which candidates can be the median, by the sums of rounds' signs against them.
 class Test {
   public:
-    Test(const std::vector<std::int64_t>& sizes, const Limit& limit)
-        : errors_(limit.errors), values_(std::accumulate(sizes.begin(), sizes.end(), 0.0)) {
-        const std::size_t rounds = sizes.size();
-        for (std::size_t j = 1; j <= limit.cosines; ++j) {
-            std::vector<double>& cosine = cosines_.emplace_back();
-            for (std::size_t i = 0; i < rounds; ++i) {
-                cosine.push_back(std::cos(std::numbers::pi * static_cast<double>(j) *
-                                          (static_cast<double>(i) + 0.5) / static_cast<double>(rounds)));
-            }
-            sizes_.push_back(std::inner_product(sizes.begin(), sizes.end(), cosine.begin(), 0.0));
-        }
-    }
+    Test(const RoundScatter& scatter, double limit) : scatter_(scatter), limit_(limit) {}
 
-    /// How far the sum of all signs may lie from nothing.
-    [[nodiscard]] double may_be(const std::vector<std::int64_t>& sums) const {
-        // What a round of its size has if all are alike is no scatter: rounds may differ in size.
-        const double of_each = std::accumulate(sums.begin(), sums.end(), 0.0) / values_;
-        double squares = 0;
-        for (std::size_t j = 0; j < cosines_.size(); ++j) {
-            const double part =
-                std::inner_product(sums.begin(), sums.end(), cosines_[j].begin(), 0.0) - of_each * sizes_[j];
-            squares += part * part;
-        }
-        return errors_ * std::sqrt(2 * squares / static_cast<double>(cosines_.size()));
-    }
-    [[nodiscard]] bool holds(const std::vector<std::int64_t>& sums) const {
-        return std::abs(std::accumulate(sums.begin(), sums.end(), 0.0)) <= may_be(sums);
+    /// Refused is what is too far from even by what is known at the median, and also by what is known at
+    /// the candidate itself: rounds with one level or another differ more there.
+    [[nodiscard]] bool holds(const Signs& signs) const {
+        const auto sum = static_cast<double>(signs.sum());
+        return std::abs(sum) <= limit_ ||
+               scatter_.given(signs.sums(), signs.untied()).chance_beyond(sum) >= 0.05;
     }
 
   private:
-    double errors_;
-    double values_;
-    std::vector<std::vector<double>> cosines_;
-    std::vector<double> sizes_;  // the transforms of the rounds' sizes
+    const RoundScatter& scatter_;
+    double limit_;
 };
 
 /// The index of a value on the way from the median to the end `to` that cannot be the median, where the one
@@ -149,9 +88,54 @@ class Test {
 std::size_t first_refused(Signs& signs, const Test& test, std::size_t from, std::size_t to) {
     while (std::max(from, to) - std::min(from, to) > 1) {
         const std::size_t between = from < to ? from + (to - from) / 2 : from - (from - to) / 2;
-        (test.holds(signs.against(between)) ? from : to) = between;
+        signs.against(between);
+        (test.holds(signs) ? from : to) = between;
     }
     return to;
+}
+
+/// The next value beyond a quartile, as an index.
+std::size_t below(const std::vector<OfRound>& values, std::size_t quartile) {
+    const auto ties = std::ranges::equal_range(values, values[quartile].value, {}, &OfRound::value);
+    return static_cast<std::size_t>(std::max<std::ptrdiff_t>(ties.begin() - values.begin(), 1)) - 1;
+}
+std::size_t above(const std::vector<OfRound>& values, std::size_t quartile) {
+    const auto ties = std::ranges::equal_range(values, values[quartile].value, {}, &OfRound::value);
+    return std::min(static_cast<std::size_t>(ties.end() - values.begin()), values.size() - 1);
+}
+
+/// The medians of rounds, ascending; of ascending values.
+std::vector<double> medians_of_rounds(const std::vector<OfRound>& values, std::size_t rounds) {
+    std::vector<std::vector<double>> by_round(rounds);
+    for (const OfRound& v : values) by_round[v.round].push_back(v.value);
+    std::vector<double> medians;
+    for (const std::vector<double>& own : by_round) medians.push_back(quantile(own, 0.5));
+    std::ranges::sort(medians);
+    return medians;
+}
+
+/// The interval where the share of values below the median may differ from one half by more than a quarter:
+/// that of the rounds' medians, which have no tails of samples, and beyond them it goes on as the values do
+/// from their median to the quartiles.
+Interval beyond_quartiles(const std::vector<OfRound>& values, std::size_t rounds, double share,
+                          double common) {
+    // The values of few rounds tell their scatter badly, hence Student's t, and what is common to all rounds
+    // is not in it.
+    const boost::math::students_t t(static_cast<double>(rounds - 1));
+    const boost::math::normal z;
+    const double steps = share / kQuartile *
+                         (boost::math::quantile(boost::math::complement(t, 0.025)) /
+                          boost::math::quantile(boost::math::complement(z, 0.025))) /
+                         std::sqrt(1 - common);
+    std::vector<double> ascending;
+    for (const OfRound& v : values) ascending.push_back(v.value);
+    const std::vector<double> medians = medians_of_rounds(values, rounds);
+    const double middle = quantile(ascending, 0.5);
+    const double within = std::min(share, 0.5);
+    return {std::min(quantile(medians, 0.5 - within),
+                     middle - steps * (middle - quantile(ascending, 0.5 - kQuartile))),
+            std::max(quantile(medians, 0.5 + within),
+                     middle + steps * (quantile(ascending, 0.5 + kQuartile) - middle))};
 }
 
 }  // namespace
@@ -165,23 +149,19 @@ std::optional<Interval> median_interval_of_rounds(std::vector<OfRound> values) {
     std::ranges::sort(values, {}, &OfRound::value);
     const std::size_t last = values.size() - 1;
     Signs signs(values, rounds);
-    const std::vector<std::int64_t>& at_median = signs.against_median();
-    const Test test(sizes, limit_for(rounds, follow(at_median)));
-    const double share = test.may_be(at_median) / static_cast<double>(values.size()) / 2;
-    Interval interval{values[first_refused(signs, test, last / 2, 0)].value,
-                      values[first_refused(signs, test, values.size() / 2, last)].value};
-    if (share > 0.5) {
-        // Rounds differ by so much, and are so few, that the median may lie beyond all of them: the interval
-        // goes on as the values do between their quartiles, which are a quarter of all from the median.
-        const auto value_at = [&](double q) {
-            const double at = q * static_cast<double>(last);
-            const auto below = static_cast<std::size_t>(at);
-            const double next = values[std::min(below + 1, last)].value;
-            return values[below].value + (at - static_cast<double>(below)) * (next - values[below].value);
-        };
-        const double middle = value_at(0.5);
-        interval.low = std::min(interval.low, middle - share / 0.25 * (middle - value_at(0.25)));
-        interval.high = std::max(interval.high, middle + share / 0.25 * (value_at(0.75) - middle));
+    signs.against_median();
+    const RoundScatter scatter(sizes);
+    const SumScatter at_median = scatter.given(signs.sums(), signs.untied());
+    const double limit = at_median.limit();
+    const Test test(scatter, limit);
+    const std::size_t lowest = below(values, last / 4);
+    const std::size_t highest = above(values, last - last / 4);
+    Interval interval{values[first_refused(signs, test, last / 2, lowest)].value,
+                      values[first_refused(signs, test, values.size() / 2, highest)].value};
+    const double share = limit / static_cast<double>(values.size()) / 2;
+    if (share > kQuartile) {
+        const Interval wider = beyond_quartiles(values, rounds, share, at_median.common());
+        interval = {std::min(interval.low, wider.low), std::max(interval.high, wider.high)};
     }
     return interval;
 }
