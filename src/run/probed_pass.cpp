@@ -106,7 +106,7 @@ void ProbedPass::carry_out(const Part& part, const std::function<void(Work&)>& t
         std::mt19937_64 random(mixed);
         std::ranges::shuffle(order, random);
         // Where the budget ends before all have had their turn, bases have had theirs.
-        std::ranges::stable_partition(order, [&](std::size_t i) { return is_base(works_[i]); });
+        std::stable_partition(order.begin(), order.end(), [&](std::size_t i) { return is_base(works_[i]); });
         for (std::size_t i = 0; i < order.size(); ++i) {
             const Clock::duration spent = Clock::now() - begun;
             if (interrupted_by() != 0 || (timed && spent > limit)) break;
