@@ -68,14 +68,14 @@ std::unique_ptr<env::Teardown> open_teardown() {
 }  // namespace
 
 ProbedPass::ProbedPass(SamplerPool& samplers, RunOptions options, probe::Probe& probe,
-                       std::vector<Case> cases, KindSet base_set, bool wants_stacks)
+                       const std::vector<Case>& cases, KindSet base_set, bool wants_stacks)
     : samplers_(samplers),
       options_(std::move(options)),
       probe_(probe),
       base_set_(base_set),
       wants_stacks_(wants_stacks || !probe.traces_calls()),
       draining_(open_teardown()) {
-    for (Case& c : cases) works_.push_back({std::move(c), {}, {}, {}, {}, {}, {}, {}, {}});
+    for (const Case& c : cases) works_.push_back({c, {}, {}, {}, {}, {}, {}, {}, {}});
 }
 
 std::vector<double> ProbedPass::take(Work& work, std::uint32_t samples) {
@@ -141,7 +141,7 @@ void ProbedPass::take_probed(Work& work, std::uint32_t block, probe::Observation
     if (times.empty()) return;
     probe::Observations& seen = work.*into;
     seen.samples += times.size();
-    seen.torn_down += times.size() + lead_in(work) * work.c.at_once();
+    seen.torn_down += times.size() + std::uint64_t{lead_in(work)} * work.c.at_once();
     seen.snapshot += snapshot;
     // Stacks that are sampled for --folded beside traced calls say nothing of what those cost.
     if (into == &Work::stacks && probe_.traces_calls()) return;
