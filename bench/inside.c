@@ -7,12 +7,12 @@
 
 static long call(long number, long a, long b, long c, long d, long e) {
     long result = number;
-    register long r10 asm("r10") = d;
-    register long r8 asm("r8") = e;
-    asm volatile("syscall"
-                 : "+a"(result)
-                 : "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8)
-                 : "rcx", "r11", "memory");
+    register long r10 __asm__("r10") = d;
+    register long r8 __asm__("r8") = e;
+    __asm__ volatile("syscall"
+                     : "+a"(result)
+                     : "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8)
+                     : "rcx", "r11", "memory");
     return result;
 }
 

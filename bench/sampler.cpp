@@ -91,6 +91,7 @@ int serve() {
     // Neither is for the programs that are started from here.
     for (const int fd : {protocol::kSocket, protocol::kMemory}) fcntl(fd, F_SETFD, FD_CLOEXEC);
     void* const mapping =
+        // NOLINTNEXTLINE(performance-no-int-to-ptr): a place that is asked for
         mmap(reinterpret_cast<void*>(kMemoryAt), sizeof(SharedMemory), PROT_READ | PROT_WRITE,
              MAP_SHARED | MAP_FIXED_NOREPLACE, protocol::kMemory, 0);
     if (mapping == MAP_FAILED) return 1;

@@ -36,7 +36,7 @@ static long long now(void) {
 static void pause_a_while(void) {
     const long long periods = now() / (PAUSE_MS * 1000000LL) + 2;
     const struct timespec until = {periods * PAUSE_MS / 1000,
-                                   periods * PAUSE_MS % 1000 * 1000000 + TICK_US * 1000};
+                                   periods * PAUSE_MS % 1000 * 1000000 + TICK_US * 1000L};
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
 }
 
@@ -55,8 +55,8 @@ static pid_t make_child(int flags, char* stack) {
 
 int main(int argc, char** argv) {
     const int flags = argc > 2 ? (int)strtol(argv[1], NULL, 16) : 0;
-    const int count = argc > 2 ? atoi(argv[2]) : 0;
-    const int blocks = argc > 3 ? atoi(argv[3]) : 1;
+    const int count = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 0;
+    const int blocks = argc > 3 ? (int)strtol(argv[3], NULL, 10) : 1;
     char* stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     if (argc > 4 || count < 1 || blocks < 1 || count > MOST / blocks || stack == MAP_FAILED) {
         fprintf(stderr,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis import outputs
+from analysis import columns, outputs
 from analysis.record import Lab, read
 from analysis.script import Unreadable
 from analysis.stacks import FILE as STACKS
@@ -21,6 +21,7 @@ AT_FDCWD, RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 PART = ".part-"  # folders being made; what a killed lab left of them is removed by the next
 JOURNAL = ".journal-"  # what the copies of a run that is not finished gave back
 LARGE = ("samples.csv", STACKS)  # files that are compressed to be kept
+OUTPUTS = {output["file"] for output in columns.dictionary()["outputs"]} - {""}  # those of nsbench, whatever their names end in
 JOURNAL_AGE = 7 * 24 * 3600  # seconds after which nobody goes on with it
 
 
@@ -91,7 +92,8 @@ def publish(folder: Path, part: Path, files: dict[str, bytes], lab: dict[str, ob
     ready.mkdir()
     record = json.loads(files["run.json"])
     record["lab"] = lab
-    contents = {name: data for name, data in files.items() if name.endswith((".csv", ".json", ".folded")) or name.startswith("callgrind.")}
+    contents = {name: data for name, data in files.items()
+                if name in OUTPUTS or name.endswith((".csv", ".json", ".folded")) or name.startswith("callgrind.")}
     contents["run.json"] = (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode()
     for name in (LARGE if keep.compressed else ()):
         if name in contents:

@@ -45,6 +45,14 @@ def finish(out: Path, image: images.Image, lab: dict[str, object]) -> Path:
     return out / image.name
 
 
+def test_an_output_by_any_name_is_a_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what a guest says besides is not."""
+    monkeypatch.setattr(folders, "OUTPUTS", {"ids.txt"})
+    (tmp_path / "part").mkdir()
+    folders.publish(tmp_path / "run", tmp_path / "part", {"run.json": b"{}", "ids.txt": b"a\n", "stdout": b"", "dmesg": b""}, {})
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["ids.txt", "run.json"]
+
+
 def test_a_finished_run_is_known_by_its_inputs(tmp_path: Path) -> None:
     image = images.Image("k", Path("k"), "0")
     folder = finish(tmp_path, image, {"accel": "tcg", "memory_mb": 512})

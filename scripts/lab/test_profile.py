@@ -12,7 +12,7 @@ from typing import cast
 
 import pytest
 
-from lab import books, callgrind, exact, explain, images, initramfs, kernel_build, tree
+from lab import books, callgrind, exact, explain, initramfs, kernel_build, tree
 from lab import profile as profile_
 from lab.books import Book, Books
 from lab.errors import LabError
@@ -274,7 +274,7 @@ def test_the_books_balance_and_repeat(two: tuple[list[Path], str]) -> None:
     create = next(line for line in printed.splitlines() if line.startswith("unshare/NEWNS: create "))
     with open(one / "results.csv", newline="") as file:
         row = next(row for row in csv.DictReader(file) if (row["case"], row["phase"]) == ("unshare/NEWNS", "create"))
-    assert f"create {row['median'].removesuffix('.000')} instructions" in create
+    assert f"create {float(row['median']):.10g} instructions" in create  # between two samples it is a half
 
 
 @pytest.mark.parametrize("operation, sets, phase, calls, calls_not", [
@@ -375,27 +375,3 @@ def test_another_run_is_not_replaced(kernel: Path, two: tuple[list[Path], str], 
     done = profile(kernel, "--out", str(tmp_path), "--", "--filter=^setns/NEWUTS/via:nsfd$")
     assert done.returncode == 2 and "holds a run with another arguments" in done.stderr
     assert (folder / "samples.csv").read_bytes() == (two[0][0] / "samples.csv").read_bytes()
-
-
-def test_a_kernel_without_btf_is_profiled_the_same(kernel: Path, tmp_path: Path) -> None:
-    """The section removed, of the kernel that is in its image; nsbench then has no probe, and says so."""
-    with_btf, without = tmp_path / "with", tmp_path / "without"
-    try:
-        with_btf.write_bytes(images.unpacked(kernel))
-    except LabError as error:
-        pytest.skip(str(error))
-    subprocess.run(["objcopy", "--remove-section", ".BTF", with_btf, without], check=True)
-    done = profile(without, "--against", str(with_btf), "--", FILTER)
-    assert done.returncode == 0, done.stderr
-    same = set(re.findall(r"^([\w/:-]+) [+−]0 \(.*\): no function differs$", done.stdout, re.MULTILINE))
-    sums = {case: (int(one), int(other)) for case, one, other
-            in re.findall(r"^([\w/:-]+) .*: (\d+) on .*, (\d+) on ", done.stdout, re.MULTILINE)}
-    assert set(sums) == set(CASES), done.stdout
-    for case, (one, other) in sums.items():
-        # Memory is elsewhere without BTF's own, and addresses order trees and hash chains: of dentries, mounts, slabs, pages. And a
-        # boot that takes another time reseeds the random numbers at another time: 1.1 thousand in the call that it falls into.
-        by_address = case.startswith(("clone/NEWNET/", "unshare/NEWNS", "proc_remount"))
-        assert one == pytest.approx(other, rel=0.002) if by_address else case in same, done.stdout
-    done = subprocess.run([sys.executable, PROGRAM, "run", "--machines=1", "--kernel", without, "--out", tmp_path / "out", "--",
-                           f"--case={CASES[0]}", "--probe"], text=True, capture_output=True, timeout=300)
-    assert done.returncode == 0 and "cannot be had here, measured without: /sys/kernel/btf/vmlinux" in done.stdout, done.stderr

@@ -228,7 +228,7 @@ def test_samples_depend_on_the_case_alone(kernel: Path, tmp_path: Path, cache: P
 
 def assert_ended(session: int) -> None:
     """Nothing of a session goes on. What feeds a QEMU its saved state (cat) ends by itself once that is killed."""
-    limit = time.monotonic() + 5
+    limit = time.monotonic() + 20
     while (left := subprocess.run(["pgrep", "-a", "-s", str(session)], capture_output=True, text=True).stdout):
         assert time.monotonic() < limit, left
         time.sleep(0.05)
@@ -274,7 +274,7 @@ def test_an_interrupt_while_a_machine_is_made_leaves_nothing(kernel: Path, tmp_p
     process.send_signal(signal.SIGINT)
     begun = time.monotonic()
     assert "what was finished is kept" in process.communicate(timeout=60)[1]
-    assert process.returncode == 130 and time.monotonic() - begun < 5
+    assert process.returncode == 130 and time.monotonic() - begun < 20
     assert_ended(process.pid)
     assert not [path for path in cache.iterdir() if path.is_dir()]
 

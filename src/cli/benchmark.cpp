@@ -59,7 +59,7 @@ OutFile take_out_file(std::vector<std::string>& options) {
 /// What Google Benchmark prints, which by itself answers an unknown one by its help and exit code 0.
 std::string format_of(const std::vector<std::string>& options) {
     std::vector<std::string> all = options;
-    const std::string format = take(all, "--benchmark_format").value_or("console");
+    std::string format = take(all, "--benchmark_format").value_or("console");
     if (format == "console" || format == "json" || format == "csv") return format;
     throw UsageError(fmt::format("--benchmark_format={}: accepted is console, json or csv", format));
 }

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from nsbench_harness import processes
+from nsbench_harness import processes, wait_for
 
 SHELL = ("bash", "--norc", "--noprofile", "-i")
 
@@ -68,6 +68,17 @@ class Terminal:
 
     def line(self, text: str) -> None:
         self.send(text + "\n")
+
+    def has_in_front(self, *words: str) -> None:
+        """Waits until a command with these words runs as the terminal's job, not stopped: keys reach it from now on."""
+        def is_in_front(pid: int) -> bool:
+            try:
+                state, _, group = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[:3]
+            except OSError:
+                return False
+            return state in "RS" and int(group) == os.tcgetpgrp(self.leader)
+
+        wait_for(lambda: any(map(is_in_front, named(*words))), 10, f"{words} in front of the terminal")
 
     def expect(self, pattern: str, timeout: float = 10) -> re.Match[str]:
         """Reads until the pattern is found, and forgets what was before its end."""

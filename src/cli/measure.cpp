@@ -193,7 +193,7 @@ int run_once(const Options& options, Beginning beginning, const std::vector<Case
     std::optional<run::Probed> probed;
     {
         run::ProgressLine line;
-        take_rounds(options, measurement, line, [&] {
+        take_rounds(options, measurement, line, [&, &store = store] {
             if (store) store->save(measurement.describe(), measurement.rows(), series);
         });
         probed = take_probed_pass(options, start.options, measurement, opened.probe, line);

@@ -23,6 +23,6 @@ std::span<const CommandText> command_texts();
 boost::program_options::options_description options_of(Command command);
 
 /// What `nsbench COMMAND --help` prints.
-std::string help_text(Command command);
+std::string help_text(Command which);
 
 }  // namespace nsb::cli

@@ -50,7 +50,7 @@ run::Probed run_probed_pass(const Options& options, const run::RunOptions& run, 
         // The probe follows the samplers and their children, which other programs' containers are not.
         if (!series.measured.has(Trait::sandboxed)) cases.push_back(series.measured);
     }
-    run::ProbedPass pass(measurement.samplers(), run, probe, std::move(cases), measurement.base_set(),
+    run::ProbedPass pass(measurement.samplers(), run, probe, cases, measurement.base_set(),
                          run::find(options.files, run::OfProbe::stacks) != nullptr);
     std::optional<std::chrono::nanoseconds> budget;
     if (run.budget) budget = *run.budget / 2;

@@ -191,7 +191,9 @@ std::string Repeating::lines_of_stop() const {
 }
 
 void Repeating::put_out(const run::Summary& summary) const {
-    const auto& [info, rows, bases] = summary;
+    const run::RunInfo& info = summary.info;
+    const std::vector<Row>& rows = summary.rows;
+    const std::vector<Row>& bases = summary.bases;
     sys::attempt_all({
         [&] {
             // What is only read again has no environment of its own.

@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 
 import pytest
 from nsbench_harness import as_user, binary, needs_root, run
@@ -29,8 +28,10 @@ def test_cases_are_benchmarks_under_their_ids(tmp_path):
     assert set(by_name) == {f"unshare/{user}NEWUTS", "setns/NEWUTS/via:nsfd", "setns/NEWUTS/via:pidfd"}
     for name, entry in by_name.items():
         first = "switch" if name.startswith("setns") else "create"
-        assert entry["iterations"] > 1 and entry["time_unit"] == "ns"
+        assert entry["time_unit"] == "ns"
         assert entry[first] * 1e9 == pytest.approx(entry["real_time"], rel=1e-6)
+    # A first one that something else disturbs may be all of a case, but hardly of three.
+    assert max(entry["iterations"] for entry in by_name.values()) > 1
     unshare = by_name[f"unshare/{user}NEWUTS"]
     assert unshare["total"] > unshare["create"] > 0 and unshare["exit"] > 0
     assert {"kernel", "clock", "nsbench_version", "run_id"} <= set(got["context"])
@@ -124,21 +125,20 @@ def test_an_output_is_not_written_through_a_foreign_link(tmp_path):
 
 
 def test_a_signal_keeps_what_was_measured(tmp_path):
-    """The first case is whole in the file; those behind it say that they were interrupted."""
+    """What was whole by then is so in the file; those behind it say that they were interrupted."""
     out = tmp_path / "out.json"
-    process = subprocess.Popen([binary(), "benchmark", "--op=unshare", "--ns=uts", "--ns=ipc", "--ns=pid", "--benchmark_min_time=0.1",
+    process = subprocess.Popen([binary(), "benchmark", "--op=unshare", "--filter=/NEWUTS|/NEWIPC|/NEWPID", "--benchmark_min_time=0.1",
                                 f"--benchmark_out={out}", "--benchmark_format=csv"], stdout=subprocess.PIPE,
                                stderr=subprocess.DEVNULL, text=True)
     assert process.stdout
     process.stdout.readline()
     assert process.stdout.readline().startswith('"')
-    time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
     assert process.returncode == 128 + signal.SIGINT
-    first, *others = json.loads(out.read_text())["benchmarks"]
-    assert "error_occurred" not in first
-    assert others and all(entry["error_message"] == "interrupted" for entry in others)
+    said = [entry.get("error_message") for entry in json.loads(out.read_text())["benchmarks"]]
+    whole = said.index("interrupted")
+    assert whole > 0 and said == [None] * whole + ["interrupted"] * (len(said) - whole)
 
 
 @needs_root

@@ -277,11 +277,14 @@ def test_out_takes_one_run_only(tmp_path):
 
 def test_out_takes_one_run_at_a_time(tmp_path):
     folder = tmp_path / "run"
-    with Started(*SMALL, "--budget=1500ms", "--precision=0.01%", f"--out={folder}") as first:
-        wait_for(folder.exists, 10, "the folder")
+    with Started(*SMALL, "--budget=60s", "--precision=0.01%", f"--out={folder}") as first:
+        wait_for((folder / "results.csv").exists, 30, "the first round")
         assert_refused(*SMALL, "--samples=3", f"--out={folder}", mentions=(str(folder),))
         assert_refused(f"--resume={folder}")
-        assert first.finish()[0] == 0
+        assert first.process.poll() is None
+        first.signal(signal.SIGINT)
+        assert first.finish()[0] == 128 + signal.SIGINT
+    measure("summary", folder)
 
 
 @pytest.mark.parametrize("content", [

@@ -257,7 +257,7 @@ def test_a_hostname_of_any_bytes(tmp_path):
 @pytest.mark.parametrize("option", ["--csv={}/a.csv", "--json={}/a.json", "--out={}/run"])
 def test_a_limit_on_files_is_as_a_full_disk(option, tmp_path):
     """The signal that comes with it ends a program that does not ignore it, and the shell's programs do not."""
-    with Started(*ONE[:1], "--budget=500ms", "--precision=0.01%", "--quiet", option.format(tmp_path),
+    with Started(*ONE[:1], "--budget=2s", "--precision=0.01%", "--quiet", option.format(tmp_path),
                  preexec_fn=lambda: signal.signal(signal.SIGXFSZ, signal.SIG_DFL)) as started:
         started.sampler()
         resource.prlimit(started.pid, resource.RLIMIT_FSIZE, (100, 100))

@@ -64,7 +64,7 @@ class KindSet {
     constexpr KindSet operator-(KindSet other) const {
         return KindSet(static_cast<std::uint8_t>(bits_ & ~other.bits_));
     }
-    constexpr auto operator<=>(const KindSet&) const = default;
+    constexpr auto operator<=>(const KindSet&) const = default;  // NOLINT(modernize-use-nullptr)
 
     /// The CLONE_NEW* flags of clone(2), clone3(2), unshare(2) and setns(2).
     [[nodiscard]] constexpr std::uint64_t flags() const {

@@ -25,9 +25,11 @@ class Signs {
     /// Against the value at that index. Takes as long as the way from the index of the call before, so that
     /// a bisection takes as long as one pass.
     void against(std::size_t index) {
-        const auto ties = std::ranges::equal_range(values_, values_[index].value, {}, &OfRound::value);
-        move(below_, static_cast<std::size_t>(ties.begin() - values_.begin()));
-        move(up_to_, static_cast<std::size_t>(ties.end() - values_.begin()));
+        const double value = values_[index].value;
+        const auto first = std::ranges::lower_bound(values_, value, {}, &OfRound::value);
+        const auto end = std::ranges::upper_bound(values_, value, {}, &OfRound::value);
+        move(below_, static_cast<std::size_t>(first - values_.begin()));
+        move(up_to_, static_cast<std::size_t>(end - values_.begin()));
     }
 
     /// Against the median, which may lie between two values.

@@ -224,11 +224,9 @@ bool is_precise(const Series& series, const RowContext& context) {
         of_left.left_out.clear();
         return is_precise(without_rounds(series, context.left_out), of_left);
     }
-    for (const Phase phase : series.measured.phases()) {
-        if (phase != Phase::drain && make_row(series, nullptr, phase, context).status != Status::ok)
-            return false;
-    }
-    return true;
+    return std::ranges::all_of(series.measured.phases(), [&](Phase phase) {
+        return phase == Phase::drain || make_row(series, nullptr, phase, context).status == Status::ok;
+    });
 }
 
 void Looks::extend(const Series& series) {

@@ -41,7 +41,7 @@ struct Sample {
 /// A round of one machine: what a median is taken of, and what the base is paired by.
 struct RoundKey {
     std::uint32_t machine, round;
-    auto operator<=>(const RoundKey&) const = default;
+    auto operator<=>(const RoundKey&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
 struct Series {

@@ -106,7 +106,7 @@ CpuUse use_between(const CpuReading& begin, const CpuReading& end, int cpu) {
 
 CpuLoad::CpuLoad(Root root, std::vector<int> cpus) : root_(std::move(root)), cpus_(std::move(cpus)) {
     std::ranges::sort(cpus_);
-    cpus_.erase(std::ranges::unique(cpus_).begin(), cpus_.end());
+    cpus_.erase(std::unique(cpus_.begin(), cpus_.end()), cpus_.end());
     const auto has_all = [&](std::string_view file) {
         const std::string text = read_text(root_, file).value_or("");
         return !cpus_.empty() && std::ranges::all_of(cpus_, [&](int cpu) {

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/range/adaptor/reversed.hpp>
 #include <map>
-#include <ranges>
 
 #include "core/failure.h"
 
@@ -142,7 +142,7 @@ void Preparation::apply() {
             break;
         }
         if (is_whole) continue;
-        for (Attempt& attempt : std::views::reverse(prepared.attempts)) {
+        for (Attempt& attempt : boost::adaptors::reverse(prepared.attempts)) {
             (void)env::put_back(target_.root, attempt.change);
         }
         for (Attempt& attempt : prepared.attempts) attempt.in_force.clear();
@@ -152,9 +152,9 @@ void Preparation::apply() {
 Preparation::Back Preparation::put_back() const {
     Back all;
     std::string& text = all.text;
-    for (const Prepared& prepared : std::views::reverse(settings_)) {
+    for (const Prepared& prepared : boost::adaptors::reverse(settings_)) {
         std::size_t count = 0;
-        for (const Attempt& attempt : std::views::reverse(prepared.attempts)) {
+        for (const Attempt& attempt : boost::adaptors::reverse(prepared.attempts)) {
             const Change& change = attempt.change;
             const Return back = env::put_back(target_.root, change);
             const std::string_view id = prepared.setting->id;

@@ -5,11 +5,11 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <boost/range/adaptor/reversed.hpp>
 #include <chrono>
 #include <csignal>
 #include <cstring>
 #include <new>
-#include <ranges>
 #include <system_error>
 #include <vector>
 
@@ -82,7 +82,7 @@ int serve(int channel) {
         const PeerAnswer answer = carry_out(asked->request, argument);
         if (!send_message(channel, Answered{asked->number, answer.error}, answer.text)) break;
     }
-    for (const auto& action : last_actions() | std::views::reverse) action();
+    for (const auto& action : boost::adaptors::reverse(last_actions())) action();
     return 0;
 }
 

@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import subprocess
-import time
 
 import pytest
 
@@ -135,7 +134,7 @@ def test_sigkill_ends_all_that_is_inside(kinds, user):
 def test_orphans_are_reaped(user):
     """No zombies are left by processes whose parents are gone."""
     script = ("for i in 1 2 3 4 5; do (true & exec true) ; done; (sleep 0.1 &); sleep 0.4; "
-              "ps -eo stat --no-headers | grep -c Z")
+              "for n in $(seq 50); do left=$(ps -eo stat --no-headers | grep -c Z); [ $left = 0 ] && break; sleep 0.1; done; echo $left")
     done = execute(user, "--ns=user,pid,mnt", "--proc", "--", "sh", "-c", script)
     if "is mounted over" in done.stderr:
         pytest.skip(done.stderr.strip())
@@ -163,8 +162,8 @@ def fixture_inner(request, user):
 
 
 def test_control_c_stops_the_command_and_not_the_shell(inner):
-    inner.line("sleep 60")
-    time.sleep(0.3)
+    inner.line("sleep 60.5")
+    inner.has_in_front("sleep", "60.5")
     inner.send("\x03")
     inner.expect("inner> $")
     inner.line("echo $?")
@@ -178,7 +177,7 @@ def test_control_c_stops_the_command_and_not_the_shell(inner):
 
 def test_control_z_and_fg(inner):
     inner.line("sleep 1.5; echo slept")
-    time.sleep(0.3)
+    inner.has_in_front("sleep", "1.5")
     inner.send("\x1a")
     inner.expect(r"Stopped.*sleep")
     inner.expect("inner> $")
@@ -218,14 +217,14 @@ def test_a_command_that_is_no_shell(kinds, user):
     """Ctrl-Z stops it and nsbench, fg continues both, Ctrl-C ends it: 130. The shell has its terminal back."""
     with Terminal(*SHELL) as terminal:
         terminal.expect("outer> $")
-        terminal.line(f"{' '.join(user)} exec --ns={kinds} -- sleep 60")
-        time.sleep(0.5)
+        terminal.line(f"{' '.join(user)} exec --ns={kinds} -- sleep 61.5")
+        terminal.has_in_front("sleep", "61.5")
         terminal.send("\x1a")
         terminal.expect(r"Stopped")
         terminal.expect("outer> $")
         terminal.line("fg")
-        terminal.expect(r"sleep 60\n")
-        time.sleep(0.3)
+        terminal.expect(r"sleep 61.5\n")
+        terminal.has_in_front("sleep", "61.5")
         terminal.send("\x03")
         terminal.expect("outer> $")
         terminal.line("echo code $?")

@@ -94,7 +94,8 @@ class Source {
     }
 
     bool take(benchmark::IterationCount left) {
-        const auto samples = static_cast<std::uint32_t>(std::min<std::uint64_t>(left, largest_block()));
+        const auto samples = static_cast<std::uint32_t>(
+            std::min<std::uint64_t>(static_cast<std::uint64_t>(left), largest_block()));
         draining_.begin();
         TakenBlock block = take_block(samplers_, case_, lead_in_, samples, limit_);
         draining_.add(block.pending);

@@ -68,14 +68,14 @@ std::unique_ptr<env::Teardown> open_teardown() {
 }  // namespace
 
 ProbedPass::ProbedPass(SamplerPool& samplers, RunOptions options, probe::Probe& probe,
-                       std::vector<Case> cases, KindSet base_set, bool wants_stacks)
+                       const std::vector<Case>& cases, KindSet base_set, bool wants_stacks)
     : samplers_(samplers),
       options_(std::move(options)),
       probe_(probe),
       base_set_(base_set),
       wants_stacks_(wants_stacks || !probe.traces_calls()),
       draining_(open_teardown()) {
-    for (Case& c : cases) works_.push_back({std::move(c), {}, {}, {}, {}, {}, {}, {}, {}});
+    for (const Case& c : cases) works_.push_back({c, {}, {}, {}, {}, {}, {}, {}, {}});
 }
 
 std::vector<double> ProbedPass::take(Work& work, std::uint32_t samples) {
@@ -106,7 +106,7 @@ void ProbedPass::carry_out(const Part& part, const std::function<void(Work&)>& t
         std::mt19937_64 random(mixed);
         std::ranges::shuffle(order, random);
         // Where the budget ends before all have had their turn, bases have had theirs.
-        std::ranges::stable_partition(order, [&](std::size_t i) { return is_base(works_[i]); });
+        std::stable_partition(order.begin(), order.end(), [&](std::size_t i) { return is_base(works_[i]); });
         for (std::size_t i = 0; i < order.size(); ++i) {
             const Clock::duration spent = Clock::now() - begun;
             if (interrupted_by() != 0 || (timed && spent > limit)) break;
@@ -141,7 +141,7 @@ void ProbedPass::take_probed(Work& work, std::uint32_t block, probe::Observation
     if (times.empty()) return;
     probe::Observations& seen = work.*into;
     seen.samples += times.size();
-    seen.torn_down += times.size() + lead_in(work) * work.c.at_once();
+    seen.torn_down += times.size() + std::uint64_t{lead_in(work)} * work.c.at_once();
     seen.snapshot += snapshot;
     // Stacks that are sampled for --folded beside traced calls say nothing of what those cost.
     if (into == &Work::stacks && probe_.traces_calls()) return;

@@ -19,7 +19,7 @@ namespace nsb::run {
 class ProbedPass {
   public:
     /// `cases`: what to probe, the bases of their deltas among them; `base_set`: that of the bases.
-    ProbedPass(SamplerPool& samplers, RunOptions options, probe::Probe& probe, std::vector<Case> cases,
+    ProbedPass(SamplerPool& samplers, RunOptions options, probe::Probe& probe, const std::vector<Case>& cases,
                KindSet base_set, bool wants_stacks);
 
     /// Called with the share that is done, 0 to 1.

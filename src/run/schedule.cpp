@@ -19,7 +19,9 @@ void gather(std::span<const Leaving> blocks, std::uint64_t max_backlog, std::vec
     std::uint64_t total = 0;
     for (const Leaving& one : blocks) total += one.namespaces;
     const std::uint64_t count = (total + max_backlog - 1) / max_backlog;
-    std::uint64_t done = 0, backlog = 0, closed = 0;
+    std::uint64_t done = 0;
+    std::uint64_t backlog = 0;
+    std::uint64_t closed = 0;
     Group group;
     for (const Leaving& one : blocks) {
         // By its middle it belongs to the next share of the whole.

@@ -226,42 +226,47 @@ def test_damaged_members_are_refused(copied):
         assert_refused(run(f"--resume={copied}"), f"run.json: repeat.{member}: ")
 
 
-def started_with(folder, whole_ones, *more):
-    """Repeats without end, stopped once so many have their first rounds."""
-    started = Started(*more, "--repeat=4", f"--out={folder}", "--quiet", "--seed=3")
-    wait_for(lambda: (folder / f"repeat-{whole_ones + 1}" / "run.json").exists() or started.process.poll() is not None, 30,
-             f"repeat {whole_ones + 1}")
-    return started
+def stopped(folder, number):
+    """Four repeats, of which a signal comes into the second one or a later one: the run, and that repeat's folder. On a busy machine
+    it may come too late, or between two repeats; then there is another try."""
+    for attempt in range(5):
+        own = folder / str(attempt)
+        with Started(*CASES, "--budget=1s", "--precision=0.01%", "--repeat=4", f"--out={own}", "--quiet", "--seed=3") as started:
+            wait_for((own / "repeat-2" / "samples.csv").exists, 30, "the second repeat's first round")
+            started.signal(number)
+            code, out, err = started.finish()
+            if number == signal.SIGKILL:
+                wait_for(lambda: not started.living(), 10, "the end of its samplers")
+        going = own / f"repeat-{len(complete(own)) + 1}"
+        if code != 0 and (going / "samples.csv").exists():
+            return own, going, code, out, err
+    pytest.fail("no signal came into a repeat")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_stopped_one_keeps_what_is_whole_and_goes_on(number, tmp_path):
-    folder = tmp_path / "run"
-    with started_with(folder, 1, *CASES, "--budget=1s", "--precision=0.01%") as started:
-        time.sleep(0.3)
-        started.signal(number)
-        code, out, err = started.finish()
+    folder, going, code, out, err = stopped(tmp_path, number)
     if number == signal.SIGKILL:
         assert code == -number
-        wait_for(lambda: not started.living(), 2, "the end of its samplers")
     else:
         assert code == 128 + number, err
         assert "clone/NEWUTS/stack:1M" in out
     for name in content(folder):
         assert not Path(name).name.startswith(".part-") or number == signal.SIGKILL
-    assert complete(folder) == ["repeat-1"]
+    whole = complete(folder)
+    assert whole == [f"repeat-{n}" for n in range(1, len(whole) + 1)] and 1 <= len(whole) < 4
     assert record(folder)["repeat"]["complete"] is False
-    assert {row["repeats"] for row in rows_of(folder).values() if row["median"]} == {"1"}
-    first, partial = content(folder / "repeat-1"), read_csv(folder / "repeat-2" / "samples.csv")
+    assert {row["repeats"] for row in rows_of(folder).values() if row["median"]} == {str(len(whole))}
+    first, partial = content(folder / "repeat-1"), read_csv(going / "samples.csv")
     assert partial
     done = measure(f"--resume={folder}", "--quiet")
     assert complete(folder) == [f"repeat-{n}" for n in (1, 2, 3, 4)], done.stderr
     assert content(folder / "repeat-1") == first
-    after = read_csv(folder / "repeat-2" / "samples.csv")
-    assert all(row in after for row in partial), "the second one has gone on"
+    after = read_csv(going / "samples.csv")
+    assert all(row in after for row in partial), "it has gone on"
     assert {row["repeats"] for row in rows_of(folder).values() if row["median"]} == {"4"}
     if number != signal.SIGKILL:
-        assert record(folder / "repeat-2")["measuring"]["seconds"] < 2, "with what was left of its budget"
+        assert record(going)["measuring"]["seconds"] < 2, "with what was left of its budget"
 
 
 def test_stopped_in_the_first_the_table_is_of_it(tmp_path):
