@@ -31,10 +31,11 @@ class Held:
     widths: list[float] = field(default_factory=list)
 
     def add(self, inside: NDArray[np.bool_], widths: Floats) -> None:
-        """One run's."""
-        self.inside += int(inside.sum())
-        self.total += len(inside)
-        self.widths += widths.tolist()
+        """One run's. Where it has no interval, there is none to hold."""
+        known = np.isfinite(widths)
+        self.inside += int(inside[known].sum())
+        self.total += int(known.sum())
+        self.widths += widths[known].tolist()
 
     @property
     def share(self) -> float:
