@@ -14,8 +14,8 @@ from analysis.read import Run
 FORMATS = ("text", "markdown", "csv", "json")
 HEADER = ("term", "adds", f"its {LEVEL:.0%} interval", "")
 FIELDS = ("operation", "phase", "term", "what", "unit", "value", "low", "high")
-SUM = ("a set adds the sum of its kinds, what any kind but NEWUSER adds once, and each term of several kinds that it has all of; "
-       "for a single set its own delta is the figure, and not this sum")
+SUM = ("a set adds the sum of its kinds, what any but NEWUSER adds once, and each term whose kinds it has all;",
+       "the figure for a single set is its own delta, and not this sum")
 
 
 def added(value: float, clock: str) -> str:
@@ -54,7 +54,7 @@ def _below(model: Model) -> list[str]:
         lines.append(f"no set stands out of the residuals (of {model.sets}, chance of a false one {ALPHA:g})")
     for why, count in Counter(model.left_out.values()).items():
         names = [name for name, said in model.left_out.items() if said == why]
-        lines.append(f"left out: {count} sets: {why or 'not measured'}: {', '.join(names[:3])}{', …' if count > 3 else ''}")
+        lines.append(f"left out: {count} set{'s' if count > 1 else ''}: {why or 'not measured'}: {', '.join(names[:3])}{', …' if count > 3 else ''}")
     return lines + model.notes
 
 
@@ -69,7 +69,7 @@ def _text(models: list[Model], out: TextIO) -> None:
             print("  ".join(cell.ljust(width) if i in (0, 3) else cell.rjust(width)
                             for i, (cell, width) in enumerate(zip(row, widths))).rstrip(), file=out)
         print(*_below(model), file=out, sep="\n")
-    print("", scatter(models[0]), SUM, sep="\n", file=out)
+    print("", scatter(models[0]), *SUM, sep="\n", file=out)
 
 
 def _markdown(models: list[Model], out: TextIO) -> None:
@@ -78,7 +78,7 @@ def _markdown(models: list[Model], out: TextIO) -> None:
         for one in model.terms:
             print(f"| {' | '.join(_cells(one, model.clock))} |", file=out)
         print("", *(f"- {line}" for line in _below(model)), sep="\n", file=out)
-    print("", scatter(models[0]) + "; " + SUM, sep="\n", file=out)
+    print("", f"{scatter(models[0])}; {' '.join(SUM)}", sep="\n", file=out)
 
 
 def _csv(models: list[Model], out: TextIO) -> None:

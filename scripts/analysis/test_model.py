@@ -141,7 +141,7 @@ def test_repeats_are_runs_and_sets_that_are_not_in_all_are_left_out(tmp_path: Pa
     folders = [run(tmp_path / "a"), run(tmp_path / "b", sets_of()[:-1]), run(tmp_path / "c")]
     code, out, err = call(SCRIPT, folders)
     assert (code, err) == (0, "")
-    assert "3 runs: the intervals are Student's" in out and f"left out: 1 sets: not in every run: {sets_of()[-1]}" in out
+    assert "3 runs: the intervals are Student's" in out and f"left out: 1 set: not in every run: {sets_of()[-1]}" in out
 
 
 def test_what_was_not_measured_is_left_out_with_its_reason(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_what_was_not_measured_is_left_out_with_its_reason(tmp_path: Path) -> No
     skipped = result_row("clone/NEWTIME/stack:1M", "create", None, stack_bytes=1 << 20, status="skipped", errno="EINVAL",
                          reason="no such kind")
     code, out, _ = call(SCRIPT, [write_run(tmp_path / "run", [row("none", None), *rows, skipped])])
-    assert code == 0 and "left out: 1 sets: EINVAL no such kind: NEWTIME" in out
+    assert code == 0 and "left out: 1 set: EINVAL no such kind: NEWTIME" in out
 
 
 def test_without_root_sets_are_held_against_newuser(tmp_path: Path) -> None:
