@@ -54,7 +54,8 @@ def _below(model: Model) -> list[str]:
         lines.append(f"no set stands out of the residuals (of {model.sets}, chance of a false one {ALPHA:g})")
     for why, count in Counter(model.left_out.values()).items():
         names = [name for name, said in model.left_out.items() if said == why]
-        lines.append(f"left out: {count} set{'s' if count > 1 else ''}: {why or 'not measured'}: {', '.join(names[:3])}{', …' if count > 3 else ''}")
+        some = f"{', '.join(names[:3])}{', …' if count > 3 else ''}"
+        lines.append(f"left out: {count} set{'s' if count > 1 else ''}: {why or 'not measured'}: {some}")
     return lines + model.notes
 
 

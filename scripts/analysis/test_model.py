@@ -3,6 +3,7 @@ import csv
 import io
 import itertools
 import json
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -98,6 +99,20 @@ def test_runs_are_held_against_one_another() -> None:
     outlying = {term: value * 2 for term, value in TRUTH.items()}  # a run that differs from all others
     runs = [deltas(random, 1e-4), deltas(random, 1e-4), deltas(random, 1e-4), deltas(random, 1e-4, outlying)]
     assert not model_check.check(runs[:2] + runs[3:], said.append)
+
+
+def test_validate_takes_runs_that_are_there(tmp_path: Path) -> None:
+    random = np.random.default_rng(4)
+    folders = []
+    for number in range(3):
+        of = deltas(random, 0.01)
+        rows = [row("none", None, ci_low=NONE - 10, ci_high=NONE + 10), *(row(name, value) for name, value in of.sets.items())]
+        folders.append(write_run(tmp_path / f"run-{number}", rows))
+    build = Path(os.environ["NSBENCH"]).parent
+    code, out, err = call(SCRIPTS / "validate.py", [f"--build={build}", "model", *folders])
+    assert (code, err) == (0, "") and "95% intervals of 63 sets in 3 runs" in out
+    code, _, err = call(SCRIPTS / "validate.py", [f"--build={build}", "model", *folders[:2]])
+    assert (code, err) == (2, "validate: 2 runs: 3 are needed at least\n")
 
 
 def test_exact_counts_have_no_intervals_and_nothing_beyond_what_is_there(tmp_path: Path) -> None:
