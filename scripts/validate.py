@@ -8,6 +8,7 @@
     scripts/validate.py runs [--runs=N]                  so many runs of one plan: do their intervals cover what they differ by?
     scripts/validate.py prepare [--runs=N]               so many runs with nsbench doctor --prepare and without: do they scatter less?
     scripts/validate.py median [--trials=N] [--seed=N]   do nsbench's intervals hold the truth, on synthetic runs?
+    scripts/validate.py model [--runs=N] [RUN...]        do the intervals of nsbench model hold from run to run?
     scripts/validate.py position [--seconds=N]           does a sample's place in its block explain anything?
 
 All but compare and median need root for the namespaces. Times are wall time in ns; ratios are nsbench's median over the yardstick's.
@@ -206,6 +207,20 @@ def ten_runs(build: Path, runs: int, pattern: str, budget: str) -> bool:
     return spread(found, print)
 
 
+def model_runs(options: argparse.Namespace) -> bool:
+    """Whether the intervals of effects, as nsbench model has them, hold in another run."""
+    from analysis import model_check
+    with progress("run", options.runs) as done:
+        numbers = itertools.count()
+
+        def fresh(folder: Path) -> None:
+            output_of(options.build / "nsbench", f"--filter={options.filter}", f"--budget={options.budget}", "--quiet", f"--out={folder}")
+            done(next(numbers))
+
+        runs = model_check.recorded(options.given, fresh, options.runs)
+    return model_check.check(runs, print)
+
+
 def prepared_runs(build: Path, runs: int, leave: str, options: tuple[str, ...]) -> bool:
     """Whether both kinds of runs, in pairs of random order, can be compared."""
     from analysis.prepared import compare
@@ -246,6 +261,11 @@ def add_recording(commands: "argparse._SubParsersAction[Parser]") -> None:
     prepare = commands.add_parser("prepare")
     prepare.add_argument("--runs", type=at_least(3), default=10, help="of each kind (%(default)s)")
     prepare.add_argument("--leave", default="", metavar="SETTING,...", help="settings that stay as they are")
+    of_model = commands.add_parser("model")
+    of_model.add_argument("given", nargs="*", type=Path, metavar="RUN", help="these, instead of fresh ones")
+    of_model.add_argument("--runs", type=at_least(3), default=5, help="that are made (%(default)s)")
+    of_model.add_argument("--filter", default="^clone/[A-Za-z-]+/stack:1M$", metavar="REGEX", help="the plan (%(default)s)")
+    of_model.add_argument("--budget", default="30s", metavar="TIME", help="of each run (%(default)s)")
     for command, budget in ((one, "2s"), (ten, "10s"), (prepare, "2s")):
         command.add_argument("--filter", default="^clone/[A-Za-z]+/stack:1M$", metavar="REGEX", help="the plan (%(default)s)")
         command.add_argument("--budget", default=budget, metavar="TIME", help="of each run (%(default)s)")
@@ -280,6 +300,7 @@ def validate(words: list[str]) -> int:
         "position": lambda: position(options.build, options.seconds),
         "median": lambda: median(options.build, options.trials, options.seed),
         "replicate": lambda: replicate(options),
+        "model": lambda: model_runs(options),
         "prepare": lambda: prepared_runs(options.build, options.runs, options.leave,
                                          (f"--filter={options.filter}", f"--budget={options.budget}")),
         "runs": lambda: ten_runs(options.build, options.runs, options.filter, options.budget)}

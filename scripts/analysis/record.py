@@ -23,9 +23,19 @@ class Finding(TypedDict):
     remedy: str
 
 
+# What selects cases: `with` is a word of Python's.
+Selection = TypedDict("Selection", {"cases": list[str], "filter": str | None, "op": list[str], "ns": list[str],
+                                    "with": dict[str, list[str]]}, total=False)
+
+
 class Options(TypedDict, total=False):
+    selection: Selection
+    budget_s: float | None
     precision: float
     samples: int | None
+    lead_in: int | None
+    block: int | None
+    seed: int
     cpu: int | str
     disturbed: str
 

@@ -9,7 +9,7 @@ from typing import NoReturn
 UNREADABLE = 2
 IMPOSSIBLE = 3  # a package is missing
 INTERRUPTED = 130
-LIBRARIES = ("jsonschema", "matplotlib", "numpy", "pandas", "scipy")  # whose packages are called so
+LIBRARIES = ("jsonschema", "matplotlib", "numpy", "pandas", "prometheus_client", "scipy", "statsmodels")  # whose packages are called so
 UNREAD = 141  # 128 and SIGPIPE
 
 
@@ -25,7 +25,7 @@ def one_line(text: object) -> str:
 def missing_package(error: ImportError) -> str | None:
     """Debian's package of the module that is missing; None for another fault of an import, which is a mistake of the script's."""
     name = (error.name or "").partition(".")[0]
-    return f"python3-{name}" if isinstance(error, ModuleNotFoundError) and name in LIBRARIES else None
+    return f"python3-{name.replace('_', '-')}" if isinstance(error, ModuleNotFoundError) and name in LIBRARIES else None
 
 
 def last_line(text: str) -> str:

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <regex>
 #include <sstream>
 
 #include "core/utf8.h"
@@ -51,9 +52,11 @@ std::vector<Repetition> repeats_of(std::span<const std::vector<Row>> repeats, co
     return all;
 }
 
-void append(std::vector<Run>& runs, const Row& row, const std::vector<Repetition>& repetitions) {
+void append(std::vector<Run>& runs, const Row& row, const std::vector<Repetition>& repetitions,
+            JsonEntries entries) {
     std::int64_t index = 0;
     for (const Repetition& one : repetitions) {
+        if (entries == JsonEntries::aggregates) break;
         runs.push_back(make_run(row, one.median, one.samples));
         runs.back().repetition_index = index++;
         runs.back().repetitions = static_cast<std::int64_t>(repetitions.size());
@@ -64,9 +67,21 @@ void append(std::vector<Run>& runs, const Row& row, const std::vector<Repetition
     runs.back().repetitions = static_cast<std::int64_t>(repetitions.size());
 }
 
+/// The reporter says how the library itself was built, and Debian's says debug. No time here depends on that:
+/// a reader takes it for how what was measured is built, which is as this program is.
+std::string with_own_build_type(std::string context) {
+#ifdef NDEBUG
+    constexpr std::string_view kOwn = R"("library_build_type": "release")";
+#else
+    constexpr std::string_view kOwn = R"("library_build_type": "debug")";
+#endif
+    static const std::regex kType(R"("library_build_type": "\w*")");
+    return std::regex_replace(context, kType, std::string(kOwn), std::regex_constants::format_first_only);
+}
+
 }  // namespace
 
-std::string benchmark_json(const RunData& data) {
+std::string benchmark_json(const RunData& data, JsonEntries entries) {
     std::map<Case, const Series*> by_case;
     const std::set<std::uint32_t> left_out = data.info.row_context().left_out;
     std::vector<Series> left;
@@ -83,6 +98,8 @@ std::string benchmark_json(const RunData& data) {
     reporter.SetOutputStream(&out);
     reporter.SetErrorStream(&errors);
     reporter.ReportContext(benchmark::BenchmarkReporter::Context());
+    const std::string context = with_own_build_type(out.str());
+    out.str("");
 
     std::vector<Run> runs;
     std::int64_t family = 0;
@@ -95,7 +112,8 @@ std::string benchmark_json(const RunData& data) {
         } else {
             append(runs, row,
                    data.info.is_of_repeats() ? repeats_of(data.repeats, row)
-                                             : rounds_of(*by_case.at(row.measured), row.phase));
+                                             : rounds_of(*by_case.at(row.measured), row.phase),
+                   entries);
         }
         for (std::size_t i = first; i < runs.size(); ++i) {
             runs[i].family_index = family;
@@ -106,7 +124,7 @@ std::string benchmark_json(const RunData& data) {
     if (!runs.empty()) reporter.ReportRuns(runs);
     reporter.Finalize();
     // Its context has the hostname, which is any bytes.
-    return as_utf8(out.str());
+    return as_utf8(context + out.str());
 }
 
 }  // namespace nsb::run

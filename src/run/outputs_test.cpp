@@ -70,7 +70,8 @@ TEST(Outputs, ShareNoStandardOutput) {
     EXPECT_EQ(check_standard_output(some, kTable).error(),
               "--short=-, --stacks=-: standard output is for one of them");
     EXPECT_EQ(check_standard_output(some).error(),
-              "--csv=-, --rounds=-, --json=-, --folded=-: standard output is for one of them");
+              "--csv=-, --rounds=-, --json=-, --json-aggregates=-, --folded=-: standard output is for one of "
+              "them");
     EXPECT_FALSE(take_standard_output({{&kBinary, "a"}}));
 }
 

@@ -155,7 +155,8 @@ TEST(Repeats, AreRepetitionsForGoogleBenchmark) {
     const RunStart start = whole();
     const Repeats repeats = three(start);
     const Summary all = sum_up(start, repeats);
-    const auto json = nlohmann::json::parse(benchmark_json({all.info, all.rows, {}, nullptr, repeats.rows}));
+    const RunData data{all.info, all.rows, {}, nullptr, repeats.rows};
+    const auto json = nlohmann::json::parse(benchmark_json(data, JsonEntries::all));
     std::vector<double> times;
     std::vector<double> medians;
     for (const auto& one : json["benchmarks"]) {
@@ -170,6 +171,13 @@ TEST(Repeats, AreRepetitionsForGoogleBenchmark) {
         EXPECT_NEAR(times[i], 1000.0 * static_cast<double>(i + 1), 1e-6);
     ASSERT_EQ(medians.size(), 1U);
     EXPECT_NEAR(medians.front(), 2000, 1e-6);
+
+    const auto alone = nlohmann::json::parse(benchmark_json(data, JsonEntries::aggregates));
+    std::vector<nlohmann::json> aggregates;
+    std::ranges::copy_if(json["benchmarks"], std::back_inserter(aggregates), [](const auto& one) {
+        return one["run_type"] == "aggregate" || one.contains("error_occurred");
+    });
+    EXPECT_EQ(alone["benchmarks"].get<std::vector<nlohmann::json>>(), aggregates);
 }
 
 TEST(ProgressOfRepeats, IsOfAllOfThem) {

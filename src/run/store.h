@@ -76,8 +76,11 @@ class Store {
 std::string run_json(const RunInfo& info);
 inline constexpr int kSchemaVersion = 1;
 
+/// Which entries a row has: `aggregates` is for readers that take every entry for a benchmark of its own.
+enum class JsonEntries : std::uint8_t { all, aggregates };
+
 /// Google Benchmark's JSON schema: each round of a case's phase as a repetition, and the median over all.
 /// Of repeats, each of them is one.
-std::string benchmark_json(const RunData& data);
+std::string benchmark_json(const RunData& data, JsonEntries entries);
 
 }  // namespace nsb::run

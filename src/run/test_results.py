@@ -228,8 +228,20 @@ def test_googles_compare_reads_the_json(recorded, tmp_path):
             assert re.search(rf"^{case}\S*{phase}\S*_pvalue\s", shown.stdout, re.M), f"{case} {phase}\n{shown.stdout}"
 
 
+def test_json_of_aggregates_is_a_median_a_row(tmp_path):
+    measure(*QUICK, f"--json-aggregates={tmp_path}/a.json", f"--csv={tmp_path}/a.csv")
+    entries = json.loads((tmp_path / "a.json").read_text())["benchmarks"]
+    rows = read_csv(tmp_path / "a.csv")
+    assert [(one["run_name"], one["aggregate_name"]) for one in entries] == [
+        (f"{row['case']}/phase:{row['phase']}", "median") for row in rows]
+    assert [one["real_time"] for one in entries] == [pytest.approx(float(row["median"])) for row in rows]
+
+
 def test_json_holds_each_case_and_phase(recorded):
     content = json.loads((recorded[0] / "a.json").read_text())
+    build = re.search(r"^CMAKE_BUILD_TYPE:\w+=(\w+)", (Path(binary()).parent / "CMakeCache.txt").read_text(), re.M)
+    assert build, "the folder of the build says how it was built"
+    assert content["context"]["library_build_type"] == ("debug" if build[1] == "Debug" else "release")
     assert {"context", "benchmarks"} <= content.keys()
     for entry in content["benchmarks"]:
         assert {"name", "run_type", "real_time", "cpu_time", "time_unit", "iterations"} <= entry.keys()
