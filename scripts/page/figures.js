@@ -49,6 +49,9 @@ function changeOf(ratio) {
   return "×" + threeDigits(ratio);
 }
 
+/** As timeText, without the name of instructions: 141 k. */
+const shortTime = (value, clock) => timeText(value, clock).replace(/ instr\.$/, "");
+
 function bytesText(value) {
   const [scale, unit] = [
     [2 ** 30, "GiB"],
