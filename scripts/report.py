@@ -53,8 +53,7 @@ def body(words: list[str]) -> int:
     interrupt.ready()
 
     runs = limits.read_runs(options.runs)
-    named = limits.of_each(runs, options.folded)
-    made = page.build(runs, [stacks.of_run(run, file) for run, file in zip(runs, named)])
+    made = page.build(runs, limits.of_each(runs, options.folded))
     if out is None:
         sys.stdout.buffer.write(made)
         return 0

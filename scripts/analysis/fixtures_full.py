@@ -144,16 +144,18 @@ def full_run(
     samples: int = 22,
     probed: bool = True,
     kernel: str = "6.1.0",
+    run_id: str = "",
 ) -> Path:
     """A run of 600 cases with samples, probe, memory and folded stacks."""
     random_ = random.Random(7)
     rows, taken = _rows(clock, factor, random_, samples)
-    write_run(folder, rows, warnings=["a <warning> & more"], clock=clock, kernel=kernel)
-    run_id = f"id-{folder.name}"
-    _write(folder / "samples.csv", [{**row, "run_id": run_id} for row in taken])
+    run_id = run_id or f"id-{folder.name}"
+    named = [{**row, "run_id": run_id, "kernel": kernel} for row in rows]
+    write_run(folder, named, warnings=["a <warning> & more"], clock=clock, kernel=kernel)
+    _write(folder / "samples.csv", [{**row, "run_id": run_id, "kernel": kernel} for row in taken])
     if probed:
         shown = [f"clone/{name}/stack:1M" for name in (kinds.NONE, *kinds.KINDS, kinds.ALL)]
-        common = {"run_id": run_id, "kernel": "6.1.0", "clock": clock}
+        common = {"run_id": run_id, "kernel": kernel, "clock": clock}
         _write(
             folder / "probe.csv",
             [

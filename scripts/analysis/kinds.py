@@ -75,9 +75,17 @@ def bytes_text(value: float) -> str:
     return f"{three_digits(value / scale)} {unit}"
 
 
-def percent(fraction: float) -> str:
-    """A change: 0.05 → +5.0%."""
-    return f"{fraction * 100:+.1f}%".replace("-", "−")
+def change(ratio: float) -> str:
+    """A ratio as a change: 1.05 → +5.0%; from a doubling or a half on ×2.00, ×1408; ? for none."""
+    if not 0 <= ratio < math.inf:
+        return "?"
+    if 0.5 < ratio < 2:
+        percent = math.floor(1000 * abs(ratio - 1) + 0.5) / 10
+        return f"{'+' if ratio >= 1 or percent == 0 else '−'}{percent:.1f}%"
+    for least, places in ((100, 0), (10, 1), (0.1, 2)):
+        if ratio >= least:
+            return f"×{math.floor(ratio * 10**places + 0.5) / 10**places:.{places}f}"
+    return f"×{three_digits(ratio)}"
 
 
 def size_text(value: float) -> str:

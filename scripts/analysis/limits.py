@@ -9,20 +9,32 @@ MOST_RUNS = 16  # more lines than that no reader tells apart, and a page holds n
 
 
 def read_runs(paths: list[str]) -> list[read.Run]:
-    """The runs. Unreadable for one that cannot be read, twice the same, or more than can be shown."""
+    """The runs, each with a name of its own. Unreadable for one that cannot be read, twice the same, or more than can be
+    shown."""
     if len(paths) > MOST_RUNS:
         raise Unreadable(
             f"{len(paths)} runs: at most {MOST_RUNS} can be told apart here; compare.py takes any number "
             "as repetitions"
         )
     runs = [read.read_run(path) for path in paths]
-    for what, values in (("run", [run.run_id for run in runs]), ("name", [run.name for run in runs])):
-        value, count = Counter(values).most_common(1)[0]
-        if count > 1:
-            same = [path for path, one in zip(paths, values) if one == value]
-            advice = "" if what == "run" else ": rename a folder, so that they can be told apart"
-            raise Unreadable(f"{same[0]} and {same[1]} are the same {what} {value}{advice}")
+    value, count = Counter(run.run_id for run in runs).most_common(1)[0]
+    if count > 1:
+        same = [path for path, run in zip(paths, runs) if run.run_id == value]
+        raise Unreadable(f"{same[0]} and {same[1]} are the same run {value}")
+    for run, name in zip(runs, names([run.words for run in runs])):
+        run.name = name
     return runs
+
+
+def names(paths: list[list[str]]) -> list[str]:
+    """The shortest end of each path that no other path has; all of it for those that are alike."""
+    found = []
+    for path in paths:
+        length = 1
+        while length < len(path) and sum(other[-length:] == path[-length:] for other in paths) > 1:
+            length += 1
+        found.append("/".join(path[-length:]).replace("//", "/", 1))
+    return found
 
 
 def of_each(runs: list[read.Run], folded: list[Path]) -> list[Path | None]:

@@ -13,7 +13,7 @@ from typing import NotRequired, TypedDict
 import numpy as np
 import pandas as pd
 
-from analysis import columns, kinds, stacks, summary, tables
+from analysis import beside, changes, columns, kinds, stacks, summary, tables
 from analysis.files import text_of
 from analysis.read import Run
 from analysis.script import Unreadable
@@ -31,7 +31,8 @@ VENDORED = {
     "d3-flame-graph": ("dist/d3-flamegraph.umd.min.js", None, ("LICENSE",)),
     "tabulator-tables": ("dist/js/tabulator.min.js", "dist/css/tabulator.min.css", ("LICENSE",)),
 }
-SCRIPTS = ("figures.js", "data.js", "charts.js", "sets.js", "times.js", "probe.js", "flame.js", "table.js", "main.js")
+SCRIPTS = ("figures.js", "data.js", "look.js", "charts.js", "panels.js", "sets.js", "times.js", "probe.js", "flame.js",
+           "table.js", "print.js", "main.js")
 
 # Where a curve of a distribution is kept: dense in the tail, which is what it is looked at for.
 PROBABILITIES = [
@@ -96,10 +97,8 @@ class _Operation(TypedDict):
     segments: list[str]
 
 
-class _Functions(TypedDict):
-    cases: list[str]
-    functions: list[str]
-    self: list[list[float]]  # of each function, by case
+# Case → path → function → self, total and calls per execution; calls are unknown where stacks were sampled.
+_Functions = dict[str, dict[str, dict[str, list[float | None]]]]
 
 
 class _Memory(TypedDict):
@@ -124,13 +123,27 @@ class _Data(TypedDict):
     identity: str
     kernel: str
     clock: str
-    id: str
+    state: str
     csv: str
     operations: dict[str, _Operation]
     quantiles: dict[str, dict[str, list[float]]]
-    functions: dict[str, _Functions]
+    probed: str | None  # which of _Payload's probes
+    stacked: str | None  # which of its stacks
+
+
+class _Probed(TypedDict):
+    """What the probe saw, in this run."""
+
+    name: str
+    functions: _Functions
     memory: _Memory | None
-    stacks: dict[str, _Shown]
+
+
+class _Stacks(TypedDict):
+    """Case → its stacks, of this run."""
+
+    name: str
+    trees: dict[str, _Shown]
 
 
 def _cases(run: Run) -> dict[str, _Operation]:
@@ -160,17 +173,19 @@ def _cases(run: Run) -> dict[str, _Operation]:
     return found
 
 
-def _functions(run: Run) -> dict[str, _Functions]:
-    found: dict[str, _Functions] = {}
-    for path in ("create", "destroy", "async"):
-        table = tables.functions(run, path, 9)
-        if not table.empty:
-            found[path] = {
-                "cases": list(table.index),
-                "functions": list(table.columns),
-                "self": table.round(1).to_numpy().T.tolist(),
-            }
-    return found
+def _functions(run: Run) -> _Functions:
+    """The cases of interest; steps that an exact profile has by their own names are creation."""
+    probe = run.probe
+    found: _Functions = {}
+    if probe is None:
+        return found
+    rows = probe[probe["self"].notna() & probe["case"].isin(tables.of_interest(probe["case"]))]
+    rows = rows.assign(path=rows["path"].where(rows["path"].isin(tables.PATHS), tables.PATHS[0]))
+    sums = rows.groupby(["case", "path", "function"], sort=False)[["self", "total", "calls_per_op"]].sum(min_count=1)
+    for (case, path, function), row in sums.iterrows():
+        known = [None if np.isnan(value) else round(float(value), 2) for value in row]
+        found.setdefault(case, {}).setdefault(path, {})[function] = known
+    return {case: found[case] for case in tables.of_interest(found)}
 
 
 def _memory(run: Run) -> _Memory | None:
@@ -224,7 +239,7 @@ def _child(node: Frame | None, name: str) -> Frame | None:
     return next((child for child in node["children"] if child["name"] == name), None) if node else None
 
 
-def data(run: Run, trees: dict[str, _Shown]) -> _Data:
+def data(run: Run, probed: Run | None, stacked: Run | None) -> _Data:
     """The run's rows are its results.csv, as it is downloaded."""
     path = run.folder / "results.csv" if run.folder else run.path
     text = text_of(path)
@@ -233,13 +248,12 @@ def data(run: Run, trees: dict[str, _Shown]) -> _Data:
         "identity": run.identity(),
         "kernel": run.kernel,
         "clock": run.clock,
-        "id": run.run_id,
+        "state": run.state,
         "csv": text,
         "operations": _cases(run),
         "quantiles": quantiles(run),
-        "functions": _functions(run),
-        "memory": _memory(run),
-        "stacks": trees,
+        "probed": probed.run_id if probed else None,
+        "stacked": stacked.run_id if stacked else None,
     }
 
 
@@ -247,12 +261,15 @@ def _list(lines: list[str]) -> str:
     return "<ul>" + "".join(f"<li>{html.escape(line)}</li>" for line in lines) + "</ul>" if lines else ""
 
 
-def _about(run: Run) -> str:
-    """The words on one run."""
+def _about(run: Run, probed: Run | None) -> str:
+    """The words on one run, and on that of the probe beside it."""
     warned = summary.warnings(run)
+    said = summary.summary(run)
+    if probed and probed is not run:
+        said += [f"{line} ({probed.name}, beside it)" for line in (*summary.probe(probed), *summary.memory(probed))]
     return (
         f"<article><h3>{html.escape(run.name)}</h3>"
-        f"<p class='identity'>{html.escape(run.identity())}</p>{_list(summary.summary(run))}"
+        f"<p class='identity'>{html.escape(run.identity())}</p>{_list(said)}"
         + (f"<div class='warnings'><h4>Warnings</h4>{_list(warned)}</div>" if warned else "")
         + (
             f"<details><summary>What else belongs beside the figures</summary>{_list(notes)}</details>"
@@ -261,6 +278,23 @@ def _about(run: Run) -> str:
         )
         + "</article>"
     )
+
+
+def title(runs: list[Run]) -> str:
+    """The kernels and the days, which a page is told by from others. The clock of a lab's guest has no date."""
+    kernels = list(dict.fromkeys(run.kernel for run in sorted(runs, key=lambda run: tables.version_key(run.kernel))))
+    parts = [f"kernel {kernels[0]}" if len(kernels) == 1 else f"{len(kernels)} kernels, {kernels[0]} to {kernels[-1]}"]
+    if days := sorted({str(run.info["started"])[:10] for run in runs if run.clock == "wall" and "started" in run.info}):
+        parts.append(days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}")
+    names = [run.name for run in runs]
+    parts.append(", ".join(names) if len(names) <= 3 else f"{len(names)} runs")
+    return f"nsbench: {' · '.join(parts)}"
+
+
+def _contents(page: str) -> str:
+    """Links to the sections."""
+    sections = re.findall(r'<section id="([\w-]+)"><h2>(.*?)</h2>', page)
+    return "".join(f'<li><a href="#{name}">{heading}</a></li>' for name, heading in sections)
 
 
 def _environments(runs: list[Run]) -> str:
@@ -333,12 +367,19 @@ def _library(name: str) -> tuple[str, str, str]:
     )
 
 
-def build(runs: list[Run], folded: list[str | None]) -> bytes:
-    """The whole page. Unreadable where it would be larger than a mail or a browser likes."""
-    vendored()
-    parts = [_library(name) for name in VENDORED]
-    payload = {
-        "runs": [data(run, trees) for run, trees in zip(runs, _stacks(folded))],
+def _payload(runs: list[Run], probed: list[Run | None], folded: list[tuple[Run, str] | None]) -> dict[str, object]:
+    """What the page's scripts draw."""
+    trees = _stacks([found[1] if found else None for found in folded])
+    stacked: dict[str, _Stacks] = {
+        found[0].run_id: {"name": found[0].name, "trees": of} for found, of in zip(folded, trees) if found
+    }
+    probes: dict[str, _Probed] = {
+        run.run_id: {"name": run.name, "functions": _functions(run), "memory": _memory(run)} for run in probed if run
+    }
+    return {
+        "runs": [data(run, probe, found[0] if found else None) for run, probe, found in zip(runs, probed, folded)],
+        "probes": probes,
+        "stacks": stacked,
         "probabilities": PROBABILITIES,
         "kinds": kinds.KINDS,
         "dictionary": {
@@ -349,14 +390,29 @@ def build(runs: list[Run], folded: list[str | None]) -> bytes:
         "columns": tables.MAP_COLUMNS,
         "all": kinds.ALL,
     }
+
+
+def build(runs: list[Run], folded: list[Path | None]) -> bytes:
+    """The whole page. `folded` names files of stacks. Unreadable where it would be larger than a mail or a browser likes."""
+    vendored()
+    parts = [_library(name) for name in VENDORED]
+    given = {run.run_id: run for run in runs}
+    probed = [found and given.get(found.run_id, found) for found in map(beside.probed, runs)]
+    stacked = [
+        found and (given.get(found[0].run_id, found[0]), found[1]) for found in map(beside.folded, runs, folded)
+    ]
+    payload = _payload(runs, probed, stacked)
     packed = gzip.compress(json.dumps(payload, separators=(",", ":"), allow_nan=False).encode(), 9, mtime=0)
+    of_probe = {run.run_id for run, of in zip(runs, probed) if of is run} & {of.run_id for run, of in zip(runs, probed) if of and of is not run}
+    changed = changes.as_html([run for run in runs if run.run_id not in of_probe])
     compared = [line for run in runs[1:] for line in summary.comparison(runs[0], run)]
     filled = {
-        "title": html.escape(f"nsbench: {', '.join(run.name for run in runs)}"),
+        "title": html.escape(title(runs)),
+        "changes": f'<section id="changes"><h2>What changed</h2>{changed}</section>' if changed else "",
         "style": "\n".join(
             [part[1] for part in parts] + [(SOURCES / "page.css").read_text(encoding="utf-8")]
         ),
-        "summary": "".join(_about(run) for run in runs)
+        "summary": "".join(map(_about, runs, probed))
         + (f"<article><h3>Side by side</h3>{_list(compared)}</article>" if compared else ""),
         "environment": _environments(runs),
         "licences": "".join(part[2] for part in parts),
@@ -367,6 +423,7 @@ def build(runs: list[Run], folded: list[str | None]) -> bytes:
         ),
     }
     template = (SOURCES / "page.html").read_text(encoding="utf-8")
+    filled["contents"] = _contents(template.replace("{{changes}}", filled["changes"]))
     page = re.sub(r"\{\{(\w+)\}\}", lambda match: filled[match[1]], template).encode()
     if len(page) > MOST_BYTES:
         raise Unreadable(

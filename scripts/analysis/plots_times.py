@@ -207,7 +207,7 @@ def kernels(runs: list[Run], operation: str) -> Figure | str:
         _label(axis, place, list(values), top, len(order) > FEW)
         axis.set_xticks(
             range(len(order)),
-            [short_version(kernel) for kernel in order],
+            [tables.short_version(kernel) for kernel in order],
             rotation=30 if len(order) > 5 else 0,
         )
         axis.set_title(
@@ -239,9 +239,3 @@ def _label(axis: Axes, place: list[int], values: list[float], top: float, many: 
             ha="left",
             fontsize=7.5,
         )
-
-
-def short_version(kernel: str) -> str:
-    """6.1.0-56-cloud-amd64 → 6.1: what tells kernels apart on an axis."""
-    parts = kernel.split(".")
-    return ".".join(parts[:2]).split("-")[0] if len(parts) > 1 else kernel

@@ -137,11 +137,14 @@ class Run:
         self.folder = folder
         self.info = info
         self.results = results
+        # What it is called: the last of these words, or as many as tell it from other runs.
+        self.name = self.words[-1]
 
     @property
-    def name(self) -> str:
-        """What it was called: the folder's name, or the CSV file's without its suffix."""
-        return as_utf8(Path(os.path.abspath(self.folder)).name if self.folder else self.path.stem)
+    def words(self) -> list[str]:
+        """The folder's path, or that of the CSV file without its suffix."""
+        path = Path(os.path.abspath(self.folder or self.path.with_suffix("")))
+        return [as_utf8(part) for part in path.parts]
 
     @property
     def clock(self) -> str:

@@ -28,12 +28,8 @@ def ticks(value: float, unit: str) -> str:
 
 
 def change(ratio: float) -> str:
-    """1.05 → +5.0%, from a doubling on ×2.00."""
-    if math.isnan(ratio):
-        return "?"
-    if ratio >= 2 or ratio <= 0.5:
-        return f"×{ratio:.2f}"
-    return f"{(ratio - 1) * 100:+.1f}%"
+    """As everywhere; with the terminal's own minus."""
+    return kinds.change(ratio).replace("−", "-")
 
 
 def _p(p: float) -> str:

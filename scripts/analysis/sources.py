@@ -194,6 +194,11 @@ def repeats(path: Path) -> list[Path]:
     return found
 
 
+def of_runs(runs: list[Run]) -> list[Source]:
+    """Runs that are read already as a side: each repeat counts as one."""
+    return [_of_run(one) for run in runs for one in (run.repeats if run.is_of_repeats else [run])]
+
+
 def side(given: list[Path], ignore: list[str] | None = None) -> list[Source]:
     """The runs of one side, each repeat of a folder of repeats being one. Unreadable also for one that is there twice: it
     would count as two."""

@@ -40,10 +40,10 @@ def comparison(first: Run, second: Run) -> list[str]:
     )
     return [
         f"From {first.name} to {second.name} the medians of {len(ratios)} rows change by "
-        f"{kinds.percent(mean - 1)} on the geometric mean; "
-        f"most upwards {worst[0]} ({worst[1]}) by {kinds.percent(ratios[worst] - 1)}, "
+        f"{kinds.change(mean)} on the geometric mean; "
+        f"most upwards {worst[0]} ({worst[1]}) by {kinds.change(ratios[worst])}, "
         f"most downwards {best[0]} ({best[1]}) by "
-        f"{kinds.percent(ratios[best] - 1)}.{rest} Whether that is more than noise, two runs cannot say: "
+        f"{kinds.change(ratios[best])}.{rest} Whether that is more than noise, two runs cannot say: "
         "compare.py with several "
         "runs a side can."
     ]

@@ -128,6 +128,12 @@ def version_key(kernel: str) -> tuple[list[int], str]:
     return [int(part) if part.isdigit() else 0 for part in re.split(r"[.\-+]", kernel)[:3]], kernel
 
 
+def short_version(kernel: str) -> str:
+    """6.1.0-56-cloud-amd64 → 6.1: what tells kernels apart on an axis."""
+    parts = kernel.split(".")
+    return ".".join(parts[:2]).split("-")[0] if len(parts) > 1 else kernel
+
+
 def versions(runs: list[Run], operation: str, phase: str) -> dict[str, pd.DataFrame]:
     """Set → a row for each run in the order of kernels: the delta of a set, the median of none. What they vary by is the
     row's resolution where it has one, else the 95% interval."""
@@ -158,6 +164,9 @@ def of_interest(cases: Iterable[str]) -> list[str]:
     return sorted(best, key=lambda case: order.index(case.split("/")[1])) if len(best) > 1 else there[:10]
 
 
+PATHS = ("create", "destroy", "async")  # of the probe's functions
+
+
 def functions(run: Run, path: str, top: int) -> pd.DataFrame:
     """Case → self of each function on that path (create, destroy, async), per execution: the columns are
     the `top` dearest over all shown cases, then `other traced functions`. Steps that an exact profile has by their
@@ -165,7 +174,7 @@ def functions(run: Run, path: str, top: int) -> pd.DataFrame:
     probe = run.probe
     if probe is None:
         return pd.DataFrame()
-    paths = probe["path"].where(probe["path"].isin(["destroy", "async"]), "create")
+    paths = probe["path"].where(probe["path"].isin(PATHS), PATHS[0])
     rows = probe[
         (paths == path) & probe["self"].notna() & probe["case"].isin(of_interest(probe["case"]))
     ]

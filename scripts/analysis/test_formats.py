@@ -20,13 +20,21 @@ PAGES = {"instructions": " instr."}
 
 @pytest.mark.parametrize("what, value, text", VECTORS)
 def test_python_writes_the_shared_vectors(what: str, value: float, text: str) -> None:
-    said = kinds.bytes_text(value) if what == "bytes" else kinds.time_text(value, what)
+    alone = {"bytes": kinds.bytes_text, "change": kinds.change}
+    said = alone[what](value) if what in alone else kinds.time_text(value, what)
     assert said == text + PYTHON.get(what, "")
 
 
 @pytest.mark.parametrize("value, text", [(value, text) for what, value, text in VECTORS if what == "wall"])
 def test_a_comparison_writes_them_too(value: float, text: str) -> None:
     assert render.ticks(value, "ns") == text
+
+
+@pytest.mark.parametrize("value, text", [(value, text) for what, value, text in VECTORS if what == "change"])
+def test_a_comparison_writes_changes_so(value: float, text: str) -> None:
+    """With the terminal's own minus, as its tables always had it."""
+    assert render.change(value) == text.replace("−", "-")
+    assert render.change(float("nan")) == "?"
 
 
 def by_page(script: str, expression: str, given: object) -> object:
@@ -45,7 +53,7 @@ def by_page(script: str, expression: str, given: object) -> object:
 
 
 def test_the_page_writes_the_shared_vectors() -> None:
-    expression = "given.map(([what, value]) => what === 'bytes' ? bytesText(value) : timeText(value, what))"
+    expression = "given.map(([what, value]) => ({bytes: bytesText, change: changeOf})[what]?.(value) ?? timeText(value, what))"
     said = by_page("figures.js", expression, VECTORS)
     assert said == [text + PAGES.get(what, "") for what, _, text in VECTORS]
 

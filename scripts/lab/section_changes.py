@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from analysis.kinds import KINDS, percent
+from analysis.kinds import KINDS, change
 from lab.recorded import Recorded, RecordedFigure
 from lab.format import Runs, digits, k
 
@@ -71,7 +71,7 @@ def ratio(step: Step) -> str:
     """Such as ×1400, ÷2.4, +7.0%."""
     times = step.after.value / step.before.value
     if 0.8 < times < 1.25:
-        return percent(times - 1)
+        return change(times)
     return ("×" if times > 1 else "÷") + digits(max(times, 1 / times))
 
 

@@ -1,78 +1,45 @@
 "use strict";
-// What all charts share: the look in light and dark, marks beside colours, axes with units; a chart is made when it comes into view.
+// What all charts share: titles, legends and axes that have room at any width; a chart is made when it comes into view.
 
-const COLOURS = {
-  NEWNET: "#D55E00",
-  NEWNS: "#0072B2",
-  NEWIPC: "#009E73",
-  NEWUSER: "#CC79A7",
-  NEWPID: "#E69F00",
-  NEWTIME: "#56B4E9",
-  NEWCGROUP: "#8A8A8A",
-  NEWUTS: "#A03060",
-  none: "#222222",
-};
-const DARK_COLOURS = { NEWNS: "#4A9BE0", NEWUTS: "#D8709C", none: "#E8E8E8", NEWCGROUP: "#A8A8A8" };
-const MARKS = {
-  NEWNET: "rect",
-  NEWNS: "triangle",
-  NEWIPC: "diamond",
-  NEWUSER: "path://M0,0L10,0L5,9z",
-  NEWPID: "circle",
-  NEWTIME: "path://M4,0h3v4h4v3h-4v4h-3v-4h-4v-3h4z",
-  NEWCGROUP: "roundRect",
-  NEWUTS: "path://M5,0L10,4L8,10L2,10L0,4z",
-  none: "path://M0,3h10v4h-10z",
-};
-const SERIES = [
-  "#3B8BC4",
-  "#E69F00",
-  "#009E73",
-  "#CC79A7",
-  "#56B4E9",
-  "#D55E00",
-  "#A03060",
-  "#999933",
-  "#7B6FD0",
-  "#BBBBBB",
-];
-const SEQUENTIAL = [
-  "#00224e",
-  "#123570",
-  "#3b496c",
-  "#575d6d",
-  "#707173",
-  "#8a8678",
-  "#a59c74",
-  "#c3b369",
-  "#e1cc55",
-  "#fee838",
-];
-const DIVERGING = ["#b35806", "#e08214", "#fdb863", "#fee0b6", "#f7f7f7", "#d8daeb", "#b2abd2", "#8073ac", "#542788"];
-
-const isDark = () => document.documentElement.dataset.theme === "dark";
-const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const colourOf = (set, index = 0) =>
-  (isDark() && DARK_COLOURS[set]) ||
-  COLOURS[set] ||
-  (set === DATA.all ? (isDark() ? "#A59BF0" : "#332288") : SERIES[index % SERIES.length]);
-const markOf = (set) => MARKS[set] ?? "circle";
-
-const BUILDERS = new Map(); // element id → what makes its option of STATE, or says in a string why there is none
+const BUILDERS = new Map(); // element id → what makes its option of STATE and a width, or says in a string why there is none
 const CHARTS = new Map(); // element id → the chart, once it was in view
+const NARROW = 600; // pixels: below that no tools, and labels upright
 
 function declare(id, builder) {
   BUILDERS.set(id, builder);
 }
 
+/** The words above and below a chart stand in the page, where they are broken into lines. */
+function frame(id) {
+  const element = document.getElementById(id);
+  const caption = Object.assign(document.createElement("p"), { className: "caption", id: `${id}-caption` });
+  const note = Object.assign(document.createElement("p"), { className: "note", id: `${id}-note`, hidden: true });
+  element.before(caption);
+  element.after(note);
+}
+
+function say(id, caption, note) {
+  document.getElementById(`${id}-caption`).textContent = caption ?? "";
+  const element = document.getElementById(`${id}-note`);
+  element.textContent = note ?? "";
+  element.hidden = !note;
+}
+
+/**
+ * Beside ECharts' own fields a builder's option has `caption`, `note` (what else must be known), `said` (the figures in words,
+ * for who does not see them), `pixels` (the height), `patterns` (whether bars have any) and `isWhole` (nothing to zoom into).
+ */
 function draw(id) {
   const element = document.getElementById(id);
-  const option = BUILDERS.get(id)();
+  const width = element.clientWidth;
+  const option = BUILDERS.get(id)(width);
   const old = CHARTS.get(id);
   if (typeof option === "string") {
     old?.dispose();
     CHARTS.set(id, null);
+    say(id);
     element.classList.add("empty");
+    for (const name of ["role", "aria-label"]) element.removeAttribute(name);
     element.style.height = "";
     element.textContent = option;
     return;
@@ -81,12 +48,17 @@ function draw(id) {
     element.classList.remove("empty");
     element.textContent = "";
   }
-  const { pixels, ...rest } = option;
+  const { pixels, caption, note, said, patterns, isWhole, ...rest } = option;
+  say(id, caption, note);
   element.style.height = pixels ? `${pixels}px` : "";
-  const chart = old ?? echarts.init(element, isDark() ? "dark" : null, { renderer: "canvas" });
+  // SVG: its text is text, for print and for tests of what covers what.
+  const chart = old ?? echarts.init(element, isDark() ? "dark" : null, { renderer: "svg" });
   CHARTS.set(id, chart);
   chart.resize();
-  chart.setOption({ ...common(), ...rest }, { notMerge: true });
+  const words = [caption, said, note].filter(Boolean).join(". ");
+  const aria = { enabled: true, label: { description: words }, decal: { show: Boolean(patterns) } };
+  chart.setOption({ ...common(width, caption, isWhole), ...fitted(rest, width), aria }, { notMerge: true });
+  element.setAttribute("role", "img");
 }
 
 /** Draws again what has been in view; the others will be when they come into view. */
@@ -94,12 +66,16 @@ function redraw() {
   for (const id of CHARTS.keys()) draw(id);
 }
 
-function restyle() {
-  for (const [id, chart] of CHARTS) {
-    chart?.dispose();
-    CHARTS.set(id, undefined);
-  }
-  redraw();
+function forget() {
+  for (const chart of CHARTS.values()) chart?.dispose();
+  CHARTS.clear();
+}
+
+/** All charts anew, with the look of now; `every`: also those that have not been in view. */
+function restyle(every = false) {
+  const ids = [...(every ? BUILDERS : CHARTS).keys()];
+  forget();
+  ids.forEach(draw);
 }
 
 function watch() {
@@ -109,22 +85,27 @@ function watch() {
     },
     { rootMargin: "300px" },
   );
-  for (const id of BUILDERS.keys()) observer.observe(document.getElementById(id));
-  addEventListener("resize", () => CHARTS.forEach((chart) => chart?.resize()));
+  for (const id of BUILDERS.keys()) {
+    frame(id);
+    observer.observe(document.getElementById(id));
+  }
+  let width = innerWidth;
+  addEventListener("resize", () => {
+    if (innerWidth !== width) redraw();
+    width = innerWidth;
+  });
 }
 
-function common() {
+function common(width, caption, isWhole) {
   return {
     animation: false,
     backgroundColor: "transparent",
-    textStyle: { color: css("--text"), fontFamily: "system-ui, DejaVu Sans, sans-serif" },
-    aria: { enabled: true },
-    toolbox: toolbox(),
-    grid: { left: 28, right: 24, top: 56, bottom: 34, containLabel: true },
+    textStyle: { color: css("--text"), fontFamily: FONT },
+    ...(width < NARROW ? {} : { toolbox: toolbox(caption, !isWhole) }),
   };
 }
 
-function toolbox(zoom = true) {
+function toolbox(caption, zoom) {
   return {
     right: 8,
     top: 0,
@@ -136,26 +117,72 @@ function toolbox(zoom = true) {
             restore: { title: "whole" },
           }
         : {}),
-      saveAsImage: { title: "PNG", pixelRatio: 2, backgroundColor: css("--back") },
+      saveAsImage: { title: "SVG", name: caption, backgroundColor: css("--back") },
     },
   };
 }
 
-function heading(text) {
-  return { text, textStyle: { fontSize: 14, fontWeight: 600, color: css("--text") }, left: 0, top: 0 };
+const FONT = "system-ui, DejaVu Sans, sans-serif";
+const pen = document.createElement("canvas").getContext("2d");
+
+function textWidth(text, size = 12) {
+  pen.font = `${size}px ${FONT}`;
+  return Math.max(...String(text).split("\n").map((line) => pen.measureText(line).width));
 }
 
-function legend(more = {}) {
+const widest = (texts, size) => Math.max(0, ...texts.map((text) => textWidth(text, size)));
+
+const TOOLS = { width: 120, height: 30 }; // pixels that they take
+
+const toolRoom = (width) => (width < NARROW ? 0 : TOOLS.height);
+
+function legend(names) {
   return {
-    type: "scroll",
-    top: 24,
+    data: names,
     left: 0,
-    right: 8,
-    textStyle: { color: css("--text") },
-    pageTextStyle: { color: css("--text") },
-    pageIconColor: css("--accent"),
-    ...more,
+    top: 0,
+    padding: 2,
+    itemGap: 10,
+    itemWidth: 22,
+    itemHeight: 12,
+    textStyle: { color: css("--text"), fontSize: 12 },
   };
+}
+
+/** The pixels that a legend takes above a chart: its items go on in a new line where one is full. */
+function legendRoom(names, width) {
+  let [rows, at] = [1, 0];
+  for (const name of names) {
+    const size = 22 + 5 + textWidth(name) + 10;
+    if (at > 0 && at + size > width) [rows, at] = [rows + 1, 0];
+    at += size;
+  }
+  return 24 * rows + 8;
+}
+
+/** In lines of so many pixels, which ECharts does not do with the name of an axis. */
+function broken(text, width) {
+  const made = [];
+  for (const word of text.split(" ")) {
+    const line = made.length ? `${made.at(-1)} ${word}` : word;
+    if (made.length && textWidth(line) <= width) made[made.length - 1] = line;
+    else made.push(word);
+  }
+  return made.join("\n");
+}
+
+/** A legend, and an x axis with its name, with the room that they need. */
+function fitted(option, width) {
+  const names = option.legend?.data;
+  const room = width - (toolRoom(width) && TOOLS.width) - 8;
+  const top = names ? Math.max(legendRoom(names, room), toolRoom(width)) : toolRoom(width);
+  const made = { ...option };
+  if (names) made.legend = { ...option.legend, width: room };
+  const name = Array.isArray(option.xAxis) ? "" : broken(option.xAxis?.name ?? "", width - 130);
+  const lines = name ? name.split("\n").length : 0;
+  if (lines) made.xAxis = { ...option.xAxis, name, nameTextStyle: { ...option.xAxis.nameTextStyle, lineHeight: 17 } };
+  made.grid = option.grid ?? { left: 22, right: 34, top: top + 8, bottom: 14 + 17 * lines, containLabel: true };
+  return made;
 }
 
 function tooltip(more = {}) {
@@ -164,6 +191,7 @@ function tooltip(more = {}) {
     backgroundColor: css("--panel"),
     borderColor: css("--line"),
     textStyle: { color: css("--text"), fontSize: 12 },
+    extraCssText: "max-width: 90vw; white-space: normal;",
     ...more,
   };
 }
@@ -172,7 +200,7 @@ function axis(name, more = {}) {
   return {
     name,
     nameLocation: "middle",
-    nameGap: 34,
+    nameGap: 30,
     nameTextStyle: { color: css("--text") },
     axisLabel: { color: css("--text"), hideOverlap: true },
     axisLine: { show: true, lineStyle: { color: css("--dim") } },
@@ -182,6 +210,18 @@ function axis(name, more = {}) {
   };
 }
 
+/** An axis of names, which take no more than their share of the width. */
+function nameAxis(names, width, more = {}) {
+  return axis("", {
+    type: "category",
+    data: names,
+    axisLabel: { color: css("--text"), interval: 0, width: Math.max(90, width * 0.36), overflow: "truncate" },
+    ...more,
+  });
+}
+
+const plainNumber = (value) => Number(value.toPrecision(6)).toLocaleString("en", { maximumSignificantDigits: 6 });
+
 /** A value axis on the reader's scale. */
 function timeAxis(name, more = {}) {
   const log = STATE.scale === "log";
@@ -189,11 +229,8 @@ function timeAxis(name, more = {}) {
     type: log ? "log" : "value",
     logBase: 10,
     min: log ? lowest : undefined,
-    axisLabel: {
-      color: css("--text"),
-      hideOverlap: true,
-      formatter: (value) => Number(value.toPrecision(6)).toLocaleString("en", { maximumSignificantDigits: 6 }),
-    },
+    splitNumber: 4,
+    axisLabel: { color: css("--text"), hideOverlap: true, formatter: plainNumber },
     ...more,
   });
 }
@@ -211,6 +248,13 @@ const drawable = (value) =>
   value === null || value === undefined || !Number.isFinite(value) || (STATE.scale === "log" && value <= 0)
     ? null
     : value;
+
+/** What has no place on a logarithmic axis is said: [name, value as text] of each. */
+function leftOut(items) {
+  return items.length
+    ? `Not above zero, and so not on the logarithmic scale: ${items.map(([name, text]) => `${name} ${text}`).join(", ")}.`
+    : "";
+}
 
 function interval(row, low, high, clock) {
   return row[low] === null ? "" : ` (95%: ${timeText(row[low], clock)} … ${timeText(row[high], clock)})`;

@@ -33,8 +33,35 @@ async function unpacked() {
   for (const run of data.runs) {
     run.rows = rowsOf(run.csv, data.dictionary);
     run.at = new Map(run.rows.map((row) => [row.case + " " + row.phase, row]));
+    run.probe = data.probes[run.probed] ?? null;
+    run.stacks = data.stacks[run.stacked]?.trees ?? {};
   }
   return data;
+}
+
+/** The run that is shown, where it has what is asked for; else another of its clock that has. */
+function holder(has) {
+  const others = DATA.runs.filter((run) => run.clock === STATE.clock);
+  return [STATE.first, STATE.second, ...others].find((run) => run && has(run)) ?? STATE.first;
+}
+
+/** The runs of the clock and the state that is shown, from the oldest kernel to the newest. */
+function byKernel() {
+  const parts = ({ kernel }) => kernel.split(/[.\-+]/).slice(0, 3).map(Number);
+  return DATA.runs
+    .filter((run) => run.clock === STATE.clock && run.state === STATE.first.state)
+    .sort((a, b) => {
+      const [x, y] = [parts(a), parts(b)];
+      return x[0] - y[0] || x[1] - y[1] || x[2] - y[2];
+    });
+}
+
+/** 6.1.0-56-cloud-amd64 is 6.1 where that tells it from the others; else all of it. */
+function kernelNames(runs) {
+  const shorten = (kernel) => kernel.split(".").slice(0, 2).join(".").split("-")[0];
+  const kernels = [...new Set(runs.map((run) => run.kernel))];
+  const alike = new Set(kernels.map(shorten)).size < kernels.length;
+  return runs.map((run) => (alike ? run.kernel : shorten(run.kernel)));
 }
 
 /** A row that has figures, or undefined. */

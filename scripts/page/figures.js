@@ -33,6 +33,25 @@ function timeText(value, clock) {
   return written(value, digits, 2 - (exponent - 3 * thousands)) + units[thousands];
 }
 
+/** A ratio as a change: 1.05 is +5.0%; from a doubling or a half on ×2.00, ×1408; ? for none. */
+function changeOf(ratio) {
+  if (!(ratio >= 0) || ratio === Infinity) return "?";
+  if (ratio > 0.5 && ratio < 2) {
+    const percent = Math.floor(1000 * Math.abs(ratio - 1) + 0.5) / 10;
+    return (ratio >= 1 || percent === 0 ? "+" : "−") + percent.toFixed(1) + "%";
+  }
+  for (const [least, places] of [
+    [100, 0],
+    [10, 1],
+    [0.1, 2],
+  ])
+    if (ratio >= least) return "×" + (Math.floor(ratio * 10 ** places + 0.5) / 10 ** places).toFixed(places);
+  return "×" + threeDigits(ratio);
+}
+
+/** As timeText, without the name of instructions: 141 k. */
+const shortTime = (value, clock) => timeText(value, clock).replace(/ instr\.$/, "");
+
 function bytesText(value) {
   const [scale, unit] = [
     [2 ** 30, "GiB"],

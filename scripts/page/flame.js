@@ -54,7 +54,7 @@ function changeText(tree, before) {
   const largest = [...sums].filter(([, change]) => change !== 0).sort(([, a], [, b]) => Math.abs(b) - Math.abs(a));
   const said = largest.slice(0, 8).map(([name, change]) => `${name} ${sign(change, clock)}`);
   return (
-    `From ${STATE.first.name} to ${STATE.second.name}, ${tree.name}: ${sign(tree.value - before.value, clock)} per execution` +
+    `From ${stackedRun().name} to ${STATE.second.name}, ${tree.name}: ${sign(tree.value - before.value, clock)} per execution` +
     `${partsText(tree, before, clock)} (${said.join(", ") || "no function differs"}).` +
     (gone ? ` What ${STATE.second.name} has no more, ${sign(gone, clock)} of that, is not in the graph.` : "") +
     " Red: a frame's own part grew; blue: it shrank."
@@ -80,10 +80,13 @@ function runColour(name) {
   return tones[[...name].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) % tones.length];
 }
 
+const stackedRun = () => holder((run) => Object.keys(run.stacks).length);
+
 /** The tree to draw; or in a string why there is none. */
 function flameTree() {
   const name = document.getElementById("flame-case").value;
-  const { first, second } = STATE;
+  const first = stackedRun();
+  const { second } = STATE;
   const missing = (run) =>
     `${run.name} has no stacks${name ? ` of ${name}` : ""} (nsbench --probe --folded=FILE, where the probe samples, then report.py --folded=FILE; or scripts/lab.py profile --out).`;
   const tree = first.stacks[name];
@@ -103,8 +106,9 @@ function drawFlame() {
   element.textContent = "";
   document.getElementById("flame-details").textContent = "\u00a0";
   const isChange = typeof tree !== "string" && "change" in tree;
+  document.getElementById("flame-of").textContent = typeof tree === "string" ? "" : `Stacks of ${DATA.stacks[stackedRun().stacked].name}.`;
   said.hidden = !isChange;
-  said.textContent = isChange ? changeText(tree, STATE.first.stacks[tree.name]) : "";
+  said.textContent = isChange ? changeText(tree, stackedRun().stacks[tree.name]) : "";
   if (typeof tree === "string") {
     element.setAttribute("aria-label", tree);
     element.textContent = tree;

@@ -29,17 +29,35 @@ function chooseRuns() {
   if (pick("second").value === pick("first").value) pick("second").value = "";
   STATE.second = pick("second").value === "" ? null : DATA.runs[Number(pick("second").value)];
   fillChoice("operation", Object.keys(STATE.first.operations));
-  fillChoice(
-    "flame-case",
-    Object.keys(STATE.first.stacks).map((one) => [one.replace(DATA.all, "all eight"), one]),
-  );
-  fillChoice(
-    "memory-case",
-    (STATE.first.memory?.cases ?? []).map((one) => [one.replace(DATA.all, "all eight"), one]),
-  );
+  const { stacks } = stackedRun();
+  offerCases("flame-case", Object.keys(stacks), (one) => stacks[one].value);
+  const { cases = [], bytes } = memoryRun().probe?.memory ?? {};
+  offerCases("memory-case", cases, (one) => bytes.reduce((sum, of) => sum + of[cases.indexOf(one)], 0));
+  offerFunctions();
   choosePhases();
   drawTable();
   drawFlame();
+}
+
+/** Cases, of which the dearest is chosen at first. */
+function offerCases(id, cases, cost) {
+  const isFirst = !pick(id).value;
+  fillChoice(
+    id,
+    cases.map((one) => [one.replace(DATA.all, "all eight"), one]),
+  );
+  if (isFirst && cases.length) pick(id).value = cases.reduce((most, one) => (cost(one) > cost(most) ? one : most));
+}
+
+/** The probed cases, and the paths that one of them has. */
+function offerFunctions() {
+  const functions = probedRun().probe?.functions ?? {};
+  const selfOf = (path) => Object.values(path).reduce((sum, [self]) => sum + (self ?? 0), 0);
+  offerCases("function-case", Object.keys(functions), (one) => selfOf(functions[one].create ?? {}));
+  const has = (path) => Object.values(functions).some((paths) => path in paths);
+  for (const option of pick("path").options) option.disabled = !has(option.value);
+  if (!has(pick("path").value)) pick("path").value = PATHS().find(has) ?? PATHS()[0];
+  drawFunctionTable();
 }
 
 function choosePhases() {
@@ -73,7 +91,11 @@ function listen() {
     STATE.shown = value;
     redraw();
   });
-  on("path", () => redraw());
+  on("path", () => {
+    redraw();
+    drawFunctionTable();
+  });
+  on("function-case", drawFunctionTable);
   on("memory-case", () => redraw());
   on("flame-case", drawFlame);
   on("flame-shown", drawFlame);
@@ -116,11 +138,12 @@ document.documentElement.dataset.theme = matchMedia("(prefers-color-scheme: dark
 unpacked().then((data) => {
   DATA = data;
   offerKinds();
+  rankFunctions();
   fillChoice("clock", [...new Set(DATA.runs.map((run) => run.clock))]);
   STATE.clock = DATA.runs[0].clock;
   offerFiles();
   listen();
-  offerRuns();
   watch();
+  offerRuns();
   document.documentElement.dataset.ready = "yes";
 });

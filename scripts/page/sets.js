@@ -17,7 +17,70 @@ function nothing(what) {
   return `${what}: ${STATE.first.name} has none of ${STATE.operation}, phase ${STATE.phase}.`;
 }
 
-declare("sets", () => {
+/** Whether texts of this size fit cells so wide: a label that covers its neighbour says nothing. */
+const fits = (texts, size, room) => widest(texts, size) + 3 <= room;
+
+/** A map of cells, each { x, y, value, text, strong, ... }: `value` is on the colours' scale, `text` stands in it where it fits. */
+function heatMap({ cells, across, down, names, low, high, colours, real, unit, width, tip }) {
+  const isNarrow = width < NARROW;
+  const left = widest(down) + (names ? 34 : 12);
+  const right = isNarrow ? 8 : 96;
+  const cell = (width - left - right) / across.length;
+  const isUpright = !fits(across, 12, cell);
+  const labels = isUpright ? across.map((one) => one.replaceAll("\n", " ")) : across;
+  const size = [11, 10, 9].find((one) => fits(cells.map(({ text }) => text), one, cell));
+  const below = (isUpright ? widest(labels) : 14 * Math.max(...labels.map((one) => one.split("\n").length))) + 12;
+  const bottom = below + (names ? 22 : 0) + (isNarrow ? 74 : 0);
+  const labelled = { color: css("--text"), interval: 0 };
+  return {
+    pixels: 8 + toolRoom(width) + bottom + down.length * (isNarrow ? 22 : 30),
+    isWhole: true,
+    tooltip: tooltip({ formatter: ({ data }) => tip(data.cell) }),
+    grid: { left, right, top: 8 + toolRoom(width), bottom },
+    xAxis: axis(names?.[0] ?? "", {
+      type: "category",
+      nameGap: below,
+      data: labels,
+      axisLabel: isUpright
+        ? { ...labelled, rotate: 90, fontSize: Math.min(12, Math.floor(cell * 0.65)) }
+        : { ...labelled, lineHeight: 14 },
+    }),
+    yAxis: axis(names?.[1] ?? "", { type: "category", nameGap: left - 18, data: down, axisLabel: labelled }),
+    visualMap: {
+      min: low,
+      max: high,
+      calculable: true,
+      dimension: 2,
+      precision: 3,
+      orient: isNarrow ? "horizontal" : "vertical",
+      ...(isNarrow ? { left: "center", bottom: 0, itemHeight: Math.min(200, width - 160) } : { right: 0, top: "middle", itemHeight: 240 }),
+      inRange: { color: colours },
+      formatter: real,
+      textStyle: { color: css("--text") },
+      text: isNarrow ? undefined : [unit, ""],
+    },
+    series: [
+      {
+        type: "heatmap",
+        itemStyle: { borderColor: css("--back"), borderWidth: 1 },
+        emphasis: { itemStyle: { borderColor: css("--accent"), borderWidth: 2 } },
+        data: cells.map((one) => ({
+          value: [one.x, one.y, one.value],
+          cell: one,
+          label: {
+            show: size !== undefined,
+            fontSize: size,
+            formatter: one.text,
+            color: one.isLight ? "#111" : "#fff",
+          },
+        })),
+      },
+    ],
+    ...(size === undefined ? { note: "There is no room for figures here: tap a cell, or turn the screen." } : {}),
+  };
+}
+
+declare("sets", (width) => {
   const { first, second, operation, phase, shown } = STATE;
   if (shown === "ratio" && !second) return "A ratio takes a second run: choose one at 'beside'.";
   const ups = subsets(DATA.rows.filter((flag) => STATE.kinds.has(flag))).reverse();
@@ -28,108 +91,75 @@ declare("sets", () => {
       const set = setOf([...up, ...across]);
       const row = setRow(first, operation, set, phase);
       const other = setRow(second, operation, set, phase);
-      const value = shown === "ratio" ? (row && other ? other.median / row.median : null) : row ? row[shown] : null;
-      if (value !== null && value !== undefined) cells.push({ set, row, other, x, y, value });
+      const figure = shown === "ratio" ? (row && other ? other.median / row.median : null) : row ? row[shown] : null;
+      if (figure !== null && figure !== undefined) cells.push({ set, row, other, x, y, figure });
     }),
   );
   if (cells.length < 2) return nothing("Sets");
-  const log = STATE.scale === "log" || shown === "ratio";
+  const isRatio = shown === "ratio";
+  const log = STATE.scale === "log" || isRatio;
   const positive = cells
-    .map((cell) => cell.value)
+    .map((cell) => cell.figure)
     .filter((value) => value > 0)
     .sort((a, b) => a - b);
   if (log && !positive.length) return nothing("Sets above zero, which a logarithmic scale needs");
   const floor = positive[Math.floor(positive.length / 50)];
   const scaled = (value) => (log ? Math.log10(Math.max(value, floor)) : value);
   let [low, high] = [
-    Math.min(...cells.map((cell) => scaled(cell.value))),
-    Math.max(...cells.map((cell) => scaled(cell.value))),
+    Math.min(...cells.map((cell) => scaled(cell.figure))),
+    Math.max(...cells.map((cell) => scaled(cell.figure))),
   ];
-  if (shown === "ratio") ((high = Math.max(Math.abs(low), Math.abs(high), 0.01)), (low = -high));
-  const unit = shown === "ratio" ? "×" : unitOf(first.clock);
-  const shortUnit = shown === "ratio" ? "×" : shortUnitOf(first.clock);
-  const factor = shown === "ratio" ? 1 : 1000;
-  const real = (value) => threeDigits((log ? 10 ** value : value) / factor);
-  return {
-    title: heading(
-      `${operation}, ${phase}: ${shown === "ratio" ? `${second.name} ÷ ${first.name}` : `${shown} in ${unit}`}`,
-    ),
-    toolbox: toolbox(false),
-    tooltip: tooltip({
-      formatter: ({ data }) => {
-        const { set, row, other, value } = data.cell;
-        const lines = [
-          `<b>${labelOf(set)}</b>`,
-          escaped(row.case),
-          `median ${timeText(row.median, first.clock)}${interval(row, "ci_low", "ci_high", first.clock)}`,
-        ];
-        if (row.delta !== null)
-          lines.push(
-            `delta ${timeText(row.delta, first.clock)}${interval(row, "delta_low", "delta_high", first.clock)}`,
-          );
-        if (other)
-          lines.push(
-            `${escaped(second.name)}: median ${timeText(other.median, first.clock)}, ×${threeDigits(other.median / row.median)}`,
-          );
-        return (
-          lines.join("<br>") +
-          (shown === "ratio" ? "" : `<br>${row.samples} samples, ${escaped(row.status)}`) +
-          (value <= 0 ? "<br>not above zero" : "")
+  if (isRatio) ((high = Math.max(Math.abs(low), Math.abs(high), 0.01)), (low = -high));
+  if (high === low) high = low + 1;
+  const text = (value) => (isRatio ? changeOf(value) : threeDigits(value / 1000));
+  for (const cell of cells) {
+    cell.value = scaled(cell.figure);
+    cell.text = text(cell.figure);
+    cell.isLight = isRatio ? Math.abs(cell.value) <= 0.65 * high : (cell.value - low) / (high - low) > 0.5;
+  }
+  const whole = (value) => (isRatio ? changeOf(value) : timeText(value, first.clock));
+  const sorted = [...cells].sort((a, b) => a.figure - b.figure);
+  const below = log && !isRatio ? sorted.filter((cell) => cell.figure <= 0) : [];
+  const made = heatMap({
+    cells,
+    across: acrosses.map((one) => one.map((flag) => DATA.kinds[flag]).join("\n") || "–"),
+    down: ups.map((one) => one.map((flag) => DATA.kinds[flag]).join(" ") || "–"),
+    names: ["… and of these", "the set consists of these …"],
+    low,
+    high,
+    colours: isRatio ? DIVERGING : SEQUENTIAL,
+    real: (value) => text(log ? 10 ** value : value),
+    unit: isRatio ? "" : shortUnitOf(first.clock),
+    width,
+    tip: ({ set, row, other, figure }) => {
+      const lines = [
+        `<b>${labelOf(set)}</b>`,
+        escaped(row.case),
+        `median ${timeText(row.median, first.clock)}${interval(row, "ci_low", "ci_high", first.clock)}`,
+      ];
+      if (row.delta !== null)
+        lines.push(`delta ${timeText(row.delta, first.clock)}${interval(row, "delta_low", "delta_high", first.clock)}`);
+      if (other)
+        lines.push(
+          `${escaped(second.name)}: median ${timeText(other.median, first.clock)}, ${changeOf(other.median / row.median)}`,
         );
-      },
-    }),
-    grid: { left: 32, right: 110, top: 32, bottom: 30, containLabel: true },
-    xAxis: axis("… and of these", {
-      type: "category",
-      nameGap: 74,
-      data: acrosses.map((one) => one.map((flag) => DATA.kinds[flag]).join("\n") || "–"),
-      axisLabel: { color: css("--text"), interval: 0, lineHeight: 14 },
-    }),
-    yAxis: axis("the set consists of these …", {
-      type: "category",
-      nameGap: 116,
-      data: ups.map((one) => one.map((flag) => DATA.kinds[flag]).join(" ") || "–"),
-      axisLabel: { color: css("--text"), interval: 0 },
-    }),
-    visualMap: {
-      min: low,
-      max: high === low ? low + 1 : high,
-      calculable: true,
-      dimension: 2,
-      orient: "vertical",
-      right: 0,
-      top: "middle",
-      precision: 3,
-      itemHeight: 280,
-      inRange: { color: shown === "ratio" ? DIVERGING : SEQUENTIAL },
-      formatter: real,
-      textStyle: { color: css("--text") },
-      text: [shortUnit, ""],
+      if (!isRatio) lines.push(`${row.samples} samples, ${escaped(row.status)}`);
+      if (figure <= 0) lines.push("not above zero");
+      return lines.join("<br>");
     },
-    series: [
-      {
-        type: "heatmap",
-        itemStyle: { borderColor: css("--back"), borderWidth: 1 },
-        emphasis: { itemStyle: { borderColor: css("--accent"), borderWidth: 2 } },
-        data: cells.map((cell) => ({
-          value: [cell.x, cell.y, scaled(cell.value)],
-          cell,
-          label: {
-            show: true,
-            fontSize: 10,
-            formatter: threeDigits(cell.value / factor),
-            color:
-              shown === "ratio"
-                ? Math.abs(scaled(cell.value)) > 0.65 * high
-                  ? "#fff"
-                  : "#111"
-                : (scaled(cell.value) - low) / (high - low) > 0.5
-                  ? "#111"
-                  : "#fff",
-          },
-        })),
-      },
-    ],
+  });
+  return {
+    ...made,
+    caption: `${operation}, ${phase}: ${isRatio ? `${second.name} ÷ ${first.name}` : `${shown} in ${unitOf(first.clock)}`}`,
+    said: `${cells.length} sets, from ${labelOf(sorted[0].set)} ${whole(sorted[0].figure)} to ${labelOf(sorted.at(-1).set)} ${whole(sorted.at(-1).figure)}`,
+    note: [
+      below.length
+        ? `${below.length} sets are not above zero, down to ${whole(below[0].figure)} of ${labelOf(below[0].set)}: on a logarithmic scale they have the darkest colour.`
+        : "",
+      made.note,
+    ]
+      .filter(Boolean)
+      .join(" "),
   };
 });
 
@@ -141,7 +171,7 @@ function singles(run, operation, phase) {
     .filter(([, row]) => row && row.delta !== null);
 }
 
-declare("added", () => {
+declare("added", (width) => {
   const { first, operation, phase } = STATE;
   const order = singles(first, operation, phase)
     .sort(([, a], [, b]) => a.delta - b.delta)
@@ -196,10 +226,22 @@ declare("added", () => {
       },
     });
   });
+  const rowsOf = (run) => order.map((flag) => [flag, setRow(run, operation, flag, phase)]).filter(([, row]) => row?.delta !== undefined && row.delta !== null);
+  const isLog = STATE.scale === "log";
+  const named = (run, flag) => labelOf(flag) + (STATE.second ? ` of ${run.name}` : "");
+  const shown = shownRuns().flatMap((run) => rowsOf(run).map(([flag, row]) => [run, flag, row]));
+  const reaching = shown.filter(([, , row]) => isLog && row.delta > 0 && row.delta_low !== null && row.delta_low <= 0);
   return {
-    title: heading(`What each kind adds to ${operation}`),
+    caption: `What each kind adds to ${operation}`,
+    said: shown.map(([run, flag, row]) => `${named(run, flag)} ${timeText(row.delta, run.clock)}`).join(", "),
+    note: [
+      isLog ? leftOut(shown.filter(([, , row]) => row.delta <= 0).map(([run, flag, row]) => [named(run, flag), timeText(row.delta, run.clock)])) : "",
+      reaching.length ? `Not told from zero, where their intervals end at the left: ${reaching.map(([run, flag]) => named(run, flag)).join(", ")}.` : "",
+    ]
+      .filter(Boolean)
+      .join(" "),
     series,
-    legend: STATE.second ? legend() : undefined,
+    legend: STATE.second ? legend(shownRuns().map((run) => run.name)) : undefined,
     tooltip: tooltip({
       formatter: ({ seriesName, data }) => {
         const run = shownRuns().find((one) => one.name === seriesName);
@@ -208,7 +250,7 @@ declare("added", () => {
       },
     }),
     xAxis: timeAxis(`delta of ${phase} in ${unitOf(first.clock)}, with its 95% interval`),
-    yAxis: axis("", { type: "category", data: order.map(labelOf) }),
+    yAxis: nameAxis(order.map(labelOf), width),
   };
 });
 
@@ -227,9 +269,8 @@ function sumsOf(run, operation, phase) {
 
 declare("sums", () => {
   const { first, operation, phase } = STATE;
-  const all = sumsOf(first, operation, phase).filter(
-    ({ measured, sum }) => STATE.scale !== "log" || (measured > 0 && sum > 0),
-  );
+  const every = sumsOf(first, operation, phase);
+  const all = every.filter(({ measured, sum }) => STATE.scale !== "log" || (measured > 0 && sum > 0));
   if (all.length < 3) return nothing("Sets beside the sum of their kinds");
   const holds = ({ row, sum }) => row.delta_low <= sum && sum <= row.delta_high;
   const ends = [
@@ -242,8 +283,12 @@ declare("sums", () => {
     ["it does not", (one) => !holds(one), "circle", SERIES[5]],
   ];
   return {
-    title: heading("Do sets cost the sum of their kinds?"),
-    legend: legend(),
+    caption: `Do sets cost the sum of their kinds? Upwards: the measured delta in ${unit}`,
+    said: groups.map(([name, belongs]) => `${all.filter(belongs).length} sets: ${name}`).join(", "),
+    note: leftOut(
+      every.filter((one) => !all.includes(one)).map((one) => [labelOf(one.set), `${timeText(one.measured, first.clock)} beside ${timeText(one.sum, first.clock)}`]),
+    ),
+    legend: legend([...groups.map(([name]) => name), "the sum"]),
     tooltip: tooltip({
       formatter: ({ data }) =>
         data?.one
@@ -251,7 +296,7 @@ declare("sums", () => {
           : "",
     }),
     xAxis: timeAxis(`sum of the kinds' deltas in ${unit}`),
-    yAxis: timeAxis(`measured delta in ${unit}`, { nameGap: 46 }),
+    yAxis: timeAxis(""),
     series: [
       ...groups.map(([name, belongs, symbol, color]) => ({
         name,
@@ -274,7 +319,7 @@ declare("sums", () => {
   };
 });
 
-declare("pairs", () => {
+declare("pairs", (width) => {
   const { first, operation, phase } = STATE;
   const order = [...DATA.rows, ...DATA.columns].filter(isChosen);
   const pairs = new Map(
@@ -287,49 +332,29 @@ declare("pairs", () => {
   order.forEach((up, y) =>
     order.forEach((across, x) => {
       const one = pairs.get(setOf([up, across]));
-      if (up !== across && one) cells.push({ value: [x, order.length - 1 - y, (one.measured - one.sum) / 1000], one });
+      if (up !== across && one) cells.push({ x, y: order.length - 1 - y, value: (one.measured - one.sum) / 1000, one });
     }),
   );
-  const limit = Math.max(...cells.map(({ value }) => Math.abs(value[2])), 1e-9);
-  const [unit, shortUnit] = [unitOf(first.clock), shortUnitOf(first.clock)];
+  const limit = Math.max(...cells.map(({ value }) => Math.abs(value)), 1e-9);
   const names = order.map(labelOf);
+  const told = ({ one }) =>
+    `<b>${labelOf(one.set)}</b><br>measured ${timeText(one.measured, first.clock)}${interval(one.row, "delta_low", "delta_high", first.clock)}<br>sum ${timeText(one.sum, first.clock)}`;
+  const sorted = [...pairs.values()].sort((a, b) => a.measured - a.sum - (b.measured - b.sum));
+  const off = ({ set, measured, sum }) => `${labelOf(set)} ${timeText(measured - sum, first.clock)}`;
   return {
-    title: heading(`Pairs: measured delta less the sum of both, in ${unit}`),
-    toolbox: toolbox(false),
-    tooltip: tooltip({
-      formatter: ({ data: { one } }) =>
-        `<b>${labelOf(one.set)}</b><br>measured ${timeText(one.measured, first.clock)}${interval(one.row, "delta_low", "delta_high", first.clock)}<br>sum ${timeText(one.sum, first.clock)}`,
+    ...heatMap({
+      cells: cells.map((cell) => ({ ...cell, text: threeDigits(cell.value), isLight: Math.abs(cell.value) <= 0.65 * limit })),
+      across: names,
+      down: [...names].reverse(),
+      low: -limit,
+      high: limit,
+      colours: DIVERGING,
+      real: threeDigits,
+      unit: shortUnitOf(first.clock),
+      width,
+      tip: told,
     }),
-    grid: { left: 8, right: 110, top: 32, bottom: 8, containLabel: true },
-    xAxis: axis("", { type: "category", data: names }),
-    yAxis: axis("", { type: "category", data: [...names].reverse() }),
-    visualMap: {
-      min: -limit,
-      max: limit,
-      calculable: true,
-      dimension: 2,
-      right: 0,
-      top: "middle",
-      itemHeight: 200,
-      precision: 2,
-      inRange: { color: DIVERGING },
-      textStyle: { color: css("--text") },
-      text: [shortUnit, ""],
-    },
-    series: [
-      {
-        type: "heatmap",
-        itemStyle: { borderColor: css("--back"), borderWidth: 1 },
-        data: cells.map((cell) => ({
-          ...cell,
-          label: {
-            show: true,
-            fontSize: 11,
-            formatter: threeDigits(cell.value[2]),
-            color: Math.abs(cell.value[2]) > 0.65 * limit ? "#fff" : "#111",
-          },
-        })),
-      },
-    ],
+    caption: `Pairs: measured delta less the sum of both, in ${unitOf(first.clock)}`,
+    said: `${pairs.size} pairs, from ${off(sorted[0])} to ${off(sorted.at(-1))}`,
   };
 });

@@ -73,7 +73,7 @@ function tableColumns() {
         hozAlign: "right",
         sorter: "number",
         sorterParams: { alignEmptyValues: "bottom" },
-        formatter: (cell) => (cell.getValue() === null ? "–" : `×${cell.getValue().toFixed(3)}`),
+        formatter: (cell) => (cell.getValue() === null ? "–" : changeOf(cell.getValue())),
       },
     );
   }

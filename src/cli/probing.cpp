@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <span>
 
+#include "cli/outcome.h"
 #include "report/probe_text.h"
 #include "run/interrupt.h"
 #include "run/probed_pass.h"
@@ -66,7 +67,7 @@ std::string probe_lines(const Options& options, const run::RunInfo& info, std::s
         std::ranges::count_if(planned, [](const Series& s) { return !s.measured.has(Trait::sandboxed); }));
     if (probed <= kMostTrees) {
         for (std::size_t i = 0; i < std::min(probed, info.probe->cases.size()); ++i) {
-            text += report::probe_tree(info.identity, info.probe->cases[i]) + "\n";
+            text += report::probe_tree(info.identity, info.probe->cases[i], terminal_width()) + "\n";
         }
     } else {
         text += fmt::format("probe: {} cases; trees are printed for up to {} (narrow with --filter){}\n",

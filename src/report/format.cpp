@@ -64,4 +64,21 @@ std::string format_bytes(double bytes) {
     return fmt::format("{}{} {}", sign_of(bytes), write(digits, 2 - exponent), kUnits[unit]);
 }
 
+std::string format_change(double ratio) {
+    if (!(ratio >= 0) || std::isinf(ratio)) return "?";
+    if (ratio > 0.5 && ratio < 2) {
+        const double percent = std::floor(1000 * std::abs(ratio - 1) + 0.5) / 10;
+        return fmt::format("{}{:.1f}%", ratio >= 1 || percent == 0 ? "+" : "−", percent);
+    }
+    if (ratio == 0) return "×0";
+    const auto whole = [ratio](double scale) {
+        return static_cast<std::int64_t>(std::floor(ratio * scale + 0.5));
+    };
+    if (ratio >= 100) return fmt::format("×{}", whole(1));
+    if (ratio >= 10) return fmt::format("×{}", write(whole(10), 1));
+    if (ratio >= 0.1) return fmt::format("×{}", write(whole(100), 2));
+    const auto [digits, exponent] = round_to_three(ratio);
+    return fmt::format("×{}", write(digits, 2 - exponent));
+}
+
 }  // namespace nsb::report

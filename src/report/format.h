@@ -15,4 +15,7 @@ std::string format_ticks(double ticks, const RunIdentity& run);
 /// "64.0 KiB", likewise.
 std::string format_bytes(double bytes);
 
+/// A ratio as a change: 1.05 is "+5.0%"; from a doubling or a half on "×2.00", "×1408"; "?" for none.
+std::string format_change(double ratio);
+
 }  // namespace nsb::report

@@ -25,8 +25,9 @@ TEST(Format, AgreesWithTheSharedVectors) {
         const std::vector<std::string> fields = split_csv(line);
         ASSERT_EQ(fields.size(), 3U) << line;
         const double value = std::stod(fields[1]);
-        EXPECT_EQ(fields[0] == "bytes" ? format_bytes(value)
-                                       : format_ticks(value, fields[0] == "wall" ? kWall : kLab),
+        EXPECT_EQ(fields[0] == "bytes"    ? format_bytes(value)
+                  : fields[0] == "change" ? format_change(value)
+                                          : format_ticks(value, fields[0] == "wall" ? kWall : kLab),
                   fields[2])
             << line;
     }

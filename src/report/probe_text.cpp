@@ -6,107 +6,61 @@
 #include <cmath>
 #include <map>
 
+#include "report/cells.h"
 #include "report/format.h"
+#include "report/tree_text.h"
 
 namespace nsb::report {
 namespace {
 
-constexpr std::size_t kNameWidth = 44;
 /// Waits and allocating functions shown of a case.
 constexpr std::size_t kMostShown = 6;
+/// Calls for each execution: what fewer make is written as 0.0, and is not the case's.
+constexpr double kFewCalls = 0.05;
 
-std::string line(std::string_view name, const std::string& calls, const std::string& total,
-                 const std::string& self, const std::string& waiting, const std::string& share) {
-    return fmt::format("{:<{}} {:>9} {:>11} {:>11} {:>11} {:>8}\n", name, kNameWidth, calls, total, self,
-                       waiting, share);
-}
-
-/// Writes a case's functions, callers before callees.
-class TreeText {
-  public:
-    TreeText(const RunIdentity& run, const ProbedCase& probed)
-        : run_(run), probed_(probed), sampled_(sum_of_call(probed)) {}
-
-    std::string stage(Stage wanted, std::string_view heading) {
-        children({}, wanted, 1);
-        return text_.empty() ? "" : fmt::format("{}\n{}", heading, std::exchange(text_, {}));
-    }
-
-  private:
-    [[nodiscard]] std::string ticks(double value) const {
-        return value > 0 ? format_ticks(value, run_) : "-";
-    }
-
-    /// Of the first phase; where stacks were sampled, the part of the system call's, with its 95% interval as
-    /// a proportion.
-    [[nodiscard]] std::string share(const CallNode& node) const {
-        if (node.stage != Stage::call) return "";
-        if (node.calls) {
-            return probed_.first_phase > 0 ? fmt::format("{:.1f}%", 100 * node.total / probed_.first_phase)
-                                           : "";
-        }
-        const double part = std::min(1.0, node.total / sampled_.ticks);
-        const double error = 1.96 * std::sqrt(part * (1 - part) / std::max(1.0, sampled_.samples));
-        return fmt::format("{:.1f}% ±{:.1f}", 100 * part, 100 * error);
-    }
-
-    void children(std::optional<std::size_t> caller, Stage wanted, std::size_t depth) {
-        std::vector<std::size_t> own;
-        for (std::size_t i = 0; i < probed_.calls.size(); ++i) {
-            if (probed_.calls[i].caller == caller && probed_.calls[i].stage == wanted) own.push_back(i);
-        }
-        std::ranges::stable_sort(own, std::ranges::greater{},
-                                 [&](std::size_t i) { return probed_.calls[i].total; });
-        for (const std::size_t i : own) {
-            const CallNode& node = probed_.calls[i];
-            text_ += line(std::string(2 * depth, ' ') + std::string(kTraced[node.function].name),
-                          node.calls ? fmt::format("{:.2f}", *node.calls) : "?", ticks(node.total),
-                          ticks(node.self), ticks(node.waiting), share(node));
-            children(i, wanted, depth + 1);
-        }
-    }
-
-    const RunIdentity& run_;
-    const ProbedCase& probed_;
-    CallSum sampled_;
-    std::string text_;
-};
+/// What a time takes in front of what it is of.
+constexpr std::size_t kTicks = 11;
 
 /// The namespaces of what it was compared with.
 std::string base_name(const ProbedCase& probed) {
     return to_string(probed.base ? probed.base->set : KindSet{});
 }
 
-std::string added_lines(const RunIdentity& run, const ProbedCase& probed) {
+std::string added_lines(const RunIdentity& run, const ProbedCase& probed, std::size_t width) {
     if (probed.adds.empty()) return "";
     double sum = 0;
     for (const Added& added : probed.adds) sum += added.ticks;
-    std::string text =
-        fmt::format("adds   {:>11}  to {} in traced functions: ", format_ticks(sum, run), base_name(probed));
+    std::vector<std::string> items{fmt::format("to {} in traced functions:", base_name(probed))};
     for (std::size_t i = 0; i < std::min(kMostShown, probed.adds.size()); ++i) {
         const Added& added = probed.adds[i];
         if (added.ticks <= 0) break;
-        text += fmt::format("{}{} {}", i > 0 ? ", " : "", kTraced[added.function].name,
-                            format_ticks(added.ticks, run));
+        if (i > 0) items.back() += ',';
+        items.push_back(fmt::format("{} {}", kTraced[added.function].name, format_ticks(added.ticks, run)));
     }
-    return text + '\n';
+    return flow(fmt::format("adds   {}  ", pad_left(format_ticks(sum, run), kTicks)), items, " ", width);
 }
 
-std::string wait_lines(const RunIdentity& run, const ProbedCase& probed) {
+std::string wait_lines(const RunIdentity& run, const ProbedCase& probed, std::size_t width) {
     std::string text;
     for (std::size_t i = 0; i < std::min(kMostShown, probed.waits.size()); ++i) {
         const Wait& wait = probed.waits[i];
-        text += fmt::format("waits  {:>11}  {} (in {}, {:.2f} times)\n", format_ticks(wait.ticks, run),
-                            wait.what, kTraced[wait.function].name, wait.calls);
+        // "synchronize_rcu in cleanup_net" may take two lines.
+        const std::size_t caller = std::min(wait.what.find(" in "), wait.what.size());
+        std::vector<std::string> items{wait.what.substr(0, caller)};
+        if (caller < wait.what.size()) items.push_back(wait.what.substr(caller + 1));
+        items.push_back(fmt::format("(in {}, {:.2f} times)", kTraced[wait.function].name, wait.calls));
+        text += flow(fmt::format("waits  {}  ", pad_left(format_ticks(wait.ticks, run), kTicks)), items, " ",
+                     width);
     }
     return text;
 }
 
-std::string memory_lines(const ProbedCase& probed) {
+std::string memory_lines(const ProbedCase& probed, std::size_t width) {
     if (probed.memory_samples == 0)
-        return "memory: not reached; a larger --budget or a narrower --filter reaches it\n";
+        return flow("memory: ", {"not reached;", "a larger --budget or a narrower --filter reaches it"}, " ",
+                    width);
     struct Sum {
-        double bytes = 0, calls = 0, freed = 0;
+        double bytes = 0, calls = 0;
     };
     std::map<std::string, std::map<std::string, Sum>> kinds;
     double bytes = 0;
@@ -121,43 +75,64 @@ std::string memory_lines(const ProbedCase& probed) {
     }
     std::string text;
     for (const auto& [kind, allocators] : kinds) {
-        text += fmt::format("memory {:<7}", kind);
+        std::vector<std::string> items;
         for (const auto& [allocator, sum] : allocators) {
-            text += fmt::format("  {} {} in {:.1f} calls", allocator, format_bytes(sum.bytes), sum.calls);
+            if (std::abs(sum.calls) < kFewCalls) continue;
+            items.push_back(fmt::format("{} {} in {:.1f} {}", allocator, format_bytes(sum.bytes),
+                                        std::abs(sum.calls), sum.calls < 0 ? "calls fewer" : "calls"));
         }
-        text += '\n';
+        if (!items.empty()) text += flow(fmt::format("memory {:<7}  ", kind), items, "  ", width);
     }
     if (bytes > 0) {
-        text += fmt::format("memory in all {} more than {}, {} of it seen freed again\n", format_bytes(bytes),
-                            base_name(probed), format_bytes(freed));
+        text += flow("memory in all ",
+                     {fmt::format("{} more than {},", format_bytes(bytes), base_name(probed)),
+                      fmt::format("{} of it seen freed again", format_bytes(freed))},
+                     " ", width);
     }
     return text;
 }
 
+std::string object_lines(const ProbedCase& probed, std::size_t width) {
+    std::string text;
+    for (const ObjectCount& count : probed.objects) {
+        std::vector<std::string> items{fmt::format("{} made,", count.made),
+                                       fmt::format("{} of them seen gone,", count.gone),
+                                       fmt::format("{} pending", count.made - count.gone)};
+        if (count.foreign > 0) {
+            items.back() += ',';
+            items.push_back(fmt::format("{} of lead-ins or of others gone", count.foreign));
+        }
+        text += flow(fmt::format("{} namespaces: ", info(count.kind).name), items, " ", width);
+    }
+    return text;
+}
+
+/// The case, how often it was executed, and what the probe costs it.
+std::string heading(const RunIdentity& run, const ProbedCase& probed, std::size_t width) {
+    const std::string_view phase = info(probed.measured.phases().front()).name;
+    std::vector<std::string> items{fmt::format("  {} executions,", probed.samples),
+                                   fmt::format("{} {} unprobed,", phase, format_ticks(probed.unprobed, run)),
+                                   fmt::format("{} probed", format_ticks(probed.probed, run))};
+    if (probed.unprobed > 0)
+        items.back() += fmt::format(" ({})", format_change(probed.probed / probed.unprobed));
+    std::string text = fmt::format("Probe: {}", to_string(probed.measured));
+    const std::string facts = flow("", items, " ", 0);
+    if (width != 0 && display_width(text) + display_width(facts) > width + 1) text += '\n';
+    return text + facts;
+}
+
 }  // namespace
 
-std::string probe_tree(const RunIdentity& run, const ProbedCase& probed) {
-    std::string text = fmt::format("Probe: {}", to_string(probed.measured));
-    if (!probed.error.empty()) return text + fmt::format(": {}\n", probed.error);
-    const std::string_view phase = info(probed.measured.phases().front()).name;
-    text += fmt::format("  {} executions, {} {} unprobed, {} probed", probed.samples, phase,
-                        format_ticks(probed.unprobed, run), format_ticks(probed.probed, run));
-    if (probed.unprobed > 0) text += fmt::format(" ({:+.1f}%)", 100 * (probed.probed / probed.unprobed - 1));
-    text += '\n' + line("function", "calls/op", "total", "self", "waiting", fmt::format("of {}", phase));
-    TreeText tree(run, probed);
-    text += tree.stage(Stage::call, phase) + tree.stage(Stage::prepare, "prepare") +
-            tree.stage(Stage::destroy, "destroy") +
-            tree.stage(Stage::async, "async (amortised over a batch)");
+std::string probe_tree(const RunIdentity& run, const ProbedCase& probed, std::size_t width) {
+    if (!probed.error.empty())
+        return fmt::format("Probe: {}: {}\n", to_string(probed.measured), probed.error);
+    std::string text = heading(run, probed, width) + tree_text(run, probed, width);
     if (probed.preempted >= 1) {
-        text += fmt::format("preempted {:>8}  for want of the CPU on the way back from the system call\n",
-                            format_ticks(probed.preempted, run));
+        text += flow(fmt::format("preempted {}  ", pad_left(format_ticks(probed.preempted, run), kTicks - 3)),
+                     {"for want of the CPU", "on the way back from the system call"}, " ", width);
     }
-    text += added_lines(run, probed) + wait_lines(run, probed) + memory_lines(probed);
-    for (const ObjectCount& count : probed.objects) {
-        text += fmt::format("{} namespaces: {} made, {} of them seen gone, {} pending", info(count.kind).name,
-                            count.made, count.gone, count.made - count.gone);
-        text += count.foreign > 0 ? fmt::format(", {} of lead-ins or of others gone\n", count.foreign) : "\n";
-    }
+    text += added_lines(run, probed, width) + wait_lines(run, probed, width) + memory_lines(probed, width) +
+            object_lines(probed, width);
     for (const auto& [reason, events] : probed.lost)
         text += fmt::format("lost: {} events: {}\n", events, reason);
     return text;

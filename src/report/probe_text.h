@@ -7,8 +7,9 @@
 
 namespace nsb::report {
 
-/// One case: where its time goes as a tree of functions, what it waits for, and its memory.
-std::string probe_tree(const RunIdentity& run, const ProbedCase& probed);
+/// One case: where its time goes as a tree of functions, what it waits for, and its memory, in at most
+/// `width` columns; 0 for as wide as it gets.
+std::string probe_tree(const RunIdentity& run, const ProbedCase& probed, std::size_t width = 0);
 
 /// How the functions were served, what could not be had and why, what was lost.
 std::string probe_summary(const RunIdentity& run, const ProbeReport& report);

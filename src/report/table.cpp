@@ -7,6 +7,7 @@
 #include <functional>
 #include <set>
 
+#include "report/cells.h"
 #include "report/format.h"
 
 namespace nsb::report {
@@ -21,20 +22,6 @@ constexpr std::string_view kDim = "\033[2m";
 constexpr std::string_view kYellow = "\033[33m";
 constexpr std::string_view kBold = "\033[1m";
 constexpr std::string_view kReset = "\033[0m";
-
-/// Columns that a terminal shows, bytes that continue a UTF-8 character aside.
-std::size_t display_width(std::string_view text) {
-    return static_cast<std::size_t>(std::count_if(
-        text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
-}
-
-std::string pad_left(std::string_view text, std::size_t width) {
-    return std::string(width - std::min(width, display_width(text)), ' ') + std::string(text);
-}
-
-std::string pad_right(std::string_view text, std::size_t width) {
-    return std::string(text) + std::string(width - std::min(width, display_width(text)), ' ');
-}
 
 /// All rows of one case.
 struct Line {
