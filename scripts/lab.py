@@ -186,6 +186,12 @@ def streams() -> bool:
     return sys.stdout is not None
 
 
+def unread(compares: bool) -> int:
+    """The reader of the pipe has seen enough: the exit code, with nothing left that Python would write at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return UNMEASURED if compares else UNREAD
+
+
 def main(words: list[str]) -> int:
     """Runs a command; returns the exit code."""
     compares = words[:1] == ["compare"]
@@ -196,6 +202,8 @@ def main(words: list[str]) -> int:
         options = parse(words)
     except SystemExit as ended:  # argparse's 2 would be a verdict to git bisect run
         return ABORTED if compares and ended.code == USAGE else int(ended.code or OK)
+    except BrokenPipeError:  # of --help
+        return unread(compares)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     interrupt.ready()
     try:
@@ -211,9 +219,8 @@ def main(words: list[str]) -> int:
         if not missing:
             raise
         return tell(LabError(f"{missing} is missing: apt-get install {missing}", UNMEASURED if compares else IMPOSSIBLE))
-    except BrokenPipeError:  # the reader of the pipe has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return UNMEASURED if compares else UNREAD
+    except BrokenPipeError:
+        return unread(compares)
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # if it was standard output, Python would fail again at its end
         return tell(LabError(of_system(error), UNMEASURED if compares else FAILED))

@@ -169,7 +169,7 @@ def merge(plan: orders.Plan, done: dict[Task, Files], run_id: str) -> Files:
     probing = {task.case: files for task, files in done.items() if "--alone" not in task.order}
     records = [json.loads(files["run.json"]) for files in plain.values()]
     record = records[0]
-    record["options"]["selection"] = {"cases": list(plan.cases), "filter": None, "op": [], "ns": [], "with": {}}
+    record["options"]["selection"] = {"cases": list(plan.cases), "filter": None, "op": [], "ns": [], "with": {}, "plan": "default"}
     record["options"]["alone"] = False
     record["run_id"] = run_id
     unseen = [one["measuring"]["drain_unseen"] for one in records]
@@ -248,7 +248,7 @@ def probe_text(printed: dict[str, str]) -> str:
 
 def summarise(files: Files, plan: orders.Plan) -> tuple[int, str, str]:
     """Makes results.csv of the merged files, by nsbench's own statistics. Its exit code, and what it printed."""
-    showing = [word for word in plan.rest if word.split("=")[0] in ("--sort", "--quiet")]
+    showing = [word for word in plan.rest if word.split("=")[0] in ("--sort", "--quiet", "--all", "--format")]
     with tempfile.TemporaryDirectory(prefix="nsbench-lab-") as name:
         folder = Path(name)
         for one in ("run.json", "samples.csv"):

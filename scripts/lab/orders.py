@@ -7,9 +7,9 @@ from analysis import columns
 from lab import initramfs
 from lab.errors import USAGE, LabError
 
-SELECT = ("--case", "--filter", "--op", "--ns", "--with",
+SELECT = ("--case", "--filter", "--op", "--ns", "--with", "--quick",
           *(f"--{parameter['option']}" for parameter in columns.dictionary()["parameters"] if parameter["option"]))
-FLAGS = ("--alone", "--quiet", "--no-progress", "--probe")  # those that take no word behind them
+FLAGS = ("--alone", "--quiet", "--no-progress", "--probe", "--quick", "--full", "--all")  # those that take no word behind them
 # Constants of the lab. A block is one sample behind one that does not count, so that each begins in a kernel that has
 # settled and drained, and is the second since: the first after an idle time is dearer than any other. Longer blocks mix in
 # the backlog that a case makes for itself: on 6.1 the tenth clone with NEWNET in a block costs a tenth more than the second.
@@ -60,7 +60,7 @@ def nsbench(*words: str) -> subprocess.CompletedProcess[str]:
 
 def listed(*words: str) -> list[str]:
     """The ids that `nsbench list` prints. LabError with what it says where it refuses."""
-    done = nsbench("list", *words)
+    done = nsbench("list", "--as-root", *words)
     if done.returncode:
         raise LabError(done.stderr.strip().removeprefix("nsbench: "), USAGE)
     return done.stdout.split()

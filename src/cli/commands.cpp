@@ -11,14 +11,21 @@
 
 #include "cli/outcome.h"
 #include "run/benchmarks.h"
+#include "run/cases.h"
 #include "run/interrupt.h"
 #include "sys/file.h"
+#include "sys/privilege.h"
 
 namespace nsb::cli {
 namespace {
 
 std::string new_run_id() {
     return fmt::format("{:%Y%m%dT%H%M%SZ}-{:08x}", fmt::gmtime(std::time(nullptr)), std::random_device()());
+}
+
+/// Whether a run would measure through a user namespace: the samplers try, and find that they lack this.
+bool goes_through_userns() {
+    return (needed("unshare", Kind::uts) & ~sys::held_capabilities().value_or(0)) != 0;
 }
 
 }  // namespace
@@ -54,14 +61,12 @@ run::RunStart describe_start(const Options& options) {
 }
 
 int list_cases(const Options& options) {
-    auto plan = make_plan(options.run.selection);
+    const auto plan = make_plan(options.run.selection);
     if (!plan) throw UsageError(plan.error());
-    for (std::size_t i = 0, planned = plan->size(); options.with_bases && i < planned; ++i) {
-        const auto base = (*plan)[i].base();
-        if (base && std::ranges::find(*plan, *base) == plan->end()) plan->push_back(*base);
-    }
+    const run::Cases cases =
+        run::Cases::of(*plan, !options.as_root && goes_through_userns(), !options.with_bases);
     std::string text;
-    for (const Case& c : *plan) text += to_string(c) + '\n';
+    for (const Case& c : cases.all) text += to_string(c) + '\n';
     print(text);
     return kMeasured;
 }

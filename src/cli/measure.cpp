@@ -12,6 +12,7 @@
 #include "cli/measure.h"
 #include "cli/outcome.h"
 #include "cli/probing.h"
+#include "cli/results.h"
 #include "core/text.h"
 #include "run/interrupt.h"
 #include "run/summary.h"
@@ -151,16 +152,12 @@ void put_out(const Options& options, run::Store* store, const run::RunInfo& info
         },
         [&] {
             const std::string probed = info.probe ? probe_lines(options, info, runner.planned()) : "";
-            if (run::take_standard_output(options.files)) {
+            if (is_output_taken(options)) {
                 if (!options.quiet) sys::try_write(STDERR_FILENO, probed);
-                return;
             }
-            std::string below = info.probe ? fmt::format("\n{}", probed) : "";
-            if (!options.quiet) {
-                const auto bases = run::rows_of_bases(runner.bases(), info.row_context());
-                below += fmt::format("\n{}", closing_lines(info, rows, bases));
-            }
-            print_results(options, info, rows, below);
+            if (run::take_standard_output(options.files)) return;
+            const run::Summary summary{info, rows, run::rows_of_bases(runner.bases(), info.row_context())};
+            print_results(options, summary, probed, "");
         },
     });
 }
@@ -214,7 +211,7 @@ void check_user(const Options& options, std::optional<bool> in_userns, const run
 
 void introduce(const Options& options, const run::RunInfo& info) {
     if (options.quiet) return;
-    if (run::take_standard_output(options.files)) {
+    if (is_output_taken(options)) {
         sys::try_write(STDERR_FILENO, warning_lines(info));
     } else {
         print_if_read(environment_lines(info) + "\n");
@@ -233,12 +230,6 @@ void take_rounds(const Options& options, run::Measurement& measurement, run::Pro
                                       if (is_shown) line.show(progress);
                                   },
                                   Checkpoint(std::move(save))});
-}
-
-void print_results(const Options& options, const run::RunInfo& info, const std::vector<Row>& rows,
-                   const std::string& below) {
-    print_if_read(report::table(info.identity, rows, {terminal_width(), use_colour(), options.sort}) +
-                  run::counts_table(info.runtimes) + below);
 }
 
 int run_measurements(const Options& options) {

@@ -38,8 +38,4 @@ bool shows_progress(const Options& options);
 void take_rounds(const Options& options, run::Measurement& measurement, run::ProgressLine& line,
                  std::function<void()> save, std::optional<run::RepeatPlace> repeat = std::nullopt);
 
-/// The table, what the runtimes did, and what is said below them.
-void print_results(const Options& options, const run::RunInfo& info, const std::vector<Row>& rows,
-                   const std::string& below);
-
 }  // namespace nsb::cli

@@ -1,5 +1,6 @@
 #include "cli/option_table.h"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -94,6 +95,9 @@ po::options_description selection_options() {
     }
     const std::string parameters =
         fmt::format("with these values of any parameter of an id: {}; repeatable", fmt::join(values, ", "));
+    const std::string quick = fmt::format(
+        "each kind alone and none, by each operation of the plan with its parameters' defaults, in {}",
+        run::budget_of(run::Extent::quick));
     po::options_description options("Which cases");
     options.add_options()  //
         ("case", strings()->value_name("ID"), "just this one, also beyond the plan; repeatable")(
@@ -106,6 +110,7 @@ po::options_description selection_options() {
         if (!parameter.help.empty()) add_option_of(parameter, options);
     }
     options.add_options()("with", strings()->value_name("KEY:VALUE,..."), parameters.c_str());
+    options.add_options()("quick", quick.c_str());
     return options;
 }
 
@@ -135,12 +140,19 @@ po::options_description measuring_options() {
     const std::string block =
         fmt::format("so many counted samples in each block ({}, by what its case leaves to the kernel)",
                     by_class(&run::BlockShape::samples));
+    const std::string budget = fmt::format(
+        "time for all of it, or for each repeat ({}; {} with --quick, {} with --full); without end given "
+        "--samples",
+        run::budget_of(run::Extent::usual), run::budget_of(run::Extent::quick),
+        run::budget_of(run::Extent::full));
     po::options_description options("How");
     options.add_options()  //
-        ("budget", po::value<std::string>()->value_name("TIME"),
-         "time for all of it, or for each repeat (60s); without end given --samples")(
-            "precision", po::value<std::string>()->value_name("PERCENT"),
-            "a case is done when its intervals are within this (2%)")(
+        ("budget", po::value<std::string>()->value_name("TIME"), budget.c_str())(
+            "full",
+            "all cases alike from the beginning, and for longer; otherwise those of the digest come first, "
+            "for up "
+            "to a third of the budget")("precision", po::value<std::string>()->value_name("PERCENT"),
+                                        "a case is done when its intervals are within this (2%)")(
             "samples", po::value<std::string>()->value_name("N"),
             "so many samples of each case, instead of a precision")(
             "block", po::value<std::string>()->value_name("N"), block.c_str())(
@@ -159,22 +171,33 @@ po::options_description measuring_options() {
     return options;
 }
 
+/// What is shown of a run's figures.
+void add_showing(po::options_description& options) {
+    options.add_options()  //
+        ("sort", po::value<std::string>()->value_name("KEY"),
+         "the table by plan, case, median, delta or precision")(
+            "all", "every row, also of a table that is longer than the terminal")(
+            "quiet", "the digest alone: what each kind adds")(
+            "format", po::value<std::string>()->value_name("FORMAT"),
+            "text, or in its place the digest as markdown or json (text)");
+}
+
 po::options_description output_options() {
     po::options_description options("Output");
     const auto add = [&](std::string_view name, const char* value, std::string_view help) {
         options.add_options()(std::string(name).c_str(), po::value<std::string>()->value_name(value),
                               std::string(help).c_str());
     };
-    add("sort", "KEY", "the table by plan, case, median, delta or precision");
     for (const run::Output& output : run::outputs()) {
         if (!output.option.empty())
             add(output.option, output.may_be_stdout ? "FILE|-" : "FILE", output.meaning);
     }
     add("out", "DIR", fmt::format("everything: {}", run::files_of_a_folder()));
     add("resume", "DIR", "go on with the run in DIR");
+    add_showing(options);
     options.add_options()  //
-        ("quiet", "the table alone")("no-progress", "no progress line, also on a terminal")(
-            "help", "this text")("version", "the version");
+        ("no-progress", "no progress line, also on a terminal")("help", "this text")("version",
+                                                                                     "the version");
     return options;
 }
 
@@ -218,8 +241,9 @@ po::options_description prepare_options() {
 
 po::options_description list_options() {
     po::options_description options("Output");
-    options.add_options()("bases",
-                          "behind them the none cases, not among them, that deltas are taken against");
+    options.add_options()  //
+        ("bases", "behind them the none cases, not among them, that deltas are taken against")(
+            "as-root", "as root measures them, whoever asks: other users' sets include NEWUSER");
     return options;
 }
 
@@ -233,11 +257,8 @@ po::options_description dictionary_options() {
 
 po::options_description summary_options() {
     po::options_description options("Output");
-    options.add_options()  //
-        ("sort", po::value<std::string>()->value_name("KEY"),
-         "the table by plan, case, median, delta or precision")(
-            "disturbed", po::value<std::string>()->value_name("keep|drop"), kDisturbedHelp)(
-            "quiet", "the table alone");
+    add_showing(options);
+    options.add_options()("disturbed", po::value<std::string>()->value_name("keep|drop"), kDisturbedHelp);
     return options;
 }
 

@@ -107,6 +107,10 @@ std::vector<std::string> listed(const po::variables_map& values, const char* nam
 
 /// `selection`: what is selected already.
 run::Selection parse_selection(const po::variables_map& values, run::Selection selection) {
+    const bool is_quick = values.count("quick") != 0;
+    const bool is_full = values.count("full") != 0;
+    if (is_quick && is_full) throw UsageError("--quick and --full exclude each other");
+    if (is_quick || is_full) selection.extent = is_quick ? run::Extent::quick : run::Extent::full;
     if (values.count("case") != 0) selection.cases = values["case"].as<std::vector<std::string>>();
     if (values.count("filter") != 0) {
         if (selection.filter) throw UsageError("--filter and --benchmark_filter exclude each other");
@@ -222,6 +226,7 @@ void parse_repeat(const po::variables_map& values, Options& options) {
 
 void parse_measuring(const po::variables_map& values, Options& options) {
     const auto given = [&](const char* name) { return value_of(values, name); };
+    options.run.budget = run::budget_of(options.run.selection.extent);
     if (const auto text = given("samples")) {
         options.run.samples =
             static_cast<std::uint32_t>(accept("samples", *text, parse_count(*text, run::kSamples)));
@@ -328,12 +333,18 @@ void parse_output(const po::variables_map& values, Options& options) {
     }
     options.out = given("out");
     options.resume = given("resume");
+    options.all = values.count("all") != 0;
     options.quiet = values.count("quiet") != 0;
     options.no_progress = values.count("no-progress") != 0;
     if (options.out && options.resume)
         throw UsageError("--out and --resume exclude each other: a resumed run stays in its folder");
     if (const auto checked = run::check_standard_output(options.files); !checked)
         throw UsageError(checked.error());
+    static constexpr std::array<std::string_view, 3> kFormats{"text", "markdown", "json"};  // in their order
+    const std::string format = parse_format(values, kFormats);
+    options.format = static_cast<Format>(std::ranges::find(kFormats, format) - kFormats.begin());
+    if (options.format != Format::text && run::take_standard_output(options.files))
+        throw UsageError(fmt::format("--format={}: standard output is for an output that goes to -", format));
     const run::Output* const probed = run::find(options.files, run::OfProbe::figures);
     if (probed != nullptr && options.probe == "off") {
         throw UsageError(fmt::format("--{}: the {} come from the probe; add --probe", probed->option,
@@ -372,9 +383,10 @@ Options parse(const std::vector<std::string>& arguments) {
         options.command == Command::benchmark) {
         options.run.selection = parse_selection(values, std::move(options.run.selection));
         options.with_bases = options.command == Command::list && values.count("bases") != 0;
+        options.as_root = options.command == Command::list && values.count("as-root") != 0;
         options.narrowed = !options.run.selection.values.empty();
-        for (const char* name : {"case", "filter", "op", "ns", "with", "samples", "seed", "block", "lead-in",
-                                 "alone", "state", "clock", "cpu", "repeat", "apart"}) {
+        for (const char* name : {"case", "filter", "op", "ns", "with", "quick", "full", "samples", "seed",
+                                 "block", "lead-in", "alone", "state", "clock", "cpu", "repeat", "apart"}) {
             options.narrowed = options.narrowed || values.count(name) != 0;
         }
     }

@@ -23,6 +23,9 @@ class UsageError : public std::runtime_error {
 
 enum class Command { run, benchmark, list, summary, verify, exec, doctor, dictionary, guest, help, version };
 
+/// What a run's figures are shown as.
+enum class Format { text, markdown, json };
+
 /// Of the commands that make namespaces to be used rather than timed: verify and exec.
 struct NamespaceOptions {
     KindSet set = KindSet::all();
@@ -58,11 +61,14 @@ struct Options {
     bool narrowed = false;               ///< something was selected, which --resume does not take
     std::string probe = "off";
     report::Sort sort = report::Sort::plan;
-    bool quiet = false;
+    Format format = Format::text;
+    bool all = false;    ///< every row of the table, also on a terminal
+    bool quiet = false;  ///< the digest alone
     bool no_progress = false;
     std::string state;                   ///< the name of the kernel's state
     std::string folder;                  ///< of summary
     bool with_bases = false;             ///< of list
+    bool as_root = false;                ///< likewise
     bool as_json = false;                ///< of dictionary, which is Markdown otherwise
     std::vector<std::string> benchmark;  ///< Google Benchmark's own options
     bool only_listed = false;            ///< of benchmark: the ids, and nothing is measured

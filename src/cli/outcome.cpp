@@ -11,18 +11,15 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
-#include <map>
 #include <new>
 
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "core/failure.h"
 #include "core/repeats.h"
-#include "core/shared_cost.h"
 #include "core/text.h"
 #include "isolate/container.h"
 #include "report/format.h"
-#include "report/table.h"
 #include "run/sampler.h"
 #include "run/store.h"
 #include "sys/file.h"
@@ -141,12 +138,25 @@ Ending ending_of(const std::filesystem::filesystem_error& error) {
 
 }  // namespace
 
-std::size_t terminal_width() {
+namespace {
+
+/// Of the terminal that standard output is, or what a variable says; 0 where neither is known.
+std::size_t terminal_size(unsigned short winsize::*part, const char* variable, Range range) {
     winsize size{};
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
-    const char* const columns = std::getenv("COLUMNS");
-    if (columns == nullptr) return 0;
-    return parse_count(columns, 20, 10000).value_or(0);
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.*part > 0) return size.*part;
+    const char* const text = std::getenv(variable);
+    return text == nullptr ? 0 : parse_count(text, range).value_or(0);
+}
+
+}  // namespace
+
+std::size_t terminal_width() {
+    return terminal_size(&winsize::ws_col, "COLUMNS", {20, 10000});
+}
+
+std::size_t terminal_height() {
+    // Files and pipes have all, whatever the variable says.
+    return isatty(STDOUT_FILENO) == 1 ? terminal_size(&winsize::ws_row, "LINES", {2, 10000}) : 0;
 }
 
 std::string warning_lines(const run::RunInfo& info) {
@@ -173,6 +183,8 @@ std::string environment_lines(const run::RunInfo& info) {
              terminal_width());
     for (const env::Finding& finding : info.findings) {
         if (finding.severity < env::Severity::warning) continue;
+        // What it warns of is a warning of the run's own, once it has happened.
+        if (info.in_userns && finding.id == "capabilities") continue;
         text += fmt::format("{}: {}: {}: {} ({})\n", env::to_string(finding.severity), finding.id,
                             finding.observed, finding.effect, finding.remedy);
     }
@@ -207,52 +219,27 @@ std::string disturbance_lines(const run::RunInfo& info) {
     return text;
 }
 
-/// What two kinds have in common, where the deltas show it; bench/README.md says why.
-std::string shared_lines(const run::RunInfo& info, const std::vector<Row>& rows) {
-    const auto ticks = [&](double value) { return report::format_ticks(std::abs(value), info.identity); };
-    std::string text;
-    for (const SharedCost& shared : shared_costs(rows)) {
-        const bool saves = shared.saving > 0;
-        const auto [low, high] = saves ? shared.ci : Interval{shared.ci.high, shared.ci.low};
-        text += fmt::format(
-            "{}: kinds {}: two together add {} {} than their sum\n"
-            "  (middle of {} pairs; its 95% interval {} … {})\n",
-            nsb::info(shared.base.operation).name, saves ? "share a cost" : "cost each other time",
-            ticks(shared.saving), saves ? "less" : "more", shared.pairs, ticks(low), ticks(high));
-    }
-    return text;
-}
-
 }  // namespace
 
-std::string closing_lines(const run::RunInfo& info, const std::vector<Row>& rows,
-                          const std::vector<Row>& bases) {
-    std::map<Case, bool> precise;  // in every phase but drain, which comes as it comes
-    for (const Row& row : rows) {
-        const bool good = row.phase == Phase::drain || row.status == Status::ok;
-        precise[row.measured] = precise.try_emplace(row.measured, true).first->second && good;
-    }
-    const auto count = std::ranges::count_if(precise, [](const auto& entry) { return entry.second; });
-    std::string text = fmt::format("{} of {} cases within {:.3g}% in every phase (~: not that column)\n",
-                                   count, precise.size(), 100 * info.options.precision);
+std::string closing_lines(const run::RunInfo& info, const std::vector<Row>& rows) {
+    std::string text;
     std::size_t machines = 0;
     for (const Row& row : rows) machines = std::max(machines, row.machines);
     if (info.is_of_repeats()) {
         text += repeats_lines(info, rows);
     } else if (machines == 0) {
-        text += fmt::format("{} rounds in {:.1f} s, seed {}\n", info.rounds, info.seconds, info.options.seed);
+        text += fmt::format("{} rounds in {:.1f} s{}, seed {}\n", info.rounds, info.seconds,
+                            info.headline_rounds == 0
+                                ? ""
+                                : fmt::format(", {} of the digest's cases alone", info.headline_rounds),
+                            info.options.seed);
     } else {
         text += fmt::format("state {}: each case in a copy of its own of {} saved machine{}\n",
                             info.identity.state, machines,
                             machines == 1 ? "" : "s, whose medians vary by no more than is shown");
         text += position_lines(info, rows);
     }
-    text += disturbance_lines(info) + shared_lines(info, rows);
-    for (const Row& row : bases) {
-        if (!row.figures || row.phase != row.measured.phases().front()) continue;
-        text += fmt::format("{}: {} takes {}\n", to_string(row.measured), nsb::info(row.phase).name,
-                            report::format_ticks(row.figures->median, info.identity));
-    }
+    text += disturbance_lines(info);
     return text;
 }
 

@@ -14,14 +14,15 @@ namespace nsb::cli {
 
 /// Columns of the terminal that standard output is; 0 where it is none.
 std::size_t terminal_width();
+/// Its lines; 0 where it is none.
+std::size_t terminal_height();
 
 /// The run's own warnings, and all that is to be known of the machine before its figures.
 std::string warning_lines(const run::RunInfo& info);
 std::string environment_lines(const run::RunInfo& info);
 
-/// What the table leaves to be said. `bases` are the rows of what is measured for deltas alone.
-std::string closing_lines(const run::RunInfo& info, const std::vector<Row>& rows,
-                          const std::vector<Row>& bases);
+/// What table and digest leave to be said of the run.
+std::string closing_lines(const run::RunInfo& info, const std::vector<Row>& rows);
 
 /// Of a run that came to its end, or was interrupted.
 int exit_code(const run::RunInfo& info, const std::vector<Row>& rows);

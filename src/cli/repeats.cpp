@@ -12,6 +12,7 @@
 #include "cli/commands.h"
 #include "cli/measure.h"
 #include "cli/outcome.h"
+#include "cli/results.h"
 #include "run/interrupt.h"
 #include "run/repeats.h"
 #include "sys/error.h"
@@ -193,7 +194,6 @@ std::string Repeating::lines_of_stop() const {
 void Repeating::put_out(const run::Summary& summary) const {
     const run::RunInfo& info = summary.info;
     const std::vector<Row>& rows = summary.rows;
-    const std::vector<Row>& bases = summary.bases;
     sys::attempt_all({
         [&] {
             // What is only read again has no environment of its own.
@@ -208,10 +208,7 @@ void Repeating::put_out(const run::Summary& summary) const {
         },
         [&] {
             if (run::take_standard_output(options_.files)) return;
-            const std::string below =
-                options_.quiet ? ""
-                               : fmt::format("\n{}{}", closing_lines(info, rows, bases), lines_of_stop());
-            print_results(options_, info, rows, below);
+            print_results(options_, summary, "", lines_of_stop());
         },
     });
 }

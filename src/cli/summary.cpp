@@ -5,7 +5,7 @@
 
 #include "cli/commands.h"
 #include "cli/outcome.h"
-#include "report/table.h"
+#include "cli/results.h"
 #include "run/repeats.h"
 #include "run/store.h"
 #include "run/summary.h"
@@ -58,13 +58,13 @@ int run_summary(const Options& options) {
     const Disturbed counted = options.disturbed.value_or(own);
     const run::Summary summed =
         (has_repeats ? sum_up_repeats : sum_up)(std::move(taken), options.folder, counted);
-    const auto& [info, rows, bases] = summed;
-    if (!options.quiet) print(fmt::format("{}\n", environment_lines(info)));
-    print(report::table(info.identity, rows, {terminal_width(), use_colour(), options.sort}));
-    if (!options.quiet) print(fmt::format("\n{}", closing_lines(info, rows, bases)));
-    if (counted != own && !options.quiet)
-        print(fmt::format("results.csv is left as it is, with --disturbed={}\n", to_string(own)));
-    return exit_code(info, rows);
+    if (!options.quiet && !is_output_taken(options))
+        print(fmt::format("{}\n", environment_lines(summed.info)));
+    print_results(options, summed, "",
+                  counted == own
+                      ? ""
+                      : fmt::format("results.csv is left as it is, with --disturbed={}\n", to_string(own)));
+    return exit_code(summed.info, summed.rows);
 }
 
 }  // namespace nsb::cli

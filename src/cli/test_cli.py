@@ -94,6 +94,17 @@ def test_filter_is_a_search_over_the_plan():
     assert {parts(case)[1] for case in of_one_set} == {"NEWPID"} and "unshare/NEWPID" in of_one_set
 
 
+def test_quick_is_each_kind_alone_by_each_operation():
+    ids = list_ids("--quick")
+    assert ids == [case for case in list_ids() if parts(case)[1] in ("none", *FLAGS, "NEWNS-NEWPID")
+                   and parts(case)[2] in ("", "stack:1M", "via:nsfd") and case not in ("clone/NEWNS-NEWPID/stack:1M",
+                                                                                       "unshare/NEWNS-NEWPID")]
+    assert len(ids) == 9 + 9 + 8 + 1
+    assert list_ids("--quick", "--op=unshare", "--ns=pid") == ["unshare/NEWPID"]
+    assert_refused("--quick", "--full", mentions=("exclude each other",))
+    assert_refused("list", "--quick", "--case=unshare/NEWPID", mentions=("--case",))
+
+
 def test_op_ns_and_filter_narrow_together():
     ids = list_ids("--op=clone,setns", "--ns=pid", "--ns=uts", "--filter=NEWPID")
     assert ids and all(parts(case)[1] == "NEWPID" for case in ids)
@@ -196,6 +207,12 @@ def test_a_dictionary_has_two_formats():
     for word in ("csv", "JSON"):
         assert_refused("dictionary", f"--format={word}", mentions=(f"--format={word}", "accepted is markdown, json"))
     assert_refused("dictionary", "--format=jsn", mentions=("nearest", "json"))
+
+
+def test_standard_output_is_for_one_text():
+    for word in ("csv", "JSON"):
+        assert_refused(*SMALL, f"--format={word}", mentions=(f"--format={word}", "accepted is text, markdown, json"))
+    assert_refused(*SMALL, "--format=json", "--csv=-", mentions=("--format=json", "standard output"))
 
 
 # where results cannot go

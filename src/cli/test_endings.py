@@ -197,9 +197,13 @@ def test_a_filter_that_forbids_clone3_is_3(args):
 
 # nobody reads
 
-@pytest.mark.parametrize("args", [("list",), ("dictionary",), SMALL, SMALL + ("--csv=-",), ("--help",)])
-def test_a_reader_that_has_seen_enough_is_no_error(args):
+@pytest.mark.parametrize("args", [("list",), ("dictionary",), SMALL, SMALL[:-1], SMALL + ("--csv=-",), ("--help",), ("--version",),
+                                  SMALL + ("--format=json",), ("verify", "--ns=uts"), ("doctor",), ("summary", "{}")])
+def test_a_reader_that_has_seen_enough_is_no_error(args, tmp_path):
     """As of any program: the exit code that a shell gives for SIGPIPE, and not a word."""
+    if "{}" in args:
+        measure(*SMALL, f"--out={tmp_path}/run")
+    args = [word.format(f"{tmp_path}/run") for word in args]
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "w") as pipe:

@@ -9,6 +9,7 @@
 
 #include "report/cells.h"
 #include "report/format.h"
+#include "report/lines.h"
 
 namespace nsb::report {
 namespace {
@@ -17,11 +18,6 @@ namespace {
 /// has.
 constexpr std::size_t kFigureRoom = 48;
 constexpr std::size_t kIndent = 4;
-
-constexpr std::string_view kDim = "\033[2m";
-constexpr std::string_view kYellow = "\033[33m";
-constexpr std::string_view kBold = "\033[1m";
-constexpr std::string_view kReset = "\033[0m";
 
 /// All rows of one case.
 struct Line {
@@ -167,29 +163,27 @@ std::string render(const RunIdentity& run, std::vector<Line>& lines, const Table
     std::vector<TableColumn> columns = make_columns(run, lines);
     fit(columns, lines, id_width, style.width);
 
-    const auto coloured = [&](std::string_view colour, std::string text) {
-        return style.colour ? fmt::format("{}{}{}", colour, text, kReset) : text;
-    };
+    const Painter painter(style.colour);
     std::vector<std::size_t> widths;
     std::string head = pad_right("case", id_width);
     for (const TableColumn& column : columns) {
         widths.push_back(width_of(column, lines));
         head += "  " + pad_left(column.head, widths.back());
     }
-    std::string text = coloured(kBold, head) + '\n';
+    std::string text = painter.paint(kBold, head) + '\n';
     for (const Line& line : lines) {
         const Row& row = line.first();
         std::string out = pad_right(to_string(line.measured()), id_width);
         if (display_width(out) > id_width && line.has_figures()) out += '\n' + std::string(id_width, ' ');
         if (!line.has_figures()) {
             const std::string error = row.error.empty() ? "" : row.error + ": ";
-            out +=
-                "  " + coloured(kYellow, fmt::format("{}: {}{}", to_string(row.status), error, row.reason));
+            out += "  " +
+                   painter.paint(kYellow, fmt::format("{}: {}{}", to_string(row.status), error, row.reason));
         } else {
             for (std::size_t i = 0; i < columns.size(); ++i) {
                 out += "  " + pad_left(columns[i].cell(line), widths[i]);
             }
-            if (row.status != Status::ok) out = coloured(kDim, out);
+            if (row.status != Status::ok) out = painter.paint(kDim, out);
         }
         text += out + '\n';
     }

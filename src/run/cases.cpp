@@ -7,6 +7,7 @@ namespace nsb::run {
 Cases Cases::of(const std::vector<Case>& plan, bool in_userns, bool alone, std::optional<KindSet> base_set) {
     const KindSet of_bases = base_set.value_or(nsb::base_set(in_userns));
     Cases cases;
+    cases.base_set = of_bases;
     const auto find = [&](const Case& c) -> std::optional<std::size_t> {
         const auto at = std::ranges::find(cases.all, c);
         if (at == cases.all.end()) return std::nullopt;

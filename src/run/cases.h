@@ -12,6 +12,7 @@ struct Cases {
     std::vector<Case> all;  ///< those of the plan in its order, each once, then bases that only serve deltas
     std::size_t planned = 0;                       ///< how many of them are the plan's
     std::vector<std::optional<std::size_t>> base;  ///< index by index: what its delta is taken against
+    KindSet base_set;                              ///< of the bases
 
     /// `alone`: no base is added to those that the plan has. `base_set`: of the bases; absent: as such a run
     /// has it.

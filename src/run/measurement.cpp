@@ -40,8 +40,9 @@ std::vector<std::string> warnings_of(const SamplerPool& samplers, const std::vec
     };
     if (in_userns) {
         warnings.emplace_back(
-            "not root: measured through a user namespace; each set gains NEWUSER, and setns happens inside "
-            "one");
+            "not root: measured through a user namespace, so each set includes NEWUSER, and what kinds add "
+            "is "
+            "what they add to it; setns happens inside one (sudo nsbench)");
     }
     const std::vector<int>& cpus = samplers.cpus();
     if (const std::size_t distinct = std::set(cpus.begin(), cpus.end()).size(); distinct < cpus.size()) {

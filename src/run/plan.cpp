@@ -8,6 +8,7 @@
 #include <regex>
 #include <set>
 
+#include "core/digest.h"
 #include "core/text.h"
 #include "run/limits.h"
 #include "sys/roomy.h"
@@ -33,6 +34,8 @@ std::vector<KindSet> sets_of(const OperationInfo& operation, const Selection& se
                                    operation.operation) != selection.operations.end();
     std::vector<KindSet> sets;
     for (const KindSet set : all_sets()) {
+        if (selection.extent == Extent::quick && !is_headline(Case::of(operation.operation, set), {}))
+            continue;
         const bool asked =
             std::find(selection.sets.begin(), selection.sets.end(), set) != selection.sets.end();
         // Naming both the operation and the set reaches beyond the plan: setns into several kinds, for one.
@@ -45,7 +48,14 @@ std::vector<KindSet> sets_of(const OperationInfo& operation, const Selection& se
 }
 
 /// The plan's own values of a parameter, where it has more than the default one.
-std::vector<std::uint64_t> planned_values(Operation operation, KindSet set, Parameter parameter) {
+std::vector<std::uint64_t> planned_values(Operation operation, KindSet set, Parameter parameter,
+                                          Extent extent) {
+    if (parameter == Parameter::by) {
+        std::vector<std::uint64_t> all(info(parameter).choices().size());
+        std::iota(all.begin(), all.end(), 0);
+        return all;
+    }
+    if (extent == Extent::quick) return {info(parameter).initial};
     if (parameter == Parameter::stack && info(operation).swept(set))
         return {kStackSweep.begin(), kStackSweep.end()};
     if (parameter == Parameter::join_via) {
@@ -53,24 +63,20 @@ std::vector<std::uint64_t> planned_values(Operation operation, KindSet set, Para
         if (set.size() > 1) return {pidfd};  // a namespace file is of one kind
         return {static_cast<std::uint64_t>(JoinVia::nsfd), pidfd};
     }
-    if (parameter == Parameter::by) {
-        std::vector<std::uint64_t> all(info(parameter).choices().size());
-        std::iota(all.begin(), all.end(), 0);
-        return all;
-    }
     return {info(parameter).initial};
 }
 
 /// Multiplies `cases` by the values of each parameter of `operation`.
-std::vector<Case> expand(Operation operation, KindSet set, const Values& replaced) {
+std::vector<Case> expand(Operation operation, KindSet set, const Values& replaced, Extent extent) {
     std::vector<Case> cases{Case::of(operation, set)};
     for (std::size_t i = 0; i < kParameters; ++i) {
         const auto parameter = static_cast<Parameter>(i);
         if (!info(operation).parameters.contains(parameter)) continue;
         const auto own = replaced.find(parameter);
         const bool is_fixed = parameter == Parameter::join_via && set.size() > 1;
-        const std::vector<std::uint64_t> values =
-            own != replaced.end() && !is_fixed ? own->second : planned_values(operation, set, parameter);
+        const std::vector<std::uint64_t> values = own != replaced.end() && !is_fixed
+                                                      ? own->second
+                                                      : planned_values(operation, set, parameter, extent);
         std::vector<Case> expanded;
         for (const Case& c : cases) {
             for (const std::uint64_t value : values) expanded.push_back(c.with(parameter, value));
@@ -120,7 +126,7 @@ bool is_found(const std::regex& filter, const std::string& id) {
 /// The cases named one by one.
 tl::expected<std::vector<Case>, std::string> parse_cases(const Selection& selection) {
     if (selection.filter || !selection.operations.empty() || !selection.sets.empty() ||
-        !selection.values.empty()) {
+        !selection.values.empty() || selection.extent == Extent::quick) {
         return tl::unexpected<std::string>(
             "--case names whole cases: no other option that selects goes with it");
     }
@@ -167,7 +173,7 @@ tl::expected<std::vector<Case>, std::string> choose(const Selection& selection) 
                                             operation.operation) != selection.operations.end();
         if (!chosen) continue;
         for (const KindSet set : sets_of(operation, selection)) {
-            for (const Case& c : expand(operation.operation, set, *values)) {
+            for (const Case& c : expand(operation.operation, set, *values, selection.extent)) {
                 if (filter && is_found(*filter, to_string(c)) == selection.filter_leaves_out) continue;
                 if (seen.insert(c).second) plan.push_back(c);
             }

@@ -33,6 +33,32 @@ TEST(Plan, HasWhatTheDesignSays) {
     }
 }
 
+TEST(Plan, QuickIsEachKindAloneByEachOperation) {
+    Selection selection;
+    selection.extent = Extent::quick;
+    const auto plan = ids(selection);
+    EXPECT_EQ(plan.size(), 9U + 9 + 8 + 1);
+    for (const char* id : {"clone/none/stack:1M", "clone/NEWPID/stack:1M", "unshare/none", "unshare/NEWUSER",
+                           "setns/NEWNET/via:nsfd", "proc_remount/NEWNS-NEWPID/stack:1M"}) {
+        EXPECT_TRUE(plan.contains(id)) << id;
+    }
+    selection.filter = "NEWPID";
+    EXPECT_EQ(ids(selection),
+              (std::set<std::string>{"clone/NEWPID/stack:1M", "unshare/NEWPID", "setns/NEWPID/via:nsfd",
+                                     "proc_remount/NEWNS-NEWPID/stack:1M"}));
+    selection.filter.reset();
+    selection.operations = {Operation::clone};
+    selection.sets = {Kind::pid, Kind::pid | Kind::net};
+    selection.values = {{"stack", {"64K"}}};
+    EXPECT_EQ(ids(selection), std::set<std::string>{"clone/NEWPID/stack:64K"});
+    selection = {};
+    selection.extent = Extent::quick;
+    selection.operations = {Operation::runtime};
+    EXPECT_EQ(ids(selection).size(), 5U);
+    selection.cases = {"unshare/NEWPID"};
+    EXPECT_FALSE(make_plan(selection));
+}
+
 TEST(Plan, NarrowsByOperationSetAndFilterTogether) {
     Selection selection;
     selection.operations = {Operation::clone, Operation::unshare};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/digest.h"
 #include "run/block_shape.h"
 #include "run/planned_blocks.h"
 
@@ -37,12 +38,29 @@ std::vector<std::uint32_t> blocks_of(const Cases& cases, const RunOptions& optio
     return blocks;
 }
 
+bool is_headline_of(const Cases& cases, std::size_t i) {
+    return is_headline(cases.all[i], cases.base_set);
+}
+
+/// Whether a round is of headlines alone: some of them have not enough yet, and others wait.
+bool is_of_headlines(const Knowledge& known) {
+    if (!known.headlines_first) return false;
+    bool has_headlines = false;
+    bool has_others = false;
+    for (std::size_t i = 0; i < known.cases.planned; ++i) {
+        if (samples_wanted(known, i) > 0)
+            (is_headline_of(known.cases, i) ? has_headlines : has_others) = true;
+    }
+    return has_headlines && has_others;
+}
+
 }  // namespace
 
 PlannedRound plan_round(const Knowledge& known, std::uint32_t round) {
     const bool is_warm_up = round == 0;
     const std::vector<std::uint32_t> times = blocks_of(known.cases, known.options);
     PlannedRound planned;
+    planned.is_of_headlines = !is_warm_up && is_of_headlines(known);
     std::vector<Standing> standings;
     for (std::size_t i = 0; i < known.series.size(); ++i) {
         const bool is_failed = known.series[i].failure.has_value();
@@ -50,8 +68,9 @@ PlannedRound plan_round(const Knowledge& known, std::uint32_t round) {
         if (i < known.cases.planned) {
             const bool is_new = known.series[i].samples.empty() && !is_failed;
             wanted = is_warm_up ? (is_new ? 1 : 0) : samples_wanted(known, i);
-            if (wanted > 0) ++planned.cases_open;
             if (!is_warm_up && wanted == 0 && !is_failed) ++planned.cases_precise;
+            if (planned.is_of_headlines && !is_headline_of(known.cases, i)) wanted = 0;
+            if (wanted > 0) ++planned.cases_open;
         }
         standings.push_back(
             {shape_of(known.cases.all[i], known.options), times[i], wanted, is_failed, known.cases.base[i]});

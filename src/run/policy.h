@@ -20,11 +20,13 @@ struct Knowledge {
     const Cases& cases;
     std::span<const Series> series;
     std::span<const Looks> looks;
+    bool headlines_first = false;  ///< those that are not finished are measured alone
 };
 
 struct PlannedRound {
     std::vector<Group> groups;  ///< in their order; none: there is nothing left to measure
     std::size_t blocks = 0;
+    bool is_of_headlines = false;   ///< alone
     std::size_t cases_precise = 0;  ///< of the plan's, those that have enough
     std::size_t cases_open = 0;     ///< of the plan's, those that have blocks
 };

@@ -16,6 +16,7 @@ struct State {
     Cases cases;
     std::vector<Series> series;
     std::vector<Looks> looks;
+    bool headlines_first = false;
 
     explicit State(const std::vector<Case>& plan) : cases(Cases::of(plan, false, false)) {
         for (const Case& c : cases.all) series.push_back({c, {}, {}});
@@ -32,7 +33,7 @@ struct State {
         looks[i].extend(series[i]);
         looks[i].look(series[i], {options.precision, {}, {}});
     }
-    [[nodiscard]] Knowledge known() const { return {options, cases, series, looks}; }
+    [[nodiscard]] Knowledge known() const { return {options, cases, series, looks, headlines_first}; }
     [[nodiscard]] PlannedRound plan(std::uint32_t round) const { return plan_round(known(), round); }
     /// As many as a round has blocks of each of `cases` cases, of 5 samples.
     [[nodiscard]] std::uint32_t whole_round() const { return 5 * blocks_in_round(cases.planned, options); }
@@ -143,6 +144,55 @@ TEST(Policy, PlansTheSameBlocksWhateverIsStillOpen) {
     EXPECT_EQ(asked(all, 3), 4 * samples(BlockClass::net));
     EXPECT_EQ(asked(all, 4), 4 * samples(BlockClass::light));
     EXPECT_EQ(asked(all, 0), 2 * 4 * samples(BlockClass::none)) << "for four cases";
+}
+
+TEST(Policy, BeginsWithTheHeadlinesUntilTheyArePrecise) {
+    const Case pair = Case::of(Operation::unshare, Kind::uts | Kind::net);
+    State state({kUts, pair});
+    const PlannedRound all = state.plan(1);
+    state.headlines_first = true;
+    EXPECT_EQ(asked(state.plan(0), 1), 1U) << "all are warmed up";
+    const PlannedRound first = state.plan(1);
+    EXPECT_TRUE(first.is_of_headlines);
+    EXPECT_EQ(asked(first, 0), asked(all, 0));
+    EXPECT_EQ(asked(first, 1), 0U);
+    EXPECT_EQ(asked(first, 2), asked(all, 2)) << "the base has its blocks as ever";
+    EXPECT_EQ(first.cases_open, 1U);
+    for (std::uint32_t round = 1; round <= kMinRounds; ++round) state.measure(0, round, 5, 100);
+    const PlannedRound then = state.plan(kMinRounds + 1);
+    EXPECT_FALSE(then.is_of_headlines);
+    EXPECT_EQ(asked(then, 0), 0U);
+    EXPECT_EQ(asked(then, 1), asked(all, 1));
+}
+
+TEST(Policy, HasNoHeadlinesWhereAllAre) {
+    State state({kNone, kUts, kMnt});
+    state.headlines_first = true;
+    EXPECT_FALSE(state.plan(1).is_of_headlines);
+    EXPECT_EQ(state.plan(1).cases_open, 3U);
+}
+
+TEST(Policy, CountsCasesThatArePreciseAlsoWhereTheyWait) {
+    const Case pair = Case::of(Operation::unshare, Kind::uts | Kind::net);
+    State state({kUts, pair});
+    for (std::uint32_t round = 1; round <= kMinRounds; ++round) state.measure(1, round, 5, 100);
+    state.headlines_first = true;
+    EXPECT_EQ(state.plan(kMinRounds + 1).cases_precise, 1U);
+}
+
+TEST(RunOptions, BeginWithTheHeadlinesOnlyInTheDefaultPlan) {
+    RunOptions options;
+    EXPECT_TRUE(options.begins_with_headlines());
+    for (const Extent extent : {Extent::quick, Extent::full}) {
+        options.selection.extent = extent;
+        EXPECT_FALSE(options.begins_with_headlines());
+    }
+    options.selection.extent = Extent::usual;
+    options.clock = TickClock::instructions;
+    EXPECT_FALSE(options.begins_with_headlines());
+    options.clock = TickClock::wall;
+    options.samples = 10;
+    EXPECT_FALSE(options.begins_with_headlines());
 }
 
 TEST(Policy, OrdersARoundBySeedAndRoundAlone) {

@@ -121,6 +121,13 @@ Selection parse_selection(const Member& json) {
     for (const Member& set : json.at("ns").elements())
         selection.sets.push_back(set.accept(parse_set(set.text())));
     for (const auto& [key, values] : json.at("with").members()) selection.values[key] = values.texts();
+    // An earlier nsbench measured all cases alike.
+    selection.extent = Extent::full;
+    if (const auto plan = json.find("plan")) {
+        const auto at = std::ranges::find(kExtentNames, plan->text());
+        if (at == kExtentNames.end()) plan->refuse("is none of default, quick and full");
+        selection.extent = static_cast<Extent>(at - kExtentNames.begin());
+    }
     return selection;
 }
 
@@ -217,6 +224,8 @@ void parse_measuring(const Member& json, RunInfo& info) {
         info.block_shapes = parse_shapes(json.at("block_shapes"));
         info.blocks_in_round = json.at("blocks_in_round").whole_as<std::uint32_t>(kBlocksInRound);
     }
+    if (const auto headlines = json.find("headline_rounds"))
+        info.headline_rounds = headlines->whole_as<std::uint32_t>({0, info.rounds});
     info.drains_incomplete = json.at("drains_incomplete").whole_as<std::uint32_t>({0, info.drains});
 }
 

@@ -42,6 +42,7 @@ RunInfo describe(const RunStart& whole, const Repeats& repeats) {
         all.drained_samples += one.drained_samples;
         add_marks(all, one);
         all.rounds = sum(all.rounds, one.rounds);
+        all.headline_rounds = sum(all.headline_rounds, one.headline_rounds);
         all.block_shapes = one.block_shapes;
         all.blocks_in_round = one.blocks_in_round;
         all.warm_up_seconds += one.warm_up_seconds;

@@ -63,6 +63,7 @@ struct Totals {
     std::uint32_t drains = 0, drains_incomplete = 0;
     std::uint64_t drained_samples = 0;  ///< asked for in the blocks before the drains
     std::uint32_t rounds = 0;           ///< counted, begun
+    std::uint32_t headline_rounds = 0;  ///< of them, those of the digest's cases alone
     BlockShapes block_shapes;           ///< of its cases' classes; empty in a run of an earlier nsbench
     std::uint32_t blocks_in_round = 1;  ///< of each case
     double warm_up_seconds = 0;         ///< that its warm-up round took

@@ -20,6 +20,7 @@ Json selection_json(const Selection& selection) {
     json["ns"] = Json::array();
     for (const KindSet set : selection.sets) json["ns"].push_back(to_string(set));
     json["with"] = Json(selection.values);
+    json["plan"] = kExtentNames[static_cast<std::size_t>(selection.extent)];
     return json;
 }
 
@@ -174,7 +175,8 @@ Json measuring_json(const RunInfo& info) {
             {"interrupted_by_signal", info.interrupted_by},
             {"drain_unseen", info.drain_unseen ? Json(info.drain_unseen->reason) : Json()},
             {"block_shapes", shapes_json(shapes)},
-            {"blocks_in_round", info.blocks_in_round}};
+            {"blocks_in_round", info.blocks_in_round},
+            {"headline_rounds", info.headline_rounds}};
 }
 
 /// By which rule rounds were labelled, what is known of them, and what has come of it.

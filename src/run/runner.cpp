@@ -79,7 +79,8 @@ void Runner::look() {
 }
 
 Knowledge Runner::known() const {
-    return {options_, cases_, series_, looks_};
+    const bool has_time = options_.budget && Clock::now() - warmed_up_ < *options_.budget * kShareOfHeadlines;
+    return {options_, cases_, series_, looks_, options_.begins_with_headlines() && has_time};
 }
 
 std::chrono::nanoseconds Runner::time_left() const {
@@ -107,12 +108,14 @@ void Runner::measure(const Observer& observer) {
     observe_ = observer.progress;
     // A resumed run warms up only what it had not reached.
     if (const PlannedRound warm_up = plan_round(known(), 0); warm_up.blocks > 0) run(0, warm_up);
-    totals_.warm_up_seconds += seconds(Clock::now() - begun_);
+    warmed_up_ = Clock::now();
+    totals_.warm_up_seconds += seconds(warmed_up_ - begun_);
     if (observer.round_done) observer.round_done();
     for (std::uint32_t round = totals_.rounds + 1; !is_over(); ++round) {
         const PlannedRound planned = plan_round(known(), round);
         if (planned.blocks == 0) break;
         totals_.rounds = round;
+        if (planned.is_of_headlines) ++totals_.headline_rounds;
         if (markers_) markers_->begin();
         run(round, planned);
         if (markers_) totals_.marks.push_back(markers_->end(round));

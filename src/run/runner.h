@@ -87,7 +87,7 @@ class Runner {
         double left_behind = 0;  // when it ends
     } fixed_;
     std::uint32_t blocks_ = 0;
-    Clock::time_point begun_;
+    Clock::time_point begun_, warmed_up_;
     Progress progress_{};
     std::function<void(const Progress&)> observe_;
 };

@@ -263,10 +263,45 @@ def test_no_escape_sequences_where_no_terminal_is(recorded):
     assert all(case in recorded[1].stdout for case in list_ids(*SELECTION))
 
 
-def test_quiet_is_the_table_alone():
+def test_quiet_is_the_digest_alone():
     result = measure(*QUICK, "--quiet")
     assert result.stderr == ""
-    assert result.stdout.splitlines() == [line for line in table_of(result.stdout) if line.strip()]
+    lines = result.stdout.splitlines()
+    assert lines[0] == "figures with their 95% interval" and "clone/NEWPID" not in result.stdout
+    assert any(re.match(r"clone · create: NEWPID adds to none +[+−]", line) for line in lines), result.stdout
+    assert re.fullmatch(r"none takes: clone create [\d.]+ [nµm]s", lines[-1])
+
+
+def test_the_digest_in_other_formats(recorded):
+    folder = recorded[0] / "out"
+    shown = measure("summary", folder, "--format=json")
+    digest = json.loads(shown.stdout)
+    assert shown.stderr == "" and digest["digest_version"] == 1 and digest["unit"] == "ns"
+    entries = {entry["case"]: entry for block in digest["operations"] for entry in block["entries"]}
+    rows = {row["case"]: row for row in rows_of(recorded) if row["phase"] == "create"}
+    assert set(entries) == {case for case in rows if "/none/" not in case}
+    for case, entry in entries.items():
+        assert entry["value"] == pytest.approx(float(rows[case]["delta"]), abs=0.001)
+        assert entry["interval_95"]["low"] <= entry["value"] <= entry["interval_95"]["high"]
+        assert entry["status"] == rows[case]["status"] and (entry["reason"] or "") == rows[case]["reason"]
+    assert [base["case"] for base in digest["bases"]] == ["clone/none/stack:1M"]
+    markdown = measure("summary", folder, "--format=markdown").stdout
+    assert markdown.startswith("## What namespaces cost: kernel ") and "| NEWNET | +" in markdown
+    measured = measure(*QUICK, "--format=json")
+    assert json.loads(measured.stdout)["operations"][0]["entries"][0]["case"] == "clone/NEWPID/stack:1M"
+
+
+def test_a_table_longer_than_the_terminal_is_shortened():
+    """To the rows of the digest, here none and the kinds alone; 24 lines are too few for 40 cases."""
+    args = ("--op=clone", "--filter=/(none|NEW[A-Z]*)/stack:(1M|4M|8M|16M)$", "--samples=2", "--alone")
+    code, out, _ = on_terminal(*args, stream="stdout")
+    assert code == 0
+    plain = re.sub(r"\x1b\[[\d;]*m", "", out)
+    assert "clone/NEWPID/stack:1M" in plain and "clone/NEWPID/stack:4M" not in plain
+    assert "and 27 more cases: --all shows them" in plain
+    code, out, _ = on_terminal(*args, "--all", stream="stdout")
+    assert code == 0 and "clone/NEWPID/stack:4M" in out and "--all" not in out
+    assert "clone/NEWPID/stack:4M" in measure(*args).stdout, "a pipe has all"
 
 
 def test_no_color():

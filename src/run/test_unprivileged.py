@@ -1,6 +1,7 @@
 """An ordinary user measures through a user namespace, or is told which setting stands in the way."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -56,10 +57,12 @@ def test_measures_through_a_user_namespace(home):
                       "unshare/NEWPID-NEWUSER": "unshare/NEWUSER", "unshare/NEWNET-NEWUSER": "unshare/NEWUSER"}
     assert all((row["delta"] != "") == (row["base"] != "") for row in rows)
     assert "adds to NEWUSER" in result.stdout and "adds to none" not in result.stdout
-    assert "clone/NEWUSER/stack:1M: create takes" in result.stdout
+    assert re.search(r"^NEWUSER takes: clone create [\d.]+ µs, unshare create ", result.stdout, re.M), result.stdout
+    for operation in ("clone", "unshare"):
+        assert f"{operation} · create: what each kind adds to NEWUSER" in result.stdout
     assert json.loads((home / "out" / "run.json").read_text())["base_set"] == "NEWUSER"
     notes = [line for line in result.stdout.splitlines() if "user namespace" in line and "NEWUSER" in line]
-    assert notes, "no note that each set gains NEWUSER"
+    assert len([line for line in notes if "warning" in line]) == 1, "one warning says that each set includes NEWUSER"
 
 
 @pytest.mark.usefixtures("user_namespaces")
@@ -130,7 +133,21 @@ def test_containers_start_through_a_user_namespace(home):
 def test_listing_needs_no_rights(home):
     result = as_user(home, home / "nsbench", "list", "--op=clone", "--stack=1M")
     assert result.returncode == 0 and result.stderr == ""
-    assert result.stdout.splitlines() and len(list_ids("--op=clone", "--stack=1M")) == 256
+    listed = result.stdout.splitlines()
+    assert len(list_ids("--op=clone", "--stack=1M")) == 256
+    assert len(listed) == len(set(listed)) == 1 + 128, "none, and the sets with NEWUSER"
+    assert "clone/NEWPID-NEWUSER/stack:1M" in listed and "clone/NEWPID/stack:1M" not in listed
+    for_root = as_user(home, home / "nsbench", "list", "--op=clone", "--stack=1M", "--as-root")
+    assert for_root.stdout.splitlines() == list_ids("--op=clone", "--stack=1M")
+
+
+@pytest.mark.usefixtures("user_namespaces")
+def test_what_is_listed_is_what_is_measured(home):
+    selection = ("--op=unshare,setns,proc_remount", "--quick")
+    listed = as_user(home, home / "nsbench", "list", *selection).stdout.split()
+    result = as_user(home, home / "nsbench", *selection, "--samples=2", "--csv=listed.csv")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert {row["case"] for row in read_csv(home / "listed.csv")} == set(listed)
 
 
 def test_refused_user_namespaces_name_the_setting(home, forbidding):

@@ -1,0 +1,22 @@
+"""Tests of how the scripts end where nobody reads on."""
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from analysis import script
+
+SCRIPTS = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("name", ["compare", "ab", "plot", "report", "validate", "lab"])
+def test_a_reader_that_has_seen_enough_is_no_error(name: str) -> None:
+    """As `nsbench list | head`: the exit code that a shell gives for SIGPIPE, and not a word."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as pipe:
+        done = subprocess.run([sys.executable, SCRIPTS / f"{name}.py", "--help"], stdout=pipe, stderr=subprocess.PIPE, text=True,
+                              timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (script.UNREAD, "")

@@ -1,0 +1,48 @@
+#include "report/lines.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/text.h"
+
+namespace nsb::report {
+
+std::size_t display_width(std::string_view text) {
+    return static_cast<std::size_t>(std::count_if(
+        text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+}
+
+std::string pad_left(std::string_view text, std::size_t width) {
+    return std::string(width - std::min(width, display_width(text)), ' ') + std::string(text);
+}
+
+std::string pad_right(std::string_view text, std::size_t width) {
+    return std::string(text) + std::string(width - std::min(width, display_width(text)), ' ');
+}
+
+std::string wrap(std::string_view text, std::size_t width) {
+    constexpr std::string_view kIndent = "  ";
+    const std::size_t lead = std::min(text.find_first_not_of(' '), text.size());
+    std::string wrapped(lead, ' ');
+    std::size_t column = lead;
+    bool is_first = true;  // of its line
+    for (const std::string& word : split(text.substr(lead), " ")) {
+        const std::size_t room = display_width(word);
+        if (width != 0 && !is_first && column + 1 + room > width) {
+            wrapped += fmt::format("\n{}{}", std::string(lead, ' '), kIndent);
+            column = lead + kIndent.size();
+            is_first = true;
+        }
+        wrapped += fmt::format("{}{}", is_first ? "" : " ", word);
+        column += room + (is_first ? 0 : 1);
+        is_first = false;
+    }
+    return wrapped + '\n';
+}
+
+std::string Painter::paint(std::string_view colour, std::string_view text) const {
+    return colours_ ? fmt::format("{}{}\033[0m", colour, text) : std::string(text);
+}
+
+}  // namespace nsb::report
