@@ -10,6 +10,7 @@
 
 #include "cli/commands.h"
 #include "cli/outcome.h"
+#include "cli/script.h"
 #include "core/failure.h"
 #include "report/dictionary.h"
 #include "run/outputs.h"
@@ -64,6 +65,8 @@ int dispatch(const Options& options, const nsb::isolate::Dispositions& inherited
             print(options.as_json ? nsb::report::dictionary_json(nsb::run::output_names())
                                   : nsb::report::dictionary_markdown());
             return kMeasured;
+        case Command::script:
+            become_script(options.script.name, options.script.words, inherited);
         case Command::help:
         case Command::version:
             print(options.text);
@@ -89,7 +92,10 @@ int main(int argc, char** argv) {
                                                std::signal(SIGXFSZ, SIG_IGN)};
     try {
         const Options options = parse({argv + 1, argv + argc});
-        if (options.command != Command::exec && !options.prepare.is_asked_for) require_standard_output();
+        const bool is_for_another =  // program, which minds its own streams
+            options.command == Command::exec || options.command == Command::script ||
+            options.prepare.is_asked_for;
+        if (!is_for_another) require_standard_output();
         return dispatch(options, inherited);
     } catch (const std::exception& error) {
         const Ending ending = ending_of(error);

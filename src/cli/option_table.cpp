@@ -40,28 +40,6 @@ constexpr std::string_view kDoctorCodes =
     "here, with what to do. With --prepare the command's, or 1 where that is 0 and not all could be put\n"
     "back; 128+N if signal N ended it; 127 if there is no such command, 126 if it cannot be run.\n";
 
-constexpr CommandText kCommands[]{
-    {Command::run, "run", "nsbench [run] [OPTIONS]",
-     "Measures what each Linux namespace costs: every case of the plan that matches, in a table."},
-    {Command::list, "list", "nsbench list [OPTIONS]",
-     "Prints the ids of the cases that would be measured, one a line."},
-    {Command::benchmark, "benchmark", "nsbench benchmark [OPTIONS] [--benchmark_OPTION...]",
-     "Runs the cases as benchmarks of Google Benchmark, with its own options and output."},
-    {Command::summary, "summary", "nsbench summary DIR",
-     "Makes results.csv of a recorded run from its samples again, and prints the table."},
-    {Command::verify, "verify", "nsbench verify [--ns=SET] [--format=table|csv|json]",
-     "Makes each kind of namespace and checks from inside and outside what it isolates."},
-    {Command::exec, "exec", "nsbench exec --ns=SET [OPTIONS] [-- COMMAND...]",
-     "Runs a command, or your shell, inside new namespaces, and exits with its exit code."},
-    {Command::doctor, "doctor", "nsbench doctor [--prepare [OPTIONS] -- COMMAND...]",
-     "Says what on this machine spoils figures or is missing, what to do, and how noisy it is (5 s)."},
-    {Command::dictionary, "dictionary", "nsbench dictionary [--format=markdown|json]",
-     "Prints the dictionary of the result files' columns; as JSON also that of the names in them."},
-    {Command::guest, "guest", "nsbench guest [--cpu=N|any] [--clock=CLOCK]",
-     "In a lab guest: gets ready, stops the machine to be saved, and measures what a copy of it is asked "
-     "for."},
-};
-
 constexpr const char* kDisturbedHelp =
     "whether rounds that something disturbed enter the figures; what did is told by the kernel's counters "
     "(keep)";
@@ -174,7 +152,7 @@ po::options_description output_options() {
     add("resume", "DIR", "go on with the run in DIR");
     options.add_options()  //
         ("quiet", "the table alone")("no-progress", "no progress line, also on a terminal")(
-            "help", "this text")("version", "the version");
+            "help", "this text (-h)")("version", "version, tag and commit (-V)");
     return options;
 }
 
@@ -241,16 +219,7 @@ po::options_description summary_options() {
     return options;
 }
 
-const CommandText& text_of(Command command) {
-    return *std::find_if(std::begin(kCommands), std::end(kCommands),
-                         [&](const CommandText& c) { return c.command == command; });
-}
-
 }  // namespace
-
-std::span<const CommandText> command_texts() {
-    return kCommands;
-}
 
 po::options_description options_of(Command command) {
     po::options_description all;
@@ -268,22 +237,16 @@ po::options_description options_of(Command command) {
     if (command == Command::dictionary) all.add(dictionary_options());
     if (command != Command::run) {
         po::options_description rest("Other");
-        rest.add_options()("help", "this text");
+        rest.add_options()("help", "this text (-h)");
         all.add(rest);
     }
     return all;
 }
 
-std::string help_text(Command which) {
-    const CommandText& command = text_of(which);
+std::string help_text(const CommandText& command) {
     std::ostringstream text;
     text << "Usage: " << command.usage << '\n' << command.what << "\n";
-    if (command.command == Command::run) {
-        text << "\nOther commands (nsbench COMMAND --help):\n";
-        for (const CommandText& other : kCommands) {
-            if (other.command != Command::run) text << fmt::format("  {:<12}{}\n", other.name, other.what);
-        }
-    }
+    if (command.command == Command::run) text << "\nCommands (nsbench help COMMAND):\n" << command_lines();
     text << options_of(command.command) << '\n'
          << (command.command == Command::benchmark ? kBenchmarkOptions : "")
          << (command.command == Command::exec     ? kExecCodes
