@@ -6,7 +6,7 @@
     scripts/ab.py --before-a='sysctl -q kernel.numa_balancing=0' --before-b='sysctl -q kernel.numa_balancing=1' \\
                   --after='sysctl -q kernel.numa_balancing=0' '--ns=pid' '--ns=pid'
 
-A command is an nsbench with options, or options alone for the nsbench of this tree, quoted as one word; both come last,
+A command is an nsbench with options, or options alone for the nsbench of this tree or installation, quoted as one word; both come last,
 after the options of ab.py itself. Each row's figure is the median of
 the pairs' ratios B/A, its interval and its test those of the sign test: what the machine drifts from pair to pair cancels.
 Exit codes: 0 B is not slower; 1 it is; 2 usage, could not be measured, or --after failed; 130 interrupted, after showing
@@ -24,17 +24,25 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from analysis import outputs
+from analysis import outputs, programs
 from analysis.options import Parser, add_judging
 from analysis.script import INTERRUPTED, Unreadable, last_line, main
 
-OURS = Path(__file__).resolve().parent / "nsbench"
 PATIENCE = 20  # seconds for an nsbench that is told to end: it takes down what it has set up
 OWN_OUTPUT = ("--out", "--resume", "--csv", "--json")
 # Options that nsbench has not: where a command is to stand, they were put after the commands.
 OF_AB = ("--pairs", "--before-a", "--before-b", "--after", "--threshold", "--alpha", "--phase", "--ignore", "--format", "--all")
 ENDING = (signal.SIGTERM, signal.SIGHUP)  # end it as an interrupt does
 A_CASE_FAILED = 1  # nsbench's exit code when others have figures
+
+
+def ours() -> Path:
+    """The nsbench that options alone are for: which started this, or the one of this tree, built where it is not, or of this
+    installation."""
+    found = programs.started_by() or (programs.SCRIPTS / "nsbench" if programs.IS_TREE else programs.find("nsbench"))
+    if found is None:
+        raise Unreadable(f"nsbench is missing: {programs.remedy()}")
+    return found
 
 
 def command_of(text: str) -> list[str]:
@@ -49,7 +57,7 @@ def command_of(text: str) -> list[str]:
     for word in words:
         if word.split("=")[0] in OWN_OUTPUT:
             raise Unreadable(f"{text!r}: without {word.split('=')[0]}: ab.py takes the results (--out=DIR keeps the runs)")
-    return words if words and not words[0].startswith("-") else [str(OURS), *words]
+    return words if words and not words[0].startswith("-") else [str(ours()), *words]
 
 
 def _ran(command: list[str] | str) -> tuple[int, str]:

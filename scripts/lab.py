@@ -32,6 +32,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from analysis.options import Named
+from analysis.programs import called
 from analysis.script import UNREAD, Unreadable, missing_package, of_system, one_line
 from lab import (agree, atlas, balance, boots, cache, compare, guest, images, in_states, kernel_build, packages, page, profile, repeat,
                  runs)
@@ -48,7 +50,7 @@ def machine_of(options: argparse.Namespace) -> guest.Machine:
 
 def tell(error: LabError, name: str = "") -> int:
     """Prints the error, and the console's tail where there is one; returns the exit code."""
-    print(f"lab: {name + ': ' if name else ''}{one_line(error)}", file=sys.stderr)
+    print(f"{called('lab')}: {name + ': ' if name else ''}{one_line(error)}", file=sys.stderr)
     if error.tail:
         print("\n".join("  | " + line for line in error.tail.splitlines()), file=sys.stderr)
     return error.code
@@ -122,8 +124,8 @@ def shell(options: argparse.Namespace) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    top = argparse.ArgumentParser(prog="scripts/lab.py", description=__doc__, allow_abbrev=False,
-                                  formatter_class=argparse.RawDescriptionHelpFormatter)
+    top = Named(prog="scripts/lab.py", description=__doc__, allow_abbrev=False,
+                formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     one = commands.add_parser("kernels", help="what can be had", allow_abbrev=False)
     one.add_argument("--all", action="store_true", help="also from Debian's other suites")
@@ -226,7 +228,7 @@ def main(words: list[str]) -> int:
         return tell(LabError(of_system(error), UNMEASURED if compares else FAILED))
     except KeyboardInterrupt:
         kept = "" if words[:1] == ["profile"] else "; what was finished is kept"
-        print(f"lab: interrupted{kept}", file=sys.stderr)
+        print(f"{called('lab')}: interrupted{kept}", file=sys.stderr)
         return INTERRUPTED
 
 

@@ -30,6 +30,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from analysis import programs
 from analysis.blocks import shape
 from analysis.options import Parser
 from analysis.place import position
@@ -75,11 +76,14 @@ def torn_down(elsewhere: set[int]) -> None:
 
 def measure_yardstick(build: Path, flags: int, lead_in: int, counted: int) -> dict[str, float]:
     """The same from the yardstick: as many processes as nsbench has blocks, each as long as one of its blocks."""
+    program = programs.find("nsbench-yardstick", build)
+    if program is None:
+        raise Unreadable(f"nsbench-yardstick is missing: {programs.remedy()}")
     cpus = os.sched_getaffinity(0)
     cpu = max(cpus)
     samples: list[tuple[int, ...]] = []
     for begun in range(0, SAMPLES, counted):
-        said = output_of(build / "nsbench-yardstick", f"{flags:x}", str(lead_in + min(counted, SAMPLES - begun)),
+        said = output_of(program, f"{flags:x}", str(lead_in + min(counted, SAMPLES - begun)),
                          prepare=lambda: os.sched_setaffinity(0, {cpu}))
         samples += [tuple(map(int, line.split())) for line in said.splitlines()[lead_in:]]
         if flags:
@@ -271,13 +275,13 @@ def add_recording(commands: "argparse._SubParsersAction[Parser]") -> None:
         command.add_argument("--budget", default=budget, metavar="TIME", help="of each run (%(default)s)")
 
 
-def validate(words: list[str]) -> int:
-    """The script."""
-    parser = Parser(prog="scripts/validate.py", description=__doc__, allow_abbrev=False,
-                    formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", type=Path, default=Path(__file__).resolve().parent.parent / "build/release",
-                        help="where nsbench was built")
-    commands = parser.add_subparsers(dest="command", required=True)
+def parser() -> Parser:
+    """The command line."""
+    top = Parser(prog="scripts/validate.py", description=__doc__, allow_abbrev=False,
+                 formatter_class=argparse.RawDescriptionHelpFormatter)
+    top.add_argument("--build", type=Path, default=programs.folder(), metavar="DIR",
+                     help="where nsbench is (beside the one that started this, or in this tree's build)")
+    commands = top.add_subparsers(dest="command", required=True)
     commands.add_parser("yardstick").add_argument("--pairs", type=at_least(2), default=15)  # quartiles are of two or more
     commands.add_parser("aa").add_argument("--trials", type=at_least(1), default=200)
     commands.add_parser("position").add_argument("--seconds", type=at_least(1), default=60, help="of each of two runs (60)")
@@ -288,12 +292,18 @@ def validate(words: list[str]) -> int:
     of_median = commands.add_parser("median")
     of_median.add_argument("--trials", type=at_least(1), default=1000)
     of_median.add_argument("--seed", type=at_least(0), default=1)
-    options = parser.parse_args(words)
+    return top
+
+
+def validate(words: list[str]) -> int:
+    """The script."""
+    top = parser()
+    options = top.parse_args(words)
     if options.command == "compare":
         return 0 if known_truths(options.trials, options.seed) else 1
     interrupt.ready()
     if not (options.build / "nsbench").exists():
-        parser.error(f"no nsbench in {options.build}: scripts/nsbench builds it")
+        top.error(f"no nsbench in {options.build}: {programs.remedy()}")
     measured: dict[str, Callable[[], bool]] = {
         "yardstick": lambda: yardstick(options.build, options.pairs),
         "aa": lambda: same_twice(options.build, options.trials),

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis import coverage
+from analysis import coverage, programs
 from analysis.running import output_of, standard_error
 from analysis.script import Unreadable
 
@@ -91,9 +91,9 @@ def held_at_stops(build: Path, trials: int, seed: int) -> bool:
 
 def stops_of(build: Path) -> Path:
     """The program that says where a run would stop. Unreadable where there is none: half of the answer would be missing."""
-    program = build / "nsbench-stops"
-    if not program.exists():
-        raise Unreadable(f"no {program}: cmake --preset release -DNSB_TESTS=ON && cmake --build build/release builds it")
+    program = programs.find("nsbench-stops", build)
+    if program is None:
+        raise Unreadable(f"no nsbench-stops in {build}: cmake --preset release -DNSB_TESTS=ON && cmake --build build/release builds it")
     return program
 
 

@@ -2,12 +2,28 @@
 import argparse
 import difflib
 import re
+import sys
 from typing import NoReturn
 
+from analysis.programs import as_called
 from analysis.script import Unreadable
 
 
-class Parser(argparse.ArgumentParser):
+class Named(argparse.ArgumentParser):
+    """A script's command line, whose texts call it as it was started: scripts/lab.py, or nsbench lab."""
+
+    def format_help(self) -> str:
+        return as_called(super().format_help())
+
+    def format_usage(self) -> str:
+        return as_called(super().format_usage())
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(2, as_called(f"{self.prog}: error: {message}\n"))
+
+
+class Parser(Named):
     """Refuses what is wrong in one line, as Unreadable, with the nearest option for a misspelt one."""
 
     def error(self, message: str) -> NoReturn:

@@ -5,26 +5,19 @@ import logging
 import textwrap
 from pathlib import Path
 
+import matplotlib
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
 from analysis import kinds, outputs
 from analysis.read import Run
-from analysis.script import Unreadable
 
-try:
-    # A user may have no home that can be written; matplotlib then takes a fresh folder, which it removes, and says so.
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-    from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import FuncFormatter, NullFormatter
-except ImportError:
-    raise Unreadable(
-        "python3-matplotlib is missing: scripts/vendor installs it "
-        "(or: apt-get install python3-matplotlib)"
-    ) from None
+# A user may have no home that can be written; matplotlib then takes a fresh folder, which it removes, and says so.
+logging.getLogger("matplotlib").setLevel(logging.ERROR)
+matplotlib.use("Agg")
 
 Panels = list[list[Axes]]  # the axes of a figure, by row and column
 

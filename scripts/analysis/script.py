@@ -6,10 +6,14 @@ import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
+from analysis.programs import as_called, called
+
 UNREADABLE = 2
 IMPOSSIBLE = 3  # a package is missing
 INTERRUPTED = 130
-LIBRARIES = ("jsonschema", "matplotlib", "numpy", "pandas", "prometheus_client", "scipy", "statsmodels")  # whose packages are called so
+# Module → Debian's package.
+PACKAGES = {name: f"python3-{name}" for name in ("jsonschema", "matplotlib", "numpy", "pandas", "scipy", "statsmodels")} | {
+    "apt_pkg": "python3-apt", "elftools": "python3-pyelftools", "prometheus_client": "python3-prometheus-client"}
 UNREAD = 141  # 128 and SIGPIPE
 
 
@@ -18,14 +22,15 @@ class Unreadable(Exception):
 
 
 def one_line(text: object) -> str:
-    """A message, with what would not stand on one line of a terminal escaped: some of it comes out of files."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+    """A message that calls scripts as they were started, with what would not stand on one line of a terminal escaped: some of it
+    comes out of files."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in as_called(str(text)))
 
 
 def missing_package(error: ImportError) -> str | None:
     """Debian's package of the module that is missing; None for another fault of an import, which is a mistake of the script's."""
     name = (error.name or "").partition(".")[0]
-    return f"python3-{name.replace('_', '-')}" if isinstance(error, ModuleNotFoundError) and name in LIBRARIES else None
+    return PACKAGES.get(name) if isinstance(error, ModuleNotFoundError) else None
 
 
 def last_line(text: str) -> str:
@@ -42,6 +47,7 @@ def of_system(error: OSError) -> str:
 def main(body: Callable[[list[str]], int], name: str) -> NoReturn:
     """Runs a script's body with the command line's words and exits with what it returns. What cannot be read is one line
     with the script's name, and 2; never a traceback."""
+    name = called(name)
     if sys.stderr is None:  # closed; print would take standard output instead
         sys.stderr = open(os.devnull, "w")
     for stream in (sys.stdout, sys.stderr):

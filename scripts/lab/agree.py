@@ -61,7 +61,7 @@ def of_nsbench(text: str, phase: str) -> float:
 def measure(options: argparse.Namespace) -> dict[alone.Task, alone.Files]:
     """What the copies gave back."""
     machine = guest.Machine("tcg", options.append, options.memory, options.timeout)
-    base = initramfs.base({"bin/nsbench-yardstick": initramfs.build_directory() / "nsbench-yardstick"})
+    base = initramfs.base({"bin/nsbench-yardstick": initramfs.program("nsbench-yardstick")})
     image = images.images([options.kernel])[0]
     subject = alone.subject(image.name, image.path, image.sha256, machine, STATES["fresh"], base, options.machines)
     progress = Progress([image.name])

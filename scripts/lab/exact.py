@@ -41,7 +41,7 @@ def marks() -> str:
     def loaded(elf: ELFFile) -> list[tuple[int, bytes]]:
         return [(segment["p_vaddr"], segment.data()) for segment in elf.iter_segments() if segment["p_type"] == "PT_LOAD"]
 
-    sampler = initramfs.build_directory() / "nsbench-sampler"
+    sampler = initramfs.program("nsbench-sampler")
     with open(sampler, "rb") as file:
         elf = ELFFile(file)
         section = elf.get_section_by_name(SECTION)
@@ -78,10 +78,7 @@ def symbols(recipe: saved.Recipe, folder: Path, crowd: Crowd) -> Path:
 
 def library() -> Path:
     """The plugin of this build. LabError where it was not built."""
-    path = initramfs.build_directory() / PLUGIN
-    if not path.exists():
-        raise LabError(f"{path} is missing: run scripts/nsbench --version", IMPOSSIBLE)
-    return path
+    return initramfs.program(PLUGIN)
 
 
 def addresses_of(folder: Path, names: Iterable[str]) -> dict[str, int]:

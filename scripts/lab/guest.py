@@ -130,7 +130,7 @@ def launch(command: list[str], messages: Path, stdin: int = subprocess.DEVNULL) 
     """Starts QEMU, its messages into a file."""
     environment = dict(os.environ)
     if "-icount" in command:  # a CPU of KVM's does not wait as lockstep expects
-        preloaded = filter(None, [str(initramfs.build_directory() / initramfs.LOCKSTEP), os.environ.get("LD_PRELOAD")])
+        preloaded = filter(None, [str(initramfs.program(initramfs.LOCKSTEP)), os.environ.get("LD_PRELOAD")])
         environment["LD_PRELOAD"] = ":".join(preloaded)
     with open(messages, "wb") as stderr:
         return subprocess.Popen(command, stdin=stdin, stdout=stderr, stderr=stderr, process_group=0,

@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from analysis import programs
 from lab.errors import FAILED, IMPOSSIBLE, LabError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,12 +22,11 @@ DIRECTORIES = ("bin", "dev", "lab", "proc", "sys", "tmp")
 PAGE = 4096
 
 
-def build_directory() -> Path:
-    """Where nsbench was built. LabError where it was not."""
-    path = ROOT / "build" / os.environ.get("NSBENCH_PRESET", "release")
-    for name in (*PROGRAMS, LOCKSTEP):
-        if not (path / name).exists():
-            raise LabError(f"build/{path.name}/{name} is missing: run scripts/nsbench --version", IMPOSSIBLE)
+def program(name: str) -> Path:
+    """One of nsbench's programs, or of the libraries that QEMU gets. LabError where it was not built, or not installed."""
+    path = programs.find(name)
+    if path is None:
+        raise LabError(f"{name} is missing: {programs.remedy()}", IMPOSSIBLE)
     return path
 
 
@@ -68,8 +68,7 @@ def base(extra: Mapping[str, Path] | None = None) -> bytes:
         raise LabError("busybox is missing: apt-get install busybox-static", IMPOSSIBLE)
     if libraries(Path(busybox)):
         raise LabError("busybox is not the static one: apt-get install busybox-static", IMPOSSIBLE)
-    build = build_directory()
-    files = {f"bin/{name}": build / name for name in PROGRAMS}
+    files = {f"bin/{name}": program(name) for name in PROGRAMS}
     files["init"] = INIT
     files["bin/busybox"] = Path(busybox)
     files |= {name.strip("/"): path for name, path in (extra or {}).items()}

@@ -54,7 +54,7 @@ def joined(words: list[str]) -> list[str]:
 
 def nsbench(*words: str) -> subprocess.CompletedProcess[str]:
     """nsbench of this build, ended, on this machine."""
-    return subprocess.run([initramfs.build_directory() / "nsbench", *words], capture_output=True, text=True,
+    return subprocess.run([initramfs.program("nsbench"), *words], capture_output=True, text=True,
                           errors="replace", stdin=subprocess.DEVNULL, env=os.environ)
 
 

@@ -92,8 +92,7 @@ def inputs(image: Image, machine: Machine, initrd: bytes, options: list[str], ho
     """The member "lab" of run.json, to which the status comes: all that decides what a run measures."""
     machines = {str(number): {"key": recipe.key, "variation": str(VARIATIONS[number - 1])}
                 for number, recipe in (subject.recipes if subject else {}).items()}
-    build = initramfs.build_directory()
-    programs = {f"{name}_sha256": hashlib.sha256((build / name).read_bytes()).hexdigest() for name in initramfs.PROGRAMS}
+    programs = {f"{name}_sha256": hashlib.sha256(initramfs.program(name).read_bytes()).hexdigest() for name in initramfs.PROGRAMS}
     qemu = machine.qemu(Path("vmlinuz"), Path("initrd"), "file:console", "file:sent")
     return {
         "qemu_version": qemu_version(), "kernel_package": image.package, "kernel_sha256": image.sha256,

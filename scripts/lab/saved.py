@@ -61,7 +61,7 @@ class Recipe:
 
     @functools.cached_property
     def key(self) -> str:
-        lockstep = (initramfs.build_directory() / initramfs.LOCKSTEP).read_bytes()
+        lockstep = initramfs.program(initramfs.LOCKSTEP).read_bytes()
         parts = [str(FORMAT), str(self.boot), self.qemu, hashlib.sha256(lockstep).hexdigest(), self.kernel_sha256,
                  hashlib.sha256(self.initrd).hexdigest(),
                  *command(self.machine, Path("vmlinuz"), Path("initrd"), Path("guest"), "on")]

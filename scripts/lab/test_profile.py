@@ -238,9 +238,9 @@ def test_only_what_the_case_adds_is_explained() -> None:
 
 def test_a_sampler_without_marks_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(exact.marks().splitlines()) >= 14
-    subprocess.run(["objcopy", f"--remove-section={exact.SECTION}", initramfs.build_directory() / "nsbench-sampler",
+    subprocess.run(["objcopy", f"--remove-section={exact.SECTION}", initramfs.program("nsbench-sampler"),
                     tmp_path / "nsbench-sampler"], check=True)
-    monkeypatch.setattr(initramfs, "build_directory", lambda: tmp_path)
+    monkeypatch.setattr(initramfs, "program", lambda name: tmp_path / name)
     with pytest.raises(LabError, match="nsbench-sampler has no .nsbench.marks: build it again"):
         exact.marks()
 

@@ -9,7 +9,9 @@
 #include <string_view>
 
 #include "cli/commands.h"
+#include "cli/complete.h"
 #include "cli/outcome.h"
+#include "cli/script.h"
 #include "core/failure.h"
 #include "report/dictionary.h"
 #include "run/outputs.h"
@@ -64,6 +66,14 @@ int dispatch(const Options& options, const nsb::isolate::Dispositions& inherited
             print(options.as_json ? nsb::report::dictionary_json(nsb::run::output_names())
                                   : nsb::report::dictionary_markdown());
             return kMeasured;
+        case Command::script:
+            become_script(options.script.name, options.script.words, inherited);
+        case Command::complete:
+            if (const auto words = completed_by_script(options.completed))
+                become_script("described", *words, inherited);
+            print(candidates(options.completed));
+            return kMeasured;
+        case Command::completion:
         case Command::help:
         case Command::version:
             print(options.text);
@@ -89,7 +99,10 @@ int main(int argc, char** argv) {
                                                std::signal(SIGXFSZ, SIG_IGN)};
     try {
         const Options options = parse({argv + 1, argv + argc});
-        if (options.command != Command::exec && !options.prepare.is_asked_for) require_standard_output();
+        const bool is_for_another =  // program, which minds its own streams
+            options.command == Command::exec || options.command == Command::script ||
+            options.prepare.is_asked_for;
+        if (!is_for_another) require_standard_output();
         return dispatch(options, inherited);
     } catch (const std::exception& error) {
         const Ending ending = ending_of(error);

@@ -41,28 +41,6 @@ constexpr std::string_view kDoctorCodes =
     "here, with what to do. With --prepare the command's, or 1 where that is 0 and not all could be put\n"
     "back; 128+N if signal N ended it; 127 if there is no such command, 126 if it cannot be run.\n";
 
-constexpr CommandText kCommands[]{
-    {Command::run, "run", "nsbench [run] [OPTIONS]",
-     "Measures what each Linux namespace costs: every case of the plan that matches, in a table."},
-    {Command::list, "list", "nsbench list [OPTIONS]",
-     "Prints the ids of the cases that would be measured, one a line."},
-    {Command::benchmark, "benchmark", "nsbench benchmark [OPTIONS] [--benchmark_OPTION...]",
-     "Runs the cases as benchmarks of Google Benchmark, with its own options and output."},
-    {Command::summary, "summary", "nsbench summary DIR",
-     "Makes results.csv of a recorded run from its samples again, and prints the table."},
-    {Command::verify, "verify", "nsbench verify [--ns=SET] [--format=table|csv|json]",
-     "Makes each kind of namespace and checks from inside and outside what it isolates."},
-    {Command::exec, "exec", "nsbench exec --ns=SET [OPTIONS] [-- COMMAND...]",
-     "Runs a command, or your shell, inside new namespaces, and exits with its exit code."},
-    {Command::doctor, "doctor", "nsbench doctor [--prepare [OPTIONS] -- COMMAND...]",
-     "Says what on this machine spoils figures or is missing, what to do, and how noisy it is (5 s)."},
-    {Command::dictionary, "dictionary", "nsbench dictionary [--format=markdown|json]",
-     "Prints the dictionary of the result files' columns; as JSON also that of the names in them."},
-    {Command::guest, "guest", "nsbench guest [--cpu=N|any] [--clock=CLOCK]",
-     "In a lab guest: gets ready, stops the machine to be saved, and measures what a copy of it is asked "
-     "for."},
-};
-
 constexpr const char* kDisturbedHelp =
     "whether rounds that something disturbed enter the figures; what did is told by the kernel's counters "
     "(keep)";
@@ -196,8 +174,8 @@ po::options_description output_options() {
     add("resume", "DIR", "go on with the run in DIR");
     add_showing(options);
     options.add_options()  //
-        ("no-progress", "no progress line, also on a terminal")("help", "this text")("version",
-                                                                                     "the version");
+        ("no-progress", "no progress line, also on a terminal")("help", "this text (-h)")(
+            "version", "version, tag and commit (-V)");
     return options;
 }
 
@@ -206,7 +184,7 @@ po::options_description verify_options() {
     options.add_options()  //
         ("ns", strings()->value_name("SET"),
          "of these kinds (all): kinds or flags joined by commas, none, or all")(
-            "format", po::value<std::string>()->value_name("FORMAT"), "table, csv or json (table)")(
+            "format", po::value<std::string>()->value_name("table|csv|json"), "(table)")(
             "without", strings()->value_name("SET"),
             "make none of these kinds, so that their checks fail; in a container that takes the host's "
             "place");
@@ -249,9 +227,16 @@ po::options_description list_options() {
 
 po::options_description dictionary_options() {
     po::options_description options("Output");
-    options.add_options()("format", po::value<std::string>()->value_name("FORMAT"),
+    options.add_options()("format", po::value<std::string>()->value_name("markdown|json"),
                           "markdown: the columns; json: also phases, kinds, operations, parameters, "
                           "traced functions and outputs (markdown)");
+    return options;
+}
+
+po::options_description help_options() {
+    po::options_description options("Output");
+    options.add_options()("format", po::value<std::string>()->value_name("text|json"),
+                          "json: the commands and all their options, for programs (text)");
     return options;
 }
 
@@ -262,54 +247,49 @@ po::options_description summary_options() {
     return options;
 }
 
-const CommandText& text_of(Command command) {
-    return *std::find_if(std::begin(kCommands), std::end(kCommands),
-                         [&](const CommandText& c) { return c.command == command; });
-}
-
 }  // namespace
 
-std::span<const CommandText> command_texts() {
-    return kCommands;
-}
-
-po::options_description options_of(Command command) {
-    po::options_description all;
-    if (command == Command::verify) all.add(verify_options());
-    if (command == Command::exec) all.add(exec_options());
-    if (command == Command::doctor) all.add(prepare_options());
+std::vector<po::options_description> parts_of(Command command) {
+    std::vector<po::options_description> all;
+    if (command == Command::verify) all.push_back(verify_options());
+    if (command == Command::exec) all.push_back(exec_options());
+    if (command == Command::doctor) all.push_back(prepare_options());
     if (command == Command::run || command == Command::list || command == Command::benchmark)
-        all.add(selection_options());
-    if (command == Command::list) all.add(list_options());
-    if (command == Command::run || command == Command::guest) all.add(measuring_options());
+        all.push_back(selection_options());
+    if (command == Command::list) all.push_back(list_options());
+    if (command == Command::run || command == Command::guest) all.push_back(measuring_options());
     if (command == Command::run || command == Command::guest || command == Command::benchmark)
-        all.add(surrounding_options());
-    if (command == Command::run) all.add(output_options());
-    if (command == Command::summary) all.add(summary_options());
-    if (command == Command::dictionary) all.add(dictionary_options());
+        all.push_back(surrounding_options());
+    if (command == Command::run) all.push_back(output_options());
+    if (command == Command::summary) all.push_back(summary_options());
+    if (command == Command::dictionary) all.push_back(dictionary_options());
+    if (command == Command::help) all.push_back(help_options());
     if (command != Command::run) {
         po::options_description rest("Other");
-        rest.add_options()("help", "this text");
-        all.add(rest);
+        rest.add_options()("help", "this text (-h)");
+        all.push_back(std::move(rest));
     }
     return all;
 }
 
-std::string help_text(Command which) {
-    const CommandText& command = text_of(which);
+po::options_description options_of(Command command) {
+    po::options_description all;
+    for (const auto& part : parts_of(command)) all.add(part);
+    return all;
+}
+
+std::string notes_of(Command command) {
+    const std::string_view codes = command == Command::exec     ? kExecCodes
+                                   : command == Command::doctor ? kDoctorCodes
+                                                                : kExitCodes;
+    return fmt::format("{}{}", command == Command::benchmark ? kBenchmarkOptions : "", codes);
+}
+
+std::string help_text(const CommandText& command) {
     std::ostringstream text;
     text << "Usage: " << command.usage << '\n' << command.what << "\n";
-    if (command.command == Command::run) {
-        text << "\nOther commands (nsbench COMMAND --help):\n";
-        for (const CommandText& other : kCommands) {
-            if (other.command != Command::run) text << fmt::format("  {:<12}{}\n", other.name, other.what);
-        }
-    }
-    text << options_of(command.command) << '\n'
-         << (command.command == Command::benchmark ? kBenchmarkOptions : "")
-         << (command.command == Command::exec     ? kExecCodes
-             : command.command == Command::doctor ? kDoctorCodes
-                                                  : kExitCodes);
+    if (command.command == Command::run) text << "\nCommands (nsbench help COMMAND):\n" << command_lines();
+    text << options_of(command.command) << '\n' << notes_of(command.command);
     return text.str();
 }
 

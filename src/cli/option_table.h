@@ -1,28 +1,22 @@
-// The commands and their options: one table for parsing and for the help.
+// The options of the commands: one table for parsing, for the help, and for what completes them.
 #pragma once
 
 #include <boost/program_options/options_description.hpp>
-#include <span>
 #include <string>
-#include <string_view>
+#include <vector>
 
-#include "cli/options.h"
+#include "cli/command_table.h"
 
 namespace nsb::cli {
 
-struct CommandText {
-    Command command;
-    std::string_view name;
-    std::string_view usage;
-    std::string_view what;
-};
-
-std::span<const CommandText> command_texts();
-
-/// The options that a command takes.
+/// The options that a command takes, in the parts that its help has, and all of them together.
+std::vector<boost::program_options::options_description> parts_of(Command command);
 boost::program_options::options_description options_of(Command command);
 
+/// What a command's help says below its options.
+std::string notes_of(Command command);
+
 /// What `nsbench COMMAND --help` prints.
-std::string help_text(Command which);
+std::string help_text(const CommandText& command);
 
 }  // namespace nsb::cli

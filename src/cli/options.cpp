@@ -9,7 +9,11 @@
 #include <random>
 #include <span>
 
+#include "cli/completion.h"
 #include "cli/option_table.h"
+#include "cli/option_texts.h"
+#include "cli/version.h"
+#include "cli/words.h"
 #include "core/text.h"
 #include "env/settings.h"
 #include "run/limits.h"
@@ -24,20 +28,6 @@ template <typename T>
 T accept(std::string_view option, std::string_view text, tl::expected<T, std::string> parsed) {
     if (!parsed) throw UsageError(fmt::format("--{}={}: accepted is {}", option, text, parsed.error()));
     return *parsed;
-}
-
-/// The command named first, if any; what is left of the arguments are its options.
-Command take_command(std::vector<std::string>& arguments) {
-    if (arguments.empty() || arguments.front().starts_with('-')) return Command::run;
-    std::vector<std::string_view> names;
-    for (const CommandText& command : command_texts()) {
-        names.push_back(command.name);
-        if (arguments.front() != command.name) continue;
-        arguments.erase(arguments.begin());
-        return command.command;
-    }
-    throw UsageError(fmt::format("'{}' is no command (one of {}){}", arguments.front(),
-                                 fmt::join(names, ", "), nearest_hint(arguments.front(), names)));
 }
 
 /// Google Benchmark's own options. Those that select are turned into ours: they are about case ids, not about
@@ -62,36 +52,6 @@ void take_benchmark_options(std::vector<std::string>& words, Options& options) {
         }
     }
     words.erase(theirs, words.end());
-}
-
-po::variables_map parse_words(const std::vector<std::string>& words, Command command) {
-    const po::options_description options = options_of(command);
-    po::variables_map values;
-    namespace style = po::command_line_style;
-    try {
-        const auto parsed =
-            po::command_line_parser(words)
-                .options(options)
-                .positional({})
-                .style(style::allow_long | style::long_allow_adjacent | style::long_allow_next)
-                .run();
-        po::store(parsed, values);
-        po::notify(values);
-    } catch (const po::unknown_option& error) {
-        std::vector<std::string> names;
-        for (const auto& option : options.options()) names.push_back("--" + option->long_name());
-        const std::vector<std::string_view> views(names.begin(), names.end());
-        const std::string name = error.get_option_name().substr(0, error.get_option_name().find('='));
-        throw UsageError(fmt::format("unknown option '{}'{} (nsbench --help lists them)", name,
-                                     nearest_hint(name, views)));
-    } catch (const po::too_many_positional_options_error&) {
-        throw UsageError(command == Command::exec || command == Command::doctor
-                             ? "a word that is no option; the command stands behind --"
-                             : "a word that is no option; options are written --name=value");
-    } catch (const po::error& error) {
-        throw UsageError(error.what());
-    }
-    return values;
 }
 
 /// The words of a repeatable option, taken apart at commas.
@@ -285,15 +245,6 @@ void parse_disturbed(const po::variables_map& values, Options& options) {
     options.run.disturbed = *options.disturbed;
 }
 
-/// What stands behind -- is the command's, also where it looks like an option.
-std::vector<std::string> take_behind_dashes(std::vector<std::string>& words) {
-    const auto dashes = std::find(words.begin(), words.end(), "--");
-    std::vector<std::string> behind;
-    if (dashes != words.end()) behind.assign(dashes + 1, words.end());
-    words.erase(dashes, words.end());
-    return behind;
-}
-
 void parse_prepare(const po::variables_map& values, Options& options) {
     PrepareOptions& given = options.prepare;
     given.is_asked_for = values.count("prepare") != 0;
@@ -352,31 +303,74 @@ void parse_output(const po::variables_map& values, Options& options) {
     }
 }
 
+Options text_alone(Command command, std::string text) {
+    Options options;
+    options.command = command;
+    options.text = std::move(text);
+    return options;
+}
+
+/// nsbench help [COMMAND...]: of a script's command it says itself, also of those below it.
+Options parse_help(std::vector<std::string> words, Options options) {
+    std::vector<std::string> about;
+    for (std::string word = take_word(words, Command::help); !word.empty();
+         word = take_word(words, Command::help))
+        about.push_back(std::move(word));
+    const po::variables_map values = parse_words(std::move(words), Command::help);
+    static constexpr std::array<std::string_view, 2> kFormats{"text", "json"};
+    if (parse_format(values, kFormats) == "json") {
+        if (!about.empty()) throw UsageError("help: --format=json is about all commands");
+        return text_alone(Command::help, commands_json(NSB_VERSION));
+    }
+    if (about.empty()) return text_alone(Command::help, overview());
+    const CommandText* const command = find_command(about.front());
+    if (command == nullptr) throw no_command(about.front());
+    if (command->command != Command::script) return text_alone(Command::help, help_text(*command));
+    options.command = Command::script;
+    about.erase(about.begin());
+    about.emplace_back("--help");
+    options.script = {std::string(command->name), std::move(about)};
+    return options;
+}
+
+std::string completion_for(const std::string& shell) {
+    std::vector<std::string_view> shells;
+    for (const Completion& one : completions()) {
+        if (one.shell == shell) return std::string(one.text);
+        shells.push_back(one.shell);
+    }
+    throw UsageError(fmt::format("completion: '{}': the shell is one of {}{}", shell, fmt::join(shells, ", "),
+                                 nearest_hint(shell, shells)));
+}
+
 }  // namespace
 
 Options parse(const std::vector<std::string>& arguments) {
     Options options;
     options.arguments = arguments;
     std::vector<std::string> words = arguments;
-    options.command = take_command(words);
-    if (options.command == Command::summary && !words.empty() && !words.front().starts_with('-')) {
-        options.folder = words.front();
-        words.erase(words.begin());
+    const CommandText* const command = take_command(words);
+    options.command = command->command;
+    if (options.command == Command::help) return parse_help(words, std::move(options));
+    if (options.command == Command::script) {
+        options.script = {std::string(command->name), std::move(words)};
+        return options;
     }
+    if (options.command == Command::complete) {
+        options.completed = take_behind_dashes(words);
+        return options;
+    }
+    const std::string shell =
+        options.command == Command::completion ? take_word(words, options.command) : std::string();
     if (options.command == Command::exec) options.namespaces.command = take_behind_dashes(words);
     if (options.command == Command::doctor) options.prepare.command = take_behind_dashes(words);
     if (options.command == Command::benchmark) take_benchmark_options(words, options);
-    const po::variables_map values = parse_words(words, options.command);
-    if (values.count("help") != 0) {
-        options.text = help_text(options.command);
-        options.command = Command::help;
-        return options;
-    }
-    if (values.count("version") != 0) {
-        options.text = "nsbench " NSB_VERSION "\n";
-        options.command = Command::version;
-        return options;
-    }
+    if (options.command == Command::summary) options.folder = take_word(words, options.command);
+    const po::variables_map values = parse_words(std::move(words), options.command);
+    if (values.count("help") != 0) return text_alone(Command::help, help_text(*command));
+    if (values.count("version") != 0)
+        return text_alone(Command::version, fmt::format("nsbench {}\n", full_version()));
+    if (options.command == Command::completion) return text_alone(Command::completion, completion_for(shell));
     if (options.command == Command::summary && options.folder.empty())
         throw UsageError("summary: the folder of a run is missing; one that --out has written");
     if (options.command == Command::run || options.command == Command::list ||

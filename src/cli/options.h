@@ -16,12 +16,35 @@ namespace nsb::cli {
 enum ExitCode : int { kMeasured = 0, kFailed = 1, kUsage = 2, kNotPermitted = 3 };
 inline constexpr int kBySignal = 128;  ///< and the signal's number
 
-/// A command line that cannot be carried out: one line, exit code 2.
+/// A command line that cannot be carried out: one line, and what there is instead where that is long; exit
+/// code 2.
 class UsageError : public std::runtime_error {
+  public:
     using std::runtime_error::runtime_error;
+    UsageError(const std::string& line, std::string below)
+        : std::runtime_error(line), below_(std::move(below)) {}
+    [[nodiscard]] const std::string& below() const { return below_; }
+
+  private:
+    std::string below_;
 };
 
-enum class Command { run, benchmark, list, summary, verify, exec, doctor, dictionary, guest, help, version };
+enum class Command {
+    run,
+    benchmark,
+    list,
+    summary,
+    verify,
+    exec,
+    doctor,
+    dictionary,
+    guest,
+    script,
+    completion,
+    complete,
+    help,
+    version
+};
 
 /// What a run's figures are shown as.
 enum class Format { text, markdown, json };
@@ -45,9 +68,17 @@ struct PrepareOptions {
     std::vector<std::string> command;  ///< with its name first
 };
 
+/// A command that is a script of this name.
+struct ScriptCall {
+    std::string name;
+    std::vector<std::string> words;
+};
+
 struct Options {
     Command command = Command::run;
-    std::string text;  ///< of help and version
+    std::string text;  ///< of help, version and completion
+    ScriptCall script;
+    std::vector<std::string> completed;  ///< the words of complete
     run::RunOptions run;
     NamespaceOptions namespaces;
     PrepareOptions prepare;

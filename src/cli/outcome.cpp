@@ -260,7 +260,8 @@ bool is_unread(const sys::SystemError& error) {
 }
 
 Ending ending_of(const std::exception& error) {
-    if (dynamic_cast<const UsageError*>(&error) != nullptr) return {line(error.what()), kUsage};
+    if (const auto* const usage = dynamic_cast<const UsageError*>(&error))
+        return {line(usage->what()) + usage->below(), kUsage};
     if (dynamic_cast<const run::StoreError*>(&error) != nullptr) return {line(error.what()), kUsage};
     if (dynamic_cast<const run::NotPermitted*>(&error) != nullptr) return {line(error.what()), kNotPermitted};
     if (const auto* const call = dynamic_cast<const sys::SystemError*>(&error)) return ending_of(*call);

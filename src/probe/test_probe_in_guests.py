@@ -164,7 +164,7 @@ def test_the_kernels_own_tracer_counts_the_same(in_guest, kernel):
     # Called on the way out as well, or by what the loop does besides.
     for function in ("mntput_no_expire", "mntput_no_expire_slowpath", "put_pid_ns", "kernel_clone", "copy_process"):
         probed.pop(function, None)
-    extra = {"bin/nsbench-yardstick": initramfs.build_directory() / "nsbench-yardstick"}
+    extra = {"bin/nsbench-yardstick": initramfs.program("nsbench-yardstick")}
     script = TRACED.format(functions=" ".join(probed), flags=0x40000000, clones=CLONES)
     machine = guest.Machine("tcg", "", 512, 300)
     files = guest.carry_out(machine, runs.images([kernel])[0].path, machine.initrd("run", base=initramfs.base(extra), more=script))

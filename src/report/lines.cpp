@@ -5,21 +5,9 @@
 #include <algorithm>
 
 #include "core/text.h"
+#include "report/cells.h"
 
 namespace nsb::report {
-
-std::size_t display_width(std::string_view text) {
-    return static_cast<std::size_t>(std::count_if(
-        text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
-}
-
-std::string pad_left(std::string_view text, std::size_t width) {
-    return std::string(width - std::min(width, display_width(text)), ' ') + std::string(text);
-}
-
-std::string pad_right(std::string_view text, std::size_t width) {
-    return std::string(text) + std::string(width - std::min(width, display_width(text)), ' ');
-}
 
 std::string wrap(std::string_view text, std::size_t width) {
     constexpr std::string_view kIndent = "  ";

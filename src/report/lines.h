@@ -1,4 +1,4 @@
-// Lines of text as a terminal shows them: their width, padding, wrapping, and colours.
+// Lines of text as a terminal shows them: wrapping, and colours.
 #pragma once
 
 #include <cstddef>
@@ -6,12 +6,6 @@
 #include <string_view>
 
 namespace nsb::report {
-
-/// Columns that a terminal shows, bytes that continue a UTF-8 character aside. Of text without colours.
-std::size_t display_width(std::string_view text);
-
-std::string pad_left(std::string_view text, std::size_t width);
-std::string pad_right(std::string_view text, std::size_t width);
 
 /// Broken at spaces where it is wider than `width`, with an indent in front of what follows; 0: not broken.
 /// Ends with a newline.

@@ -61,15 +61,6 @@ sys::Result<ssize_t> receive_from(int socket, Message& message) {
                           [](int error) { return error != ECONNRESET; });
 }
 
-/// This program's own file. Throws sys::SystemError.
-std::filesystem::path own_program() {
-    constexpr const char* kOwn = "/proc/self/exe";
-    std::error_code error;
-    std::filesystem::path own = std::filesystem::read_symlink(kOwn, error);
-    if (error) throw sys::SystemError("readlink", kOwn, error.value());
-    return own;
-}
-
 }  // namespace
 
 Sampler::Sampler(std::filesystem::path program, std::optional<int> cpu, Purpose purpose)
@@ -144,7 +135,7 @@ void Sampler::greet() {
     // One that knows no greeting takes it for the end of all requests.
     if (got.value_or(0) <= 0 && process_->exit_code_within(kBeginning) != 0) return;
     throw std::runtime_error(fmt::format("{} and {} are of different builds: build or install both together",
-                                         own_program().native(), program_.native()));
+                                         sys::own_program().native(), program_.native()));
 }
 
 void Sampler::send(const protocol::Request& request, const sys::Fd& barrier) {
@@ -199,7 +190,7 @@ sys::Fd make_barrier() {
 }
 
 std::filesystem::path find_sampler() {
-    const std::filesystem::path here = own_program().parent_path();
+    const std::filesystem::path here = sys::own_program().parent_path();
     for (const auto& candidate : {here / "nsbench-sampler", here / "../libexec/nsbench/nsbench-sampler"}) {
         if (std::filesystem::exists(candidate)) return candidate.lexically_normal();
     }

@@ -142,6 +142,14 @@ Result<pid_t> fork_into(std::uint64_t flags) {
     return checked(static_cast<pid_t>(syscall(SYS_clone, flags | SIGCHLD, nullptr, nullptr, nullptr, 0)));
 }
 
+std::filesystem::path own_program() {
+    constexpr const char* kOwn = "/proc/self/exe";
+    std::error_code error;
+    std::filesystem::path own = std::filesystem::read_symlink(kOwn, error);
+    if (error) throw SystemError("readlink", kOwn, error.value());
+    return own;
+}
+
 std::vector<int> allowed_cpus() {
     cpu_set_t set;
     CPU_ZERO(&set);

@@ -55,6 +55,9 @@ Result<std::string> output_of(const std::filesystem::path& program,
 /// clone(2) is used for what it can do.
 Result<pid_t> fork_into(std::uint64_t flags);
 
+/// The program that this process runs. Throws SystemError where /proc does not show it.
+std::filesystem::path own_program();
+
 /// The CPUs that this process may run on, ascending.
 std::vector<int> allowed_cpus();
 
