@@ -338,7 +338,7 @@ def held_at_stops(build: Path, trials: int, seed: int) -> bool:
     from analysis import coverage
     program = programs.find("nsbench-stops", build)
     if program is None:
-        print(f"stopping at a precision: skipped: no nsbench-stops in {build}: cmake -DNSB_TESTS=ON builds it")
+        print(f"stopping at a precision: skipped: no nsbench-stops in {build}: {programs.remedy()}")
         return True
     print(f"{'samples':<22} {'stops at':>8} {'median in its interval':>23} {'middle of rounds':>17}")
     good = True
