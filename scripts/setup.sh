@@ -15,14 +15,19 @@ fi
 
 say() { printf '%s\n' "$*" >&2; }
 
-# packages run|analysis|test|kernels: the names in scripts/packages: those without a mark, those marked so, all that the tests
-# need, those and what builds kernels. Another word is a mistake in who calls it: no package would be missing.
+# packages run|analysis|test|kernels|package: the names in scripts/packages: those without a mark, those marked so, all that the
+# tests need, those and what builds kernels, what builds the Debian package. Another word is a mistake in who calls it: no package would be missing.
 packages() {
     local name kind
-    case $1 in run | analysis | test | kernels) ;; *) say "setup.sh: packages $1: there is no such kind"; return 1 ;; esac
+    case $1 in run | analysis | test | kernels | package) ;; *) say "setup.sh: packages $1: there is no such kind"; return 1 ;; esac
     while read -r name kind; do
         case $name in '' | '#'*) continue ;; esac
-        case $1/$kind in run/ | analysis/analysis | test/ | test/analysis | test/test | kernels/*) ;; *) continue ;; esac
+        case $1/$kind in
+            run/ | analysis/analysis | test/ | test/analysis | test/test | package/ | package/package) ;;
+            kernels/package) continue ;;
+            kernels/*) ;;
+            *) continue ;;
+        esac
         printf '%s\n' "$name"
     done <"$root/scripts/packages"
 }

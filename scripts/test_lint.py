@@ -14,15 +14,19 @@ WRONG = {
     "python": ("scripts/wrong.py", "import os\n", "F401 'os' imported but unused"),
     "types": ("scripts/wrong.py", "def two() -> int:\n    return 'two'\n", 'scripts/wrong.py:2: error: Incompatible return value type'),
     "page": ("scripts/page/wrong.js", '"use strict";\nconst one = noSuchName(CONSTANT);\n', "'noSuchName' is not defined"),
+    "licences": (".reuse/dep5", "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n", "scripts/good.py"),
 }
-TOOLS = {"format": "clang-format", "shell": "shellcheck", "python": "flake8", "types": "mypy", "page": "npm"}
+TOOLS = {"format": "clang-format", "shell": "shellcheck", "python": "flake8", "types": "mypy", "page": "npm", "licences": "reuse"}
 
 
 @pytest.fixture(name="tree")
 def fixture_tree(tmp_path: Path) -> Path:
     """A tree with the checks and their settings, and a good file of each kind."""
     shutil.copytree(ROOT / "scripts/linters", tmp_path / "scripts/linters")
-    for name in ("scripts/lint", ".clang-format"):
+    for name in (".reuse", "LICENSES"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    for name in ("scripts/lint", ".clang-format", ".gitignore", "scripts/lab/nops.patch"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     for name, text in {"src/core/good.h": "int two;\n", "scripts/good.py": "import os\n\nprint(os.name)\n",
                        "scripts/page/good.js": '"use strict";\nconst CONSTANT = 1;\n',
@@ -31,6 +35,7 @@ def fixture_tree(tmp_path: Path) -> Path:
         (tmp_path / name).write_text(text)
     if (ROOT / "build/linters").exists():  # what npm has fetched, which need not be fetched again
         (tmp_path / "build/linters").symlink_to(ROOT / "build/linters")
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
     return tmp_path
 
 
@@ -69,6 +74,15 @@ def test_a_missing_tool_is_said(tree: Path, check: str) -> None:
     assert (done.returncode, done.stdout) == (77, f"skipped: {TOOLS[check]} is missing: apt-get install {TOOLS[check]}\n")
 
 
+def test_licences_of_a_built_tree_without_its_repository_are_not_looked_at(tree: Path) -> None:
+    if not shutil.which("reuse"):
+        pytest.skip("reuse is missing")
+    shutil.rmtree(tree / ".git")
+    done = lint(tree, "licences")
+    assert (done.returncode, done.stdout) == (
+        77, "skipped: reuse tells sources from what was built by git, and this is no repository\n")
+
+
 def test_wrong_use(tree: Path) -> None:
     done = lint(tree, "poetry")
-    assert (done.returncode, done.stdout) == (2, "lint: no check poetry: format, shell, python, types or page\n")
+    assert (done.returncode, done.stdout) == (2, "lint: no check poetry: format, shell, python, types, page or licences\n")

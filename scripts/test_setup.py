@@ -42,9 +42,9 @@ def fixture_tree(tmp_path: Path) -> Path:
 
 
 def test_every_kind_that_a_script_installs_has_packages() -> None:
-    kinds = {kind for path in (ROOT / "scripts").iterdir() if path.is_file()
+    kinds = {kind for folder in ("scripts", "scripts/package") for path in (ROOT / folder).iterdir() if path.is_file()
              for kind in re.findall(r"^ *install_packages (\S+)$", path.read_text(), re.MULTILINE)}
-    assert {"run", "test", "kernels"} < kinds
+    assert {"run", "test", "kernels", "package"} < kinds
     for kind in sorted(kinds):
         done = subprocess.run(["bash", "-euc", '. "$0"; packages "$1"', ROOT / "scripts/setup.sh", kind], capture_output=True, text=True)
         assert done.returncode == 0 and done.stdout, (kind, done.stderr)

@@ -93,7 +93,7 @@ def stops_of(build: Path) -> Path:
     """The program that says where a run would stop. Unreadable where there is none: half of the answer would be missing."""
     program = programs.find("nsbench-stops", build)
     if program is None:
-        raise Unreadable(f"no nsbench-stops in {build}: cmake --preset release -DNSB_TESTS=ON && cmake --build build/release builds it")
+        raise Unreadable(f"no nsbench-stops in {build}: {programs.remedy()}")
     return program
 
 

@@ -7,21 +7,19 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NotRequired, TypedDict
 
 import numpy as np
 import pandas as pd
 
-from analysis import beside, changes, columns, kinds, stacks, summary, tables
+from analysis import beside, changes, columns, kinds, programs, stacks, summary, tables
 from analysis.files import text_of
 from analysis.read import Run
 from analysis.script import Unreadable
 from analysis.stacks import Frame
 
-ROOT = Path(__file__).resolve().parents[2]
-SOURCES = ROOT / "scripts/page"
-LIBRARIES = ROOT / "build/page/node_modules"
+SOURCES = programs.SCRIPTS / "page"
+LIBRARIES = programs.page_libraries() / "node_modules"
 MOST_BYTES = 5_000_000
 
 # package → its script, its style, its licence's files
@@ -332,8 +330,13 @@ def vendored() -> None:
     """Unreadable where the charting libraries are not there and scripts/vendor cannot fetch them."""
     if _is_fetched():
         return
+    if not programs.IS_TREE:
+        raise Unreadable(
+            f"{LIBRARIES} has not the libraries of the page ({', '.join(VENDORED)}): in the source tree run scripts/vendor, "
+            "then cmake --install"
+        )
     try:
-        made = subprocess.run([ROOT / "scripts/vendor"], stdout=sys.stderr, check=False)
+        made = subprocess.run([programs.SCRIPTS / "vendor"], stdout=sys.stderr, check=False)
     except OSError as error:
         raise Unreadable(
             f"scripts/vendor: {error.strerror}; it fetches {', '.join(VENDORED)} for the page"

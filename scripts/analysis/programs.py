@@ -45,6 +45,16 @@ def find(name: str, beside: Path | None = None) -> Path | None:
     return next((place / name for place in (here, here.parent / "libexec/nsbench") if (place / name).exists()), None)
 
 
+def page_libraries() -> Path:
+    """The folder into which scripts/vendor fetches, and in which an installation has, what the page is drawn with."""
+    return SCRIPTS.parent / ("build/page" if IS_TREE else "page")
+
+
+def recorded() -> Path:
+    """The folder of the recorded runs: the tree's, or one below the current folder."""
+    return SCRIPTS.parent / "results" if IS_TREE else Path("results")
+
+
 def remedy() -> str:
     """What helps where find() finds nothing."""
     return "run scripts/nsbench --version" if started_by() is None and IS_TREE else "build or install nsbench whole"

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from analysis import programs
 from analysis.kinds import ALL
 from lab import alone, folders, guest, images, initramfs, packages, profile, runs, states
 from lab.commands import Commands
@@ -24,7 +25,7 @@ PROBED = f"^clone/(NEW[A-Z]+|{ALL})/stack:1M$"
 KIND = "NEW[A-Z]+"
 OF_KINDS = f"^(clone/({KIND}|none|{ALL})/stack:1M|unshare/({KIND}|none|{ALL})|setns/.*|proc_remount/.*/stack:1M)$"
 IN_STATES = ("churned", "crowded")
-RESULTS = initramfs.ROOT / "results"
+RESULTS = programs.recorded()
 TRIES = 3  # kernels of a series, newest first, until one boots
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from analysis import programs
 from lab.errors import FAILED, IMPOSSIBLE, LabError
 
-ROOT = Path(__file__).resolve().parents[2]
 INIT = Path(__file__).resolve().parent / "init"
 PROGRAMS = ("nsbench", "nsbench-sampler")
 LOCKSTEP = "nsbench-lockstep.so"  # src/qemu/lockstep.c

@@ -9,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from analysis import files, outputs
+from analysis import files, outputs, programs
 from analysis.script import of_system
 from lab import function_pages, recorded
 from lab.commands import Commands
@@ -102,7 +102,7 @@ def add_parser(commands: Commands) -> None:
         "directory",
         nargs="?",
         type=Path,
-        default=recorded_default(),
+        default=programs.recorded(),
         metavar="DIR",
         help="with a folder for each kernel (results); printed if it has no README.md",
     )
@@ -111,8 +111,3 @@ def add_parser(commands: Commands) -> None:
         "--check", action="store_true", help="change nothing; exit 1 if the page and its tables are not what the files give"
     )
     one.set_defaults(command=page)
-
-
-def recorded_default() -> Path:
-    """results/ of this source tree."""
-    return Path(__file__).resolve().parents[2] / "results"

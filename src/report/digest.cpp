@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "report/format.h"
+#include "report/cells.h"
 #include "report/lines.h"
 
 namespace nsb::report {

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "report/cells.h"
 #include "report/lines.h"
 
 namespace nsb::report {

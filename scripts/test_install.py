@@ -1,0 +1,74 @@
+"""Tests of cmake --install: what is there, and that each command which is a script runs from there, away from the source tree."""
+import csv
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+BUILD = Path(os.environ["NSBENCH"]).resolve().parent
+ROOT = Path(__file__).resolve().parents[1]
+# What only a source tree needs: tests and what they share, linters, packaging, and what builds.
+NOT_INSTALLED = re.compile(r"(^|/)(test_.*|conftest\.py|.*_harness\.py|fixtures.*\.py|damage\.py|all_skipped\.py|__pycache__|"
+                           r"linters|package|setup\.sh|.*\.cmake)$")
+
+
+@pytest.fixture(scope="module", name="prefix")
+def fixture_prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if not (BUILD / "cmake_install.cmake").exists():
+        pytest.skip(f"{BUILD} is not a build's folder")
+    prefix = tmp_path_factory.mktemp("prefix")
+    subprocess.run(["cmake", "--install", BUILD, "--prefix", prefix], check=True, capture_output=True)
+    return prefix
+
+
+def nsbench(prefix: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """The installed one, by a PATH that has nothing of the source tree."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("NSBENCH")}
+    return subprocess.run([prefix / "bin/nsbench", *words], capture_output=True, text=True, timeout=120, cwd=prefix, env=environment)
+
+
+def test_what_only_a_source_tree_needs_is_not_there(prefix: Path) -> None:
+    installed = [str(path.relative_to(prefix / "lib/nsbench")) for path in (prefix / "lib/nsbench").rglob("*")]
+    assert len(installed) > 100
+    assert not [name for name in installed if NOT_INSTALLED.search(name) and not name.startswith("page/")]
+
+
+def test_the_rest_of_the_scripts_is(prefix: Path) -> None:
+    kept = {path.relative_to(ROOT) for path in (ROOT / "scripts").rglob("*.py")}
+    wanted = {str(name) for name in kept if not any(NOT_INSTALLED.search(str(part)) for part in (name, *name.parents))}
+    installed = {str(path.relative_to(prefix / "lib/nsbench")) for path in (prefix / "lib/nsbench/scripts").rglob("*.py")}
+    assert installed == wanted
+    for name in ("compare.py", "lab.py", "lab/init"):
+        assert os.access(prefix / "lib/nsbench/scripts" / name, os.X_OK)
+
+
+@pytest.mark.parametrize("command", ("compare", "ab", "plot", "report", "lab", "validate"))
+def test_a_command_that_is_a_script_has_its_help(prefix: Path, command: str) -> None:
+    done = nsbench(prefix, command, "--help")
+    assert done.returncode == 0 and command in done.stdout, done.stderr
+    assert not list(prefix.rglob("__pycache__"))
+
+
+def test_a_run_is_measured_and_compared(prefix: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    done = nsbench(prefix, "--case=clone/NEWUTS/stack:1M", "--samples=4", "--quiet", "--out=run")
+    assert done.returncode == 0, done.stderr
+    with open(prefix / "run/results.csv", newline="", encoding="utf-8") as file:
+        assert "clone/NEWUTS/stack:1M" in {row["case"] for row in csv.DictReader(file)}
+    done = nsbench(prefix, "compare", "run", "run", "--single")
+    if done.returncode == 3:
+        pytest.skip(done.stderr.strip())
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_is_not_installed_is_said_in_a_line(prefix: Path) -> None:
+    shutil.rmtree(prefix / "lib/nsbench/page", ignore_errors=True)
+    done = nsbench(prefix, "lab", "page")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    (prefix / "libexec/nsbench/nsbench-yardstick").unlink()
+    done = nsbench(prefix, "validate", "yardstick", "--pairs=2")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1) and "install nsbench whole" in done.stderr, done.stderr
