@@ -22,13 +22,11 @@ import io
 import os
 import random
 import statistics
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from analysis import programs
 from analysis.blocks import shape
@@ -180,7 +178,8 @@ def replicate(options: argparse.Namespace) -> bool:
     interrupt.ready()
     with contextlib.ExitStack() as stack:
         folder = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nsbench-replicate-")))
-        plan = plan_of(folder, Plan(options.filter, options.budget))
+        version = output_of(options.build / "nsbench", "--version").strip()
+        plan = plan_of(folder, Plan(options.filter, options.budget, version=version))
         if options.planted and not plan.mounts:
             with progress("pair that tells what a mount costs", Recorder.PAIRS) as done:
                 mounts = Recorder(output_of, options.build / "nsbench", folder, plan).mounts_for(CHANGE, done)

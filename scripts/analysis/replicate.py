@@ -32,11 +32,13 @@ Start = Callable[..., str]  # a command's words → its standard output; raises 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a folder of recordings is recorded with. `mounts` are what was planted, 0 where they have not been found out."""
+    """What a folder of recordings is recorded with. `mounts` are what was planted, 0 where they have not been found out;
+    `version` is that of the nsbench that began it: empty where it was not written down."""
 
     filter: str
     budget: str
     mounts: int = 0
+    version: str = ""
 
 
 def chain(first: str, second: str, count: int) -> list[str]:
@@ -55,9 +57,10 @@ def plan_of(folder: Path, wanted: Plan) -> Plan:
         if any(folder.iterdir()):
             raise Unreadable(f"--keep: {folder} has files, but no {PLAN}") from None
         return kept(folder, wanted)
-    if not isinstance(content, dict) or {name: type(value) for name, value in content.items()} != Plan.__annotations__:
+    written = {"version": "", **content} if isinstance(content, dict) else {}
+    if {name: type(value) for name, value in written.items()} != Plan.__annotations__:
         raise Unreadable(f"{folder / PLAN}: not what this command writes")
-    found = Plan(**content)
+    found = Plan(**written)
     for name in ("filter", "budget"):
         if getattr(found, name) != getattr(wanted, name):
             raise Unreadable(f"--keep: {folder} was recorded with --{name}={getattr(found, name)}: another folder is needed")

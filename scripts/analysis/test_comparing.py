@@ -1,11 +1,8 @@
-"""Tests of compare.py, as it is called: on runs written here, on Google Benchmark's JSON, and on trials whose truth is
-known."""
+"""Tests of compare.py, as it is called: on runs written here."""
 import json
 import re
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,49 +10,9 @@ for module in ("numpy", "pandas", "scipy"):
     pytest.importorskip(module, reason=f"python3-{module} is missing")
 import numpy as np
 
-from analysis import columns, trials
+from analysis import columns
 from analysis.fixtures import call, result_row, write_run, write_table
-
-SCRIPT = Path(__file__).resolve().parents[1] / "compare.py"
-GOOGLE = Path("/usr/share/benchmark/compare.py")
-CASES = ["clone/none/stack:1M", "clone/NEWPID/stack:1M", "unshare/NEWNET"]
-PHASES = ["create", "total"]
-
-
-def compare(*words: object) -> tuple[str | int | None, str, str]:
-    """The exit code, standard output and standard error; never a traceback."""
-    code, out, err = call(SCRIPT, words)
-    assert "Traceback" not in err, err
-    return code, out, err
-
-
-def run(folder: Path, random: np.random.Generator, factors: dict[str, float] | None = None, scatter: float = 0.005,
-        clock: str = "wall", **info: Any) -> Path:
-    """A run with a median for each case and phase, multiplied by `factors` and scattered; its own intervals are ±0.5%."""
-    rows = []
-    for i, case in enumerate(CASES):
-        for phase in PHASES:
-            median = 30000 * (i + 1) * (factors or {}).get(case, 1) * np.exp(random.normal(0, scatter) if scatter else 0)
-            rows.append(result_row(case, phase, median, clock=clock, unit=columns.unit_of(clock),
-                                   ci_low=f"{median * 0.995:.3f}", ci_high=f"{median * 1.005:.3f}"))
-    return write_run(folder, rows, **info)
-
-
-def sides(tmp_path: Path, count: int, factors: dict[str, float] | None = None, **more: Any) -> list[str]:
-    """--base RUN... --new RUN...: that many runs a side, which alternate in time."""
-    random = np.random.default_rng(11)
-    words: list[str] = []
-    for side, of in (("base", None), ("new", factors)):
-        words.append(f"--{side}")
-        for i in range(count):
-            started = f"2026-01-01T{2 * i + (side == 'new'):02}:00:00Z"
-            words.append(str(run(tmp_path / f"{side}{i}", random, of, started=started, **more)))
-    return words
-
-
-def verdicts(out: str) -> dict[tuple[str, str], str]:
-    """Of --format=json."""
-    return {(row["case"], row["phase"]): row["verdict"] for row in json.loads(out)["rows"]}
+from analysis.fixtures_compare import CASES, PHASES, SCRIPT, compare, run, sides, verdicts
 
 
 def test_runs_in_different_states_are_never_compared(tmp_path: Path) -> None:
@@ -350,112 +307,8 @@ def test_it_starts_as_a_program(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "") and "both sides have a run in common" in done.stdout
 
 
-def test_mixed_clocks_are_2(tmp_path: Path) -> None:
-    random = np.random.default_rng(1)
-    code, out, err = compare(run(tmp_path / "a", random), run(tmp_path / "b", random, clock="instructions"))
-    assert (code, out) == (2, "")
-    assert err == "compare: the runs have different clocks, which measure different things (instructions: b; wall: a)\n"
-
-
-@pytest.mark.parametrize(("words", "says"), [
-    ([], "either BASE NEW, or --base RUN... --new RUN..., is needed"), (["a"], "either BASE NEW"), (["a", "b", "c"], "either"),
-    (["--base", "a"], "--new is missing"), (["a", "b", "--threshold=2"], "percentage"),
-    (["a", "b", "--quantile=100%"], "less than 100%"), (["a", "b", "--alpha=1"], "below 0.5"),
-    (["a", "b", "--filter=("], "not a regular expression"), (["a", "b", "--format=xml"], "invalid choice"),
-    (["{a}", "{a}", "--single", "--phase=creat"], "no row has 'creat'; the phases are create, total"),
-    (["{a}", "{a}", "--single", "--filter=zzz"], "no case matches 'zzz'"), (["{a}", "nowhere"], "nowhere: No such file or directory"),
-    (["--base", "{a}", "{a}", "--new", "{a}"], "are the same run id-a: it would count twice"),
-])
-def test_wrong_usage_is_2_and_one_line(tmp_path: Path, words: list[str], says: str) -> None:
-    folder = run(tmp_path / "a", np.random.default_rng(1))
-    code, out, err = compare(*(word.format(a=folder) for word in words))
-    assert (code, out) == (2, "")
-    assert says in err and err.count("\n") == 1
-
-
-@pytest.mark.parametrize(("name", "change", "says"), [
-    ("results.csv", lambda text: "", "results.csv: empty"),
-    ("results.csv", lambda text: text.splitlines()[0] + "\n", "no rows: the run has measured nothing"),
-    ("results.csv", lambda text: text[:-20], "ends within a line: it was cut, or is still being written"),
-    ("results.csv", lambda text: text.replace("median", "middle"), "column median is missing"),
-    ("results.csv", lambda text: text.replace(",0,0,,,", ",nan,0,,,"), "outliers_mild is 'nan', not a number"),
-    ("run.json", lambda text: text.replace('"schema_version": 1', '"schema_version": 7'), "schema_version 7; this one knows 1"),
-    ("run.json", lambda text: text[:50], "run.json: no JSON"),
-])
-def test_a_broken_run_is_2_and_one_line(tmp_path: Path, name: str, change: Callable[[str], str], says: str) -> None:
-    random = np.random.default_rng(1)
-    base, new = run(tmp_path / "a", random), run(tmp_path / "b", random)
-    text = (new / name).read_text()
-    assert change(text) != text
-    (new / name).write_text(change(text))
-    code, out, err = compare(base, new)
-    assert (code, out, len(err.splitlines())) == (2, "", 1)
-    assert err.startswith(f"compare: {tmp_path}/b") and says in err
-
-
 def test_a_hundred_runs_at_once(tmp_path: Path) -> None:
     code, out, _ = compare(*sides(tmp_path, 12, {"unshare/NEWNET": 1.05}), "--base",
                            *(run(tmp_path / f"more{i}", np.random.default_rng(i), started=f"2026-01-{i % 28 + 1:02}T00:00:00Z")
                              for i in range(88)))
     assert code == 1 and ", and 87 more" in out and "88" not in out.split("case  ")[1]
-
-
-def benchmarks(file: Path, random: np.random.Generator, factors: dict[str, float]) -> Path:
-    """Google Benchmark's JSON: 20 repetitions of each."""
-    entries = [{"name": name, "run_name": name, "run_type": "iteration", "repetitions": 20, "repetition_index": i, "threads": 1,
-                "iterations": 1000, "real_time": time, "cpu_time": time, "time_unit": "us"}
-               for name, factor in factors.items() for i, time in enumerate(random.normal(50 * factor, 0.5, 20))]
-    file.write_text(json.dumps({"context": {"date": "2026-01-01T00:00:00+00:00", "num_cpus": 2}, "benchmarks": entries}))
-    return file
-
-
-def test_it_agrees_with_googles_own_on_which_rows_differ(tmp_path: Path) -> None:
-    if not GOOGLE.exists():
-        pytest.skip(f"no {GOOGLE}: Debian's libbenchmark-tools is not installed")
-    random = np.random.default_rng(2)
-    true = {"BM_same": 1.0, "BM_also": 1.0, "BM_slow": 1.05, "BM_slower/8": 1.5, "BM_fast": 0.95}
-    base, new = benchmarks(tmp_path / "a.json", random, dict.fromkeys(true, 1.0)), benchmarks(tmp_path / "b.json", random, true)
-    theirs = subprocess.run(["/usr/bin/python3", GOOGLE, "--no-color", "benchmarks", base, new], capture_output=True, text=True)
-    assert theirs.returncode == 0, theirs.stderr
-    p = {name: float(value) for name, value in re.findall(r"^(\S+)_pvalue +(\S+)", theirs.stdout, re.M)}
-    code, out, _ = compare(base, new, "--format=json", "--threshold=0%")
-    ours = {row["case"]: row["verdict"] for row in json.loads(out)["rows"]}
-    assert code == 1
-    assert set(p) == set(ours) == set(true)
-    assert {name for name in p if p[name] < 0.05} == {name for name in ours if ours[name] in ("slower", "faster")} \
-        == {"BM_slow", "BM_slower/8", "BM_fast"}
-
-
-def test_what_nsbench_writes_as_googles_is_one_run(tmp_path: Path) -> None:
-    random = np.random.default_rng(2)
-    both = [benchmarks(tmp_path / f"{name}.json", random, {"clone/none": 1.0}) for name in "ab"]
-    assert compare(*both)[0] == 0 and "Use several runs a side" in compare(*both)[1]
-    for path in both:
-        content = json.loads(path.read_text())
-        content["context"]["run_id"] = path.stem
-        path.write_text(json.dumps(content))
-    assert compare(*both)[0] == 2 and "had a row that was called changed" in compare(*both, "--single")[1]
-
-
-@pytest.mark.parametrize(("text", "says"), [
-    ("", "no JSON"), ("[]", "not Google Benchmark's JSON"), ('{"context": {}, "benchmarks": []}', "no repetitions in it"),
-    ('{"context": {}, "benchmarks": [{"name": "a", "real_time": NaN}]}', "real_time is nan, not a number"),
-    ('{"context": {}, "benchmarks": [{"name": "a", "real_time": 1, "time_unit": "h"}]}', "unknown time_unit 'h'"),
-])
-def test_broken_json_is_2_and_one_line(tmp_path: Path, text: str, says: str) -> None:
-    file = tmp_path / "a.json"
-    file.write_text(text)
-    code, out, err = compare(file, file)
-    assert (code, out, len(err.splitlines())) == (2, "", 1)
-    assert says in err
-
-
-def test_truths_that_are_known() -> None:
-    """A few of what `scripts/validate.py compare` does 500 times: chances of 5% and 90% are told from much worse ones."""
-    for truth in trials.TRUTHS:
-        alarms, _, found = trials.outcomes(truth, np.random.default_rng(1), 60, 100, 0.05, 0.02, 0.05)
-        assert alarms <= 6 and (found >= 48 or truth.a_side < 10), (truth.name, alarms, found)
-
-
-def test_one_run_a_side_is_seldom_wrong() -> None:
-    assert trials.single_alarms(trials.TRUTHS[0], np.random.default_rng(1), 60, 100, 0.02, 0.05) <= 6

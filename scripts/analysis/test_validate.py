@@ -1,6 +1,7 @@
 """validate.py: what it cannot find out is one line and 2, never the 1 that says 'outside of the limits'."""
 import csv
 import io
+import json
 import os
 import re
 import subprocess
@@ -100,7 +101,7 @@ def test_a_program_that_is_missing_is_named(build: Path) -> None:
 
 SIDES = """#!/bin/sh
 # As nsbench: a run of its own for each --out, whose create of NEWNS is as the planted mounts make it.
-for word; do case $word in --out=*) out=${word#--out=} ;; esac; done
+for word; do case $word in --out=*) out=${word#--out=} ;; --version) echo 'nsbench 1.2.3'; exit ;; esac; done
 [ -e ${0%/*}/stop ] && [ "$(cat ${0%/*}/count)" -ge "$(cat ${0%/*}/stop)" ] && { echo 'nsbench: stopped' >&2; exit 1; }
 echo $(($(cat ${0%/*}/count) + 1)) > ${0%/*}/count
 exec /usr/bin/python3 ${0%/*}/write.py "$out" "$(cat ${0%/*}/count)" "$(grep -c 'nsbench-mounts' /proc/self/mountinfo)"
@@ -142,6 +143,7 @@ def test_sides_are_recorded_once_and_judged(sides: Path) -> None:
     code, out, err = call(VALIDATE, words)
     assert (code, out) == (2, "") and err.endswith("nsbench: exit code 1: nsbench: stopped\n")
     assert sorted(path.name for path in (sides / "kept").iterdir()) == ["S001", "S002.part", "plan.json"]
+    assert json.loads((sides / "kept" / "plan.json").read_text())["version"] == "nsbench 1.2.3"
     (sides / "stop").unlink()
     code, out, err = call(VALIDATE, words)
     assert code == 0, out + err
