@@ -1,6 +1,7 @@
 #include "exact/trace.h"
 
 #include <algorithm>
+#include <boost/range/adaptor/reversed.hpp>
 #include <tuple>
 #include <utility>
 
@@ -140,9 +141,9 @@ void Trace::jump(const CodeBlock& block) {
 }
 
 bool Trace::is_switching() const {
-    for (auto frame = task_->frames.rbegin(); frame != task_->frames.rend(); ++frame) {
-        if (frame->function == switch_to_) return true;
-        if (frame->kind != FrameKind::jump) return false;
+    for (const Frame& frame : boost::adaptors::reverse(task_->frames)) {
+        if (frame.function == switch_to_) return true;
+        if (frame.kind != FrameKind::jump) return false;
     }
     return false;
 }

@@ -138,7 +138,7 @@ class Trace {
     [[nodiscard]] bool is_switching() const;
     [[nodiscard]] Owner owner() const;
     std::uint32_t node_here();
-    std::uint32_t node_of(std::size_t frame);
+    std::uint32_t node_of(std::size_t index);
     std::uint32_t child(std::uint32_t parent, Function function);
     Cell& cell(std::uint32_t node);
 

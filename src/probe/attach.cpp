@@ -70,20 +70,22 @@ tl::unexpected<sys::Refusal> refused(std::string_view why, int error = 0) {
 }
 
 /// bpf_link_info as of 6.7, where the kernel began to tell what links of kprobes miss.
+struct OfKprobeMulti {
+    std::uint64_t addrs;
+    std::uint32_t count, flags;
+    std::uint64_t missed;
+};
+struct OfKprobe {
+    std::uint32_t type, padding;
+    std::uint64_t func_name;
+    std::uint32_t name_len, offset;
+    std::uint64_t addr, missed;
+};
 struct LinkInfo {
     std::uint32_t type, id, prog_id, padding;
     union {
-        struct {
-            std::uint64_t addrs;
-            std::uint32_t count, flags;
-            std::uint64_t missed;
-        } kprobe_multi;
-        struct {
-            std::uint32_t type, padding;
-            std::uint64_t func_name;
-            std::uint32_t name_len, offset;
-            std::uint64_t addr, missed;
-        } kprobe;
+        OfKprobeMulti kprobe_multi;
+        OfKprobe kprobe;
     };
 };
 

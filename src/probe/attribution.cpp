@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/range/adaptor/reversed.hpp>
 #include <cmath>
 #include <map>
 #include <numeric>
@@ -222,9 +223,9 @@ FoldedStacks fold(const Observations& seen) {
     for (const ProfileEntry& entry : seen.snapshot.profile) {
         if (entry.what != NSB_SAMPLE && entry.what != NSB_WAIT) continue;
         std::string path;
-        for (auto name = entry.stack->rbegin(); name != entry.stack->rend(); ++name) {
-            if (starts_with_any(*name, kTracing)) break;
-            path += fmt::format("{}{}", path.empty() ? "" : ";", *name);
+        for (const std::string& name : boost::adaptors::reverse(*entry.stack)) {
+            if (starts_with_any(name, kTracing)) break;
+            path += fmt::format("{}{}", path.empty() ? "" : ";", name);
         }
         if (entry.what == NSB_WAIT) path += path.empty() ? "[waiting]" : ";[waiting]";
         if (path.empty()) path = "[user mode]";

@@ -1,6 +1,7 @@
 #include "probe/call_tree.h"
 
 #include <algorithm>
+#include <boost/range/adaptor/reversed.hpp>
 #include <unordered_map>
 
 namespace nsb::probe {
@@ -127,13 +128,13 @@ std::vector<CallNode> sampled_calls(const Observations& seen, const CallTree& wo
             (is_wait ? static_cast<double>(entry.sum) : static_cast<double>(entry.count * kSamplingPeriodNs));
         const std::vector<std::size_t> on_stack = traced_on(*entry.stack);
         std::optional<std::size_t> at;
-        for (auto function = on_stack.rbegin(); function != on_stack.rend(); ++function) {
-            const auto [known, is_new] = numbers.try_emplace({at, *function}, calls.size());
+        for (const std::size_t function : boost::adaptors::reverse(on_stack)) {
+            const auto [known, is_new] = numbers.try_emplace({at, function}, calls.size());
             if (is_new) {
                 const Stage stage = entry.async ? Stage::async
                                     : at        ? calls[*at].stage
-                                                : stage_of(*function, operation);
-                calls.push_back({at, *function, stage, std::nullopt, 0, 0, 0, 0});
+                                                : stage_of(function, operation);
+                calls.push_back({at, function, stage, std::nullopt, 0, 0, 0, 0});
             }
             at = known->second;
             if (is_wait) calls[*at].waiting += ticks;

@@ -88,7 +88,7 @@ sys::Expected<void> Probe::attach(Pass pass) {
     switch (pass) {
         case Pass::functions:
             attached = state_->attach_functions();
-            state_->skeleton->bss->forks_are_traced = state_->traces_forks();
+            state_->skeleton->bss->forks_are_traced = state_->traces_forks() ? 1 : 0;
             return attached;
         case Pass::stacks:
             if (!traces_calls()) attached = state_->attach_functions();
@@ -207,7 +207,8 @@ Snapshot Probe::read() {
          more = bpf_map_get_next_key(fd, &key, &key) == 0) {
         nsb_profile value{};
         if (bpf_map_lookup_elem(fd, &key, &value) != 0) continue;
-        snapshot.profile.push_back({&state_->stack(key.stack), static_cast<nsb_what>(key.what & ~NSB_FREED),
+        snapshot.profile.push_back({&state_->stack(key.stack),
+                                    static_cast<nsb_what>(key.what & ~std::uint32_t{NSB_FREED}),
                                     (key.what & NSB_FREED) != 0, key.async != 0, value.count, value.sum});
     }
     return snapshot;

@@ -60,7 +60,9 @@ std::optional<std::string> Symbols::kept_as(std::string_view name) const {
         if (!symbol.name.starts_with(name)) continue;
         const std::string_view rest = std::string_view(symbol.name).substr(name.size());
         const bool changed = rest.starts_with(".isra.") || rest.starts_with(".constprop.");
-        if (changed && rest.find(".part") == rest.npos && rest.find(".cold") == rest.npos) return symbol.name;
+        if (changed && rest.find(".part") == std::string_view::npos &&
+            rest.find(".cold") == std::string_view::npos)
+            return symbol.name;
     }
     return std::nullopt;
 }

@@ -39,7 +39,7 @@ Summary repeat_of(const RunStart& start, std::uint32_t number, double time) {
     info.repeat->complete = true;
     info.rounds = 6;
     info.seconds = 2;
-    info.warnings.push_back("of each");
+    info.warnings.emplace_back("of each");
     info.sampler_mappings = 10 + number;
     return {info, make_rows(series, nullptr, {}), {}};
 }

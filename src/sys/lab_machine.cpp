@@ -76,6 +76,7 @@ Result<LabMachine> LabMachine::open() {
     return machine;
 }
 
+// NOLINTBEGIN(readability-convert-member-functions-to-static): who has the object is in such a machine
 void LabMachine::stop() const {
     {
         const Ports ports;
@@ -119,5 +120,6 @@ void LabMachine::end() const {
     outb(0, kExit);
     for (;;) pause();
 }
+// NOLINTEND(readability-convert-member-functions-to-static)
 
 }  // namespace nsb::sys
