@@ -8,10 +8,13 @@ main effects. Pairs of kinds, then triples with their pairs, come and go one at 
 criterion (BIC) becomes smaller. Intervals of one run are by the sandwich that assumes nothing of how residuals scatter (HC3),
 which is blind to what moves all of a run; of several runs they are Student's, of how the runs' own fits scatter, and never
 narrower than the former.
+
+Something else that has the machine for a while makes a set's figure several times what it is. One that stands out of its
+run, by a robust fit of all pairs and triples, is in no fit, and is named. Counts have no such figures.
 """
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +23,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 from statsmodels.regression.linear_model import OLS
+from statsmodels.robust.robust_linear_model import RLM
 
 from analysis import kinds, sources, tables
 from analysis.exact import MEASURED
@@ -35,7 +39,9 @@ LARGEST = 3  # kinds of a term
 SETS_PER_TERM = 2  # at least: fewer tell nothing of how well the terms fit
 LEVEL = 0.95
 ALPHA = 0.05  # the chance that any set is called a deviating one by chance
+FULLEST = 0.6  # terms per set of the fit by which figures stand out: in a fuller one each set would have its own term
 PASSES = 3  # of the main effects, by which what calls take is found
+STANDS_OUT = 6.0  # standard deviations: figures of a busy machine seldom do, and a stall is many times that
 
 
 def name_of(term: Term) -> str:
@@ -51,12 +57,13 @@ def what_of(term: Term) -> str:
 @dataclass(frozen=True)
 class Deltas:
     """What one run has of an operation's phase. `sets` says what each set adds to the base, whose own figure and its
-    variance are `level` and `own`; `without` says why another set is not among them."""
+    variance are `level` and `own`; `outside` are those that stand out; `without` says why another set is not among them."""
 
     base: str
     level: float
     own: float
     sets: "pd.Series[float]"
+    outside: "pd.Series[float]"
     without: dict[str, str]
     syscalls: frozenset[str]
 
@@ -83,6 +90,16 @@ class Deviating:
     p: float
 
 
+@dataclass(frozen=True)
+class Outside:
+    """A set whose figure stands out of so many runs, so that it is in none of their fits; `measured` is the middle of those."""
+
+    namespaces: str
+    runs: int
+    measured: float
+    modelled: float
+
+
 @dataclass
 class Model:
     """Residuals are fractions of what the whole call takes by the model."""
@@ -98,6 +115,7 @@ class Model:
     median_residual: float
     p90_residual: float
     deviating: list[Deviating]
+    outside: list[Outside]
     left_out: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -126,8 +144,42 @@ def deltas_of(run: Run, operation: str, phase: str) -> Deltas:
     without = {row["namespaces"]: f"{row['errno']} {row['reason']}".strip()
                for row in everything[~everything["status"].isin(MEASURED)].to_dict("records")}
     rest = set(rows["namespaces"]) - set(found["namespaces"]) - {base}
-    return Deltas(base, level, variance, found.set_index("namespaces")["delta"],
-                  without | {namespaces: f"no delta to {base}" for namespaces in rest}, frozenset(found["syscall"]))
+    deltas = found.set_index("namespaces")["delta"]
+    out = standing_out(deltas, base, level) if run.clock == "wall" else np.zeros(len(deltas), dtype=bool)
+    return Deltas(base, level, variance, deltas[~out], deltas[out], without | {namespaces: f"no delta to {base}" for namespaces in rest},
+                  frozenset(found["syscall"]))
+
+
+def added_kinds(names: Iterable[str], base: str) -> list[Term]:
+    """What each set has and the base has not."""
+    return [tuple(flag for flag in kinds.flags(name) if flag not in kinds.flags(base)) for name in names]
+
+
+def has_term(members: Term, term: Term) -> bool:
+    """Whether a set with these kinds has it."""
+    return set(members).issuperset(term) if term else bool(set(members) - {ALONE})
+
+
+def main_effects(sets: Sequence[Term]) -> list[Term]:
+    """The cost paid once, and the kinds that occur."""
+    return [SHARED, *((flag,) for flag in kinds.KINDS if any(flag in one for one in sets))]
+
+
+def standing_out(deltas: "pd.Series[float]", base: str, level: float) -> NDArray[np.bool_]:
+    """Which figures are none of a run's, by a robust fit (Huber's) of all terms that there could be. None where there are too few
+    sets for that: a term that is left out would make the sets that have it stand out."""
+    sets = added_kinds(deltas.index, base)
+    mains = main_effects(sets)
+    flags = [term[0] for term in mains if term]
+    terms = mains + [term for size in range(2, LARGEST + 1) for term in itertools.combinations(flags, size)]
+    if len(terms) > FULLEST * len(sets):
+        return np.zeros(len(sets), dtype=bool)
+    equations = Equations(sets, deltas.to_numpy(), level, mains)
+    if equations.is_within_rounding(terms):
+        return np.zeros(len(sets), dtype=bool)
+    robust = equations.robust(terms)
+    scale = robust.scale * math.sqrt(len(sets) / (len(sets) - len(terms)))  # residuals are that much smaller than what scatters
+    return np.asarray(np.abs(robust.resid) > STANDS_OUT * scale)
 
 
 class Equations:
@@ -139,22 +191,32 @@ class Equations:
         self.found: dict[Term, Floats] = {}
         self.level = np.maximum(base + deltas, base)
         for _ in range(PASSES):
-            self.level = np.maximum(base + self.of(mains) @ self.fit(mains).params, base)
+            fit = self.fit(mains) if self.is_within_rounding(mains) else self.robust(mains)
+            self.level = np.maximum(base + self.of(mains) @ fit.params, base)
 
     def column(self, term: Term) -> Floats:
         """Which sets have it: 1 and 0."""
         if term not in self.found:
-            has = [set(one).issuperset(term) if term else bool(set(one) - {ALONE}) for one in self.sets]
-            self.found[term] = np.array(has, dtype=float)
+            self.found[term] = np.array([has_term(one, term) for one in self.sets], dtype=float)
         return self.found[term]
 
     def of(self, terms: list[Term]) -> Floats:
         """Terms' columns side by side."""
         return np.column_stack([self.column(term) for term in terms])
 
+    def divided(self, terms: list[Term], deltas: Floats | None = None) -> tuple[Floats, Floats]:
+        """The equations of those sets that have a figure among these deltas, or among its own."""
+        figures = self.deltas if deltas is None else deltas
+        has = np.isfinite(figures)
+        return (figures / self.level)[has], (self.of(terms) / self.level[:, None])[has]
+
+    def robust(self, terms: list[Term]) -> Any:
+        """The result of Huber's fit, which figures that stand out do not bend."""
+        return RLM(*self.divided(terms)).fit()
+
     def ordinary(self, terms: list[Term], deltas: Floats | None = None) -> OLS:
-        """Least squares of the divided equations, of these deltas or of its own."""
-        return OLS((self.deltas if deltas is None else deltas) / self.level, self.of(terms) / self.level[:, None])
+        """Least squares."""
+        return OLS(*self.divided(terms, deltas))
 
     def fit(self, terms: list[Term]) -> Any:  # statsmodels has no types
         """The result of that."""
@@ -205,6 +267,7 @@ class Fit:
     common, so that no residual shows it."""
 
     terms: list[Term]
+    names: list[str]
     equations: Equations
     values: Floats
     of_runs: Floats
@@ -222,21 +285,25 @@ def fit_runs(runs: Sequence[Deltas], name: str = "the runs") -> Fit:
     base = runs[0].base
     if other := next((run.base for run in runs if run.base != base), None):
         raise Unreadable(f"{name}: what sets add is against {base} in one run and against {other} in another")
-    table = pd.concat([run.sets for run in runs], axis=1).dropna()
-    if table.empty:
+    table = pd.concat([run.sets for run in runs], axis=1)
+    sets = added_kinds(table.index, base)
+    mains = main_effects(sets)
+    fewest = min(len(run.sets) for run in runs)
+    if not fewest:
         raise Unreadable(f"{name}: no set was measured with what it adds to another")
-    sets = [tuple(sorted(set(kinds.flags(one)) - set(kinds.flags(base)))) for one in table.index]
-    mains: list[Term] = [SHARED, *((flag,) for flag in kinds.KINDS if any(flag in one for one in sets))]
-    if len(sets) < SETS_PER_TERM * len(mains):
-        raise Unreadable(f"{name}: {len(sets)} sets were measured with what they add to {base}; {len(mains)} main effects need "
+    if fewest < SETS_PER_TERM * len(mains):
+        raise Unreadable(f"{name}: {fewest} sets were measured with what they add to {base}; {len(mains)} main effects need "
                          f"{SETS_PER_TERM * len(mains)} at least: --stack=1M measures all sets")
     equations = Equations(sets, table.mean(axis=1).to_numpy(), float(np.mean([run.level for run in runs])), mains)
     if not math.isfinite(equations.bic(mains)):
         raise Unreadable(f"{name}: its {len(sets)} sets do not tell the kinds apart: some kinds are always together")
     terms = choose(equations, mains)
     whole = equations.ordinary(terms).fit(cov_type="HC3", use_t=True)
-    of_runs = np.array([equations.ordinary(terms, table.iloc[:, i].to_numpy()).fit().params for i in range(len(runs))])
-    return Fit(terms, equations, np.asarray(whole.params), of_runs, np.asarray(whole.cov_params()), runs[0].own)
+    fits = [equations.ordinary(terms, table.iloc[:, i].to_numpy()).fit() for i in range(len(runs))]
+    if any(fit.model.rank < len(terms) for fit in fits):
+        raise Unreadable(f"{name}: one of them has too few sets to tell the {len(terms)} terms of all apart")
+    of_runs = np.array([fit.params for fit in fits])
+    return Fit(terms, list(table.index), equations, of_runs.mean(axis=0), of_runs, np.asarray(whole.cov_params()), runs[0].own)
 
 
 def spread(fit: Fit) -> tuple[Floats, float]:
@@ -258,14 +325,24 @@ def _estimates(fit: Fit, is_exact: bool) -> list[Estimate]:
     return sorted(found, key=lambda one: (order.index(what_of(one.term)), -abs(one.value)))
 
 
-def _deviating(fit: Fit, names: list[str]) -> list[Deviating]:
+def _deviating(fit: Fit) -> list[Deviating]:
     if fit.equations.is_within_rounding(fit.terms):
         return []
     test = np.asarray(fit.equations.fit(fit.terms).outlier_test(method="holm", alpha=ALPHA))
     modelled = fit.equations.of(fit.terms) @ fit.values
     found = [Deviating(name, float(measured), float(by_model), float(row[0]), float(row[2]))
-             for name, measured, by_model, row in zip(names, fit.equations.deltas, modelled, test) if row[2] < ALPHA]
+             for name, measured, by_model, row in zip(fit.names, fit.equations.deltas, modelled, test) if row[2] < ALPHA]
     return sorted(found, key=lambda one: -abs(one.studentised))
+
+
+def _outside(fit: Fit, runs: Sequence[Deltas]) -> list[Outside]:
+    """The farthest first."""
+    found = []
+    for name, figures in pd.concat([run.outside for run in runs], axis=1).iterrows():
+        [members] = added_kinds([name], runs[0].base)
+        modelled = sum(value for term, value in zip(fit.terms, fit.values.tolist()) if has_term(members, term))
+        found.append(Outside(name, int(figures.notna().sum()), float(figures.median()), modelled))
+    return sorted(found, key=lambda one: -abs(one.measured / one.modelled - 1))
 
 
 def model_of(runs: Sequence[Run], operation: str, phase: str) -> Model:
@@ -273,9 +350,6 @@ def model_of(runs: Sequence[Run], operation: str, phase: str) -> Model:
     name = runs[0].name if len(runs) == 1 else f"{len(runs)} runs"
     of = [deltas_of(run, operation, phase) for run in runs]
     fit = fit_runs(of, f"{name}: {operation}, {phase}")
-    names = list(pd.concat([one.sets for one in of], axis=1).dropna().index)
-    left = {namespaces: why for one in of for namespaces, why in one.without.items()}
-    left |= {namespaces: "not in every run" for one in of for namespaces in one.sets.index if namespaces not in names}
     modelled = fit.equations.of(fit.terms) @ fit.values
     level = float(np.mean([one.level for one in of]))
     shares = np.abs(fit.equations.deltas - modelled) / (level + modelled)
@@ -283,5 +357,8 @@ def model_of(runs: Sequence[Run], operation: str, phase: str) -> Model:
     if len(syscalls := sorted(frozenset.union(*(one.syscalls for one in of)))) > 1:
         notes.append(f"sets with NEWTIME go through {syscalls[-1]}, the others through {syscalls[0]}: the difference is in what "
                      "NEWTIME adds")
-    return Model(operation, phase, runs[0].clock, len(runs), of[0].base, level, len(names), _estimates(fit, runs[0].clock != "wall"),
-                 float(np.median(shares)), float(np.quantile(shares, 0.9)), _deviating(fit, names), left, notes)
+    if some := len(fit.names) - len(set.intersection(*({*one.sets.index, *one.outside.index} for one in of)) & set(fit.names)):
+        notes.append(f"{some} of the sets were not measured in every run")
+    left = {namespaces: why for one in of for namespaces, why in one.without.items() if namespaces not in fit.names}
+    return Model(operation, phase, runs[0].clock, len(runs), of[0].base, level, len(fit.names), _estimates(fit, runs[0].clock != "wall"),
+                 float(np.median(shares)), float(np.quantile(shares, 0.9)), _deviating(fit), _outside(fit, of), left, notes)

@@ -55,7 +55,7 @@ def _effects(fit: Fit, other: Floats, by_sort: dict[str, Held]) -> None:
     errors, freedom = model.spread(fit)
     half = _quantile(freedom) * errors * math.sqrt(1 + len(fit.of_runs))
     inside = np.abs(other - fit.values) <= half
-    level = float(np.median(fit.equations.level))
+    level = float(np.mean(fit.equations.level))
     for sort, held in by_sort.items():
         mine = np.array([model.what_of(term) == sort for term in fit.terms])
         held.add(inside[mine], half[mine] / level)
@@ -78,7 +78,7 @@ def _single(run: Deltas, others: Floats, by_terms: Held, by_sets: Held) -> None:
     errors, freedom = model.spread(alone)
     fits = np.array([equations.ordinary(alone.terms, deltas).fit().params for deltas in others])
     half = np.hypot(_quantile(freedom) * errors, unknown * fits.std(axis=0, ddof=1))
-    by_terms.add(np.abs(alone.values - fits.mean(axis=0)) <= half, half / float(np.median(equations.level)))
+    by_terms.add(np.abs(alone.values - fits.mean(axis=0)) <= half, half / float(np.mean(equations.level)))
     table = equations.of(alone.terms)
     errors = np.sqrt(np.einsum("ij,jk,ik->i", table, alone.covariance, table))
     half = np.hypot(_quantile(freedom) * errors, unknown * others.std(axis=0, ddof=1))
@@ -106,8 +106,8 @@ def check(runs: Sequence[Deltas], say: Callable[[str], None]) -> bool:
     say(f"{f'{model.LEVEL:.0%} intervals of {len(table)} sets in {len(runs)} runs':<58} {'held':>14} {'middle half':>16}")
     for held in (*by_sort.values(), effects, alone, of_sets, alone_sets):
         say(str(held))
-    say(f"at least {HOLD_LIMIT:.0%} of all terms by {rest} must; half widths are shares of what the call takes, of terms in the middle "
-        "set")
+    say(f"at least {HOLD_LIMIT:.0%} of all terms by {rest} must; half widths are shares of what the call takes: a set's own, or "
+        "the mean call, for terms")
     return effects.share >= HOLD_LIMIT
 
 

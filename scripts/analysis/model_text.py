@@ -13,6 +13,7 @@ from analysis.read import Run
 
 FORMATS = ("text", "markdown", "csv", "json")
 HEADER = ("term", "adds", f"its {LEVEL:.0%} interval", "")
+LISTED = 5  # of the sets that stand out
 FIELDS = ("operation", "phase", "term", "what", "unit", "value", "low", "high")
 SUM = ("a set adds the sum of its kinds, what any but NEWUSER adds once, and each term whose kinds it has all;",
        "the figure for a single set is its own delta, and not this sum")
@@ -47,10 +48,17 @@ def scatter(model: Model) -> str:
 def _below(model: Model) -> list[str]:
     """What is said below a table."""
     lines = [f"residuals: median {model.median_residual:.2%} of what the call takes, 90% of the sets within {model.p90_residual:.2%}"]
-    for one in model.deviating:
-        lines.append(f"does not follow: {one.namespaces}: {added(one.measured, model.clock)} measured, "
-                     f"{added(one.modelled, model.clock)} by the terms ({abs(one.studentised):.1f} standard deviations, p {one.p:.2g})")
-    if not model.deviating:
+    for set_ in model.deviating:
+        lines.append(f"does not follow: {set_.namespaces}: {added(set_.measured, model.clock)} measured, "
+                     f"{added(set_.modelled, model.clock)} by the terms ({abs(set_.studentised):.1f} standard deviations, "
+                     f"p {set_.p:.2g})")
+    for one in model.outside[:LISTED]:
+        of = f"{one.runs} of {model.runs} runs" if model.runs > 1 else "its run"
+        lines.append(f"stands out of {of}, and is not in the fit: {one.namespaces}: {added(one.measured, model.clock)} measured, "
+                     f"{added(one.modelled, model.clock)} by the terms")
+    if more := len(model.outside[LISTED:]):
+        lines.append(f"so {'do' if more > 1 else 'does'} {more} more (--format=json has all)")
+    if not model.deviating and not model.outside:
         lines.append(f"no set stands out of the residuals (of {model.sets}, chance of a false one {ALPHA:g})")
     for why, count in Counter(model.left_out.values()).items():
         names = [name for name, said in model.left_out.items() if said == why]
