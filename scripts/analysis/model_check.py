@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from analysis import model, of_sets
-from analysis.model import Deltas, Fit, Floats
+from analysis.model import Deltas, Fit
+from analysis.model_terms import Floats, what_of
 from analysis.script import Unreadable
 
 HOLD_LIMIT = 0.9
@@ -57,7 +58,7 @@ def _effects(fit: Fit, other: Floats, by_sort: dict[str, Held]) -> None:
     inside = np.abs(other - fit.values) <= half
     level = float(np.mean(fit.equations.level))
     for sort, held in by_sort.items():
-        mine = np.array([model.what_of(term) == sort for term in fit.terms])
+        mine = np.array([what_of(term) == sort for term in fit.terms])
         held.add(inside[mine], half[mine] / level)
 
 

@@ -14,7 +14,8 @@ pytest.importorskip("statsmodels", reason="python3-statsmodels is missing")
 
 from analysis import kinds, model, model_check  # noqa: E402
 from analysis.fixtures import call, result_row, write_run  # noqa: E402
-from analysis.model import Deltas, Term  # noqa: E402
+from analysis.model import Deltas  # noqa: E402
+from analysis.model_terms import Term  # noqa: E402
 
 SCRIPTS = Path(__file__).resolve().parents[1]
 SCRIPT = SCRIPTS / "model.py"
