@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from analysis import model, of_sets
+from analysis import model, model_runs
 from analysis.model import Deltas, Fit
 from analysis.model_terms import Floats, what_of
 from analysis.script import Unreadable
@@ -93,19 +93,19 @@ def check(runs: Sequence[Deltas], say: Callable[[str], None]) -> bool:
     rest = f"{len(runs) - 1} runs"
     by_sort = {"kind": Held(f"kinds, by {rest}: in the one left out"), "shared": Held("the cost paid once: likewise"),
                "interaction": Held("interactions: likewise")}
-    of_sets = Held(f"each set, by the terms of {rest}: in the one left out")
+    sets = Held(f"each set, by the terms of {rest}: in the one left out")
     alone, alone_sets = Held("all terms, by one run: in the others' mean"), Held("each set, by the terms of one run: in the others' mean")
     for number, left in enumerate(runs):
         rows = np.arange(len(runs)) != number
         others = table.to_numpy().T[rows]
         fit = model.fit_runs([run for run, is_in in zip(runs, rows) if is_in])
         _effects(fit, np.asarray(fit.equations.ordinary(fit.terms, left.sets.to_numpy()).fit().params), by_sort)
-        _sets(fit, others, left.sets.to_numpy(), of_sets)
+        _sets(fit, others, left.sets.to_numpy(), sets)
         _single(left, others, alone, alone_sets)
     effects = Held("all terms: likewise", sum(held.inside for held in by_sort.values()), sum(held.total for held in by_sort.values()),
                    list(itertools.chain.from_iterable(held.widths for held in by_sort.values())))
     say(f"{f'{model.LEVEL:.0%} intervals of {len(table)} sets in {len(runs)} runs':<58} {'held':>14} {'middle half':>16}")
-    for held in (*by_sort.values(), effects, alone, of_sets, alone_sets):
+    for held in (*by_sort.values(), effects, alone, sets, alone_sets):
         say(str(held))
     say(f"at least {HOLD_LIMIT:.0%} of all terms by {rest} must; half widths are shares of what the call takes: a set's own, or "
         "the mean call, for terms")
@@ -118,7 +118,7 @@ def recorded(given: list[Path], fresh: Callable[[Path], None], count: int) -> li
         folders = given or [Path(place) / f"run-{number + 1}" for number in range(count)]
         for folder in folders if not given else ():
             fresh(folder)
-        found = of_sets.together(folders)
+        found = model_runs.together(folders)
         if len(found) < LEAST_RUNS:
             raise Unreadable(f"{len(found)} runs: {LEAST_RUNS} are needed at least")
         return [model.deltas_of(run, OPERATION, "create") for run in found]

@@ -12,7 +12,6 @@ from analysis.model import ALPHA, LEVEL, Estimate, Model
 from analysis.model_terms import name_of, what_of
 from analysis.read import Run
 
-FORMATS = ("text", "markdown", "csv", "json")
 HEADER = ("term", "adds", f"its {LEVEL:.0%} interval", "")
 LISTED = 5  # of the sets that do not follow, and of those that stand out
 FIELDS = ("operation", "phase", "term", "what", "unit", "value", "low", "high")
