@@ -19,7 +19,7 @@ from analysis.script import Unreadable
 
 HOLD_LIMIT = 0.9
 LEAST_RUNS = 3  # of which all but one are fitted: two tell how runs scatter
-OPERATION = "clone"
+PHASE = "create"
 
 
 @dataclass
@@ -121,4 +121,5 @@ def recorded(given: list[Path], fresh: Callable[[Path], None], count: int) -> li
         found = model_runs.together(folders)
         if len(found) < LEAST_RUNS:
             raise Unreadable(f"{len(found)} runs: {LEAST_RUNS} are needed at least")
-        return [model.deltas_of(run, OPERATION, "create") for run in found]
+        operation = model_runs.operations(found, PHASE)[0]
+        return [model.deltas_of(run, operation, PHASE) for run in found]
