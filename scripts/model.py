@@ -16,7 +16,7 @@ from pathlib import Path
 from analysis.options import Parser, names
 from analysis.script import Unreadable, main
 
-MORE = """terms are chosen by the Bayesian information criterion (BIC): pairs of kinds first, triples only of pairs that are in.
+MORE = """terms are chosen by the Bayesian information criterion (BIC): pairs of kinds first, then triples with their pairs.
 Counts of the lab are exact: their terms have no intervals, and what the terms miss is in the residuals"""
 FORMATS = ("text", "markdown", "csv", "json")
 
@@ -36,15 +36,15 @@ def parser() -> Parser:
 def model(words: list[str]) -> int:
     """The script."""
     options = parser().parse_args(words)
-    from analysis import columns, model_text, of_sets  # only now: --help is there without pandas and statsmodels
+    from analysis import columns, model_runs, model_text  # only now: --help is there without pandas and statsmodels
     interrupt.ready()
     if options.phase not in columns.phases():
         raise Unreadable(f"--phase={options.phase}: not a phase; phases are {', '.join(columns.phases())}")
     for name in options.op or ():
         if columns.operation(name) is None:
             raise Unreadable(f"--op={name}: not an operation")
-    runs = of_sets.together(options.runs)
-    model_text.render(runs, of_sets.models(runs, options.op, options.phase), options.format)
+    runs = model_runs.together(options.runs)
+    model_text.render(runs, model_runs.models(runs, options.op, options.phase), options.format)
     return 0
 
 

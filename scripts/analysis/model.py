@@ -8,55 +8,39 @@ main effects. Pairs of kinds, then triples with their pairs, come and go one at 
 criterion (BIC) becomes smaller. Intervals of one run are by the sandwich that assumes nothing of how residuals scatter (HC3),
 which is blind to what moves all of a run; of several runs they are Student's, of how the runs' own fits scatter, and never
 narrower than the former.
+
+Something else that has the machine for a while makes a set's figure several times what it is. One that stands out of its
+run, by a robust fit of all pairs and triples, is in no fit, and is named. Counts have no such figures.
 """
-import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import stats
-from statsmodels.regression.linear_model import OLS
 
 from analysis import kinds, sources, tables
 from analysis.exact import MEASURED
+from analysis.model_terms import (SETS_PER_TERM, SHARED, Equations, Floats, Term, added_kinds, choose, has_term, main_effects,
+                                  standing_out, what_of)
 from analysis.read import Run
 from analysis.script import Unreadable
 
-Floats = NDArray[np.float64]
-Term = tuple[str, ...]  # the kinds that a set must all have; of none: any kind but those below
-
-SHARED: Term = ()
-ALONE = "NEWUSER"  # shares nothing with the others: it is made before them (src/core/shared_cost.h)
-LARGEST = 3  # kinds of a term
-SETS_PER_TERM = 2  # at least: fewer tell nothing of how well the terms fit
 LEVEL = 0.95
 ALPHA = 0.05  # the chance that any set is called a deviating one by chance
-PASSES = 3  # of the main effects, by which what calls take is found
-
-
-def name_of(term: Term) -> str:
-    """NEWNET×NEWNS."""
-    return "×".join(term) if term else f"any but {ALONE}, once"
-
-
-def what_of(term: Term) -> str:
-    """shared, kind or interaction."""
-    return "shared" if not term else "kind" if len(term) == 1 else "interaction"
 
 
 @dataclass(frozen=True)
 class Deltas:
     """What one run has of an operation's phase. `sets` says what each set adds to the base, whose own figure and its
-    variance are `level` and `own`; `without` says why another set is not among them."""
+    variance are `level` and `own`; `outside` are those that stand out; `without` says why another set is not among them."""
 
     base: str
     level: float
     own: float
     sets: "pd.Series[float]"
+    outside: "pd.Series[float]"
     without: dict[str, str]
     syscalls: frozenset[str]
 
@@ -83,6 +67,16 @@ class Deviating:
     p: float
 
 
+@dataclass(frozen=True)
+class Outside:
+    """A set whose figure stands out of so many runs, so that it is in none of their fits; `measured` is the middle of those."""
+
+    namespaces: str
+    runs: int
+    measured: float
+    modelled: float
+
+
 @dataclass
 class Model:
     """Residuals are fractions of what the whole call takes by the model."""
@@ -98,6 +92,7 @@ class Model:
     median_residual: float
     p90_residual: float
     deviating: list[Deviating]
+    outside: list[Outside]
     left_out: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -126,85 +121,22 @@ def deltas_of(run: Run, operation: str, phase: str) -> Deltas:
     without = {row["namespaces"]: f"{row['errno']} {row['reason']}".strip()
                for row in everything[~everything["status"].isin(MEASURED)].to_dict("records")}
     rest = set(rows["namespaces"]) - set(found["namespaces"]) - {base}
-    return Deltas(base, level, variance, found.set_index("namespaces")["delta"],
-                  without | {namespaces: f"no delta to {base}" for namespaces in rest}, frozenset(found["syscall"]))
-
-
-class Equations:
-    """One for each set: what it adds, by the terms that it has, both in units of what its call takes."""
-
-    def __init__(self, sets: Sequence[Term], deltas: Floats, base: float, mains: list[Term]) -> None:
-        self.sets = sets
-        self.deltas = deltas
-        self.found: dict[Term, Floats] = {}
-        self.level = np.maximum(base + deltas, base)
-        for _ in range(PASSES):
-            self.level = np.maximum(base + self.of(mains) @ self.fit(mains).params, base)
-
-    def column(self, term: Term) -> Floats:
-        """Which sets have it: 1 and 0."""
-        if term not in self.found:
-            has = [set(one).issuperset(term) if term else bool(set(one) - {ALONE}) for one in self.sets]
-            self.found[term] = np.array(has, dtype=float)
-        return self.found[term]
-
-    def of(self, terms: list[Term]) -> Floats:
-        """Terms' columns side by side."""
-        return np.column_stack([self.column(term) for term in terms])
-
-    def ordinary(self, terms: list[Term], deltas: Floats | None = None) -> OLS:
-        """Least squares of the divided equations, of these deltas or of its own."""
-        return OLS((self.deltas if deltas is None else deltas) / self.level, self.of(terms) / self.level[:, None])
-
-    def fit(self, terms: list[Term]) -> Any:  # statsmodels has no types
-        """The result of that."""
-        return self.ordinary(terms).fit()
-
-    def bic(self, terms: list[Term]) -> float:
-        """Infinite where the sets do not tell the terms apart."""
-        found = self.fit(terms)
-        return float(found.bic) if found.model.rank == len(terms) else math.inf
-
-    def is_within_rounding(self, terms: list[Term]) -> bool:
-        """Whether there is nothing left to explain but that figures are whole ticks."""
-        return bool(self.fit(terms).ssr <= ((sources.QUANTUM / self.level)**2).sum())
-
-
-def _steps(terms: list[Term], flags: list[str], largest: int, most: int) -> Iterator[list[Term]]:
-    """The terms with one interaction more, and the pairs that it consists of where these are missing: what a pair and a triple
-    add may cancel, so that neither would come alone. Or with one less, which is part of no other."""
-    for size in range(2, largest + 1):
-        for new in itertools.combinations(flags, size):
-            more = [pair for pair in itertools.combinations(new, 2) if pair not in terms and pair != new]
-            if new not in terms and len(terms) + len(more) < most:
-                yield [*terms, *more, new]
-    for old in terms:
-        if len(old) > 1 and not any(set(old) < set(other) for other in terms):
-            yield [term for term in terms if term != old]
-
-
-def choose(equations: Equations, mains: list[Term]) -> list[Term]:
-    """The terms, by BIC: of pairs first, then of triples, too."""
-    flags = [term[0] for term in mains if term]
-    most = len(equations.sets) // SETS_PER_TERM
-    terms, least = mains, equations.bic(mains)
-    for largest in range(2, LARGEST + 1):
-        while not equations.is_within_rounding(terms):
-            step, better = min(((equations.bic(step), step) for step in _steps(terms, flags, largest, most)),
-                               default=(math.inf, terms), key=lambda found: found[0])
-            if not step < least:
-                break
-            terms, least = better, step
-    return terms
+    deltas = found.set_index("namespaces")["delta"]
+    out = np.zeros(len(deltas), dtype=bool)
+    if run.clock == "wall":
+        out = standing_out(added_kinds(deltas.index, base), deltas.to_numpy(), level)
+    return Deltas(base, level, variance, deltas[~out], deltas[out], without | {namespaces: f"no delta to {base}" for namespaces in rest},
+                  frozenset(found["syscall"]))
 
 
 @dataclass(frozen=True)
 class Fit:
     """Terms fitted to several runs: `values` of all of them, `of_runs` a row for each run, `covariance` of the values as the
-    residuals have it. `own` is the variance of the first run's base: all of its sets have that in
-    common, so that no residual shows it."""
+    residuals have it. `own` is the variance of the first run's base: all of its sets have that in common, so that no
+    residual shows it."""
 
     terms: list[Term]
+    names: list[str]
     equations: Equations
     values: Floats
     of_runs: Floats
@@ -222,21 +154,25 @@ def fit_runs(runs: Sequence[Deltas], name: str = "the runs") -> Fit:
     base = runs[0].base
     if other := next((run.base for run in runs if run.base != base), None):
         raise Unreadable(f"{name}: what sets add is against {base} in one run and against {other} in another")
-    table = pd.concat([run.sets for run in runs], axis=1).dropna()
-    if table.empty:
+    table = pd.concat([run.sets for run in runs], axis=1)
+    sets = added_kinds(table.index, base)
+    mains = main_effects(sets)
+    fewest = min(len(run.sets) for run in runs)
+    if not fewest:
         raise Unreadable(f"{name}: no set was measured with what it adds to another")
-    sets = [tuple(sorted(set(kinds.flags(one)) - set(kinds.flags(base)))) for one in table.index]
-    mains: list[Term] = [SHARED, *((flag,) for flag in kinds.KINDS if any(flag in one for one in sets))]
-    if len(sets) < SETS_PER_TERM * len(mains):
-        raise Unreadable(f"{name}: {len(sets)} sets were measured with what they add to {base}; {len(mains)} main effects need "
+    if fewest < SETS_PER_TERM * len(mains):
+        raise Unreadable(f"{name}: {fewest} sets were measured with what they add to {base}; {len(mains)} main effects need "
                          f"{SETS_PER_TERM * len(mains)} at least: --stack=1M measures all sets")
     equations = Equations(sets, table.mean(axis=1).to_numpy(), float(np.mean([run.level for run in runs])), mains)
     if not math.isfinite(equations.bic(mains)):
         raise Unreadable(f"{name}: its {len(sets)} sets do not tell the kinds apart: some kinds are always together")
     terms = choose(equations, mains)
     whole = equations.ordinary(terms).fit(cov_type="HC3", use_t=True)
-    of_runs = np.array([equations.ordinary(terms, table.iloc[:, i].to_numpy()).fit().params for i in range(len(runs))])
-    return Fit(terms, equations, np.asarray(whole.params), of_runs, np.asarray(whole.cov_params()), runs[0].own)
+    fits = [equations.ordinary(terms, table.iloc[:, i].to_numpy()).fit() for i in range(len(runs))]
+    if any(fit.model.rank < len(terms) for fit in fits):
+        raise Unreadable(f"{name}: one of them has too few sets to tell the {len(terms)} terms of all apart")
+    of_runs = np.array([fit.params for fit in fits])
+    return Fit(terms, list(table.index), equations, of_runs.mean(axis=0), of_runs, np.asarray(whole.cov_params()), runs[0].own)
 
 
 def spread(fit: Fit) -> tuple[Floats, float]:
@@ -258,14 +194,24 @@ def _estimates(fit: Fit, is_exact: bool) -> list[Estimate]:
     return sorted(found, key=lambda one: (order.index(what_of(one.term)), -abs(one.value)))
 
 
-def _deviating(fit: Fit, names: list[str]) -> list[Deviating]:
+def _deviating(fit: Fit) -> list[Deviating]:
     if fit.equations.is_within_rounding(fit.terms):
         return []
     test = np.asarray(fit.equations.fit(fit.terms).outlier_test(method="holm", alpha=ALPHA))
     modelled = fit.equations.of(fit.terms) @ fit.values
     found = [Deviating(name, float(measured), float(by_model), float(row[0]), float(row[2]))
-             for name, measured, by_model, row in zip(names, fit.equations.deltas, modelled, test) if row[2] < ALPHA]
+             for name, measured, by_model, row in zip(fit.names, fit.equations.deltas, modelled, test) if row[2] < ALPHA]
     return sorted(found, key=lambda one: -abs(one.studentised))
+
+
+def _outside(fit: Fit, runs: Sequence[Deltas]) -> list[Outside]:
+    """The farthest first."""
+    found = []
+    for name, figures in pd.concat([run.outside for run in runs], axis=1).iterrows():
+        [members] = added_kinds([name], runs[0].base)
+        modelled = sum(value for term, value in zip(fit.terms, fit.values.tolist()) if has_term(members, term))
+        found.append(Outside(name, int(figures.notna().sum()), float(figures.median()), modelled))
+    return sorted(found, key=lambda one: -abs(one.measured - one.modelled))
 
 
 def model_of(runs: Sequence[Run], operation: str, phase: str) -> Model:
@@ -273,9 +219,6 @@ def model_of(runs: Sequence[Run], operation: str, phase: str) -> Model:
     name = runs[0].name if len(runs) == 1 else f"{len(runs)} runs"
     of = [deltas_of(run, operation, phase) for run in runs]
     fit = fit_runs(of, f"{name}: {operation}, {phase}")
-    names = list(pd.concat([one.sets for one in of], axis=1).dropna().index)
-    left = {namespaces: why for one in of for namespaces, why in one.without.items()}
-    left |= {namespaces: "not in every run" for one in of for namespaces in one.sets.index if namespaces not in names}
     modelled = fit.equations.of(fit.terms) @ fit.values
     level = float(np.mean([one.level for one in of]))
     shares = np.abs(fit.equations.deltas - modelled) / (level + modelled)
@@ -283,5 +226,8 @@ def model_of(runs: Sequence[Run], operation: str, phase: str) -> Model:
     if len(syscalls := sorted(frozenset.union(*(one.syscalls for one in of)))) > 1:
         notes.append(f"sets with NEWTIME go through {syscalls[-1]}, the others through {syscalls[0]}: the difference is in what "
                      "NEWTIME adds")
-    return Model(operation, phase, runs[0].clock, len(runs), of[0].base, level, len(names), _estimates(fit, runs[0].clock != "wall"),
-                 float(np.median(shares)), float(np.quantile(shares, 0.9)), _deviating(fit, names), left, notes)
+    if some := len(fit.names) - len(set.intersection(*({*one.sets.index, *one.outside.index} for one in of)) & set(fit.names)):
+        notes.append(f"{some} of the sets were not measured in every run")
+    left = {namespaces: why for one in of for namespaces, why in one.without.items() if namespaces not in fit.names}
+    return Model(operation, phase, runs[0].clock, len(runs), of[0].base, level, len(fit.names), _estimates(fit, runs[0].clock != "wall"),
+                 float(np.median(shares)), float(np.quantile(shares, 0.9)), _deviating(fit), _outside(fit, of), left, notes)

@@ -12,13 +12,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from analysis import model, of_sets
-from analysis.model import Deltas, Fit, Floats
+from analysis import model, model_runs
+from analysis.model import Deltas, Fit
+from analysis.model_terms import Floats, what_of
 from analysis.script import Unreadable
 
 HOLD_LIMIT = 0.9
 LEAST_RUNS = 3  # of which all but one are fitted: two tell how runs scatter
-OPERATION = "clone"
+PHASE = "create"
 
 
 @dataclass
@@ -55,9 +56,9 @@ def _effects(fit: Fit, other: Floats, by_sort: dict[str, Held]) -> None:
     errors, freedom = model.spread(fit)
     half = _quantile(freedom) * errors * math.sqrt(1 + len(fit.of_runs))
     inside = np.abs(other - fit.values) <= half
-    level = float(np.median(fit.equations.level))
+    level = float(np.mean(fit.equations.level))
     for sort, held in by_sort.items():
-        mine = np.array([model.what_of(term) == sort for term in fit.terms])
+        mine = np.array([what_of(term) == sort for term in fit.terms])
         held.add(inside[mine], half[mine] / level)
 
 
@@ -78,7 +79,7 @@ def _single(run: Deltas, others: Floats, by_terms: Held, by_sets: Held) -> None:
     errors, freedom = model.spread(alone)
     fits = np.array([equations.ordinary(alone.terms, deltas).fit().params for deltas in others])
     half = np.hypot(_quantile(freedom) * errors, unknown * fits.std(axis=0, ddof=1))
-    by_terms.add(np.abs(alone.values - fits.mean(axis=0)) <= half, half / float(np.median(equations.level)))
+    by_terms.add(np.abs(alone.values - fits.mean(axis=0)) <= half, half / float(np.mean(equations.level)))
     table = equations.of(alone.terms)
     errors = np.sqrt(np.einsum("ij,jk,ik->i", table, alone.covariance, table))
     half = np.hypot(_quantile(freedom) * errors, unknown * others.std(axis=0, ddof=1))
@@ -92,22 +93,22 @@ def check(runs: Sequence[Deltas], say: Callable[[str], None]) -> bool:
     rest = f"{len(runs) - 1} runs"
     by_sort = {"kind": Held(f"kinds, by {rest}: in the one left out"), "shared": Held("the cost paid once: likewise"),
                "interaction": Held("interactions: likewise")}
-    of_sets = Held(f"each set, by the terms of {rest}: in the one left out")
+    sets = Held(f"each set, by the terms of {rest}: in the one left out")
     alone, alone_sets = Held("all terms, by one run: in the others' mean"), Held("each set, by the terms of one run: in the others' mean")
     for number, left in enumerate(runs):
         rows = np.arange(len(runs)) != number
         others = table.to_numpy().T[rows]
         fit = model.fit_runs([run for run, is_in in zip(runs, rows) if is_in])
         _effects(fit, np.asarray(fit.equations.ordinary(fit.terms, left.sets.to_numpy()).fit().params), by_sort)
-        _sets(fit, others, left.sets.to_numpy(), of_sets)
+        _sets(fit, others, left.sets.to_numpy(), sets)
         _single(left, others, alone, alone_sets)
     effects = Held("all terms: likewise", sum(held.inside for held in by_sort.values()), sum(held.total for held in by_sort.values()),
                    list(itertools.chain.from_iterable(held.widths for held in by_sort.values())))
     say(f"{f'{model.LEVEL:.0%} intervals of {len(table)} sets in {len(runs)} runs':<58} {'held':>14} {'middle half':>16}")
-    for held in (*by_sort.values(), effects, alone, of_sets, alone_sets):
+    for held in (*by_sort.values(), effects, alone, sets, alone_sets):
         say(str(held))
-    say(f"at least {HOLD_LIMIT:.0%} of all terms by {rest} must; half widths are shares of what the call takes, of terms in the middle "
-        "set")
+    say(f"at least {HOLD_LIMIT:.0%} of all terms by {rest} must; half widths are shares of what the call takes: a set's own, or "
+        "the mean call, for terms")
     return effects.share >= HOLD_LIMIT
 
 
@@ -117,7 +118,8 @@ def recorded(given: list[Path], fresh: Callable[[Path], None], count: int) -> li
         folders = given or [Path(place) / f"run-{number + 1}" for number in range(count)]
         for folder in folders if not given else ():
             fresh(folder)
-        found = of_sets.together(folders)
+        found = model_runs.together(folders)
         if len(found) < LEAST_RUNS:
             raise Unreadable(f"{len(found)} runs: {LEAST_RUNS} are needed at least")
-        return [model.deltas_of(run, OPERATION, "create") for run in found]
+        operation = model_runs.operations(found, PHASE)[0]
+        return [model.deltas_of(run, operation, PHASE) for run in found]

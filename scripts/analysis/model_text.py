@@ -8,11 +8,12 @@ from dataclasses import asdict
 from typing import TextIO
 
 from analysis import columns, kinds
-from analysis.model import ALPHA, LEVEL, Estimate, Model, name_of, what_of
+from analysis.model import ALPHA, LEVEL, Estimate, Model
+from analysis.model_terms import name_of, what_of
 from analysis.read import Run
 
-FORMATS = ("text", "markdown", "csv", "json")
 HEADER = ("term", "adds", f"its {LEVEL:.0%} interval", "")
+LISTED = 5  # of the sets that do not follow, and of those that stand out
 FIELDS = ("operation", "phase", "term", "what", "unit", "value", "low", "high")
 SUM = ("a set adds the sum of its kinds, what any but NEWUSER adds once, and each term whose kinds it has all;",
        "the figure for a single set is its own delta, and not this sum")
@@ -44,13 +45,25 @@ def scatter(model: Model) -> str:
     return f"{model.runs} runs: the intervals are Student's, of how the runs' own fits scatter"
 
 
+def _more(count: int) -> list[str]:
+    rest = count - LISTED
+    return [f"so {'do' if rest > 1 else 'does'} {rest} more (--format=json has all)"] if rest > 0 else []
+
+
 def _below(model: Model) -> list[str]:
     """What is said below a table."""
     lines = [f"residuals: median {model.median_residual:.2%} of what the call takes, 90% of the sets within {model.p90_residual:.2%}"]
-    for one in model.deviating:
-        lines.append(f"does not follow: {one.namespaces}: {added(one.measured, model.clock)} measured, "
-                     f"{added(one.modelled, model.clock)} by the terms ({abs(one.studentised):.1f} standard deviations, p {one.p:.2g})")
-    if not model.deviating:
+    for follows_not in model.deviating[:LISTED]:
+        lines.append(f"does not follow: {follows_not.namespaces}: {added(follows_not.measured, model.clock)} measured, "
+                     f"{added(follows_not.modelled, model.clock)} by the terms ({abs(follows_not.studentised):.1f} standard "
+                     f"deviations, p {follows_not.p:.2g})")
+    lines += _more(len(model.deviating))
+    for one in model.outside[:LISTED]:
+        of = f"{one.runs} of {model.runs} runs" if model.runs > 1 else "its run"
+        lines.append(f"stands out of {of}, and is not in the fit: {one.namespaces}: {added(one.measured, model.clock)} measured, "
+                     f"{added(one.modelled, model.clock)} by the terms")
+    lines += _more(len(model.outside))
+    if not model.deviating and not model.outside:
         lines.append(f"no set stands out of the residuals (of {model.sets}, chance of a false one {ALPHA:g})")
     for why, count in Counter(model.left_out.values()).items():
         names = [name for name, said in model.left_out.items() if said == why]

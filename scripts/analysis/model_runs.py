@@ -25,13 +25,18 @@ def together(paths: list[Path]) -> list[Run]:
     return runs
 
 
-def models(runs: Sequence[Run], wanted: list[str] | None, phase: str) -> list[model.Model]:
-    """Of the operations that are asked for, or that have sets of several kinds. Unreadable where there is none."""
-    operations = wanted or [name for name in columns.making_sets() if all(_sets(run, name, phase) for run in runs)]
-    if not operations:
+def operations(runs: Sequence[Run], phase: str) -> list[str]:
+    """Those of which each run has sets of several kinds. Unreadable where there is none."""
+    found = [name for name in columns.making_sets() if all(_sets(run, name, phase) for run in runs)]
+    if not found:
         raise Unreadable(f"{runs[0].path}: no operation of which sets of several kinds were measured in {phase}: "
                          "nsbench --op=clone,unshare --stack=1M measures them all")
-    return [model.model_of(runs, name, phase) for name in operations]
+    return found
+
+
+def models(runs: Sequence[Run], wanted: list[str] | None, phase: str) -> list[model.Model]:
+    """Of the operations that are asked for, or of all that have sets."""
+    return [model.model_of(runs, name, phase) for name in wanted or operations(runs, phase)]
 
 
 def _sets(run: Run, operation: str, phase: str) -> bool:
