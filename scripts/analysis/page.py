@@ -4,8 +4,6 @@ import gzip
 import html
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NotRequired, TypedDict
@@ -13,24 +11,15 @@ from typing import NotRequired, TypedDict
 import numpy as np
 import pandas as pd
 
-from analysis import beside, changes, columns, kinds, stacks, summary, tables
+from analysis import beside, changes, columns, kinds, libraries, stacks, summary, tables
 from analysis.files import text_of
+from analysis.libraries import SOURCES
 from analysis.read import Run
 from analysis.script import Unreadable
 from analysis.stacks import Frame
 
-ROOT = Path(__file__).resolve().parents[2]
-SOURCES = ROOT / "scripts/page"
-LIBRARIES = ROOT / "build/page/node_modules"
 MOST_BYTES = 5_000_000
 
-# package → its script, its style, its licence's files
-VENDORED = {
-    "echarts": ("dist/echarts.min.js", None, ("LICENSE", "NOTICE")),
-    "d3": ("dist/d3.min.js", None, ("LICENSE",)),
-    "d3-flame-graph": ("dist/d3-flamegraph.umd.min.js", None, ("LICENSE",)),
-    "tabulator-tables": ("dist/js/tabulator.min.js", "dist/css/tabulator.min.css", ("LICENSE",)),
-}
 SCRIPTS = ("figures.js", "data.js", "look.js", "charts.js", "panels.js", "sets.js", "times.js", "probe.js", "flame.js",
            "table.js", "print.js", "main.js")
 
@@ -319,54 +308,6 @@ def _environments(runs: list[Run]) -> str:
     return f"<table><tr><th></th>{head}</tr>{body}</table>"
 
 
-def _is_fetched() -> bool:
-    """Whether the libraries are those of package-lock.json: scripts/vendor writes its checksum last."""
-    lock = LIBRARIES.parent / ".lock"
-    if not lock.exists() or not all((LIBRARIES / name / script).exists() for name, (script, *_) in VENDORED.items()):
-        return False
-    wanted = subprocess.run(["cksum", SOURCES / "package-lock.json"], capture_output=True, text=True, check=True)
-    return lock.read_text().strip() == wanted.stdout.split()[0]
-
-
-def vendored() -> None:
-    """Unreadable where the charting libraries are not there and scripts/vendor cannot fetch them."""
-    if _is_fetched():
-        return
-    try:
-        made = subprocess.run([ROOT / "scripts/vendor"], stdout=sys.stderr, check=False)
-    except OSError as error:
-        raise Unreadable(
-            f"scripts/vendor: {error.strerror}; it fetches {', '.join(VENDORED)} for the page"
-        ) from None
-    if made.returncode or not _is_fetched():
-        raise Unreadable(
-            f"build/page has not the libraries of scripts/page/package-lock.json ({', '.join(VENDORED)}): run "
-            "scripts/vendor where npm reaches its registry"
-        )
-
-
-def _library(name: str) -> tuple[str, str, str]:
-    """A package's script, style and licence, as they stand in the page."""
-    script, style, licences = VENDORED[name]
-    folder = LIBRARIES / name
-    version = json.loads((folder / "package.json").read_text())["version"]
-    # A source map is another file, which the page does not have.
-    code = re.sub(
-        r"^//# sourceMappingURL=.*$", "", (folder / script).read_text(encoding="utf-8"), flags=re.MULTILINE
-    )
-    look = (
-        re.sub(r"/\*# sourceMappingURL=.*?\*/", "", (folder / style).read_text(encoding="utf-8"))
-        if style
-        else ""
-    )
-    terms = "\n".join((folder / file).read_text(encoding="utf-8") for file in licences)
-    return (
-        code.replace("</script", "<\\/script"),
-        look,
-        f"<details><summary>{name} {version}</summary><pre>{html.escape(terms)}</pre></details>",
-    )
-
-
 def _payload(runs: list[Run], probed: list[Run | None], folded: list[tuple[Run, str] | None]) -> dict[str, object]:
     """What the page's scripts draw."""
     trees = _stacks([found[1] if found else None for found in folded])
@@ -394,8 +335,8 @@ def _payload(runs: list[Run], probed: list[Run | None], folded: list[tuple[Run, 
 
 def build(runs: list[Run], folded: list[Path | None]) -> bytes:
     """The whole page. `folded` names files of stacks. Unreadable where it would be larger than a mail or a browser likes."""
-    vendored()
-    parts = [_library(name) for name in VENDORED]
+    libraries.vendored()
+    parts = [libraries.library(name) for name in libraries.VENDORED]
     given = {run.run_id: run for run in runs}
     probed = [found and given.get(found.run_id, found) for found in map(beside.probed, runs)]
     stacked = [
@@ -403,8 +344,8 @@ def build(runs: list[Run], folded: list[Path | None]) -> bytes:
     ]
     payload = _payload(runs, probed, stacked)
     packed = gzip.compress(json.dumps(payload, separators=(",", ":"), allow_nan=False).encode(), 9, mtime=0)
-    of_probe = {run.run_id for run, of in zip(runs, probed) if of is run} & {of.run_id for run, of in zip(runs, probed) if of and of is not run}
-    changed = changes.as_html([run for run in runs if run.run_id not in of_probe])
+    taken = {found.run_id for run, found in zip(runs, probed) if found and found is not run}
+    changed = changes.as_html([run for run in runs if run.run_id not in taken])
     compared = [line for run in runs[1:] for line in summary.comparison(runs[0], run)]
     filled = {
         "title": html.escape(title(runs)),

@@ -101,7 +101,7 @@ function common(width, caption, isWhole) {
     animation: false,
     backgroundColor: "transparent",
     textStyle: { color: css("--text"), fontFamily: FONT },
-    ...(width < NARROW ? {} : { toolbox: toolbox(caption, !isWhole) }),
+    ...(toolRoom(width) ? { toolbox: toolbox(caption, !isWhole) } : {}),
   };
 }
 
@@ -134,7 +134,8 @@ const widest = (texts, size) => Math.max(0, ...texts.map((text) => textWidth(tex
 
 const TOOLS = { width: 120, height: 30 }; // pixels that they take
 
-const toolRoom = (width) => (width < NARROW ? 0 : TOOLS.height);
+/** None on a telephone, and none on paper. */
+const toolRoom = (width) => (width < NARROW || document.documentElement.dataset.print ? 0 : TOOLS.height);
 
 function legend(names) {
   return {

@@ -29,7 +29,8 @@ function heatMap({ cells, across, down, names, low, high, colours, real, unit, w
   const isUpright = !fits(across, 12, cell);
   const labels = isUpright ? across.map((one) => one.replaceAll("\n", " ")) : across;
   const size = [11, 10, 9].find((one) => fits(cells.map(({ text }) => text), one, cell));
-  const below = (isUpright ? widest(labels) : 14 * Math.max(...labels.map((one) => one.split("\n").length))) + 12;
+  const upright = Math.min(12, Math.floor(cell * 0.65)); // the size of letters that stand beside each other
+  const below = (isUpright ? widest(labels, upright) : 14 * Math.max(...labels.map((one) => one.split("\n").length))) + 12;
   const bottom = below + (names ? 22 : 0) + (isNarrow ? 74 : 0);
   const labelled = { color: css("--text"), interval: 0 };
   return {
@@ -42,7 +43,7 @@ function heatMap({ cells, across, down, names, low, high, colours, real, unit, w
       nameGap: below,
       data: labels,
       axisLabel: isUpright
-        ? { ...labelled, rotate: 90, fontSize: Math.min(12, Math.floor(cell * 0.65)) }
+        ? { ...labelled, rotate: 90, fontSize: upright }
         : { ...labelled, lineHeight: 14 },
     }),
     yAxis: axis(names?.[1] ?? "", { type: "category", nameGap: left - 18, data: down, axisLabel: labelled }),
@@ -53,7 +54,7 @@ function heatMap({ cells, across, down, names, low, high, colours, real, unit, w
       dimension: 2,
       precision: 3,
       orient: isNarrow ? "horizontal" : "vertical",
-      ...(isNarrow ? { left: "center", bottom: 0, itemHeight: Math.min(200, width - 160) } : { right: 0, top: "middle", itemHeight: 240 }),
+      ...(isNarrow ? { left: "center", bottom: 0, itemHeight: Math.min(200, width - 160) } : { right: 0, top: "middle", itemHeight: Math.min(240, 30 * down.length - 70) }),
       inRange: { color: colours },
       formatter: real,
       textStyle: { color: css("--text") },
