@@ -142,6 +142,7 @@ def test_functions_from_kernel_to_kernel(opened: webdriver.Chrome) -> None:
     assert line == ["function_13", "14.0 k", "9.00 k", "14.0 k", "9.00 k", "+0.0%"]
     opened.execute_script("restyle(true)")
     assert opened.execute_script("return document.getElementById('functions-caption').textContent").startswith("new/run/probe:")
+    assert len(opened.find_elements("css selector", "#flame rect")) == 9, "the flame graph is open too"
     # One look for a function, whatever else is in the panel.
     look = (
         "return JSON.stringify(echarts.getInstanceByDom(document.getElementById('functions')).getOption().series"
