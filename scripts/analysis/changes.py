@@ -30,12 +30,12 @@ def as_html(runs: list[Run]) -> str:
 
 def _judged(base: list[Run], new: list[Run]) -> Comparison | str:
     """The comparison, or why there is none."""
-    sides = [sources.of_runs(side) for side in (base, new)]
-    if comparison.is_single(*sides):
+    one, other = sources.of_runs(base), sources.of_runs(new)
+    if comparison.is_single(one, other):
         return (f"{'; '.join(summary.comparison(base[0], new[0]))} One run a side by wall time does not tell by how much runs "
                 "differ by themselves: give several of each kernel, or folders of nsbench --repeat=5.")
     try:
-        return comparison.compare(*sides, None, ALPHA)
+        return comparison.compare(one, other, None, ALPHA)
     except Unreadable as error:
         return f"{error}."
 
@@ -61,7 +61,7 @@ def _overview(run: Run, steps: Sequence[Step]) -> str:
     operations = tables.set_operations(run)
     if not judged or not operations:
         return ""
-    head = "".join(f"<th>{html.escape(tables.short_version(base))} → {html.escape(tables.short_version(new))}</th>" for base, new, _ in judged)
+    head = "".join(f"<th>{html.escape(' → '.join(map(tables.short_version, step)))}</th>" for *step, _ in judged)
     body = "".join(_line(label, [rows.get((case, "create")) for *_, rows in judged])
                    for operation in operations[:2] for label, case in _cases(run, operation))
     return ("<p>By how much <i>create</i> changed, from a doubling on as a factor; bold where it is more than chance and than "

@@ -150,7 +150,7 @@ def full_run(
     random_ = random.Random(7)
     rows, taken = _rows(clock, factor, random_, samples)
     run_id = run_id or f"id-{folder.name}"
-    named = [{**row, "run_id": run_id, "kernel": kernel} for row in rows]
+    named: list[Fields] = [{**row, "run_id": run_id, "kernel": kernel} for row in rows]
     write_run(folder, named, warnings=["a <warning> & more"], clock=clock, kernel=kernel)
     _write(folder / "samples.csv", [{**row, "run_id": run_id, "kernel": kernel} for row in taken])
     if probed:

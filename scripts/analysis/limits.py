@@ -5,7 +5,7 @@ from pathlib import Path
 from analysis import read
 from analysis.script import Unreadable
 
-MOST_RUNS = 16  # more lines than that no reader tells apart, and a page holds no more than 5 MB
+MOST_RUNS = 16  # more lines than that no reader tells apart, and a page holds no more than 6 MB
 
 
 def read_runs(paths: list[str]) -> list[read.Run]:

@@ -4,32 +4,22 @@ import gzip
 import html
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Sequence
 from typing import NotRequired, TypedDict
 
 import numpy as np
 import pandas as pd
 
-from analysis import beside, changes, columns, kinds, programs, stacks, summary, tables
+from analysis import beside, changes, columns, kinds, libraries, stacks, summary, tables
 from analysis.files import text_of
+from analysis.libraries import SOURCES
 from analysis.read import Run
 from analysis.script import Unreadable
 from analysis.stacks import Frame
 
-SOURCES = programs.SCRIPTS / "page"
-LIBRARIES = programs.page_libraries() / "node_modules"
-MOST_BYTES = 5_000_000
+MOST_BYTES = 6_000_000  # eleven runs of the whole plan are near 5 MB
 
-# package → its script, its style, its licence's files
-VENDORED = {
-    "echarts": ("dist/echarts.min.js", None, ("LICENSE", "NOTICE")),
-    "d3": ("dist/d3.min.js", None, ("LICENSE",)),
-    "d3-flame-graph": ("dist/d3-flamegraph.umd.min.js", None, ("LICENSE",)),
-    "tabulator-tables": ("dist/js/tabulator.min.js", "dist/css/tabulator.min.css", ("LICENSE",)),
-}
-SCRIPTS = ("figures.js", "data.js", "look.js", "charts.js", "panels.js", "sets.js", "times.js", "probe.js", "flame.js",
+SCRIPTS = ("figures.js", "data.js", "look.js", "charts.js", "panels.js", "maps.js", "sets.js", "times.js", "probe.js", "flame.js",
            "table.js", "print.js", "main.js")
 
 # Where a curve of a distribution is kept: dense in the tail, which is what it is looked at for.
@@ -64,17 +54,20 @@ PROBABILITIES = [
     99.9,
     100,
 ]
-LEAST_SHARE = 0.001  # of a case's time: narrower frames of a flame graph are left out
+# Of a case's time: narrower frames of a flame graph are left out, the more where a page would be too large with them.
+LEAST_SHARES = (0.001, 0.003, 0.01)
 
 
 def quantiles(run: Run) -> dict[str, dict[str, list[float]]]:
-    """Case → phase → the counted samples' count, and their values at PROBABILITIES."""
+    """Case → phase → the counted samples' count, and their values at PROBABILITIES; of the sets whose distributions are drawn."""
     samples = run.samples
     if samples is None:
         return {}
     samples = samples[samples["counted"].astype(float) == 1]
-    plain = run.results.loc[run.results["case"].str.match(tables.PLAIN), "case"].unique()
-    samples = samples[samples["case"].isin(plain)]
+    drawn = [
+        of["sets"][name] for of in _cases(run).values() for name in tables.chosen_sets(of["sets"])
+    ]
+    samples = samples[samples["case"].isin(drawn)]
     phases = [name for name in tables.phases_of(run) if name in samples.columns]
     values = samples[phases].to_numpy()
     found: dict[str, dict[str, list[float]]] = {}
@@ -202,20 +195,20 @@ def _memory(run: Run) -> _Memory | None:
     }
 
 
-def _stacks(folded: list[str | None]) -> list[dict[str, _Shown]]:
-    """Each run's trees by case. A frame that is wide enough in one run is kept in all: else its time would be its caller's
-    in some, and their difference one of what was left out."""
+def _stacks(folded: list[str | None], least: float = LEAST_SHARES[0]) -> list[dict[str, _Shown]]:
+    """Each run's trees by case, of frames of this share of its time at least. A frame that is wide enough in one run is kept
+    in all: else its time would be its caller's in some, and their difference one of what was left out."""
     trees = [
         {case: stacks.tree(rows, case) for case, rows in stacks.by_case(text or "").items() if stacks.weight(rows)}
         for text in folded
     ]
     return [
-        {case: _pruned(tree, [other[case] for other in trees if case in other]) for case, tree in of_run.items()}
+        {case: _pruned(tree, [other[case] for other in trees if case in other], least) for case, tree in of_run.items()}
         for of_run in trees
     ]
 
 
-def _pruned(tree: Frame, all_trees: list[Frame]) -> _Shown:
+def _pruned(tree: Frame, all_trees: list[Frame], share: float) -> _Shown:
     """The frames of a tree that are wide enough in one of all, which it is one of."""
 
     def kept(node: Frame, there: Sequence[Frame | None]) -> _Shown:
@@ -229,7 +222,7 @@ def _pruned(tree: Frame, all_trees: list[Frame]) -> _Shown:
             shown["children"] = children
         return shown
 
-    widths = [one["value"] * LEAST_SHARE for one in all_trees]
+    widths = [one["value"] * share for one in all_trees]
     return kept(tree, all_trees)
 
 
@@ -317,72 +310,23 @@ def _environments(runs: list[Run]) -> str:
     return f"<table><tr><th></th>{head}</tr>{body}</table>"
 
 
-def _is_fetched() -> bool:
-    """Whether the libraries are those of package-lock.json: scripts/vendor writes its checksum last."""
-    lock = LIBRARIES.parent / ".lock"
-    if not lock.exists() or not all((LIBRARIES / name / script).exists() for name, (script, *_) in VENDORED.items()):
-        return False
-    wanted = subprocess.run(["cksum", SOURCES / "package-lock.json"], capture_output=True, text=True, check=True)
-    return lock.read_text().strip() == wanted.stdout.split()[0]
+_Folded = list[tuple[Run, str] | None]  # of each run: the run that has its stacks, and these
 
 
-def vendored() -> None:
-    """Unreadable where the charting libraries are not there and scripts/vendor cannot fetch them."""
-    if _is_fetched():
-        return
-    if not programs.IS_TREE:
-        raise Unreadable(
-            f"{LIBRARIES} has not the libraries of the page ({', '.join(VENDORED)}): in the source tree run scripts/vendor, "
-            "then cmake --install"
-        )
-    try:
-        made = subprocess.run([programs.SCRIPTS / "vendor"], stdout=sys.stderr, check=False)
-    except OSError as error:
-        raise Unreadable(
-            f"scripts/vendor: {error.strerror}; it fetches {', '.join(VENDORED)} for the page"
-        ) from None
-    if made.returncode or not _is_fetched():
-        raise Unreadable(
-            f"build/page has not the libraries of scripts/page/package-lock.json ({', '.join(VENDORED)}): run "
-            "scripts/vendor where npm reaches its registry"
-        )
+def _of_stacks(folded: _Folded, least: float) -> dict[str, _Stacks]:
+    """The trees by the run that has them."""
+    trees = _stacks([found[1] if found else None for found in folded], least)
+    return {found[0].run_id: {"name": found[0].name, "trees": of} for found, of in zip(folded, trees) if found}
 
 
-def _library(name: str) -> tuple[str, str, str]:
-    """A package's script, style and licence, as they stand in the page."""
-    script, style, licences = VENDORED[name]
-    folder = LIBRARIES / name
-    version = json.loads((folder / "package.json").read_text())["version"]
-    # A source map is another file, which the page does not have.
-    code = re.sub(
-        r"^//# sourceMappingURL=.*$", "", (folder / script).read_text(encoding="utf-8"), flags=re.MULTILINE
-    )
-    look = (
-        re.sub(r"/\*# sourceMappingURL=.*?\*/", "", (folder / style).read_text(encoding="utf-8"))
-        if style
-        else ""
-    )
-    terms = "\n".join((folder / file).read_text(encoding="utf-8") for file in licences)
-    return (
-        code.replace("</script", "<\\/script"),
-        look,
-        f"<details><summary>{name} {version}</summary><pre>{html.escape(terms)}</pre></details>",
-    )
-
-
-def _payload(runs: list[Run], probed: list[Run | None], folded: list[tuple[Run, str] | None]) -> dict[str, object]:
-    """What the page's scripts draw."""
-    trees = _stacks([found[1] if found else None for found in folded])
-    stacked: dict[str, _Stacks] = {
-        found[0].run_id: {"name": found[0].name, "trees": of} for found, of in zip(folded, trees) if found
-    }
+def _payload(runs: list[Run], probed: list[Run | None], folded: _Folded) -> dict[str, object]:
+    """What the page's scripts draw, without the stacks."""
     probes: dict[str, _Probed] = {
         run.run_id: {"name": run.name, "functions": _functions(run), "memory": _memory(run)} for run in probed if run
     }
     return {
         "runs": [data(run, probe, found[0] if found else None) for run, probe, found in zip(runs, probed, folded)],
         "probes": probes,
-        "stacks": stacked,
         "probabilities": PROBABILITIES,
         "kinds": kinds.KINDS,
         "dictionary": {
@@ -397,17 +341,16 @@ def _payload(runs: list[Run], probed: list[Run | None], folded: list[tuple[Run, 
 
 def build(runs: list[Run], folded: list[Path | None]) -> bytes:
     """The whole page. `folded` names files of stacks. Unreadable where it would be larger than a mail or a browser likes."""
-    vendored()
-    parts = [_library(name) for name in VENDORED]
+    libraries.vendored()
+    parts = [libraries.library(name) for name in libraries.VENDORED]
     given = {run.run_id: run for run in runs}
     probed = [found and given.get(found.run_id, found) for found in map(beside.probed, runs)]
     stacked = [
         found and (given.get(found[0].run_id, found[0]), found[1]) for found in map(beside.folded, runs, folded)
     ]
     payload = _payload(runs, probed, stacked)
-    packed = gzip.compress(json.dumps(payload, separators=(",", ":"), allow_nan=False).encode(), 9, mtime=0)
-    of_probe = {run.run_id for run, of in zip(runs, probed) if of is run} & {of.run_id for run, of in zip(runs, probed) if of and of is not run}
-    changed = changes.as_html([run for run in runs if run.run_id not in of_probe])
+    taken = {found.run_id for run, found in zip(runs, probed) if found and found is not run}
+    changed = changes.as_html([run for run in runs if run.run_id not in taken])
     compared = [line for run in runs[1:] for line in summary.comparison(runs[0], run)]
     filled = {
         "title": html.escape(title(runs)),
@@ -420,17 +363,24 @@ def build(runs: list[Run], folded: list[Path | None]) -> bytes:
         "environment": _environments(runs),
         "licences": "".join(part[2] for part in parts),
         "libraries": "".join(f"<script>{part[0]}</script>\n" for part in parts),
-        "data": base64.b64encode(packed).decode(),
         "scripts": "".join(
             f"<script>{(SOURCES / name).read_text(encoding='utf-8')}</script>\n" for name in SCRIPTS
         ),
     }
     template = (SOURCES / "page.html").read_text(encoding="utf-8")
     filled["contents"] = _contents(template.replace("{{changes}}", filled["changes"]))
-    page = re.sub(r"\{\{(\w+)\}\}", lambda match: filled[match[1]], template).encode()
-    if len(page) > MOST_BYTES:
-        raise Unreadable(
-            f"the report of {len(runs)} runs would be {len(page) / 1e6:.1f} MB, and at most {MOST_BYTES / 1e6:g} MB is "
-            "sensible: give fewer runs, or runs of fewer cases (nsbench --filter)"
-        )
-    return page
+    for least in LEAST_SHARES:
+        filled["data"] = _packed(payload | {"stacks": _of_stacks(stacked, least), "least": least})
+        page = re.sub(r"\{\{(\w+)\}\}", lambda match: filled[match[1]], template).encode()
+        if len(page) <= MOST_BYTES:
+            return page
+    raise Unreadable(
+        f"the report of {len(runs)} runs would be {len(page) / 1e6:.1f} MB, and at most {MOST_BYTES / 1e6:g} MB is "
+        "sensible: give fewer runs, or runs of fewer cases (nsbench --filter)"
+    )
+
+
+def _packed(payload: dict[str, object]) -> str:
+    """As data.js unpacks it."""
+    text = json.dumps(payload, separators=(",", ":"), allow_nan=False).encode()
+    return base64.b64encode(gzip.compress(text, 9, mtime=0)).decode()

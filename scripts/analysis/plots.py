@@ -6,7 +6,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from analysis import columns, limits, plots_probe, plots_sets, plots_times, stacks, tables
+from analysis import beside, columns, limits, plots_probe, plots_sets, plots_times, stacks, tables
 from analysis.read import Run
 
 
@@ -22,14 +22,14 @@ class Plot:
 def plots(runs: list[Run], folded: list[Path]) -> Iterator[Plot]:
     """All plots. Unreadable for folded stacks that are none."""
     for run, file in zip(runs, limits.of_each(runs, folded)):
-        text = stacks.of_run(run, file)
-        for name, make in _of_run(run, text):
-            yield Plot(name[0], f"{run.name}-{name}" if len(runs) > 1 else name, make)
+        stacks.of_run(run, file)  # what is no such file is said before anything is drawn
+        for name, make in _of_run(run, file):
+            yield Plot(name[0], f"{run.name.replace('/', '-').strip('-')}-{name}" if len(runs) > 1 else name, make)
     for name in tables.set_operations(runs[0]) or ["clone"]:
         yield Plot("f", f"f-kernels-{name}", partial(plots_times.kernels, runs, name))
 
 
-def _of_run(run: Run, folded: str | None) -> Iterator[tuple[str, Callable[[], Figure | str]]]:
+def _of_run(run: Run, folded: Path | None) -> Iterator[tuple[str, Callable[[], Figure | str]]]:
     operations = tables.set_operations(run) or ["clone"]
     measured = list(dict.fromkeys(run.measured["operation"]))
     for name in operations:
@@ -41,6 +41,6 @@ def _of_run(run: Run, folded: str | None) -> Iterator[tuple[str, Callable[[], Fi
             yield f"c-stack-{name}", partial(plots_sets.stack_sizes, run, name)
     others = [name for name in measured if name not in operations]
     yield "e-phases", partial(plots_times.phases, run, [*operations, *others])
-    yield "g-functions", partial(plots_probe.functions, run)
-    yield "g-icicle", partial(plots_probe.icicle, run, folded)
-    yield "h-memory", partial(plots_probe.memory, run)
+    yield "g-functions", lambda: plots_probe.functions(beside.probed(run) or run)
+    yield "g-icicle", lambda: plots_probe.icicle(*(beside.folded(run, folded) or (run, None)))
+    yield "h-memory", lambda: plots_probe.memory(beside.probed(run) or run)

@@ -2,6 +2,7 @@
 from collections.abc import Collection
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -32,6 +33,7 @@ def functions(run: Run) -> Figure | str:
     if not found:
         return "functions: the probe saw no time of any"
     scale, unit = kinds.axis_unit(run.clock)
+    looks = _looks(list(found.values()))
     heights = [max(len(table), 6) + 2 for table in found.values()]
     figure, axes = plot_style.grid(11, 1 + 0.27 * sum(heights), len(found), 1, height_ratios=heights)
     words = {
@@ -43,14 +45,14 @@ def functions(run: Run) -> Figure | str:
         table = table.iloc[::-1] / scale
         place = np.arange(len(table))
         left = np.zeros(len(table))
-        for index, name in enumerate(table.columns):
-            other = name.startswith("other ")
+        for name in table.columns:
+            colour, hatch = looks[name]
             axis.barh(
                 place,
                 table[name].clip(lower=0),
                 left=left,
-                color="#DDDDDD" if other else plot_style.SERIES[index],
-                hatch="" if other else plot_style.HATCH[index],
+                color=colour,
+                hatch=hatch,
                 edgecolor="white",
                 linewidth=0.3,
                 label=name,
@@ -77,6 +79,17 @@ def functions(run: Run) -> Figure | str:
     )
     plot_style.identify(figure, [run])
     return figure
+
+
+def _looks(tables_: list[pd.DataFrame]) -> dict[str, tuple[str, str]]:
+    """Function → its colour and pattern, the same in all panels: the dearest first. No two that are shown are alike."""
+    most = pd.concat([table.max() for table in tables_]).groupby(level=0).max().sort_values(ascending=False, kind="stable")
+    colours, hatches = plot_style.SERIES[:-1], plot_style.HATCH[:-1]
+    names = [name for name in most.index if not name.startswith("other ")]
+    return {name: ("#DDDDDD", "") for name in most.index} | {
+        name: (colours[index % len(colours)], hatches[(index + index // len(colours)) % len(hatches)])
+        for index, name in enumerate(names)
+    }
 
 
 def icicle(run: Run, folded: str | None) -> Figure | str:
@@ -169,7 +182,9 @@ def memory(run: Run) -> Figure | str:
     axes[0].set_xticks(ticks, [kinds.bytes_text(tick) for tick in ticks])
     axes[0].set_yticks(place, _names(table.index))
     axes[0].set_ylim(-0.7, len(table) + 0.2)
-    axes[0].set_xlabel("bytes per execution beyond none's (none: its own), logarithmic")
+    few = int(((table != 0) & (table < 1)).sum().sum())
+    left_out = f"; {few} below 1 B left out" if few else ""
+    axes[0].set_xlabel(f"bytes per execution beyond none's (none: its own), logarithmic{left_out}")
     axes[0].legend(loc="lower right", ncols=3, bbox_to_anchor=(1, 1.0))
     _dearest_places(axes[1], run, table.sum(axis=1).idxmax())
     plot_style.title(figure, "Kernel memory that each kind takes (percpu: one copy; not multiplied by the CPUs)")

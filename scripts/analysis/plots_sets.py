@@ -59,7 +59,8 @@ def heat_map(run: Run, operation: str) -> Figure | str:
     axes.grid(which="minor", color="white", linewidth=0.8)
     axes.tick_params(which="both", length=0)
     bar = figure.colorbar(image, ax=axes, pad=0.01, fraction=0.03)
-    bar.set_label(f"delta in {unit} (logarithmic)")
+    below = "; not above zero: the darkest" if (grid <= 0).any() else ""
+    bar.set_label(f"delta in {unit} (logarithmic{below})")
     plot_style.plain_ticks(bar.ax.yaxis)
     plot_style.title(
         figure,
@@ -108,7 +109,8 @@ def added(run: Run, operation: str) -> Figure | str:
     bars.set_xscale("log")
     bars.set_xlim(floor * 0.9, float(values.max().max()) * 3)
     plot_style.plain_ticks(bars.xaxis)
-    bars.set_xlabel(f"delta in {unit}, 95% interval")
+    below = "\nat the left edge: not above zero" if (values["delta"] <= 0).any() else ""
+    bars.set_xlabel(f"delta in {unit}, 95% interval (logarithmic){below}")
     bars.set_title("One kind alone (hollow: not told from zero)", loc="left")
     if have_sums:
         _sums(
@@ -152,7 +154,8 @@ def _sums(axes: Axes, sums: pd.DataFrame, unit: str) -> None:
     plot_style.plain_ticks(axes.yaxis)
     axes.set_xlabel(f"sum of the kinds' deltas in {unit}")
     axes.set_ylabel(f"measured delta in {unit}")
-    axes.set_title("Sets of two to eight kinds", loc="left")
+    few = len(sums) - len(shown)
+    axes.set_title("Sets of two to eight kinds" + (f"\n{few} not above zero left out" if few else ""), loc="left")
     axes.legend(loc="upper left")
 
 

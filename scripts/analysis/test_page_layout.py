@@ -22,20 +22,25 @@ KERNELS = {"old": ("6.1.0-9-amd64", 1.0), "new": ("6.12.1-2-amd64", 1.25)}
 # Pairs of texts of one chart that cover each other by more than a pixel, and texts that the chart's edge cuts off.
 COVERED = """
 const found = [];
+const common = (a, b, low, high) => Math.min(a[high], b[high]) - Math.max(a[low], b[low]) > 1;
 for (const chart of document.querySelectorAll(".chart svg")) {
   const id = chart.closest(".chart").id, whole = chart.getBoundingClientRect();
-  const texts = [...chart.querySelectorAll("text")].filter((one) => one.textContent.trim()).map((one) => [one.textContent, one.getBoundingClientRect()]);
+  const texts = [...chart.querySelectorAll("text")]
+    .filter((one) => one.textContent.trim())
+    .map((one) => [one.textContent, one.getBoundingClientRect()]);
   texts.forEach(([text, box], index) => {
-    if (box.left < whole.left - 1 || box.right > whole.right + 1 || box.top < whole.top - 2 || box.bottom > whole.bottom + 2) found.push(`${id}: ${text} is cut`);
+    if (box.left < whole.left - 1 || box.right > whole.right + 1) found.push(`${id}: ${text} is cut`);
+    if (box.top < whole.top - 2 || box.bottom > whole.bottom + 2) found.push(`${id}: ${text} is cut`);
     for (const [other, its] of texts.slice(index + 1))
-      if (Math.min(box.right, its.right) - Math.max(box.left, its.left) > 1 && Math.min(box.bottom, its.bottom) - Math.max(box.top, its.top) > 1)
-        found.push(`${id}: ${text} and ${other}`);
+      if (common(box, its, "left", "right") && common(box, its, "top", "bottom")) found.push(`${id}: ${text} and ${other}`);
   });
 }
 return found;
 """
 DRAWN = """
-return [...document.querySelectorAll(".chart")].filter((one) => !one.querySelector("svg") && !one.classList.contains("empty")).map((one) => one.id);
+return [...document.querySelectorAll(".chart")]
+  .filter((one) => !one.querySelector("svg") && !one.classList.contains("empty"))
+  .map((one) => one.id);
 """
 
 
@@ -137,8 +142,12 @@ def test_functions_from_kernel_to_kernel(opened: webdriver.Chrome) -> None:
     assert line == ["function_13", "14.0 k", "9.00 k", "14.0 k", "9.00 k", "+0.0%"]
     opened.execute_script("restyle(true)")
     assert opened.execute_script("return document.getElementById('functions-caption').textContent").startswith("new/run/probe:")
+    assert len(opened.find_elements("css selector", "#flame rect")) == 9, "the flame graph is open too"
     # One look for a function, whatever else is in the panel.
-    look = "return JSON.stringify(echarts.getInstanceByDom(document.getElementById('functions')).getOption().series.filter((one) => one.name === 'function_9').map((one) => [one.itemStyle.color, one.itemStyle.decal]))"
+    look = (
+        "return JSON.stringify(echarts.getInstanceByDom(document.getElementById('functions')).getOption().series"
+        ".filter((one) => one.name === 'function_9').map((one) => [one.itemStyle.color, one.itemStyle.decal]))"
+    )
     first = opened.execute_script(look)
     choose(opened, "path", "teardown by the kernel's workers")
     assert opened.execute_script(look) == first != "[]"
@@ -150,7 +159,9 @@ def test_panels_have_linear_axes_from_zero(opened: webdriver.Chrome) -> None:
         "return echarts.getInstanceByDom(document.getElementById('kernels')).getOption().yAxis.map((one) => [one.type, one.min])"
     )
     assert len(axes) == 10 and all(kind == "value" and least <= 0 for kind, least in axes)
-    heads = opened.execute_script("return echarts.getInstanceByDom(document.getElementById('kernels')).getOption().title.map((one) => one.subtext)")
+    heads = opened.execute_script(
+        "return echarts.getInstanceByDom(document.getElementById('kernels')).getOption().title.map((one) => one.subtext)"
+    )
     assert all(re.fullmatch(r"\S+( k| M)? → \S+( k| M)?, (\+|×)\S+", head) for head in heads), heads
 
 
@@ -165,7 +176,8 @@ def test_what_has_no_place_on_a_logarithmic_axis_is_said(opened: webdriver.Chrom
 def test_charts_are_said_in_real_units(opened: webdriver.Chrome) -> None:
     opened.execute_script("restyle(true)")
     said = opened.execute_script(
-        "return Object.fromEntries([...document.querySelectorAll('.chart[role=img]')].map((one) => [one.id, one.getAttribute('aria-label')]))"
+        "return Object.fromEntries([...document.querySelectorAll('.chart[role=img]')]"
+        ".map((one) => [one.id, one.getAttribute('aria-label')]))"
     )
     net = opened.execute_script("return timeText(rowAt(STATE.first, 'clone/NEWNET/stack:1M', 'create').delta, 'instructions')")
     assert f"net {net}" in said["added"] and net.endswith(" instr.")

@@ -10,7 +10,9 @@ import pytest
 
 pytest.importorskip("pandas", reason="python3-pandas is missing")
 pytest.importorskip("matplotlib", reason="python3-matplotlib is missing")
-from analysis import kinds, limits, page, plot_style, plots, read, script, stacks, summary, tables
+import pandas as pd
+
+from analysis import kinds, page, plot_style, plots, plots_probe, read, script, stacks, summary, tables
 from analysis.fixtures import result_row, write_run
 from analysis.fixtures_full import full_run
 
@@ -121,7 +123,7 @@ def test_figures_at_the_edge_are_drawn_or_say_why_not(tmp_path: Path, change: Ch
         if not isinstance(figure, str):
             plot_style.save(figure, tmp_path, plot.name, ["svg"])
     assert none in said and not any("nan" in line for line in summary.summary(run))
-    page.data(run, {})
+    page.data(run, None, None)
 
 
 def test_letters_of_runs_whose_names_begin_alike(tmp_path: Path) -> None:
@@ -269,14 +271,20 @@ def test_stacks(tmp_path: Path) -> None:
         stacks.read(file)
 
 
-def test_runs_of_one_name_are_told_apart(tmp_path: Path) -> None:
-    for folder in ("a", "b"):
-        (tmp_path / folder).mkdir()
-        write_run(
-            tmp_path / folder / "run", [result_row("clone/none/stack:1M", "create", 1.0, run_id=folder)]
-        )
-    with pytest.raises(script.Unreadable, match="the same name run: rename a folder"):
-        limits.read_runs([str(tmp_path / "a/run"), str(tmp_path / "b/run")])
+def test_functions_look_alike_in_all_panels_and_unlike_each_other() -> None:
+    one = pd.DataFrame({f"f{index}": [30.0 - index] for index in range(16)} | {"other traced functions": [5.0]})
+    other = pd.DataFrame({"f3": [99.0], "g": [1.0], "other traced functions": [2.0]})
+    looks = plots_probe._looks([one, other])
+    assert looks["other traced functions"] == ("#DDDDDD", "") and looks["f3"] == (plot_style.SERIES[0], "")
+    assert len(looks) == 18 and len(set(looks.values())) == 18
+
+
+def test_the_probe_beside_a_run_is_drawn(tmp_path: Path) -> None:
+    wall = full_run(tmp_path / "wall", samples=3, probed=False)
+    full_run(tmp_path / "probe", samples=3)
+    made = plot(wall, "-o", tmp_path / "plots", "--only=gh")
+    assert (made.returncode, made.stderr) == (0, "")
+    assert {path.name for path in (tmp_path / "plots").iterdir()} == {"g-functions.png", "g-icicle.png", "h-memory.png"}
 
 
 def test_words_say_only_what_was_measured(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from analysis import columns
 from lab import images
 from lab.errors import LabError
-from lab.test_profile import CASES, FILTER, PROGRAM, profile
+from lab.test_profile_guest import CASES, FILTER, PROGRAM, profile
 
 
 def calls_of(folder: Path) -> dict[tuple[str, str, str], str]:

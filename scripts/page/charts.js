@@ -101,7 +101,7 @@ function common(width, caption, isWhole) {
     animation: false,
     backgroundColor: "transparent",
     textStyle: { color: css("--text"), fontFamily: FONT },
-    ...(width < NARROW ? {} : { toolbox: toolbox(caption, !isWhole) }),
+    ...(toolRoom(width) ? { toolbox: toolbox(caption, !isWhole) } : {}),
   };
 }
 
@@ -127,14 +127,19 @@ const pen = document.createElement("canvas").getContext("2d");
 
 function textWidth(text, size = 12) {
   pen.font = `${size}px ${FONT}`;
-  return Math.max(...String(text).split("\n").map((line) => pen.measureText(line).width));
+  return Math.max(
+    ...String(text)
+      .split("\n")
+      .map((line) => pen.measureText(line).width),
+  );
 }
 
 const widest = (texts, size) => Math.max(0, ...texts.map((text) => textWidth(text, size)));
 
 const TOOLS = { width: 120, height: 30 }; // pixels that they take
 
-const toolRoom = (width) => (width < NARROW ? 0 : TOOLS.height);
+/** None on a telephone, and none on paper. */
+const toolRoom = (width) => (width < NARROW || document.documentElement.dataset.print ? 0 : TOOLS.height);
 
 function legend(names) {
   return {
@@ -249,11 +254,14 @@ const drawable = (value) =>
     ? null
     : value;
 
+const SAID = 6; // of what is left out
+
 /** What has no place on a logarithmic axis is said: [name, value as text] of each. */
 function leftOut(items) {
-  return items.length
-    ? `Not above zero, and so not on the logarithmic scale: ${items.map(([name, text]) => `${name} ${text}`).join(", ")}.`
-    : "";
+  if (!items.length) return "";
+  const said = items.slice(0, SAID).map(([name, text]) => `${name} ${text}`);
+  if (items.length > SAID) said.push(`and ${items.length - SAID} others`);
+  return `Not above zero, and so not on the logarithmic scale: ${said.join(", ")}.`;
 }
 
 function interval(row, low, high, clock) {

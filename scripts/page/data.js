@@ -47,7 +47,11 @@ function holder(has) {
 
 /** The runs of the clock and the state that is shown, from the oldest kernel to the newest. */
 function byKernel() {
-  const parts = ({ kernel }) => kernel.split(/[.\-+]/).slice(0, 3).map(Number);
+  const parts = ({ kernel }) =>
+    kernel
+      .split(/[.\-+]/)
+      .slice(0, 3)
+      .map(Number);
   return DATA.runs
     .filter((run) => run.clock === STATE.clock && run.state === STATE.first.state)
     .sort((a, b) => {

@@ -106,7 +106,10 @@ function drawFlame() {
   element.textContent = "";
   document.getElementById("flame-details").textContent = "\u00a0";
   const isChange = typeof tree !== "string" && "change" in tree;
-  document.getElementById("flame-of").textContent = typeof tree === "string" ? "" : `Stacks of ${DATA.stacks[stackedRun().stacked].name}.`;
+  document.getElementById("flame-of").textContent =
+    typeof tree === "string"
+      ? ""
+      : `Stacks of ${DATA.stacks[stackedRun().stacked].name}; frames of less than ${DATA.least * 100}% are left out.`;
   said.hidden = !isChange;
   said.textContent = isChange ? changeText(tree, stackedRun().stacks[tree.name]) : "";
   if (typeof tree === "string") {
@@ -115,7 +118,10 @@ function drawFlame() {
     return;
   }
   const { clock } = STATE.first;
-  element.setAttribute("aria-label", `Flame graph of ${tree.name}; the arrow keys go from frame to frame, Enter enlarges one`);
+  element.setAttribute(
+    "aria-label",
+    `Flame graph of ${tree.name}; the arrow keys go from frame to frame, Enter enlarges one`,
+  );
   const whole = tree.value;
   const most = isChange ? [...framesOf(tree)].reduce((found, frame) => Math.max(found, Math.abs(frame.change)), 0) : 0;
   flameLabel = ({ data, value }) => {

@@ -61,9 +61,32 @@ const markOf = (set) => MARKS[set] ?? "circle";
 /** Seconds of a palette: a pattern tells them from the first that have the colour. */
 const PATTERNS = [
   undefined,
-  { symbol: "rect", symbolSize: 1, color: "rgba(0,0,0,0.45)", dashArrayX: [1, 0], dashArrayY: [2, 4], rotation: Math.PI / 4 },
-  { symbol: "circle", symbolSize: 0.8, color: "rgba(0,0,0,0.45)", dashArrayX: [[6, 6], [0, 6, 6, 0]], dashArrayY: [5, 0] },
-  { symbol: "rect", symbolSize: 1, color: "rgba(0,0,0,0.45)", dashArrayX: [1, 0], dashArrayY: [2, 4], rotation: -Math.PI / 4 },
+  {
+    symbol: "rect",
+    symbolSize: 1,
+    color: "rgba(0,0,0,0.45)",
+    dashArrayX: [1, 0],
+    dashArrayY: [2, 4],
+    rotation: Math.PI / 4,
+  },
+  {
+    symbol: "circle",
+    symbolSize: 0.8,
+    color: "rgba(0,0,0,0.45)",
+    dashArrayX: [
+      [6, 6],
+      [0, 6, 6, 0],
+    ],
+    dashArrayY: [5, 0],
+  },
+  {
+    symbol: "rect",
+    symbolSize: 1,
+    color: "rgba(0,0,0,0.45)",
+    dashArrayX: [1, 0],
+    dashArrayY: [2, 4],
+    rotation: -Math.PI / 4,
+  },
 ];
 const GREY = "#BBBBBB"; // of what is no single thing
 

@@ -12,7 +12,10 @@ function smallMultiples(panels, names, width) {
   const across = Math.max(1, Math.min(PANEL.most, panels.length, Math.floor(width / PANEL.least)));
   const step = width / across;
   const down = Math.ceil(panels.length / across);
-  const place = (index) => ({ left: (index % across) * step, top: toolRoom(width) + Math.floor(index / across) * PANEL.height });
+  const place = (index) => ({
+    left: (index % across) * step,
+    top: toolRoom(width) + Math.floor(index / across) * PANEL.height,
+  });
   return {
     pixels: toolRoom(width) + down * PANEL.height + 8,
     isWhole: true,
@@ -35,7 +38,9 @@ function smallMultiples(panels, names, width) {
     yAxis: panels.map((panel, index) =>
       axis("", { gridIndex: index, type: "value", splitNumber: 3, ...spanOf(panel), axisLabel: small(plainNumber) }),
     ),
-    series: panels.flatMap((panel, index) => panel.lines.flatMap((line, number) => panelSeries(panel.set, line, index, number))),
+    series: panels.flatMap((panel, index) =>
+      panel.lines.flatMap((line, number) => panelSeries(panel.set, line, index, number)),
+    ),
     tooltip: tooltip({ formatter: ({ data }) => data?.text ?? "" }),
   };
 }
@@ -48,7 +53,11 @@ function spanOf({ lines }) {
   const [low, high] = [Math.min(0, ...all), Math.max(0, ...all)];
   const tick = 10 ** Math.floor(Math.log10(Math.max(high - low, 1e-9) / 3));
   const step = [1, 2, 5, 10].map((one) => one * tick).find((one) => (high - low) * 1.1 <= one * 4) ?? tick * 10;
-  return { min: Math.floor((low * 1.05) / step) * step, max: Math.ceil((high * 1.05) / step) * step || 1, interval: step };
+  return {
+    min: Math.floor((low * 1.05) / step) * step,
+    max: Math.ceil((high * 1.05) / step) * step || 1,
+    interval: step,
+  };
 }
 
 function panelSeries(set, { name, points }, index, number) {

@@ -5,7 +5,8 @@
 const PATHS = () => [...document.getElementById("path").options].map((option) => option.value);
 const probedRun = () => holder((run) => run.probe && Object.keys(run.probe.functions).length);
 const memoryRun = () => holder((run) => run.probe?.memory);
-const noProbe = (run) => `${run.name} was measured without the probe (nsbench --probe --out=…), and has no run with it beside it.`;
+const noProbe = (run) =>
+  `${run.name} was measured without the probe (nsbench --probe --out=…), and has no run with it beside it.`;
 
 /** Cases by what tells them apart. */
 function caseLabels(cases) {
@@ -46,12 +47,18 @@ declare("functions", (width) => {
   if (!cases.length) return "The probe saw no function of this path.";
   const self = (one, name) => Math.max(0, run.probe.functions[one][path][name]?.[0] ?? 0) / 1000;
   const most = (name) => Math.max(...cases.map((one) => self(one, name)));
-  const names = [...new Set(cases.flatMap((one) => Object.keys(run.probe.functions[one][path])))].sort((a, b) => most(b) - most(a));
+  const names = [...new Set(cases.flatMap((one) => Object.keys(run.probe.functions[one][path])))].sort(
+    (a, b) => most(b) - most(a),
+  );
   const parts = names.slice(0, SHOWN_FUNCTIONS).map((name) => [name, cases.map((one) => self(one, name))]);
   const others = names.slice(SHOWN_FUNCTIONS);
-  if (others.length) parts.push(["other traced functions", cases.map((one) => others.reduce((sum, name) => sum + self(one, name), 0))]);
+  if (others.length)
+    parts.push(["other traced functions", cases.map((one) => others.reduce((sum, name) => sum + self(one, name), 0))]);
   return {
-    ...stacked(caseLabels(cases), parts, { ...timesOf("self time per execution", run.clock, width), look: functionLook }),
+    ...stacked(caseLabels(cases), parts, {
+      ...timesOf("self time per execution", run.clock, width),
+      look: functionLook,
+    }),
     caption: `${run.probe.name}: self time of the traced functions per execution`,
   };
 });
@@ -74,7 +81,9 @@ function drawFunctionTable() {
   const most = (one) => Math.max(...runs.map((run) => of(run)[one]?.[0] ?? 0));
   functions.sort((a, b) => most(b) - most(a));
   place.replaceChildren();
-  title.textContent = functions.length ? `${name.replace(DATA.all, "all eight")}: each function per execution, ${runs.length > 1 ? "from run to run" : runs[0].probe.name}` : "";
+  title.textContent = functions.length
+    ? `${name.replace(DATA.all, "all eight")}: each function per execution, ${runs.length > 1 ? "from run to run" : runs[0].probe.name}`
+    : "";
   if (!functions.length) return;
   const isApart = new Set(runs.map((run) => run.kernel)).size === runs.length;
   const heads = isApart && runs.length > 1 ? kernelNames(runs) : runs.map((run) => run.probe.name);
@@ -86,7 +95,13 @@ function drawFunctionTable() {
     below.append(element("th", "self"), element("th", "total"));
   });
   if (runs.length > 1) top.append(element("th", "self, last ÷ first", { rowSpan: 2 }));
-  const body = functions.map((one) => functionLine(one, runs.map((run) => of(run)[one]), runs[0].clock));
+  const body = functions.map((one) =>
+    functionLine(
+      one,
+      runs.map((run) => of(run)[one]),
+      runs[0].clock,
+    ),
+  );
   const table = element("table", "", { className: "figures" });
   table.append(top, below, ...body);
   place.append(table);
@@ -100,9 +115,24 @@ function functionLine(name, figures, clock) {
   head.prepend(swatch);
   line.append(head);
   const text = (value) => (value === null || value === undefined ? "–" : shortTime(value, clock));
-  for (const figure of figures) line.append(element("td", text(figure?.[0])), element("td", text(figure?.[1]), { className: "dim" }));
+  for (const figure of figures)
+    line.append(element("td", text(figure?.[0])), element("td", text(figure?.[1]), { className: "dim" }));
   const [first, last] = [figures[0]?.[0], figures.at(-1)?.[0]];
-  if (figures.length > 1) line.append(element("td", first > 0 && last > 0 ? changeOf(last / first) : figures[0] ? (figures.at(-1) ? "–" : "gone") : figures.at(-1) ? "new" : "–"));
+  if (figures.length > 1)
+    line.append(
+      element(
+        "td",
+        first > 0 && last > 0
+          ? changeOf(last / first)
+          : figures[0]
+            ? figures.at(-1)
+              ? "–"
+              : "gone"
+            : figures.at(-1)
+              ? "new"
+              : "–",
+      ),
+    );
   return line;
 }
 
@@ -116,7 +146,10 @@ function linearBytes(values) {
 }
 
 function bytesAxis(more) {
-  return axis("bytes per execution", { axisLabel: { color: css("--text"), hideOverlap: true, formatter: bytesText }, ...more });
+  return axis("bytes per execution", {
+    axisLabel: { color: css("--text"), hideOverlap: true, formatter: bytesText },
+    ...more,
+  });
 }
 
 declare("memory", (width) => {
@@ -128,7 +161,9 @@ declare("memory", (width) => {
   const labels = caseLabels(cases);
   const parts = allocators.map((name, index) => [name, bytes[index].map((value) => (kept(value) ? value : null))]);
   const lost = allocators.flatMap((name, index) =>
-    bytes[index].flatMap((value, at) => (value !== 0 && !kept(value) ? [`${labels[at]} ${name} ${bytesText(value)}`] : [])),
+    bytes[index].flatMap((value, at) =>
+      value !== 0 && !kept(value) ? [`${labels[at]} ${name} ${bytesText(value)}`] : [],
+    ),
   );
   const made = stacked(labels, parts, { name: "", text: bytesText, width });
   return {
@@ -136,7 +171,11 @@ declare("memory", (width) => {
     caption: `${run.probe.name}: bytes per execution`,
     note: lost.length ? `Below 1 B, and so not on the logarithmic scale: ${lost.join(", ")}.` : "",
     said: labels.map((name, at) => `${name} ${bytesText(bytes.reduce((sum, of) => sum + of[at], 0))}`).join(", "),
-    xAxis: bytesAxis(log ? { type: "log", logBase: 2, min: 1, splitNumber: 3 } : linearBytes(cases.map((_one, at) => bytes.reduce((sum, of) => sum + Math.max(0, of[at]), 0)))),
+    xAxis: bytesAxis(
+      log
+        ? { type: "log", logBase: 2, min: 1, splitNumber: 3 }
+        : linearBytes(cases.map((_one, at) => bytes.reduce((sum, of) => sum + Math.max(0, of[at]), 0))),
+    ),
     series: made.series.map((one) => ({ ...one, stack: log ? undefined : "all" })),
   };
 });
@@ -148,7 +187,11 @@ declare("sites", (width) => {
   const names = ["kmalloc", "slab", "percpu"];
   const parts = names.map((name) => [name, sites.map(([, allocator, value]) => (allocator === name ? value : 0))]);
   return {
-    ...stacked(sites.map(([place]) => place), parts, { name: "", text: bytesText, width }),
+    ...stacked(
+      sites.map(([place]) => place),
+      parts,
+      { name: "", text: bytesText, width },
+    ),
     caption: "The places that allocate most",
     xAxis: bytesAxis(linearBytes(sites.map(([, , value]) => value))),
   };

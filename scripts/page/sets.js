@@ -17,69 +17,6 @@ function nothing(what) {
   return `${what}: ${STATE.first.name} has none of ${STATE.operation}, phase ${STATE.phase}.`;
 }
 
-/** Whether texts of this size fit cells so wide: a label that covers its neighbour says nothing. */
-const fits = (texts, size, room) => widest(texts, size) + 3 <= room;
-
-/** A map of cells, each { x, y, value, text, strong, ... }: `value` is on the colours' scale, `text` stands in it where it fits. */
-function heatMap({ cells, across, down, names, low, high, colours, real, unit, width, tip }) {
-  const isNarrow = width < NARROW;
-  const left = widest(down) + (names ? 34 : 12);
-  const right = isNarrow ? 8 : 96;
-  const cell = (width - left - right) / across.length;
-  const isUpright = !fits(across, 12, cell);
-  const labels = isUpright ? across.map((one) => one.replaceAll("\n", " ")) : across;
-  const size = [11, 10, 9].find((one) => fits(cells.map(({ text }) => text), one, cell));
-  const below = (isUpright ? widest(labels) : 14 * Math.max(...labels.map((one) => one.split("\n").length))) + 12;
-  const bottom = below + (names ? 22 : 0) + (isNarrow ? 74 : 0);
-  const labelled = { color: css("--text"), interval: 0 };
-  return {
-    pixels: 8 + toolRoom(width) + bottom + down.length * (isNarrow ? 22 : 30),
-    isWhole: true,
-    tooltip: tooltip({ formatter: ({ data }) => tip(data.cell) }),
-    grid: { left, right, top: 8 + toolRoom(width), bottom },
-    xAxis: axis(names?.[0] ?? "", {
-      type: "category",
-      nameGap: below,
-      data: labels,
-      axisLabel: isUpright
-        ? { ...labelled, rotate: 90, fontSize: Math.min(12, Math.floor(cell * 0.65)) }
-        : { ...labelled, lineHeight: 14 },
-    }),
-    yAxis: axis(names?.[1] ?? "", { type: "category", nameGap: left - 18, data: down, axisLabel: labelled }),
-    visualMap: {
-      min: low,
-      max: high,
-      calculable: true,
-      dimension: 2,
-      precision: 3,
-      orient: isNarrow ? "horizontal" : "vertical",
-      ...(isNarrow ? { left: "center", bottom: 0, itemHeight: Math.min(200, width - 160) } : { right: 0, top: "middle", itemHeight: 240 }),
-      inRange: { color: colours },
-      formatter: real,
-      textStyle: { color: css("--text") },
-      text: isNarrow ? undefined : [unit, ""],
-    },
-    series: [
-      {
-        type: "heatmap",
-        itemStyle: { borderColor: css("--back"), borderWidth: 1 },
-        emphasis: { itemStyle: { borderColor: css("--accent"), borderWidth: 2 } },
-        data: cells.map((one) => ({
-          value: [one.x, one.y, one.value],
-          cell: one,
-          label: {
-            show: size !== undefined,
-            fontSize: size,
-            formatter: one.text,
-            color: one.isLight ? "#111" : "#fff",
-          },
-        })),
-      },
-    ],
-    ...(size === undefined ? { note: "There is no room for figures here: tap a cell, or turn the screen." } : {}),
-  };
-}
-
 declare("sets", (width) => {
   const { first, second, operation, phase, shown } = STATE;
   if (shown === "ratio" && !second) return "A ratio takes a second run: choose one at 'beside'.";
@@ -226,7 +163,10 @@ declare("added", (width) => {
       },
     });
   });
-  const rowsOf = (run) => order.map((flag) => [flag, setRow(run, operation, flag, phase)]).filter(([, row]) => row?.delta !== undefined && row.delta !== null);
+  const rowsOf = (run) =>
+    order
+      .map((flag) => [flag, setRow(run, operation, flag, phase)])
+      .filter(([, row]) => row?.delta !== undefined && row.delta !== null);
   const isLog = STATE.scale === "log";
   const named = (run, flag) => labelOf(flag) + (STATE.second ? ` of ${run.name}` : "");
   const shown = shownRuns().flatMap((run) => rowsOf(run).map(([flag, row]) => [run, flag, row]));
@@ -235,8 +175,16 @@ declare("added", (width) => {
     caption: `What each kind adds to ${operation}`,
     said: shown.map(([run, flag, row]) => `${named(run, flag)} ${timeText(row.delta, run.clock)}`).join(", "),
     note: [
-      isLog ? leftOut(shown.filter(([, , row]) => row.delta <= 0).map(([run, flag, row]) => [named(run, flag), timeText(row.delta, run.clock)])) : "",
-      reaching.length ? `Not told from zero, where their intervals end at the left: ${reaching.map(([run, flag]) => named(run, flag)).join(", ")}.` : "",
+      isLog
+        ? leftOut(
+            shown
+              .filter(([, , row]) => row.delta <= 0)
+              .map(([run, flag, row]) => [named(run, flag), timeText(row.delta, run.clock)]),
+          )
+        : "",
+      reaching.length
+        ? `Not told from zero, where their intervals end at the left: ${reaching.map(([run, flag]) => named(run, flag)).join(", ")}.`
+        : "",
     ]
       .filter(Boolean)
       .join(" "),
@@ -286,7 +234,12 @@ declare("sums", () => {
     caption: `Do sets cost the sum of their kinds? Upwards: the measured delta in ${unit}`,
     said: groups.map(([name, belongs]) => `${all.filter(belongs).length} sets: ${name}`).join(", "),
     note: leftOut(
-      every.filter((one) => !all.includes(one)).map((one) => [labelOf(one.set), `${timeText(one.measured, first.clock)} beside ${timeText(one.sum, first.clock)}`]),
+      every
+        .filter((one) => !all.includes(one))
+        .map((one) => [
+          labelOf(one.set),
+          `${timeText(one.measured, first.clock)} beside ${timeText(one.sum, first.clock)}`,
+        ]),
     ),
     legend: legend([...groups.map(([name]) => name), "the sum"]),
     tooltip: tooltip({
@@ -343,7 +296,11 @@ declare("pairs", (width) => {
   const off = ({ set, measured, sum }) => `${labelOf(set)} ${timeText(measured - sum, first.clock)}`;
   return {
     ...heatMap({
-      cells: cells.map((cell) => ({ ...cell, text: threeDigits(cell.value), isLight: Math.abs(cell.value) <= 0.65 * limit })),
+      cells: cells.map((cell) => ({
+        ...cell,
+        text: threeDigits(cell.value),
+        isLight: Math.abs(cell.value) <= 0.65 * limit,
+      })),
       across: names,
       down: [...names].reverse(),
       low: -limit,

@@ -39,8 +39,7 @@ function columnOf(name) {
       sorterParams: { alignEmptyValues: "bottom" },
       formatter: (cell) => (cell.getValue() === null ? "–" : `±${(cell.getValue() * 100).toFixed(1)}%`),
     };
-  if (unit)
-    return { ...column, hozAlign: "right", sorter: "number", formatter: (cell) => cell.getValue() ?? "–" };
+  if (unit) return { ...column, hozAlign: "right", sorter: "number", formatter: (cell) => cell.getValue() ?? "–" };
   if (name === "status")
     return {
       ...column,

@@ -38,15 +38,30 @@ declare("stacks", (width) => {
   const { operation, phase } = STATE;
   const sweepsOf = (run) => Object.entries(run.operations[operation]?.sweeps ?? {}).filter(([set]) => isChosen(set));
   const first = holder((run) => sweepsOf(run).length);
-  const runs = [first, STATE.second].filter((run, index, all) => run && all.indexOf(run) === index && sweepsOf(run).length);
-  const sizes = [...new Set(runs.flatMap((run) => sweepsOf(run).flatMap(([, sweep]) => Object.keys(sweep).map(Number))))];
+  const runs = [first, STATE.second].filter(
+    (run, index, all) => run && all.indexOf(run) === index && sweepsOf(run).length,
+  );
+  const sizes = [
+    ...new Set(runs.flatMap((run) => sweepsOf(run).flatMap(([, sweep]) => Object.keys(sweep).map(Number)))),
+  ];
   sizes.sort((a, b) => a - b);
   if (!sizes.length) return `Sizes: ${first.name} has no set of ${operation} at three sizes or more.`;
   const lineOf = (run, set) => ({
     name: run.name,
     points: sizes.flatMap((size, place) => {
       const row = rowAt(run, run.operations[operation]?.sweeps[set]?.[size], phase);
-      return row ? [pointOf(place, row.median, row.ci_low, row.ci_high, `${escaped(run.name)}<br>${escaped(row.case)}`, run.clock)] : [];
+      return row
+        ? [
+            pointOf(
+              place,
+              row.median,
+              row.ci_low,
+              row.ci_high,
+              `${escaped(run.name)}<br>${escaped(row.case)}`,
+              run.clock,
+            ),
+          ]
+        : [];
     }),
   });
   const panels = sweepsOf(first)
@@ -71,7 +86,11 @@ declare("distributions", () => {
     (run) =>
       keptSets(run).map((set) => {
         const [count, ...values] = kept(run, set);
-        const points = values.map((value, index) => ({ value: [drawable(value / 1000), DATA.probabilities[index]], count, set }));
+        const points = values.map((value, index) => ({
+          value: [drawable(value / 1000), DATA.probabilities[index]],
+          count,
+          set,
+        }));
         dropped += points.filter((one) => one.value[0] === null).length;
         return [set, points.filter((one) => one.value[0] !== null)];
       }),
@@ -81,7 +100,9 @@ declare("distributions", () => {
   const middle = (set) => kept(first, set)[1 + DATA.probabilities.indexOf(50)];
   return {
     caption: `${namedFirst(first)}${operation}, ${phase}: share of samples`,
-    said: `medians: ${keptSets(first).map((set) => `${labelOf(set)} ${timeText(middle(set), first.clock)}`).join(", ")}`,
+    said: `medians: ${keptSets(first)
+      .map((set) => `${labelOf(set)} ${timeText(middle(set), first.clock)}`)
+      .join(", ")}`,
     note: dropped ? `${dropped} points of 0 are not on the logarithmic scale.` : "",
     legend: legend(series.map(({ name }) => name)),
     series: series.map((one) => ({ ...one, showSymbol: true, symbolSize: 5 })),
@@ -109,7 +130,9 @@ const setNames = (pairs) => pairs.map(([run, set]) => (STATE.second ? `${labelOf
 
 /** A bar for each name, stacked of parts; `look` is that of a part and its place. */
 function stacked(names, parts, { name, text, width, look = (_part, index) => lookAt(index) }) {
-  const looks = parts.map(([part], index) => (/^(other|rest)/.test(part) ? { color: GREY, decal: { symbol: "none" } } : look(part, index)));
+  const looks = parts.map(([part], index) =>
+    /^(other|rest)/.test(part) ? { color: GREY, decal: { symbol: "none" } } : look(part, index),
+  );
   const totals = names.map((_one, at) => parts.reduce((sum, [, values]) => sum + (values[at] ?? 0), 0));
   const labels = parts.map(([part]) => part);
   return {
@@ -142,7 +165,11 @@ function stacked(names, parts, { name, text, width, look = (_part, index) => loo
 }
 
 /** What stands below bars of times, which are in thousands. */
-const timesOf = (what, clock, width) => ({ name: `${what} in ${unitOf(clock)}`, text: (value) => timeText(value * 1000, clock), width });
+const timesOf = (what, clock, width) => ({
+  name: `${what} in ${unitOf(clock)}`,
+  text: (value) => timeText(value * 1000, clock),
+  width,
+});
 
 declare("phases", (width) => {
   const { operation, first } = STATE;
@@ -184,7 +211,8 @@ declare("kernels", (width) => {
     set === "none"
       ? [row.median, ...ends(row.median, row.resolution, row.ci_low, row.ci_high)]
       : [row.delta, ...ends(row.delta, row.delta_resolution, row.delta_low, row.delta_high)];
-  const ends = (value, resolution, low, high) => (resolution === null || resolution === undefined ? [low, high] : [value - resolution, value + resolution]);
+  const ends = (value, resolution, low, high) =>
+    resolution === null || resolution === undefined ? [low, high] : [value - resolution, value + resolution];
   const panels = [...new Set(runs.flatMap((run) => chosenSets(run, operation)))]
     .map((set) => {
       const points = runs.flatMap((run) => {
@@ -192,9 +220,21 @@ declare("kernels", (width) => {
         const [value, ...range] = row ? figureOf(set, row) : [null];
         return value === null || value === undefined
           ? []
-          : [pointOf(kernels.indexOf(run.kernel), value, ...range, `<b>${labelOf(set)}</b><br>${escaped(run.identity)}`, clock)];
+          : [
+              pointOf(
+                kernels.indexOf(run.kernel),
+                value,
+                ...range,
+                `<b>${labelOf(set)}</b><br>${escaped(run.identity)}`,
+                clock,
+              ),
+            ];
       });
-      return { set, lines: [{ name: labelOf(set), points }], head: [set === "none" ? `none: the whole ${phase}` : `${labelOf(set)}: adds`, fromTo(points, clock)] };
+      return {
+        set,
+        lines: [{ name: labelOf(set), points }],
+        head: [set === "none" ? `none: the whole ${phase}` : `${labelOf(set)}: adds`, fromTo(points, clock)],
+      };
     })
     .filter(({ lines: [{ points }] }) => points.length > 1);
   if (!panels.length) return `Kernels: fewer than two have ${operation}, phase ${phase}.`;
