@@ -27,11 +27,12 @@ std::string parameters_of(const Case& c) {
     return text;
 }
 
-std::string gap_text(const SetSum& sum, const RunIdentity& run) {
+/// "8.40 µs more (7.40 µs … 9.40 µs)".
+std::string gap_text(const SetSum& sum, const RunIdentity& run, std::string_view than = "") {
     const bool is_more = sum.gap > 0;
     const auto [low, high] = is_more ? sum.range : Interval{-sum.range.high, -sum.range.low};
-    return fmt::format("{} {} ({} … {})", format_ticks(std::abs(sum.gap), run), is_more ? "more" : "less",
-                       format_ticks(low, run), format_ticks(high, run));
+    return fmt::format("{} {}{} ({} … {})", format_ticks(std::abs(sum.gap), run), is_more ? "more" : "less",
+                       than, format_ticks(low, run), format_ticks(high, run));
 }
 
 std::string shared_line(const SharedCost& shared, std::string_view operation, const RunIdentity& run) {
@@ -117,9 +118,9 @@ std::vector<std::string> sum_lines(const DigestBlock& block, const RunIdentity& 
     for (std::size_t i = 0; i < std::min(sums.off.size(), kMostOff); ++i)
         lines.push_back(fmt::format("  {}: {}", set_name(sums.off[i].kinds), gap_text(sums.off[i], run)));
     if (sums.all)
-        lines.push_back(fmt::format("{}: {} together add {}, {} than that", operation,
-                                    set_name(sums.all->kinds), format_ticks(sums.all->added, run),
-                                    gap_text(*sums.all, run)));
+        lines.push_back(fmt::format("{}: {} together add {}, {}", operation, set_name(sums.all->kinds),
+                                    format_ticks(sums.all->added, run),
+                                    gap_text(*sums.all, run, " than that")));
     return lines;
 }
 

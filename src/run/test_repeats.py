@@ -250,7 +250,7 @@ def test_a_stopped_one_keeps_what_is_whole_and_goes_on(number, tmp_path):
         assert code == -number
     else:
         assert code == 128 + number, err
-        assert "clone/NEWUTS/stack:1M" in out
+        assert "NEWUTS adds to none" in out
     for name in content(folder):
         assert not Path(name).name.startswith(".part-") or number == signal.SIGKILL
     whole = complete(folder)
