@@ -12,6 +12,7 @@
 #include "cli/measure.h"
 #include "cli/outcome.h"
 #include "cli/probing.h"
+#include "cli/verbose.h"
 #include "core/text.h"
 #include "run/interrupt.h"
 #include "run/summary.h"
@@ -213,6 +214,7 @@ void check_user(const Options& options, std::optional<bool> in_userns, const run
 }
 
 void introduce(const Options& options, const run::RunInfo& info) {
+    if (options.verbose) sys::try_write(STDERR_FILENO, verbose_lines(info));
     if (options.quiet) return;
     if (run::take_standard_output(options.files)) {
         sys::try_write(STDERR_FILENO, warning_lines(info));

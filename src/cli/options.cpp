@@ -279,6 +279,7 @@ void parse_output(const po::variables_map& values, Options& options) {
     }
     options.out = given("out");
     options.resume = given("resume");
+    options.verbose = values.count("verbose") != 0;
     options.quiet = values.count("quiet") != 0;
     options.no_progress = values.count("no-progress") != 0;
     if (options.out && options.resume)

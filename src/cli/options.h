@@ -89,6 +89,7 @@ struct Options {
     bool narrowed = false;               ///< something was selected, which --resume does not take
     std::string probe = "off";
     report::Sort sort = report::Sort::plan;
+    bool verbose = false;
     bool quiet = false;
     bool no_progress = false;
     std::string state;                   ///< the name of the kernel's state
