@@ -13,7 +13,7 @@ IMPOSSIBLE = 3  # a package is missing
 INTERRUPTED = 130
 # Module → Debian's package.
 PACKAGES = {name: f"python3-{name}" for name in ("jsonschema", "matplotlib", "numpy", "pandas", "scipy", "statsmodels")} | {
-    "apt_pkg": "python3-apt", "elftools": "python3-pyelftools"}
+    "apt_pkg": "python3-apt", "elftools": "python3-pyelftools", "prometheus_client": "python3-prometheus-client"}
 UNREAD = 141  # 128 and SIGPIPE
 
 
