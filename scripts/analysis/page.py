@@ -5,6 +5,7 @@ import html
 import json
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NotRequired, TypedDict
 
 import numpy as np

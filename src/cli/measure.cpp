@@ -13,6 +13,7 @@
 #include "cli/outcome.h"
 #include "cli/probing.h"
 #include "cli/results.h"
+#include "cli/verbose.h"
 #include "core/text.h"
 #include "run/interrupt.h"
 #include "run/summary.h"
@@ -210,6 +211,7 @@ void check_user(const Options& options, std::optional<bool> in_userns, const run
 }
 
 void introduce(const Options& options, const run::RunInfo& info) {
+    if (options.verbose) sys::try_write(STDERR_FILENO, verbose_lines(info));
     if (options.quiet) return;
     if (is_output_taken(options)) {
         sys::try_write(STDERR_FILENO, warning_lines(info));

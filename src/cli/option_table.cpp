@@ -179,6 +179,14 @@ po::options_description output_options() {
     return options;
 }
 
+po::options_description telling_options() {
+    po::options_description options("Messages");
+    options.add_options()(
+        "verbose",
+        "on standard error: blocks, seed, sampler, the machine's properties and the doctor's notes");
+    return options;
+}
+
 po::options_description verify_options() {
     po::options_description options("Which checks");
     options.add_options()  //
@@ -260,7 +268,10 @@ std::vector<po::options_description> parts_of(Command command) {
     if (command == Command::run || command == Command::guest) all.push_back(measuring_options());
     if (command == Command::run || command == Command::guest || command == Command::benchmark)
         all.push_back(surrounding_options());
-    if (command == Command::run) all.push_back(output_options());
+    if (command == Command::run) {
+        all.push_back(output_options());
+        all.push_back(telling_options());
+    }
     if (command == Command::summary) all.push_back(summary_options());
     if (command == Command::dictionary) all.push_back(dictionary_options());
     if (command == Command::help) all.push_back(help_options());

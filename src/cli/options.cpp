@@ -285,6 +285,7 @@ void parse_output(const po::variables_map& values, Options& options) {
     options.out = given("out");
     options.resume = given("resume");
     options.all = values.count("all") != 0;
+    options.verbose = values.count("verbose") != 0;
     options.quiet = values.count("quiet") != 0;
     options.no_progress = values.count("no-progress") != 0;
     if (options.out && options.resume)

@@ -93,8 +93,9 @@ struct Options {
     std::string probe = "off";
     report::Sort sort = report::Sort::plan;
     Format format = Format::text;
-    bool all = false;    ///< every row of the table, also on a terminal
-    bool quiet = false;  ///< the digest alone
+    bool all = false;      ///< every row of the table, also on a terminal
+    bool verbose = false;  ///< why things are as they are, on standard error
+    bool quiet = false;    ///< the digest alone
     bool no_progress = false;
     std::string state;                   ///< the name of the kernel's state
     std::string folder;                  ///< of summary

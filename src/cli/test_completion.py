@@ -1,7 +1,5 @@
 """Completion, in the three shells themselves: each is typed at, on a terminal, or asked as it asks itself."""
 
-import functools
-import json
 import os
 import pty
 import re
@@ -17,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from nsbench_harness import binary, list_ids, measure
+from options_harness import all_options
 
 SHELLS = ("bash", "zsh", "fish")
-SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 
 
 def completed(*words):
@@ -29,44 +27,12 @@ def completed(*words):
     return [line.split("\t")[0] for line in done.stdout.splitlines()]
 
 
-@functools.cache
-def all_options():
-    """The words of each command → its options. Of the scripts they are read from their help, which argparse makes."""
-    found = {}
-    for command in json.loads(measure("help", "--format=json").stdout)["commands"]:
-        name = command["name"]
-        if command["is_script"]:
-            text = measure(name, "--help").stdout
-            below = re.findall(r"^    ([a-z][a-z-]+)(?:  |$)", text, re.MULTILINE) if name == "lab" else []
-            choices = re.search(r"^  \{([a-z,]+)\}$", text, re.MULTILINE)
-            below += choices[1].split(",") if choices else []
-            for words in [(name, ), *((name, one) for one in below)]:
-                help_of = measure(*words, "--help").stdout
-                found[words] = set(re.findall(r"^  (?:-\w(?: \S+)?, )?(--[a-z-]+)", help_of, re.MULTILINE))
-        elif command["group"]:
-            found[(name, )] = {option["name"] for group in command["groups"] for option in group["options"]}
-    return found
-
-
 def test_every_option_is_said():
     options = all_options()
     assert len(options) > 30 and {("run", ), ("compare", ), ("lab", "run"), ("validate", "replicate")} <= set(options)
     for words, wanted in options.items():
         assert wanted and wanted == {word.rstrip("=") for word in completed(*words, "--")}, words
     assert options[("run", )] == {word.rstrip("=") for word in completed("--")}
-
-
-def test_choices_that_are_said_are_accepted():
-    for command in json.loads(measure("help", "--format=json").stdout)["commands"]:
-        for group in command["groups"]:
-            for option in group["options"]:
-                if option["name"].startswith("--benchmark_") or command["name"] in ("guest", "help"):
-                    continue
-                words = {"summary": ["/nowhere"], "exec": ["--ns=uts"]}.get(command["name"], [])
-                for choice in option["choices"]:
-                    written = f"{option['name']}={choice}"
-                    assert run(command["name"], *words, written, "--help").returncode == 0
-                    assert completed(command["name"], written[:-1]).count(written) == 1
 
 
 @pytest.mark.parametrize("words, wanted", [

@@ -141,6 +141,17 @@ def test_what_a_script_runs_is_the_nsbench_that_started_it(tmp_path):
     assert str(copy) in done.stderr and done.returncode == 2
 
 
+def test_verbose_says_how_it_is_measured():
+    words = ("--case=clone/none/stack:1M", "--samples=2", "--seed=7", "--quiet")
+    done, plain = run(*words, "--verbose"), run(*words)
+    if done.returncode == 3:
+        pytest.skip(f"nothing can be measured here: {done.stderr.strip()}")
+    said = done.stderr.splitlines()
+    assert [line.split(": ")[0] for line in said[:4]] == ["ends", "blocks", "seed", "sampler"]
+    assert "2 samples" in said[0] and "none 8+" in said[1] and "--seed=7" in said[2] and "nsbench-sampler" in said[3]
+    assert any(line.startswith("kernel: ") for line in said) and plain.stderr == ""
+
+
 def test_the_record_of_a_run_has_the_plain_version(tmp_path):
     done = run("--case=clone/none/stack:1M", "--samples=1", "--quiet", f"--out={tmp_path / 'run'}")
     if done.returncode == 3:
