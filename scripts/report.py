@@ -29,16 +29,16 @@ def output(given: str) -> Path:
     return out
 
 
-def body(words: list[str]) -> int:
-    """The script."""
-    parser = Parser(
+def parser() -> Parser:
+    """The command line."""
+    one = Parser(
         prog="report.py",
         description=__doc__.splitlines()[0],
         epilog="Exit codes: 0 the report was made; 2 wrong use, or a run that cannot be read.",
     )
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="a run's folder, or a results.csv")
-    parser.add_argument("-o", "--out", default="report.html", metavar="FILE|-", help="where to (report.html)")
-    parser.add_argument(
+    one.add_argument("runs", nargs="+", metavar="RUN", help="a run's folder, or a results.csv")
+    one.add_argument("-o", "--out", default="report.html", metavar="FILE|-", help="where to (report.html)")
+    one.add_argument(
         "--folded",
         type=Path,
         action="append",
@@ -46,8 +46,13 @@ def body(words: list[str]) -> int:
         metavar="FILE",
         help=f"the run's folded stacks, where they are not its {stacks.FILE}; once for each run, in order",
     )
-    parser.add_argument("--quiet", action="store_true", help="do not say what was made")
-    options = parser.parse_args(words)
+    one.add_argument("--quiet", action="store_true", help="do not say what was made")
+    return one
+
+
+def body(words: list[str]) -> int:
+    """The script."""
+    options = parser().parse_args(words)
     out = output(options.out) if options.out != "-" else None
     from analysis import limits, page  # only now: --help is there without pandas
     interrupt.ready()

@@ -394,7 +394,7 @@ def parser() -> Parser:
     top = Parser(prog="scripts/validate.py", description=__doc__, allow_abbrev=False,
                  formatter_class=argparse.RawDescriptionHelpFormatter)
     top.add_argument("--build", type=Path, default=programs.folder(), metavar="DIR",
-                     help="where nsbench is (%(default)s)")
+                     help="where nsbench is (beside the one that started this, or in this tree's build)")
     commands = top.add_subparsers(dest="command", required=True)
     commands.add_parser("yardstick").add_argument("--pairs", type=at_least(2), default=15)  # quartiles are of two or more
     commands.add_parser("aa").add_argument("--trials", type=at_least(1), default=200)

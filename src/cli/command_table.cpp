@@ -55,6 +55,12 @@ constexpr CommandText kCommands[]{
      "Makes each kind of namespace and checks from inside and outside what it isolates."},
     {Command::help, Group::help, "help", "nsbench help [COMMAND]", "this list, or the help of a command",
      "Lists the commands, or prints the help of one, as nsbench COMMAND --help does."},
+    {Command::completion, Group::help, "completion", "nsbench completion bash|zsh|fish",
+     "what completes commands and options in a shell",
+     "Prints the text that makes a shell complete what is typed behind nsbench; in bash: eval \"$(nsbench "
+     "completion bash)\""},
+    {Command::complete, Group::hidden, "complete", "nsbench complete -- WORDS...", "what may follow",
+     "Prints what may be in the place of the last word, for the shells."},
 };
 
 }  // namespace

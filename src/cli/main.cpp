@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "cli/commands.h"
+#include "cli/complete.h"
 #include "cli/outcome.h"
 #include "cli/script.h"
 #include "core/failure.h"
@@ -67,6 +68,12 @@ int dispatch(const Options& options, const nsb::isolate::Dispositions& inherited
             return kMeasured;
         case Command::script:
             become_script(options.script.name, options.script.words, inherited);
+        case Command::complete:
+            if (const auto words = completed_by_script(options.completed))
+                become_script("described", *words, inherited);
+            print(candidates(options.completed));
+            return kMeasured;
+        case Command::completion:
         case Command::help:
         case Command::version:
             print(options.text);

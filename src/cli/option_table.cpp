@@ -161,7 +161,7 @@ po::options_description verify_options() {
     options.add_options()  //
         ("ns", strings()->value_name("SET"),
          "of these kinds (all): kinds or flags joined by commas, none, or all")(
-            "format", po::value<std::string>()->value_name("FORMAT"), "table, csv or json (table)")(
+            "format", po::value<std::string>()->value_name("table|csv|json"), "(table)")(
             "without", strings()->value_name("SET"),
             "make none of these kinds, so that their checks fail; in a container that takes the host's "
             "place");
@@ -203,9 +203,16 @@ po::options_description list_options() {
 
 po::options_description dictionary_options() {
     po::options_description options("Output");
-    options.add_options()("format", po::value<std::string>()->value_name("FORMAT"),
+    options.add_options()("format", po::value<std::string>()->value_name("markdown|json"),
                           "markdown: the columns; json: also phases, kinds, operations, parameters, "
                           "traced functions and outputs (markdown)");
+    return options;
+}
+
+po::options_description help_options() {
+    po::options_description options("Output");
+    options.add_options()("format", po::value<std::string>()->value_name("text|json"),
+                          "json: the commands and all their options, for programs (text)");
     return options;
 }
 
@@ -221,37 +228,47 @@ po::options_description summary_options() {
 
 }  // namespace
 
-po::options_description options_of(Command command) {
-    po::options_description all;
-    if (command == Command::verify) all.add(verify_options());
-    if (command == Command::exec) all.add(exec_options());
-    if (command == Command::doctor) all.add(prepare_options());
+std::vector<po::options_description> parts_of(Command command) {
+    std::vector<po::options_description> all;
+    if (command == Command::verify) all.push_back(verify_options());
+    if (command == Command::exec) all.push_back(exec_options());
+    if (command == Command::doctor) all.push_back(prepare_options());
     if (command == Command::run || command == Command::list || command == Command::benchmark)
-        all.add(selection_options());
-    if (command == Command::list) all.add(list_options());
-    if (command == Command::run || command == Command::guest) all.add(measuring_options());
+        all.push_back(selection_options());
+    if (command == Command::list) all.push_back(list_options());
+    if (command == Command::run || command == Command::guest) all.push_back(measuring_options());
     if (command == Command::run || command == Command::guest || command == Command::benchmark)
-        all.add(surrounding_options());
-    if (command == Command::run) all.add(output_options());
-    if (command == Command::summary) all.add(summary_options());
-    if (command == Command::dictionary) all.add(dictionary_options());
+        all.push_back(surrounding_options());
+    if (command == Command::run) all.push_back(output_options());
+    if (command == Command::summary) all.push_back(summary_options());
+    if (command == Command::dictionary) all.push_back(dictionary_options());
+    if (command == Command::help) all.push_back(help_options());
     if (command != Command::run) {
         po::options_description rest("Other");
         rest.add_options()("help", "this text (-h)");
-        all.add(rest);
+        all.push_back(std::move(rest));
     }
     return all;
+}
+
+po::options_description options_of(Command command) {
+    po::options_description all;
+    for (const auto& part : parts_of(command)) all.add(part);
+    return all;
+}
+
+std::string notes_of(Command command) {
+    const std::string_view codes = command == Command::exec     ? kExecCodes
+                                   : command == Command::doctor ? kDoctorCodes
+                                                                : kExitCodes;
+    return fmt::format("{}{}", command == Command::benchmark ? kBenchmarkOptions : "", codes);
 }
 
 std::string help_text(const CommandText& command) {
     std::ostringstream text;
     text << "Usage: " << command.usage << '\n' << command.what << "\n";
     if (command.command == Command::run) text << "\nCommands (nsbench help COMMAND):\n" << command_lines();
-    text << options_of(command.command) << '\n'
-         << (command.command == Command::benchmark ? kBenchmarkOptions : "")
-         << (command.command == Command::exec     ? kExecCodes
-             : command.command == Command::doctor ? kDoctorCodes
-                                                  : kExitCodes);
+    text << options_of(command.command) << '\n' << notes_of(command.command);
     return text.str();
 }
 

@@ -9,7 +9,9 @@
 #include <random>
 #include <span>
 
+#include "cli/completion.h"
 #include "cli/option_table.h"
+#include "cli/option_texts.h"
 #include "cli/version.h"
 #include "cli/words.h"
 #include "core/text.h"
@@ -299,15 +301,35 @@ Options text_alone(Command command, std::string text) {
 
 /// nsbench help [COMMAND...]: of a script's command it says itself, also of those below it.
 Options parse_help(std::vector<std::string> words, Options options) {
-    if (words.empty()) return text_alone(Command::help, overview());
-    const CommandText* const about = find_command(words.front());
-    if (about == nullptr) throw no_command(words.front());
-    if (about->command != Command::script) return text_alone(Command::help, help_text(*about));
+    std::vector<std::string> about;
+    for (std::string word = take_word(words, Command::help); !word.empty();
+         word = take_word(words, Command::help))
+        about.push_back(std::move(word));
+    const po::variables_map values = parse_words(std::move(words), Command::help);
+    static constexpr std::array<std::string_view, 2> kFormats{"text", "json"};
+    if (parse_format(values, kFormats) == "json") {
+        if (!about.empty()) throw UsageError("help: --format=json is about all commands");
+        return text_alone(Command::help, commands_json(NSB_VERSION));
+    }
+    if (about.empty()) return text_alone(Command::help, overview());
+    const CommandText* const command = find_command(about.front());
+    if (command == nullptr) throw no_command(about.front());
+    if (command->command != Command::script) return text_alone(Command::help, help_text(*command));
     options.command = Command::script;
-    words.erase(words.begin());
-    words.emplace_back("--help");
-    options.script = {std::string(about->name), std::move(words)};
+    about.erase(about.begin());
+    about.emplace_back("--help");
+    options.script = {std::string(command->name), std::move(about)};
     return options;
+}
+
+std::string completion_for(const std::string& shell) {
+    std::vector<std::string_view> shells;
+    for (const Completion& one : completions()) {
+        if (one.shell == shell) return std::string(one.text);
+        shells.push_back(one.shell);
+    }
+    throw UsageError(fmt::format("completion: '{}': the shell is one of {}{}", shell, fmt::join(shells, ", "),
+                                 nearest_hint(shell, shells)));
 }
 
 }  // namespace
@@ -323,6 +345,12 @@ Options parse(const std::vector<std::string>& arguments) {
         options.script = {std::string(command->name), std::move(words)};
         return options;
     }
+    if (options.command == Command::complete) {
+        options.completed = take_behind_dashes(words);
+        return options;
+    }
+    const std::string shell =
+        options.command == Command::completion ? take_word(words, options.command) : std::string();
     if (options.command == Command::exec) options.namespaces.command = take_behind_dashes(words);
     if (options.command == Command::doctor) options.prepare.command = take_behind_dashes(words);
     if (options.command == Command::benchmark) take_benchmark_options(words, options);
@@ -331,6 +359,7 @@ Options parse(const std::vector<std::string>& arguments) {
     if (values.count("help") != 0) return text_alone(Command::help, help_text(*command));
     if (values.count("version") != 0)
         return text_alone(Command::version, fmt::format("nsbench {}\n", full_version()));
+    if (options.command == Command::completion) return text_alone(Command::completion, completion_for(shell));
     if (options.command == Command::summary && options.folder.empty())
         throw UsageError("summary: the folder of a run is missing; one that --out has written");
     if (options.command == Command::run || options.command == Command::list ||

@@ -40,6 +40,8 @@ enum class Command {
     dictionary,
     guest,
     script,
+    completion,
+    complete,
     help,
     version
 };
@@ -71,8 +73,9 @@ struct ScriptCall {
 
 struct Options {
     Command command = Command::run;
-    std::string text;  ///< of help and version
+    std::string text;  ///< of help, version and completion
     ScriptCall script;
+    std::vector<std::string> completed;  ///< the words of complete
     run::RunOptions run;
     NamespaceOptions namespaces;
     PrepareOptions prepare;
