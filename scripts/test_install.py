@@ -11,8 +11,22 @@ import pytest
 BUILD = Path(os.environ["NSBENCH"]).resolve().parent
 ROOT = Path(__file__).resolve().parents[1]
 # What only a source tree needs: tests and what they share, linters, packaging, and what builds.
-NOT_INSTALLED = re.compile(r"(^|/)(test_.*|conftest\.py|.*_harness\.py|fixtures.*\.py|damage\.py|all_skipped\.py|__pycache__|"
+NOT_INSTALLED = re.compile(r"(^|/)(test_.*|conftest\.py|.*_harness\.py|fixtures.*\.py|damage\.py|all_skipped\.py|manual\.py|__pycache__|"
                            r"linters|package|setup\.sh|.*\.cmake)$")
+
+
+def packages(kind: str) -> set[str]:
+    """Those of scripts/packages that are marked so; without a mark for the empty one."""
+    lines = (ROOT / "scripts/packages").read_text(encoding="utf-8").splitlines()
+    return {line.split()[0] for line in lines if line and line[0] != "#" and (line.split() + [""])[1] == kind}
+
+
+def test_the_debian_package_is_made_with_and_recommends_what_the_tree_needs() -> None:
+    control = (ROOT / "scripts/package/debian/control").read_text(encoding="utf-8")
+    lists = {name: set(re.findall(r"^ ([a-z0-9.+-]+)", text, re.MULTILINE))
+             for name, text in re.findall(r"^([A-Za-z-]+):\n((?: .*\n)+)", control, re.MULTILINE)}
+    assert packages("") - {"g++"} <= lists["Build-Depends"]  # g++ is build-essential's
+    assert {name for name in packages("analysis") if name.startswith("python3-")} <= lists["Recommends"]
 
 
 @pytest.fixture(scope="module", name="prefix")
@@ -50,6 +64,13 @@ def test_a_command_that_is_a_script_has_its_help(prefix: Path, command: str) -> 
     done = nsbench(prefix, command, "--help")
     assert done.returncode == 0 and command in done.stdout, done.stderr
     assert not list(prefix.rglob("__pycache__"))
+
+
+def test_the_manual_and_the_completions_are_where_others_look(prefix: Path) -> None:
+    share = prefix / "share"
+    assert (share / "man/man1/nsbench.1").read_text(encoding="utf-8") and len(list((share / "man/man1").iterdir())) > 10
+    for name in ("bash-completion/completions/nsbench", "zsh/site-functions/_nsbench", "fish/vendor_completions.d/nsbench.fish"):
+        assert (share / name).stat().st_size
 
 
 def test_a_run_is_measured_and_compared(prefix: Path) -> None:

@@ -1,5 +1,5 @@
 # What `cmake --install` puts where. nsbench finds its sampler and the scripts by the way from its own folder, and the scripts find
-# the programs that they run by the way from theirs (scripts/analysis/place.py): the three belong together, wherever the prefix is.
+# the programs that they run by the way from theirs (scripts/analysis/programs.py): the three belong together, wherever the prefix is.
 set(PROGRAMS libexec/nsbench)
 set(SCRIPTS lib/nsbench)
 set(DOCUMENTS ${CMAKE_INSTALL_DOCDIR})
@@ -14,7 +14,7 @@ install(DIRECTORY scripts DESTINATION ${SCRIPTS} USE_SOURCE_PERMISSIONS FILES_MA
         PATTERN "lab/init" PATTERN "lab/nops.patch" PATTERN "lab/small-kernel.config"
         PATTERN "__pycache__" EXCLUDE PATTERN "linters" EXCLUDE PATTERN "package" EXCLUDE PATTERN ".*" EXCLUDE
         PATTERN "test_*.py" EXCLUDE PATTERN "conftest.py" EXCLUDE PATTERN "*_harness.py" EXCLUDE PATTERN "fixtures*.py" EXCLUDE
-        PATTERN "all_skipped.py" EXCLUDE PATTERN "damage.py" EXCLUDE)
+        PATTERN "all_skipped.py" EXCLUDE PATTERN "manual.py" EXCLUDE PATTERN "damage.py" EXCLUDE)
 
 # What the page is drawn with, and its licences, where scripts/vendor has fetched them (scripts/analysis/page.py, VENDORED).
 foreach(file .lock
@@ -30,16 +30,19 @@ foreach(file .lock
     install(FILES build/page/${file} DESTINATION ${SCRIPTS}/page/${folder} OPTIONAL)
 endforeach()
 
+# The manual, which the target `man` makes and `all` does not.
+install(CODE "execute_process(COMMAND ${CMAKE_COMMAND} -E env NSBENCH_PROGRAM=$<TARGET_FILE:nsbench> /usr/bin/python3 -B
+              ${CMAKE_SOURCE_DIR}/scripts/manual.py ${CMAKE_BINARY_DIR}/man COMMAND_ERROR_IS_FATAL ANY)")
 install(DIRECTORY ${CMAKE_BINARY_DIR}/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 FILES_MATCHING PATTERN "*.1")
 set(COMPLETIONS ${CMAKE_BINARY_DIR}/completions)
-install(FILES ${COMPLETIONS}/nsbench DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions OPTIONAL)
+install(FILES ${COMPLETIONS}/nsbench DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
 # Debian's zsh looks for those of packages elsewhere than for those of /usr/local.
 set(ZSH site-functions)
 if(CMAKE_INSTALL_PREFIX STREQUAL "/usr")
     set(ZSH vendor-completions)
 endif()
-install(FILES ${COMPLETIONS}/_nsbench DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/${ZSH} OPTIONAL)
-install(FILES ${COMPLETIONS}/nsbench.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d OPTIONAL)
+install(FILES ${COMPLETIONS}/_nsbench DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/${ZSH})
+install(FILES ${COMPLETIONS}/nsbench.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 
 # Documents keep their folders, by which they lead to one another.
 foreach(folder . bench bpf src src/isolate scripts scripts/lab results results/host)
