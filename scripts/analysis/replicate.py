@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from analysis import files, outputs
 from analysis.script import Unreadable
@@ -57,7 +58,7 @@ def plan_of(folder: Path, wanted: Plan) -> Plan:
         if any(folder.iterdir()):
             raise Unreadable(f"--keep: {folder} has files, but no {PLAN}") from None
         return kept(folder, wanted)
-    written = {"version": "", **content} if isinstance(content, dict) else {}
+    written: dict[str, Any] = {"version": "", **content} if isinstance(content, dict) else {}
     if {name: type(value) for name, value in written.items()} != Plan.__annotations__:
         raise Unreadable(f"{folder / PLAN}: not what this command writes")
     found = Plan(**written)

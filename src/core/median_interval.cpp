@@ -121,9 +121,9 @@ std::vector<double> medians_of_rounds(const std::vector<OfRound>& values, std::s
 /// from their median to the quartiles.
 Interval beyond_quartiles(const std::vector<OfRound>& values, std::size_t rounds, double share,
                           double common) {
-    // The values of few rounds tell their scatter badly, hence Student's t, and what is common to all rounds
-    // is not in it.
-    const boost::math::students_t t(static_cast<double>(rounds - 1));
+    // Few rounds tell their scatter badly, hence Student's t; those that follow each other are taken to be
+    // worth half as many. What is common to all of them is not in it.
+    const boost::math::students_t t(static_cast<double>(rounds - 1) / 2);
     const boost::math::normal z;
     const double steps = share / kQuartile *
                          (boost::math::quantile(boost::math::complement(t, 0.025)) /

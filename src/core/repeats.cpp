@@ -12,9 +12,6 @@
 namespace nsb {
 namespace {
 
-/// Half of a normal 95% interval in standard deviations.
-constexpr double kHalfOfNormal = 1.959964;
-
 double mean_of(std::span<const double> values) {
     return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
@@ -151,9 +148,8 @@ std::optional<double> scatter_of(std::span<const Figures> repeats) {
     if (repeats.size() < 2) return std::nullopt;
     double variances = 0;
     for (const Figures& one : repeats) {
-        if (!one.ci) return std::nullopt;
-        const double error = (one.ci->high - one.ci->low) / 2 / kHalfOfNormal;
-        variances += error * error;
+        if (!one.error) return std::nullopt;
+        variances += *one.error * *one.error;
     }
     const double within = std::sqrt(variances / static_cast<double>(repeats.size()));
     const double whole = deviation_of(each(repeats, &Figures::median));

@@ -25,8 +25,9 @@ inline constexpr std::size_t kFewRepeats = 4, kAdvisedRepeats = 5;
 enum class Ruling : std::uint8_t { between, within };
 std::string_view to_string(Ruling ruling);
 
-/// The standard deviation of repeats' medians over that which the scatter of each one's rounds makes of it.
-/// Nothing where either is unknown, or both are none.
+/// The standard deviation of repeats' medians over that which the scatter of each one's rounds makes of it,
+/// were they independent: what rounds have in common is not within them, and their intervals, which allow for
+/// it, would hold too much. Nothing where either is unknown, or both are none.
 std::optional<double> scatter_of(std::span<const Figures> repeats);
 
 /// The variance of repeats' medians is that of their rounds and one that repeats add: the second is the

@@ -9,7 +9,8 @@ namespace {
 
 const Case kCase = Case::of(Operation::clone, Kind::pid);
 
-/// A row of one repeat: a median, and an interval of its rounds with that half width.
+/// A row of one repeat: a median, and an interval of its rounds with that half width; its standard error is
+/// half of that.
 Row row_of(double median, double half = 1) {
     Row row;
     row.measured = kCase;
@@ -25,7 +26,8 @@ Row row_of(double median, double half = 1) {
                           .p99 = median + 8,
                           .max = median + 9,
                           .outliers_mild = 1,
-                          .outliers_severe = 2};
+                          .outliers_severe = 2,
+                          .error = half / 2};
     return row;
 }
 
@@ -187,11 +189,10 @@ TEST(CombineRepeats, WhatSomeCouldNotHaveIsOfTheOthers) {
 }
 
 TEST(Scatter, IsBetweenWhereRepeatsAddMoreThanTheirRoundsDo) {
-    // A half width of 1.96 is a standard error of 1.
-    const Row apart = combined({98, 100, 102}, 1.959964);
+    const Row apart = combined({98, 100, 102}, 2);
     EXPECT_NEAR(*apart.scatter, 2, 1e-6);
     EXPECT_EQ(ruling(*apart.scatter), Ruling::between);
-    const Row close = combined({99, 100, 101}, 1.959964);
+    const Row close = combined({99, 100, 101}, 2);
     EXPECT_NEAR(*close.scatter, 1, 1e-6);
     EXPECT_EQ(ruling(*close.scatter), Ruling::within);
     EXPECT_EQ(ruling(1.41), Ruling::within);
@@ -200,15 +201,15 @@ TEST(Scatter, IsBetweenWhereRepeatsAddMoreThanTheirRoundsDo) {
 
 TEST(Scatter, IsUnknownWhereRoundsWereTooFewOrNothingScatters) {
     std::vector<std::vector<Row>> repeats{{row_of(100)}, {row_of(104)}};
-    repeats.back().front().figures->ci.reset();
+    repeats.back().front().figures->error.reset();
     EXPECT_FALSE(combine_repeats(repeats, 0.02).front().scatter);
     EXPECT_FALSE(combined({100, 100}, 0).scatter);
     EXPECT_EQ(ruling(*combined({100, 101}, 0).scatter), Ruling::between);
 }
 
 TEST(Scatter, IsCounted) {
-    std::vector<Row> rows{combined({98, 100, 102}, 1.959964), combined({99, 100, 101}, 1.959964),
-                          combined({96, 100, 104}, 1.959964), combined({100, 100}, 0), combined({100})};
+    std::vector<Row> rows{combined({98, 100, 102}, 2), combined({99, 100, 101}, 2),
+                          combined({96, 100, 104}, 2), combined({100, 100}, 0), combined({100})};
     const RulingCount count = count_ruling(rows);
     EXPECT_EQ(count.between, 2U);
     EXPECT_EQ(count.within, 1U);

@@ -103,6 +103,9 @@ Row make_row(const Series& series, const Series* base, Phase phase, const RowCon
     row.position = position_of(machines);
     row.resolution = resolution_of(of_machines, of_all);
     row.figures = describe(std::move(values), interval_of(series, phase, context.clock), of_all);
+    std::vector<double> of_rounds;
+    for (const auto& [round, value] : medians) of_rounds.push_back(value);
+    row.figures->error = median_error(std::move(of_rounds));
     if (row.figures->ci && !row.figures->precision) {
         row.status = Status::imprecise;
         row.reason = "a median of 0 has no relative precision";
@@ -240,11 +243,16 @@ void Looks::extend(const Series& series) {
     }
 }
 
+bool Looks::is_due() const {
+    std::uint32_t next = next_look_;
+    while (next < rounds_) next *= 2;
+    return rounds_ == next;
+}
+
 void Looks::look(const Series& series, const RowContext& context) {
-    while (next_look_ < rounds_) next_look_ *= 2;
-    if (rounds_ < next_look_) return;
+    if (!is_due()) return;
     is_precise_ = nsb::is_precise(series, context);
-    next_look_ *= 2;
+    next_look_ = 2 * rounds_;
 }
 
 }  // namespace nsb

@@ -125,7 +125,9 @@ class Looks {
   public:
     /// Counts the samples that came since the last call: whole rounds.
     void extend(const Series& series);
-    /// Looks where enough rounds have come since the last look.
+    /// Whether enough rounds have come since the last look.
+    [[nodiscard]] bool is_due() const;
+    /// Looks where that is so.
     void look(const Series& series, const RowContext& context);
 
     [[nodiscard]] std::uint32_t counted() const { return counted_; }  ///< samples

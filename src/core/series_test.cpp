@@ -211,9 +211,12 @@ TEST(Looks, ComeAfterTwiceAsManyRounds) {
         series.samples.push_back({round, round, true, {}});
         series.samples.back().times.fill(100);
         looks.extend(series);
+        const bool is_due = looks.is_due();
         const bool was = looks.is_precise();
         // By turns precise and not, so that each look is seen.
         looks.look(series, {was ? -1 : 0.02, {}, {}});
+        EXPECT_EQ(looks.is_precise() != was, is_due) << round;
+        EXPECT_FALSE(looks.is_due()) << "it has just been looked at";
         if (looks.is_precise() != was) looked.push_back(round);
     }
     EXPECT_EQ(looked, (std::vector<std::uint32_t>{kMinRounds, 16, 32, 64}));

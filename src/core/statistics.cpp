@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/math/distributions/binomial.hpp>
 #include <cmath>
+#include <numbers>
 #include <numeric>
 
 namespace nsb {
@@ -30,6 +31,14 @@ std::optional<Interval> median_interval(std::vector<double> values) {
     const math::binomial_distribution<double, RoundUp> sides(static_cast<double>(values.size()), 0.5);
     const std::size_t left_out = static_cast<std::size_t>(math::quantile(sides, 0.025)) - 1;
     return Interval{values[left_out], values[values.size() - 1 - left_out]};
+}
+
+std::optional<double> median_error(std::vector<double> values) {
+    if (values.size() < kMinForInterval) return std::nullopt;
+    std::sort(values.begin(), values.end());
+    // The distance of a normal distribution's quartiles is 1.349 standard deviations.
+    const double deviation = (quantile(values, 0.75) - quantile(values, 0.25)) / 1.34898;
+    return deviation * std::sqrt(std::numbers::pi / 2 / static_cast<double>(values.size()));
 }
 
 Figures describe(std::vector<double> values, const std::optional<Interval>& ci,

@@ -28,6 +28,10 @@ double median(std::vector<double> values);
 std::optional<Interval> median_interval(std::vector<double> values);
 inline constexpr std::size_t kMinForInterval = 6;
 
+/// The standard error of the median of independent, about normal values, by their quartiles: of the medians
+/// of rounds, some of which are far off. Nothing below kMinForInterval values.
+std::optional<double> median_error(std::vector<double> values);
+
 /// What a row of results says of its samples. Units are those of the samples.
 struct Figures {
     std::size_t samples = 0;
@@ -37,6 +41,7 @@ struct Figures {
     double min = 0, mean = 0, stddev = 0, p90 = 0, p99 = 0, max = 0;
     std::size_t outliers_mild = 0;    ///< beyond 1.5 interquartile ranges from the quartiles (Tukey)
     std::size_t outliers_severe = 0;  ///< beyond 3
+    std::optional<double> error;      ///< the median's standard error, were rounds independent of each other
 };
 
 /// `values` in any order, at least one; `ci` is their median's interval, widened to hold what it is about;

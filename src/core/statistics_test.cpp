@@ -51,6 +51,14 @@ TEST(MedianInterval, HoldsTheMedianAsOftenAsItSays) {
     EXPECT_GT(held, kTrials * 0.945);
 }
 
+TEST(MedianError, IsThatOfIndependentNormalValues) {
+    // Quartiles of -0.6745 and 0.6745 are those of a standard deviation of 1; the root of pi / 2 is 1.2533.
+    std::vector<double> values{-9, -0.67449, -0.67449, 0, 0, 0.67449, 0.67449, 9e9};
+    EXPECT_NEAR(*median_error(values), 1.2533 / std::sqrt(8), 1e-4);
+    values.resize(kMinForInterval - 1);
+    EXPECT_FALSE(median_error(values));
+}
+
 TEST(Describe, LabelsOutliersAndKeepsThem) {
     std::vector<double> values;
     for (int i = 1; i <= 20; ++i) values.push_back(100 + i);

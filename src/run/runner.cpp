@@ -67,15 +67,16 @@ void Runner::go_on_from(const Before& before) {
 }
 
 void Runner::look() {
+    for (std::size_t i = 0; i < series_.size(); ++i) looks_[i].extend(series_[i]);
+    const std::span planned = std::span(looks_).first(cases_.planned);
+    // Nothing is labelled for nobody: each time takes as long as there are rounds.
+    if (options_.samples || std::ranges::none_of(planned, &Looks::is_due)) return;
     RowContext context{options_.precision, {}, {}, options_.clock};
     if (options_.disturbed == Disturbed::drop) {
         label(totals_.marks);
         context.left_out = disturbed_rounds(totals_.marks);
     }
-    for (std::size_t i = 0; i < series_.size(); ++i) {
-        looks_[i].extend(series_[i]);
-        if (i < cases_.planned && !options_.samples) looks_[i].look(series_[i], context);
-    }
+    for (std::size_t i = 0; i < planned.size(); ++i) planned[i].look(series_[i], context);
 }
 
 Knowledge Runner::known() const {
