@@ -88,6 +88,8 @@ def test_nothing_covers_anything(browser: webdriver.Chrome, page: Path, width: i
         assert browser.execute_script(COVERED) == []
     widths = browser.execute_script("return [document.documentElement.scrollWidth, document.documentElement.clientWidth]")
     assert widths[0] == widths[1] <= width, "nobody scrolls sideways"
+    tallest = "return Math.max(...[...document.querySelectorAll('.changes tr, .figures tr')].map((one) => one.offsetHeight))"
+    assert browser.execute_script(tallest) < 40, "tables that are too wide scroll, and break no words"
 
 
 def test_what_covers_something_is_found(opened: webdriver.Chrome) -> None:
