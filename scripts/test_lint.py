@@ -56,6 +56,16 @@ def test_it_finds_what_is_wrong(tree: Path, check: str) -> None:
     assert done.returncode == 1 and said in done.stdout, done.stdout
 
 
+def test_what_the_formatter_would_change_is_a_diff(tree: Path) -> None:
+    """Also where flake8 finds nothing."""
+    (tree / "scripts/wrong.py").write_text('print(\n        "two")\n')
+    done = lint(tree, "python")
+    if done.returncode == 77:
+        pytest.skip(done.stdout.strip())
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[2:] == ["@@ -1,2 +1,2 @@", " print(", '-        "two")', '+    "two")']
+
+
 def test_a_page_script_may_not_declare_what_another_has(tree: Path) -> None:
     (tree / "scripts/page/wrong.js").write_text('"use strict";\nfunction CONSTANT() {}\n')
     done = lint(tree, "page")
