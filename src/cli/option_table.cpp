@@ -156,7 +156,7 @@ void add_showing(po::options_description& options) {
          "the table by plan, case, median, delta or precision")(
             "all", "every row, also of a table that is longer than the terminal")(
             "quiet", "the digest alone: what each kind adds")(
-            "format", po::value<std::string>()->value_name("FORMAT"),
+            "format", po::value<std::string>()->value_name("text|markdown|json"),
             "text, or in its place the digest as markdown or json (text)");
 }
 

@@ -23,6 +23,15 @@ constexpr bool is_in_order() {
 }
 static_assert(is_in_order());
 
+/// At least one sample that counts, and as much of the rest as a batch of the kernel's teardown has room for.
+BlockShape within_batch(BlockShape shape, BlockClass block_class, std::uint32_t at_once) {
+    if (block_class != BlockClass::light && block_class != BlockClass::net) return shape;
+    const std::uint32_t room = std::max<std::uint32_t>(1, kMaxBacklog / at_once);
+    shape.lead_in = std::min(shape.lead_in, room - 1);
+    shape.samples = std::min(shape.samples, room - shape.lead_in);
+    return shape;
+}
+
 }  // namespace
 
 BlockClass block_class(const Case& c) {
@@ -50,9 +59,11 @@ BlockShape shape_of(BlockClass block_class, const RunOptions& options) {
     if (options.samples) shape.samples = std::min(shape.samples, share_of_fixed(*options.samples));
     shape.samples = options.block.value_or(shape.samples);
     shape.lead_in = options.lead_in.value_or(shape.lead_in);
-    if (block_class == BlockClass::light || block_class == BlockClass::net)
-        shape.samples = std::min(shape.samples, kMaxBacklog - shape.lead_in);
-    return shape;
+    return within_batch(shape, block_class, 1);
+}
+
+BlockShape shape_of(const Case& c, const RunOptions& options) {
+    return within_batch(shape_of(block_class(c), options), block_class(c), c.at_once());
 }
 
 BlockShapes shapes_of(const std::vector<Case>& cases, const RunOptions& options) {

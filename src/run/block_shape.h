@@ -57,9 +57,9 @@ BlockClass block_class(const Case& c);
 
 /// The table's, unless the options say otherwise; never more than one batch of the kernel's teardown.
 BlockShape shape_of(BlockClass block_class, const RunOptions& options);
-inline BlockShape shape_of(const Case& c, const RunOptions& options) {
-    return shape_of(block_class(c), options);
-}
+/// That of its class; shorter where each of its samples is of so many processes at once that a batch holds
+/// fewer.
+BlockShape shape_of(const Case& c, const RunOptions& options);
 
 /// Of the classes that these cases belong to.
 BlockShapes shapes_of(const std::vector<Case>& cases, const RunOptions& options);

@@ -32,6 +32,17 @@ TEST(BlockShape, FillsNoMoreThanABatchOfTheKernelsTeardown) {
     }
 }
 
+TEST(BlockShape, OfManyProcessesAtOnceIsShorter) {
+    const auto at_once = [](std::uint64_t n) { return kNet.with(Parameter::parallel, n); };
+    EXPECT_EQ(shape_of(at_once(4), {}), shape_of(kNet, {}));
+    for (const std::uint32_t n : {8U, 16U, 64U}) {
+        const BlockShape shape = shape_of(at_once(n), {});
+        EXPECT_LE((shape.lead_in + shape.samples) * n, kMaxBacklog) << n;
+        EXPECT_GE(shape.samples, 1U) << n;
+    }
+    EXPECT_EQ(shape_of(kUts.with(Parameter::parallel, 64), {}), shape_of(kUts, {})) << "leaves nothing";
+}
+
 TEST(BlockShape, OfAFixedNumberLeavesTenRounds) {
     for (const auto& [samples, block] :
          {std::pair{1U, 1U}, {19U, 1U}, {20U, 2U}, {100U, 10U}, {40000U, 1000U}}) {

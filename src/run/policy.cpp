@@ -38,6 +38,9 @@ std::vector<std::uint32_t> blocks_of(const Cases& cases, const RunOptions& optio
     return blocks;
 }
 
+/// A few headlines, of which rounds are short, would have thousands where the others get a handful.
+constexpr std::uint32_t kMostHeadlineRounds = 64;
+
 bool is_headline_of(const Cases& cases, std::size_t i) {
     return is_headline(cases.all[i], cases.base_set);
 }
@@ -48,8 +51,11 @@ bool is_of_headlines(const Knowledge& known) {
     bool has_headlines = false;
     bool has_others = false;
     for (std::size_t i = 0; i < known.cases.planned; ++i) {
-        if (samples_wanted(known, i) > 0)
-            (is_headline_of(known.cases, i) ? has_headlines : has_others) = true;
+        if (samples_wanted(known, i) == 0) continue;
+        if (!is_headline_of(known.cases, i))
+            has_others = true;
+        else if (known.looks[i].rounds() < kMostHeadlineRounds)
+            has_headlines = true;
     }
     return has_headlines && has_others;
 }

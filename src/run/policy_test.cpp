@@ -165,6 +165,19 @@ TEST(Policy, BeginsWithTheHeadlinesUntilTheyArePrecise) {
     EXPECT_EQ(asked(then, 1), asked(all, 1));
 }
 
+TEST(Policy, GivesTheOthersTheirTurnAfterManyRoundsOfHeadlines) {
+    State state({kUts, Case::of(Operation::unshare, Kind::uts | Kind::net)});
+    state.headlines_first = true;
+    std::uint32_t round = 1;
+    for (; state.plan(round).is_of_headlines; ++round) {
+        ASSERT_LE(round, 64U);
+        state.measure(0, round, 5, round % 2 == 0 ? 100 : 200);
+    }
+    EXPECT_EQ(round, 65U);
+    EXPECT_GT(asked(state.plan(round), 0), 0U) << "it is not precise";
+    EXPECT_GT(asked(state.plan(round), 1), 0U);
+}
+
 TEST(Policy, HasNoHeadlinesWhereAllAre) {
     State state({kNone, kUts, kMnt});
     state.headlines_first = true;
