@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What the commands that are scripts take, for who asks nsbench: its completion, and the manual.
+"""What the commands that are scripts take, for callers of nsbench: its completion, and the manual.
 
     described.py complete NAME WORDS...    what may be in the place of the last word, as `nsbench complete` says it
     described.py table NAME                the options and the commands below it, as JSON

@@ -15,8 +15,13 @@ fi
 
 say() { printf '%s\n' "$*" >&2; }
 
-# packages run|analysis|test|kernels|package: the names in scripts/packages: those without a mark, those marked so, all that the
-# tests need, those and what builds kernels, what builds the Debian package. Another word is a mistake in who calls it: no package would be missing.
+# packages KIND: the names in scripts/packages that are needed. Another word than these is a mistake in who calls it: no package would
+# be missing.
+#   run       without a mark: what nsbench is built with
+#   analysis  so marked, as what the scripts import
+#   test      both, and what is marked test
+#   kernels   all of these, and what builds kernels
+#   package   what is built with, and what makes the Debian package of it
 packages() {
     local name kind
     case $1 in run | analysis | test | kernels | package) ;; *) say "setup.sh: packages $1: there is no such kind"; return 1 ;; esac

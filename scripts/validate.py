@@ -26,6 +26,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 from analysis import programs
@@ -214,7 +215,7 @@ def model_runs(options: argparse.Namespace) -> bool:
     """Whether the intervals of effects, as nsbench model has them, hold in another run."""
     from analysis import model_check
     with progress("run", options.runs) as done:
-        numbers = itertools.count()
+        numbers = count()
 
         def fresh(folder: Path) -> None:
             output_of(options.build / "nsbench", f"--filter={options.filter}", f"--budget={options.budget}", "--quiet", f"--out={folder}")

@@ -1,5 +1,5 @@
 """What lies beside a run and belongs to it: the probe's figures, and stacks. Figures that are quoted are of a run without the
-probe, so that it has a run of its own, in a folder `probe` in the other's or next to it: RUN/probe, or DIR/wall and DIR/probe.
+probe, so that it has a run of its own, in a folder `probe` inside the run's or beside it: RUN/probe, or DIR/wall and DIR/probe.
 An exact profile lies likewise in `exact`."""
 import functools
 import os

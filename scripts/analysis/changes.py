@@ -32,8 +32,7 @@ def _judged(base: list[Run], new: list[Run]) -> Comparison | str:
     """The comparison, or why there is none."""
     one, other = sources.of_runs(base), sources.of_runs(new)
     if comparison.is_single(one, other):
-        return (f"{'; '.join(summary.comparison(base[0], new[0]))} One run a side by wall time does not tell by how much runs "
-                "differ by themselves: give several of each kernel, or folders of nsbench --repeat=5.")
+        return "; ".join(summary.comparison(base[0], new[0]))
     try:
         return comparison.compare(one, other, None, ALPHA)
     except Unreadable as error:
@@ -55,7 +54,7 @@ Step = tuple[str, str, Comparison | str]
 
 
 def _overview(run: Run, steps: Sequence[Step]) -> str:
-    """The first phase of the single sets over all steps, the whole way first."""
+    """`create` of the single sets over all steps, the whole way first."""
     judged = [(base, new, {(row.case, row.phase): row for row in one.rows})
               for base, new, one in steps if isinstance(one, Comparison)]
     operations = tables.set_operations(run)

@@ -16,7 +16,8 @@ def selection(run: Run) -> str:
     """The options that select the run's cases. Unreadable where one has a blank: the job takes them as words."""
     options = run.info.get("options", Options())
     found = options.get("selection", Selection())
-    words = [f"--case={case}" for case in found.get("cases", [])]
+    words = [f"--{plan}"] if (plan := found.get("plan", "default")) != "default" else []
+    words += [f"--case={case}" for case in found.get("cases", [])]
     if (pattern := found.get("filter")) is not None:
         words.append(f"--filter={pattern}")
     words += [f"--op={','.join(operations)}"] if (operations := found.get("op")) else []
@@ -46,7 +47,7 @@ def job(run: Run) -> str:
 def files_of(run: Run, _: Wanted) -> dict[str, str]:
     """The folder's files by their paths. Unreadable for a run whose options are not known, or are of the lab."""
     if run.clock != "wall":
-        raise Unreadable(f"{run.path}: is by the clock of {run.clock}, which LKP's machines have not")
+        raise Unreadable(f"{run.path}: was measured by the clock {run.clock}, which LKP's machines do not have")
     if not run.info:
         raise Unreadable(f"{run.path}: has no run.json beside it: what it measured is not known")
     texts = {f"programs/nsbench/{name}": (PROGRAM / name).read_text(encoding="utf-8") for name in FILES}

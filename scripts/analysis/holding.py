@@ -14,7 +14,6 @@ from analysis import coverage, programs
 from analysis.running import output_of, standard_error
 from analysis.script import Unreadable
 
-# Of 95% intervals.
 ROUNDS = (10, 25, 100)
 BLOCKS = (16, 8, 4)  # counted samples, as run/block_shape.h has them, and what lies between
 HELD_LIMIT, HELD_AT_STOP_LIMIT = 0.93, 0.9

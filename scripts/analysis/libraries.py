@@ -35,7 +35,7 @@ def vendored() -> None:
         return
     if not programs.IS_TREE:
         raise Unreadable(
-            f"{LIBRARIES} has not the libraries of the page ({', '.join(VENDORED)}): in the source tree run scripts/vendor, "
+            f"{LIBRARIES} lacks the libraries of the page ({', '.join(VENDORED)}): in the source tree run scripts/vendor, "
             "then cmake --install"
         )
     try:
@@ -46,7 +46,7 @@ def vendored() -> None:
         ) from None
     if made.returncode or not _is_fetched():
         raise Unreadable(
-            f"build/page has not the libraries of scripts/page/package-lock.json ({', '.join(VENDORED)}): run "
+            f"build/page lacks the libraries of scripts/page/package-lock.json ({', '.join(VENDORED)}): run "
             "scripts/vendor where npm reaches its registry"
         )
 

@@ -2,14 +2,14 @@
 what some kinds add together beyond their sum.
 
 It is additive in time, and it is fitted to `delta`, what a set adds to its base, which rounds have paired: the machine's
-level cancels there, and what the base itself varies by is common to all sets, so that it goes to the cost paid once. What
+level cancels there, and what the base itself varies by is common to all sets, so that it ends up in the cost paid once. What
 scatters is in proportion to how long the whole call takes, so each equation is divided by that, as it comes out of the
 main effects. Pairs of kinds, then triples with their pairs, come and go one at a time as long as the Bayesian information
 criterion (BIC) becomes smaller. Intervals of one run are by the sandwich that assumes nothing of how residuals scatter (HC3),
 which is blind to what moves all of a run; of several runs they are Student's, of how the runs' own fits scatter, and never
 narrower than the former.
 
-Something else that has the machine for a while makes a set's figure several times what it is. One that stands out of its
+Something else that has the machine for a while makes a set's figure several times what it is. One that lies far from the rest of its
 run, by a robust fit of all pairs and triples, is in no fit, and is named. Counts have no such figures.
 """
 import math
@@ -99,7 +99,12 @@ class Model:
     @property
     def is_exact(self) -> bool:
         """Whether its figures have no scatter, and so its terms no intervals."""
-        return self.clock == "instructions"
+        return is_exact(self.clock)
+
+
+def is_exact(clock: str) -> bool:
+    """Whether what it measures comes again as it was."""
+    return clock == "instructions"
 
 
 def deltas_of(run: Run, operation: str, phase: str) -> Deltas:
@@ -132,7 +137,7 @@ def deltas_of(run: Run, operation: str, phase: str) -> Deltas:
 @dataclass(frozen=True)
 class Fit:
     """Terms fitted to several runs: `values` of all of them, `of_runs` a row for each run, `covariance` of the values as the
-    residuals have it. `own` is the variance of the first run's base: all of its sets have that in common, so that no
+    residuals have it. `own` is the variance of a run's base, their mean: all of its sets have that in common, so that no
     residual shows it."""
 
     terms: list[Term]
@@ -172,16 +177,18 @@ def fit_runs(runs: Sequence[Deltas], name: str = "the runs") -> Fit:
     if any(fit.model.rank < len(terms) for fit in fits):
         raise Unreadable(f"{name}: one of them has too few sets to tell the {len(terms)} terms of all apart")
     of_runs = np.array([fit.params for fit in fits])
-    return Fit(terms, list(table.index), equations, of_runs.mean(axis=0), of_runs, np.asarray(whole.cov_params()), runs[0].own)
+    return Fit(terms, list(table.index), equations, of_runs.mean(axis=0), of_runs, np.asarray(whole.cov_params()),
+               float(np.mean([run.own for run in runs])))
 
 
 def spread(fit: Fit) -> tuple[Floats, float]:
     """The standard errors of the values, and the degrees of freedom that they are known with."""
     count = len(fit.of_runs)
+    shared = np.array([term == SHARED for term in fit.terms])
+    within = fit.errors**2 + np.where(shared, fit.own / count, 0)
     if count == 1:
-        shared = np.array([term == SHARED for term in fit.terms])
-        return np.sqrt(fit.errors**2 + np.where(shared, fit.own, 0)), len(fit.equations.sets) - len(fit.terms)
-    return np.sqrt(np.maximum(fit.of_runs.var(axis=0, ddof=1) / count, fit.errors**2)), count - 1
+        return np.sqrt(within), len(fit.equations.sets) - len(fit.terms)
+    return np.sqrt(np.maximum(fit.of_runs.var(axis=0, ddof=1) / count, within)), count - 1
 
 
 def _estimates(fit: Fit, is_exact: bool) -> list[Estimate]:
@@ -227,7 +234,7 @@ def model_of(runs: Sequence[Run], operation: str, phase: str) -> Model:
         notes.append(f"sets with NEWTIME go through {syscalls[-1]}, the others through {syscalls[0]}: the difference is in what "
                      "NEWTIME adds")
     if some := len(fit.names) - len(set.intersection(*({*one.sets.index, *one.outside.index} for one in of)) & set(fit.names)):
-        notes.append(f"{some} of the sets were not measured in every run")
+        notes.append(f"{some} set{'s were' if some > 1 else ' was'} not measured in every run")
     left = {namespaces: why for one in of for namespaces, why in one.without.items() if namespaces not in fit.names}
-    return Model(operation, phase, runs[0].clock, len(runs), of[0].base, level, len(fit.names), _estimates(fit, runs[0].clock != "wall"),
+    return Model(operation, phase, runs[0].clock, len(runs), of[0].base, level, len(fit.names), _estimates(fit, is_exact(runs[0].clock)),
                  float(np.median(shares)), float(np.quantile(shares, 0.9)), _deviating(fit), _outside(fit, of), left, notes)

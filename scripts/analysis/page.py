@@ -352,7 +352,7 @@ def build(runs: list[Run], folded: list[Path | None]) -> bytes:
     payload = _payload(runs, probed, stacked)
     taken = {found.run_id for run, found in zip(runs, probed) if found and found is not run}
     changed = changes.as_html([run for run in runs if run.run_id not in taken])
-    compared = [line for run in runs[1:] for line in summary.comparison(runs[0], run)]
+    compared = [] if changed else [line for run in runs[1:] for line in summary.comparison(runs[0], run)]
     filled = {
         "title": html.escape(title(runs)),
         "changes": f'<section id="changes"><h2>What changed</h2>{changed}</section>' if changed else "",

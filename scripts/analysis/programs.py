@@ -1,4 +1,4 @@
-"""Who started a script, how it is then called, and where nsbench's own programs are.
+"""Which program started a script, what the script calls itself then, and where nsbench's own programs are.
 
 `nsbench compare` starts scripts/compare.py and names itself in the environment. Its programs stand beside it, or, installed,
 in libexec/nsbench; those of a script that was started by itself are in its source tree's build, or in the installation that

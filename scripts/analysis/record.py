@@ -24,7 +24,7 @@ class Finding(TypedDict):
 
 
 # What selects cases: `with` is a word of Python's.
-Selection = TypedDict("Selection", {"cases": list[str], "filter": str | None, "op": list[str], "ns": list[str],
+Selection = TypedDict("Selection", {"plan": str, "cases": list[str], "filter": str | None, "op": list[str], "ns": list[str],
                                     "with": dict[str, list[str]]}, total=False)
 
 

@@ -35,7 +35,7 @@ def test_each_step_and_the_whole_way_in_the_order_of_kernels(tmp_path: Path) -> 
 
 def test_one_run_a_side_by_wall_time_is_not_judged(tmp_path: Path) -> None:
     said = changes.as_html([run(tmp_path / "a", "6.1.0", 2e5, "wall"), run(tmp_path / "b", "6.12.0", 3e8, "wall")])
-    assert "One run a side by wall time does not tell" in said and "most upwards clone/NEWNET/stack:1M (create) by ×1500" in said
+    assert "two runs cannot say" in said and "most upwards clone/NEWNET/stack:1M (create) by ×1500" in said
     assert "class='slower'" not in said
 
 

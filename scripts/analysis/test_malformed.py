@@ -13,7 +13,7 @@ SCRIPTS = Path(__file__).resolve().parents[1]
 pytest.importorskip("pandas", reason="python3-pandas is missing")
 pytest.importorskip("scipy", reason="python3-scipy is missing")
 pytest.importorskip("matplotlib", reason="python3-matplotlib is missing")
-from analysis import page, stacks
+from analysis import libraries, stacks
 from analysis.damage import ANY_FILE, broken, header, lab, of_json, put, rename, text
 from analysis.fixtures import call, result_row, write_run, write_table
 
@@ -94,8 +94,8 @@ def test_a_broken_file_is_one_line(runs: tuple[Path, Path], script: str, file: s
     if script in ("compare", "export", "model") and file not in ("run.json", "results.csv"):
         pytest.skip(f"{script}.py reads no other where it counts instructions")
     # The page needs libraries from elsewhere, which say nothing about files.
-    monkeypatch.setattr(page, "vendored", lambda: None)
-    monkeypatch.setattr(page, "_library", lambda name: ("", "", ""))
+    monkeypatch.setattr(libraries, "vendored", lambda: None)
+    monkeypatch.setattr(libraries, "library", lambda name: ("", "", ""))
     base, new = runs
     for number, (what, change) in enumerate(CHANGES[file].items()):
         folder = broken(new, tmp_path / f"{number}", file, change)
@@ -132,8 +132,8 @@ def test_whole_runs_are_read(runs: tuple[Path, Path], tmp_path: Path) -> None:
 
 
 def test_the_deepest_stacks_are_shown(runs: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page, "vendored", lambda: None)
-    monkeypatch.setattr(page, "_library", lambda name: ("", "", ""))
+    monkeypatch.setattr(libraries, "vendored", lambda: None)
+    monkeypatch.setattr(libraries, "library", lambda name: ("", "", ""))
     for what, stack in (("deep", ";".join(["f"] * stacks.MOST_FRAMES) + " 5"), ("weightless", "a;b 0")):
         folder = broken(runs[1], tmp_path / what, "stacks.folded", text("".join(f"{case};{stack}\n" for case in CASES)))
         for script, words in (("plot", ["-o", tmp_path / "plots", "--only=g"]), ("report", ["-o", tmp_path / "report.html"])):

@@ -11,12 +11,12 @@ install(TARGETS nsbench-lockstep nsbench-exact LIBRARY DESTINATION ${PROGRAMS})
 # Programs and what they read; no tests and what only these need, no linters, and not what builds or packages a source tree.
 install(DIRECTORY scripts DESTINATION ${SCRIPTS} USE_SOURCE_PERMISSIONS FILES_MATCHING
         PATTERN "*.py" PATTERN "*.json" PATTERN "*.js" PATTERN "*.css" PATTERN "*.html"
-        PATTERN "lab/init" PATTERN "lab/nops.patch" PATTERN "lab/small-kernel.config"
+        PATTERN "lkp/run" PATTERN "lkp/parse" PATTERN "lkp/meta.yaml" PATTERN "lab/init" PATTERN "lab/nops.patch" PATTERN "lab/small-kernel.config"
         PATTERN "__pycache__" EXCLUDE PATTERN "linters" EXCLUDE PATTERN "package" EXCLUDE PATTERN ".*" EXCLUDE
         PATTERN "test_*.py" EXCLUDE PATTERN "conftest.py" EXCLUDE PATTERN "*_harness.py" EXCLUDE PATTERN "fixtures*.py" EXCLUDE
         PATTERN "all_skipped.py" EXCLUDE PATTERN "manual.py" EXCLUDE PATTERN "damage.py" EXCLUDE)
 
-# What the page is drawn with, and its licences, where scripts/vendor has fetched them (scripts/analysis/page.py, VENDORED).
+# What the page is drawn with, and its licences, where scripts/vendor has fetched them (scripts/analysis/libraries.py, VENDORED).
 foreach(file .lock
         echarts/package.json echarts/LICENSE echarts/NOTICE echarts/dist/echarts.min.js
         d3/package.json d3/LICENSE d3/dist/d3.min.js

@@ -153,9 +153,7 @@ void put_out(const Options& options, run::Store* store, const run::RunInfo& info
         },
         [&] {
             const std::string probed = info.probe ? probe_lines(options, info, runner.planned()) : "";
-            if (is_output_taken(options)) {
-                if (!options.quiet) sys::try_write(STDERR_FILENO, probed);
-            }
+            if (is_output_taken(options) && !options.quiet) sys::try_write(STDERR_FILENO, probed);
             if (run::take_standard_output(options.files)) return;
             const run::Summary summary{info, rows, run::rows_of_bases(runner.bases(), info.row_context())};
             print_results(options, summary, probed, "");

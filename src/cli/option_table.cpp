@@ -88,7 +88,10 @@ po::options_description selection_options() {
         if (!parameter.help.empty()) add_option_of(parameter, options);
     }
     options.add_options()("with", strings()->value_name("KEY:VALUE,..."), parameters.c_str());
-    options.add_options()("quick", quick.c_str());
+    options.add_options()("quick", quick.c_str())(
+        "full",
+        "all cases alike from the beginning, and for longer; otherwise those of the digest come first, for "
+        "64 rounds or a third of the budget at most");
     return options;
 }
 
@@ -109,7 +112,7 @@ po::options_description surrounding_options() {
         ("lead-in", po::value<std::string>()->value_name("N"), lead_in.c_str())(
             "cpu", po::value<std::string>()->value_name("N|any"),
             "the CPU to measure on (the last one), or no pin")(
-            "clock", po::value<std::string>()->value_name("CLOCK"),
+            "clock", po::value<std::string>()->value_name("wall|instructions"),
             "wall, or instructions in a lab guest whose clock counts them");
     return options;
 }
@@ -126,11 +129,8 @@ po::options_description measuring_options() {
     po::options_description options("How");
     options.add_options()  //
         ("budget", po::value<std::string>()->value_name("TIME"), budget.c_str())(
-            "full",
-            "all cases alike from the beginning, and for longer; otherwise those of the digest come first, "
-            "for up "
-            "to a third of the budget")("precision", po::value<std::string>()->value_name("PERCENT"),
-                                        "a case is done when its intervals are within this (2%)")(
+            "precision", po::value<std::string>()->value_name("PERCENT"),
+            "a case is done when its intervals are within this (2%)")(
             "samples", po::value<std::string>()->value_name("N"),
             "so many samples of each case, instead of a precision")(
             "block", po::value<std::string>()->value_name("N"), block.c_str())(
@@ -144,16 +144,17 @@ po::options_description measuring_options() {
             "of the random order (default: a random one, recorded)")(
             "state", po::value<std::string>()->value_name("NAME"),
             "the name of the state that the kernel is in, to be recorded")(
-            "probe", po::value<std::string>()->implicit_value("auto")->value_name("HOW"),
-            "where in the kernel time and memory go: auto, fentry, kprobe, tracepoint or off (off)");
+            "probe",
+            po::value<std::string>()->implicit_value("auto")->value_name("auto|fentry|kprobe|tracepoint|off"),
+            "where in the kernel time and memory go, by the best that there is or by one way (off)");
     return options;
 }
 
 /// What is shown of a run's figures.
 void add_showing(po::options_description& options) {
     options.add_options()  //
-        ("sort", po::value<std::string>()->value_name("KEY"),
-         "the table by plan, case, median, delta or precision")(
+        ("sort", po::value<std::string>()->value_name("plan|case|median|delta|precision"),
+         "the table by its plan, its ids, or the largest first (plan)")(
             "all", "every row, also of a table that is longer than the terminal")(
             "quiet", "the digest alone: what each kind adds")(
             "format", po::value<std::string>()->value_name("text|markdown|json"),
@@ -277,7 +278,7 @@ std::vector<po::options_description> parts_of(Command command) {
     if (command == Command::help) all.push_back(help_options());
     if (command != Command::run) {
         po::options_description rest("Other");
-        rest.add_options()("help", "this text (-h)");
+        rest.add_options()("help", "this text (-h)")("version", "version, tag and commit (-V)");
         all.push_back(std::move(rest));
     }
     return all;

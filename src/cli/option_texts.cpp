@@ -15,17 +15,8 @@ namespace {
 
 namespace po = boost::program_options;
 
-/// Where the help says them among other words.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kChoices{
-    {{"--sort", "plan|case|median|delta|precision"},
-     {"--probe", "auto|fentry|kprobe|tracepoint|off"},
-     {"--clock", "wall|instructions"}}};
-
 /// "keep|drop" is a list of what is accepted; of "FILE|-" and "N|any" only the small letters are.
 std::vector<std::string> choices_of(const OptionText& option) {
-    const auto* const known =
-        std::ranges::find(kChoices, option.name, &decltype(kChoices)::value_type::first);
-    if (known != kChoices.end()) return split(known->second, "|");
     std::vector<std::string> words;
     if (option.value.find('|') != std::string::npos) words = split(option.value, "|");
     std::erase_if(words, [](const std::string& word) {

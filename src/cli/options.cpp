@@ -30,30 +30,6 @@ T accept(std::string_view option, std::string_view text, tl::expected<T, std::st
     return *parsed;
 }
 
-/// Google Benchmark's own options. Those that select are turned into ours: they are about case ids, not about
-/// the names that it makes of them.
-void take_benchmark_options(std::vector<std::string>& words, Options& options) {
-    constexpr std::string_view kFilter = "--benchmark_filter=";
-    constexpr std::string_view kList = "--benchmark_list_tests";
-    const auto theirs = std::stable_partition(
-        words.begin(), words.end(), [](const std::string& w) { return !w.starts_with("--benchmark_"); });
-    for (auto word = theirs; word != words.end(); ++word) {
-        if (word->starts_with(kList)) {
-            static constexpr auto kNo =
-                std::to_array<std::string_view>({"=false", "=no", "=off", "=0", "=f", "=n"});
-            options.only_listed = std::ranges::find(kNo, word->substr(kList.size())) == kNo.end();
-        } else if (!word->starts_with(kFilter)) {
-            options.benchmark.push_back(*word);
-        } else if (const std::string filter = word->substr(kFilter.size()); filter.starts_with('-')) {
-            options.run.selection.filter = filter.substr(1);
-            options.run.selection.filter_leaves_out = true;
-        } else if (filter != "all") {
-            options.run.selection.filter = filter;
-        }
-    }
-    words.erase(theirs, words.end());
-}
-
 /// The words of a repeatable option, taken apart at commas.
 std::vector<std::string> listed(const po::variables_map& values, const char* name) {
     std::vector<std::string> words;

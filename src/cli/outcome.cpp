@@ -19,7 +19,9 @@
 #include "core/repeats.h"
 #include "core/text.h"
 #include "isolate/container.h"
+#include "report/cells.h"
 #include "report/format.h"
+#include "report/lines.h"
 #include "run/sampler.h"
 #include "run/store.h"
 #include "sys/file.h"
@@ -29,16 +31,16 @@ namespace nsb::cli {
 namespace {
 
 /// Joins items by middle dots, in lines that fit the terminal.
-std::string flow(const std::vector<std::string>& items, std::size_t width) {
+std::string in_lines(const std::vector<std::string>& items, std::size_t width) {
     std::string text;
     std::size_t column = 0;
     for (const std::string& item : items) {
-        if (column != 0 && width != 0 && column + 3 + item.size() > width) {
+        if (column != 0 && width != 0 && column + 3 + report::display_width(item) > width) {
             text += '\n';
             column = 0;
         }
         if (column != 0) text += " · ";
-        column += item.size() + (column != 0 ? 3 : 0);
+        column += report::display_width(item) + (column != 0 ? 3 : 0);
         text += item;
     }
     return text + '\n';
@@ -136,10 +138,6 @@ Ending ending_of(const std::filesystem::filesystem_error& error) {
     return ending_of(what, number == ENOENT ? missing(path) : std::string(limit_behind(number)));
 }
 
-}  // namespace
-
-namespace {
-
 /// Of the terminal that standard output is, or what a variable says; 0 where neither is known.
 std::size_t terminal_size(unsigned short winsize::*part, const char* variable, Range range) {
     winsize size{};
@@ -167,28 +165,31 @@ std::string warning_lines(const run::RunInfo& info) {
 
 std::string environment_lines(const run::RunInfo& info) {
     const auto fact = [&](std::string_view key) { return env::find(info.environment, key); };
-    std::string text =
-        flow({fmt::format("nsbench {}", info.version), fmt::format("kernel {}", info.identity.kernel),
-              fmt::format("{}, {} CPUs", fact("cpu_model"), fact("cpus")),
-              fmt::format("virtualisation {}", fact("virtualisation")),
-              info.sampler_cpus.empty() ? "not pinned"
-                                        : fmt::format("pinned to CPU {}", fmt::join(info.sampler_cpus, ", ")),
-              fmt::format("mitigations: {}", fact("mitigations")), fmt::format("{} mounts", fact("mounts")),
-              info.sampler_mappings == 0
-                  ? "sampler's size unknown"
-                  : fmt::format("sampler {:.1f} MiB resident, {} mappings",
-                                static_cast<double>(info.sampler_resident_bytes) / (1U << 20U),
-                                info.sampler_mappings),
-              fmt::format("reading the clock takes {:.0f} {}", info.clock_read_ticks, info.identity.unit())},
-             terminal_width());
+    std::string text = in_lines(
+        {fmt::format("nsbench {}", info.version), fmt::format("kernel {}", info.identity.kernel),
+         fmt::format("{}, {} CPUs", fact("cpu_model"), fact("cpus")),
+         fmt::format("virtualisation {}", fact("virtualisation")),
+         info.sampler_cpus.empty() ? "not pinned"
+                                   : fmt::format("pinned to CPU {}", fmt::join(info.sampler_cpus, ", ")),
+         fmt::format("mitigations: {}", fact("mitigations")), fmt::format("{} mounts", fact("mounts")),
+         info.sampler_mappings == 0
+             ? "sampler's size unknown"
+             : fmt::format("sampler {:.1f} MiB resident, {} mappings",
+                           static_cast<double>(info.sampler_resident_bytes) / (1U << 20U),
+                           info.sampler_mappings),
+         fmt::format("reading the clock takes {:.0f} {}", info.clock_read_ticks, info.identity.unit())},
+        terminal_width());
     for (const env::Finding& finding : info.findings) {
         if (finding.severity < env::Severity::warning) continue;
         // What it warns of is a warning of the run's own, once it has happened.
         if (info.in_userns && finding.id == "capabilities") continue;
-        text += fmt::format("{}: {}: {}: {} ({})\n", env::to_string(finding.severity), finding.id,
-                            finding.observed, finding.effect, finding.remedy);
+        text += report::wrap(fmt::format("{}: {}: {}: {} ({})", env::to_string(finding.severity), finding.id,
+                                         finding.observed, finding.effect, finding.remedy),
+                             terminal_width());
     }
-    return text + warning_lines(info);
+    for (const std::string& warning : info.warnings)
+        text += report::wrap(fmt::format("warning: {}", warning), terminal_width());
+    return text;
 }
 
 namespace {

@@ -101,7 +101,7 @@ TEST(Outcome, GoldenRepeats) {
               R"(case            create      95%     p99  adds to none   its 95% interval    exit   total
 unshare/NEWPID  110 ns  ±22.7%~  111 ns      +60.0 ns  35.2 ns … 84.8 ns  110 ns  110 ns
 3 repeats, 18 rounds in 6.1 s, seeds from 7
-scatter between repeats rules 3 of 3 rows, within them 0; typically it is 14.5 times what rounds explain
+scatter between repeats rules 3 of 3 rows, within them 0; typically it is 105.5 times what rounds explain
 3 repeats: an interval reaches 2.5 standard deviations to each side; 5 make it 1.2
 )");
     const std::string alike = shown(rows_of_repeats({100, 100.1, 100.1, 100, 100.1}), 5);

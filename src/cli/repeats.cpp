@@ -207,6 +207,7 @@ void Repeating::put_out(const run::Summary& summary) const {
             run::write(options_.files, {info, rows, {}, nullptr, counting().rows});
         },
         [&] {
+            if (is_output_taken(options_) && !options_.quiet) sys::try_write(STDERR_FILENO, lines_of_stop());
             if (run::take_standard_output(options_.files)) return;
             print_results(options_, summary, "", lines_of_stop());
         },

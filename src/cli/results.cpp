@@ -25,7 +25,12 @@ report::DigestRun describe(const run::Summary& summary) {
         run.repeats = std::max(run.repeats, row.repeats);
         run.has_machines = run.has_machines || row.machines > 1;
     }
-    run.warnings = info.warnings;
+    run.interrupted_by = info.interrupted_by;
+    for (const env::Finding& finding : info.findings) {
+        if (finding.severity >= env::Severity::warning)
+            run.warnings.push_back(fmt::format("{}: {}: {}", finding.id, finding.observed, finding.effect));
+    }
+    run.warnings.insert(run.warnings.end(), info.warnings.begin(), info.warnings.end());
     return run;
 }
 

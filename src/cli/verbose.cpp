@@ -20,7 +20,7 @@ std::string shapes(const run::BlockShapes& block_shapes) {
 
 std::string end_of(const run::RunOptions& options) {
     const std::string budget =
-        options.budget ? fmt::format("after {:.3g} s", std::chrono::duration<double>(*options.budget).count())
+        options.budget ? fmt::format("after {:g} s", std::chrono::duration<double>(*options.budget).count())
                        : "without a budget";
     return options.samples ? fmt::format("with {} samples of each case, {}", *options.samples, budget)
                            : fmt::format("with each phase of each case within {:.3g}%, or {}",
@@ -39,8 +39,9 @@ std::string verbose_lines(const run::RunInfo& info) {
         "sampler: {}; {}\n",
         end_of(info.options), shapes(info.block_shapes), info.blocks_in_round, info.options.seed,
         info.options.seed, run::find_sampler().native(),
-        info.in_userns ? "in a user namespace, since this user may make no others: each set has NEWUSER"
-                       : "as this user, without a user namespace");
+        info.in_userns
+            ? "in a user namespace, since this user may make no others: each set but none has NEWUSER"
+            : "as this user, without a user namespace");
     for (const env::Fact& fact : info.environment) text += fmt::format("{}: {}\n", fact.key, fact.value);
     for (const env::Finding& finding : info.findings) {
         if (finding.severity == env::Severity::note)  // what is worse is said in any case

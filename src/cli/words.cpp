@@ -54,6 +54,17 @@ std::string nearest_option(std::string_view word, const po::options_description&
     return nearest_hint(fmt::format("--{}", bare.substr(0, bare.find('='))), views);
 }
 
+/// ", which nsbench run takes": the command may be another one than was meant.
+std::string taken_by(std::string_view name) {
+    for (const CommandText& one : commands()) {
+        for (const auto& option : options_of(one.command).options()) {
+            if (name == fmt::format("--{}", option->long_name()))
+                return fmt::format(", which is one of nsbench {}", one.name);
+        }
+    }
+    return "";
+}
+
 UsageError no_option(std::string_view word, Command command, const po::options_description& options) {
     const bool runs_another = command == Command::exec || command == Command::doctor;
     return UsageError(
@@ -79,6 +90,28 @@ std::string take_word(Words& words, Command command) {
     std::string taken = *word;
     words.erase(word);
     return taken;
+}
+
+void take_benchmark_options(std::vector<std::string>& words, Options& options) {
+    constexpr std::string_view kFilter = "--benchmark_filter=";
+    constexpr std::string_view kList = "--benchmark_list_tests";
+    const auto theirs = std::stable_partition(
+        words.begin(), words.end(), [](const std::string& w) { return !w.starts_with("--benchmark_"); });
+    for (auto word = theirs; word != words.end(); ++word) {
+        if (word->starts_with(kList)) {
+            static constexpr auto kNo =
+                std::to_array<std::string_view>({"=false", "=no", "=off", "=0", "=f", "=n"});
+            options.only_listed = std::ranges::find(kNo, word->substr(kList.size())) == kNo.end();
+        } else if (!word->starts_with(kFilter)) {
+            options.benchmark.push_back(*word);
+        } else if (const std::string filter = word->substr(kFilter.size()); filter.starts_with('-')) {
+            options.run.selection.filter = filter.substr(1);
+            options.run.selection.filter_leaves_out = true;
+        } else if (filter != "all") {
+            options.run.selection.filter = filter;
+        }
+    }
+    words.erase(theirs, words.end());
 }
 
 Words take_behind_dashes(Words& words) {
@@ -112,9 +145,11 @@ po::variables_map parse_words(Words words, Command command) {
         po::notify(values);
     } catch (const po::unknown_option& error) {
         const std::string name = error.get_option_name().substr(0, error.get_option_name().find('='));
-        throw UsageError(fmt::format(
-            "unknown option '{}'{} (nsbench {}--help lists them)", name, nearest_option(name, options),
-            command == Command::run ? "" : fmt::format("{} ", text_of(command).name)));
+        const std::string of_another = taken_by(name);
+        throw UsageError(
+            fmt::format("unknown option '{}'{} (nsbench {}--help lists them)", name,
+                        of_another.empty() ? nearest_option(name, options) : of_another,
+                        command == Command::run ? "" : fmt::format("{} ", text_of(command).name)));
     } catch (const po::too_many_positional_options_error&) {
         const auto word = std::ranges::find_if(
             words, [](const std::string& one) { return !one.starts_with("--") || one == "--"; });

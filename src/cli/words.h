@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/command_table.h"
+#include "cli/options.h"
 
 namespace nsb::cli {
 
@@ -21,5 +22,9 @@ std::vector<std::string> take_behind_dashes(std::vector<std::string>& words);
 
 /// Throws UsageError, which names the word that is wrong.
 boost::program_options::variables_map parse_words(std::vector<std::string> words, Command command);
+
+/// Google Benchmark's own options. Those that select are turned into ours: they are about case ids, not about
+/// the names that it makes of them.
+void take_benchmark_options(std::vector<std::string>& words, Options& options);
 
 }  // namespace nsb::cli

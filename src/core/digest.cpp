@@ -30,9 +30,9 @@ std::vector<const Row*> rows_of(std::span<const Row> rows, Operation operation) 
     return found;
 }
 
-/// Those that the block is about: the headlines; where there are none, the kinds alone with the parameters
-/// that come first; where there are none either, the sets with these.
-std::vector<const Row*> choose(const std::vector<const Row*>& rows, KindSet base_set) {
+/// Those that blocks are about: the headlines, in one; where there are none, one for all with the same
+/// parameters: the kinds alone, or where there are none either, the sets.
+std::vector<std::vector<const Row*>> choose(const std::vector<const Row*>& rows, KindSet base_set) {
     const auto those = [&](auto is_one) {
         std::vector<const Row*> found;
         std::ranges::copy_if(rows, std::back_inserter(found), [&](const Row* row) {
@@ -40,11 +40,21 @@ std::vector<const Row*> choose(const std::vector<const Row*>& rows, KindSet base
         });
         return found;
     };
-    const auto is_like_first = [&](const Case& c) { return alike(c) == alike(rows.front()->measured); };
-    auto chosen = those([&](const Case& c) { return is_headline(c, base_set); });
-    if (chosen.empty())
-        chosen = those([&](const Case& c) { return is_like_first(c) && kinds_of(c, base_set).size() == 1; });
-    return chosen.empty() ? those(is_like_first) : chosen;
+    auto headlines = those([&](const Case& c) { return is_headline(c, base_set); });
+    if (!headlines.empty()) return {std::move(headlines)};
+    std::vector<ParameterValues> kinds_of_parameters;
+    for (const Row* row : rows) {
+        if (std::ranges::find(kinds_of_parameters, alike(row->measured)) == kinds_of_parameters.end())
+            kinds_of_parameters.push_back(alike(row->measured));
+    }
+    std::vector<std::vector<const Row*>> all;
+    for (const ParameterValues& values : kinds_of_parameters) {
+        auto chosen =
+            those([&](const Case& c) { return alike(c) == values && kinds_of(c, base_set).size() == 1; });
+        if (chosen.empty()) chosen = those([&](const Case& c) { return alike(c) == values; });
+        if (!chosen.empty()) all.push_back(std::move(chosen));
+    }
+    return all;
 }
 
 DigestEntry entry_of(const Row& row, bool of_delta, KindSet base_set) {
@@ -58,11 +68,8 @@ DigestEntry entry_of(const Row& row, bool of_delta, KindSet base_set) {
     return entry;
 }
 
-std::optional<DigestBlock> block_of(std::span<const Row> rows, Operation operation, KindSet base_set) {
-    const std::vector<const Row*> all = rows_of(rows, operation);
-    if (all.empty()) return std::nullopt;
-    const std::vector<const Row*> chosen = choose(all, base_set);
-    if (chosen.empty()) return std::nullopt;
+DigestBlock block_of(std::span<const Row> rows, const std::vector<const Row*>& chosen, KindSet base_set) {
+    const Operation operation = chosen.front()->measured.operation;
     const auto with_delta =
         std::ranges::find_if(chosen, [](const Row* row) { return row->delta.has_value(); });
     DigestBlock block{operation, chosen.front()->phase, std::nullopt, true, {}, 0, std::nullopt};
@@ -165,8 +172,8 @@ bool Digest::has(const Case& c) const {
 Digest digest_of(std::span<const Row> rows, std::span<const Row> bases, KindSet base_set) {
     Digest digest;
     for (const OperationInfo& operation : kOperations) {
-        if (auto block = block_of(rows, operation.operation, base_set))
-            digest.blocks.push_back(std::move(*block));
+        for (const auto& chosen : choose(rows_of(rows, operation.operation), base_set))
+            digest.blocks.push_back(block_of(rows, chosen, base_set));
     }
     digest.missing = missing_of(rows);
     digest.bases = bases_of(rows, bases);
@@ -177,6 +184,8 @@ Digest digest_of(std::span<const Row> rows, std::span<const Row> bases, KindSet 
         so_far = so_far && good;
     }
     digest.cases = precise.size();
+    digest.shown = static_cast<std::size_t>(
+        std::ranges::count_if(precise, [&](const auto& entry) { return digest.has(entry.first); }));
     digest.precise = static_cast<std::size_t>(
         std::ranges::count_if(precise, [](const auto& entry) { return entry.second; }));
     return digest;

@@ -72,6 +72,7 @@ struct Digest {
     std::vector<Missing> missing;
     std::vector<BaseFigure> bases;
     std::size_t cases = 0, precise = 0;  ///< in every phase but drain, which comes as it comes
+    std::size_t shown = 0;               ///< cases that are entries or bases
 
     [[nodiscard]] bool has(const Case& c) const;  ///< among the entries or bases
 };

@@ -7,8 +7,8 @@
 #include <array>
 #include <cmath>
 
-#include "report/format.h"
 #include "report/cells.h"
+#include "report/format.h"
 #include "report/lines.h"
 
 namespace nsb::report {
@@ -197,6 +197,7 @@ std::string digest_text(const DigestRun& run, const Digest& digest, const Digest
     }
     text += fmt::format("{}{}\n", digest::precision_text(run, digest),
                         style.below_table ? " (~: not that column)" : "");
+    if (!style.below_table) text += wrap(digest::shown_line(digest), width);
     for (const std::string& line : digest::base_lines(digest, run.identity)) text += wrap(line, width);
     return text;
 }

@@ -23,9 +23,10 @@ struct DigestRun {
     std::uint32_t rounds = 0;
     double seconds = 0;
     std::uint64_t seed = 0;
-    std::size_t repeats = 0;    ///< whose scatter the intervals are of; 0: it is that of rounds
-    bool has_machines = false;  ///< of the lab, which figures vary between
-    std::vector<std::string> warnings{};
+    std::size_t repeats = 0;              ///< whose scatter the intervals are of; 0: it is that of rounds
+    bool has_machines = false;            ///< of the lab, which figures vary between
+    int interrupted_by = 0;               ///< a signal
+    std::vector<std::string> warnings{};  ///< also what the doctor warns of
 };
 
 struct DigestStyle {
@@ -70,6 +71,8 @@ std::string missing_text(const Missing& missing);
 std::vector<std::string> sum_lines(const DigestBlock& block, const RunIdentity& run);
 /// What the bases take, in a line for each set that they have.
 std::vector<std::string> base_lines(const Digest& digest, const RunIdentity& run);
+/// How many cases have a line of their own; empty where all have.
+std::string shown_line(const Digest& digest);
 /// How many cases are precise.
 std::string precision_text(const DigestRun& run, const Digest& digest);
 }  // namespace digest

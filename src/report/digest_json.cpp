@@ -123,6 +123,8 @@ std::string digest_json(const DigestRun& run, const Digest& digest) {
     json["missing"] = Json::array();
     for (const Missing& missing : digest.missing) json["missing"].push_back(missing_json(missing));
     json["warnings"] = run.warnings;
+    json["shown"] = digest.shown;
+    json["interrupted_by"] = run.interrupted_by == 0 ? Json() : Json(run.interrupted_by);
     change_strings(json, as_utf8);
     return json.dump(2) + "\n";
 }

@@ -41,10 +41,16 @@ std::string digest_markdown(const DigestRun& run, const Digest& digest) {
     }
     for (const Missing& missing : digest.missing) item(digest::missing_text(missing));
     item(digest::precision_text(run, digest));
+    if (const std::string line = digest::shown_line(digest); !line.empty())
+        item(line.substr(0, line.size() - 1));
     for (const std::string& line : digest::base_lines(digest, run.identity)) item(line);
     for (const std::string& warning : run.warnings) item(fmt::format("warning: {}", warning));
-    text += fmt::format("\nnsbench {}, run {}: {} rounds in {:.1f} s, seed {}\n", run.version,
-                        run.identity.run_id, run.rounds, run.seconds, run.seed);
+    const bool has_repeats = run.repeats > 0;
+    text += fmt::format(
+        "\nnsbench {}, run {}: {}{} rounds in {:.1f} s, {} {}{}\n", run.version, run.identity.run_id,
+        has_repeats ? fmt::format("{} repeat{}, ", run.repeats, run.repeats == 1 ? "" : "s") : "", run.rounds,
+        run.seconds, has_repeats ? "seeds from" : "seed", run.seed,
+        run.interrupted_by == 0 ? "" : ", stopped by a signal");
     return text;
 }
 

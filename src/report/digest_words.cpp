@@ -41,7 +41,7 @@ std::string shared_line(const SharedCost& shared, std::string_view operation, co
     const auto [low, high] = saves ? shared.ci : Interval{shared.ci.high, shared.ci.low};
     return fmt::format(
         "{}: kinds {}: two together add {} {} than their sum (middle of {} pairs; its 95% interval {} … {})",
-        operation, saves ? "share a cost" : "cost each other time", ticks(shared.saving),
+        operation, saves ? "share a cost" : "slow each other down", ticks(shared.saving),
         saves ? "less" : "more", shared.pairs, ticks(low), ticks(high));
 }
 
@@ -109,18 +109,21 @@ std::vector<std::string> sum_lines(const DigestBlock& block, const RunIdentity& 
     if (!block.sums) return {};
     const SetSums& sums = *block.sums;
     const std::string_view operation = info(block.operation).name;
+    // That of all kinds has a line of its own.
+    std::vector<SetSum> off = sums.off;
+    std::erase_if(off, [&](const SetSum& sum) { return sums.all && sum.kinds == sums.all->kinds; });
     std::vector<std::string> lines;
     if (sums.shared) lines.push_back(shared_line(*sums.shared, operation, run));
     lines.push_back(fmt::format("{}, sets of several kinds: {} of {} agree with the sum of their kinds{}{}",
                                 operation, sums.following, sums.compared,
                                 sums.shared ? ", less what these share" : "",
-                                sums.off.empty() ? "" : "; furthest from it:"));
-    for (std::size_t i = 0; i < std::min(sums.off.size(), kMostOff); ++i)
-        lines.push_back(fmt::format("  {}: {}", set_name(sums.off[i].kinds), gap_text(sums.off[i], run)));
+                                off.empty() ? "" : "; furthest from it:"));
+    for (std::size_t i = 0; i < std::min(off.size(), kMostOff); ++i)
+        lines.push_back(fmt::format("  {}: {}", set_name(off[i].kinds), gap_text(off[i], run)));
     if (sums.all)
         lines.push_back(fmt::format("{}: {} together add {}, {}", operation, set_name(sums.all->kinds),
                                     format_ticks(sums.all->added, run),
-                                    gap_text(*sums.all, run, " than that")));
+                                    gap_text(*sums.all, run, " than the sum of its kinds")));
     return lines;
 }
 
@@ -139,6 +142,12 @@ std::vector<std::string> base_lines(const Digest& digest, const RunIdentity& run
     std::vector<std::string> lines;
     for (const auto& [set, text] : of_sets) lines.push_back(fmt::format("{} takes: {}", set_name(set), text));
     return lines;
+}
+
+std::string shown_line(const Digest& digest) {
+    if (digest.shown == digest.cases) return "";
+    return fmt::format("{} of {} cases stand above by themselves; the table, --csv and --out have all\n",
+                       digest.shown, digest.cases);
 }
 
 std::string precision_text(const DigestRun& run, const Digest& digest) {

@@ -50,7 +50,7 @@ TEST(ResultsCsv, GoldenRows) {
         line,
         "20260101T000000Z-0,6.1.0,wall,clone/none/"
         "stack:1M,clone,none,clone,1048576,fork,1,create,ns,6,33003.500,"
-        "32989.998,33017.002,0.00041,33001,33003.500,1.871,33005.500,33005.950,33006,0,0,,,,ok,,,,,,,,,,,,,");
+        "32998.226,33008.774,0.00016,33001,33003.500,1.871,33005.500,33005.950,33006,0,0,,,,ok,,,,,,,,,,,,,");
     while (std::getline(lines, line) && line.find("NEWTIME") == std::string::npos) {
     }
     EXPECT_EQ(line,

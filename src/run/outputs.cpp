@@ -31,7 +31,7 @@ constexpr auto kOutputs = std::to_array<Output>({
     {.option = "csv",
      .file = kResultsCsv,
      .may_be_stdout = true,
-     .meaning = "the summary as CSV; - is standard output, without the table",
+     .meaning = "the summary as CSV; - is standard output, without table and digest",
      .text =
          [](const RunData& r) {
              return report::results_csv(r.info.identity, {r.rows.begin(), r.rows.end()});

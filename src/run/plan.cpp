@@ -182,9 +182,11 @@ tl::expected<std::vector<Case>, std::string> choose(const Selection& selection) 
     if (plan.empty()) {
         const std::string filter_text =
             selection.filter ? fmt::format(" --filter={}", *selection.filter) : "";
-        return tl::unexpected(fmt::format(
-            "no case matches{}: 'nsbench list' prints the ids that --filter, --op and --ns choose from",
-            filter_text));
+        const std::string_view quick = selection.extent == Extent::quick ? " --quick" : "";
+        return tl::unexpected(
+            fmt::format("no case matches{0}{1}: 'nsbench list{0}' prints the ids that --filter, --op and "
+                        "--ns choose from",
+                        quick, filter_text));
     }
     return plan;
 }
