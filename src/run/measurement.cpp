@@ -40,7 +40,8 @@ std::vector<std::string> warnings_of(const SamplerPool& samplers, const std::vec
     };
     if (in_userns) {
         warnings.emplace_back(
-            "not root: measured through a user namespace, so each set but none includes NEWUSER, and what kinds add "
+            "not root: measured through a user namespace, so each set but none includes NEWUSER, and what "
+            "kinds add "
             "is "
             "what they add to it; setns happens inside one (sudo nsbench)");
     }
