@@ -23,7 +23,7 @@ ORIGIN = "nsbench"
 
 def parser() -> Parser:
     """The command line."""
-    one = Parser(prog="nsbench export", description=__doc__, epilog=MORE, allow_abbrev=False,
+    one = Parser(prog="scripts/export.py", description=__doc__, epilog=MORE, allow_abbrev=False,
                  formatter_class=argparse.RawDescriptionHelpFormatter)
     one.add_argument("run", type=Path, metavar="RUN", help="a run's folder, or a results.csv")
     one.add_argument("--format", required=True, choices=exports.FORMATS, help="see below")

@@ -23,7 +23,7 @@ FORMATS = ("text", "markdown", "csv", "json")
 
 def parser() -> Parser:
     """The command line."""
-    one = Parser(prog="nsbench model", description=__doc__, epilog=MORE, allow_abbrev=False,
+    one = Parser(prog="scripts/model.py", description=__doc__, epilog=MORE, allow_abbrev=False,
                  formatter_class=argparse.RawDescriptionHelpFormatter)
     one.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run's folder, or a results.csv")
     one.add_argument("--op", type=names, metavar="OP,...", help="operations (those whose sets the runs have: clone, unshare)")

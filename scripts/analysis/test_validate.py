@@ -96,7 +96,7 @@ def test_rows_without_figures_are_no_answer(build: Path) -> None:
 def test_a_program_that_is_missing_is_named(build: Path) -> None:
     (build / "nsbench-yardstick").unlink()
     code, _, err = call(VALIDATE, [f"--build={build}", "yardstick"])
-    assert code == 2 and err.splitlines()[-1] == f"validate: {build}/nsbench-yardstick: No such file or directory"
+    assert code == 2 and err.splitlines()[-1].startswith("validate: nsbench-yardstick is missing: ")
 
 
 SIDES = """#!/bin/sh
