@@ -107,7 +107,7 @@ def test_each_runtime_is_measured_beside_ours_or_says_why_not(tmp_path):
             assert list(calls) == ["clone", "exec", "mount", "open", "all"] and calls["exec"] >= 2
             assert calls["all"] >= calls["exec"] - 1 + calls["mount"] + calls["open"]
             shown = [line.split()[1:] for line in out.splitlines() if line.split()[:1] == [PROGRAMS[by]]]
-            assert shown == [[str(count) for count in calls.values()]]
+            assert [str(count) for count in calls.values()] in shown  # the digest has a line of it, too
         assert runtimes[by]["version"] and runtimes[by]["command"][0] == runtimes[by]["path"]
         said = subprocess.run([runtimes[by]["path"], "--version"], capture_output=True, encoding="utf-8", check=True)
         assert said.stdout.startswith(runtimes[by]["version"])
