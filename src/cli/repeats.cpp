@@ -2,6 +2,7 @@
 // figures together. Those that are complete count; one that was stopped is kept in its folder, and gone on
 // with by --resume.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -16,6 +17,7 @@
 #include "run/interrupt.h"
 #include "run/repeats.h"
 #include "sys/error.h"
+#include "sys/file.h"
 #include "sys/process.h"
 
 namespace nsb::cli {

@@ -97,7 +97,8 @@ TEST(Digest, WithoutHeadlinesIsOfWhatThereIs) {
     add(rows, small, 40, clone({}), 10);
     add(rows, clone(Kind::pid).with(Parameter::stack, 32U << 10U), 50, clone({}), 20);
     Digest digest = digest_of(rows, {}, {});
-    ASSERT_EQ(digest.blocks[0].entries.size(), 1U) << "with the parameters that come first";
+    ASSERT_EQ(digest.blocks.size(), 2U) << "one for each stack";
+    ASSERT_EQ(digest.blocks[0].entries.size(), 1U);
     EXPECT_EQ(digest.blocks[0].entries[0].measured, small);
 
     rows.clear();

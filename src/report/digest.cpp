@@ -197,7 +197,8 @@ std::string digest_text(const DigestRun& run, const Digest& digest, const Digest
     }
     text += fmt::format("{}{}\n", digest::precision_text(run, digest),
                         style.below_table ? " (~: not that column)" : "");
-    if (!style.below_table) text += wrap(digest::shown_line(digest), width);
+    if (const std::string shown = digest::shown_text(digest); !style.below_table && !shown.empty())
+        text += wrap(shown, width);
     for (const std::string& line : digest::base_lines(digest, run.identity)) text += wrap(line, width);
     return text;
 }

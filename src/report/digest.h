@@ -72,7 +72,7 @@ std::vector<std::string> sum_lines(const DigestBlock& block, const RunIdentity& 
 /// What the bases take, in a line for each set that they have.
 std::vector<std::string> base_lines(const Digest& digest, const RunIdentity& run);
 /// How many cases have a line of their own; empty where all have.
-std::string shown_line(const Digest& digest);
+std::string shown_text(const Digest& digest);
 /// How many cases are precise.
 std::string precision_text(const DigestRun& run, const Digest& digest);
 }  // namespace digest

@@ -41,8 +41,7 @@ std::string digest_markdown(const DigestRun& run, const Digest& digest) {
     }
     for (const Missing& missing : digest.missing) item(digest::missing_text(missing));
     item(digest::precision_text(run, digest));
-    if (const std::string line = digest::shown_line(digest); !line.empty())
-        item(line.substr(0, line.size() - 1));
+    if (const std::string shown = digest::shown_text(digest); !shown.empty()) item(shown);
     for (const std::string& line : digest::base_lines(digest, run.identity)) item(line);
     for (const std::string& warning : run.warnings) item(fmt::format("warning: {}", warning));
     const bool has_repeats = run.repeats > 0;

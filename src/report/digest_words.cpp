@@ -144,9 +144,9 @@ std::vector<std::string> base_lines(const Digest& digest, const RunIdentity& run
     return lines;
 }
 
-std::string shown_line(const Digest& digest) {
+std::string shown_text(const Digest& digest) {
     if (digest.shown == digest.cases) return "";
-    return fmt::format("{} of {} cases stand above by themselves; the table, --csv and --out have all\n",
+    return fmt::format("{} of {} cases stand above by themselves; the table, --csv and --out have all",
                        digest.shown, digest.cases);
 }
 
