@@ -93,6 +93,12 @@ def test_an_error_names_the_word_and_the_nearest(words, said):
     assert said in done.stderr
 
 
+def test_an_option_of_another_command_is_said_to_be_one():
+    done = run("list", "--verbose")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "nsbench: unknown option '--verbose', which is one of nsbench run (nsbench list --help lists them)\n"
+
+
 # commands that are scripts
 
 def test_a_script_gets_its_words_and_gives_its_exit_code(installed):

@@ -54,10 +54,11 @@ std::string nearest_option(std::string_view word, const po::options_description&
     return nearest_hint(fmt::format("--{}", bare.substr(0, bare.find('='))), views);
 }
 
-/// ", which nsbench run takes": the command may be another one than was meant.
+/// ", which is one of nsbench run": the command may be another one than was meant.
 std::string taken_by(std::string_view name) {
     for (const CommandText& one : commands()) {
-        for (const auto& option : options_of(one.command).options()) {
+        const po::options_description options = options_of(one.command);
+        for (const auto& option : options.options()) {
             if (name == fmt::format("--{}", option->long_name()))
                 return fmt::format(", which is one of nsbench {}", one.name);
         }
