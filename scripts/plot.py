@@ -12,11 +12,8 @@ import traceback
 from pathlib import Path
 
 from analysis import outputs, stacks
-from analysis.options import Parser
+from analysis.options import FORMATS, LETTERS, Parser
 from analysis.script import Unreadable, main
-
-FORMATS = ("png", "svg", "pdf")
-LETTERS = "abcdefgh"  # of plots
 
 
 def parser() -> Parser:

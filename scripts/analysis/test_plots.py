@@ -144,6 +144,11 @@ def test_letters_of_runs_whose_names_begin_alike(tmp_path: Path) -> None:
     assert more.returncode == 2 and "--folded=b: there are 1 runs, and it is once for each" in more.stderr
 
 
+def test_no_runs_file_is_written_over_another_runs() -> None:
+    names = ["a/b", "a-b", "a-b-2", "c"]  # as x/b, a/b and a-b are called
+    assert plots.file_names(names) == ["a-b", "a-b-2", "a-b-2-2", "c"]
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="root is needed to become another user")
 def test_without_a_home(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", [result_row("clone/none/stack:1M", "create", 1000.0)])
