@@ -66,6 +66,13 @@ def test_kernels_and_the_same_bytes_again(tmp_path: Path) -> None:
     assert list(table["kernel"]) == ["6.1.0", "6.12.1"]
 
 
+def test_the_page_has_kernels_in_the_order_of_versions(tmp_path: Path) -> None:
+    kernels = ["7.0.0", "7.0-rc1", "6.12.1", "6.1.0"]
+    runs = [read.read_run(write_run(tmp_path / name, [result_row("clone/none/stack:1M", "create", 1000.0, kernel=name)]))
+            for name in kernels]
+    assert page._payload(runs, [None] * 4, [None] * 4)["kernels"] == ["6.1.0", "6.12.1", "7.0-rc1", "7.0.0"]
+
+
 def test_what_cannot_be_drawn_says_why(tmp_path: Path) -> None:
     rows = [
         result_row(f"clone/{name}/stack:1M", "create", 1000.0, delta=5, delta_low=1, delta_high=9)
