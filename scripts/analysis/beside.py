@@ -32,10 +32,9 @@ def _read(folder: Path, name: str) -> Run | None:
     """With all that is taken of it. None, and a line that says why, for one that cannot be read: nobody has asked for it."""
     try:
         run = read_run(folder)
-        for needed in (run.probe, run.memory, stacks.of_run(run, None)):
-            del needed
+        _ = run.probe, run.memory, stacks.of_run(run, None)
     except (Unreadable, OSError) as error:
-        print(f"left out: what lies beside {folder.parent}: {one_line(error)}", file=sys.stderr)
+        print(f"left out: what lies in {folder}: {one_line(error)}", file=sys.stderr)
         return None
     run.name = name
     return run

@@ -73,7 +73,7 @@ def test_what_lies_there_and_cannot_be_read_is_a_note(tmp_path: Path, file: str,
     (run(tmp_path / "run/probe", probed=True) / file).write_text("{")
     assert beside.probed(shown) is None and beside.folded(shown, None) is None
     said = capsys.readouterr().err
-    assert said.startswith(f"left out: what lies beside {tmp_path}/run: ") and file in said and said.count("\n") == 1, said
+    assert said.startswith(f"left out: what lies in {tmp_path}/run/probe: ") and file in said and said.count("\n") == 1, said
 
 
 def test_an_exact_profile_beside_a_run_has_its_stacks(tmp_path: Path) -> None:
