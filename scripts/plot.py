@@ -7,16 +7,14 @@ Each plot is made of what the runs have; what cannot be made is named with its r
 same figures see report.py.
 """
 from analysis import interrupt  # first, for a Ctrl-C among the imports
+import logging
 import sys
 import traceback
 from pathlib import Path
 
 from analysis import outputs, stacks
-from analysis.options import Parser
+from analysis.options import FORMATS, LETTERS, Parser
 from analysis.script import Unreadable, main
-
-FORMATS = ("png", "svg", "pdf")
-LETTERS = "abcdefgh"  # of plots
 
 
 def parser() -> Parser:
@@ -58,6 +56,8 @@ def body(words: list[str]) -> int:
             raise Unreadable(f"--format={options.format}: {name!r}; known are {', '.join(FORMATS)}")
     if wrong := set(options.only) - set(LETTERS):
         raise Unreadable(f"--only={options.only}: {min(wrong)!r}; the letters are a to h")
+    # A user may have no home that can be written; matplotlib, as it is imported, then takes a fresh folder, which it removes, and says so.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     from analysis import limits, plot_style, plots  # only now: --help is there without pandas and matplotlib
     interrupt.ready()
 

@@ -1,5 +1,6 @@
 """Tests of cmake --install: what is there, and that each command which is a script runs from there, away from the source tree."""
 import csv
+import json
 import os
 import re
 import shutil
@@ -7,6 +8,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
+from analysis import programs
 
 BUILD = Path(os.environ["NSBENCH"]).resolve().parent
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,10 +34,23 @@ def test_the_debian_package_is_made_with_and_recommends_what_the_tree_needs() ->
 
 @pytest.fixture(scope="module", name="prefix")
 def fixture_prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if not (BUILD / "cmake_install.cmake").exists():
+    """As `cmake --install` does it, by a copy of its script that writes the manual and the list of files elsewhere: the build
+    stays as it is, and another installation's list with it."""
+    script = BUILD / "cmake_install.cmake"
+    if not script.exists():
         pytest.skip(f"{BUILD} is not a build's folder")
-    prefix = tmp_path_factory.mktemp("prefix")
-    subprocess.run(["cmake", "--install", BUILD, "--prefix", prefix], check=True, capture_output=True)
+    folder = tmp_path_factory.mktemp("installed")
+    text = script.read_text(encoding="utf-8")
+    [build] = re.findall(r'file\(WRITE "(.*)/\$\{CMAKE_INSTALL_MANIFEST\}"', text)
+    for written in ("man", "${CMAKE_INSTALL_MANIFEST}"):
+        assert f"{build}/{written}" in text
+        text = text.replace(f"{build}/{written}", f"{folder}/{written}")
+    (folder / script.name).write_text(text, encoding="utf-8")
+    prefix = folder / "prefix"
+    before = {path.name: path.stat().st_mtime_ns for path in BUILD.glob("*man*")}
+    subprocess.run(["cmake", f"-DCMAKE_INSTALL_PREFIX={prefix}", "-P", folder / script.name], check=True, capture_output=True)
+    assert (folder / "install_manifest.txt").exists()
+    assert before == {path.name: path.stat().st_mtime_ns for path in BUILD.glob("*man*")}
     return prefix
 
 
@@ -59,10 +75,15 @@ def test_the_rest_of_the_scripts_is(prefix: Path) -> None:
         assert os.access(prefix / "lib/nsbench/scripts" / name, os.X_OK)
 
 
-@pytest.mark.parametrize("command", ("compare", "ab", "plot", "report", "lab", "validate"))
+def test_the_commands_that_are_scripts_are_those_that_nsbench_has(prefix: Path) -> None:
+    commands = json.loads(nsbench(prefix, "help", "--format=json").stdout)["commands"]
+    assert {one["name"] for one in commands if one["is_script"]} == set(programs.COMMANDS)
+
+
+@pytest.mark.parametrize("command", programs.COMMANDS)
 def test_a_command_that_is_a_script_has_its_help(prefix: Path, command: str) -> None:
     done = nsbench(prefix, command, "--help")
-    assert done.returncode == 0 and command in done.stdout, done.stderr
+    assert done.returncode == 0 and done.stdout.startswith(f"usage: nsbench {command} "), done.stderr
     assert not list(prefix.rglob("__pycache__"))
 
 
@@ -86,10 +107,12 @@ def test_a_run_is_measured_and_compared(prefix: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_what_is_not_installed_is_said_in_a_line(prefix: Path) -> None:
-    shutil.rmtree(prefix / "lib/nsbench/page", ignore_errors=True)
-    done = nsbench(prefix, "lab", "page")
+def test_what_is_not_installed_is_said_in_a_line(prefix: Path, tmp_path: Path) -> None:
+    part = tmp_path / "part"
+    shutil.copytree(prefix, part, symlinks=True)
+    shutil.rmtree(part / "lib/nsbench/page", ignore_errors=True)
+    done = nsbench(part, "lab", "page")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
-    (prefix / "libexec/nsbench/nsbench-yardstick").unlink()
-    done = nsbench(prefix, "validate", "yardstick", "--pairs=2")
+    (part / "libexec/nsbench/nsbench-yardstick").unlink()
+    done = nsbench(part, "validate", "yardstick", "--pairs=2")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1) and "install nsbench whole" in done.stderr, done.stderr

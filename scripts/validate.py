@@ -302,7 +302,8 @@ def validate(words: list[str]) -> int:
     if options.command == "compare":
         return 0 if known_truths(options.trials, options.seed) else 1
     interrupt.ready()
-    if not (options.build / "nsbench").exists():
+    is_given = options.command == "model" and options.given  # and nothing is measured
+    if not is_given and not (options.build / "nsbench").exists():
         top.error(f"no nsbench in {options.build}: {programs.remedy()}")
     measured: dict[str, Callable[[], bool]] = {
         "yardstick": lambda: yardstick(options.build, options.pairs),

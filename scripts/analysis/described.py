@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from analysis import columns, programs
+from analysis.options import FORMATS, LETTERS
 from analysis.programs import as_called
 
 Action = argparse.Action
@@ -87,11 +88,15 @@ def _parameters() -> list[str]:
     return list(dict.fromkeys(key for one in columns.dictionary()["operations"] for key in one["parameters"]))
 
 
-# What a value may be, by how the help calls it. A name behind a comma is one of a list.
+LISTS = (",...", "[,…]")  # how the help calls what takes several, with commas between them
+WORD = "LETTERS"  # takes several, with nothing between them
+
+# What a value may be, by how the help calls it.
 VALUES: dict[str, Callable[[], list[str]]] = {
     "FILE": lambda: [FILES], "FILE|-": lambda: [FILES], "RUN": lambda: [FILES], "RUN|FILE": lambda: [FILES],
     "DIR": lambda: [FOLDERS], "NAME|SCRIPT": lambda: [*_states(), FILES], "KERNEL": lambda: [*_kernels(), FILES],
-    "PHASE,...": _phases, "NAME,...": _parameters,
+    "PHASE": _phases, "PHASE,...": _phases, "NAME,...": _parameters, "OP,...": columns.making_sets,
+    "FORMAT[,…]": lambda: list(FORMATS), WORD: lambda: list(LETTERS),
 }
 
 
@@ -104,7 +109,10 @@ def _values(parser: argparse.ArgumentParser, action: Action, begun: str, before:
     """The lines for an argument's value; `before` is what stands before it in the word."""
     name = value(action)
     known = list(map(str, action.choices)) if action.choices else VALUES.get(name, list)()
-    if name.endswith(",...") and "," in begun:
+    if name == WORD:
+        before += begun
+        known, begun = [one for one in known if one not in begun], ""
+    if name.endswith(LISTS) and "," in begun:
         listed, begun = begun.rsplit(",", 1)
         before += listed + ","
         known = [one for one in known if one not in listed.split(",")]

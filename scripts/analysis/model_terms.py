@@ -128,7 +128,8 @@ def choose(equations: Equations, mains: list[Term]) -> list[Term]:
 
 def standing_out(sets: Sequence[Term], deltas: Floats, base: float) -> NDArray[np.bool_]:
     """Which figures are none of a run's, by a robust fit (Huber's) of all terms that there could be. None where there are too few
-    sets for that: a term that is left out would make the sets that have it stand out."""
+    sets for that, since a term that is left out would make the sets that have it stand out, nor where there is no scatter to
+    stand out of, but ticks."""
     mains = main_effects(sets)
     flags = [term[0] for term in mains if term]
     terms = mains + [term for size in range(2, LARGEST + 1) for term in itertools.combinations(flags, size)]
@@ -138,5 +139,7 @@ def standing_out(sets: Sequence[Term], deltas: Floats, base: float) -> NDArray[n
     if equations.is_within_rounding(terms):
         return np.zeros(len(sets), dtype=bool)
     robust = equations.robust(terms)
+    if not robust.scale > float(np.median(sources.QUANTUM / equations.level)):
+        return np.zeros(len(sets), dtype=bool)  # most follow to the tick: whatever does not would stand out, be it by two
     scale = robust.scale * math.sqrt(len(sets) / (len(sets) - len(terms)))  # residuals are that much smaller than what scatters
     return np.asarray(np.abs(robust.resid) > STANDS_OUT * scale)

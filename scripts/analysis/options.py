@@ -8,6 +8,9 @@ from typing import NoReturn
 from analysis.programs import as_called
 from analysis.script import Unreadable
 
+FORMATS = ("png", "svg", "pdf")  # of plots
+LETTERS = "abcdefgh"  # of plots: those of analysis/plots.py
+
 
 class Named(argparse.ArgumentParser):
     """A script's command line, whose texts call it as it was started: scripts/lab.py, or nsbench lab."""

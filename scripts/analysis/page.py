@@ -327,6 +327,7 @@ def _payload(runs: list[Run], probed: list[Run | None], folded: _Folded) -> dict
     }
     return {
         "runs": [data(run, probe, found[0] if found else None) for run, probe, found in zip(runs, probed, folded)],
+        "kernels": sorted({run.kernel for run in runs}, key=tables.version_key),
         "probes": probes,
         "probabilities": PROBABILITIES,
         "kinds": kinds.KINDS,

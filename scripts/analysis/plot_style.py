@@ -1,7 +1,6 @@
 """The look that all plots share: colours and marks that also people tell apart who do not see all colours, and that
 survive a grey print; units; the run's identity in a corner."""
 import io
-import logging
 import textwrap
 from pathlib import Path
 
@@ -15,8 +14,6 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from analysis import kinds, outputs
 from analysis.read import Run
 
-# A user may have no home that can be written; matplotlib then takes a fresh folder, which it removes, and says so.
-logging.getLogger("matplotlib").setLevel(logging.ERROR)
 matplotlib.use("Agg")
 
 Panels = list[list[Axes]]  # the axes of a figure, by row and column

@@ -1,4 +1,5 @@
 """Which plots there are of runs, by letter and name; none is drawn until it is asked for."""
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -21,12 +22,22 @@ class Plot:
 
 def plots(runs: list[Run], folded: list[Path]) -> Iterator[Plot]:
     """All plots. Unreadable for folded stacks that are none."""
-    for run, file in zip(runs, limits.of_each(runs, folded)):
+    for run, begin, file in zip(runs, file_names([run.name for run in runs]), limits.of_each(runs, folded)):
         stacks.of_run(run, file)  # what is no such file is said before anything is drawn
         for name, make in _of_run(run, file):
-            yield Plot(name[0], f"{run.name.replace('/', '-').strip('-')}-{name}" if len(runs) > 1 else name, make)
+            yield Plot(name[0], f"{begin}-{name}" if len(runs) > 1 else name, make)
     for name in tables.set_operations(runs[0]) or ["clone"]:
         yield Plot("f", f"f-kernels-{name}", partial(plots_times.kernels, runs, name))
+
+
+def file_names(names: list[str]) -> list[str]:
+    """What each run's files begin with: its name without slashes, and numbered where another is called so by now."""
+    found: list[str] = []
+    for name in names:
+        plain = name.replace("/", "-").strip("-")
+        numbered = (f"{plain}-{number}" for number in itertools.count(2))
+        found.append(next(one for one in itertools.chain([plain], numbered) if one not in found))
+    return found
 
 
 def _of_run(run: Run, folded: Path | None) -> Iterator[tuple[str, Callable[[], Figure | str]]]:

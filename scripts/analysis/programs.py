@@ -11,8 +11,9 @@ from pathlib import Path
 STARTED_BY = "NSBENCH_PROGRAM"  # src/cli/script.cpp sets it
 SCRIPTS = Path(__file__).resolve().parents[1]
 IS_TREE = (SCRIPTS.parent / "CMakeLists.txt").is_file()  # and no installation
-# The commands that are scripts: src/cli/command_table.cpp.
-AS_A_FILE = re.compile(r"(?:\bscripts/|(?<![\w./-]))(compare|ab|plot|report|lab|validate|model|export)\.py\b")
+# The commands that are scripts: src/cli/command_table.cpp; a test holds them against it.
+COMMANDS = ("compare", "ab", "plot", "report", "lab", "validate", "model", "export")
+AS_A_FILE = re.compile(rf"(?:\bscripts/|(?<![\w./-]))({'|'.join(COMMANDS)})\.py\b")
 
 
 def started_by() -> Path | None:

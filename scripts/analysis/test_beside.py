@@ -10,10 +10,10 @@ from analysis.fixtures import result_row, write_run, write_table
 from analysis.read import read_run
 
 
-def run(folder: Path, kernel: str = "6.1.0", probed: bool = False) -> Path:
+def run(folder: Path, kernel: str = "6.1.0", probed: bool = False, environment: dict[str, str] | None = None) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     row = result_row("clone/none/stack:1M", "create", 1000.0, kernel=kernel, run_id="-".join(folder.parts[-2:]))
-    write_run(folder, [row])
+    write_run(folder, [row], environment)
     if probed:
         write_table(folder / "probe.csv", [{"run_id": row["run_id"], "kernel": kernel, "clock": "wall", "case": row["case"],
                                             "function": "copy_process", "path": "create", "self": 1, "total": 2}])
@@ -58,6 +58,22 @@ def test_another_kernels_probe_is_not_taken(tmp_path: Path) -> None:
     shown = read_run(run(tmp_path / "host/wall"))
     run(tmp_path / "host/probe", "6.12.0", probed=True)
     assert beside.probed(shown) is None
+
+
+@pytest.mark.parametrize("environment", [{"cpu_model": "Another CPU"}, {"cpus": "64"}])
+def test_another_machines_probe_is_not_taken(tmp_path: Path, environment: dict[str, str]) -> None:
+    shown = read_run(run(tmp_path / "host/wall"))
+    run(tmp_path / "host/probe", probed=True, environment=environment)
+    assert beside.probed(shown) is None
+
+
+@pytest.mark.parametrize("file", ["run.json", "results.csv", "probe.csv", stacks.FILE])
+def test_what_lies_there_and_cannot_be_read_is_a_note(tmp_path: Path, file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = read_run(run(tmp_path / "run"))
+    (run(tmp_path / "run/probe", probed=True) / file).write_text("{")
+    assert beside.probed(shown) is None and beside.folded(shown, None) is None
+    said = capsys.readouterr().err
+    assert said.startswith(f"left out: what lies in {tmp_path}/run/probe: ") and file in said and said.count("\n") == 1, said
 
 
 def test_an_exact_profile_beside_a_run_has_its_stacks(tmp_path: Path) -> None:

@@ -66,6 +66,13 @@ def test_kernels_and_the_same_bytes_again(tmp_path: Path) -> None:
     assert list(table["kernel"]) == ["6.1.0", "6.12.1"]
 
 
+def test_the_page_has_kernels_in_the_order_of_versions(tmp_path: Path) -> None:
+    kernels = ["7.0.0", "7.0-rc1", "6.12.1", "6.1.0"]
+    runs = [read.read_run(write_run(tmp_path / name, [result_row("clone/none/stack:1M", "create", 1000.0, kernel=name)]))
+            for name in kernels]
+    assert page._payload(runs, [None] * 4, [None] * 4)["kernels"] == ["6.1.0", "6.12.1", "7.0-rc1", "7.0.0"]
+
+
 def test_what_cannot_be_drawn_says_why(tmp_path: Path) -> None:
     rows = [
         result_row(f"clone/{name}/stack:1M", "create", 1000.0, delta=5, delta_low=1, delta_high=9)
@@ -142,6 +149,11 @@ def test_letters_of_runs_whose_names_begin_alike(tmp_path: Path) -> None:
     assert "not made: f-kernels-clone: kernels: fewer than two kernels" in alone.stderr
     more = plot(runs[0], "-o", tmp_path / "plots", "--folded=a", "--folded=b")
     assert more.returncode == 2 and "--folded=b: there are 1 runs, and it is once for each" in more.stderr
+
+
+def test_no_runs_file_is_written_over_another_runs() -> None:
+    names = ["a/b", "a-b", "a-b-2", "c"]  # as x/b, a/b and a-b are called
+    assert plots.file_names(names) == ["a-b", "a-b-2", "a-b-2-2", "c"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="root is needed to become another user")

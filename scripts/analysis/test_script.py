@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from analysis import script
+from analysis import programs, script
 
 SCRIPTS = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("name", ["compare", "ab", "plot", "report", "validate", "lab"])
+@pytest.mark.parametrize("name", programs.COMMANDS)
 def test_a_reader_that_has_seen_enough_is_no_error(name: str) -> None:
     """As `nsbench list | head`: the exit code that a shell gives for SIGPIPE, and not a word."""
     reader, writer = os.pipe()

@@ -47,17 +47,10 @@ function holder(has) {
 
 /** The runs of the clock and the state that is shown, from the oldest kernel to the newest. */
 function byKernel() {
-  const parts = ({ kernel }) =>
-    kernel
-      .split(/[.\-+]/)
-      .slice(0, 3)
-      .map(Number);
+  const place = ({ kernel }) => DATA.kernels.indexOf(kernel);
   return DATA.runs
     .filter((run) => run.clock === STATE.clock && run.state === STATE.first.state)
-    .sort((a, b) => {
-      const [x, y] = [parts(a), parts(b)];
-      return x[0] - y[0] || x[1] - y[1] || x[2] - y[2];
-    });
+    .sort((a, b) => place(a) - place(b));
 }
 
 /** 6.1.0-56-cloud-amd64 is 6.1 where that tells it from the others; else all of it. */
