@@ -28,7 +28,7 @@ SHARE = 0.05
 
 
 # Measured by the command that it names, with a load of 10 to 37 on 2 CPUs.
-SINGLE_ALARMS = "Of 50 pairs of runs of one thing 24% had a row that was called changed (scripts/validate.py replicate)"
+SINGLE_ALARMS = "Of 100 pairs of runs of one thing 10% had a row that was called changed (scripts/validate.py replicate)"
 
 
 @dataclass(frozen=True)
