@@ -103,12 +103,13 @@ def test_a_printed_page_has_all_charts(browser: webdriver.Chrome, page: Path) ->
     assert browser.execute_script(DRAWN) != [], "those that were not in view are not drawn"
     browser.execute_script(
         "addEventListener('beforeprint', () => { window.printed = { missing: (() => {" + DRAWN + "})(), covered: (() => {" + COVERED
-        + "})(), theme: document.documentElement.dataset.theme, width: document.getElementById('sets').clientWidth }; })"
+        + "})(), theme: document.documentElement.dataset.theme, width: document.getElementById('sets').clientWidth,"
+        " flame: [...document.querySelectorAll('#flame rect')].some((frame) => frame.getBoundingClientRect().width > 100) }; })"
     )
     pdf = base64.b64decode(browser.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})["data"])
     assert pdf.startswith(b"%PDF")
     printed = browser.execute_script("return window.printed")
-    assert printed == {"missing": [], "covered": [], "theme": "light", "width": 690}
+    assert printed == {"missing": [], "covered": [], "theme": "light", "width": 690, "flame": True}
     wait("the screen is as it was", lambda: browser.execute_script("return document.documentElement.dataset.theme === 'dark'"))
     assert browser.execute_script("return document.getElementById('sets').clientWidth") > 1000
 

@@ -9,7 +9,16 @@ function preparePrint() {
   document.documentElement.dataset.theme = "light";
   document.documentElement.dataset.print = "yes";
   restyle(true);
-  drawFlame();
+  fitFlameToPaper();
+}
+
+/** As it stands on the screen: a new graph's frames come by a transition, which begins when the paper is printed. */
+function fitFlameToPaper() {
+  const svg = document.querySelector("#flame svg");
+  if (!svg) return;
+  svg.setAttribute("viewBox", `0 0 ${svg.getAttribute("width")} ${svg.getAttribute("height")}`);
+  svg.setAttribute("width", "100%");
+  svg.removeAttribute("height");
 }
 
 function endPrint() {
