@@ -93,6 +93,15 @@ def assert_one_line(stderr: str) -> None:
         assert crash not in stderr
 
 
+def assert_refused(result: subprocess.CompletedProcess[str], *mentions: str, code: int = 2) -> None:
+    """A run ended at once, with one line that has these words."""
+    assert result.returncode == code, result.stdout + result.stderr
+    assert result.stdout == ""
+    assert_one_line(result.stderr)
+    for word in mentions:
+        assert word in result.stderr, result.stderr
+
+
 def processes() -> dict[int, tuple[int, str]]:
     """All processes but zombies: pid -> (parent, comm). Orphans that this process has inherited are reaped."""
     found = {}
