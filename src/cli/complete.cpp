@@ -127,7 +127,7 @@ std::string lines(const Candidates& found, std::string_view before, std::string_
 }
 
 /// `before`: "--ns=", or nothing where the value is a word of its own.
-std::string value_lines(const OptionText& option, std::string before, std::string value) {
+std::string value_lines(const OptionText& option, std::string before, const std::string& value) {
     if (!is_list(option)) return lines(values_of(option, {}, value), before, value);
     Words listed = split(value, ",");
     const std::string begun = listed.back();
