@@ -52,7 +52,7 @@ TEST(Outcome, AFileRefusesForReasonsOfItsOwn) {
         // As a run's folder says it, too.
         const sys::SystemError plain(call, "a.csv", error);
         const Ending within = ending_of(sys::SystemError("run", plain));
-        const Ending alone = ending_of(plain);
+        Ending alone = ending_of(plain);
         EXPECT_EQ(within.code, alone.code);
         EXPECT_EQ(within.line, "nsbench: run: " + alone.line.substr(9));
         return alone;
