@@ -110,7 +110,7 @@ std::string_view Case::syscall() const {
 std::uint64_t left_by_conditions(const Case& c) {
     std::uint64_t left = 0;
     for (const KindInfo& kind : kKinds) {
-        if (kWaitedFor.contains(kind.kind)) left += left_by_conditions(c.values, kind.kind);
+        if (kWaitedFor.contains(kind.kind)) left += left_with_conditions(c.values, kind.kind, 0);
     }
     return left;
 }

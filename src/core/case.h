@@ -78,7 +78,7 @@ inline constexpr KindSet kTornDownLater = Kind::net | Kind::ipc | Kind::user;
 /// Those and pid, which has a worker from 6.16 on: it is waited for as well.
 inline constexpr KindSet kWaitedFor = kTornDownLater | Kind::pid;
 
-/// How many namespaces that are waited for a block's conditions leave, of each sampler.
+/// How many namespaces that are waited for the conditions of one sampler's block leave.
 std::uint64_t left_by_conditions(const Case& c);
 
 }  // namespace nsb

@@ -9,13 +9,23 @@
 
 namespace nsb {
 
+/// What makes a condition (bench/stage.h).
+enum class MadeBy : std::uint8_t {
+    own,     ///< the stage, on itself
+    entry,   ///< the way into the stage
+    kept,    ///< a keeper beside it, which is let go when the block is over
+    let_go,  ///< or right before the block's first sample
+};
+
 struct ConditionInfo {
     Parameter parameter;
+    MadeBy by;
     KindSet leaves;  ///< each one of its number leaves a namespace of these to the kernel's workers
 };
 
 inline constexpr auto kConditions = std::to_array<ConditionInfo>({
-#define NSB_CONDITION(identifier, type, highest, by, leaves, meaning) {Parameter::identifier, leaves},
+#define NSB_CONDITION(identifier, type, highest, by, leaves, meaning) \
+    {Parameter::identifier, MadeBy::by, leaves},
 #include "core/conditions.def"
 #undef NSB_CONDITION
 });
@@ -30,13 +40,22 @@ constexpr bool has_condition(const ParameterValues& values) {
     });
 }
 
-/// How many namespaces of a kind these conditions leave to the kernel's workers.
-constexpr std::uint64_t left_by_conditions(const ParameterValues& values, Kind kind) {
-    std::uint64_t left = 0;
+/// How many work items of a kind the kernel's workers see at least, after a block under these conditions whose
+/// samples have left `own`. Namespaces within one another may all be torn down in the item of the innermost
+/// (free_user_ns(), from 6.16 on also destroy_pid_namespace_work()).
+constexpr std::uint64_t left_with_conditions(const ParameterValues& values, Kind kind, std::uint64_t own) {
+    std::uint64_t left = own;
+    bool has_nested = false;
     for (const ConditionInfo& condition : kConditions) {
-        if (condition.leaves.contains(kind)) left += values[static_cast<std::size_t>(condition.parameter)];
+        if (!condition.leaves.contains(kind)) continue;
+        const std::uint64_t value = values[static_cast<std::size_t>(condition.parameter)];
+        if (condition.by == MadeBy::entry) {
+            has_nested = has_nested || value != 0;
+        } else {
+            left += value;
+        }
     }
-    return left;
+    return has_nested ? std::max<std::uint64_t>(left, 1) : left;
 }
 
 }  // namespace nsb
