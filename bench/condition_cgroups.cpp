@@ -1,7 +1,9 @@
 // cgroups: so many cgroups more, of version 2, below one of the sampler's own. Nothing but rmdir(2) ends one:
 // the keeper survives all others, and removes them.
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <cstdio>
 #include <cstring>
 
@@ -11,25 +13,35 @@
 namespace nsb::bench {
 namespace {
 
-constexpr const char* kMounted = "/sys/fs/cgroup";
+/// Where version 2 is mounted, alone or beside version 1, whose folder is another file system.
+constexpr const char* kMounted[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
 
-/// The cgroup that the sampler's own folder of them is made in: the root, reached without a path, or what the
-/// caller is in, where it has been given that (systemd's Delegate=yes).
-sys::Result<sys::Fd> open_parent() {
-    if (auto root = sys::mount_detached("cgroup2")) return std::move(*root);
-    char text[4096] = "";
+/// The cgroup that the caller is in, by which systemd's Delegate=yes gives it cgroups of its own.
+sys::Result<sys::Fd> open_own() {
+    char text[4096] = "\n";
     const auto file = sys::Fd::own(open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC));
     if (!file) return tl::unexpected(file.error());
-    if (sys::retried([&] { return read(file->get(), text, sizeof text - 1); }) < 0) return tl::unexpected(errno);
-    // The line of version 2: "0::PATH" (cgroups(7)).
-    char* const line = std::strncmp(text, "0::", 3) == 0 ? text : std::strstr(text, "\n0::");
+    if (sys::retried([&] { return read(file->get(), text + 1, sizeof text - 2); }) < 0) return tl::unexpected(errno);
+    // The line of version 2 (cgroups(7)).
+    constexpr const char* kLine = "\n0::";
+    char* const line = std::strstr(text, kLine);
     if (line == nullptr) return tl::unexpected(ENOENT);
-    char* const own = std::strchr(line, '/');
-    if (own == nullptr) return tl::unexpected(ENOENT);
+    char* const own = line + std::strlen(kLine);
     own[std::strcspn(own, "\n")] = '\0';
-    char path[4200];
-    std::snprintf(path, sizeof path, "%s%s", kMounted, own);
-    return sys::Fd::own(open(path, O_PATH | O_DIRECTORY | O_CLOEXEC));
+    for (const char* const mounted : kMounted) {
+        char path[4200];
+        std::snprintf(path, sizeof path, "%s%s", mounted, own);
+        auto cgroup = sys::Fd::own(open(path, O_PATH | O_DIRECTORY | O_CLOEXEC));
+        struct statfs system {};
+        if (cgroup && fstatfs(cgroup->get(), &system) == 0 && system.f_type == CGROUP2_SUPER_MAGIC) return cgroup;
+    }
+    return tl::unexpected(ENOENT);
+}
+
+/// In which the sampler's folder of cgroups is made: the root, reached without a path, or one's own.
+sys::Result<sys::Fd> open_parent() {
+    if (auto root = sys::mount_detached("cgroup2")) return std::move(*root);
+    return open_own();
 }
 
 /// "nsbench-conditions-SAMPLER", and the cgroups in it are numbered.

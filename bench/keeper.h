@@ -24,6 +24,8 @@ class Keeper {
     /// Lets it go and reaps it: false where it did not end by itself, and has taken nothing down.
     bool let_go();
 
+    [[nodiscard]] pid_t pid() const { return pid_; }
+
     /// The socket's end by which it is let go: what let_go_by() takes.
     [[nodiscard]] const sys::Fd& end() const { return end_; }
 

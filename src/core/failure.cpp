@@ -81,7 +81,7 @@ constexpr auto kLimitsOfConditions = std::to_array<LimitOfCondition>({
     {Call::set_cgroups, EPERM, kNotDelegated},
     {Call::set_cgroups, EACCES, kNotDelegated},
     {Call::set_cgroups, EROFS, "/sys/fs/cgroup is mounted read-only, as in a container; run as root of the host"},
-    {Call::set_cgroups, ENOENT, "this kernel has no cgroups of version 2, or they are not mounted at /sys/fs/cgroup"},
+    {Call::set_cgroups, ENOENT, "this kernel has no cgroups of version 2, or they are not mounted in /sys/fs/cgroup"},
     {Call::set_rss, ENOMEM, "there is not so much memory: less, or a higher memory.max of the cgroup or ulimit -v"},
     {Call::set_mounts, EPERM, kNoUserNamespace},
     {Call::set_peers, EPERM, kNoUserNamespace},
