@@ -8,6 +8,7 @@
 #include <boost/program_options.hpp>
 #include <sstream>
 
+#include "core/condition.h"
 #include "core/operation.h"
 #include "core/text.h"
 #include "env/settings.h"
