@@ -73,7 +73,6 @@ constexpr auto kLimitsOfConditions = std::to_array<LimitOfCondition>({
     {Call::set_depth, ENOSPC,
      "32 nested levels are reached, with those that nsbench itself runs in, or user.max_user_namespaces or "
      "user.max_pid_namespaces is"},
-    {Call::set_depth, EUSERS, "32 nested levels are reached, with those that nsbench itself runs in"},
     {Call::set_netns, EMFILE, kFewFiles},
     {Call::set_dying, EMFILE, kFewFiles},
     {Call::set_fds, EMFILE, kFewFiles},
