@@ -21,7 +21,8 @@ sys::Result<sys::Fd> open_own() {
     char text[4096] = "\n";
     const auto file = sys::Fd::own(open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC));
     if (!file) return tl::unexpected(file.error());
-    if (sys::retried([&] { return read(file->get(), text + 1, sizeof text - 2); }) < 0) return tl::unexpected(errno);
+    if (sys::retried([&] { return read(file->get(), text + 1, sizeof text - 2); }) < 0)
+        return tl::unexpected(errno);
     // The line of version 2 (cgroups(7)).
     constexpr const char* kLine = "\n0::";
     char* const line = std::strstr(text, kLine);
@@ -33,7 +34,8 @@ sys::Result<sys::Fd> open_own() {
         std::snprintf(path, sizeof path, "%s%s", mounted, own);
         auto cgroup = sys::Fd::own(open(path, O_PATH | O_DIRECTORY | O_CLOEXEC));
         struct statfs system {};
-        if (cgroup && fstatfs(cgroup->get(), &system) == 0 && system.f_type == CGROUP2_SUPER_MAGIC) return cgroup;
+        if (cgroup && fstatfs(cgroup->get(), &system) == 0 && system.f_type == CGROUP2_SUPER_MAGIC)
+            return cgroup;
     }
     return tl::unexpected(ENOENT);
 }

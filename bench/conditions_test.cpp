@@ -156,7 +156,8 @@ TEST_F(Conditions, PeersAreOfOneGroupAndHaveSlaves) {
             groups.insert(line.substr(at + 8, line.find(' ', at + 1) - at - 8));
         }
         if (members != 20 || groups.size() != 1) return false;
-        return count_lines(fmt::format("/proc/{}/mountinfo", here.slaves->pid()), " master:" + *groups.begin()) == 20;
+        return count_lines(fmt::format("/proc/{}/mountinfo", here.slaves->pid()),
+                           " master:" + *groups.begin()) == 20;
     });
 }
 
@@ -246,7 +247,8 @@ TEST_F(Conditions, CgroupsAreRemovedAlsoWhereTheKeeperIsKilled) {
     const fs::path folder = root / fmt::format("nsbench-conditions-{}", getpid());
     const auto count = [&] {
         std::size_t folders = 0;
-        for (const fs::directory_entry& entry : fs::directory_iterator(folder)) folders += entry.is_directory() ? 1 : 0;
+        for (const fs::directory_entry& entry : fs::directory_iterator(folder))
+            folders += entry.is_directory() ? 1 : 0;
         return folders;
     };
     auto keeper = keep(Parameter::cgroups, 10);

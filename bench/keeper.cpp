@@ -52,7 +52,8 @@ void hold(const Setting& here) {
 
 tl::expected<Keeper, Failure> Keeper::start(Setting& here, SetUp set_up, bool survives) {
     int ends[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return tl::unexpected(here.failed());
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+        return tl::unexpected(here.failed());
     sys::Fd own(ends[0]);
     sys::Fd keepers(ends[1]);
     const auto pid = sys::plain_fork();

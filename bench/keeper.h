@@ -6,8 +6,8 @@
 namespace nsb::bench {
 
 struct Setting;
-/// Sets a condition up. In a keeper it reports that by hold(), which returns when the condition is to go, and takes
-/// it down. What fails leaves nothing behind.
+/// Sets a condition up. In a keeper it reports that by hold(), which returns when the condition is to go, and
+/// takes it down. What fails leaves nothing behind.
 using SetUp = Failure (*)(Setting& here);
 
 class Keeper {
@@ -16,8 +16,7 @@ class Keeper {
     /// it removes what would be left behind, so that it does not die with its parent.
     static tl::expected<Keeper, Failure> start(Setting& here, SetUp set_up, bool survives = false);
 
-    Keeper(Keeper&& other) noexcept
-        : pid_(std::exchange(other.pid_, -1)), end_(std::move(other.end_)) {}
+    Keeper(Keeper&& other) noexcept : pid_(std::exchange(other.pid_, -1)), end_(std::move(other.end_)) {}
     Keeper& operator=(Keeper&&) = delete;
     ~Keeper() { (void)let_go(); }
 

@@ -109,8 +109,8 @@ int serve() {
 }  // namespace
 }  // namespace nsb::bench
 
-/// Without an argument, the sampler; with `sandbox`, the one for what other programs do (sandbox.h); with `stage`,
-/// what carries out one block under conditions for a sampler (stage.h).
+/// Without an argument, the sampler; with `sandbox`, the one for what other programs do (sandbox.h); with
+/// `stage`, what carries out one block under conditions for a sampler (stage.h).
 int main(int count, char** arguments) {
     // Whoever ends a whole control group or session means nsbench, which ends this process when it has its
     // samples.

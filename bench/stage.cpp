@@ -13,8 +13,9 @@
 namespace nsb::bench {
 namespace {
 
-/// Descriptors that a stage finds open, beside protocol::kMemory: of the pipe that its request comes by, which
-/// is where the sampler has its socket; of the barrier; and of the keeper that is let go before the block.
+/// Descriptors that a stage finds open, beside protocol::kMemory: of the pipe that its request comes by,
+/// which is where the sampler has its socket; of the barrier; and of the keeper that is let go before the
+/// block.
 constexpr int kRequest = protocol::kSocket;
 constexpr int kBarrier = 5;
 constexpr int kDying = 6;
@@ -40,7 +41,8 @@ struct Entrance {
 /// Each descriptor at its number, and open in the program: first out of the way of each other.
 bool place(const Entrance& entrance) {
     const int dying = entrance.dying != nullptr ? entrance.dying->end().get() : -1;
-    const int placed[][2] = {{entrance.request.get(), kRequest}, {entrance.barrier.get(), kBarrier}, {dying, kDying}};
+    const int placed[][2] = {
+        {entrance.request.get(), kRequest}, {entrance.barrier.get(), kBarrier}, {dying, kDying}};
     int copies[std::size(placed)];
     for (std::size_t i = 0; i < std::size(placed); ++i) {
         copies[i] = placed[i][0] < 0 ? -1 : fcntl(placed[i][0], F_DUPFD_CLOEXEC, kFirstFree);

@@ -80,7 +80,8 @@ std::vector<Phase> Case::phases() const {
         const auto phase = static_cast<Phase>(i);
         if (!info(operation).phases.contains(phase)) continue;
         if (!set.contains(nsb::info(phase).needs)) continue;
-        if (phase == Phase::drain && (!set.intersects(kTornDownLater) || left_by_conditions(*this) > 0)) continue;
+        if (phase == Phase::drain && (!set.intersects(kTornDownLater) || left_by_conditions(*this) > 0))
+            continue;
         phases.push_back(phase);
     }
     return phases;

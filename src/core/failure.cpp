@@ -69,7 +69,8 @@ constexpr auto kLimitsOfConditions = std::to_array<LimitOfCondition>({
     {Call::set_netns, ENOSPC, kFewNetNamespaces},
     {Call::set_dying, ENOSPC, kFewNetNamespaces},
     {Call::set_pidns, ENOSPC,
-     "user.max_pid_namespaces is reached (sysctl -w user.max_pid_namespaces=100000), or 32 nested levels are"},
+     "user.max_pid_namespaces is reached (sysctl -w user.max_pid_namespaces=100000), or 32 nested levels "
+     "are"},
     {Call::set_depth, ENOSPC,
      "32 nested levels are reached, with those that nsbench itself runs in, or user.max_user_namespaces or "
      "user.max_pid_namespaces is"},
@@ -79,9 +80,12 @@ constexpr auto kLimitsOfConditions = std::to_array<LimitOfCondition>({
     {Call::set_cgroups, EAGAIN, "cgroup.max.descendants or cgroup.max.depth of a cgroup above is reached"},
     {Call::set_cgroups, EPERM, kNotDelegated},
     {Call::set_cgroups, EACCES, kNotDelegated},
-    {Call::set_cgroups, EROFS, "/sys/fs/cgroup is mounted read-only, as in a container; run as root of the host"},
-    {Call::set_cgroups, ENOENT, "this kernel has no cgroups of version 2, or they are not mounted in /sys/fs/cgroup"},
-    {Call::set_rss, ENOMEM, "there is not so much memory: less, or a higher memory.max of the cgroup or ulimit -v"},
+    {Call::set_cgroups, EROFS,
+     "/sys/fs/cgroup is mounted read-only, as in a container; run as root of the host"},
+    {Call::set_cgroups, ENOENT,
+     "this kernel has no cgroups of version 2, or they are not mounted in /sys/fs/cgroup"},
+    {Call::set_rss, ENOMEM,
+     "there is not so much memory: less, or a higher memory.max of the cgroup or ulimit -v"},
     {Call::set_mounts, EPERM, kNoUserNamespace},
     {Call::set_peers, EPERM, kNoUserNamespace},
     {Call::set_netns, EPERM, kNoUserNamespace},
@@ -144,7 +148,8 @@ std::string explain(const protocol::Failure& failure, KindSet set, std::optional
         return "the runtime did not start the program, and did not say why";
     }
     const auto meaning = [&]() -> std::string {
-        if (const std::string_view words = limit_of_condition(failure); !words.empty()) return std::string(words);
+        if (const std::string_view words = limit_of_condition(failure); !words.empty())
+            return std::string(words);
         switch (failure.error) {
             case EPERM:
             case EACCES:

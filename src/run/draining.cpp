@@ -8,6 +8,7 @@
 #include <thread>
 #include <utility>
 
+#include "run/run_options.h"
 #include "run/schedule.h"
 
 namespace nsb::run {
@@ -17,8 +18,8 @@ using namespace std::chrono_literals;
 
 /// Where teardown cannot be watched, it is given this long.
 constexpr auto kBlindPause = 50ms;
-/// And so long for each namespace that conditions leave beyond a batch. A busy machine takes a millisecond for
-/// a net namespace.
+/// And so long for each namespace that conditions leave beyond a batch. A busy machine takes a millisecond
+/// for a net namespace.
 constexpr auto kBlindPauseEach = 1ms;
 /// It is waited for longer than for a batch, by so much for each.
 constexpr auto kLimitEach = 10ms;

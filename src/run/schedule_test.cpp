@@ -91,7 +91,8 @@ TEST(Schedule, WhatConditionsLeaveIsInNoBatchOfOthers) {
     const std::vector<Case> cases{Case::of(Operation::clone, Kind::net),
                                   Case::of(Operation::clone, Kind::net).with(Parameter::netns, 5),
                                   Case::of(Operation::clone, Kind::net).with(Parameter::mounts, 5)};
-    const std::vector<PlannedBlock> planned{{0, 2, 4, true}, {1, 2, 4, true}, {2, 2, 4, true}, {1, 2, 4, true}};
+    const std::vector<PlannedBlock> planned{
+        {0, 2, 4, true}, {1, 2, 4, true}, {2, 2, 4, true}, {1, 2, 4, true}};
     const auto groups = schedule(planned, cases, 1, 1, 64);
     EXPECT_EQ(groups.size(), 3U);
     for (const Group& group : groups) {

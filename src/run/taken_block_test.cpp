@@ -100,7 +100,9 @@ TEST(PendingTeardown, CountsWhatConditionsLeave) {
     Case of_users = nested;
     of_users.set = Kind::user;
     EXPECT_EQ(of(pending_teardown(of_users, 10, false), Kind::user), 10U);
-    EXPECT_EQ(of(pending_teardown(Case::of(Operation::clone, {}).with(Parameter::mounts, 9), 10, false), Kind::net), 0U);
+    EXPECT_EQ(
+        of(pending_teardown(Case::of(Operation::clone, {}).with(Parameter::mounts, 9), 10, false), Kind::net),
+        0U);
 }
 
 }  // namespace
