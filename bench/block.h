@@ -77,6 +77,13 @@ using BlockFunction = void (*)(Block& block);
 /// The registry: what carries out `operation`.
 [[nodiscard]] BlockFunction find(Operation operation);
 
+/// Carries out what a request asks for, unless it has failed already: how many records it has filled.
+[[nodiscard]] std::uint32_t carry_out(const protocol::Request& request, SharedMemory& memory,
+                                      Failure failure);
+
+/// Maps the memory that is shared with nsbench; null where that fails.
+[[nodiscard]] SharedMemory* map_memory();
+
 /// Times the clock and the loop instead of an operation.
 void run_calibration(Block& block);
 

@@ -12,16 +12,14 @@
 
 #include "barrier.h"
 #include "block.h"
+#include "core/condition.h"
 #include "core/greeting.h"
 #include "sandbox.h"
+#include "stage.h"
 #include "sys/patience.h"
 
 namespace nsb::bench {
 namespace {
-
-/// Far from everything else. Among the other mappings it would leave a gap while it is not mapped, and
-/// from 6.1 on (maple tree) a clone copies gaps, too: 1.1 thousand instructions, nearly 1%.
-constexpr std::uintptr_t kMemoryAt = 1UL << 40U;
 
 /// The next message; false once nsbench is gone, or where it says something else.
 template <typename Message>
@@ -90,26 +88,20 @@ int serve() {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     // Neither is for the programs that are started from here.
     for (const int fd : {protocol::kSocket, protocol::kMemory}) fcntl(fd, F_SETFD, FD_CLOEXEC);
-    void* const mapping =
-        // NOLINTNEXTLINE(performance-no-int-to-ptr): a place that is asked for
-        mmap(reinterpret_cast<void*>(kMemoryAt), sizeof(SharedMemory), PROT_READ | PROT_WRITE,
-             MAP_SHARED | MAP_FIXED_NOREPLACE, protocol::kMemory, 0);
-    if (mapping == MAP_FAILED) return 1;
-    auto& memory = *static_cast<SharedMemory*>(mapping);
+    SharedMemory* const mapped = map_memory();
+    if (mapped == nullptr) return 1;
+    SharedMemory& memory = *mapped;
 
     protocol::Request request;
     for (sys::Fd barrier; receive(request, barrier);) {
-        const Failure failure = request.at_once > 1 ? meet(barrier, request.at_once) : Failure{};
-        Block block(request, memory);
-        if (failure.error != 0) {
-            block.fail(failure);
-        } else if (!info(request.operation).takes(request.set)) {
-            // A proc mount outside a new mount namespace, say, would be the host's: refused here as well.
-            block.fail({Call::sampler, EINVAL});
+        std::uint32_t filled = 0;
+        if (has_condition(request.values)) {
+            filled = carry_out_on_stage(request, memory, barrier);
         } else {
-            (request.calibrate ? run_calibration : find(request.operation))(block);
+            const Failure failure = request.at_once > 1 ? meet(barrier, request.at_once) : Failure{};
+            filled = carry_out(request, memory, failure);
         }
-        if (!send(protocol::Reply{request.sequence, block.filled(), usage()})) return 1;
+        if (!send(protocol::Reply{request.sequence, filled, usage()})) return 1;
     }
     return 0;
 }
@@ -117,12 +109,15 @@ int serve() {
 }  // namespace
 }  // namespace nsb::bench
 
-/// Without an argument, the sampler; with `sandbox`, the one for what other programs do (sandbox.h).
+/// Without an argument, the sampler; with `sandbox`, the one for what other programs do (sandbox.h); with
+/// `stage`, what carries out one block under conditions for a sampler (stage.h).
 int main(int count, char** arguments) {
     // Whoever ends a whole control group or session means nsbench, which ends this process when it has its
     // samples.
     for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, SIG_IGN);
+    const auto is = [&](const char* what) { return count > 1 && std::strcmp(arguments[1], what) == 0; };
+    if (is("stage")) return nsb::bench::serve_on_stage();
     if (!nsb::bench::is_greeted()) return 1;
-    const bool in_sandbox = count > 1 && std::strcmp(arguments[1], "sandbox") == 0;
+    const bool in_sandbox = is("sandbox");
     return in_sandbox ? nsb::bench::serve_in_sandbox(nsb::bench::serve) : nsb::bench::serve();
 }

@@ -38,6 +38,7 @@ PHASES = ("start create ready exit total switch mount unmount drain setgroups ui
           "pivot exec load cpu").split()
 
 SAMPLER = "nsbench-sampler"
+SAMPLERS_OWN = (SAMPLER, "nsbench-stage", "nsbench-keeper")  # it, and what surrounds a block for it
 NOBODY = 65534
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it looks at what a run with full rights does")
@@ -112,7 +113,7 @@ def processes() -> dict[int, tuple[int, str]]:
             state, parent = rest.split()[:2]
             if state not in "ZX":
                 found[pid] = (int(parent), comm)
-            elif int(parent) == os.getpid() and comm == SAMPLER:
+            elif int(parent) == os.getpid() and comm in SAMPLERS_OWN:
                 os.waitpid(pid, os.WNOHANG)
         except (FileNotFoundError, ProcessLookupError, ChildProcessError):
             pass
@@ -151,7 +152,7 @@ class Started:
     def living(self) -> dict[int, tuple[int, str]]:
         """The run's processes besides nsbench itself, also those that have outlived it: pid -> (parent, comm)."""
         alive = processes()
-        ours = {pid for pid, (parent, comm) in alive.items() if parent == os.getpid() and comm == SAMPLER} | {self.pid}
+        ours = {self.pid} | {pid for pid, (parent, comm) in alive.items() if parent == os.getpid() and comm in SAMPLERS_OWN}
         while more := {pid for pid, (parent, _) in alive.items() if parent in ours} - ours:
             ours |= more
         return {pid: alive[pid] for pid in ours - {self.pid}}

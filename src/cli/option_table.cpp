@@ -8,6 +8,7 @@
 #include <boost/program_options.hpp>
 #include <sstream>
 
+#include "core/condition.h"
 #include "core/operation.h"
 #include "core/text.h"
 #include "env/settings.h"
@@ -71,8 +72,15 @@ po::options_description selection_options() {
         if (parameter.type == ParameterType::choice)
             values.push_back(fmt::format("{}:{}", parameter.key, fmt::join(parameter.choices(), "|")));
     }
-    const std::string parameters =
-        fmt::format("with these values of any parameter of an id: {}; repeatable", fmt::join(values, ", "));
+    std::vector<std::string> conditions;
+    for (const ConditionInfo& condition : kConditions) {
+        const ParameterInfo& parameter = info(condition.parameter);
+        conditions.push_back(
+            fmt::format("{}:{}", parameter.key, parameter.type == ParameterType::size ? "SIZE" : "N"));
+    }
+    const std::string parameters = fmt::format(
+        "with these values of any parameter of an id: {}; and of what surrounds each block: {}; repeatable",
+        fmt::join(values, ", "), fmt::join(conditions, ", "));
     const std::string quick = fmt::format(
         "each kind alone and none, by each operation of the plan with its parameters' defaults, in {}",
         run::budget_of(run::Extent::quick));

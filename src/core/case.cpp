@@ -45,6 +45,14 @@ bool via_fsmount(const Case& c) {
     return c.value(Parameter::mount_via) == static_cast<std::uint64_t>(MountVia::fsmount);
 }
 
+/// `c` under the conditions of `other`, as far as it can have any.
+Case under_the_same(Case c, const Case& other) {
+    for (const ConditionInfo& condition : kConditions) {
+        if (c.has(condition.parameter)) c = c.with(condition.parameter, other.value(condition.parameter));
+    }
+    return c;
+}
+
 constexpr auto kSyscalls = std::to_array<Syscall>({
 #define NSB_OPERATION(name, syscall, begins, ...) syscall,
 #include "core/operations.def"
@@ -72,7 +80,8 @@ std::vector<Phase> Case::phases() const {
         const auto phase = static_cast<Phase>(i);
         if (!info(operation).phases.contains(phase)) continue;
         if (!set.contains(nsb::info(phase).needs)) continue;
-        if (phase == Phase::drain && !set.intersects(kTornDownLater)) continue;
+        if (phase == Phase::drain && (!set.intersects(kTornDownLater) || left_by_conditions(*this) > 0))
+            continue;
         phases.push_back(phase);
     }
     return phases;
@@ -80,7 +89,7 @@ std::vector<Phase> Case::phases() const {
 
 std::optional<Case> Case::base(KindSet base_set) const {
     if (value(Parameter::twin) != 0) return with(Parameter::twin, 0);
-    if (info(operation).base != operation) return Case::of(info(operation).base, set);
+    if (info(operation).base != operation) return under_the_same(Case::of(info(operation).base, set), *this);
     if (set.empty() || set == base_set || !info(operation).takes(KindSet{})) return std::nullopt;
     Case base = *this;
     base.set = base_set;
@@ -97,6 +106,14 @@ Case Case::through_userns() const {
 std::string_view Case::syscall() const {
     const Syscall& call = kSyscalls[static_cast<std::size_t>(operation)];
     return call.is_other(*this) ? call.other : call.usual;
+}
+
+std::uint64_t left_by_conditions(const Case& c) {
+    std::uint64_t left = 0;
+    for (const KindInfo& kind : kKinds) {
+        if (kWaitedFor.contains(kind.kind)) left += left_with_conditions(c.values, kind.kind, 0);
+    }
+    return left;
 }
 
 std::string format_value(Parameter parameter, std::uint64_t value) {

@@ -106,20 +106,25 @@ inline constexpr Flags<Trait> plain{}, held{Trait::held}, new_root{Trait::new_ro
     sandboxed{Trait::sandboxed};
 }  // namespace names
 
-/// Whose own a phase or a parameter is; nobody's, where `several` have it.
+/// Whose own a phase or a parameter is: nobody's, where `several` have it, or every operation does whose blocks
+/// can have conditions.
+struct Owner {
+    std::optional<Operation> operation;
+    bool is_of_conditions = false;
+};
 namespace owners {
-inline constexpr std::optional<Operation> several{};
-#define NSB_OPERATION(name, ...) inline constexpr std::optional<Operation> name{Operation::name};
+inline constexpr Owner several{}, condition{std::nullopt, true};
+#define NSB_OPERATION(name, ...) inline constexpr Owner name{Operation::name};
 #include "core/operations.def"
 #undef NSB_OPERATION
 }  // namespace owners
 
-constexpr auto kPhaseOwners = std::to_array<std::optional<Operation>>({
+constexpr auto kPhaseOwners = std::to_array<Owner>({
 #define NSB_PHASE(identifier, name, of, ...) owners::of,
 #include "core/phases.def"
 #undef NSB_PHASE
 });
-constexpr auto kParameterOwners = std::to_array<std::optional<Operation>>({
+constexpr auto kParameterOwners = std::to_array<Owner>({
 #define NSB_NUMBER(identifier, key, of, ...) owners::of,
 #define NSB_CHOICE(identifier, key, of, ...) owners::of,
 #include "core/parameters.def"
@@ -127,20 +132,21 @@ constexpr auto kParameterOwners = std::to_array<std::optional<Operation>>({
 #undef NSB_NUMBER
 });
 
-/// What operations.def lists for an operation, and its own.
+/// What operations.def lists for an operation, its own, and the conditions that it can have.
 template <typename Enum, std::size_t count>
-constexpr Flags<Enum> with_own(Operation operation, Flags<Enum> listed,
-                               const std::array<std::optional<Operation>, count>& owners) {
+constexpr Flags<Enum> with_own(Operation operation, Flags<Enum> listed, Flags<Trait> traits,
+                               const std::array<Owner, count>& owners) {
     for (std::size_t i = 0; i < count; ++i) {
-        if (owners[i] == operation) listed = listed | Flags<Enum>(static_cast<Enum>(i));
+        const bool is_condition = owners[i].is_of_conditions && !traits.contains(Trait::sandboxed);
+        if (owners[i].operation == operation || is_condition) listed = listed | Flags<Enum>(static_cast<Enum>(i));
     }
     return listed;
 }
-constexpr Flags<Phase> phases_of(Operation operation, Flags<Phase> listed) {
-    return with_own(operation, listed, kPhaseOwners);
+constexpr Flags<Phase> phases_of(Operation operation, Flags<Phase> listed, Flags<Trait> traits) {
+    return with_own(operation, listed, traits, kPhaseOwners);
 }
-constexpr Flags<Parameter> parameters_of(Operation operation, Flags<Parameter> listed) {
-    return with_own(operation, listed, kParameterOwners);
+constexpr Flags<Parameter> parameters_of(Operation operation, Flags<Parameter> listed, Flags<Trait> traits) {
+    return with_own(operation, listed, traits, kParameterOwners);
 }
 
 constexpr auto operation_table() {
@@ -155,8 +161,8 @@ constexpr auto operation_table() {
      takes,                                                                                               \
      by_default,                                                                                          \
      swept,                                                                                               \
-     phases_of(Operation::name, phases),                                                                  \
-     parameters_of(Operation::name, parameters),                                                          \
+     phases_of(Operation::name, phases, traits),                                                          \
+     parameters_of(Operation::name, parameters, traits),                                                  \
      Operation::base,                                                                                     \
      traits},
 #include "core/operations.def"
@@ -180,15 +186,14 @@ constexpr bool all_are_used(Flags<Enum> OperationInfo::*flags, std::size_t count
     return used == (std::uint64_t{1} << count) - 1;
 }
 
-/// Whether what is one operation's own is in no other.
+/// Whether what is one operation's own is in no other, and no sandboxed one has a condition.
 template <typename Enum, std::size_t count>
-constexpr bool own_are_own(Flags<Enum> OperationInfo::*flags,
-                           const std::array<std::optional<Operation>, count>& owners) {
+constexpr bool own_are_own(Flags<Enum> OperationInfo::*flags, const std::array<Owner, count>& owners) {
     for (const OperationInfo& operation : kOperations) {
         for (std::size_t i = 0; i < count; ++i) {
-            if (owners[i] && owners[i] != operation.operation &&
-                (operation.*flags).contains(static_cast<Enum>(i)))
-                return false;
+            if (!(operation.*flags).contains(static_cast<Enum>(i))) continue;
+            if (owners[i].operation && owners[i].operation != operation.operation) return false;
+            if (owners[i].is_of_conditions && operation.traits.contains(Trait::sandboxed)) return false;
         }
     }
     return true;
@@ -203,7 +208,8 @@ static_assert(detail::all_are_used(&OperationInfo::parameters, kParameters),
               "a parameter of parameters.def is in no operation of operations.def");
 static_assert(detail::own_are_own(&OperationInfo::phases, detail::kPhaseOwners) &&
                   detail::own_are_own(&OperationInfo::parameters, detail::kParameterOwners),
-              "operations.def lists what is another operation's own: several have it, then");
+              "operations.def lists what is another operation's own: several have it, then; or a condition, which no "
+              "sandboxed operation can have");
 static_assert(std::ranges::all_of(kOperations,
                                   [](const OperationInfo& o) { return info(o.base).base == o.base; }),
               "the base of an operation is its own base");

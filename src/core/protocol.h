@@ -45,6 +45,9 @@ struct Record {
 
 inline constexpr std::uint32_t kMaxSamples = 4096;
 
+/// How long the conditions of a block may take to be set up and taken down, beyond the block's own time.
+inline constexpr std::uint64_t kSettingUpNs = 60'000'000'000;
+
 /// What is counted of one start by a runtime: a tracepoint, for x86-64's system calls with their numbers.
 struct CountedInfo {
     const char* name;
@@ -80,6 +83,7 @@ struct SharedMemory {
     std::uint64_t child_end;              ///< and at its exit
     std::uint64_t child_phases[kPhases];  ///< what the child timed itself
     Failure child_failure;
+    std::uint32_t staged;  ///< how many records the stage of a block with conditions has filled
     Record records[kMaxSamples];
     RuntimeJob job;
 };

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <functional>
+#include <numeric>
 #include <thread>
 #include <utility>
 
+#include "run/run_options.h"
 #include "run/schedule.h"
 
 namespace nsb::run {
@@ -16,6 +18,16 @@ using namespace std::chrono_literals;
 
 /// Where teardown cannot be watched, it is given this long.
 constexpr auto kBlindPause = 50ms;
+/// And so long for each namespace that conditions leave beyond a batch. A busy machine takes a millisecond
+/// for a net namespace.
+constexpr auto kBlindPauseEach = 1ms;
+/// It is waited for longer than for a batch, by so much for each.
+constexpr auto kLimitEach = 10ms;
+
+std::uint64_t beyond_a_batch(const env::PendingTeardown& pending) {
+    const std::uint64_t all = std::reduce(pending.begin(), pending.end(), std::uint64_t{0});
+    return all > kMaxBacklog ? all - kMaxBacklog : 0;
+}
 
 }  // namespace
 
@@ -31,18 +43,19 @@ std::optional<env::Drained> Draining::wait(std::chrono::nanoseconds limit) {
     const env::PendingTeardown pending = std::exchange(pending_, {});
     if (std::ranges::all_of(pending, [](std::uint32_t n) { return n == 0; })) return std::nullopt;
     if (!watch_) {
-        std::this_thread::sleep_for(kBlindPause);
+        std::this_thread::sleep_for(kBlindPause + kBlindPauseEach * beyond_a_batch(pending));
         return std::nullopt;
     }
     if (!watch_->watches(pending)) return std::nullopt;
-    const env::Drained drained = watch_->wait(pending, limit);
+    const env::Drained drained = watch_->wait(pending, limit + kLimitEach * beyond_a_batch(pending));
     watch_->begin();
     return drained;
 }
 
 TeardownAccess access_teardown(const Cases& cases, std::optional<OpenedTeardown> opened) {
-    const bool is_any = std::ranges::any_of(
-        cases.all, [](const Case& c) { return teardown_class(c) != TeardownClass::none; });
+    const bool is_any = std::ranges::any_of(cases.all, [](const Case& c) {
+        return teardown_class(c) != TeardownClass::none || left_by_conditions(c) > 0;
+    });
     if (!is_any) return {};
     if (!opened) opened = env::TeardownWatch::open();
     if (*opened) return {std::make_unique<env::TeardownWatch>(std::move(**opened)), std::nullopt, {}};

@@ -24,7 +24,8 @@ class Draining {
     /// A block of the batch has left these.
     void add(const env::PendingTeardown& pending);
 
-    /// Waits until what was added is torn down, or for `limit`, and begins a new batch. Nothing where nothing
+    /// Waits until what was added is torn down, or for `limit` (longer where conditions have left more than a
+    /// batch), and begins a new batch. Nothing where nothing
     /// was to be waited for, or it cannot be watched.
     std::optional<env::Drained> wait(std::chrono::nanoseconds limit);
 

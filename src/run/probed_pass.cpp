@@ -38,6 +38,11 @@ std::uint32_t forks_before(const Case& c, std::uint32_t lead_in) {
     return lead_in + (c.has(Trait::held) ? 1 : 0);
 }
 
+/// The probe follows the samplers' children; these are a stage's, and its keepers make namespaces beside
+/// them.
+constexpr const char* kNotFollowed =
+    "the probe does not follow blocks with conditions: a process of their own carries them out";
+
 /// Cases from whose differences the cost of a traced call is found.
 constexpr std::size_t kEnoughToFit = 5;
 
@@ -75,7 +80,10 @@ ProbedPass::ProbedPass(SamplerPool& samplers, RunOptions options, probe::Probe& 
       base_set_(base_set),
       wants_stacks_(wants_stacks || !probe.traces_calls()),
       draining_(open_teardown()) {
-    for (const Case& c : cases) works_.push_back({c, {}, {}, {}, {}, {}, {}, {}, {}});
+    for (const Case& c : cases) {
+        works_.push_back({c, {}, {}, {}, {}, {}, {}, {}, {}});
+        if (c.has_condition()) works_.back().error = kNotFollowed;
+    }
 }
 
 std::vector<double> ProbedPass::take(Work& work, std::uint32_t samples) {

@@ -17,6 +17,8 @@ using namespace std::chrono_literals;
 
 /// How long a sampler may be silent beyond its block's own limit.
 constexpr auto kPatience = 10s;
+/// And beyond that, where its block has conditions: to set them up and take them down.
+constexpr auto kSettingUp = std::chrono::nanoseconds(protocol::kSettingUpNs);
 /// What a timer's tick takes, with room to spare.
 constexpr auto kTick = 300us;
 
@@ -75,8 +77,9 @@ std::vector<Records> SamplerPool::carry_out(protocol::Request request, std::span
     request.at_once = static_cast<std::uint8_t>(samplers.size());
     const sys::Fd barrier = samplers.size() > 1 ? make_barrier() : sys::Fd();
     for (Sampler& sampler : samplers) sampler.send(request, barrier);
+    const std::chrono::nanoseconds patience = kPatience + (has_condition(request.values) ? kSettingUp : 0ns);
     std::vector<Records> records;
-    for (Sampler& sampler : samplers) records.push_back(sampler.receive(limit + kPatience));
+    for (Sampler& sampler : samplers) records.push_back(sampler.receive(limit + patience));
     return records;
 }
 

@@ -50,6 +50,7 @@ TakenBlock take_block(Samplers& samplers, const Case& c, std::uint32_t lead_in, 
 
 env::PendingTeardown pending_teardown(const Case& c, std::uint32_t samples, bool in_userns) {
     KindSet made = c.set;
+    const bool is_set_up = samples > 0;
     if (c.has(Trait::held)) {
         // Only the block's holder makes namespaces.
         samples = 1;
@@ -57,7 +58,12 @@ env::PendingTeardown pending_teardown(const Case& c, std::uint32_t samples, bool
     }
     env::PendingTeardown pending{};
     for (const KindInfo& kind : kKinds) {
-        if ((made & kWaitedFor).contains(kind.kind)) pending[static_cast<std::size_t>(kind.kind)] = samples;
+        if (!kWaitedFor.contains(kind.kind)) continue;
+        const std::uint64_t own = made.contains(kind.kind) ? samples : 0;
+        std::uint64_t left = left_with_conditions(c.values, kind.kind, own);
+        // Of conditions that could not be set up whole, nobody knows how many there were.
+        if (!is_set_up && c.has_condition()) left = std::min<std::uint64_t>(left, 1);
+        pending[static_cast<std::size_t>(kind.kind)] = static_cast<std::uint32_t>(left);
     }
     return pending;
 }

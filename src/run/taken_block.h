@@ -31,7 +31,8 @@ struct TakenBlock {
 TakenBlock take_block(Samplers& samplers, const Case& c, std::uint32_t lead_in, std::uint32_t samples,
                       std::chrono::nanoseconds limit);
 
-/// What one sampler's `samples` samples of a case leave to the kernel's workers.
+/// What one sampler's `samples` samples of a case leave to the kernel's workers, and the conditions of its
+/// block.
 env::PendingTeardown pending_teardown(const Case& c, std::uint32_t samples, bool in_userns);
 
 }  // namespace nsb::run

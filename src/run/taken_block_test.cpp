@@ -81,5 +81,29 @@ TEST(PendingTeardown, CountsWhatSamplesLeaveToTheWorkers) {
     EXPECT_EQ(of(entered, Kind::user), 1U);
 }
 
+TEST(PendingTeardown, CountsWhatConditionsLeave) {
+    const Case c = Case::of(Operation::clone, Kind::net)
+                       .with(Parameter::netns, 100)
+                       .with(Parameter::dying, 30)
+                       .with(Parameter::pidns, 7);
+    const env::PendingTeardown left = pending_teardown(c, 10, false);
+    EXPECT_EQ(of(left, Kind::net), 140U);
+    EXPECT_EQ(of(left, Kind::pid), 7U);
+    EXPECT_EQ(of(left, Kind::user), 0U);
+    // Nobody knows how many there were before the first that could not be made.
+    EXPECT_EQ(of(pending_teardown(c, 0, false), Kind::net), 1U);
+    EXPECT_EQ(of(pending_teardown(Case::of(Operation::clone, Kind::net), 0, false), Kind::net), 0U);
+    // Those within one another may go in one item, or in that of the last sample.
+    const Case nested = Case::of(Operation::clone, {}).with(Parameter::depth, 5);
+    EXPECT_EQ(of(pending_teardown(nested, 10, false), Kind::user), 1U);
+    EXPECT_EQ(of(pending_teardown(nested, 10, false), Kind::pid), 1U);
+    Case of_users = nested;
+    of_users.set = Kind::user;
+    EXPECT_EQ(of(pending_teardown(of_users, 10, false), Kind::user), 10U);
+    EXPECT_EQ(
+        of(pending_teardown(Case::of(Operation::clone, {}).with(Parameter::mounts, 9), 10, false), Kind::net),
+        0U);
+}
+
 }  // namespace
 }  // namespace nsb::run
