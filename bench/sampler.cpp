@@ -12,6 +12,7 @@
 
 #include "barrier.h"
 #include "block.h"
+#include "churn.h"
 #include "core/greeting.h"
 #include "sandbox.h"
 #include "sys/patience.h"
@@ -117,12 +118,16 @@ int serve() {
 }  // namespace
 }  // namespace nsb::bench
 
-/// Without an argument, the sampler; with `sandbox`, the one for what other programs do (sandbox.h).
+/// Without an argument, the sampler; with `sandbox`, the one for what other programs do (sandbox.h); with
+/// `churn`, a load (churn.h).
 int main(int count, char** arguments) {
     // Whoever ends a whole control group or session means nsbench, which ends this process when it has its
     // samples.
     for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, SIG_IGN);
     if (!nsb::bench::is_greeted()) return 1;
-    const bool in_sandbox = count > 1 && std::strcmp(arguments[1], "sandbox") == 0;
-    return in_sandbox ? nsb::bench::serve_in_sandbox(nsb::bench::serve) : nsb::bench::serve();
+    const auto is_asked_for = [&](const char* mode) {
+        return count > 1 && std::strcmp(arguments[1], mode) == 0;
+    };
+    if (is_asked_for("churn")) return nsb::bench::serve_churn();
+    return is_asked_for("sandbox") ? nsb::bench::serve_in_sandbox(nsb::bench::serve) : nsb::bench::serve();
 }
