@@ -53,8 +53,8 @@ KernelUseReader::KernelUseReader(KindSet set, Root root) : root_(std::move(root)
         if (set.contains(cache.kind)) wanted.push_back(cache.name);
     }
     if (wanted.empty()) {
-        unknown_ =
-            set.empty() ? "none are made" : fmt::format("{} has no slab cache of its own", to_string(set));
+        unknown_ = set.empty() ? "no namespaces are made"
+                               : fmt::format("{} has no slab cache of its own", to_string(set));
         return;
     }
     const auto slabs = sys::read_file(root_.prefix + kSlabs);

@@ -39,7 +39,7 @@ TEST(KernelUseTest, says_why_namespaces_are_not_counted) {
     tree.file("/proc/slabinfo", "slabinfo - version: 2.1\n");
     EXPECT_NE(KernelUseReader(Kind::net, tree.root()).unknown().find("net_namespace"), std::string::npos);
     EXPECT_NE(KernelUseReader(Kind::mnt, tree.root()).unknown().find("NEWNS"), std::string::npos);
-    EXPECT_EQ(KernelUseReader({}, tree.root()).unknown(), "none are made");
+    EXPECT_EQ(KernelUseReader({}, tree.root()).unknown(), "no namespaces are made");
     const KernelUse use = KernelUseReader(Kind::net, tree.root()).read();
     EXPECT_EQ(use.namespaces, std::nullopt);
     EXPECT_TRUE(use.memory().has_value());
