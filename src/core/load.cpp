@@ -162,7 +162,7 @@ tl::expected<double, std::string> parse_rate(std::string_view text) {
 }
 
 std::string format_rate(double rate) {
-    return fmt::format("{:.6g}", rate);
+    return rate == std::floor(rate) ? fmt::format("{:.0f}", rate) : fmt::format("{:.6g}", rate);
 }
 
 }  // namespace nsb

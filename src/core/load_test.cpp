@@ -165,6 +165,7 @@ TEST(ParseRateTest, takes_rates_and_says_what_is_accepted) {
     EXPECT_NE(parse_rate("x").error().find("200/s"), std::string::npos);
     EXPECT_EQ(format_rate(200), "200");
     EXPECT_EQ(format_rate(1.5), "1.5");
+    EXPECT_EQ(format_rate(1e6), "1000000");
 }
 
 TEST(RingTest, all_records_fit_into_40_mib) {

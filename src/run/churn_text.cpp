@@ -87,8 +87,10 @@ std::string end_lines(const ChurnReport& report) {
 
 std::string rate_lines(const ChurnReport& report) {
     const ChurnResult& r = report.result;
-    std::string text = fmt::format("{:<12}{:.1f}/s: {} operations in {:.1f} s; {:.1f}/s in the last third\n",
-                                   "rate", r.rate(), r.total.done(), r.seconds, r.rate_at_end);
+    const bool is_burst = report.plan.loop == churn::Loop::burst;
+    std::string text = fmt::format(
+        "{:<12}{:.1f}/s: {} operations in {:.1f} s{}\n", "rate", r.rate(), r.total.done(), r.seconds,
+        is_burst ? ", pauses included" : fmt::format("; {:.1f}/s in the last third", r.rate_at_end));
     if (report.plan.loop == churn::Loop::open) {
         std::uint64_t peak = 0;
         for (const LoadRow& row : r.rows) peak = std::max(peak, row.backlog.value_or(0));
