@@ -12,6 +12,7 @@
 
 #include "barrier.h"
 #include "block.h"
+#include "churn.h"
 #include "core/condition.h"
 #include "core/greeting.h"
 #include "sandbox.h"
@@ -110,14 +111,17 @@ int serve() {
 }  // namespace nsb::bench
 
 /// Without an argument, the sampler; with `sandbox`, the one for what other programs do (sandbox.h); with
-/// `stage`, what carries out one block under conditions for a sampler (stage.h).
+/// `churn`, a load (churn.h); with `stage`, what carries out one block under conditions for a sampler
+/// (stage.h).
 int main(int count, char** arguments) {
     // Whoever ends a whole control group or session means nsbench, which ends this process when it has its
     // samples.
     for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, SIG_IGN);
-    const auto is = [&](const char* what) { return count > 1 && std::strcmp(arguments[1], what) == 0; };
-    if (is("stage")) return nsb::bench::serve_on_stage();
+    const auto is_asked_for = [&](const char* mode) {
+        return count > 1 && std::strcmp(arguments[1], mode) == 0;
+    };
+    if (is_asked_for("stage")) return nsb::bench::serve_on_stage();
     if (!nsb::bench::is_greeted()) return 1;
-    const bool in_sandbox = is("sandbox");
-    return in_sandbox ? nsb::bench::serve_in_sandbox(nsb::bench::serve) : nsb::bench::serve();
+    if (is_asked_for("churn")) return nsb::bench::serve_churn();
+    return is_asked_for("sandbox") ? nsb::bench::serve_in_sandbox(nsb::bench::serve) : nsb::bench::serve();
 }

@@ -97,7 +97,7 @@ def tables() -> dict[str, dict[str, Column]]:
 
 
 def of(file: str) -> dict[str, Column]:
-    """The columns of results.csv, samples.csv, rounds.csv, probe.csv or memory.csv."""
+    """The columns of a file, by its name."""
     return tables()[file]
 
 

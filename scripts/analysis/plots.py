@@ -7,7 +7,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from analysis import beside, columns, limits, plots_probe, plots_sets, plots_times, stacks, tables
+from analysis import beside, columns, limits, plots_churn, plots_probe, plots_sets, plots_times, stacks, tables
 from analysis.read import Run
 
 
@@ -28,6 +28,13 @@ def plots(runs: list[Run], folded: list[Path]) -> Iterator[Plot]:
             yield Plot(name[0], f"{begin}-{name}" if len(runs) > 1 else name, make)
     for name in tables.set_operations(runs[0]) or ["clone"]:
         yield Plot("f", f"f-kernels-{name}", partial(plots_times.kernels, runs, name))
+
+
+def of_loads(loads: list[plots_churn.Load]) -> Iterator[Plot]:
+    """A plot of each load."""
+    for load, begin in zip(loads, file_names([load.name for load in loads])):
+        name = "i-churn"
+        yield Plot("i", f"{begin}-{name}" if len(loads) > 1 else name, partial(plots_churn.over_time, load))
 
 
 def file_names(names: list[str]) -> list[str]:

@@ -21,6 +21,12 @@ constexpr CommandText kCommands[]{
     {Command::benchmark, Group::measure, "benchmark", "nsbench benchmark [OPTIONS] [--benchmark_OPTION...]",
      "measure as Google Benchmark does, with its options",
      "Runs the cases as benchmarks of Google Benchmark, with its own options and output."},
+    {Command::churn, Group::measure, "churn", "nsbench churn --ns=SET [OPTIONS]",
+     "what creating and destroying costs over time",
+     "Makes namespaces and destroys them again and again, as fast as it goes or at a rate, and records a "
+     "time "
+     "line:\nrate, times, what the kernel has not freed, its memory; then it waits until the kernel has "
+     "settled."},
     {Command::doctor, Group::measure, "doctor", "nsbench doctor [--prepare [OPTIONS] -- COMMAND...]",
      "what on this machine spoils figures",
      "Says what on this machine spoils figures or is missing, what to do, and how noisy it is (5 s)."},

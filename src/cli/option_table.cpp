@@ -8,6 +8,7 @@
 #include <boost/program_options.hpp>
 #include <sstream>
 
+#include "cli/churn_options.h"
 #include "core/condition.h"
 #include "core/operation.h"
 #include "core/text.h"
@@ -268,6 +269,7 @@ po::options_description summary_options() {
 
 std::vector<po::options_description> parts_of(Command command) {
     std::vector<po::options_description> all;
+    if (command == Command::churn) all = churn_options();
     if (command == Command::verify) all.push_back(verify_options());
     if (command == Command::exec) all.push_back(exec_options());
     if (command == Command::doctor) all.push_back(prepare_options());

@@ -9,6 +9,7 @@
 #include <random>
 #include <span>
 
+#include "cli/churn_options.h"
 #include "cli/completion.h"
 #include "cli/option_table.h"
 #include "cli/option_texts.h"
@@ -280,6 +281,20 @@ void parse_output(const po::variables_map& values, Options& options) {
     }
 }
 
+void take_churn(const po::variables_map& values, Options& options) {
+    options.churn.plan = parse_churn(values);
+    options.churn.out = value_of(values, "out");
+    options.churn.csv = value_of(values, "csv");
+    options.quiet = values.count("quiet") != 0;
+    options.no_progress = values.count("no-progress") != 0;
+    static constexpr std::array<std::string_view, 2> kFormats{"text", "json"};
+    options.churn.as_json = parse_format(values, kFormats) == "json";
+    options.format = options.churn.as_json ? Format::json : Format::text;
+    if (options.churn.csv == "/dev/stdout") options.churn.csv = "-";
+    if (options.churn.as_json && options.churn.csv == "-")
+        throw UsageError("--format=json: standard output is for an output that goes to -");
+}
+
 Options text_alone(Command command, std::string text) {
     Options options;
     options.command = command;
@@ -350,6 +365,10 @@ Options parse(const std::vector<std::string>& arguments) {
     if (options.command == Command::completion) return text_alone(Command::completion, completion_for(shell));
     if (options.command == Command::summary && options.folder.empty())
         throw UsageError("summary: the folder of a run is missing; one that --out has written");
+    if (options.command == Command::churn) {
+        take_churn(values, options);
+        return options;
+    }
     if (options.command == Command::run || options.command == Command::list ||
         options.command == Command::benchmark) {
         options.run.selection = parse_selection(values, std::move(options.run.selection));

@@ -12,6 +12,7 @@
 
 #include "core/failure.h"
 #include "core/greeting.h"
+#include "run/greet.h"
 #include "sys/error.h"
 #include "sys/file.h"
 #include "sys/patience.h"
@@ -125,17 +126,21 @@ void Sampler::start() {
 }
 
 void Sampler::greet() {
+    run::greet(socket_, *process_, program_);
+}
+
+void greet(const sys::Fd& socket, const sys::Process& process, const std::filesystem::path& program) {
     // One that is killed, or hangs, is for the first request to find, as at any other time.
-    if (!send_to(socket_.get(), protocol::kGreeting)) return;
-    pollfd wait{socket_.get(), POLLIN, 0};
+    if (!send_to(socket.get(), protocol::kGreeting)) return;
+    pollfd wait{socket.get(), POLLIN, 0};
     if (sys::must(sys::poll_within({&wait, 1}, kBeginning), "poll", "sampler") == 0) return;
     protocol::Greeting answer{};
-    const auto got = receive_from(socket_.get(), answer);
+    const auto got = receive_from(socket.get(), answer);
     if (got == sizeof answer && answer == protocol::kGreeting) return;
     // One that knows no greeting takes it for the end of all requests.
-    if (got.value_or(0) <= 0 && process_->exit_code_within(kBeginning) != 0) return;
+    if (got.value_or(0) <= 0 && process.exit_code_within(kBeginning) != 0) return;
     throw std::runtime_error(fmt::format("{} and {} are of different builds: build or install both together",
-                                         sys::own_program().native(), program_.native()));
+                                         sys::own_program().native(), program.native()));
 }
 
 void Sampler::send(const protocol::Request& request, const sys::Fd& barrier) {
