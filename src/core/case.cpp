@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "core/text.h"
 
 namespace nsb {
@@ -27,14 +30,20 @@ std::optional<Parameter> find_parameter(Operation operation, std::string_view ke
 struct Syscall {
     std::string_view usual, other;
     bool (*is_other)(const Case&);
+    Parameter by{};  ///< whose choices these are the calls of, where there are any
+    std::array<std::string_view, 5> of_choice{};
 };
 
 constexpr Syscall always(std::string_view call) {
-    return {call, {}, [](const Case& /*c*/) { return false; }};
+    return {call, {}, [](const Case& /*c*/) { return false; }, {}, {}};
 }
 
 constexpr Syscall either(std::string_view usual, std::string_view other, bool (*is_other)(const Case&)) {
-    return {usual, other, is_other};
+    return {usual, other, is_other, {}, {}};
+}
+
+constexpr Syscall chosen(Parameter by, std::array<std::string_view, 5> calls) {
+    return {{}, {}, nullptr, by, calls};
 }
 
 bool with_time(const Case& c) {
@@ -44,6 +53,17 @@ bool with_time(const Case& c) {
 bool via_fsmount(const Case& c) {
     return c.value(Parameter::mount_via) == static_cast<std::uint64_t>(MountVia::fsmount);
 }
+
+/// A phase that a case has only with one choice of a parameter.
+struct PhaseOfChoice {
+    Phase phase;
+    Parameter parameter;
+    std::uint64_t choice;
+};
+constexpr auto kPhasesOfChoices = std::to_array<PhaseOfChoice>({
+    {Phase::migrate, Parameter::cgroup_via, static_cast<std::uint64_t>(CgroupVia::migrate)},
+    {Phase::move, Parameter::made, static_cast<std::uint64_t>(Made::moved)},
+});
 
 constexpr auto kSyscalls = std::to_array<Syscall>({
 #define NSB_OPERATION(name, syscall, begins, ...) syscall,
@@ -66,12 +86,18 @@ Case Case::with(Parameter parameter, std::uint64_t value) const {
     return changed;
 }
 
+bool Case::takes_time_of(Phase phase) const {
+    if (!info(operation).phases.contains(phase) || !set.contains(nsb::info(phase).needs)) return false;
+    return std::ranges::all_of(kPhasesOfChoices, [&](const PhaseOfChoice& one) {
+        return one.phase != phase || value(one.parameter) == one.choice;
+    });
+}
+
 std::vector<Phase> Case::phases() const {
     std::vector<Phase> phases;
     for (std::size_t i = 0; i < kPhases; ++i) {
         const auto phase = static_cast<Phase>(i);
-        if (!info(operation).phases.contains(phase)) continue;
-        if (!set.contains(nsb::info(phase).needs)) continue;
+        if (!takes_time_of(phase)) continue;
         if (phase == Phase::drain && !set.intersects(kTornDownLater)) continue;
         phases.push_back(phase);
     }
@@ -96,6 +122,7 @@ Case Case::through_userns() const {
 
 std::string_view Case::syscall() const {
     const Syscall& call = kSyscalls[static_cast<std::size_t>(operation)];
+    if (call.is_other == nullptr) return call.of_choice[value(call.by)];
     return call.is_other(*this) ? call.other : call.usual;
 }
 

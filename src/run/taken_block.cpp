@@ -56,9 +56,13 @@ env::PendingTeardown pending_teardown(const Case& c, std::uint32_t samples, bool
         if (in_userns) made = made | Kind::user;
     }
     env::PendingTeardown pending{};
+    const auto add = [&](Kind kind) { ++pending[static_cast<std::size_t>(kind)]; };
     for (const KindInfo& kind : kKinds) {
         if ((made & kWaitedFor).contains(kind.kind)) pending[static_cast<std::size_t>(kind.kind)] = samples;
     }
+    // What a block is carried out in.
+    if (c.has(Trait::in_own_net)) add(Kind::net);
+    if (in_userns && (c.has(Trait::in_own_net) || c.has(Trait::in_own_mnt))) add(Kind::user);
     return pending;
 }
 
