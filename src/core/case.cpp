@@ -50,19 +50,33 @@ bool with_time(const Case& c) {
     return c.set.contains(Kind::time);
 }
 
+/// clone3(2) alone has the flags for these.
+bool with_time_or_empty(const Case& c) {
+    return with_time(c) || (c.set.contains(Kind::mnt) &&
+                            c.value(Parameter::mntns) == static_cast<std::uint64_t>(ContainerMntns::empty));
+}
+
 bool via_fsmount(const Case& c) {
     return c.value(Parameter::mount_via) == static_cast<std::uint64_t>(MountVia::fsmount);
 }
 
-/// A phase that a case has only with one choice of a parameter.
-struct PhaseOfChoice {
+/// A phase that a case has only with some choices of a parameter.
+struct PhaseOfChoices {
     Phase phase;
     Parameter parameter;
-    std::uint64_t choice;
+    std::uint64_t choices;  ///< bits
 };
-constexpr auto kPhasesOfChoices = std::to_array<PhaseOfChoice>({
-    {Phase::migrate, Parameter::cgroup_via, static_cast<std::uint64_t>(CgroupVia::migrate)},
-    {Phase::move, Parameter::made, static_cast<std::uint64_t>(Made::moved)},
+
+template <typename... Choices>
+constexpr std::uint64_t choices(Choices... choices) {
+    return ((std::uint64_t{1} << static_cast<unsigned>(choices)) | ...);
+}
+
+constexpr auto kPhasesOfChoices = std::to_array<PhaseOfChoices>({
+    {Phase::migrate, Parameter::cgroup_via, choices(CgroupVia::migrate)},
+    {Phase::move, Parameter::made, choices(Made::moved)},
+    // The others begin in the new root.
+    {Phase::pivot, Parameter::mntns, choices(ContainerMntns::clone, ContainerMntns::unshare)},
 });
 
 constexpr auto kSyscalls = std::to_array<Syscall>({
@@ -88,8 +102,8 @@ Case Case::with(Parameter parameter, std::uint64_t value) const {
 
 bool Case::takes_time_of(Phase phase) const {
     if (!info(operation).phases.contains(phase) || !set.contains(nsb::info(phase).needs)) return false;
-    return std::ranges::all_of(kPhasesOfChoices, [&](const PhaseOfChoice& one) {
-        return one.phase != phase || value(one.parameter) == one.choice;
+    return std::ranges::all_of(kPhasesOfChoices, [&](const PhaseOfChoices& one) {
+        return one.phase != phase || (one.choices >> value(one.parameter) & 1U) != 0;
     });
 }
 
