@@ -117,18 +117,19 @@ int begin_inside(void* argument) {
     return 0;
 }
 
-/// A child that makes its mount namespace itself. Other kinds of the set are made before.
+/// A child that makes its mount namespace itself; a user namespace comes before.
 int make_inside(void* argument) {
     Way& way = *static_cast<Way*>(argument);
     SharedMemory& memory = way.block.memory;
     touch(memory);
+    // A file system is made before: inside a new user namespace, the mount namespace around is another one's.
+    memory.child_failure = prepare(way);
+    if (memory.child_failure.error != 0) return 0;
     const auto others = way.block.request.set - Kind::mnt;
     if (way.via != MntnsVia::unshare && !others.empty() && unshare(static_cast<int>(others.flags())) != 0) {
         memory.child_failure = {Call::unshare, errno};
         return 0;
     }
-    memory.child_failure = prepare(way);
-    if (memory.child_failure.error != 0) return 0;
     NSB_MARK(bits(Phase::create), bits(), 1);
     const std::uint64_t call = sys::now();
     memory.child_failure = make(way);
