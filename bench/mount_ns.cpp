@@ -1,13 +1,13 @@
-// mount_ns: the ways to a mount namespace of one's own whose root is one small tree and nothing else. Two copy all
-// mounts and leave them again (clone, unshare), one copies the tree alone (open_tree), one begins with nothing
-// (CLONE_EMPTY_MNTNS), one with a new file system (fsmount).
+// mount_ns: the ways to a mount namespace of one's own whose root is one small tree and nothing else. Two
+// copy all mounts and leave them again (clone, unshare), one copies the tree alone (open_tree), one begins
+// with nothing (CLONE_EMPTY_MNTNS), one with a new file system (fsmount).
 #include <sched.h>
 #include <sys/mount.h>
 
 #include "block.h"
 #include "inside.h"
 #include "mark.h"
-#include "stage.h"
+#include "own_namespaces.h"
 #include "sys/mount.h"
 
 namespace nsb::bench {
@@ -207,7 +207,7 @@ void take_samples(Block& block) {
 }  // namespace
 
 void run_mount_ns(Block& block) {
-    on_stage(block, Kind::mnt, take_samples);
+    in_own_namespaces(block, Kind::mnt, take_samples);
 }
 
 }  // namespace nsb::bench

@@ -78,7 +78,7 @@ constexpr bool usual_container(KindSet set) {
 enum class Trait : std::uint8_t {
     held,      ///< not its samples make the namespaces, but a process that keeps them for a whole block
     new_root,  ///< its processes get a root directory of their own
-    in_own_mnt,  ///< a block is carried out inside a mount namespace of its own (bench/stage.h)
+    in_own_mnt,  ///< a block is carried out inside a mount namespace of its own (bench/own_namespaces.h)
     in_own_net,  ///< inside a net namespace of its own
     watched,  ///< a block begins with a process that clears up when the sampler is gone (bench/cgroup.cpp)
     sandboxed  ///< another program does it, in a sandbox (bench/sandbox.h), where the probe does not follow
