@@ -39,6 +39,9 @@ class Block {
     /// reached or a feature missing, and would fail again.
     void fail(Failure failure);
 
+    /// A child has carried out the block, and filled so many records.
+    void take_over(std::uint32_t filled) { filled_ = filled; }
+
     /// How many records are filled.
     [[nodiscard]] std::uint32_t filled() const { return filled_; }
 

@@ -5,7 +5,7 @@
 
 #include "block.h"
 #include "mark.h"
-#include "sys/mount.h"
+#include "sys/cgroup.h"
 #include "sys/stamp.h"
 
 namespace nsb::bench {
@@ -91,11 +91,10 @@ void run(Block& block) {
 
     sys::Fd root_cgroup;
     if (block.value(Parameter::cgroup) != 0) {
-        // The root of cgroup v2, reached without a path and without a new cgroup that would have to be
-        // removed.
-        auto mount = sys::mount_detached("cgroup2");
-        if (!mount) return block.fail(mount.error());
-        root_cgroup = std::move(*mount);
+        // The root of cgroup v2: without a new cgroup, which would have to be removed.
+        auto root = sys::open_cgroup2();
+        if (!root) return block.fail(root.error());
+        root_cgroup = std::move(*root);
         options.cgroup = root_cgroup.get();
     }
     int pidfd = -1;

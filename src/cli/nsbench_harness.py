@@ -35,7 +35,7 @@ RESULT_COLUMNS = (
     "status errno reason state resolution delta_resolution machines position first steady last repeats scatter base"
 ).split()
 PHASES = ("start create ready exit total switch mount unmount drain setgroups uid_map gid_map maps hostname root proc lo "
-          "pivot exec load cpu").split()
+          "pivot exec load cpu enter read migrate link move address up").split()
 
 SAMPLER = "nsbench-sampler"
 SAMPLERS_OWN = (SAMPLER, "nsbench-stage", "nsbench-keeper")  # it, and what surrounds a block for it

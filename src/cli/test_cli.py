@@ -140,7 +140,9 @@ def test_the_dictionary_as_json_is_whole():
     stack, *vias = [one for one in said["parameters"] if one["key"] in ("stack", "via")]
     assert (stack["type"], stack["default"], stack["least"], stack["most"]) == ("size", "1M", "16K", "1G")
     assert [(one["default"], one["choices"], one["operations"]) for one in vias] == [
-        ("nsfd", ["nsfd", "pidfd"], ["setns"]), ("mount", ["mount", "fsmount"], ["proc_remount"])]
+        ("nsfd", ["nsfd", "pidfd"], ["setns"]), ("mount", ["mount", "fsmount"], ["proc_remount"]),
+        ("clone", ["clone", "unshare", "opentree", "empty", "fsmount"], ["mount_ns"]), ("migrate", ["migrate", "into"], ["cgroup"]),
+        ("proc", ["proc", "statmount"], ["mountinfo"])]
     for one in said["parameters"]:
         assert one["meaning"] and all(one["key"] in operations[name]["parameters"] for name in one["operations"])
     assert {"name": "copy_net_ns", "kind": "net", "path": "create"} in said["functions"]

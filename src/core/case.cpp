@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "core/text.h"
 
 namespace nsb {
@@ -27,18 +30,30 @@ std::optional<Parameter> find_parameter(Operation operation, std::string_view ke
 struct Syscall {
     std::string_view usual, other;
     bool (*is_other)(const Case&);
+    Parameter by{};  ///< whose choices these are the calls of, where there are any
+    std::array<std::string_view, 5> of_choice{};
 };
 
 constexpr Syscall always(std::string_view call) {
-    return {call, {}, [](const Case& /*c*/) { return false; }};
+    return {call, {}, [](const Case& /*c*/) { return false; }, {}, {}};
 }
 
 constexpr Syscall either(std::string_view usual, std::string_view other, bool (*is_other)(const Case&)) {
-    return {usual, other, is_other};
+    return {usual, other, is_other, {}, {}};
+}
+
+constexpr Syscall chosen(Parameter by, std::array<std::string_view, 5> calls) {
+    return {{}, {}, nullptr, by, calls};
 }
 
 bool with_time(const Case& c) {
     return c.set.contains(Kind::time);
+}
+
+/// clone3(2) alone has the flags for these.
+bool with_time_or_empty(const Case& c) {
+    return with_time(c) || (c.set.contains(Kind::mnt) &&
+                            c.value(Parameter::mntns) == static_cast<std::uint64_t>(ContainerMntns::empty));
 }
 
 bool via_fsmount(const Case& c) {
@@ -52,6 +67,25 @@ Case under_the_same(Case c, const Case& other) {
     }
     return c;
 }
+
+/// A phase that a case has only with some choices of a parameter.
+struct PhaseOfChoices {
+    Phase phase;
+    Parameter parameter;
+    std::uint64_t choices;  ///< bits
+};
+
+template <typename... Choices>
+constexpr std::uint64_t choices(Choices... choices) {
+    return ((std::uint64_t{1} << static_cast<unsigned>(choices)) | ...);
+}
+
+constexpr auto kPhasesOfChoices = std::to_array<PhaseOfChoices>({
+    {Phase::migrate, Parameter::cgroup_via, choices(CgroupVia::migrate)},
+    {Phase::move, Parameter::made, choices(Made::moved)},
+    // The others begin in the new root.
+    {Phase::pivot, Parameter::mntns, choices(ContainerMntns::clone, ContainerMntns::unshare)},
+});
 
 constexpr auto kSyscalls = std::to_array<Syscall>({
 #define NSB_OPERATION(name, syscall, begins, ...) syscall,
@@ -74,12 +108,18 @@ Case Case::with(Parameter parameter, std::uint64_t value) const {
     return changed;
 }
 
+bool Case::takes_time_of(Phase phase) const {
+    if (!info(operation).phases.contains(phase) || !set.contains(nsb::info(phase).needs)) return false;
+    return std::ranges::all_of(kPhasesOfChoices, [&](const PhaseOfChoices& one) {
+        return one.phase != phase || (one.choices >> value(one.parameter) & 1U) != 0;
+    });
+}
+
 std::vector<Phase> Case::phases() const {
     std::vector<Phase> phases;
     for (std::size_t i = 0; i < kPhases; ++i) {
         const auto phase = static_cast<Phase>(i);
-        if (!info(operation).phases.contains(phase)) continue;
-        if (!set.contains(nsb::info(phase).needs)) continue;
+        if (!takes_time_of(phase)) continue;
         if (phase == Phase::drain && (!set.intersects(kTornDownLater) || left_by_conditions(*this) > 0))
             continue;
         phases.push_back(phase);
@@ -105,6 +145,7 @@ Case Case::through_userns() const {
 
 std::string_view Case::syscall() const {
     const Syscall& call = kSyscalls[static_cast<std::size_t>(operation)];
+    if (call.is_other == nullptr) return call.of_choice[value(call.by)];
     return call.is_other(*this) ? call.other : call.usual;
 }
 

@@ -72,6 +72,18 @@ TEST(Phases, AreThoseThatTheSetHasTheKindsFor) {
     EXPECT_EQ(names("container/NEWNET-NEWNS-NEWPID-NEWUSER"),
               "start create ready maps root proc lo pivot exec exit total drain ");
     EXPECT_EQ(names("runtime/NEWNET-NEWNS-NEWPID/by:bwrap"), "start load exit total cpu ");
+    EXPECT_EQ(names("mount_ns/NEWNS/via:empty"), "create enter exit total ");
+    EXPECT_EQ(names("mountinfo/none/via:statmount"), "read ");
+}
+
+TEST(Phases, AreThoseOfTheirParametersChoices) {
+    const auto has = [](const char* id, Phase phase) { return parse_case(id)->takes_time_of(phase); };
+    EXPECT_TRUE(has("cgroup/none/via:migrate", Phase::migrate));
+    EXPECT_FALSE(has("cgroup/none/via:into", Phase::migrate));
+    EXPECT_TRUE(has("veth/NEWNET/made:moved", Phase::move));
+    EXPECT_FALSE(has("veth/NEWNET/made:inside", Phase::move));
+    EXPECT_TRUE(has("container/NEWNS/mntns:unshare", Phase::pivot));
+    EXPECT_FALSE(has("container/NEWNS/mntns:opentree", Phase::pivot));
 }
 
 TEST(CaseId, ParsesBackForEverySetAndOperation) {

@@ -161,8 +161,10 @@ std::string explain(const protocol::Failure& failure, KindSet set, std::optional
             case EINVAL:
                 if (failure.call == protocol::Call::pivot_root)
                     return "the root is no mount that can be left, as in a chroot";
-                [[fallthrough]];
+                return "this kernel does not take these flags or options";
             case EOPNOTSUPP:
+                if (failure.call == protocol::Call::link_add)
+                    return "this kernel has no veth, or no bridge: modprobe -a veth bridge";
                 return "this kernel does not take these flags or options";
             case ENOENT:
                 // A directory or file by its path is another matter.

@@ -52,6 +52,22 @@ constexpr bool with_user(KindSet set) {
 constexpr bool only_user(KindSet set) {
     return set == KindSet(Kind::user);
 }
+constexpr bool only_none(KindSet set) {
+    return set.empty();
+}
+constexpr bool only_mnt(KindSet set) {
+    return set == KindSet(Kind::mnt);
+}
+constexpr bool only_net(KindSet set) {
+    return set == KindSet(Kind::net);
+}
+// An ordinary user's are made through a user namespace.
+constexpr bool mnt_and_perhaps_user(KindSet set) {
+    return set - Kind::user == KindSet(Kind::mnt);
+}
+constexpr bool net_and_perhaps_user(KindSet set) {
+    return set - Kind::user == KindSet(Kind::net);
+}
 /// What container runtimes make unless told otherwise, where the host has version 2 of cgroups.
 constexpr bool usual_container(KindSet set) {
     return set == KindSet::all() - (Kind::time | Kind::user);
@@ -62,6 +78,9 @@ constexpr bool usual_container(KindSet set) {
 enum class Trait : std::uint8_t {
     held,      ///< not its samples make the namespaces, but a process that keeps them for a whole block
     new_root,  ///< its processes get a root directory of their own
+    in_own_mnt,  ///< a block is carried out inside a mount namespace of its own (bench/own_namespaces.h)
+    in_own_net,  ///< inside a net namespace of its own
+    watched,  ///< a block begins with a process that clears up when the sampler is gone (bench/cgroup.cpp)
     sandboxed  ///< another program does it, in a sandbox (bench/sandbox.h), where the probe does not follow
 };
 
@@ -103,6 +122,7 @@ namespace names {
 #undef NSB_CHOICE
 #undef NSB_NUMBER
 inline constexpr Flags<Trait> plain{}, held{Trait::held}, new_root{Trait::new_root},
+    in_own_mnt{Trait::in_own_mnt}, in_own_net{Trait::in_own_net}, watched{Trait::watched},
     sandboxed{Trait::sandboxed};
 }  // namespace names
 
@@ -175,6 +195,25 @@ inline constexpr auto kOperations = detail::operation_table();
 
 constexpr const OperationInfo& info(Operation operation) {
     return kOperations[static_cast<std::size_t>(operation)];
+}
+
+/// The parameter whose choices an operation is there to compare: the plan has all of them, and the digest sets
+/// them against each other.
+constexpr std::optional<Parameter> compared(Operation operation) {
+    switch (operation) {
+        case Operation::runtime:
+            return Parameter::by;
+        case Operation::mount_ns:
+            return Parameter::mntns_via;
+        case Operation::cgroup:
+            return Parameter::cgroup_via;
+        case Operation::veth:
+            return Parameter::made;
+        case Operation::mountinfo:
+            return Parameter::mountinfo_via;
+        default:
+            return std::nullopt;
+    }
 }
 
 namespace detail {

@@ -133,8 +133,7 @@ constexpr auto kResultColumns = std::to_array<Column<R>>({
 /// A phase's time; empty where the sample failed, or the case does not have it.
 template <Phase phase>
 std::string sample_time(const S& r) {
-    if (r.sample == nullptr || !info(r.series.measured.operation).phases.contains(phase)) return "";
-    if (!r.series.measured.set.contains(info(phase).needs)) return "";
+    if (r.sample == nullptr || !r.series.measured.takes_time_of(phase)) return "";
     if (phase == Phase::drain && r.sample->time(phase) == 0) return "";
     return number(r.sample->time(phase));
 }

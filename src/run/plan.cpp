@@ -47,10 +47,17 @@ std::vector<KindSet> sets_of(const OperationInfo& operation, const Selection& se
     return sets;
 }
 
+/// Whether a set leaves no choice of a parameter: a namespace file is of one kind, and only a container with a
+/// mount namespace has a way to it.
+constexpr bool is_fixed(Parameter parameter, KindSet set) {
+    return (parameter == Parameter::join_via && set.size() > 1) ||
+           (parameter == Parameter::mntns && !set.contains(Kind::mnt));
+}
+
 /// The plan's own values of a parameter, where it has more than the default one.
 std::vector<std::uint64_t> planned_values(Operation operation, KindSet set, Parameter parameter,
                                           Extent extent) {
-    if (parameter == Parameter::by) {
+    if (parameter == compared(operation)) {
         std::vector<std::uint64_t> all(info(parameter).choices().size());
         std::iota(all.begin(), all.end(), 0);
         return all;
@@ -73,8 +80,7 @@ std::vector<Case> expand(Operation operation, KindSet set, const Values& replace
         const auto parameter = static_cast<Parameter>(i);
         if (!info(operation).parameters.contains(parameter)) continue;
         const auto own = replaced.find(parameter);
-        const bool is_fixed = parameter == Parameter::join_via && set.size() > 1;
-        const std::vector<std::uint64_t> values = own != replaced.end() && !is_fixed
+        const std::vector<std::uint64_t> values = own != replaced.end() && !is_fixed(parameter, set)
                                                       ? own->second
                                                       : planned_values(operation, set, parameter, extent);
         std::vector<Case> expanded;

@@ -57,6 +57,7 @@ env::PendingTeardown pending_teardown(const Case& c, std::uint32_t samples, bool
         if (in_userns) made = made | Kind::user;
     }
     env::PendingTeardown pending{};
+    const auto add = [&](Kind kind) { ++pending[static_cast<std::size_t>(kind)]; };
     for (const KindInfo& kind : kKinds) {
         if (!kWaitedFor.contains(kind.kind)) continue;
         const std::uint64_t own = made.contains(kind.kind) ? samples : 0;
@@ -65,6 +66,9 @@ env::PendingTeardown pending_teardown(const Case& c, std::uint32_t samples, bool
         if (!is_set_up && c.has_condition()) left = std::min<std::uint64_t>(left, 1);
         pending[static_cast<std::size_t>(kind.kind)] = static_cast<std::uint32_t>(left);
     }
+    // What a block is carried out in.
+    if (c.has(Trait::in_own_net)) add(Kind::net);
+    if (in_userns && (c.has(Trait::in_own_net) || c.has(Trait::in_own_mnt))) add(Kind::user);
     return pending;
 }
 
