@@ -3,7 +3,7 @@ import csv
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TextIO
 
 import numpy as np
@@ -18,6 +18,7 @@ ONE_MORE = {"mounts": "mount", "peers": "peer", "netns": "net namespace", "dying
             "procs": "process", "fds": "descriptor", "depth": "level", "cgroups": "cgroup", "parallel": "sampler"}
 KIB, MIB = 2**10, 2**20
 PLOT_WIDTH, PLOT_HEIGHT = 60, 12
+MOST_RATIO = 8  # of what an axis from zero shows
 HEADER = ("", "run", "law", "slope", f"its {growth.LEVEL:.0%} interval", "starts at", "weight", "rival", "residuals")
 LEFT = (0, 1, 2, 7)  # columns of words
 FIELDS = ("run", "kernel", "clock", "unit", "parameter", "case", "phase", "levels", "law", "weight", "rival", "rival_weight", "of", "each",
@@ -72,15 +73,21 @@ def law_text(curve: Curve, fit: Fit) -> str:
     return f"bend at {bend_text(curve, fit)}" if fit.law == growth.BEND else fit.law
 
 
+def _joined(fit: Fit, texts: Iterable[str]) -> str:
+    """Those of a bend follow each other; those of another law add up."""
+    return (", then " if fit.law == growth.BEND else " and ").join(filter(None, texts))
+
+
 def slope_text(curve: Curve, fit: Fit) -> str:
     """What one more costs: 41.0 ns a mount; on both sides of a bend."""
-    slopes = [_slope_text(curve, one) for one in fit.coefficients[1:]]
-    return ", then ".join(slopes) if fit.law == growth.BEND else " and ".join(slopes)
+    return _joined(fit, (_slope_text(curve, one) for one in fit.coefficients[1:]))
 
 
 def share_text(share: float) -> str:
-    """0.995 → 99.5%: a weight is never rounded up to certainty."""
-    return ">99.9%" if share > 0.999 else f"{share:.1%}" if share > 0.99 or share < 0.01 else f"{share:.0%}"
+    """0.995 → 99.5%: a weight is never rounded to certainty."""
+    if share < 0.001 or share > 0.999:
+        return "<0.1%" if share < 0.5 else ">99.9%"
+    return f"{share:.1%}" if share > 0.99 or share < 0.01 else f"{share:.0%}"
 
 
 def residuals_text(fit: Fit) -> str:
@@ -96,10 +103,10 @@ def cells(curve: Curve) -> list[str]:
     best, clock = found.best, curve.run.clock
     law = law_text(curve, best)
     named = f"{NO_LAW}; nearest: {law}" if found.is_misfit else law
-    intervals = [_interval_text(curve, one) for one in best.coefficients[1:]]
+    intervals = _joined(best, (_interval_text(curve, one) for one in best.coefficients[1:]))
     start = best.coefficients[0]
     starts = time_text(start.value, clock) + (f" ({_interval_text(curve, start)})" if not math.isnan(start.low) else "")
-    return [curve.case, curve.run.name, named, slope_text(curve, best), ", then ".join(one for one in intervals if one), starts,
+    return [curve.case, curve.run.name, named, slope_text(curve, best), intervals, starts,
             share_text(best.weight), f"{law_text(curve, found.rival)} {share_text(found.rival.weight)}", residuals_text(best)]
 
 
@@ -133,6 +140,11 @@ def notes(found: Sequence[Curve]) -> list[str]:
     for one in found:
         for level, why in one.without.items():
             lines.append(f"left out: {one.case} at {one.parameter.key}:{level_text(one.parameter, level)}, {one.phase}: {why}")
+        if one.growth and (at := one.growth.far_off()) is not None:
+            points, best = one.growth.points, one.growth.best
+            lines.append(f"{one.case}, {one.phase}: at {one.parameter.key}:{level_text(one.parameter, one.levels[at])} the figure is "
+                         f"{abs(best.residuals[at]):.1%} off the law, and its interval ±{growth.Z95 * points.error[at] / points.y[at]:.1%}: "
+                         "over all levels the law is a coarse one")
     fitted = [one.growth for one in found if one.growth]
     if any(one.points.is_exact for one in fitted):
         lines.append("counts are exact: their slopes have no intervals, and what a law misses is in the residuals (median, largest)")
@@ -154,7 +166,7 @@ def phases_note(found: Sequence[Curve]) -> list[str]:
 
 
 def plot(curve: Curve) -> list[str]:
-    """The figures (o) and the law (.) over a logarithmic axis of levels, from zero up."""
+    """The figures (o) and the law (.) over a logarithmic axis of levels: from zero up, or logarithmic where they span much."""
     found = curve.growth
     if found is None:
         return []
@@ -163,22 +175,24 @@ def plot(curve: Curve) -> list[str]:
     place = np.round((scale - scale[0]) / (scale[-1] - scale[0]) * (PLOT_WIDTH - 1)).astype(int)
     across = np.exp(scale[0] + np.arange(PLOT_WIDTH) / (PLOT_WIDTH - 1) * (scale[-1] - scale[0]))
     drawn = found.best.at(across)
-    top = float(max(y.max(), drawn.max()))
+    top, low = float(max(y.max(), drawn.max())), float(min(y.min(), drawn.min()))
+    bottom, is_log = (low, True) if 0 < low * MOST_RATIO < top else (min(low, 0.0), False)
     grid = [[" "] * PLOT_WIDTH for _ in range(PLOT_HEIGHT)]
 
     def line_of(value: float) -> int:
-        return PLOT_HEIGHT - 1 - min(max(round(value / top * (PLOT_HEIGHT - 1)), 0), PLOT_HEIGHT - 1)
+        share = math.log(value / bottom) / math.log(top / bottom) if is_log else (value - bottom) / (top - bottom)
+        return PLOT_HEIGHT - 1 - round(share * (PLOT_HEIGHT - 1))
 
     for at, value in enumerate(drawn):
         grid[line_of(float(value))][at] = "."
     for at, value in zip(place, y):
         grid[line_of(float(value))][at] = "o"
-    marks = {0: time_text(top, curve.run.clock), PLOT_HEIGHT - 1: "0"}
+    marks = {0: time_text(top, curve.run.clock), PLOT_HEIGHT - 1: time_text(bottom, curve.run.clock)}
     width = max(map(len, marks.values()))
     lines = [f"{marks.get(number, ''):>{width}} |{''.join(row).rstrip()}" for number, row in enumerate(grid)]
-    low, high = (level_text(curve.parameter, one) for one in (curve.levels[0], curve.levels[-1]))
+    first, last = (level_text(curve.parameter, one) for one in (curve.levels[0], curve.levels[-1]))
     return ["", f"{curve.case}, {curve.phase}: {law_text(curve, found.best)}", *lines, f"{'':>{width}} +{'-' * PLOT_WIDTH}",
-            f"{'':>{width}}  {low}{high:>{PLOT_WIDTH - len(low)}}"]
+            f"{'':>{width}}  {first}{last:>{PLOT_WIDTH - len(first)}}"]
 
 
 def _text(found: Sequence[Curve], out: TextIO, is_plotted: bool, below: Sequence[str]) -> None:

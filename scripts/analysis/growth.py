@@ -26,6 +26,7 @@ MARGIN = 4.0
 EXACT = 1e-3  # of a figure: below it laws are not told apart
 BETWEEN_CASES = 0.005  # of a figure: how far two cases differ beside their intervals, by where their memory lies
 MISFIT = 0.05  # of a figure: where counts are further off, no law fits
+FAR = 4.0  # standard errors: of a dozen figures none is so far off by chance
 BESIDE_A_BEND = 2  # levels, at least, that are on each side of it
 
 
@@ -95,6 +96,13 @@ class Growth:
     def is_misfit(self) -> bool:
         """Whether no law fits: what is left of counts is no scatter."""
         return self.points.is_exact and self.best.largest_residual > MISFIT
+
+    def far_off(self) -> int | None:
+        """Of times: the place of the figure that is furthest from the law, where that is more than MISFIT and FAR standard errors."""
+        away = np.abs(self.best.residuals)
+        at = int(np.argmax(away))
+        error = self.points.error[at] / self.points.y[at]
+        return at if not self.points.is_exact and away[at] > MISFIT and away[at] > FAR * error else None
 
 
 def doublings(x: Floats, first: float) -> Floats:

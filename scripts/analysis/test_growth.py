@@ -142,7 +142,7 @@ def test_a_default_that_no_id_has_is_a_level(tmp_path: Path) -> None:
     assert "1.00 µs a sampler" in shown(run)
 
 
-@pytest.mark.parametrize("form, wanted", [("markdown", "| clone/none | linear | 256 µs a MiB |"), ("csv", ",linear,1,"),
+@pytest.mark.parametrize("form, wanted", [("markdown", "| clone/none | linear | 256 µs a MiB |"), ("csv", ",create,7,linear,0.99"),
                                           ("json", '"law": "linear"')])
 def test_curves_has_other_formats(tmp_path: Path, form: str, wanted: str) -> None:
     code, out, err = call(SCRIPT, [write_run(tmp_path / "run", rows(SIZES)), f"--format={form}"])
@@ -153,6 +153,13 @@ def test_curves_of_counts_have_no_intervals(tmp_path: Path) -> None:
     out = shown(write_run(tmp_path / "run", rows(SIZES, clock="instructions", unit="instructions")))
     assert "250 k instructions" not in out and "256 k instructions a MiB" in out and "interval" not in out.splitlines()[3]
     assert "counts are exact" in out
+
+
+def test_a_figure_far_off_the_law_is_named(tmp_path: Path) -> None:
+    away = rows(SIZES)
+    away[-1] = rows(["64M"])[0] | {"median": 20e6, "ci_low": 19.9e6, "ci_high": 20.1e6}
+    out = shown(write_run(tmp_path / "run", away))
+    assert "clone/none, create: at stack:" in out and "off the law, and its interval ±" in out
 
 
 def test_curves_can_be_drawn(tmp_path: Path) -> None:
@@ -182,4 +189,4 @@ def test_figures_below_a_nanosecond_keep_their_digits() -> None:
 
 
 def test_a_weight_is_never_certain() -> None:
-    assert [share_text(share) for share in (1.0, 0.9994, 0.993, 0.5, 0.0004)] == [">99.9%", ">99.9%", "99.3%", "50%", "0.0%"]
+    assert [share_text(share) for share in (1.0, 0.9994, 0.993, 0.5, 0.0004)] == [">99.9%", ">99.9%", "99.3%", "50%", "<0.1%"]
