@@ -56,6 +56,11 @@ class _Operation(_Named):
 
 
 class _Parameter(TypedDict):
+    key: str
+    type: str  # size, count or choice
+    default: str
+    default_in_id: bool
+    operations: list[str]
     option: str  # empty where it has none of its own
 
 

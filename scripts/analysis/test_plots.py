@@ -42,6 +42,8 @@ def test_every_plot_of_a_full_run(tmp_path: Path) -> None:
         "g-functions",
         "g-icicle",
         "h-memory",
+        "i-curve-stack-clone-create",
+        "i-curve-stack-proc_remount-mount",
     }
     for name in names:
         text = (tmp_path / f"plots/{name}.svg").read_text()

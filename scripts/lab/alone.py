@@ -169,7 +169,8 @@ def merge(plan: orders.Plan, done: dict[Task, Files], run_id: str) -> Files:
     probing = {task.case: files for task, files in done.items() if "--alone" not in task.order}
     records = [json.loads(files["run.json"]) for files in plain.values()]
     record = records[0]
-    record["options"]["selection"] = {"cases": list(plan.cases), "filter": None, "op": [], "ns": [], "with": {}, "plan": "default"}
+    record["options"]["selection"] = {"cases": list(plan.cases), "filter": None, "op": [], "ns": [], "with": {}, "curve": plan.curve,
+                                      "plan": "default"}
     record["options"]["alone"] = False
     record["run_id"] = run_id
     unseen = [one["measuring"]["drain_unseen"] for one in records]

@@ -14,6 +14,7 @@
 #include "core/text.h"
 #include "env/settings.h"
 #include "run/block_shape.h"
+#include "run/curve.h"
 
 namespace nsb::cli {
 namespace {
@@ -85,6 +86,12 @@ po::options_description selection_options() {
     const std::string quick = fmt::format(
         "each kind alone and none, by each operation of the plan with its parameters' defaults, in {}",
         run::budget_of(run::Extent::quick));
+    const std::string curve = fmt::format(
+        "over {} to {} values of one parameter on a logarithmic scale, to see how costs grow with it (its "
+        "values: about {} for each tenfold, {} to {}); of {}; without --ns of none and each kind alone; run "
+        "prints the growth laws",
+        run::kLeastSteps, run::kMostSteps, run::kStepsADecade, run::kLeastSteps, run::kUsualMostSteps,
+        fmt::join(run::curve_keys(), ", "));
     po::options_description options("Which cases");
     options.add_options()  //
         ("case", strings()->value_name("ID"), "just this one, also beyond the plan; repeatable")(
@@ -96,7 +103,8 @@ po::options_description selection_options() {
     for (const ParameterInfo& parameter : kParameterTable) {
         if (!parameter.help.empty()) add_option_of(parameter, options);
     }
-    options.add_options()("with", strings()->value_name("KEY:VALUE,..."), parameters.c_str());
+    options.add_options()("with", strings()->value_name("KEY:VALUE,..."), parameters.c_str())(
+        "curve", po::value<std::string>()->value_name("KEY:LOW..HIGH[:STEPS]"), curve.c_str());
     options.add_options()("quick", quick.c_str())(
         "full",
         "all cases alike from the beginning, and for longer; otherwise those of the digest come first, for "

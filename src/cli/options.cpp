@@ -80,6 +80,12 @@ run::Selection parse_selection(const po::variables_map& values, run::Selection s
             }
         }
     }
+    if (values.count("curve") != 0) {
+        const std::string text = values["curve"].as<std::string>();
+        const auto curve = run::parse_curve(text);
+        if (!curve) throw UsageError(fmt::format("--curve={}: {}", text, curve.error()));
+        selection.curve = *curve;
+    }
     return selection;
 }
 
@@ -375,7 +381,7 @@ Options parse(const std::vector<std::string>& arguments) {
         options.with_bases = options.command == Command::list && values.count("bases") != 0;
         options.as_root = options.command == Command::list && values.count("as-root") != 0;
         options.narrowed = !options.run.selection.values.empty();
-        for (const char* name : {"case", "filter", "op", "ns", "with", "quick", "full", "samples", "seed",
+        for (const char* name : {"case", "filter", "op", "ns", "with", "curve", "quick", "full", "samples", "seed",
                                  "block", "lead-in", "alone", "state", "clock", "cpu", "repeat", "apart"}) {
             options.narrowed = options.narrowed || values.count(name) != 0;
         }

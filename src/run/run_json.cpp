@@ -21,6 +21,7 @@ Json selection_json(const Selection& selection) {
     json["ns"] = Json::array();
     for (const KindSet set : selection.sets) json["ns"].push_back(to_string(set));
     json["with"] = Json(selection.values);
+    json["curve"] = selection.curve ? Json(to_string(*selection.curve)) : Json();
     json["plan"] = kExtentNames[static_cast<std::size_t>(selection.extent)];
     return json;
 }
