@@ -40,9 +40,9 @@ constexpr bool has_condition(const ParameterValues& values) {
     });
 }
 
-/// How many work items of a kind the kernel's workers see at least, after a block under these conditions whose
-/// samples have left `own`. Namespaces within one another may all be torn down in the item of the innermost
-/// (free_user_ns(), from 6.16 on also destroy_pid_namespace_work()).
+/// How many work items of a kind the kernel's workers see at least, after a block under these conditions
+/// whose samples have left `own`. Namespaces within one another may all be torn down in the item of the
+/// innermost (free_user_ns(), from 6.16 on also destroy_pid_namespace_work()).
 constexpr std::uint64_t left_with_conditions(const ParameterValues& values, Kind kind, std::uint64_t own) {
     std::uint64_t left = own;
     bool has_nested = false;

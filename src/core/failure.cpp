@@ -120,6 +120,15 @@ bool is_unsupported(const protocol::Failure& failure) {
     }
 }
 
+bool is_of_condition(protocol::Call call) {
+    constexpr auto kOfConditions = std::to_array<protocol::Call>({
+#define NSB_CONDITION(identifier, ...) protocol::Call::set_##identifier,
+#include "core/conditions.def"
+#undef NSB_CONDITION
+    });
+    return std::ranges::find(kOfConditions, call) != kOfConditions.end();
+}
+
 std::string errno_name(int error) {
     const char* const name = strerrorname_np(error);
     return name != nullptr ? name : std::to_string(error);

@@ -126,8 +126,8 @@ inline constexpr Flags<Trait> plain{}, held{Trait::held}, new_root{Trait::new_ro
     sandboxed{Trait::sandboxed};
 }  // namespace names
 
-/// Whose own a phase or a parameter is: nobody's, where `several` have it, or every operation does whose blocks
-/// can have conditions.
+/// Whose own a phase or a parameter is: nobody's, where `several` have it, or every operation does whose
+/// blocks can have conditions.
 struct Owner {
     std::optional<Operation> operation;
     bool is_of_conditions = false;
@@ -158,7 +158,8 @@ constexpr Flags<Enum> with_own(Operation operation, Flags<Enum> listed, Flags<Tr
                                const std::array<Owner, count>& owners) {
     for (std::size_t i = 0; i < count; ++i) {
         const bool is_condition = owners[i].is_of_conditions && !traits.contains(Trait::sandboxed);
-        if (owners[i].operation == operation || is_condition) listed = listed | Flags<Enum>(static_cast<Enum>(i));
+        if (owners[i].operation == operation || is_condition)
+            listed = listed | Flags<Enum>(static_cast<Enum>(i));
     }
     return listed;
 }
@@ -245,10 +246,11 @@ static_assert(detail::all_are_used(&OperationInfo::phases, kPhases),
               "a phase of phases.def is in no operation of operations.def");
 static_assert(detail::all_are_used(&OperationInfo::parameters, kParameters),
               "a parameter of parameters.def is in no operation of operations.def");
-static_assert(detail::own_are_own(&OperationInfo::phases, detail::kPhaseOwners) &&
-                  detail::own_are_own(&OperationInfo::parameters, detail::kParameterOwners),
-              "operations.def lists what is another operation's own: several have it, then; or a condition, which no "
-              "sandboxed operation can have");
+static_assert(
+    detail::own_are_own(&OperationInfo::phases, detail::kPhaseOwners) &&
+        detail::own_are_own(&OperationInfo::parameters, detail::kParameterOwners),
+    "operations.def lists what is another operation's own: several have it, then; or a condition, which no "
+    "sandboxed operation can have");
 static_assert(std::ranges::all_of(kOperations,
                                   [](const OperationInfo& o) { return info(o.base).base == o.base; }),
               "the base of an operation is its own base");

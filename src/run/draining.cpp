@@ -4,11 +4,9 @@
 
 #include <algorithm>
 #include <functional>
-#include <numeric>
 #include <thread>
 #include <utility>
 
-#include "run/run_options.h"
 #include "run/schedule.h"
 
 namespace nsb::run {
@@ -18,16 +16,11 @@ using namespace std::chrono_literals;
 
 /// Where teardown cannot be watched, it is given this long.
 constexpr auto kBlindPause = 50ms;
-/// And so long for each namespace that conditions leave beyond a batch. A busy machine takes a millisecond
-/// for a net namespace.
-constexpr auto kBlindPauseEach = 1ms;
-/// It is waited for longer than for a batch, by so much for each.
+/// And so long for each namespace that conditions leave, of which a busy machine takes milliseconds to tear
+/// down one.
+constexpr auto kBlindPauseEach = 3ms;
+/// Where it can be watched, it is waited for by so much longer for each.
 constexpr auto kLimitEach = 10ms;
-
-std::uint64_t beyond_a_batch(const env::PendingTeardown& pending) {
-    const std::uint64_t all = std::reduce(pending.begin(), pending.end(), std::uint64_t{0});
-    return all > kMaxBacklog ? all - kMaxBacklog : 0;
-}
 
 }  // namespace
 
@@ -35,19 +28,21 @@ void Draining::begin() {
     if (watch_) watch_->begin();
 }
 
-void Draining::add(const env::PendingTeardown& pending) {
+void Draining::add(const env::PendingTeardown& pending, std::uint64_t of_conditions) {
+    of_conditions_ += of_conditions;
     std::ranges::transform(pending, pending_, pending_.begin(), std::plus<>());
 }
 
 std::optional<env::Drained> Draining::wait(std::chrono::nanoseconds limit) {
     const env::PendingTeardown pending = std::exchange(pending_, {});
+    const std::uint64_t of_conditions = std::exchange(of_conditions_, 0);
     if (std::ranges::all_of(pending, [](std::uint32_t n) { return n == 0; })) return std::nullopt;
     if (!watch_) {
-        std::this_thread::sleep_for(kBlindPause + kBlindPauseEach * beyond_a_batch(pending));
+        std::this_thread::sleep_for(kBlindPause + kBlindPauseEach * of_conditions);
         return std::nullopt;
     }
     if (!watch_->watches(pending)) return std::nullopt;
-    const env::Drained drained = watch_->wait(pending, limit + kLimitEach * beyond_a_batch(pending));
+    const env::Drained drained = watch_->wait(pending, limit + kLimitEach * of_conditions);
     watch_->begin();
     return drained;
 }

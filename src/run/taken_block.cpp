@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <functional>
 
+#include "core/failure.h"
+
 namespace nsb::run {
 
 using protocol::Record;
@@ -28,13 +30,18 @@ std::vector<double> TakenBlock::counted(Phase phase) const {
 TakenBlock take_block(Samplers& samplers, const Case& c, std::uint32_t lead_in, std::uint32_t samples,
                       std::chrono::nanoseconds limit) {
     Samplers::Answer answer = samplers.take(c, lead_in + samples, limit);
-    TakenBlock taken{{}, std::nullopt, std::move(answer.said), {}};
+    TakenBlock taken{{}, std::nullopt, std::move(answer.said), {}, 0};
     for (const Records& records : answer.records) {
         const auto made =
             std::ranges::count_if(records, [](const Record& record) { return record.failure.error == 0; });
-        const env::PendingTeardown pending =
-            pending_teardown(c, static_cast<std::uint32_t>(made), samplers.in_userns());
-        std::ranges::transform(pending, taken.pending, taken.pending.begin(), std::plus<>());
+        // Where a condition is not to be had here, there is none of it.
+        const protocol::Failure first = records.empty() ? protocol::Failure{} : records.front().failure;
+        if (!is_of_condition(first.call) || !is_unsupported(first)) {
+            const env::PendingTeardown pending =
+                pending_teardown(c, static_cast<std::uint32_t>(made), samplers.in_userns());
+            std::ranges::transform(pending, taken.pending, taken.pending.begin(), std::plus<>());
+            taken.of_conditions += left_by_conditions(c);
+        }
         for (std::size_t i = 0; i < records.size(); ++i) {
             if (records[i].failure.error != 0) {
                 if (!taken.failure || is_of_others(*taken.failure)) taken.failure = records[i].failure;

@@ -20,8 +20,9 @@ struct TakenBlock {
     };
     std::vector<Sample> samples;  ///< without those that failed, which have no times
     std::optional<protocol::Failure> failure;
-    std::string said;              ///< by a runtime that failed, and its name
-    env::PendingTeardown pending;  ///< what it left to the kernel's workers
+    std::string said;                 ///< by a runtime that failed, and its name
+    env::PendingTeardown pending;     ///< what it left to the kernel's workers
+    std::uint64_t of_conditions = 0;  ///< so many of that, at most, were not of its samples
 
     /// Times of the samples behind the lead-in.
     [[nodiscard]] std::vector<double> counted(Phase phase) const;

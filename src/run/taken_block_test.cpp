@@ -81,6 +81,23 @@ TEST(PendingTeardown, CountsWhatSamplesLeaveToTheWorkers) {
     EXPECT_EQ(of(entered, Kind::user), 1U);
 }
 
+TEST(TakenBlock, OfConditionsThatAreRefusedNothingIsWaitedFor) {
+    FakeSamplers samplers;
+    int error = EPERM;
+    samplers.answer = [&](const Case& /*c*/, std::uint32_t samples) {
+        return Samplers::Answer{{fake_records(samples, {protocol::Call::set_netns, error}, 0)}, ""};
+    };
+    const Case c = Case::of(Operation::clone, {}).with(Parameter::netns, 50);
+    const TakenBlock refused = take_block(samplers, c, kLeadIn, 3, 1s);
+    EXPECT_EQ(refused.failure->error, EPERM);
+    EXPECT_EQ(refused.of_conditions, 0U);
+    EXPECT_EQ(of(refused.pending, Kind::net), 0U);
+    error = ENOSPC;
+    const TakenBlock reached = take_block(samplers, c, kLeadIn, 3, 1s);
+    EXPECT_EQ(reached.of_conditions, 50U);
+    EXPECT_EQ(of(reached.pending, Kind::net), 1U);
+}
+
 TEST(PendingTeardown, CountsWhatConditionsLeave) {
     const Case c = Case::of(Operation::clone, Kind::net)
                        .with(Parameter::netns, 100)

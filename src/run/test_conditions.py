@@ -165,7 +165,8 @@ def test_too_many_mounts_end_their_case(tmp_path):
     most = int(Path("/proc/sys/fs/mount-max").read_text(encoding="utf-8"))
     if most > 100_000:
         pytest.skip(f"fs.mount-max is {most}: no case asks for more")
-    result = run("--op=clone", "--ns=none", "--stack=1M", "--with=mounts:0,100000", "--samples=4", f"--csv={tmp_path}/a.csv")
+    result = run("--op=clone", "--ns=none", "--stack=1M", "--with=mounts:0,100000", "--samples=4", f"--csv={tmp_path}/a.csv",
+                 timeout=240)
     assert result.returncode in (1, 3), result.stdout + result.stderr
     the_others_are_measured(read_csv(tmp_path / "a.csv"), "mounts:100000", "mounts: mount", "ENOSPC")
     assert "fs.mount-max" in result.stdout
@@ -201,7 +202,7 @@ def test_a_cgroup_of_few_tasks_ends_the_case_of_more(tmp_path):
 
 
 def test_a_limit_of_processes_ends_the_case_of_more(home):
-    prefix = ("sh", "-c", 'ulimit -u 60 && exec "$@"', "sh")
+    prefix = ("bash", "-c", 'ulimit -u 60 && exec "$@"', "bash")
     result = as_user(home, *prefix, home / "nsbench", "--op=clone", "--ns=none", "--stack=1M", "--with=procs:0,200",
                      "--samples=4", f"--csv={home}/nproc.csv")
     if result.returncode == 3 and "user namespaces are refused" in result.stderr:
@@ -286,8 +287,10 @@ def test_ids_name_them_only_where_there_are_any():
 
 @needs_root
 def test_the_limit_of_open_files_is_raised_as_far_as_it_goes(tmp_path):
-    """Beyond the soft limit, and as root beyond the hard one."""
-    few = (256, 256)
+    """Beyond the soft one."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if hard < 1100:
+        pytest.skip(f"no more than {hard} files may be open here")
     result = run("--op=clone", "--ns=none", "--stack=1M", "--with=fds:1000", "--samples=4", f"--csv={tmp_path}/a.csv",
-                 preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, few))
+                 preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard)))
     assert result.returncode == 0, result.stdout + result.stderr
