@@ -69,6 +69,9 @@ def test_network_namespaces_are_counted_until_they_are_freed(tmp_path):
         pytest.skip(info["kernel_use"]["namespaces_unknown"])
     assert info["kernel_use"]["namespaces_counted_in"] == ["net_namespace"]
     assert all(int(row["not_freed"]) >= 0 for row in rows)
+    seen = {row["teardown"] for row in rows}
+    assert seen <= {"busy", "idle"} if info["kernel_use"]["teardown_unseen"] is None else "" in seen
+    assert info["kernel_use"]["settled_s"] is None or rows[-1]["teardown"] != "busy"
 
 
 def test_an_open_loop_has_each_arrival_in_one_count(tmp_path):
