@@ -130,19 +130,19 @@ def stalled(tmp_path, *args):
     return json.loads((tmp_path / "out" / "churn.json").read_text())["load"]
 
 
-def words_of(pid):
+def words_of(pid: int) -> list[bytes]:
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return []
 
 
-def starter_of(started):
+def starter_of(started: Started) -> int | None:
     """The process that starts the workers; before it nsbench has a sampler that finds out what is permitted."""
     return next((pid for pid, (parent, _) in started.living().items() if parent == started.pid and b"churn" in words_of(pid)), None)
 
 
-def worker_of(started):
+def worker_of(started: Started) -> int | None:
     """None as long as there is none."""
     starter = starter_of(started)
     return starter and next((pid for pid, (parent, _) in started.living().items() if parent == starter), None)
