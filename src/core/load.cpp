@@ -50,6 +50,22 @@ std::uint64_t peak_of(std::span<const LoadRow> all, Figure figure) {
     return peak;
 }
 
+/// Since when the workers have had nothing to do; the begin of all rows where they are not seen.
+double torn_down_since(std::span<const LoadRow> all) {
+    for (std::size_t i = all.size() - 1; i-- > 0;) {
+        if (!all[i].is_torn_down.value_or(true)) return all[i + 1].end_s();
+    }
+    return all.front().begin_s;
+}
+
+/// Whether more than half of the memory that the load had added at most is still held.
+bool holds_much(const KernelUse& before, std::span<const LoadRow> all, std::uint64_t least) {
+    const std::uint64_t begin = before.memory().value_or(0);
+    const std::uint64_t peak = peak_of(all, [](const KernelUse& use) { return use.memory(); });
+    const std::uint64_t now = all.back().use.memory().value_or(0);
+    return peak > begin + least && now > begin + (peak - begin) / 2;
+}
+
 }  // namespace
 
 std::optional<std::uint64_t> KernelUse::memory() const {
@@ -128,13 +144,16 @@ std::optional<double> settled_at(const KernelUse& before, std::span<const LoadRo
     constexpr std::uint64_t kLeastNamespaces = 16;
     const Figure memory = [](const KernelUse& use) { return use.memory(); };
     const Figure namespaces = [](const KernelUse& use) { return use.namespaces; };
-    const bool is_told = !all.empty() && (memory(all.back().use) || namespaces(all.back().use));
+    const bool is_busy = !all.empty() && !all.back().is_torn_down.value_or(true);
+    const bool is_told = !is_busy && !all.empty() && (memory(all.back().use) || namespaces(all.back().use));
     if (!is_told) return std::nullopt;
     const auto since = [&](Figure figure, std::uint64_t least) {
         const std::uint64_t begin = figure(before).value_or(0);
         return still_since(all, figure, still(begin, peak_of(all, figure), least));
     };
-    const double settled = std::max(since(memory, kLeastMemory), since(namespaces, kLeastNamespaces));
+    if (!all.back().is_torn_down && holds_much(before, all, kLeastMemory)) return std::nullopt;
+    const double settled =
+        std::max({since(memory, kLeastMemory), since(namespaces, kLeastNamespaces), torn_down_since(all)});
     if (all.back().end_s() - settled < kSettledFor) return std::nullopt;
     return settled;
 }

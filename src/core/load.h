@@ -55,6 +55,9 @@ struct LoadRow {
     Errors background_errors;
     KernelUse use;                           ///< at its end
     std::optional<std::uint64_t> not_freed;  ///< namespaces above those at the begin
+    /// Whether the kernel's workers have torn down all that was left to them, at its end; nothing where they
+    /// are not seen.
+    std::optional<bool> is_torn_down;
 
     [[nodiscard]] double end_s() const { return begin_s + seconds; }
     [[nodiscard]] double rate() const { return seconds > 0 ? static_cast<double>(done) / seconds : 0; }
@@ -84,9 +87,11 @@ Held judge(std::span<const LoadRow> load, double rate, std::uint32_t workers);
 /// Done each second in the last third of the load; over all of it where that is shorter than a few rows.
 double rate_at_end(std::span<const LoadRow> load);
 
-/// The kernel has settled once for so long neither its memory nor its namespaces moved by more than a
-/// twentieth of what the load had added at most, and 2 MiB or 16 namespaces at least: the first as slabs of
-/// other work do, the second as the slabs of each CPU count.
+/// The kernel has settled once its workers have torn down what was left to them, and for so long neither its
+/// memory nor its namespaces moved by more than a twentieth of what the load had added at most, and 2 MiB or
+/// 16 namespaces at least: the first as slabs of other work do, the second as the slabs of each CPU count.
+/// Where the workers are not seen, it has not settled as long as more than half of the memory is held: while
+/// they tear down a large batch, nothing moves for seconds.
 inline constexpr double kSettledFor = 2;
 /// The moment from which on that holds, or nothing where it does not by the last row; `before` is what was
 /// held when the load began, `all` are the rows of load and drain. Where nothing is told, nothing settles.

@@ -139,6 +139,23 @@ TEST(SettledTest, what_other_work_moves_is_no_matter) {
     EXPECT_EQ(settled_at(at_begin(100, 20), held(figures)), 0);
 }
 
+TEST(SettledTest, what_workers_have_not_torn_down_yet_has_not_settled) {
+    std::vector<LoadRow> rows = held(std::vector<std::pair<std::uint64_t, std::uint64_t>>(40, {300, 1000}));
+    for (std::size_t i = 0; i < rows.size(); ++i) rows[i].is_torn_down = i >= 30;
+    EXPECT_EQ(settled_at(at_begin(100, 20), std::span(rows).first(30)), std::nullopt) << "still, and busy";
+    EXPECT_EQ(settled_at(at_begin(100, 20), std::span(rows).first(37)), std::nullopt) << "idle for too short";
+    const auto settled = settled_at(at_begin(100, 20), rows);
+    ASSERT_TRUE(settled.has_value());
+    EXPECT_DOUBLE_EQ(*settled, kRow * 31);
+}
+
+TEST(SettledTest, without_a_view_of_the_workers_most_of_the_memory_has_to_be_back) {
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> figures(20, {300, 0});
+    EXPECT_EQ(settled_at(at_begin(100, 0), held(figures)), std::nullopt);
+    figures.insert(figures.end(), 20, {190, 0});
+    EXPECT_TRUE(settled_at(at_begin(100, 0), held(figures)).has_value());
+}
+
 TEST(SettledTest, one_figure_is_enough_and_none_tells_nothing) {
     std::vector<LoadRow> rows = held(std::vector<std::pair<std::uint64_t, std::uint64_t>>(20, {100, 0}));
     for (LoadRow& row : rows) row.use.namespaces.reset();

@@ -76,6 +76,14 @@ constexpr auto kLoadColumns = std::to_array<Column<L>>({
     {"kernel_stack", "bytes", "likewise KernelStack",
      [](const L& r) { return told(r.row.use.kernel_stack); }},
     {"kernel_memory", "bytes", "the sum of these three", [](const L& r) { return told(r.row.use.memory()); }},
+    {"teardown", "",
+     "idle where the kernel's workers have torn down all namespaces that were left to them at the interval's "
+     "end, "
+     "else busy; empty where they are not seen",
+     [](const L& r) -> std::string {
+         if (!r.row.is_torn_down) return "";
+         return *r.row.is_torn_down ? "idle" : "busy";
+     }},
 });
 
 constexpr auto kBurstColumns = std::to_array<Column<B>>({

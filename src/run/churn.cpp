@@ -7,6 +7,7 @@
 
 #include "core/failure.h"
 #include "env/kernel_use.h"
+#include "env/teardown_view.h"
 #include "report/format.h"
 #include "run/churn_load.h"
 #include "run/interrupt.h"
@@ -61,7 +62,7 @@ class Carrying {
             if (!is_stopped_) look_for_end(now);
             if (is_stopped_ || now > begin_ + ns_of(plan_.duration)) end_hanging(now);
             if (now < next && !is_over) continue;
-            recorder_.close(std::max(now, begin_), reader_.read(), load_.unrecorded(0));
+            close(std::max(now, begin_));
             while (next <= now) next += ns_of(plan_.interval());
             tell_of_load();
             save();
@@ -74,6 +75,24 @@ class Carrying {
         } else if (!load_.has_ended()) {
             end_ = {LoadEnd::Because::fault, "the process of the workers was killed"};
         }
+    }
+
+    void close(std::uint64_t now) {
+        recorder_.close(now, reader_.read(), load_.unrecorded(0), teardown_.is_done(made()));
+    }
+
+    /// How many namespaces of each kind were made in the intervals that are closed.
+    [[nodiscard]] env::PendingTeardown made() const {
+        env::PendingTeardown made{};
+        const auto add = [&](KindSet set, std::uint64_t times) {
+            for (const KindInfo& kind : kKinds) {
+                if (set.contains(kind.kind))
+                    made[static_cast<std::size_t>(kind.kind)] += static_cast<std::uint32_t>(times);
+            }
+        };
+        add(plan_.set, recorder_.total(0).done());
+        if (plan_.background) add(plan_.background->set, recorder_.total(1).done());
+        return made;
     }
 
     void take() {
@@ -123,7 +142,7 @@ class Carrying {
             const std::uint64_t now = sys::now();
             is_over = now >= limit;
             if (now < next && !is_over) continue;
-            recorder_.close(now, reader_.read());
+            close(now);
             next = now + ns_of(plan_.interval());
             settled_ = settled_at(before_, recorder_.rows());
             if (settled_ && recorder_.rows().back().end_s() - load_seconds_ >= kSettledFor) return;
@@ -180,6 +199,7 @@ class Carrying {
         result.before = before_;
         result.caches = reader_.caches();
         result.not_counted = reader_.unknown();
+        result.teardown_unseen = teardown_.unseen();
         result.was_drained = was_drained_;
         result.drained_s = result.rows.empty() ? 0 : result.rows.back().end_s() - result.seconds;
         if (was_drained_ && settled_) result.settled_s = std::max(0.0, *settled_ - result.seconds);
@@ -189,6 +209,7 @@ class Carrying {
     const ChurnPlan& plan_;
     const ChurnHooks& hooks_;
     env::KernelUseReader reader_;
+    env::TeardownView teardown_;
     KernelUse before_;
     ChurnLoad load_;
     std::uint64_t begin_;

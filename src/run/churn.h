@@ -40,6 +40,7 @@ struct ChurnResult {
     KernelUse before;
     std::vector<std::string> caches;  ///< in which namespaces are counted
     std::string not_counted;          ///< why they are not
+    std::string teardown_unseen;      ///< why the kernel's workers are not seen; empty where they are
     double drained_s = 0;             ///< how long it was watched after the load
     std::optional<double> settled_s;  ///< after the load
     bool was_drained = false;         ///< not after a signal, nor where the kernel tells nothing

@@ -79,6 +79,7 @@ Json kernel_json(const ChurnResult& result) {
     return {{"unit", "bytes"},
             {"namespaces_counted_in", result.caches},
             {"namespaces_unknown", result.not_counted.empty() ? Json() : Json(result.not_counted)},
+            {"teardown_unseen", result.teardown_unseen.empty() ? Json() : Json(result.teardown_unseen)},
             {"start", use_json(result.before)},
             {"peak", peak_json(result)},
             {"end", result.rows.empty() ? Json() : use_json(result.rows.back().use)},

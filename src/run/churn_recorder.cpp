@@ -77,14 +77,17 @@ LoadRow ChurnRecorder::row_of(Stretch& stretch, double now_s, const KernelUse& u
     row.use = use;
     if (use.namespaces && before_.namespaces)
         row.not_freed = *use.namespaces > *before_.namespaces ? *use.namespaces - *before_.namespaces : 0;
+    row.is_torn_down = is_torn_down_;
     for (Tally& tally : stretch.tallies) tally.clear();
     stretch.begin_s = now_s;
     return row;
 }
 
-void ChurnRecorder::close(std::uint64_t now_ns, const KernelUse& use, std::uint64_t unrecorded) {
+void ChurnRecorder::close(std::uint64_t now_ns, const KernelUse& use, std::uint64_t unrecorded,
+                          std::optional<bool> is_torn_down) {
     const double now_s = seconds_since_begin(now_ns);
     unrecorded_ = unrecorded;
+    is_torn_down_ = is_torn_down;
     for (std::size_t group = 0; group < churn::kGroups; ++group) {
         totals_[group].add(open_.tallies[group]);
         long_open_.tallies[group].add(open_.tallies[group]);

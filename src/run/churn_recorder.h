@@ -20,8 +20,9 @@ class ChurnRecorder {
     void add(std::size_t group, const churn::Record& record);
 
     /// Ends the interval at this moment of the clock, and begins the next one. `unrecorded`: operations of
-    /// the load itself that were done without a record, until now.
-    void close(std::uint64_t now_ns, const KernelUse& use, std::uint64_t unrecorded = 0);
+    /// the load itself that were done without a record, until now. `is_torn_down`: as in a row.
+    void close(std::uint64_t now_ns, const KernelUse& use, std::uint64_t unrecorded = 0,
+               std::optional<bool> is_torn_down = std::nullopt);
 
     /// The load is over: what follows is the drain.
     void end_load();
@@ -67,6 +68,7 @@ class ChurnRecorder {
     Tally totals_[churn::kGroups];
     std::uint64_t unrecorded_ = 0, unserved_ = 0;
     std::optional<std::uint64_t> backlog_;
+    std::optional<bool> is_torn_down_;
     std::vector<LoadRow> rows_, long_rows_;
     std::size_t load_rows_ = 0;
     std::map<std::uint64_t, Burst> open_bursts_;  // by their begin

@@ -181,10 +181,14 @@ std::string memory_lines(const ChurnReport& report) {
 std::string settled_line(const ChurnReport& report) {
     const ChurnResult& r = report.result;
     if (!r.was_drained) return fmt::format("{:<12}not waited for\n", "settled");
+    const std::string unseen =
+        r.teardown_unseen.empty() ? "" : fmt::format("; its workers are not seen: {}", r.teardown_unseen);
     if (r.settled_s)
-        return fmt::format("{:<12}{:.2f} s after the load, and still so {:.1f} s later\n", "settled",
-                           *r.settled_s, r.drained_s - *r.settled_s);
-    return fmt::format("{:<12}not within {:.1f} s after the load\n", "settled", r.drained_s);
+        return fmt::format("{:<12}{:.2f} s after the load, and still so {:.1f} s later{}\n", "settled",
+                           *r.settled_s, r.drained_s - *r.settled_s, unseen);
+    const bool is_busy = !r.rows.empty() && !r.rows.back().is_torn_down.value_or(true);
+    return fmt::format("{:<12}not within {:.1f} s after the load{}{}\n", "settled", r.drained_s,
+                       is_busy ? ": the kernel's workers still tear down" : "", unseen);
 }
 
 }  // namespace

@@ -69,6 +69,9 @@ def test_network_namespaces_are_counted_until_they_are_freed(tmp_path):
         pytest.skip(info["kernel_use"]["namespaces_unknown"])
     assert info["kernel_use"]["namespaces_counted_in"] == ["net_namespace"]
     assert all(int(row["not_freed"]) >= 0 for row in rows)
+    seen = {row["teardown"] for row in rows}
+    assert seen <= {"busy", "idle"} if info["kernel_use"]["teardown_unseen"] is None else "" in seen
+    assert info["kernel_use"]["settled_s"] is None or rows[-1]["teardown"] != "busy"
 
 
 def test_an_open_loop_has_each_arrival_in_one_count(tmp_path):
@@ -127,19 +130,19 @@ def stalled(tmp_path, *args):
     return json.loads((tmp_path / "out" / "churn.json").read_text())["load"]
 
 
-def words_of(pid):
+def words_of(pid: int) -> list[bytes]:
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return []
 
 
-def starter_of(started):
+def starter_of(started: Started) -> int | None:
     """The process that starts the workers; before it nsbench has a sampler that finds out what is permitted."""
     return next((pid for pid, (parent, _) in started.living().items() if parent == started.pid and b"churn" in words_of(pid)), None)
 
 
-def worker_of(started):
+def worker_of(started: Started) -> int | None:
     """None as long as there is none."""
     starter = starter_of(started)
     return starter and next((pid for pid, (parent, _) in started.living().items() if parent == starter), None)
