@@ -30,17 +30,17 @@ std::uint64_t wait_for_all(Barrier& barrier, std::uint32_t at_once) {
 
 }  // namespace
 
-Failure meet(sys::Fd& barrier, std::uint32_t at_once) {
+tl::expected<std::uint64_t, Failure> meet(sys::Fd& barrier, std::uint32_t at_once) {
     void* const mapping =
         mmap(nullptr, sizeof(Barrier), PROT_READ | PROT_WRITE, MAP_SHARED, barrier.get(), 0);
-    if (mapping == MAP_FAILED) return {Call::sampler, errno};
+    if (mapping == MAP_FAILED) return tl::unexpected(Failure{Call::sampler, errno});
     const std::uint64_t begin = wait_for_all(*static_cast<Barrier*>(mapping), at_once);
     munmap(mapping, sizeof(Barrier));
     barrier.reset();
-    if (begin == 0) return {Call::sampler, ETIMEDOUT};
+    if (begin == 0) return tl::unexpected(Failure{Call::sampler, ETIMEDOUT});
     while (sys::now() < begin) {
     }
-    return {};
+    return begin;
 }
 
 }  // namespace nsb::bench

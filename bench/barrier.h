@@ -6,9 +6,9 @@
 
 namespace nsb::bench {
 
-/// Waits until `at_once` samplers are here, closes `barrier`, and returns at the same moment in all of them.
-/// Nothing of the barrier is left mapped or open then: it would be part of what is timed. Fails with
-/// Call::sampler: ETIMEDOUT where the others do not come.
-[[nodiscard]] protocol::Failure meet(sys::Fd& barrier, std::uint32_t at_once);
+/// Waits until `at_once` samplers are here, closes `barrier`, and returns at the same moment in all of them:
+/// that moment. Nothing of the barrier is left mapped or open then: it would be part of what is timed. Fails
+/// with Call::sampler: ETIMEDOUT where the others do not come.
+[[nodiscard]] tl::expected<std::uint64_t, protocol::Failure> meet(sys::Fd& barrier, std::uint32_t at_once);
 
 }  // namespace nsb::bench

@@ -5,10 +5,19 @@
 
 namespace nsb::bench {
 
-bool Block::wants_more(std::uint32_t kept) const {
-    const std::uint32_t taken = filled_ + kept;
+bool Block::is_open(std::uint32_t taken, std::uint64_t moment) const {
     if (failed_ || taken == request.samples) return false;
-    return taken == 0 || sys::now() < deadline_;
+    return taken == 0 || moment < deadline_;
+}
+
+bool Block::wants_more(std::uint32_t kept) const {
+    return is_open(filled_ + kept, sys::now());
+}
+
+Record* Block::next() {
+    const std::uint64_t moment = sys::now();
+    if (filled_ > 0) memory.records[filled_ - 1].ended = since_begun(moment);
+    return is_open(filled_, moment) ? &begin() : nullptr;
 }
 
 Record& Block::begin() {

@@ -15,8 +15,9 @@ using protocol::SharedMemory;
 
 class Block {
   public:
-    Block(const protocol::Request& asked, SharedMemory& shared)
-        : request(asked), memory(shared), deadline_(sys::now() + asked.time_limit_ns) {}
+    /// `begun`: when it began, which samplers that carry it out at the same time have in common.
+    Block(const protocol::Request& asked, SharedMemory& shared, std::uint64_t begun = sys::now())
+        : request(asked), memory(shared), begun_(begun), deadline_(sys::now() + asked.time_limit_ns) {}
 
     const protocol::Request& request;
     SharedMemory& memory;
@@ -25,15 +26,19 @@ class Block {
         return request.values[static_cast<std::size_t>(parameter)];
     }
 
-    /// The record to fill next, cleared; null once the block is full, out of time, or has failed.
-    Record* next() { return wants_more() ? &begin() : nullptr; }
+    /// The record to fill next, cleared; null once the block is full, out of time, or has failed. The one
+    /// before ends here, with all that was done between the two.
+    Record* next();
 
     /// Whether there is to be another sample beside those filled and `kept`, of which there is no record yet.
     /// Does not touch the shared memory.
     [[nodiscard]] bool wants_more(std::uint32_t kept = 0) const;
 
-    /// The record to fill next, cleared, whatever the time.
+    /// The record to fill next, cleared, whatever the time; who calls it says when it ended: since_begun().
     Record& begin();
+
+    /// For Record::ended.
+    [[nodiscard]] std::uint64_t since_begun(std::uint64_t moment) const { return moment - begun_; }
 
     /// Gives the current record an errno instead of times and ends the block: what failed once is a limit
     /// reached or a feature missing, and would fail again.
@@ -43,6 +48,9 @@ class Block {
     [[nodiscard]] std::uint32_t filled() const { return filled_; }
 
   private:
+    [[nodiscard]] bool is_open(std::uint32_t taken, std::uint64_t moment) const;
+
+    std::uint64_t begun_;
     std::uint64_t deadline_;
     std::uint32_t filled_ = 0;
     bool failed_ = false;

@@ -62,13 +62,14 @@ struct Cloned {
 }
 
 struct Times {
-    std::uint64_t create, ready, exit, total;
+    std::uint64_t create, ready, exit, total, reaped;
 };
 
 /// Times are kept here while the shared memory is not mapped: within one page, since a clone copies each page
 /// that was written to.
 constexpr std::uint32_t kKept = 64;
-alignas(kKept * sizeof(Times)) Times kept[kKept];
+alignas(4096) Times kept[kKept];
+static_assert(sizeof kept <= 4096);
 
 Failure keep(const Cloned& one, const sys::Stamp& stamp, Call call, Times& times) {
     if (!one.pid) return {call, one.pid.error()};
@@ -78,7 +79,7 @@ Failure keep(const Cloned& one, const sys::Stamp& stamp, Call call, Times& times
     const auto child = sys::time_between(one.call, one.reaped, mark);
     if (!child) return {Call::child, ERANGE};
     times = {one.returned - one.call.ns, *child - one.call.ns, one.reaped.ns - *child,
-             one.reaped.ns - one.call.ns};
+             one.reaped.ns - one.call.ns, one.reaped.ns};
     return {};
 }
 
@@ -120,6 +121,7 @@ void run(Block& block) {
             time_of(record, Phase::ready) = times.ready;
             time_of(record, Phase::exit) = times.exit;
             time_of(record, Phase::total) = times.total;
+            record.ended = block.since_begun(times.reaped);
         }
     }
     if (failure.error != 0) {

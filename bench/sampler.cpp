@@ -99,10 +99,10 @@ int serve() {
 
     protocol::Request request;
     for (sys::Fd barrier; receive(request, barrier);) {
-        const Failure failure = request.at_once > 1 ? meet(barrier, request.at_once) : Failure{};
-        Block block(request, memory);
-        if (failure.error != 0) {
-            block.fail(failure);
+        const auto begun = request.at_once > 1 ? meet(barrier, request.at_once) : sys::now();
+        Block block(request, memory, begun.value_or(0));
+        if (!begun) {
+            block.fail(begun.error());
         } else if (!info(request.operation).takes(request.set)) {
             // A proc mount outside a new mount namespace, say, would be the host's: refused here as well.
             block.fail({Call::sampler, EINVAL});

@@ -41,6 +41,7 @@ struct Failure {
 struct Record {
     Failure failure;
     std::array<std::uint64_t, kPhases> times;
+    std::uint64_t ended = 0;  ///< when the sampler was done with it, in ticks since its block began (Block)
 };
 
 inline constexpr std::uint32_t kMaxSamples = 4096;

@@ -34,6 +34,8 @@ TEST(Sampler, CarriesOutBlocks) {
             EXPECT_GT(time(Phase::ready), 0U);
             EXPECT_GE(time(Phase::total), time(Phase::create));
             EXPECT_EQ(time(Phase::total), time(Phase::ready) + time(Phase::exit));
+            const std::uint64_t before = &record == &records.front() ? 0 : (&record - 1)->ended;
+            EXPECT_GE(record.ended, before + time(Phase::total));
         }
     }
 }
@@ -52,6 +54,8 @@ TEST(Sampler, BeginsWhenAllHaveComeThatWorkAtOnce) {
         for (const auto& own : {second.receive(10s), records.get()}) {
             ASSERT_EQ(own.size(), 5U);
             EXPECT_EQ(own.back().failure.error, 0);
+            EXPECT_GT(own.front().ended, 0U);
+            EXPECT_LT(own.back().ended, 200'000'000U) << "the wait for the second is no part of the block";
         }
     }
 }
