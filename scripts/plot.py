@@ -55,7 +55,7 @@ def body(words: list[str]) -> int:
         if name not in FORMATS:
             raise Unreadable(f"--format={options.format}: {name!r}; known are {', '.join(FORMATS)}")
     if wrong := set(options.only) - set(LETTERS):
-        raise Unreadable(f"--only={options.only}: {min(wrong)!r}; the letters are a to h")
+        raise Unreadable(f"--only={options.only}: {min(wrong)!r}; the letters are a to {LETTERS[-1]}")
     # A user may have no home that can be written; matplotlib, as it is imported, then takes a fresh folder, which it removes, and says so.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     from analysis import limits, plot_style, plots  # only now: --help is there without pandas and matplotlib

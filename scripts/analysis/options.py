@@ -9,7 +9,7 @@ from analysis.programs import as_called
 from analysis.script import Unreadable
 
 FORMATS = ("png", "svg", "pdf")  # of plots
-LETTERS = "abcdefgh"  # of plots: those of analysis/plots.py
+LETTERS = "abcdefghi"  # of plots: those of analysis/plots.py
 
 
 class Named(argparse.ArgumentParser):
