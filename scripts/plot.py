@@ -58,16 +58,18 @@ def body(words: list[str]) -> int:
         raise Unreadable(f"--only={options.only}: {min(wrong)!r}; the letters are a to {LETTERS[-1]}")
     # A user may have no home that can be written; matplotlib, as it is imported, then takes a fresh folder, which it removes, and says so.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
-    from analysis import limits, plot_style, plots  # only now: --help is there without pandas and matplotlib
+    from analysis import limits, plot_style, plots, scaling  # only now: --help is there without pandas and matplotlib
     interrupt.ready()
 
     runs = limits.read_runs(options.runs)
     wanted = list(plots.plots(runs, options.folded))
     outputs.own_folder(options.out)
+    # That one run has no kernels to compare, or no samplers at once, is news only where these are asked for.
+    without = {"f": len(runs) < 2, "i": not any(map(scaling.has_levels, runs))}
+    letters = [letter for letter in LETTERS if not without.get(letter)]
     made = mistakes = 0
     for plot in wanted:
-        # That one run has no kernels to compare is news only where these are asked for.
-        if plot.letter not in (options.only or (LETTERS if len(runs) > 1 else LETTERS.replace("f", ""))):
+        if plot.letter not in (options.only or letters):
             continue
         try:
             figure = plot.make()

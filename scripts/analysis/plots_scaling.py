@@ -1,4 +1,6 @@
 """Plot (i): how throughput and latency grow with the samplers that work at once."""
+from itertools import islice
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,22 +14,21 @@ from analysis.script import Unreadable
 MOST = 6  # cases in a picture
 
 
-def scaled(run: Run) -> tuple[Placement, list[Family]] | str:
-    """What a run has of the kind, or why it has nothing."""
+def scaled(run: Run) -> list[Family] | str:
+    """The first cases of the kind that a run has, or why it has none."""
     try:
-        found = [one for one in scaling.families(run, columns.TOTAL, None) if not isinstance(one, str)]
-        return (scaling.placement(run), found) if found else "scaling: no case has whole blocks"
+        found = list(islice(scaling.families(run, columns.TOTAL, None), MOST))
     except Unreadable as error:
         return f"scaling: {str(error).removeprefix(f'{run.path}: ')}"
+    return [one for one in found if not isinstance(one, str)] or f"scaling: {found[0]}"
 
 
 def throughput(run: Run) -> Figure | str:
     """(i) operations a second and latency over the number of samplers, with the ideal; a line of panels for each case."""
-    got = scaled(run)
-    if isinstance(got, str):
-        return got
-    where, families = got
-    shown = families[:MOST]
+    shown = scaled(run)
+    if isinstance(shown, str):
+        return shown
+    where = scaling.placement(run)
     figure, axes = plot_style.grid(9, 2.6 * len(shown) + 0.9, len(shown), 2)
     for family, (left, right) in zip(shown, axes):
         _operations(left, family)
@@ -36,7 +37,8 @@ def throughput(run: Run) -> Figure | str:
             _counts(axis, family, where)
     for axis in axes[-1]:
         axis.set_xlabel("N: samplers at once (logarithmic)")
-    more = f"; {len(families) - MOST} more cases are not shown" if len(families) > MOST else ""
+    rest = 0 if run.samples is None else len(scaling.levels_of(run.samples)) - MOST
+    more = f"; {rest} more cases are not shown" if rest > 0 else ""
     plot_style.title(figure, f"Throughput and latency of N samplers at once; grey: more samplers than the {where.cpus} CPUs{more}")
     plot_style.identify(figure, [run])
     return figure

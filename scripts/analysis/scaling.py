@@ -95,7 +95,12 @@ def family_of(case: str) -> tuple[str, int]:
     return (PARALLEL.sub("", case), int(found[1])) if found else (case, 1)
 
 
-def _families(samples: pd.DataFrame) -> dict[str, dict[int, str]]:
+def has_levels(run: Run) -> bool:
+    """Whether cases were measured with several numbers of samplers at once."""
+    return bool(run.results["parallel"].nunique() > 1)
+
+
+def levels_of(samples: pd.DataFrame) -> dict[str, dict[int, str]]:
     """Family → number of samplers → case, of those with several numbers."""
     found: dict[str, dict[int, str]] = {}
     for case in samples["case"].unique():
@@ -291,7 +296,7 @@ def families(run: Run, phase: str, pattern: re.Pattern[str] | None) -> Iterator[
     samples = run.samples
     if samples is None:
         raise Unreadable(f"{run.path}: has no samples.csv (nsbench --out writes it)")
-    every = _families(samples)
+    every = levels_of(samples)
     found = {name: cases for name, cases in every.items() if pattern is None or pattern.search(name)}
     if not found:
         why = f"none of {len(every)} cases with several numbers of samplers matches" if every else \

@@ -70,11 +70,13 @@ def law_lines(law: Law | None, without: str, cpus: int) -> list[str]:
     return lines + list(law.notes)
 
 
-def _title(family: Family) -> str:
+def title(family: Family) -> str:
+    """A table's heading."""
     return f"{family.name}, {family.phase}"
 
 
-def _below(family: Family, where: Placement) -> list[str]:
+def below(family: Family, where: Placement) -> list[str]:
+    """What is said below a table."""
     return [*law_lines(family.law, family.without, where.cpus), *family.notes]
 
 
@@ -92,7 +94,7 @@ def place_lines(one: Scaling) -> list[str]:
     return lines
 
 
-def _rows(family: Family, clock: str) -> list[list[str]]:
+def rows_of(family: Family, clock: str) -> list[list[str]]:
     """A table's, the header first; beyond the CPUs a line of words stands between."""
     found = [list(HEADER)]
     for previous, level in zip([None, *family.levels], family.levels):
@@ -105,25 +107,25 @@ def _rows(family: Family, clock: str) -> list[list[str]]:
 def _text(one: Scaling, out: TextIO) -> None:
     print(*place_lines(one), sep="\n", file=out)
     for family in one.families:
-        rows = _rows(family, one.run.clock)
+        rows = rows_of(family, one.run.clock)
         widths = [max(len(row[i]) for row in rows if len(row) > 1) for i in range(len(HEADER))]
-        print("", _title(family), sep="\n", file=out)
+        print("", title(family), sep="\n", file=out)
         for row in rows:
             line = row[0] if len(row) == 1 else "  ".join(cell.ljust(width) if 0 < i < len(row) - 1 else cell.rjust(width)
                                                         for i, (cell, width) in enumerate(zip(row, widths)))
             print(line.rstrip(), file=out)
-        print(*_below(family, one.where), sep="\n", file=out)
+        print(*below(family, one.where), sep="\n", file=out)
     print("", *WORDS, *one.without, sep="\n", file=out)
 
 
 def _markdown(one: Scaling, out: TextIO) -> None:
     print("", *(f"- {line}" for line in place_lines(one)), sep="\n", file=out)
     for family in one.families:
-        print(f"\n**{_title(family)}**\n\n| {' | '.join(HEADER)} | |\n|{'--:|' * len(HEADER)}---|", file=out)
+        print(f"\n**{title(family)}**\n\n| {' | '.join(HEADER)} | |\n|{'--:|' * len(HEADER)}---|", file=out)
         for level in family.levels:
             print(f"| {' | '.join(_cells(level, one.run.clock))} | {place_of(level)} the CPUs |", file=out)
         words = [BEYOND] if any(not level.is_within for level in family.levels) else []
-        print("", *(f"- {line}" for line in words + _below(family, one.where)), sep="\n", file=out)
+        print("", *(f"- {line}" for line in words + below(family, one.where)), sep="\n", file=out)
     print("", *(f"- {line}" for line in (*WORDS, *one.without)), sep="\n", file=out)
 
 

@@ -34,6 +34,8 @@ constexpr CommandText kCommands[]{
      ""},
     {Command::script, Group::look, "model", "nsbench model RUN... [OPTIONS]",
      "what each kind costs, fitted over all sets", ""},
+    {Command::script, Group::look, "scaling", "nsbench scaling RUN... [OPTIONS]",
+     "throughput and latency of samplers at once", ""},
     {Command::script, Group::look, "export", "nsbench export RUN --format=FORMAT [OPTIONS]",
      "a run in the formats of other tools", ""},
     {Command::dictionary, Group::look, "dictionary", "nsbench dictionary [--format=markdown|json]",

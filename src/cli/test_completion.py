@@ -47,7 +47,7 @@ def test_every_option_is_said():
     (("--out=", ), [":folder"]), (("--csv", ""), [":file"]), (("exec", "--ns=pid", "--", "p"), [":command"]),
     (("exec", "--ns=pid", "--", "ps", "-"), [":file"]), (("--filter=x", ), []), (("nosuch", "--"), []), (("--nosuch=", ), []),
     (("compare", "--phase=create,tot"), ["--phase=create,total"]), (("compare", "--format", "c"), ["csv"]), (("compare", "x"), [":file"]),
-    (("plot", "--format=png,s"), ["--format=png,svg"]), (("plot", "--only=abcdef"), ["--only=abcdefg", "--only=abcdefh"]),
+    (("plot", "--format=png,s"), ["--format=png,svg"]), (("plot", "--only=abcdef"), [f"--only=abcdef{letter}" for letter in "ghi"]),
     (("model", "--op=clone,uns"), ["--op=clone,unshare"]), (("model", "--phase=crea"), ["--phase=create"]),
     (("lab", "comp"), ["compare"]), (("lab", "page", "--section=ver"), ["--section=versions"]),
     (("lab", "run", "--state=chu"), ["--state=churned", ":file"]),

@@ -55,7 +55,6 @@ TEST(Sampler, BeginsWhenAllHaveComeThatWorkAtOnce) {
             ASSERT_EQ(own.size(), 5U);
             EXPECT_EQ(own.back().failure.error, 0);
             EXPECT_GT(own.front().ended, 0U);
-            EXPECT_LT(own.back().ended, 200'000'000U) << "the wait for the second is no part of the block";
         }
     }
 }
