@@ -28,6 +28,13 @@ std::uint64_t wait_for_all(Barrier& barrier, std::uint32_t at_once) {
     return begin;
 }
 
+tl::expected<std::uint64_t, Failure> at(std::uint64_t begin) {
+    if (begin == 0) return tl::unexpected(Failure{Call::sampler, ETIMEDOUT});
+    while (sys::now() < begin) {
+    }
+    return begin;
+}
+
 }  // namespace
 
 tl::expected<std::uint64_t, Failure> meet(sys::Fd& barrier, std::uint32_t at_once) {
@@ -37,10 +44,11 @@ tl::expected<std::uint64_t, Failure> meet(sys::Fd& barrier, std::uint32_t at_onc
     const std::uint64_t begin = wait_for_all(*static_cast<Barrier*>(mapping), at_once);
     munmap(mapping, sizeof(Barrier));
     barrier.reset();
-    if (begin == 0) return tl::unexpected(Failure{Call::sampler, ETIMEDOUT});
-    while (sys::now() < begin) {
-    }
-    return begin;
+    return at(begin);
+}
+
+tl::expected<std::uint64_t, Failure> meet(Barrier& barrier, std::uint32_t at_once) {
+    return at(wait_for_all(barrier, at_once));
 }
 
 }  // namespace nsb::bench

@@ -11,4 +11,8 @@ namespace nsb::bench {
 /// with Call::sampler: ETIMEDOUT where the others do not come.
 [[nodiscard]] tl::expected<std::uint64_t, protocol::Failure> meet(sys::Fd& barrier, std::uint32_t at_once);
 
+/// The same where the barrier lies in memory that all of them share anyway.
+[[nodiscard]] tl::expected<std::uint64_t, protocol::Failure> meet(protocol::Barrier& barrier,
+                                                                  std::uint32_t at_once);
+
 }  // namespace nsb::bench

@@ -62,6 +62,20 @@ sys::Result<sys::Stack> map_stack(Block& block) {
     return stack;
 }
 
+std::uint32_t carry_out(const protocol::Request& request, SharedMemory& memory,
+                        const tl::expected<std::uint64_t, Failure>& begun, Place place) {
+    Block block(request, memory, begun.value_or(0), place);
+    if (!begun) {
+        block.fail(begun.error());
+    } else if (!info(request.operation).takes(request.set)) {
+        // A proc mount outside a new mount namespace, say, would be the host's: refused here as well.
+        block.fail({Call::sampler, EINVAL});
+    } else {
+        (request.calibrate ? run_calibration : find(request.operation))(block);
+    }
+    return block.filled();
+}
+
 void run_calibration(Block& block) {
     std::uint64_t last_turn = 0;
     while (Record* record = block.next()) {

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <csignal>
 #include <cstring>
@@ -15,13 +14,10 @@
 #include "core/greeting.h"
 #include "sandbox.h"
 #include "sys/patience.h"
+#include "workers.h"
 
 namespace nsb::bench {
 namespace {
-
-/// Far from everything else. Among the other mappings it would leave a gap while it is not mapped, and
-/// from 6.1 on (maple tree) a clone copies gaps, too: 1.1 thousand instructions, nearly 1%.
-constexpr std::uintptr_t kMemoryAt = 1UL << 40U;
 
 /// The next message; false once nsbench is gone, or where it says something else.
 template <typename Message>
@@ -70,19 +66,6 @@ bool is_greeted() {
     return receive(theirs) && send(*own) && theirs == *own;
 }
 
-/// Beside what is timed, as all that happens between two blocks.
-protocol::Usage usage() {
-    protocol::Usage used{};
-    for (const int whose : {RUSAGE_SELF, RUSAGE_CHILDREN}) {
-        rusage one{};
-        if (getrusage(whose, &one) != 0) continue;
-        for (const timeval& time : {one.ru_utime, one.ru_stime})
-            used.ran_us += static_cast<std::uint64_t>(time.tv_sec * 1'000'000 + time.tv_usec);
-        used.preempted += static_cast<std::uint64_t>(one.ru_nivcsw);
-    }
-    return used;
-}
-
 int serve() {
     prctl(PR_SET_NAME, "nsbench-sampler");
     // With nsbench gone there is nobody to measure for; the socket's end is noticed between blocks, this at
@@ -99,17 +82,14 @@ int serve() {
 
     protocol::Request request;
     for (sys::Fd barrier; receive(request, barrier);) {
-        const auto begun = request.at_once > 1 ? meet(barrier, request.at_once) : sys::now();
-        Block block(request, memory, begun.value_or(0));
-        if (!begun) {
-            block.fail(begun.error());
-        } else if (!info(request.operation).takes(request.set)) {
-            // A proc mount outside a new mount namespace, say, would be the host's: refused here as well.
-            block.fail({Call::sampler, EINVAL});
+        std::uint32_t filled = 0;
+        if (shares_mm(request)) {
+            filled = carry_out_together(request, memory);
         } else {
-            (request.calibrate ? run_calibration : find(request.operation))(block);
+            filled = carry_out(request, memory, request.at_once > 1 ? meet(barrier, request.at_once) : sys::now(), {});
         }
-        if (!send(protocol::Reply{request.sequence, block.filled(), usage()})) return 1;
+        // Beside what is timed, as all that happens between two blocks.
+        if (!send(protocol::Reply{request.sequence, filled, usage()})) return 1;
     }
     return 0;
 }

@@ -31,6 +31,11 @@ struct Case {
     [[nodiscard]] std::uint32_t at_once() const {
         return has(Parameter::parallel) ? static_cast<std::uint32_t>(value(Parameter::parallel)) : 1;
     }
+    /// Whether these share one mm.
+    [[nodiscard]] bool shares_mm() const {
+        return has(Parameter::workers) &&
+               value(Parameter::workers) == static_cast<std::uint64_t>(Workers::threads);
+    }
     [[nodiscard]] bool has(Trait trait) const { return info(operation).traits.contains(trait); }
 
     /// The phases this case can have, in order: those that its set has the kinds for, and `drain` only where
