@@ -49,6 +49,7 @@ def scaling(words: list[str]) -> int:
         families = [one for one in found if not isinstance(one, str)]
         if not families:
             raise Unreadable(f"{path}: {without[0]}")
+        scaling.set_beside(families)
         every.append(scaling_text.Scaling(run, scaling.placement(run), families, without))
     scaling_text.render(every, options.format)
     return 0

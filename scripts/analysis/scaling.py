@@ -9,7 +9,7 @@ what a round does to all of them cancels in their ratios; neighbours together, a
 """
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ from analysis.script import Unreadable
 
 Floats = NDArray[np.float64]
 PERCENTILES = (50, 90, 99)
+THREADS = "/workers:threads"
 RESAMPLES = 2000
 BINS = 4000  # of a distribution's ranks: 0.025% each
 PARALLEL = re.compile(r"/parallel:(\d+)")
@@ -65,6 +66,7 @@ class Level:
     efficiency: Range | None
     percentiles: dict[int, Range]
     timed: float
+    of_processes: Range | None = None  # of samplers that share one mm: their throughput over that of those with a memory each
 
 
 @dataclass
@@ -74,6 +76,7 @@ class Family:
     name: str
     phase: str
     levels: list[Level]
+    rates: pd.DataFrame  # operations a second by round, a column for each number of samplers
     law: Law | None
     without: str
     notes: list[str] = field(default_factory=list)
@@ -263,7 +266,23 @@ def family(samples: pd.DataFrame, name: str, cases: dict[int, str], phase: str, 
                             float(one.operations.sum() / one.time.sum() * 1e9), efficiency, percentiles(of, phase),
                             _timed(of, name)))
     law, without = scaling_law.of(levels, again)
-    return Family(name, phase, levels, law, without, _notes(levels, taken))
+    return Family(name, phase, levels, rates, law, without, _notes(levels, taken))
+
+
+def set_beside(families: list[Family]) -> None:
+    """Says of samplers that share one mm what they do of what those with a memory each do, where both were measured."""
+    named = {one.name: one for one in families}
+    for one in families:
+        other = named.get(one.name.replace(THREADS, "")) if THREADS in one.name else None
+        if other is None or other is one:
+            continue
+        counts = [count for count in one.rates if count in other.rates]
+        both = pd.concat([other.rates[counts], one.rates[counts]], axis=1)
+        again = rates_again(both)
+        middles = both.median().to_numpy()
+        ratios = {count: range_of(float(middles[len(counts) + i] / middles[i]), None if again is None else again[len(counts) + i] / again[i])
+                  for i, count in enumerate(counts)}
+        one.levels = [replace(level, of_processes=ratios.get(level.count)) for level in one.levels]
 
 
 def _notes(levels: list[Level], taken: dict[int, pd.DataFrame]) -> list[str]:

@@ -20,6 +20,7 @@ def _run(run: Run) -> str:
         return ""
     found = list(islice(scaling.families(run, columns.TOTAL, None), MOST))
     families = [one for one in found if not isinstance(one, str)]
+    scaling.set_beside(families)
     without = [one for one in found if isinstance(one, str)]
     rest = len(scaling.levels_of(run.samples)) - len(found)
     if rest > 0:

@@ -15,7 +15,8 @@ from analysis.scaling_law import LEVEL, MISFIT, Law, Range
 HEADER = ("N", "operations/s", "of ideal", *(f"p{percent}" for percent in PERCENTILES), "timed")
 FIELDS = ("run_id", "case", "phase", "unit", "parallel", "place", "rounds", "blocks", "blocks_apart", "throughput", "throughput_low",
           "throughput_high", "throughput_mean", "efficiency", "efficiency_low", "efficiency_high",
-          *(f"p{percent}{end}" for percent in PERCENTILES for end in ("", "_low", "_high")), "timed")
+          *(f"p{percent}{end}" for percent in PERCENTILES for end in ("", "_low", "_high")), "timed", "of_processes",
+          "of_processes_low", "of_processes_high")
 WORDS = (f"N: samplers at once, each of which begins an operation when its last is done; operations/s: of all of them, the median of "
          f"the rounds; p50 … p99: of an operation; in brackets {LEVEL:.0%} intervals, of rounds drawn again (bootstrap)",
          "of ideal: throughput over N times that of N=1; timed: the part of the samplers' time that is in the operation's phases")
@@ -77,7 +78,9 @@ def title(family: Family) -> str:
 
 def below(family: Family, where: Placement) -> list[str]:
     """What is said below a table."""
-    return [*law_lines(family.law, family.without, where.cpus), *family.notes]
+    told = [f"N={level.count} ×{ranged(level.of_processes, '{:.3f}'.format)}" for level in family.levels if level.of_processes]
+    beside = [f"of what samplers with a memory each do: {', '.join(told)}"] if told else []
+    return [*beside, *law_lines(family.law, family.without, where.cpus), *family.notes]
 
 
 def place_lines(one: Scaling) -> list[str]:
@@ -144,7 +147,8 @@ def _csv(every: Sequence[Scaling], out: TextIO) -> None:
                 for found in (level.efficiency or nothing, *(level.percentiles[percent] for percent in PERCENTILES)):
                     figures += [found.value, found.low, found.high]
                 rows.writerow([one.run.run_id, family.name, family.phase, columns.unit_of(one.run.clock), level.count, place_of(level),
-                               level.rounds, level.blocks, level.apart, *map(_number, figures), _number(level.timed)])
+                               level.rounds, level.blocks, level.apart, *map(_number, figures), _number(level.timed),
+                               *map(_number, vars(level.of_processes or nothing).values())])
 
 
 def _known(one: Range | None) -> dict[str, float | None] | None:
@@ -157,7 +161,8 @@ def _level(level: Level) -> dict[str, object]:
     return {"parallel": level.count, "place": place_of(level), "rounds": level.rounds, "blocks": level.blocks,
             "blocks_apart": level.apart, "lead_in": level.shape[0], "samples_per_block": level.shape[1],
             "throughput": _known(level.throughput), "throughput_mean": level.mean, "efficiency": _known(level.efficiency),
-            "percentiles": {f"p{percent}": _known(level.percentiles[percent]) for percent in PERCENTILES}, "timed": level.timed}
+            "percentiles": {f"p{percent}": _known(level.percentiles[percent]) for percent in PERCENTILES}, "timed": level.timed,
+            "of_processes": _known(level.of_processes)}
 
 
 def _law(law: Law | None) -> dict[str, object] | None:

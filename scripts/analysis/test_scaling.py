@@ -12,7 +12,7 @@ pytest.importorskip("scipy", reason="python3-scipy is missing")
 
 import pandas as pd  # noqa: E402
 
-from analysis import scaling, scaling_law  # noqa: E402
+from analysis import columns, scaling, scaling_law  # noqa: E402
 from analysis.fixtures import call, result_row, write_run, write_table  # noqa: E402
 from analysis.scaling_law import Law  # noqa: E402
 
@@ -156,6 +156,25 @@ def test_beyond_the_cpus_there_is_no_law(tmp_path: Path) -> None:
     assert [(row["parallel"], row["place"]) for row in found] == [("1", "within"), ("2", "within"), ("4", "beyond")]
     assert found[1]["efficiency"] and not found[2]["efficiency"] and "queueing" in words
     assert "| beyond the CPUs |" in call(SCRIPT, [folder, "--format=markdown"])[1]
+
+
+def test_samplers_that_share_one_mm_are_told_beside_those_that_do_not(tmp_path: Path) -> None:
+    folder = run(tmp_path, (1, 2), [0, 1])
+    random = np.random.default_rng(8)
+    slower = [row for count in (1, 2) for row in samples_of(
+        random, CASE + (f"/parallel:{count}" if count > 1 else "") + "/workers:threads", count, 1e9 * count / law(count, 0.1, 0.01) * 1.25, 30)]
+    names = list(columns.of("samples.csv"))
+    with (folder / "samples.csv").open("a") as file:
+        file.writelines(",".join(str(row.get(name, "")) for name in names) + "\n" for row in slower)
+    code, out, err = call(SCRIPT, [folder, "--format=json"])
+    assert code == 0, err
+    alone, together = json.loads(out)["runs"][0]["cases"]
+    assert together["case"] == f"{CASE}/workers:threads"
+    for level in together["levels"]:
+        assert level["of_processes"]["value"] == pytest.approx(0.8, rel=0.04)
+        assert level["of_processes"]["low"] < level["of_processes"]["value"] < level["of_processes"]["high"]
+    assert alone["levels"][0]["of_processes"] is None
+    assert "of what samplers with a memory each do: N=1 ×0." in call(SCRIPT, [folder])[1]
 
 
 def test_one_cpu_is_no_concurrency(tmp_path: Path) -> None:
