@@ -280,8 +280,8 @@ def set_beside(families: list[Family]) -> None:
         both = pd.concat([other.rates[counts], one.rates[counts]], axis=1)
         again = rates_again(both)
         middles = both.median().to_numpy()
-        ratios = {count: range_of(float(middles[len(counts) + i] / middles[i]), None if again is None else again[len(counts) + i] / again[i])
-                  for i, count in enumerate(counts)}
+        ratios = {count: range_of(float(middles[len(counts) + i] / middles[i]),
+                                  None if again is None else again[len(counts) + i] / again[i]) for i, count in enumerate(counts)}
         one.levels = [replace(level, of_processes=ratios.get(level.count)) for level in one.levels]
 
 

@@ -20,7 +20,7 @@ FIELDS = ("run_id", "case", "phase", "unit", "parallel", "place", "rounds", "blo
 WORDS = (f"N: samplers at once, each of which begins an operation when its last is done; operations/s: of all of them, the median of "
          f"the rounds; p50 … p99: of an operation; in brackets {LEVEL:.0%} intervals, of rounds drawn again (bootstrap)",
          "of ideal: throughput over N times that of N=1; timed: the part of the samplers' time that is in the operation's phases")
-BEYOND = "beyond the CPUs: samplers take turns on them, so this is queueing and says nothing of what works at the same time; no law is fitted"
+BEYOND = "beyond the CPUs: samplers take turns on them, which is queueing, and no law is fitted to it"
 
 
 @dataclass(frozen=True)

@@ -180,7 +180,7 @@ std::vector<Record> Sampler::receive(std::chrono::nanoseconds limit) {
 void Sampler::set_workers(std::size_t count, std::span<const int> cpus) {
     workers_ = count;
     others_.resize(std::max(others_.size(), count - 1));
-    for (std::size_t i = 0; i < count; ++i) window(i).worker = {cpus.empty() ? -1 : cpus[i], 0, {}};
+    for (std::size_t i = 0; i < count; ++i) window(i).worker = {i < cpus.size() ? cpus[i] : -1, 0, {}};
 }
 
 std::vector<std::vector<Record>> Sampler::receive_all(std::chrono::nanoseconds limit) {

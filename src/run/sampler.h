@@ -52,8 +52,8 @@ class Sampler {
     /// not be sent, it is one with the errno of that.
     std::vector<protocol::Record> receive(std::chrono::nanoseconds limit);
 
-    /// Of those that share one mm: tells each its CPU, of all that the next request is for; none: wherever
-    /// they may run.
+    /// Of those that share one mm: tells each its CPU, of all that the next request is for. Without one it runs
+    /// wherever it may.
     void set_workers(std::size_t count, std::span<const int> cpus);
     /// The samples of each of them, with receive(): the first one's alone where it failed to begin with them.
     std::vector<std::vector<protocol::Record>> receive_all(std::chrono::nanoseconds limit);
