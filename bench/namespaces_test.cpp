@@ -209,8 +209,8 @@ TEST(Block, EndsAtTheFirstFailureWithoutTimes) {
     request.samples = 5;
     Block block(request, memory);
     time_of(*block.next(), Phase::create) = 1;
-    EXPECT_GT(memory.records[0].ended, 0U);
     time_of(*block.next(), Phase::create) = 2;
+    EXPECT_GT(memory.records[0].ended, 0U);
     block.fail({Call::clone, EAGAIN});
     EXPECT_EQ(block.next(), nullptr);
     EXPECT_EQ(block.filled(), 2U);

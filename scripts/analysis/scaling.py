@@ -18,7 +18,7 @@ from scipy import stats
 
 from analysis import columns, scaling_law
 from analysis.read import LEAST_ROUNDS, Run
-from analysis.scaling_law import LEVEL, Law, Range
+from analysis.scaling_law import Drawn, Law, Range
 from analysis.script import Unreadable
 
 Floats = NDArray[np.float64]
@@ -172,8 +172,8 @@ def groups_of(rounds: int) -> NDArray[np.int_]:
     return padded.reshape(-1, size)
 
 
-def drawn_again(rounds: int, statistic: Callable[[NDArray[np.int_]], Floats]) -> Floats:
-    """What `statistic`, of rows of rounds, gives for rounds that were drawn again, in the last dimension; none for few rounds."""
+def drawn_again(rounds: int, statistic: Callable[[NDArray[np.int_]], Floats]) -> Drawn:
+    """What `statistic`, of rows of rounds, gives for rounds that were drawn again, in the last dimension."""
     groups = groups_of(rounds)
 
     def of(chosen: NDArray[np.int_], axis: int = -1) -> Floats:
@@ -182,15 +182,16 @@ def drawn_again(rounds: int, statistic: Callable[[NDArray[np.int_]], Floats]) ->
 
     found = stats.bootstrap((np.arange(len(groups)),), of, vectorized=True, n_resamples=RESAMPLES, batch=100,
                             method="percentile", random_state=SEED)
-    return np.asarray(found.bootstrap_distribution)
+    return Drawn(np.asarray(found.bootstrap_distribution), scaling_law.ends_of(len(groups)))
 
 
-def range_of(value: float, again: Floats | None) -> Range:
+def range_of(value: float, drawn: Drawn | None) -> Range:
     """A figure and its interval, of what came of rounds drawn again; without them it has none."""
-    if again is None or not np.isfinite(again).any():
-        return Range(value, np.nan, np.nan)
-    low, high = np.nanpercentile(again, [100 * (1 - LEVEL) / 2, 100 * (1 + LEVEL) / 2])
-    return Range(value, float(low), float(high))
+    return Range(value, *(map(float, drawn.interval()) if drawn else (np.nan, np.nan)))
+
+
+def _part(drawn: Drawn | None, of: Callable[[Floats], Floats]) -> Drawn | None:
+    return drawn and drawn.over(of(drawn.values))
 
 
 def percentiles(taken: pd.DataFrame, phase: str) -> dict[int, Range]:
@@ -213,7 +214,7 @@ def percentiles(taken: pd.DataFrame, phase: str) -> dict[int, Range]:
         return middle[np.array(at)].reshape(len(PERCENTILES), *rounds.shape[:-1])
 
     again = drawn_again(len(names), of)
-    return {percent: range_of(value, again[i]) for i, (percent, value) in enumerate(found.items())}
+    return {percent: range_of(value, again.over(again.values[i])) for i, (percent, value) in enumerate(found.items())}
 
 
 def rates_of(found: dict[int, Windows]) -> pd.DataFrame:
@@ -221,9 +222,9 @@ def rates_of(found: dict[int, Windows]) -> pd.DataFrame:
     return pd.DataFrame({count: one.operations / one.time * 1e9 for count, one in found.items()}).sort_index()
 
 
-def rates_again(rates: pd.DataFrame) -> Floats | None:
-    """The medians of rounds that were drawn again: a row for each number of samplers; None for too few rounds."""
-    if (rates.notna().sum() < LEAST_ROUNDS).any():
+def rates_again(rates: pd.DataFrame) -> Drawn | None:
+    """The medians of rounds that were drawn again: a row for each number of samplers; None for too few rounds that have all."""
+    if len(rates) < LEAST_ROUNDS or rates.isna().to_numpy().any():
         return None
     values = np.vstack([rates.to_numpy(), np.full(rates.shape[1], np.nan)])
     return drawn_again(len(rates), lambda rounds: np.moveaxis(np.nanmedian(values[rounds], axis=-2), -1, 0))
@@ -253,6 +254,8 @@ def family(samples: pd.DataFrame, name: str, cases: dict[int, str], phase: str, 
     if apart := [cases[count] for count, one in found.items() if one.time.empty]:
         return f"{name}: the samplers of {apart[0]} were never all at work: longer blocks are needed (--block=64)"
     rates = rates_of(found)
+    if len(paired := rates.dropna()) >= LEAST_ROUNDS:  # what a round has in common is in all of them
+        rates = paired
     again = rates_again(rates)
     middles = rates.median()
     levels = []
@@ -260,9 +263,9 @@ def family(samples: pd.DataFrame, name: str, cases: dict[int, str], phase: str, 
         one = found[count]
         efficiency = None
         if 1 in middles.index and where.is_within(count):
-            efficiency = range_of(float(middles[count] / middles[1] / count), None if again is None else again[i] / again[0] / count)
+            efficiency = range_of(float(middles[count] / middles[1] / count), _part(again, lambda rate: rate[i] / rate[0] / count))
         levels.append(Level(count, where.is_within(count), int(rates[count].notna().sum()), one.blocks, one.apart, _shape(of),
-                            range_of(float(middles[count]), None if again is None else again[i]),
+                            range_of(float(middles[count]), _part(again, lambda rate: rate[i])),
                             float(one.operations.sum() / one.time.sum() * 1e9), efficiency, percentiles(of, phase),
                             _timed(of, name)))
     law, without = scaling_law.of(levels, again)
@@ -277,11 +280,12 @@ def set_beside(families: list[Family]) -> None:
         if other is None or other is one:
             continue
         counts = [count for count in one.rates if count in other.rates]
-        both = pd.concat([other.rates[counts], one.rates[counts]], axis=1)
+        both = pd.concat([other.rates[counts], one.rates[counts]], axis=1).dropna()
         again = rates_again(both)
         middles = both.median().to_numpy()
-        ratios = {count: range_of(float(middles[len(counts) + i] / middles[i]),
-                                  None if again is None else again[len(counts) + i] / again[i]) for i, count in enumerate(counts)}
+        size = len(counts)
+        ratios = {count: range_of(float(middles[size + i] / middles[i]), _part(again, lambda rate: rate[size + i] / rate[i]))
+                  for i, count in enumerate(counts)}
         one.levels = [replace(level, of_processes=ratios.get(level.count)) for level in one.levels]
 
 
@@ -303,8 +307,8 @@ def _notes(levels: list[Level], taken: dict[int, pd.DataFrame]) -> list[str]:
     if (timed := min(level.timed for level in levels)) < 0.9:
         notes.append(f"only {timed:.0%} of the samplers' time is in the operation's phases: the rest, such as a fresh process for "
                      "each sample, is in the throughput and in no latency")
-    if min(level.rounds for level in levels) < LEAST_ROUNDS:
-        notes.append(f"no intervals: fewer than {LEAST_ROUNDS} rounds")
+    if np.isnan(first.throughput.low):
+        notes.append(f"no intervals of throughput: fewer than {LEAST_ROUNDS} rounds have all numbers of samplers")
     return notes
 
 

@@ -31,6 +31,29 @@ class Range:
     high: float
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """What came of rounds drawn again, in the last dimension, and which percentiles of it are the ends of an interval."""
+
+    values: Floats
+    ends: tuple[float, float]
+
+    def over(self, values: Floats) -> "Drawn":
+        """Others, of the same rounds."""
+        return Drawn(values, self.ends)
+
+    def interval(self) -> Floats:
+        """Both ends, in the first dimension."""
+        return np.asarray(np.nanpercentile(self.values, self.ends, axis=-1))
+
+
+def ends_of(groups: int) -> tuple[float, float]:
+    """The percentiles, of so many groups of rounds that are drawn from: further out than those of the level, since few groups
+    scatter less than what they are drawn from, and do not know well by how much (Hesterberg's expanded percentiles)."""
+    low = 100 * float(stats.norm.cdf(math.sqrt(groups / (groups - 1)) * stats.t.ppf((1 - LEVEL) / 2, groups - 1)))
+    return low, 100 - low
+
+
 class Point(Protocol):
     """What is fitted of a number of samplers."""
 
@@ -70,8 +93,9 @@ def _around(value: float, low: float, high: float) -> Range:
     return Range(float(value), float(np.fmin(low, value)), float(np.fmax(high, value)))
 
 
-def fit(counts: Floats, throughput: Floats, again: Floats) -> Law:
-    """Of four throughputs at least; `again` has a row of them for each count, of rounds that were drawn again."""
+def fit(counts: Floats, throughput: Floats, drawn: Drawn) -> Law:
+    """Of four throughputs at least; `drawn` has a row of them for each count."""
+    again = drawn.values
     measured = counts / throughput
     errors = np.maximum(np.nanstd(again, axis=1) / throughput, LEAST_ERROR) * measured
     equations = _equations(counts) / errors[:, None]
@@ -79,8 +103,7 @@ def fit(counts: Floats, throughput: Floats, again: Floats) -> Law:
     free = np.linalg.pinv(equations) @ (counts[:, None] / again / errors[:, None])
     with np.errstate(divide="ignore", invalid="ignore"):
         every = np.where(free[0] > 0, np.stack([1 / free[0], free[1] / free[0], free[2] / free[0]]), np.nan)
-    ends = [(1 - LEVEL) / 2 * 100, (1 + LEVEL) / 2 * 100]
-    bounds = np.nanpercentile(every, ends, axis=1)
+    bounds = drawn.over(every).interval()
     first = best[0] or math.nan
     rate, alpha, beta = (_around(value, *np.maximum(0, bounds[:, i]))
                          for i, value in enumerate((1 / first, best[1] / first, best[2] / first)))
@@ -94,16 +117,17 @@ def fit(counts: Floats, throughput: Floats, again: Floats) -> Law:
                float(np.abs(residuals * errors / measured).max()), tuple(notes))
 
 
-def of(levels: Sequence[Point], again: Floats | None) -> tuple[Law | None, str]:
+def of(levels: Sequence[Point], drawn: Drawn | None) -> tuple[Law | None, str]:
     """The law of the levels within the CPUs, or why there is none."""
     within = [i for i, level in enumerate(levels) if level.is_within]
     counts = [levels[i].count for i in within]
     if len(counts) < LEAST_LEVELS:
         return None, (f"α and β are not identifiable: {len(counts)} number{'' if len(counts) == 1 else 's'} of samplers within the "
                       f"CPUs ({', '.join(map(str, counts)) or 'none'}), and the law's three parameters need {LEAST_LEVELS} at least")
-    if again is None:
+    if drawn is None:
         return None, "α and β are not identifiable: too few rounds to know how throughput scatters"
-    return fit(np.array(counts, dtype=float), np.array([levels[i].throughput.value for i in within]), again[within]), ""
+    return fit(np.array(counts, dtype=float), np.array([levels[i].throughput.value for i in within]),
+               drawn.over(drawn.values[within])), ""
 
 
 def peak(law: Law) -> float:

@@ -114,7 +114,7 @@ TEST_F(RecordedTest, AFieldThatDoesNotHoldIsRefusedWithItsLine) {
         {4, "ended", "0\r", R"(4: the line ends in \r\n, and not in \n alone)"},
         {1, "ended", "ended\r", R"(1: the line ends in \r\n, and not in \n alone)"},
         {1, "run_id", "\xef\xbb\xbfrun_id", R"(1: no column 'run_id' in "\xef\xbb\xbfrun_id,kernel,)"},
-        {4, "machine", "\"0", R"(4: quotes where they do not belong)"},
+        {4, "ended", "\"0", R"(4: quotes where they do not belong)"},
         {4, "total", "\"33000\"", R"(4: quotes where they do not belong)"},
         {4, "run_id", "", R"(4: run_id: "" is none)"},
         {4, "run_id", "\xff", R"(4: run_id: "\xff" is none)"},
@@ -154,7 +154,7 @@ TEST_F(RecordedTest, AFieldThatDoesNotHoldIsRefusedWithItsLine) {
         {12, "total", "5", R"(12: total: "5" beside an errno)"},
         {1, "create", "made", "1: no column 'create'"},
         {1, "create", "total", R"(1: the column "total" twice)"},
-        {4, "total", "1,2", R"(4: 33 fields of 32: "2026)"},
+        {4, "total", "1,2", R"(4: 35 fields of 34: "2026)"},
     };
     for (const auto& [line, column, value, error] : table) {
         SCOPED_TRACE(testing::Message() << "line " << line << ", " << column << " " << value);
