@@ -28,19 +28,27 @@ std::uint64_t wait_for_all(Barrier& barrier, std::uint32_t at_once, std::uint64_
     return begin;
 }
 
+tl::expected<std::uint64_t, Failure> at(std::uint64_t begin) {
+    if (begin == 0) return tl::unexpected(Failure{Call::sampler, ETIMEDOUT});
+    while (sys::now() < begin) {
+    }
+    return begin;
+}
+
 }  // namespace
 
-Failure meet(sys::Fd& barrier, std::uint32_t at_once, std::uint64_t more) {
+tl::expected<std::uint64_t, Failure> meet(sys::Fd& barrier, std::uint32_t at_once, std::uint64_t more) {
     void* const mapping =
         mmap(nullptr, sizeof(Barrier), PROT_READ | PROT_WRITE, MAP_SHARED, barrier.get(), 0);
-    if (mapping == MAP_FAILED) return {Call::sampler, errno};
+    if (mapping == MAP_FAILED) return tl::unexpected(Failure{Call::sampler, errno});
     const std::uint64_t begin = wait_for_all(*static_cast<Barrier*>(mapping), at_once, kPatience + more);
     munmap(mapping, sizeof(Barrier));
     barrier.reset();
-    if (begin == 0) return {Call::sampler, ETIMEDOUT};
-    while (sys::now() < begin) {
-    }
-    return {};
+    return at(begin);
+}
+
+tl::expected<std::uint64_t, Failure> meet(Barrier& barrier, std::uint32_t at_once) {
+    return at(wait_for_all(barrier, at_once));
 }
 
 }  // namespace nsb::bench

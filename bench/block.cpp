@@ -5,18 +5,20 @@
 #include <sys/wait.h>
 
 namespace nsb::bench {
-namespace {
 
-/// Far from everything else. Among the other mappings it would leave a gap while it is not mapped, and
-/// from 6.1 on (maple tree) a clone copies gaps, too: 1.1 thousand instructions, nearly 1%.
-constexpr std::uintptr_t kMemoryAt = 1UL << 40U;
-
-}  // namespace
+bool Block::is_open(std::uint32_t taken, std::uint64_t moment) const {
+    if (failed_ || taken == request.samples) return false;
+    return taken == 0 || moment < deadline_;
+}
 
 bool Block::wants_more(std::uint32_t kept) const {
-    const std::uint32_t taken = filled_ + kept;
-    if (failed_ || taken == request.samples) return false;
-    return taken == 0 || sys::now() < deadline_;
+    return is_open(filled_ + kept, sys::now());
+}
+
+Record* Block::next() {
+    const std::uint64_t moment = sys::now();
+    if (filled_ > 0) memory.records[filled_ - 1].ended = since_begun(moment);
+    return is_open(filled_, moment) ? &begin() : nullptr;
 }
 
 Record& Block::begin() {
@@ -61,10 +63,11 @@ sys::Result<sys::Stack> map_stack(Block& block) {
     return stack;
 }
 
-std::uint32_t carry_out(const protocol::Request& request, SharedMemory& memory, Failure failure) {
-    Block block(request, memory);
-    if (failure.error != 0) {
-        block.fail(failure);
+std::uint32_t carry_out(const protocol::Request& request, SharedMemory& memory,
+                        const tl::expected<std::uint64_t, Failure>& begun, Place place) {
+    Block block(request, memory, begun.value_or(0), place);
+    if (!begun) {
+        block.fail(begun.error());
     } else if (!info(request.operation).takes(request.set)) {
         // A proc mount outside a new mount namespace, say, would be the host's: refused here as well.
         block.fail({Call::sampler, EINVAL});

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <csignal>
 #include <cstring>
@@ -18,6 +17,7 @@
 #include "sandbox.h"
 #include "stage.h"
 #include "sys/patience.h"
+#include "workers.h"
 
 namespace nsb::bench {
 namespace {
@@ -69,19 +69,6 @@ bool is_greeted() {
     return receive(theirs) && send(*own) && theirs == *own;
 }
 
-/// Beside what is timed, as all that happens between two blocks.
-protocol::Usage usage() {
-    protocol::Usage used{};
-    for (const int whose : {RUSAGE_SELF, RUSAGE_CHILDREN}) {
-        rusage one{};
-        if (getrusage(whose, &one) != 0) continue;
-        for (const timeval& time : {one.ru_utime, one.ru_stime})
-            used.ran_us += static_cast<std::uint64_t>(time.tv_sec * 1'000'000 + time.tv_usec);
-        used.preempted += static_cast<std::uint64_t>(one.ru_nivcsw);
-    }
-    return used;
-}
-
 int serve() {
     prctl(PR_SET_NAME, "nsbench-sampler");
     // With nsbench gone there is nobody to measure for; the socket's end is noticed between blocks, this at
@@ -98,10 +85,13 @@ int serve() {
         std::uint32_t filled = 0;
         if (has_condition(request.values)) {
             filled = carry_out_on_stage(request, memory, barrier);
+        } else if (shares_mm(request)) {
+            filled = carry_out_together(request, memory);
         } else {
-            const Failure failure = request.at_once > 1 ? meet(barrier, request.at_once) : Failure{};
-            filled = carry_out(request, memory, failure);
+            filled =
+                carry_out(request, memory, request.at_once > 1 ? meet(barrier, request.at_once) : sys::now());
         }
+        // Beside what is timed, as all that happens between two blocks.
         if (!send(protocol::Reply{request.sequence, filled, usage()})) return 1;
     }
     return 0;

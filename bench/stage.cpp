@@ -9,6 +9,7 @@
 
 #include "barrier.h"
 #include "conditions.h"
+#include "workers.h"
 
 namespace nsb::bench {
 namespace {
@@ -137,14 +138,17 @@ std::uint32_t carry_out_on_stage(const protocol::Request& request, SharedMemory&
     memory.staged = 0;
     memory.child_failure = {};
     Setting here{request, memory, getpid()};
-    const Failure failure = set_up_and_play(here, barrier);
+    // What those that share one mm have taken could not be told from what the stage has.
+    const Failure failure =
+        shares_mm(request) ? Failure{Call::workers, EOPNOTSUPP} : set_up_and_play(here, barrier);
     // What RCU frees of the conditions is freed before the next block. Some kernels refuse this (EINVAL with
     // nohz_full).
     (void)syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
     if (memory.staged == 0) {
         // The others do not wait for one that has failed.
-        if (request.at_once > 1) (void)meet(barrier, request.at_once, protocol::kSettingUpNs);
-        return carry_out(request, memory, failure);
+        if (request.at_once > 1 && !shares_mm(request))
+            (void)meet(barrier, request.at_once, protocol::kSettingUpNs);
+        return carry_out(request, memory, tl::unexpected(failure));
     }
     barrier.reset();
     return memory.staged;
@@ -166,11 +170,11 @@ int serve_on_stage() {
         if (memory->child_failure.error != 0) return 1;
     }
     sys::Fd barrier(request.at_once > 1 ? kBarrier : -1);
-    const Failure failure =
-        request.at_once > 1 ? meet(barrier, request.at_once, protocol::kSettingUpNs) : Failure{};
+    const auto begun =
+        request.at_once > 1 ? meet(barrier, request.at_once, protocol::kSettingUpNs) : sys::now();
     if (sys::Fd dying(request.values[static_cast<std::size_t>(Parameter::dying)] > 0 ? kDying : -1); dying)
         let_go_by(dying);
-    memory->staged = carry_out(request, *memory, failure);
+    memory->staged = carry_out(request, *memory, begun);
     return 0;
 }
 

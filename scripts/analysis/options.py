@@ -10,7 +10,7 @@ from analysis.programs import as_called
 from analysis.script import Unreadable
 
 FORMATS = ("png", "svg", "pdf")  # of plots
-LETTERS = "abcdefghik"  # of plots: those of analysis/plots.py
+LETTERS = "abcdefghijk"  # of plots: those of analysis/plots.py
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

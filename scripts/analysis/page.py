@@ -11,7 +11,7 @@ from typing import NotRequired, TypedDict
 import numpy as np
 import pandas as pd
 
-from analysis import beside, changes, columns, curves, curves_text, kinds, libraries, stacks, summary, tables
+from analysis import beside, changes, columns, curves, curves_text, kinds, libraries, scaling_page, stacks, summary, tables
 from analysis.files import text_of
 from analysis.libraries import SOURCES
 from analysis.read import Run
@@ -388,9 +388,11 @@ def build(runs: list[Run], folded: list[Path | None]) -> bytes:
     taken = {found.run_id for run, found in zip(runs, probed) if found and found is not run}
     changed = changes.as_html([run for run in runs if run.run_id not in taken])
     compared = [] if changed else [line for run in runs[1:] for line in summary.comparison(runs[0], run)]
+    at_once = scaling_page.as_html(runs)
     filled = {
         "title": html.escape(title(runs)),
         "changes": f'<section id="changes"><h2>What changed</h2>{changed}</section>' if changed else "",
+        "scaling": f'<section id="scaling"><h2>Samplers at once</h2>{at_once}</section>' if at_once else "",
         "style": "\n".join(
             [part[1] for part in parts] + [(SOURCES / "page.css").read_text(encoding="utf-8")]
         ),
@@ -404,7 +406,7 @@ def build(runs: list[Run], folded: list[Path | None]) -> bytes:
         ),
     }
     template = (SOURCES / "page.html").read_text(encoding="utf-8")
-    filled["contents"] = _contents(template.replace("{{changes}}", filled["changes"]))
+    filled["contents"] = _contents(template.replace("{{changes}}", filled["changes"]).replace("{{scaling}}", filled["scaling"]))
     for least in LEAST_SHARES:
         filled["data"] = _packed(payload | {"stacks": _of_stacks(stacked, least), "least": least})
         page = re.sub(r"\{\{(\w+)\}\}", lambda match: filled[match[1]], template).encode()

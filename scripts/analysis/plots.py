@@ -7,7 +7,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from analysis import beside, columns, limits, plots_churn, plots_curves, plots_probe, plots_sets, plots_times, stacks, tables
+from analysis import beside, columns, limits, plots_churn, plots_curves, plots_probe, plots_scaling, plots_sets, plots_times, stacks, tables
 from analysis.read import Run
 
 
@@ -64,3 +64,4 @@ def _of_run(run: Run, folded: Path | None) -> Iterator[tuple[str, Callable[[], F
     yield "g-functions", lambda: plots_probe.functions(beside.probed(run) or run)
     yield "g-icicle", lambda: plots_probe.icicle(*(beside.folded(run, folded) or (run, None)))
     yield "h-memory", lambda: plots_probe.memory(beside.probed(run) or run)
+    yield "j-scaling", partial(plots_scaling.throughput, run)

@@ -42,6 +42,8 @@ constexpr CommandText kCommands[]{
      "what each kind costs, fitted over all sets", ""},
     {Command::script, Group::look, "curves", "nsbench curves RUN... [OPTIONS]",
      "how costs grow with a parameter: laws and slopes", ""},
+    {Command::script, Group::look, "scaling", "nsbench scaling RUN... [OPTIONS]",
+     "throughput and latency of samplers at once", ""},
     {Command::script, Group::look, "export", "nsbench export RUN --format=FORMAT [OPTIONS]",
      "a run in the formats of other tools", ""},
     {Command::dictionary, Group::look, "dictionary", "nsbench dictionary [--format=markdown|json]",

@@ -34,6 +34,11 @@ struct Case {
     }
     /// Whether something is to surround its blocks.
     [[nodiscard]] bool has_condition() const { return nsb::has_condition(values); }
+    /// Whether these share one mm.
+    [[nodiscard]] bool shares_mm() const {
+        return has(Parameter::workers) &&
+               value(Parameter::workers) == static_cast<std::uint64_t>(Workers::threads);
+    }
     [[nodiscard]] bool has(Trait trait) const { return info(operation).traits.contains(trait); }
 
     /// Whether each of its samples has a time for this phase: its set has the kinds for it, and its parameters

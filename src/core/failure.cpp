@@ -172,6 +172,8 @@ std::string explain(const protocol::Failure& failure, KindSet set, std::optional
                     return "the root is no mount that can be left, as in a chroot";
                 return "this kernel does not take these flags or options";
             case EOPNOTSUPP:
+                if (failure.call == protocol::Call::workers)
+                    return "samplers that share one mm have no conditions";
                 if (failure.call == protocol::Call::link_add)
                     return "this kernel has no veth, or no bridge: modprobe -a veth bridge";
                 return "this kernel does not take these flags or options";

@@ -162,7 +162,8 @@ tl::expected<std::vector<double>, std::string> Runner::measure_block(const Plann
     ++blocks_;
     draining_.add(taken.pending, taken.of_conditions);
     for (const TakenBlock::Sample& sample : taken.samples) {
-        series.samples.push_back({round, blocks_, block.counted && !sample.is_lead_in, sample.times});
+        series.samples.push_back({round, blocks_, block.counted && !sample.is_lead_in, sample.times, 0,
+                                  sample.sampler, sample.ended});
     }
     if (taken.failure) {
         series.failure = taken.failure;

@@ -30,8 +30,9 @@ std::vector<double> TakenBlock::counted(Phase phase) const {
 TakenBlock take_block(Samplers& samplers, const Case& c, std::uint32_t lead_in, std::uint32_t samples,
                       std::chrono::nanoseconds limit) {
     Samplers::Answer answer = samplers.take(c, lead_in + samples, limit);
-    TakenBlock taken{{}, std::nullopt, std::move(answer.said), {}, 0};
-    for (const Records& records : answer.records) {
+    TakenBlock taken{{}, std::nullopt, std::move(answer.said), {}};
+    for (std::uint32_t sampler = 0; sampler < answer.records.size(); ++sampler) {
+        const Records& records = answer.records[sampler];
         const auto made =
             std::ranges::count_if(records, [](const Record& record) { return record.failure.error == 0; });
         // Where a condition is not to be had here, there is none of it.
@@ -50,6 +51,8 @@ TakenBlock take_block(Samplers& samplers, const Case& c, std::uint32_t lead_in, 
             TakenBlock::Sample& sample = taken.samples.emplace_back();
             std::ranges::copy(records[i].times, sample.times.begin());
             sample.is_lead_in = i < lead_in;
+            sample.sampler = sampler;
+            sample.ended = static_cast<double>(records[i].ended);
         }
     }
     return taken;

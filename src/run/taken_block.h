@@ -17,6 +17,8 @@ struct TakenBlock {
     struct Sample {
         std::array<double, kPhases> times;
         bool is_lead_in;
+        std::uint32_t sampler;  ///< which of those that carried it out
+        double ended;           ///< since the block began
     };
     std::vector<Sample> samples;  ///< without those that failed, which have no times
     std::optional<protocol::Failure> failure;

@@ -28,6 +28,8 @@ TEST(TakenBlock, HasTheSamplesOfAllSamplersAndTellsTheirLeadIns) {
     ASSERT_EQ(taken.samples.size(), 10U);
     for (std::size_t i = 0; i < taken.samples.size(); ++i) {
         EXPECT_EQ(taken.samples[i].is_lead_in, i % 5 < kLeadIn);
+        EXPECT_EQ(taken.samples[i].sampler, i / 5);
+        EXPECT_EQ(taken.samples[i].ended, static_cast<double>(5000 * (i % 5 + 1)));
         for (std::size_t phase = 0; phase < kPhases; ++phase)
             EXPECT_EQ(taken.samples[i].times[phase], static_cast<double>(fake_time(phase, i % 5)));
     }
