@@ -112,7 +112,7 @@ def _ends(output: Output) -> list[list[float]]:
     """Of each block whose samplers took one sample each: when they were done, from the block's begin, which all have in common."""
     blocks: dict[tuple[str, str], list[float]] = {}
     for one in output.rows("samples.csv"):
-        if one.get("ended"):
+        if one["counted"] == "1" and one.get("ended"):
             blocks.setdefault((one["round"], one["block"]), []).append(float(one["ended"]) / SECOND)
     most = max(map(len, blocks.values()), default=0)
     whole = [ends for ends in blocks.values() if len(ends) == most]

@@ -22,7 +22,7 @@ def published(point: Point) -> str:
 
 
 def _cells(taken: Taken) -> list[str]:
-    ours = "not measured" if taken.value is None else figure(taken.value, taken.point.unit)
+    ours = NONE if taken.value is None else figure(taken.value, taken.point.unit)
     ratio = " … ".join(f"×{kinds.three_digits(value)}" for value in sorted(taken.ratios()))
     return [taken.point.name, published(taken.point), ours, ratio, taken.reason or taken.note]
 
