@@ -14,7 +14,6 @@ import argparse
 import contextlib
 import difflib
 import signal
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
