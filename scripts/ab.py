@@ -18,17 +18,16 @@ import contextlib
 import random
 import shlex
 import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from analysis import outputs, programs
+from analysis.commands import ran
 from analysis.options import Parser, add_judging
 from analysis.script import INTERRUPTED, Unreadable, last_line, main
 
-PATIENCE = 20  # seconds for an nsbench that is told to end: it takes down what it has set up
 OWN_OUTPUT = ("--out", "--resume", "--csv", "--json")
 # Options that nsbench has not: where a command is to stand, they were put after the commands.
 OF_AB = ("--pairs", "--before-a", "--before-b", "--after", "--threshold", "--alpha", "--phase", "--ignore", "--format", "--all")
@@ -60,28 +59,11 @@ def command_of(text: str) -> list[str]:
     return words if words and not words[0].startswith("-") else [str(ours()), *words]
 
 
-def _ran(command: list[str] | str) -> tuple[int, str]:
-    """The exit code of a command, or of a text that a shell runs, and what it said on standard error. What interrupts this
-    tells the command to end, and waits for that: nothing may run on behind --after."""
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace",
-                          shell=isinstance(command, str)) as child:
-        try:
-            said = child.communicate()[1]
-        except BaseException:
-            child.terminate()
-            try:
-                child.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                child.kill()
-            raise
-    return child.returncode, said
-
-
 def hook(text: str | None) -> None:
     """Runs a hook in a shell. Unreadable if it fails, as nothing measured after that would mean what was asked."""
     if not text:
         return
-    code, said = _ran(text)
+    code, said = ran(text)
     if code:
         raise Unreadable(f"hook {text!r}: exit code {code}{last_line(said)}")
 
@@ -100,7 +82,7 @@ def restored(text: str | None) -> str:
 def measure(words: list[str], folder: Path) -> None:
     """One run into a folder. Unreadable if there is none afterwards."""
     try:
-        code, said = _ran([*words, f"--out={folder}", "--quiet"])
+        code, said = ran([*words, f"--out={folder}", "--quiet"])
     except OSError as error:
         raise Unreadable(f"{words[0]}: {error.strerror}") from None
     if code in (-signal.SIGINT, 128 + signal.SIGINT):

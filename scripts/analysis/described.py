@@ -101,8 +101,13 @@ VALUES: dict[str, Callable[[], list[str]]] = {
     "FILE": lambda: [FILES], "FILE|-": lambda: [FILES], "RUN": lambda: [FILES], "RUN|FILE": lambda: [FILES],
     "DIR": lambda: [FOLDERS], "NAME|SCRIPT": lambda: [*_states(), FILES], "KERNEL": lambda: [*_kernels(), FILES],
     "PHASE": _phases, "PHASE,...": _phases, "NAME,...": _parameters, "OP,...": columns.making_sets, "KEY": _numbers,
-    "FORMAT[,…]": lambda: list(FORMATS), WORD: lambda: list(LETTERS),
+    "PRESET": lambda: [*_presets(), "all"], "FORMAT[,…]": lambda: list(FORMATS), WORD: lambda: list(LETTERS),
 }
+
+
+def _presets() -> list[str]:
+    from analysis import presets
+    return list(presets.NAMES)
 
 
 def _states() -> list[str]:

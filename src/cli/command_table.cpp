@@ -32,6 +32,8 @@ constexpr CommandText kCommands[]{
      "Says what on this machine spoils figures or is missing, what to do, and how noisy it is (5 s)."},
     {Command::script, Group::measure, "validate", "nsbench validate CHECK [OPTIONS]",
      "how far nsbench's own figures can be trusted", ""},
+    {Command::script, Group::measure, "preset", "nsbench preset [PRESET...] [OPTIONS]",
+     "what was reported in public, and the same here", ""},
     {Command::summary, Group::look, "summary", "nsbench summary DIR [OPTIONS]",
      "the table of a recorded run again",
      "Makes results.csv of a recorded run from its samples again, and prints the table."},

@@ -273,6 +273,14 @@ po::options_description summary_options() {
     return options;
 }
 
+po::options_description alias_options() {
+    po::options_description options("Instead");
+    options.add_options()("preset", po::value<std::string>()->value_name("PRESET"),
+                          "what was reported in public, and the same here; without other options, as "
+                          "nsbench preset PRESET");
+    return options;
+}
+
 }  // namespace
 
 std::vector<po::options_description> parts_of(Command command) {
@@ -288,6 +296,7 @@ std::vector<po::options_description> parts_of(Command command) {
     if (command == Command::run || command == Command::guest || command == Command::benchmark)
         all.push_back(surrounding_options());
     if (command == Command::run) {
+        all.push_back(alias_options());
         all.push_back(output_options());
         all.push_back(telling_options());
     }

@@ -341,6 +341,14 @@ std::string completion_for(const std::string& shell) {
                                  nearest_hint(shell, shells)));
 }
 
+/// run --preset=NAME is nsbench preset NAME, a script.
+Options parse_preset(const po::variables_map& values, Options options) {
+    if (values.size() > 1) throw UsageError("--preset: stands alone; nsbench preset has options of its own");
+    options.command = Command::script;
+    options.script = {"preset", {values["preset"].as<std::string>()}};
+    return options;
+}
+
 }  // namespace
 
 Options parse(const std::vector<std::string>& arguments) {
@@ -368,6 +376,7 @@ Options parse(const std::vector<std::string>& arguments) {
     if (values.count("help") != 0) return text_alone(Command::help, help_text(*command));
     if (values.count("version") != 0)
         return text_alone(Command::version, fmt::format("nsbench {}\n", full_version()));
+    if (values.count("preset") != 0) return parse_preset(values, std::move(options));
     if (options.command == Command::completion) return text_alone(Command::completion, completion_for(shell));
     if (options.command == Command::summary && options.folder.empty())
         throw UsageError("summary: the folder of a run is missing; one that --out has written");

@@ -15,7 +15,7 @@ namespace nsb {
 inline constexpr std::uint64_t kPage = 4096;
 inline constexpr std::uint64_t kMinStack = 16ULL << 10U;
 inline constexpr std::uint64_t kMaxStack = 1ULL << 30U;
-inline constexpr std::uint64_t kMaxParallel = 64;
+inline constexpr std::uint64_t kMaxParallel = 128;
 
 enum class Parameter : std::uint8_t {
 #define NSB_NUMBER(identifier, key, of, type, initial, low, high, always_in_id, meaning, help) identifier,

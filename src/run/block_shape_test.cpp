@@ -40,6 +40,8 @@ TEST(BlockShape, OfManyProcessesAtOnceIsShorter) {
         EXPECT_LE((shape.lead_in + shape.samples) * n, kMaxBacklog) << n;
         EXPECT_GE(shape.samples, 1U) << n;
     }
+    EXPECT_EQ(shape_of(at_once(kMaxParallel), {}), (BlockShape{0, 1}))
+        << "more than a batch, but one sample each";
     EXPECT_EQ(shape_of(kUts.with(Parameter::parallel, 64), {}), shape_of(kUts, {})) << "leaves nothing";
 }
 
