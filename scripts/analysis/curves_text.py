@@ -151,7 +151,7 @@ def notes(found: Sequence[Curve]) -> list[str]:
     elif fitted:
         lines.append("residuals: median and largest, of the figure")
     if any(one.best.weight < one.rival.weight for one in fitted):
-        lines.append(f"a law with more coefficients than another has to be e^{growth.MARGIN / 2:g} times as likely")
+        lines.append(f"a law with more coefficients than another has to be e^{growth.MARGIN / 2:g} times as likely, with a slope told from 0")
     if any(one.best.law == "log" for one in fitted):
         lines.append("log: starts at the lowest level, and each doubling adds the slope")
     return lines

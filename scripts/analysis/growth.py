@@ -4,7 +4,7 @@ What scatters in a cost is in proportion to it, so that an equation's weight is 
 without intervals all levels weigh alike, relative to their figures. Laws are compared by Akaike's information criterion for few
 points (AICc). They resemble each other (n log n lies between linear and quadratic), so that one with more coefficients has to be
 ahead by MARGIN, which is a weight of e² times the other's: by chance alone one of five lookalikes is ahead by less than that quite
-often. Two laws of as many coefficients are told apart by the criterion alone.
+often, and a slope has to be told from 0. Two laws of as many coefficients are told apart by the criterion alone.
 
 Counts of instructions have no scatter: their slopes have no intervals, and what a law misses is in the residuals. Below EXACT of
 a figure two laws are alike.
@@ -193,7 +193,14 @@ def growth_of(points: Points) -> Growth | None:
     for one in weighed:
         if _size(one) < _size(best) and one.aicc <= least + MARGIN:
             best = one
+    if not _is_told_from_zero(best):
+        best = next(one for one in weighed if one.law == "constant")
     return Growth(points, best, tuple(one for one in weighed if one is not best))
+
+
+def _is_told_from_zero(fit: Fit) -> bool:
+    """Whether any slope is, or has no interval."""
+    return fit.law == "constant" or not all(one.low <= 0 <= one.high for one in fit.coefficients[1:])
 
 
 def _size(fit: Fit) -> int:

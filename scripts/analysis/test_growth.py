@@ -90,6 +90,12 @@ def test_counts_that_no_law_fits_are_called_so() -> None:
     assert found and not found.is_misfit  # times scatter
 
 
+def test_a_slope_that_is_not_told_from_zero_is_no_law() -> None:
+    y = 20_000 + 10 * np.log2(LEVELS)  # grows by half a percent, where intervals are of 5%
+    found = growth.growth_of(Points(LEVELS, y, 0.05 * y))
+    assert found and found.best.law == "constant" and found.rival.weight > found.best.weight
+
+
 def test_zero_may_be_a_level() -> None:
     x = np.concatenate([[0.0], LEVELS])
     assert exact(1000 + 7 * x, x).best.law == "linear"
