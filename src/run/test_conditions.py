@@ -175,11 +175,11 @@ def test_too_many_mounts_end_their_case(tmp_path):
 @needs_root
 def test_too_many_net_namespaces_end_their_case(tmp_path):
     """By the limit of a user namespace: that of the host stays."""
-    prefix = ("unshare", "-U", "-r", "sh", "-c", 'echo 30 > /proc/sys/user/max_net_namespaces && exec "$@"', "sh")
+    prefix = ("unshare", "-U", "-r", "sh", "-c", 'echo 150 > /proc/sys/user/max_net_namespaces && exec "$@"', "sh")
     result = run_in(prefix, "--op=clone", "--ns=none", "--ns=net", "--stack=1M", "--block=2", "--lead-in=1",
-                        "--with=netns:0,40", "--samples=4", f"--csv={tmp_path}/a.csv")
+                    "--with=netns:0,200", "--samples=4", f"--csv={tmp_path}/a.csv")
     assert result.returncode in (1, 3), result.stdout + result.stderr
-    the_others_are_measured(read_csv(tmp_path / "a.csv"), "netns:40", "netns: unshare", "ENOSPC")
+    the_others_are_measured(read_csv(tmp_path / "a.csv"), "netns:200", "netns: unshare", "ENOSPC")
     assert "user.max_net_namespaces" in result.stdout
 
 
@@ -193,7 +193,7 @@ def test_a_cgroup_of_few_tasks_ends_the_case_of_more(tmp_path):
         (group / "pids.max").write_text("60", encoding="utf-8")
         prefix = ("sh", "-c", f'echo $$ > {group}/cgroup.procs && exec "$@"', "sh")
         result = run_in(prefix, "--op=clone", "--ns=none", "--stack=1M", "--with=procs:0,200", "--samples=4",
-                            f"--csv={tmp_path}/a.csv")
+                        f"--csv={tmp_path}/a.csv")
         assert result.returncode in (1, 3), result.stdout + result.stderr
         the_others_are_measured(read_csv(tmp_path / "a.csv"), "procs:200", "procs: clone", "EAGAIN")
     finally:
