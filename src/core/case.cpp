@@ -133,6 +133,8 @@ std::optional<Case> Case::base(KindSet base_set) const {
     if (set.empty() || set == base_set || !info(operation).takes(KindSet{})) return std::nullopt;
     Case base = *this;
     base.set = base_set;
+    // Without a mount namespace there is one way to none.
+    if (!base_set.contains(Kind::mnt)) base = base.with(Parameter::mntns, info(Parameter::mntns).initial);
     return base;
 }
 

@@ -76,6 +76,10 @@ TEST(Phases, AreThoseThatTheSetHasTheKindsFor) {
     EXPECT_EQ(names("mountinfo/none/via:statmount"), "read ");
 }
 
+TEST(Case, HasOneBaseForAllWaysToMounts) {
+    EXPECT_EQ(to_string(*parse_case("container/NEWNS-NEWPID/mntns:opentree")->base()), "container/none");
+}
+
 TEST(Phases, AreThoseOfTheirParametersChoices) {
     const auto has = [](const char* id, Phase phase) { return parse_case(id)->takes_time_of(phase); };
     EXPECT_TRUE(has("cgroup/none/via:migrate", Phase::migrate));

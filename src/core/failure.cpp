@@ -162,6 +162,8 @@ std::string explain(const protocol::Failure& failure, KindSet set, std::optional
         switch (failure.error) {
             case EPERM:
             case EACCES:
+                if (failure.call == protocol::Call::fsopen && set.contains(Kind::user))
+                    return "inside a new user namespace the mount namespace around it is another one's";
                 return fmt::format("not permitted: {}", why_not_permitted(needed(failure.call, set), held));
             case ENOSYS:
                 return "no such system call: the kernel or a seccomp filter does not have it";
@@ -180,6 +182,7 @@ std::string explain(const protocol::Failure& failure, KindSet set, std::optional
             case ENOENT:
                 // A directory or file by its path is another matter.
                 if (is_about(About::path, failure.call)) return "";
+                if (failure.call == protocol::Call::open_map) return "there is no /proc to write it through";
                 return "this kernel does not have that kind of namespace";
             case ENODEV:
                 return "this kernel does not have that file system";
