@@ -86,7 +86,8 @@ int serve() {
         if (shares_mm(request)) {
             filled = carry_out_together(request, memory);
         } else {
-            filled = carry_out(request, memory, request.at_once > 1 ? meet(barrier, request.at_once) : sys::now(), {});
+            filled = carry_out(request, memory,
+                               request.at_once > 1 ? meet(barrier, request.at_once) : sys::now(), {});
         }
         // Beside what is timed, as all that happens between two blocks.
         if (!send(protocol::Reply{request.sequence, filled, usage()})) return 1;
