@@ -9,6 +9,7 @@ from matplotlib.ticker import FixedLocator
 from analysis import columns, kinds, plot_style, scaling
 from analysis.read import Run
 from analysis.scaling import PERCENTILES, Family, Placement
+from analysis.scaling_law import Range
 from analysis.script import Unreadable
 
 MOST = 6  # cases in a picture
@@ -44,7 +45,7 @@ def throughput(run: Run) -> Figure | str:
     return figure
 
 
-def _sides(values: list[scaling.Range], scale: float) -> list[list[float]]:
+def _sides(values: list[Range], scale: float) -> list[list[float]]:
     """The arms of error bars; none where there is no interval."""
     return [[0.0 if np.isnan(end) else max(0.0, end) / scale for end in ends]
             for ends in ([one.value - one.low for one in values], [one.high - one.value for one in values])]

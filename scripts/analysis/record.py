@@ -52,6 +52,7 @@ class Repeat(TypedDict):
 class Sampler(TypedDict, total=False):
     resident_bytes: float | None
     mappings: float | None
+    cpus: list[int]
 
 
 class Shape(TypedDict):

@@ -18,6 +18,7 @@ from scipy import stats
 
 from analysis import columns, scaling_law
 from analysis.read import LEAST_ROUNDS, Run
+from analysis.record import Sampler
 from analysis.scaling_law import Drawn, Law, Range
 from analysis.script import Unreadable
 
@@ -84,7 +85,7 @@ class Family:
 
 def placement(run: Run) -> Placement:
     """Where the run had its samplers. Unreadable where run.json does not say it."""
-    pinned = tuple(run.info.get("sampler", {}).get("cpus") or ())
+    pinned = tuple(run.info.get("sampler", Sampler()).get("cpus", []))
     online = str(run.environment.get("cpus", ""))
     if not pinned and not online.isdigit():
         raise Unreadable(f"{run.path}: run.json does not say how many CPUs there are")
@@ -190,8 +191,11 @@ def range_of(value: float, drawn: Drawn | None) -> Range:
     return Range(value, *(map(float, drawn.interval()) if drawn else (np.nan, np.nan)))
 
 
-def _part(drawn: Drawn | None, of: Callable[[Floats], Floats]) -> Drawn | None:
-    return drawn and drawn.over(of(drawn.values))
+def _part(drawn: Drawn | None, row: int, over: int | None = None, by: float = 1) -> Drawn | None:
+    """Of one of its rows, or of what that is to another one, divided."""
+    if drawn is None:
+        return None
+    return drawn.over(np.asarray(drawn.values[row] / (1 if over is None else drawn.values[over]) / by))
 
 
 def percentiles(taken: pd.DataFrame, phase: str) -> dict[int, Range]:
@@ -211,7 +215,7 @@ def percentiles(taken: pd.DataFrame, phase: str) -> dict[int, Range]:
         times = np.stack([np.bincount(row, minlength=len(of_round)) for row in rounds.reshape(-1, rounds.shape[-1])])
         ranks = np.cumsum(times @ of_round, axis=1)
         at = [np.argmax(ranks >= ranks[:, -1:] * percent / 100, axis=1) for percent in PERCENTILES]
-        return middle[np.array(at)].reshape(len(PERCENTILES), *rounds.shape[:-1])
+        return np.asarray(middle[np.array(at)].reshape(len(PERCENTILES), *rounds.shape[:-1]))
 
     again = drawn_again(len(names), of)
     return {percent: range_of(value, again.over(again.values[i])) for i, (percent, value) in enumerate(found.items())}
@@ -263,9 +267,9 @@ def family(samples: pd.DataFrame, name: str, cases: dict[int, str], phase: str, 
         one = found[count]
         efficiency = None
         if 1 in middles.index and where.is_within(count):
-            efficiency = range_of(float(middles[count] / middles[1] / count), _part(again, lambda rate: rate[i] / rate[0] / count))
+            efficiency = range_of(float(middles[count] / middles[1] / count), _part(again, i, 0, count))
         levels.append(Level(count, where.is_within(count), int(rates[count].notna().sum()), one.blocks, one.apart, _shape(of),
-                            range_of(float(middles[count]), _part(again, lambda rate: rate[i])),
+                            range_of(float(middles[count]), _part(again, i)),
                             float(one.operations.sum() / one.time.sum() * 1e9), efficiency, percentiles(of, phase),
                             _timed(of, name)))
     law, without = scaling_law.of(levels, again)
@@ -284,7 +288,7 @@ def set_beside(families: list[Family]) -> None:
         again = rates_again(both)
         middles = both.median().to_numpy()
         size = len(counts)
-        ratios = {count: range_of(float(middles[size + i] / middles[i]), _part(again, lambda rate: rate[size + i] / rate[i]))
+        ratios = {count: range_of(float(middles[size + i] / middles[i]), _part(again, size + i, i))
                   for i, count in enumerate(counts)}
         one.levels = [replace(level, of_processes=ratios.get(level.count)) for level in one.levels]
 

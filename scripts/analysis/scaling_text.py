@@ -56,8 +56,9 @@ def law_lines(law: Law | None, without: str, cpus: int) -> list[str]:
     """What the law says, or why there is none."""
     if law is None:
         return [without]
-    named = [("λ", law.rate, kinds.prefixed, "operations/s of one sampler"), ("α", law.contention, "{:.4f}".format, "contention"),
-             ("β", law.coherency, "{:.5f}".format, "coherency")]
+    named: list[tuple[str, Range, Callable[[float], str], str]] = [
+        ("λ", law.rate, kinds.prefixed, "operations/s of one sampler"), ("α", law.contention, "{:.4f}".format, "contention"),
+        ("β", law.coherency, "{:.5f}".format, "coherency")]
     lines = [f"X(N) = λN / (1 + α(N−1) + βN(N−1)), fitted to N = {', '.join(map(str, law.counts))}"]
     for name, one, text, meaning in named:
         vague = ": not identifiable, since its interval goes from nothing to no gain at all" if name in law.vague else ""
@@ -115,7 +116,7 @@ def _text(one: Scaling, out: TextIO) -> None:
         print("", title(family), sep="\n", file=out)
         for row in rows:
             line = row[0] if len(row) == 1 else "  ".join(cell.ljust(width) if 0 < i < len(row) - 1 else cell.rjust(width)
-                                                        for i, (cell, width) in enumerate(zip(row, widths)))
+                                                          for i, (cell, width) in enumerate(zip(row, widths)))
             print(line.rstrip(), file=out)
         print(*below(family, one.where), sep="\n", file=out)
     print("", *WORDS, *one.without, sep="\n", file=out)

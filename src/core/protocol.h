@@ -85,8 +85,8 @@ struct Usage {
     std::uint64_t preempted;  ///< times that one of them was made to wait (ru_nivcsw of getrusage(2))
 };
 
-/// Of samplers that share one mm, each but the first of which lives as long as a block: what nsbench tells it,
-/// and what it says.
+/// Of samplers that share one mm, each but the first of which lives as long as a block: what nsbench tells
+/// it, and what it says.
 struct WorkerPart {
     std::int32_t cpu;       ///< that it is to run on; -1: wherever it may
     std::uint32_t samples;  ///< back: how many records are filled

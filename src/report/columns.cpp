@@ -170,7 +170,9 @@ constexpr auto kSampleColumns = std::to_array<Column<S>>({
      [](const S& r) { return r.sample != nullptr ? std::to_string(r.sample->machine) : ""; }},
     {"sampler", "number", "which of the samplers that carried out the block at the same time; the first is 0",
      [](const S& r) { return r.sample != nullptr ? std::to_string(r.sample->sampler) : ""; }},
-    {"ended", kTicks, "from the beginning of the block, the same moment for all of its samplers, until this one was done with the "
+    {"ended", kTicks,
+     "from the beginning of the block, the same moment for all of its samplers, until this one was done with "
+     "the "
      "sample: the time since the one before has in it what was prepared, which is in no phase",
      [](const S& r) { return r.sample != nullptr && r.sample->ended > 0 ? number(r.sample->ended) : ""; }},
 });

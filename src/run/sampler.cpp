@@ -110,7 +110,8 @@ void Sampler::start() {
     unmap();
     memory_file_ = sys::Fd(static_cast<int>(
         sys::must(memfd_create("nsbench-samples", MFD_CLOEXEC), "memfd_create", "nsbench-samples")));
-    sys::must(ftruncate(memory_file_.get(), static_cast<off_t>(memory_size())), "ftruncate", "nsbench-samples");
+    sys::must(ftruncate(memory_file_.get(), static_cast<off_t>(memory_size())), "ftruncate",
+              "nsbench-samples");
     void* const mapping =
         mmap(nullptr, memory_size(), PROT_READ | PROT_WRITE, MAP_SHARED, memory_file_.get(), 0);
     if (mapping == MAP_FAILED) throw sys::SystemError("mmap", "nsbench-samples", errno);

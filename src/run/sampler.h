@@ -52,8 +52,8 @@ class Sampler {
     /// not be sent, it is one with the errno of that.
     std::vector<protocol::Record> receive(std::chrono::nanoseconds limit);
 
-    /// Of those that share one mm: tells each its CPU, of all that the next request is for. Without one it runs
-    /// wherever it may.
+    /// Of those that share one mm: tells each its CPU, of all that the next request is for. Without one it
+    /// runs wherever it may.
     void set_workers(std::size_t count, std::span<const int> cpus);
     /// The samples of each of them, with receive(): the first one's alone where it failed to begin with them.
     std::vector<std::vector<protocol::Record>> receive_all(std::chrono::nanoseconds limit);
@@ -90,8 +90,8 @@ class Sampler {
     sys::Fd socket_;
     std::optional<sys::Process> process_;
     std::unique_ptr<sys::RuntimeCgroups> cgroups_;  ///< removed here where their watcher was killed
-    std::size_t workers_ = 1;               ///< that the next request is for
-    std::vector<protocol::Usage> others_;  ///< by worker, from the second on
+    std::size_t workers_ = 1;                       ///< that the next request is for
+    std::vector<protocol::Usage> others_;           ///< by worker, from the second on
     std::uint32_t sequence_ = 0;
     int unsent_ = 0;  ///< why the request could not be sent
     protocol::Usage used_{}, before_{};

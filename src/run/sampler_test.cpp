@@ -97,7 +97,8 @@ TEST(SamplersOfOneMm, CarryOutEveryOperation) {
     Sampler sampler(NSB_SAMPLER, std::nullopt, Sampler::Purpose::threads);
     for (const OperationInfo& operation : kOperations) {
         if (!operation.parameters.contains(Parameter::workers)) continue;
-        for (const KindSet set : {KindSet(), KindSet(Kind::time), KindSet(Kind::user), Kind::pid | Kind::mnt}) {
+        for (const KindSet set :
+             {KindSet(), KindSet(Kind::time), KindSet(Kind::user), Kind::pid | Kind::mnt}) {
             const Case c = Case::of(operation.operation, set);
             if (!operation.takes(set) || (c.has(Trait::held) && set.size() > 1)) continue;
             for (const auto& own : taken_together(sampler, c, 3, 5)) {
