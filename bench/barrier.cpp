@@ -48,7 +48,7 @@ tl::expected<std::uint64_t, Failure> meet(sys::Fd& barrier, std::uint32_t at_onc
 }
 
 tl::expected<std::uint64_t, Failure> meet(Barrier& barrier, std::uint32_t at_once) {
-    return at(wait_for_all(barrier, at_once));
+    return at(wait_for_all(barrier, at_once, kPatience));
 }
 
 }  // namespace nsb::bench
