@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::size_t kStack = 64U << 10U;
 
-/// The cgroup of a block's samples, made anew for each. A process beside the sampler removes it if the sampler is
-/// killed: it waits at the end of a pipe whose other end only the sampler and its children have.
+/// The cgroup of a block's samples, made anew for each. A process beside the sampler removes it if the
+/// sampler is killed: it waits at the end of a pipe whose other end only the sampler and its children have.
 class OwnCgroup {
   public:
     static tl::expected<OwnCgroup, Failure> prepare(const sys::Stack& stack) {
@@ -108,7 +108,8 @@ Failure check(const sys::Fd& cgroup, pid_t child) {
 }
 
 Failure sample(const Block& block, const OwnCgroup& own, const sys::Stack& stack, Record& record) {
-    const bool migrates = block.value(Parameter::cgroup_via) == static_cast<std::uint64_t>(CgroupVia::migrate);
+    const bool migrates =
+        block.value(Parameter::cgroup_via) == static_cast<std::uint64_t>(CgroupVia::migrate);
     const auto cgroup = own.make();
     if (!cgroup) return cgroup.error();
     auto pipe = sys::Pipe::make();

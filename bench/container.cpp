@@ -74,7 +74,8 @@ Failure make_root_alone(const ContainerStart& start) {
     }
     const auto mount = sys::mount_new(*made);
     if (!mount) return {Call::fsmount, mount.error()};
-    if (const Failure failure = fill_root(mount->get(), "proc", "program"); failure.error != 0) return failure;
+    if (const Failure failure = fill_root(mount->get(), "proc", "program"); failure.error != 0)
+        return failure;
     if (start.mntns() == ContainerMntns::empty) return sys::cover_root(*mount);
     return enter(sys::copy_tree_to_namespace("", mount->get()), Call::open_tree);
 }

@@ -1,6 +1,6 @@
-// mount_ns: the ways to a mount namespace of one's own whose root is one small tree and nothing else. Two copy all
-// mounts and leave them again (clone, unshare), one copies the tree alone (open_tree), one begins with nothing
-// (CLONE_EMPTY_MNTNS), one with a new file system (fsmount).
+// mount_ns: the ways to a mount namespace of one's own whose root is one small tree and nothing else. Two
+// copy all mounts and leave them again (clone, unshare), one copies the tree alone (open_tree), one begins
+// with nothing (CLONE_EMPTY_MNTNS), one with a new file system (fsmount).
 #include <sched.h>
 #include <sys/mount.h>
 

@@ -14,8 +14,8 @@ namespace {
 constexpr long kStatmount = 457;
 constexpr long kListmount = 458;
 constexpr std::uint64_t kListRoot = ~std::uint64_t{0};  // LSMT_ROOT
-/// What mountinfo has: STATMOUNT_{SB_BASIC, MNT_BASIC, PROPAGATE_FROM, MNT_ROOT, MNT_POINT, FS_TYPE}, and from 6.11
-/// and 6.13 on STATMOUNT_{MNT_OPTS, SB_SOURCE}, which earlier kernels leave out.
+/// What mountinfo has: STATMOUNT_{SB_BASIC, MNT_BASIC, PROPAGATE_FROM, MNT_ROOT, MNT_POINT, FS_TYPE}, and
+/// from 6.11 and 6.13 on STATMOUNT_{MNT_OPTS, SB_SOURCE}, which earlier kernels leave out.
 constexpr std::uint64_t kWanted = 0x3fU | 0x80U | 0x200U;
 
 /// struct mnt_id_req of MNT_ID_REQ_SIZE_VER0.
@@ -87,7 +87,8 @@ Failure stat_each(Buffers& buffers) {
 void run_mountinfo(Block& block) {
     const Mapping mapping;
     if (mapping.get() == nullptr) return block.fail({Call::mmap, errno});
-    const bool by_file = block.value(Parameter::mountinfo_via) == static_cast<std::uint64_t>(MountinfoVia::proc);
+    const bool by_file =
+        block.value(Parameter::mountinfo_via) == static_cast<std::uint64_t>(MountinfoVia::proc);
     while (Record* record = block.next()) {
         NSB_MARK(bits(Phase::read), bits(), 1);
         const std::uint64_t begin = sys::now();

@@ -208,8 +208,8 @@ std::vector<Case> cases_of_ways() {
     return cases;
 }
 
-/// The first sample of a block also looks whether it has made what it should have: a root that is the tree alone, a
-/// connected link, a child in its cgroup.
+/// The first sample of a block also looks whether it has made what it should have: a root that is the tree
+/// alone, a connected link, a child in its cgroup.
 TEST_F(EverySet, EveryWayLeadsWhereItShouldAndLeavesNothing) {
     const std::string before = surroundings();
     std::string missing;
@@ -230,7 +230,8 @@ TEST_F(EverySet, EveryWayLeadsWhereItShouldAndLeavesNothing) {
         EXPECT_EQ(block.filled(), 3U) << to_string(c);
         for (const Phase phase : c.phases()) {
             if (phase == Phase::drain) continue;
-            EXPECT_GT(last.times[static_cast<std::size_t>(phase)], 0U) << to_string(c) << ' ' << info(phase).name;
+            EXPECT_GT(last.times[static_cast<std::size_t>(phase)], 0U)
+                << to_string(c) << ' ' << info(phase).name;
         }
     }
     // Those of 5.10 are there in every kernel.

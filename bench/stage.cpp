@@ -29,10 +29,10 @@ class Former {
             int flags;
             sys::Fd* fd;
         };
-        for (const Kept& kept : {Kept{Kind::mnt, "/proc/self/ns/mnt", O_RDONLY, &former.mnt_},
-                                 Kept{Kind::mnt, "/", O_PATH, &former.root_},
-                                 Kept{Kind::mnt, ".", O_PATH, &former.folder_},
-                                 Kept{Kind::net, "/proc/self/ns/net", O_RDONLY, &former.net_}}) {
+        for (const Kept& kept :
+             {Kept{Kind::mnt, "/proc/self/ns/mnt", O_RDONLY, &former.mnt_},
+              Kept{Kind::mnt, "/", O_PATH, &former.root_}, Kept{Kind::mnt, ".", O_PATH, &former.folder_},
+              Kept{Kind::net, "/proc/self/ns/net", O_RDONLY, &former.net_}}) {
             if (!kinds.contains(kept.kind)) continue;
             auto opened = sys::Fd::own(open(kept.path, kept.flags | O_CLOEXEC));
             if (!opened) return tl::unexpected(Failure{Call::open_ns, opened.error()});

@@ -1,5 +1,5 @@
-// The stage of a block: namespaces of its own, in which it prepares what its samples need. The host sees nothing
-// of that, and the kernel clears it up however the sampler ends.
+// The stage of a block: namespaces of its own, in which it prepares what its samples need. The host sees
+// nothing of that, and the kernel clears it up however the sampler ends.
 #pragma once
 
 #include "block.h"

@@ -1,5 +1,5 @@
-// veth: a net namespace that is connected: one end of a veth pair inside, with an address and up, the other one
-// outside. The outside is a net namespace of the block's own.
+// veth: a net namespace that is connected: one end of a veth pair inside, with an address and up, the other
+// one outside. The outside is a net namespace of the block's own.
 #include <charconv>
 #include <cstring>
 
@@ -15,8 +15,8 @@ constexpr std::size_t kStack = 64U << 10U;
 constexpr char kBridge[] = "bridge";
 constexpr std::uint32_t kAddress = 0x0a000002;  // 10.0.0.2
 
-/// The former ends of this block are outside until the kernel's worker has torn their namespaces down, so each
-/// pair has its number in its names.
+/// The former ends of this block are outside until the kernel's worker has torn their namespaces down, so
+/// each pair has its number in its names.
 class Name {
   public:
     Name(const char* end, std::uint32_t number) {

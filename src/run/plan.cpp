@@ -47,8 +47,8 @@ std::vector<KindSet> sets_of(const OperationInfo& operation, const Selection& se
     return sets;
 }
 
-/// Whether a set leaves no choice of a parameter: a namespace file is of one kind, and only a container with a
-/// mount namespace has a way to it.
+/// Whether a set leaves no choice of a parameter: a namespace file is of one kind, and only a container with
+/// a mount namespace has a way to it.
 constexpr bool is_fixed(Parameter parameter, KindSet set) {
     return (parameter == Parameter::join_via && set.size() > 1) ||
            (parameter == Parameter::mntns && !set.contains(Kind::mnt));

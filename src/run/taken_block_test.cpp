@@ -84,7 +84,9 @@ TEST(PendingTeardown, CountsWhatSamplesLeaveToTheWorkers) {
 TEST(PendingTeardown, CountsWhatABlockIsCarriedOutIn) {
     EXPECT_EQ(of(pending_teardown(Case::of(Operation::veth, Kind::net), 10, false), Kind::net), 11U);
     EXPECT_EQ(of(pending_teardown(Case::of(Operation::mount_ns, Kind::mnt), 10, false), Kind::user), 0U);
-    EXPECT_EQ(of(pending_teardown(Case::of(Operation::mount_ns, Kind::mnt | Kind::user), 10, true), Kind::user), 11U);
+    EXPECT_EQ(
+        of(pending_teardown(Case::of(Operation::mount_ns, Kind::mnt | Kind::user), 10, true), Kind::user),
+        11U);
 }
 
 }  // namespace
