@@ -41,8 +41,8 @@ struct Case {
     }
     [[nodiscard]] bool has(Trait trait) const { return info(operation).traits.contains(trait); }
 
-    /// Whether each of its samples has a time for this phase: its set has the kinds for it, and its parameters
-    /// the choice.
+    /// Whether each of its samples has a time for this phase: its set has the kinds for it, and its
+    /// parameters the choice.
     [[nodiscard]] bool takes_time_of(Phase phase) const;
 
     /// The phases this case can have, in order: those that its set has the kinds for, and `drain` only where

@@ -76,12 +76,12 @@ constexpr bool usual_container(KindSet set) {
 
 /// How an operation differs from the others.
 enum class Trait : std::uint8_t {
-    held,      ///< not its samples make the namespaces, but a process that keeps them for a whole block
-    new_root,  ///< its processes get a root directory of their own
+    held,        ///< not its samples make the namespaces, but a process that keeps them for a whole block
+    new_root,    ///< its processes get a root directory of their own
     in_own_mnt,  ///< a block is carried out inside a mount namespace of its own (bench/own_namespaces.h)
     in_own_net,  ///< inside a net namespace of its own
-    watched,  ///< a block begins with a process that clears up when the sampler is gone (bench/cgroup.cpp)
-    sandboxed  ///< another program does it, in a sandbox (bench/sandbox.h), where the probe does not follow
+    watched,     ///< a block begins with a process that clears up when the sampler is gone (bench/cgroup.cpp)
+    sandboxed    ///< another program does it, in a sandbox (bench/sandbox.h), where the probe does not follow
 };
 
 /// A set of enumerators, as bits.
@@ -198,8 +198,8 @@ constexpr const OperationInfo& info(Operation operation) {
     return kOperations[static_cast<std::size_t>(operation)];
 }
 
-/// The parameter whose choices an operation is there to compare: the plan has all of them, and the digest sets
-/// them against each other.
+/// The parameter whose choices an operation is there to compare: the plan has all of them, and the digest
+/// sets them against each other.
 constexpr std::optional<Parameter> compared(Operation operation) {
     switch (operation) {
         case Operation::runtime:

@@ -33,7 +33,8 @@ constexpr auto kFreeing = 50ms;
 /// that is too large, by 79 instructions a call for a tick and what follows it, so the least of them stands.
 constexpr int kLoops = 5;
 
-/// Forks before those that count: a block may begin with one for the process that keeps the namespaces, or that clears up.
+/// Forks before those that count: a block may begin with one for the process that keeps the namespaces, or
+/// that clears up.
 std::uint32_t forks_before(const Case& c, std::uint32_t lead_in) {
     return lead_in + (c.has(Trait::held) || c.has(Trait::watched) ? 1 : 0);
 }

@@ -68,7 +68,8 @@ Result<int> attach_mount(const Fd& mount, const char* path) {
 }
 
 Result<Fd> copy_tree(const char* path) {
-    return Fd::own(syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE));
+    return Fd::own(
+        syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE));
 }
 
 Result<Fd> copy_tree_to_namespace(const char* path, int folder) {
@@ -86,8 +87,7 @@ Result<Fd> mount_new(const Fd& filesystem) {
 }
 
 Result<Fd> mount_as_namespace(const Fd& filesystem) {
-    return Fd::own(
-        syscall(SYS_fsmount, filesystem.get(), FSMOUNT_CLOEXEC | kFsmountNamespace, kOfPrograms));
+    return Fd::own(syscall(SYS_fsmount, filesystem.get(), FSMOUNT_CLOEXEC | kFsmountNamespace, kOfPrograms));
 }
 
 Failure change_root(const char* path, bool may_move) {

@@ -1,5 +1,5 @@
-// Requests to the kernel's network by rtnetlink(7), each a message in a buffer of fixed size: the sampler has no
-// heap and no library for it.
+// Requests to the kernel's network by rtnetlink(7), each a message in a buffer of fixed size: the sampler has
+// no heap and no library for it.
 #pragma once
 
 #include <sys/types.h>
@@ -14,7 +14,7 @@ namespace nsb::sys {
 struct VethEnds {
     const char* outer;
     const char* inner;
-    pid_t inner_of = 0;  ///< the inner end is made in this process's net namespace; 0: in the socket's
+    pid_t inner_of = 0;   ///< the inner end is made in this process's net namespace; 0: in the socket's
     unsigned bridge = 0;  ///< the index of the bridge that the outer end is a port of; 0: of none
 };
 
