@@ -106,8 +106,8 @@ def test_zero_may_be_a_level() -> None:
 
 def rows(levels: list[str], case: str = "clone/none", phase: str = "create", **more: object) -> list[dict[str, object]]:
     """A linear curve over stack: 100 µs and 250 ns a KiB."""
-    return [result_row(f"{case}/stack:{level}", phase, y := 100_000 + 250 * curves.value_of(level) / 1024, ci_low=y * 0.99, ci_high=y * 1.01,
-                       **more) for level in levels]
+    return [result_row(f"{case}/stack:{level}", phase, y := 100_000 + 250 * curves.value_of(level) / 1024, ci_low=y * 0.99,
+                       ci_high=y * 1.01, **more) for level in levels]
 
 
 SIZES = ["16K", "64K", "256K", "1M", "4M", "16M", "64M"]

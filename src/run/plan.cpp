@@ -58,7 +58,8 @@ std::vector<std::uint64_t> planned_values(Operation operation, KindSet set, Para
         return all;
     }
     const auto pidfd = static_cast<std::uint64_t>(JoinVia::pidfd);
-    if (parameter == Parameter::join_via && set.size() > 1) return {pidfd};  // a namespace file is of one kind
+    if (parameter == Parameter::join_via && set.size() > 1)
+        return {pidfd};  // a namespace file is of one kind
     if (defaults_alone) return {info(parameter).initial};
     if (parameter == Parameter::stack && info(operation).swept(set))
         return {kStackSweep.begin(), kStackSweep.end()};
@@ -123,9 +124,10 @@ tl::expected<void, std::string> add_levels(const Selection& selection, Values& v
     const Parameter parameter = selection.curve->parameter;
     const std::string_view key = info(parameter).key;
     if (values.contains(parameter))
-        return tl::unexpected(fmt::format("--curve has the values of {0} already: leave out --{0} or "
-                                          "--with={0}:...",
-                                          key));
+        return tl::unexpected(
+            fmt::format("--curve has the values of {0} already: leave out --{0} or "
+                        "--with={0}:...",
+                        key));
     for (const Operation named : selection.operations) {
         if (info(named).parameters.contains(parameter)) continue;
         std::vector<std::string_view> with;
