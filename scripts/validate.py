@@ -12,7 +12,7 @@
     scripts/validate.py model [--runs=N] [RUN...]        do the intervals of nsbench model hold from run to run?
     scripts/validate.py position [--seconds=N]           does a sample's place in its block explain anything?
 
-All but compare, growth and median need root for the namespaces. Times are wall time in ns; ratios are nsbench's median over the yardstick's.
+All but compare, growth and median need root for the namespaces. Times are wall time in ns, ratios nsbench's median over the yardstick's.
 Exit codes: 0 within the limits printed; 1 not; 2 usage, or a program that it runs failed.
 """
 from analysis import interrupt  # first, for a Ctrl-C among the imports

@@ -2,7 +2,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
 import pandas as pd
 
 from analysis import columns, growth, tables
@@ -115,7 +114,8 @@ def _curve(run: Run, rows: pd.DataFrame, case: str, phase: str, parameter: Param
     is_measured = rows["status"].isin(MEASURED) & (rows["median"] > 0)
     without = {levels[row["case"]]: f"{row['status']} {row['errno']}: {row['reason']}".strip(": ") if row["errno"] else "no time above 0"
                for row in rows[~is_measured].to_dict("records")}
-    table = rows[is_measured].assign(level=rows["case"].map(levels)).sort_values("level")
+    measured = rows[is_measured]
+    table = measured.assign(level=measured["case"].map(levels)).sort_values("level")
     points = _points(table, parameter, run.clock == "instructions")
     return Curve(run, case, str(rows["operation"].iloc[0]), phase, parameter, list(map(float, table["level"])), list(table["case"]),
                  growth.growth_of(points), dict(sorted(without.items())))

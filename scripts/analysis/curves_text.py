@@ -34,7 +34,8 @@ def level_text(parameter: Parameter, level: float) -> str:
 
 def time_text(value: float, clock: str) -> str:
     """With its unit, below 1 ns in ps; small shares of an instruction as they are."""
-    return f"{kinds.three_digits(value * 1000)} ps" if clock != "instructions" and 0 < abs(value) < 0.9995 else kinds.time_text(value, clock)
+    is_below = clock != "instructions" and 0 < abs(value) < 0.9995
+    return f"{kinds.three_digits(value * 1000)} ps" if is_below else kinds.time_text(value, clock)
 
 
 def _unit(curve: Curve) -> tuple[str, float]:
@@ -143,15 +144,16 @@ def notes(found: Sequence[Curve]) -> list[str]:
         if one.growth and (at := one.growth.far_off()) is not None:
             points, best = one.growth.points, one.growth.best
             lines.append(f"{one.case}, {one.phase}: at {one.parameter.key}:{level_text(one.parameter, one.levels[at])} the figure is "
-                         f"{abs(best.residuals[at]):.1%} off the law, and its interval ±{growth.Z95 * points.error[at] / points.y[at]:.1%}: "
-                         "over all levels the law is a coarse one")
+                         f"{abs(best.residuals[at]):.1%} off the law, and its interval "
+                         f"±{growth.Z95 * points.error[at] / points.y[at]:.1%}: over all levels the law is a coarse one")
     fitted = [one.growth for one in found if one.growth]
     if any(one.points.is_exact for one in fitted):
         lines.append("counts are exact: their slopes have no intervals, and what a law misses is in the residuals (median, largest)")
     elif fitted:
         lines.append("residuals: median and largest, of the figure")
     if any(one.best.weight < one.rival.weight for one in fitted):
-        lines.append(f"a law with more coefficients than another has to be e^{growth.MARGIN / 2:g} times as likely, with a slope told from 0")
+        lines.append(f"a law with more coefficients than another has to be e^{growth.MARGIN / 2:g} times as likely, "
+                     "with a slope told from 0")
     if any(one.best.law == "log" for one in fitted):
         lines.append("log: starts at the lowest level, and each doubling adds the slope")
     return lines
@@ -255,7 +257,8 @@ def fit_json(curve: Curve, fit: Fit) -> dict[str, object]:
 
 
 def _growth_json(curve: Curve, found: Growth) -> dict[str, object]:
-    points = [{"level": level, "figure": float(y), "standard_error": None if math.isnan(error) else float(error), "residual": float(residual)}
+    points = [{"level": level, "figure": float(y), "standard_error": None if math.isnan(error) else float(error),
+               "residual": float(residual)}
               for level, y, error, residual in zip(curve.levels, found.points.y, found.points.error, found.best.residuals)]
     return {"fits": not found.is_misfit, "best": fit_json(curve, found.best), "others": [fit_json(curve, one) for one in found.others],
             "points": points}

@@ -78,8 +78,9 @@ def check(trials: int, seed: int, say: Callable[[str], None]) -> bool:
             cells.append(f"{share:.1%}{'' if is_held else ' *'}")
         rival = mistaken.most_common(1)
         say(f"{law:<10} " + " ".join(f"{cell:>9}" for cell in cells) + f"  {rival[0][0] if rival else ''}".rstrip())
-    say(f"levels from {LOW} to {HIGH}, noise {NOISE:.0%} of the figure; the highest level adds {GROWN[0]:g} to {GROWN[1]:g} times the start; levels\n"
-        f"up to a bend add {BEFORE[0]:g} to {BEFORE[1]:g} times the start; behind it the slope is {BENT[0]:g} to {BENT[1]:g} times as steep, or "
-        f"less steep by that, and\nadds {BEHIND:.0%} of the figure at least. {trials} trials; at least {FOUND_LIMIT:.0%} must (*: is not held to "
-        f"it: too few levels for so many\ncoefficients); standard error: {standard_error(FOUND_LIMIT, trials):.1%}")
+    say(f"levels from {LOW} to {HIGH}, noise {NOISE:.0%} of the figure; the highest level adds {GROWN[0]:g} to {GROWN[1]:g} times the "
+        f"start; levels\nup to a bend add {BEFORE[0]:g} to {BEFORE[1]:g} times the start; behind it the slope is {BENT[0]:g} to "
+        f"{BENT[1]:g} times as steep, or less steep by that, and\nadds {BEHIND:.0%} of the figure at least. {trials} trials; at least "
+        f"{FOUND_LIMIT:.0%} must (*: is not held to it: too few levels for so many\ncoefficients); standard error: "
+        f"{standard_error(FOUND_LIMIT, trials):.1%}")
     return good

@@ -390,8 +390,9 @@ Options parse(const std::vector<std::string>& arguments) {
         options.with_bases = options.command == Command::list && values.count("bases") != 0;
         options.as_root = options.command == Command::list && values.count("as-root") != 0;
         options.narrowed = !options.run.selection.values.empty();
-        for (const char* name : {"case", "filter", "op", "ns", "with", "curve", "quick", "full", "samples", "seed",
-                                 "block", "lead-in", "alone", "state", "clock", "cpu", "repeat", "apart"}) {
+        for (const char* name :
+             {"case", "filter", "op", "ns", "with", "curve", "quick", "full", "samples", "seed", "block",
+              "lead-in", "alone", "state", "clock", "cpu", "repeat", "apart"}) {
             options.narrowed = options.narrowed || values.count(name) != 0;
         }
     }

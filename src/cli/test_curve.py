@@ -38,9 +38,11 @@ def test_without_more_it_is_of_the_headlines_that_have_the_parameter():
 @pytest.mark.parametrize("words, said", [
     (["--curve=stack"], "accepted is KEY:LOW..HIGH"), (["--curve=stak:16K..64M"], "nearest: 'stack'"),
     (["--curve=touch:none..all"], "is a choice"), (["--curve=stack:64M..16K"], "64M is not below 16K"),
-    (["--curve=stack:4K..64M"], "'4K': accepted is a size from 16K to 1G"), (["--curve=stack:16K..64M:3"], "'3' steps: accepted are 6 to 64"),
+    (["--curve=stack:4K..64M"], "'4K': accepted is a size from 16K to 1G"),
+    (["--curve=stack:16K..64M:3"], "'3' steps: accepted are 6 to 64"),
     (["--curve=parallel:1..3"], "has 3 values"), ([CURVE, "--stack=1M"], "leave out --stack"),
-    ([CURVE, "--op=setns"], "setns has no stack; those with it are clone"), ([CURVE, "--case=clone/none/stack:1M"], "--case names whole cases"),
+    ([CURVE, "--op=setns"], "setns has no stack; those with it are clone"),
+    ([CURVE, "--case=clone/none/stack:1M"], "--case names whole cases"),
     ([CURVE, CURVE], "curve"), ([CURVE, "--filter=nothing"], "no case matches"),
 ])
 def test_a_wrong_curve_is_one_line(words, said):

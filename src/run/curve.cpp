@@ -60,7 +60,8 @@ std::uint32_t usual_steps(const Curve& curve) {
         std::log10(static_cast<double>(curve.high) / static_cast<double>(first_above_zero(curve)));
     const std::uint32_t zero = curve.low == 0 ? 1 : 0;
     const auto wanted = static_cast<std::uint32_t>(std::lround(kStepsADecade * decades)) + 1 + zero;
-    const auto most = static_cast<std::uint32_t>(std::min<std::uint64_t>(kUsualMostSteps, values_between(curve)));
+    const auto most =
+        static_cast<std::uint32_t>(std::min<std::uint64_t>(kUsualMostSteps, values_between(curve)));
     return std::clamp(wanted, std::min(kLeastSteps, most), most);
 }
 
@@ -68,11 +69,10 @@ tl::expected<Curve, std::string> check_ends(const Curve& curve) {
     const auto text = [&](std::uint64_t value) { return format_value(curve.parameter, value); };
     const std::string_view key = info(curve.parameter).key;
     if (curve.low >= curve.high) {
-        return tl::unexpected(fmt::format("{} is not below {}: the lower end stands first, as in {}:{}..{}",
-                                          text(curve.low), text(curve.high), key,
-                                          text(std::min(curve.low, curve.high)),
-                                          curve.low == curve.high ? text(info(curve.parameter).high)
-                                                                  : text(curve.low)));
+        return tl::unexpected(
+            fmt::format("{} is not below {}: the lower end stands first, as in {}:{}..{}", text(curve.low),
+                        text(curve.high), key, text(std::min(curve.low, curve.high)),
+                        curve.low == curve.high ? text(info(curve.parameter).high) : text(curve.low)));
     }
     if (values_between(curve) < kLeastSteps) {
         return tl::unexpected(fmt::format("{} to {} has {} values: at least {} levels tell a growth law",
@@ -87,10 +87,10 @@ tl::expected<std::uint32_t, std::string> parse_steps(const Curve& curve, std::st
     if (const auto steps = parse_count(text, kLeastSteps, most)) return static_cast<std::uint32_t>(*steps);
     return tl::unexpected(
         fmt::format("'{}' steps: accepted are {} to {}{}", text, kLeastSteps, most,
-                    most < kMostSteps ? fmt::format(", the values from {} to {}",
-                                                    format_value(curve.parameter, curve.low),
-                                                    format_value(curve.parameter, curve.high))
-                                      : std::string(": fewer levels do not tell a growth law")));
+                    most < kMostSteps
+                        ? fmt::format(", the values from {} to {}", format_value(curve.parameter, curve.low),
+                                      format_value(curve.parameter, curve.high))
+                        : std::string(": fewer levels do not tell a growth law")));
 }
 
 /// The roundest value near `wanted`, which is within a factor `within` of it; else the nearest.

@@ -128,7 +128,8 @@ TEST(Plan, OfACurveJoinsSeveralKindsByTheOneWayThatTakesThem) {
     selection.curve = *parse_curve("parallel:1..32");
     selection.operations = {Operation::setns};
     selection.sets = {Kind::net | Kind::pid};
-    for (const Case& one : plan_of(selection)) EXPECT_TRUE(to_string(one).starts_with("setns/NEWNET-NEWPID/via:pidfd"));
+    for (const Case& one : plan_of(selection))
+        EXPECT_TRUE(to_string(one).starts_with("setns/NEWNET-NEWPID/via:pidfd"));
 }
 
 }  // namespace
