@@ -38,6 +38,10 @@ def _facts(result: Repeated) -> list[tuple[str, str]]:
     return facts
 
 
+def _first_and_last(names: list[str]) -> str:
+    return ", ".join(names) if len(names) < 3 else f"{names[0]} … {names[-1]}"
+
+
 def _text(result: Repeated) -> str:
     lines = [f"{result.preset.name}: {result.preset.what}"]
     lines += [f"  {name:<8}{text}" for name, text in _facts(result)]
@@ -49,7 +53,7 @@ def _text(result: Repeated) -> str:
     for taken in result.taken:
         if taken.value is not None:
             how.setdefault(taken.point.how, []).append(taken.point.name)
-    lines += [f"{', '.join(names)}: {text}" for text, names in how.items()]
+    lines += [f"{_first_and_last(names)}: {text}" for text, names in how.items()]
     return "\n".join(lines) + "\n"
 
 
