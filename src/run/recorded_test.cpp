@@ -100,7 +100,7 @@ TEST_F(RecordedTest, SamplesComeBackAsTheyWere) {
 }
 
 TEST_F(RecordedTest, AFieldThatDoesNotHoldIsRefusedWithItsLine) {
-    constexpr std::size_t kFields = 11 + kPhases;
+    constexpr std::size_t kFields = 13 + kPhases;
     const std::string too_many = fmt::format("4: {} fields of {}: \"2026", kFields + 1, kFields);
     struct {
         std::size_t line;
