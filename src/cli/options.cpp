@@ -84,6 +84,8 @@ run::Selection parse_selection(const po::variables_map& values, run::Selection s
         const std::string text = values["curve"].as<std::string>();
         const auto curve = run::parse_curve(text);
         if (!curve) throw UsageError(fmt::format("--curve={}: {}", text, curve.error()));
+        if (!selection.cases.empty())
+            throw UsageError("--case names whole cases: --curve does not go with it");
         selection.curve = *curve;
     }
     return selection;

@@ -155,10 +155,11 @@ bool is_found(const std::regex& filter, const std::string& id) {
     return std::regex_search(id, filter) || std::regex_search(id + '/', filter);
 }
 
-/// The cases named one by one.
+/// The cases named one by one. A recorded run may say of which curve they are: the lab's, where each case has
+/// a machine of its own.
 tl::expected<std::vector<Case>, std::string> parse_cases(const Selection& selection) {
     if (selection.filter || !selection.operations.empty() || !selection.sets.empty() ||
-        !selection.values.empty() || selection.curve || selection.extent == Extent::quick) {
+        !selection.values.empty() || selection.extent == Extent::quick) {
         return tl::unexpected<std::string>(
             "--case names whole cases: no other option that selects goes with it");
     }
