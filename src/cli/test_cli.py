@@ -10,6 +10,7 @@ from nsbench_harness import FLAGS, KINDS, PHASES, RESULT_COLUMNS, assert_refused
 
 SMALL = ("--op=clone", "--ns=none", "--ns=pid", "--stack=1M")
 ALL_SETS = {"-".join(kinds) or "none" for size in range(9) for kinds in itertools.combinations(FLAGS, size)}
+CONDITIONS = ("mounts", "peers", "netns", "dying", "pidns", "procs", "rss", "fds", "depth", "cgroups")
 
 
 def parts(case):
@@ -136,7 +137,7 @@ def test_the_dictionary_as_json_is_whole():
     assert {one["flag"]: one["value"] for one in said["kinds"]}["NEWTIME"] == 0x80
     operations = {one["name"]: one for one in said["operations"]}
     assert operations["setns"] == {"name": "setns", "planned": True, "phases": ["switch"],
-                                   "parameters": ["via", "parallel", "twin"]}
+                                   "parameters": ["via", *CONDITIONS, "parallel", "workers", "twin"]}
     stack, *vias = [one for one in said["parameters"] if one["key"] in ("stack", "via")]
     assert (stack["type"], stack["default"], stack["least"], stack["most"]) == ("size", "1M", "16K", "1G")
     assert [(one["default"], one["choices"], one["operations"]) for one in vias] == [
@@ -268,7 +269,7 @@ def test_the_shape_of_blocks_is_kept(tmp_path):
 def test_the_shape_of_blocks_is_that_of_what_they_leave_behind(tmp_path):
     """However long the warm-up took."""
     out = tmp_path / "run"
-    done = run("--op=unshare", "--ns=uts", "--ns=pid", "--ns=net", "--budget=1s", "--precision=0.001%", f"--out={out}")
+    done = run("--op=unshare", "--ns=uts", "--ns=pid", "--ns=net", "--budget=4s", "--precision=0.001%", f"--out={out}")
     assert done.returncode == 0, done.stderr
     record = json.loads((out / "run.json").read_text())
     measuring = record["measuring"]
