@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from analysis import preset_figures as figures
 from analysis.preset_figures import Output
 
-Published = tuple[()] | tuple[float] | tuple[float, float]
 NOT_STATED = "not stated"
 
 
@@ -30,7 +29,7 @@ class Point:
     """One figure. Points with the same run share it."""
 
     name: str
-    published: Published
+    published: tuple[float, ...]
     unit: str  # s, or /s
     how: str  # how our figure is taken
     run: Run | None  # None where ours cannot be had on this kernel: `how` says why
@@ -103,7 +102,7 @@ def _dying() -> Iterator[Point]:
 
 def _expedited() -> Iterator[Point]:
     for setting, published in ((False, (0.06, 0.12)), (True, (0.01,))):
-        words = ("run", "--op=runtime", "--with=by:runc", "--budget=5s")
+        words: tuple[str, ...] = ("run", "--op=runtime", "--with=by:runc", "--budget=5s")
         yield Point(f"runc, rcu_expedited={int(setting)}", published, "s", "median of start: from the call to the program's first "
                     "instruction", Run(words, 8, expedited=setting), figures.row("start"))
     for setting in (False, True):
