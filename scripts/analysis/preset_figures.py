@@ -67,17 +67,6 @@ def latency(which: str) -> Callable[[Output], float]:
     return lambda output: float(_load(output)["latency"][which]) / SECOND
 
 
-def settled(output: Output) -> float:
-    """How long the kernel cleared up after a load."""
-    _load(output)
-    use = output.record["kernel_use"]
-    if use["namespaces_unknown"]:
-        raise NoFigure(use["namespaces_unknown"])
-    if use["settled_s"] is None:
-        raise NoFigure(f"not settled within {use['drained_s']:.0f} s")
-    return float(use["settled_s"])
-
-
 def _bursts(output: Output, column: str) -> list[float]:
     _load(output)
     found = [float(row[column]) for row in output.rows("bursts.csv") if row[column]]

@@ -93,11 +93,12 @@ def _mohan() -> Iterator[Point]:
 
 
 def _dying() -> Iterator[Point]:
-    for alive in (0, 4000):
-        for dying in (64, 512):
-            words = ("churn", "--ns=net", f"--burst={dying}", "--bursts=1", "--for=60s", "--drain=30s", "--interval=50ms")
-            yield Point(f"{dying} dying beside {alive} more", (), "s", "from the end of the burst that leaves them until the kernel "
-                        "has freed all but a twentieth; ±50 ms", Run(words, 8 + alive / 1000, netns=alive), figures.settled)
+    for alive in (0, 2000):
+        for dying in (4, 64):
+            words = ("run", "--op=clone", "--ns=net", "--stack=1M", f"--parallel={dying}", "--block=1", "--lead-in=0",
+                     "--budget=5s")
+            yield Point(f"one of {dying} dying, {alive} more alive", (), "s", "drain: what the kernel's worker needs for each of "
+                        "those that end together", Run(words, 7 + alive / 250, netns=alive), figures.row("drain"))
 
 
 def _expedited() -> Iterator[Point]:
