@@ -67,17 +67,6 @@ def latency(which: str) -> Callable[[Output], float]:
     return lambda output: float(_load(output)["latency"][which]) / SECOND
 
 
-def settled(output: Output) -> float:
-    """How long the kernel cleared up after a load."""
-    _load(output)
-    use = output.record["kernel_use"]
-    if use["namespaces_unknown"]:
-        raise NoFigure(use["namespaces_unknown"])
-    if use["settled_s"] is None:
-        raise NoFigure(f"not settled within {use['drained_s']:.0f} s")
-    return float(use["settled_s"])
-
-
 def _bursts(output: Output, column: str) -> list[float]:
     _load(output)
     found = [float(row[column]) for row in output.rows("bursts.csv") if row[column]]
@@ -102,8 +91,9 @@ def row(phase: str, column: str = "median", times: int = 1) -> Callable[[Output]
         found = next((one for one in rows if one["phase"] == phase and one[column]), None)
         if found:
             return float(found[column]) / SECOND * times
-        failed = next((one for one in rows if one["reason"] and one["phase"] in (phase, "")), None) or next(
-            (one for one in rows if one["reason"]), {"errno": "", "reason": f"the run has no {phase}"})
+        told = [one for one in rows if one["status"] in ("skipped", "failed")]
+        mine = [one for one in told if one["phase"] in (phase, "")]
+        failed = (mine or told or [{"errno": "", "reason": f"the run has no {phase}"}])[0]
         raise NoFigure(": ".join(filter(None, (failed["errno"], failed["reason"]))))
     return take
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from analysis import preset_figures as figures
 from analysis.preset_figures import Output
 
-Published = tuple[()] | tuple[float] | tuple[float, float]
 NOT_STATED = "not stated"
 
 
@@ -30,7 +29,7 @@ class Point:
     """One figure. Points with the same run share it."""
 
     name: str
-    published: Published
+    published: tuple[float, ...]
     unit: str  # s, or /s
     how: str  # how our figure is taken
     run: Run | None  # None where ours cannot be had on this kernel: `how` says why
@@ -94,16 +93,17 @@ def _mohan() -> Iterator[Point]:
 
 
 def _dying() -> Iterator[Point]:
-    for alive in (0, 4000):
-        for dying in (64, 512):
-            words = ("churn", "--ns=net", f"--burst={dying}", "--bursts=1", "--for=60s", "--drain=30s", "--interval=50ms")
-            yield Point(f"{dying} dying beside {alive} more", (), "s", "from the end of the burst that leaves them until the kernel "
-                        "has freed all but a twentieth; ±50 ms", Run(words, 8 + alive / 1000, netns=alive), figures.settled)
+    for alive in (0, 2000):
+        for dying in (4, 64):
+            words = ("run", "--op=clone", "--ns=net", "--stack=1M", f"--parallel={dying}", "--block=1", "--lead-in=0",
+                     "--budget=5s")
+            yield Point(f"one of {dying} dying, {alive} more alive", (), "s", "drain: what the kernel's worker needs for each of "
+                        "those that end together", Run(words, 7 + alive / 250, netns=alive), figures.row("drain"))
 
 
 def _expedited() -> Iterator[Point]:
     for setting, published in ((False, (0.06, 0.12)), (True, (0.01,))):
-        words = ("run", "--op=runtime", "--with=by:runc", "--budget=5s")
+        words: tuple[str, ...] = ("run", "--op=runtime", "--with=by:runc", "--budget=5s")
         yield Point(f"runc, rcu_expedited={int(setting)}", published, "s", "median of start: from the call to the program's first "
                     "instruction", Run(words, 8, expedited=setting), figures.row("start"))
     for setting in (False, True):
