@@ -1,4 +1,4 @@
-"""Plot (i): how throughput and latency grow with the samplers that work at once."""
+"""Plot (j): how throughput and latency grow with the samplers that work at once."""
 from itertools import islice
 
 import numpy as np
@@ -25,7 +25,7 @@ def scaled(run: Run) -> list[Family] | str:
 
 
 def throughput(run: Run) -> Figure | str:
-    """(i) operations a second and latency over the number of samplers, with the ideal; a line of panels for each case."""
+    """(j) operations a second and latency over the number of samplers, with the ideal; a line of panels for each case."""
     shown = scaled(run)
     if isinstance(shown, str):
         return shown
