@@ -98,9 +98,9 @@ def _dying() -> Iterator[Point]:
     for alive in (0, 2000):
         for dying in (4, 64):
             words = ("run", "--op=clone", "--ns=net", "--stack=1M", f"--parallel={dying}", "--block=1", "--lead-in=0",
-                     "--budget=5s")
+                     f"--samples={max(10, 100 // dying)}", "--budget=20s")
             yield Point(f"one of {dying} dying, {alive} more alive", (), "s", "drain: what the kernel's worker needs for each of "
-                        "those that end together", Run(words, 7 + alive / 250, netns=alive), figures.row("drain"))
+                        "those that end together", Run(words, 6 + alive / 250, netns=alive), figures.row("drain"))
 
 
 def _expedited() -> Iterator[Point]:
