@@ -70,10 +70,12 @@ def burst(namespaces: str, at_once: int, *more: str) -> tuple[str, ...]:
     return ("churn", f"--ns={namespaces}", f"--burst={at_once}", "--bursts=5", "--pause=500ms", "--for=60s", "--drain=3s", *more)
 
 
-def links(at_once: int, made: str) -> tuple[str, ...]:
-    """Net namespaces with a veth pair: each block is one burst, since its samplers begin together and take one sample."""
-    return ("run", "--op=veth", "--ns=net", f"--with=made:{made}", f"--parallel={at_once}", "--block=1", "--lead-in=0",
-            "--budget=6s")
+def links(at_once: int, made: str, netns: int = 0) -> Run:
+    """Net namespaces with a veth pair: each block is one burst, since its samplers begin together and take one sample. There are
+    five bursts, and one before them that does not count, as far as the budget reaches."""
+    words = ("run", "--op=veth", "--ns=net", f"--with=made:{made}", f"--parallel={at_once}", "--block=1", "--lead-in=0",
+             f"--samples={max(5, 100 // at_once)}", "--budget=40s")
+    return Run(words, 4 + at_once / 8 + netns / 250, netns=netns)
 
 
 SOCK_LOAD = churned(CONTAINER, 10, "--workers=8")
@@ -85,20 +87,20 @@ MANY = (1, 10, 50, 100)
 
 def _mohan() -> Iterator[Point]:
     for at_once, create in zip(MANY, (0.28, 1.27, 6.28, 14.41)):
-        yield Point(f"create, {at_once} at once", (create,), "s", UNTIL_ALL, Run(links(at_once, "moved"), 8),
+        yield Point(f"create, {at_once} at once", (create,), "s", UNTIL_ALL, links(at_once, "moved"),
                     figures.until_all)
     for at_once, clean in zip(MANY, (0.20, 0.71, 3.24, 7.77)):
         yield Point(f"clean up, {at_once}", (clean,), "s", "drain of one, times their number (one of a batch of up to 64, or of the "
-                    "burst where it is more)", Run(links(at_once, "moved"), 8), figures.row("drain", times=at_once))
+                    "burst where it is more)", links(at_once, "moved"), figures.row("drain", times=at_once))
 
 
 def _dying() -> Iterator[Point]:
     for alive in (0, 2000):
         for dying in (4, 64):
             words = ("run", "--op=clone", "--ns=net", "--stack=1M", f"--parallel={dying}", "--block=1", "--lead-in=0",
-                     "--budget=5s")
+                     f"--samples={max(10, 100 // dying)}", "--budget=20s")
             yield Point(f"one of {dying} dying, {alive} more alive", (), "s", "drain: what the kernel's worker needs for each of "
-                        "those that end together", Run(words, 7 + alive / 250, netns=alive), figures.row("drain"))
+                        "those that end together", Run(words, 6 + alive / 250, netns=alive), figures.row("drain"))
 
 
 def _expedited() -> Iterator[Point]:
@@ -135,8 +137,8 @@ PRESETS = (
         "the network of a job's containers takes most of their start",
         "Thomas et al., Particle, SoCC '20", "https://doi.org/10.1145/3419111.3421275", "Linux 5.0", NOT_STATED,
         "one link and one address for each; 1600 as sixteen bursts of 100, with 1500 others there",
-        (Point("100", (10.02,), "s", UNTIL_ALL, Run(links(100, "moved"), 8), figures.until_all),
-         Point("1600", (119.79,), "s", f"{UNTIL_ALL}, times 16", Run(links(100, "moved"), 12, netns=1500),
+        (Point("100", (10.02,), "s", UNTIL_ALL, links(100, "moved"), figures.until_all),
+         Point("1600", (119.79,), "s", f"{UNTIL_ALL}, times 16", links(100, "moved", netns=1500),
                figures.sixteen_bursts))),
     Preset(
         "lkml-ipc", "1000 × unshare(CLONE_NEWIPC)",
@@ -194,8 +196,8 @@ PRESETS = (
         "aws/amazon-vpc-cni-k8s#3764", "https://github.com/aws/amazon-vpc-cni-k8s/pull/3764", "an EKS node's, CONFIG_HZ=100",
         NOT_STATED,
         "the inner end is moved in, there the outer end out; no CNI plugin, and the net namespace is made meanwhile",
-        (Point("30 at once, moved", (5.0,), "s", UNTIL_ONE, Run(links(30, "moved"), 8), figures.ended_median),
-         Point("30 at once, made in place", (0.75,), "s", UNTIL_ONE, Run(links(30, "inside"), 8), figures.ended_median))),
+        (Point("30 at once, moved", (5.0,), "s", UNTIL_ONE, links(30, "moved"), figures.ended_median),
+         Point("30 at once, made in place", (0.75,), "s", UNTIL_ONE, links(30, "inside"), figures.ended_median))),
     Preset(
         "dying-alive", "how the teardown of net namespaces grows",
         "teardown takes O(dying × alive × ids) before the commit, and O(alive × ids) since; it gives no times",
