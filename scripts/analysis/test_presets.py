@@ -118,13 +118,14 @@ def program() -> str:
 @pytest.mark.parametrize("one", presets.PRESETS, ids=presets.NAMES)
 def test_nsbench_has_what_is_run(one: presets.Preset) -> None:
     """Each run's options are known, and it has one case."""
-    known = json.loads(subprocess.run([program(), "help", "--format=json"], capture_output=True, check=True).stdout)["commands"]
+    helped = json.loads(subprocess.run([program(), "help", "--format=json"], capture_output=True, check=True).stdout)
+    known = {one["name"]: one for one in helped["commands"]}
     for run in one.runs():
         command, *words = run.words
-        names = {name for option in known[command]["options"] for name in option["names"]}
+        names = {option["name"] for group in known[command]["groups"] for option in group["options"]}
         assert {word.split("=")[0] for word in words} <= names
         if command == "run":
-            cases = [word for word in words if re.match("--(op|ns|with|parallel)=", word)]
+            cases = [word for word in words if re.match("--(op|ns|with|stack|parallel)=", word)]
             listed = subprocess.run([program(), "list", "--as-root", *cases], capture_output=True, text=True, check=True)
             assert listed.stdout.count("\n") == 1, listed.stdout
 
