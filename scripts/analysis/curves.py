@@ -1,6 +1,7 @@
 """The curves of runs: cases that differ by the level of one parameter alone, and the law that each phase of theirs follows."""
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
@@ -110,10 +111,16 @@ def curves_of(run: Run, key: str | None = None, phases: Sequence[str] | None = N
     return found
 
 
+def _why_not(row: dict[Hashable, Any]) -> str:
+    """Why a row has no figure that counts."""
+    if row["status"] in MEASURED:
+        return "no time above 0"
+    return ": ".join(filter(None, (f"{row['status']} {row['errno']}".strip(), row["reason"])))
+
+
 def _curve(run: Run, rows: pd.DataFrame, case: str, phase: str, parameter: Parameter, levels: dict[str, float]) -> Curve:
     is_measured = rows["status"].isin(MEASURED) & (rows["median"] > 0)
-    without = {levels[row["case"]]: f"{row['status']} {row['errno']}: {row['reason']}".strip(": ") if row["errno"] else "no time above 0"
-               for row in rows[~is_measured].to_dict("records")}
+    without = {levels[row["case"]]: _why_not(row) for row in rows[~is_measured].to_dict("records")}
     measured = rows[is_measured]
     table = measured.assign(level=measured["case"].map(levels)).sort_values("level")
     points = _points(table, parameter, run.clock == "instructions")

@@ -99,11 +99,6 @@ def family_of(case: str) -> tuple[str, int]:
     return (PARALLEL.sub("", case), int(found[1])) if found else (case, 1)
 
 
-def has_levels(run: Run) -> bool:
-    """Whether cases were measured with several numbers of samplers at once."""
-    return bool(run.results["parallel"].nunique() > 1)
-
-
 def levels_of(samples: pd.DataFrame) -> dict[str, dict[int, str]]:
     """Family → number of samplers → case, of those with several numbers."""
     found: dict[str, dict[int, str]] = {}
@@ -111,6 +106,13 @@ def levels_of(samples: pd.DataFrame) -> dict[str, dict[int, str]]:
         name, count = family_of(case)
         found.setdefault(name, {})[count] = case
     return {name: dict(sorted(of.items())) for name, of in found.items() if len(of) > 1}
+
+
+def has_levels(run: Run) -> bool:
+    """Whether a case was measured with several numbers of samplers at once."""
+    if run.results["parallel"].nunique() < 2:
+        return False
+    return run.samples is None or bool(levels_of(run.samples))
 
 
 def phase_of(family: str, wanted: str) -> str | None:
@@ -254,6 +256,8 @@ def family(samples: pd.DataFrame, name: str, cases: dict[int, str], phase: str, 
         return f"{name}: no whole block of {missing[0]}"
     if unknown := [case for count, case in cases.items() if not (taken[count]["ended"] > 0).all()]:
         return f"{name}: of {unknown[0]} samples.csv does not say when each sample ended"
+    if any(of.loc[of["counted"] == 1, phase].isna().all() for of in taken.values()):
+        return f"{name}: no sample has phase {phase}"
     found = {count: windows(of, count, where.cpus) for count, of in taken.items()}
     if apart := [cases[count] for count, one in found.items() if one.time.empty]:
         return f"{name}: the samplers of {apart[0]} were never all at work: longer blocks are needed (--block=64)"

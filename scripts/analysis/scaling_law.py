@@ -74,7 +74,7 @@ class Law:
     contention: Range  # α
     coherency: Range  # β
     vague: tuple[str, ...]
-    p: float  # of residuals as large as these, if the law holds
+    p: float  # of residuals as large as these, if the law holds: about, since rounds are shared by the numbers of samplers
     largest: float  # of the residuals, relative
     notes: tuple[str, ...]
 
@@ -112,7 +112,7 @@ def fit(counts: Floats, throughput: Floats, drawn: Drawn) -> Law:
     notes = [f"{name} would be below 0, so throughput grows faster than the law knows: it is at its bound"
              for name, above in (("α", bounds[1, 1]), ("β", bounds[1, 2])) if above < 0]
     residuals = (equations @ best - measured / errors)
-    p = float(stats.chi2.sf(float(residuals @ residuals), len(counts) - 3))
+    p = float(stats.chi2.sf(float(residuals @ residuals), len(counts) - np.count_nonzero(best)))
     return Law(tuple(int(count) for count in counts), rate, alpha, beta, vague, p,
                float(np.abs(residuals * errors / measured).max()), tuple(notes))
 

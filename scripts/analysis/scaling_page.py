@@ -6,19 +6,23 @@ from analysis import columns, scaling, scaling_text
 from analysis.read import Run
 from analysis.scaling import Family
 from analysis.scaling_text import Scaling
+from analysis.script import Unreadable
 
 MOST = 12  # cases of a run: their intervals take time
 
 
 def as_html(runs: list[Run]) -> str:
     """All of it; empty where no run has any."""
-    return "".join(_run(run) for run in runs if scaling.has_levels(run) and run.clock == "wall" and run.samples is not None)
+    return "".join(_run(run) for run in runs if run.clock == "wall" and scaling.has_levels(run))
 
 
 def _run(run: Run) -> str:
     if run.samples is None or run.samples["ended"].isna().all():
         return ""
-    found = list(islice(scaling.families(run, columns.TOTAL, None), MOST))
+    try:
+        found = list(islice(scaling.families(run, columns.TOTAL, None), MOST))
+    except Unreadable as error:  # the rest of the report is shown all the same
+        return f"<p>{html.escape(str(error).removeprefix(f'{run.path}: '))}</p>"
     families = [one for one in found if not isinstance(one, str)]
     scaling.set_beside(families)
     without = [one for one in found if isinstance(one, str)]
