@@ -4,7 +4,7 @@ from itertools import islice
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator
+from matplotlib.ticker import FixedLocator, NullLocator
 
 from analysis import columns, kinds, plot_style, scaling
 from analysis.read import Run
@@ -81,7 +81,7 @@ def _latency(axis: Axes, family: Family, clock: str) -> None:
     plot_style.plain_ticks(axis.yaxis)
     axis.set_ylabel(f"{family.phase} in {unit} (logarithmic)")
     axis.set_title("latency", loc="left")
-    axis.legend(loc="upper left")
+    axis.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.1)
 
 
 def _counts(axis: Axes, family: Family, where: Placement) -> None:
@@ -89,6 +89,7 @@ def _counts(axis: Axes, family: Family, where: Placement) -> None:
     counts = [level.count for level in family.levels]
     axis.set_xscale("log")
     axis.xaxis.set_major_locator(FixedLocator(counts))
+    axis.xaxis.set_minor_locator(NullLocator())
     plot_style.plain_ticks(axis.xaxis)
     axis.set_xlim(counts[0] / 1.15, counts[-1] * 1.15)
     if counts[-1] > where.cpus:
