@@ -22,13 +22,13 @@ class OwnCgroup {
         auto pipe = sys::Pipe::make();
         if (!pipe) return tl::unexpected(Failure{Call::child, pipe.error()});
         OwnCgroup own(std::move(*pipe));
+        const auto watcher = sys::clone_child({}, stack, watch, &own);
+        if (!watcher) return tl::unexpected(Failure{Call::clone, watcher.error()});
+        own.watcher_ = *watcher;
         auto parent = sys::make_cgroup(own.name_);
         if (!parent) return tl::unexpected(parent.error());
         own.parent_ = std::move(*parent);
         if (const Failure failure = own.remove(); failure.error != 0) return tl::unexpected(failure);
-        const auto watcher = sys::clone_child({}, stack, watch, &own);
-        if (!watcher) return tl::unexpected(Failure{Call::clone, watcher.error()});
-        own.watcher_ = *watcher;
         return own;
     }
 
@@ -72,7 +72,7 @@ class OwnCgroup {
         char none = 0;
         (void)sys::retried([&] { return read(own.pipe_.read_end.get(), &none, 1); });
         // Usually there is none any more.
-        (void)own.remove();
+        sys::remove_cgroup(own.name_);
         return 0;
     }
 

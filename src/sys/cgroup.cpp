@@ -75,6 +75,11 @@ tl::expected<Fd, Failure> make_cgroup(const char* name) {
     return std::move(*own);
 }
 
+void remove_cgroup(const char* name) {
+    if (const auto root = open_cgroup2()) (void)CgroupRemoval().remove(name, root->get());
+    if (const auto own = open_own_cgroup()) (void)CgroupRemoval().remove(name, own->get());
+}
+
 Result<int> CgroupRemoval::remove(const char* path, int folder) {
     for (;;) {
         const auto removed = checked(unlinkat(folder, path, AT_REMOVEDIR));

@@ -20,6 +20,9 @@ Result<Fd> open_own_cgroup();
 /// Errors: those of open_cgroup2(), or of mkdir(2).
 tl::expected<Fd, protocol::Failure> make_cgroup(const char* name);
 
+/// Removes what make_cgroup() has made in either place, if it is still there.
+void remove_cgroup(const char* name);
+
 /// Removes cgroups, for all of which it waits one second at most: a process that was killed leaves its cgroup
 /// a little later (EBUSY until then).
 class CgroupRemoval {
