@@ -4,11 +4,26 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
+#include "barrier.h"
+
 namespace nsb::bench {
 
 bool Block::is_open(std::uint32_t taken, std::uint64_t moment) const {
     if (failed_ || taken == request.samples) return false;
     return taken == 0 || moment < deadline_;
+}
+
+void Block::set_up_is_over() {
+    // Those that share one mm have met before.
+    if (request.at_once > 1 && meeting_.barrier == nullptr) return;
+    if (meeting_.barrier == nullptr) {
+        begun_ = sys::now();
+    } else if (const auto begun = meet(*meeting_.barrier, request.at_once, meeting_.patience); begun) {
+        begun_ = *begun;
+    } else {
+        fail(begun.error());
+    }
+    deadline_ = sys::now() + request.time_limit_ns;
 }
 
 bool Block::wants_more(std::uint32_t kept) const {
@@ -64,8 +79,8 @@ sys::Result<sys::Stack> map_stack(Block& block) {
 }
 
 std::uint32_t carry_out(const protocol::Request& request, SharedMemory& memory,
-                        const tl::expected<std::uint64_t, Failure>& begun, Place place) {
-    Block block(request, memory, begun.value_or(0), place);
+                        const tl::expected<std::uint64_t, Failure>& begun, Place place, Meeting meeting) {
+    Block block(request, memory, begun.value_or(0), place, meeting);
     if (!begun) {
         block.fail(begun.error());
     } else if (!info(request.operation).takes(request.set)) {
@@ -75,6 +90,20 @@ std::uint32_t carry_out(const protocol::Request& request, SharedMemory& memory,
         (request.calibrate ? run_calibration : find(request.operation))(block);
     }
     return block.filled();
+}
+
+std::uint32_t carry_out_with_others(const protocol::Request& request, SharedMemory& memory, sys::Fd& barrier,
+                                    std::uint64_t patience) {
+    if (request.at_once <= 1) return carry_out(request, memory, sys::now());
+    const auto& traits = info(request.operation).traits;
+    const bool has_set_up = traits.contains(Trait::in_own_mnt) || traits.contains(Trait::in_own_net) ||
+                            traits.contains(Trait::watched);
+    if (!has_set_up) return carry_out(request, memory, meet(barrier, request.at_once, patience));
+    const std::uint32_t filled = carry_out(request, memory, sys::now(), {}, {&barrier, patience});
+    // The others do not wait for one whose set-up has failed. Where a child has met them this returns at
+    // once.
+    if (barrier) (void)meet(barrier, request.at_once, patience);
+    return filled;
 }
 
 SharedMemory* map_memory() {

@@ -23,14 +23,22 @@ struct Place {
     void* scratch = nullptr;   ///< a page to keep times in; null: that of the program
 };
 
+/// Where samplers at once meet behind the set-up of an operation; null: they have met before, or there is
+/// one.
+struct Meeting {
+    sys::Fd* barrier = nullptr;
+    std::uint64_t patience = 0;  ///< beyond the usual one, in ns
+};
+
 class Block {
   public:
     /// `begun`: when it began, which samplers that carry it out at the same time have in common.
     Block(const protocol::Request& asked, SharedMemory& shared, std::uint64_t begun = sys::now(),
-          Place its_place = {})
+          Place its_place = {}, Meeting meeting = {})
         : request(asked),
           memory(shared),
           place(its_place),
+          meeting_(meeting),
           begun_(begun),
           deadline_(sys::now() + asked.time_limit_ns) {}
 
@@ -41,6 +49,10 @@ class Block {
     [[nodiscard]] std::uint64_t value(Parameter parameter) const {
         return request.values[static_cast<std::size_t>(parameter)];
     }
+
+    /// What the operation needs for the block is there: it begins now, or, with others at once, when all are
+    /// here. A failure to meet is the block's.
+    void set_up_is_over();
 
     /// The record to fill next, cleared; null once the block is full, out of time, or has failed. The one
     /// before ends here, with all that was done between the two.
@@ -69,6 +81,7 @@ class Block {
   private:
     [[nodiscard]] bool is_open(std::uint32_t taken, std::uint64_t moment) const;
 
+    Meeting meeting_;
     std::uint64_t begun_;
     std::uint64_t deadline_;
     std::uint32_t filled_ = 0;
@@ -108,7 +121,12 @@ using BlockFunction = void (*)(Block& block);
 [[nodiscard]] SharedMemory* map_memory();
 /// Carries out a block that began at `begun`, or has the failure to begin. How many records are filled.
 [[nodiscard]] std::uint32_t carry_out(const protocol::Request& request, SharedMemory& memory,
-                                      const tl::expected<std::uint64_t, Failure>& begun, Place place = {});
+                                      const tl::expected<std::uint64_t, Failure>& begun, Place place = {},
+                                      Meeting meeting = {});
+/// Carries a block out together with those that meet at `barrier`, where there are such: behind the set-up of
+/// an operation that has one, so that none of the others waits for it in its first samples.
+[[nodiscard]] std::uint32_t carry_out_with_others(const protocol::Request& request, SharedMemory& memory,
+                                                  sys::Fd& barrier, std::uint64_t patience = 0);
 
 /// Times the clock and the loop instead of an operation.
 void run_calibration(Block& block);

@@ -2,10 +2,10 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 
 #include "block.h"
+#include "holder.h"
 #include "mark.h"
 #include "sys/cgroup.h"
 
@@ -19,19 +19,21 @@ constexpr std::size_t kStack = 64U << 10U;
 class OwnCgroup {
   public:
     static tl::expected<OwnCgroup, Failure> prepare(const sys::Stack& stack) {
-        auto root = sys::open_cgroup2();
-        if (!root) return tl::unexpected(root.error());
         auto pipe = sys::Pipe::make();
         if (!pipe) return tl::unexpected(Failure{Call::child, pipe.error()});
-        OwnCgroup own(std::move(*root), std::move(*pipe));
+        OwnCgroup own(std::move(*pipe));
         const auto watcher = sys::clone_child({}, stack, watch, &own);
         if (!watcher) return tl::unexpected(Failure{Call::clone, watcher.error()});
         own.watcher_ = *watcher;
+        auto parent = sys::make_cgroup(own.name_);
+        if (!parent) return tl::unexpected(parent.error());
+        own.parent_ = std::move(*parent);
+        if (const Failure failure = own.remove(); failure.error != 0) return tl::unexpected(failure);
         return own;
     }
 
     OwnCgroup(OwnCgroup&& other) noexcept
-        : root_(std::move(other.root_)),
+        : parent_(std::move(other.parent_)),
           pipe_(std::move(other.pipe_)),
           watcher_(std::exchange(other.watcher_, -1)) {
         std::memcpy(name_, other.name_, sizeof name_);
@@ -45,18 +47,19 @@ class OwnCgroup {
 
     /// The new cgroup's folder.
     [[nodiscard]] tl::expected<sys::Fd, Failure> make() const {
-        if (mkdirat(root_.get(), name_, 0755) != 0) return tl::unexpected(Failure{Call::make_cgroup, errno});
-        auto folder = sys::Fd::own(openat(root_.get(), name_, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        if (mkdirat(parent_.get(), name_, 0755) != 0)
+            return tl::unexpected(Failure{Call::make_cgroup, errno});
+        auto folder = sys::Fd::own(openat(parent_.get(), name_, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         if (!folder) return tl::unexpected(Failure{Call::open_cgroup, folder.error()});
         return std::move(*folder);
     }
     [[nodiscard]] Failure remove() const {
-        const auto removed = sys::CgroupRemoval().remove(name_, root_.get());
+        const auto removed = sys::CgroupRemoval().remove(name_, parent_.get());
         return removed ? Failure{} : Failure{Call::remove_cgroup, removed.error()};
     }
 
   private:
-    OwnCgroup(sys::Fd root, sys::Pipe pipe) : root_(std::move(root)), pipe_(std::move(pipe)) {
+    explicit OwnCgroup(sys::Pipe pipe) : pipe_(std::move(pipe)) {
         // The moment as well: another pid namespace may have a sampler of this number.
         std::snprintf(name_, sizeof name_, "nsbench-%d-%llx", getpid(),
                       static_cast<unsigned long long>(sys::now()));
@@ -69,23 +72,15 @@ class OwnCgroup {
         char none = 0;
         (void)sys::retried([&] { return read(own.pipe_.read_end.get(), &none, 1); });
         // Usually there is none any more.
-        (void)own.remove();
+        sys::remove_cgroup(own.name_);
         return 0;
     }
 
-    sys::Fd root_;
+    sys::Fd parent_;  ///< where a sampler may make one
     sys::Pipe pipe_;
     pid_t watcher_ = -1;
     char name_[48];
 };
-
-int wait_for_release(void* argument) {
-    const auto& pipe = *static_cast<const sys::Pipe*>(argument);
-    close(pipe.write_end.get());
-    char none = 0;
-    (void)sys::retried([&] { return read(pipe.read_end.get(), &none, 1); });
-    return 0;
-}
 
 Failure migrate(const sys::Fd& cgroup, pid_t child) {
     char number[16];
@@ -104,7 +99,9 @@ Failure check(const sys::Fd& cgroup, pid_t child) {
     char text[32] = "";
     const ssize_t got = sys::retried([&] { return read(file->get(), text, sizeof text - 1); });
     if (got < 0) return {Call::migrate, errno};
-    return std::atoi(text) == child ? Failure{} : Failure{Call::migrate, ESRCH};
+    char alone[32];
+    std::snprintf(alone, sizeof alone, "%d\n", child);
+    return std::strcmp(text, alone) == 0 ? Failure{} : Failure{Call::migrate, ESRCH};
 }
 
 Failure sample(const Block& block, const OwnCgroup& own, const sys::Stack& stack, Record& record) {
@@ -159,6 +156,7 @@ void run_cgroup(Block& block) {
     if (!stack) return block.fail({Call::mmap, stack.error()});
     const auto own = OwnCgroup::prepare(*stack);
     if (!own) return block.fail(own.error());
+    block.set_up_is_over();
     while (Record* record = block.next()) {
         const Failure failure = sample(block, *own, *stack, *record);
         const Failure removed = own->remove();

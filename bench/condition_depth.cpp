@@ -27,7 +27,7 @@ Failure set_up_depth(Setting& here) {
         if (!pid) return here.failed(pid.error());
         if (*pid != 0) end_with(static_cast<pid_t>(*pid));
         die_with_parent(here.tie);
-        if (const Failure failure = maps.write_own(); failure.error != 0) return failure;
+        if (const Failure failure = maps.write_own(); failure.error != 0) return here.failed(failure.error);
     }
     return {};
 }

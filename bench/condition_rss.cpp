@@ -7,7 +7,7 @@
 namespace nsb::bench {
 namespace {
 
-/// Far from everything else, as the shared memory (sampler.cpp), and behind that.
+/// Far from everything else, as the shared memory (block.h), and behind that.
 constexpr std::uintptr_t kAt = 1UL << 41U;
 
 /// Where memory runs out, the kernel is to end the deputy and nothing else.

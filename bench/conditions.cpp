@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <algorithm>
 #include <csignal>
 
 namespace nsb::bench {

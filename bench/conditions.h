@@ -22,6 +22,9 @@ struct Setting {
     bool has_own_mounts = false;
     /// And what keeps another one, until the deputy ends.
     std::optional<Keeper> slaves{};
+    /// When the sampler began with it: beside its number in the names of what outlives it, since another pid
+    /// namespace may have a sampler of this number.
+    std::uint64_t moment = sys::now();
 
     /// Of the condition that is set up: how many, or how many bytes; and the call that its failures are of.
     std::uint64_t value = 0;
@@ -54,12 +57,12 @@ Failure keep_net_namespaces(Setting& here);
 /// A keeper's: so many processes that sleep, made with these flags of clone(2).
 Failure keep_sleepers(Setting& here, int flags);
 
-/// The deputy's: a mount namespace of its own, private, with an empty tmpfs at kFolder, on which mounts can be
-/// made. Without privilege it is in a user namespace of its own.
+/// The deputy's: a mount namespace of its own, private, with an empty tmpfs at kFolder, on which mounts can
+/// be made. Without privilege it is in a user namespace of its own.
 Failure enter_own_mounts(Setting& here);
 inline constexpr const char* kFolder = "/tmp";
 
-/// The cgroups of a sampler whose keeper was killed.
-void remove_cgroups(pid_t sampler, std::uint64_t count);
+/// The cgroups of `here` whose keeper was killed.
+void remove_cgroups(const Setting& here);
 
 }  // namespace nsb::bench

@@ -244,7 +244,7 @@ TEST_F(Conditions, CgroupsAreRemovedAlsoWhereTheKeeperIsKilled) {
     fs::path root = "/sys/fs/cgroup";
     if (!fs::exists(root / "cgroup.controllers")) root /= "unified";
     if (!fs::exists(root / "cgroup.controllers")) GTEST_SKIP() << "no cgroup v2 in /sys/fs/cgroup to look at";
-    const fs::path folder = root / fmt::format("nsbench-conditions-{}", getpid());
+    const fs::path folder = root / fmt::format("nsbench-conditions-{}-{:x}", getpid(), here.moment);
     const auto count = [&] {
         std::size_t folders = 0;
         for (const fs::directory_entry& entry : fs::directory_iterator(folder))
@@ -262,7 +262,16 @@ TEST_F(Conditions, CgroupsAreRemovedAlsoWhereTheKeeperIsKilled) {
     kill(killed->pid(), SIGKILL);
     EXPECT_FALSE(killed->let_go());
     EXPECT_TRUE(fs::exists(folder));
-    remove_cgroups(getpid(), 10);
+    remove_cgroups(here);
+    EXPECT_FALSE(fs::exists(folder));
+
+    // What another one has made is not removed.
+    fs::create_directories(folder / "0");
+    const auto second = keep(Parameter::cgroups, 10);
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().error, EEXIST);
+    EXPECT_TRUE(fs::exists(folder / "0"));
+    remove_cgroups(here);
     EXPECT_FALSE(fs::exists(folder));
 }
 

@@ -5,7 +5,6 @@
 #include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include "barrier.h"
 #include "conditions.h"
@@ -85,8 +84,13 @@ Failure start_keepers(Setting& here, Keepers& keepers) {
         const Condition& condition = kConditionFunctions[i];
         const bool is_kept = condition.info.by == MadeBy::kept || condition.info.by == MadeBy::let_go;
         if (!is_kept || !prepare(here, condition)) continue;
-        auto keeper = Keeper::start(here, condition.set_up, condition.info.parameter == Parameter::cgroups);
-        if (!keeper) return keeper.error();
+        const bool is_of_cgroups = condition.info.parameter == Parameter::cgroups;
+        auto keeper = Keeper::start(here, condition.set_up, is_of_cgroups);
+        if (!keeper) {
+            // Who was killed has removed nothing of what it had made until then.
+            if (keeper.error().error == ECHILD && is_of_cgroups) remove_cgroups(here);
+            return keeper.error();
+        }
         keepers[i].emplace(std::move(*keeper));
     }
     return {};
@@ -127,7 +131,7 @@ Failure set_up_and_play(Setting& here, const sys::Fd& barrier) {
     for (std::size_t i = 0; i < kConditions.size(); ++i) {
         if (!keepers[i] || keepers[i]->let_go() || kConditions[i].parameter != Parameter::cgroups) continue;
         (void)prepare(here, kConditionFunctions[i]);
-        remove_cgroups(here.sampler, here.value);
+        remove_cgroups(here);
     }
     return failure;
 }
@@ -147,7 +151,7 @@ std::uint32_t carry_out_by_deputy(const protocol::Request& request, SharedMemory
     if (memory.by_deputy == 0) {
         // The others do not wait for one that has failed.
         if (request.at_once > 1 && !shares_mm(request))
-            (void)meet(barrier, request.at_once, protocol::kSettingUpNs);
+            (void)meet(barrier, request.at_once, set_up_limit(request.values));
         return carry_out(request, memory, tl::unexpected(failure));
     }
     barrier.reset();
@@ -169,12 +173,11 @@ int serve_as_deputy() {
         memory->child_failure = condition.set_up(here);
         if (memory->child_failure.error != 0) return 1;
     }
-    sys::Fd barrier(request.at_once > 1 ? kBarrier : -1);
-    const auto begun =
-        request.at_once > 1 ? meet(barrier, request.at_once, protocol::kSettingUpNs) : sys::now();
+    // Before the block begins: what it takes to close them all is no part of it.
     if (sys::Fd dying(request.values[static_cast<std::size_t>(Parameter::dying)] > 0 ? kDying : -1); dying)
         let_go_by(dying);
-    memory->by_deputy = carry_out(request, *memory, begun);
+    sys::Fd barrier(request.at_once > 1 ? kBarrier : -1);
+    memory->by_deputy = carry_out_with_others(request, *memory, barrier, set_up_limit(request.values));
     return 0;
 }
 

@@ -10,7 +10,7 @@ namespace nsb::bench {
 /// Carries the request out by a deputy with all its conditions: how many records are filled. What cannot be
 /// set up is the block's failure. Samplers at once meet when all have set up theirs.
 [[nodiscard]] std::uint32_t carry_out_by_deputy(const protocol::Request& request, SharedMemory& memory,
-                                               sys::Fd& barrier);
+                                                sys::Fd& barrier);
 
 /// The deputy itself: its exit code.
 int serve_as_deputy();

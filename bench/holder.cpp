@@ -5,8 +5,6 @@
 #include <cstring>
 
 namespace nsb::bench {
-namespace {
-
 int wait_for_release(void* argument) {
     const auto& pipe = *static_cast<const sys::Pipe*>(argument);
     close(pipe.write_end.get());
@@ -14,8 +12,6 @@ int wait_for_release(void* argument) {
     (void)sys::retried([&] { return read(pipe.read_end.get(), &none, 1); });
     return 0;
 }
-
-}  // namespace
 
 tl::expected<Holder, Failure> Holder::start(KindSet set, const sys::Stack& stack) {
     auto pipe = sys::Pipe::make();

@@ -5,6 +5,9 @@
 
 namespace nsb::bench {
 
+/// A child's whole work, of a sys::Pipe: waits until the other end is closed, of which it has none.
+int wait_for_release(void* pipe);
+
 class Holder {
   public:
     /// Makes the child with clone(2), or clone3(2) where the set needs it. It waits at the end of a pipe

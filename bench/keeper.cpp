@@ -1,6 +1,5 @@
 #include "keeper.h"
 
-#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>

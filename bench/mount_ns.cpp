@@ -197,6 +197,7 @@ void take_samples(Block& block) {
     if (!stack) return block.fail({Call::mmap, stack.error()});
     Way way{block, static_cast<MntnsVia>(block.value(Parameter::mntns_via))};
     const bool by_clone = way.via == MntnsVia::clone || way.via == MntnsVia::empty;
+    block.set_up_is_over();
     while (Record* record = block.next()) {
         way.is_first = block.filled() == 1;
         const Failure failure = (by_clone ? sample_by_clone : sample_in_child)(way, *stack, *record);

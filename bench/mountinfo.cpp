@@ -52,7 +52,8 @@ class Mapping {
     void* at_;
 };
 
-Failure read_file(Buffers& buffers) {
+/// `mounts`, where it is asked for: how many there are.
+Failure read_file(Buffers& buffers, std::uint64_t* mounts) {
     const auto file = sys::Fd::own(open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC));
     if (!file) return {Call::open_mountinfo, file.error()};
     for (;;) {
@@ -60,10 +61,11 @@ Failure read_file(Buffers& buffers) {
             sys::retried([&] { return read(file->get(), buffers.text, sizeof buffers.text); });
         if (got < 0) return {Call::read_mountinfo, errno};
         if (got == 0) return {};
+        for (ssize_t i = 0; mounts != nullptr && i < got; ++i) *mounts += buffers.text[i] == '\n' ? 1 : 0;
     }
 }
 
-Failure stat_each(Buffers& buffers) {
+Failure stat_each(Buffers& buffers, std::uint64_t* mounts) {
     MountRequest list;
     list.mount = kListRoot;
     for (;;) {
@@ -74,12 +76,27 @@ Failure stat_each(Buffers& buffers) {
             one.mount = buffers.mounts[i];
             one.parameter = kWanted;
             // One that has been unmounted since is none of the list any more.
-            if (syscall(kStatmount, &one, buffers.text, sizeof buffers.text, 0) != 0 && errno != ENOENT)
-                return {Call::statmount, errno};
+            const bool is_there = syscall(kStatmount, &one, buffers.text, sizeof buffers.text, 0) == 0;
+            if (!is_there && errno != ENOENT) return {Call::statmount, errno};
+            if (mounts != nullptr && is_there) ++*mounts;
         }
         if (static_cast<std::size_t>(listed) < kListed) return {};
         list.parameter = buffers.mounts[listed - 1];
     }
+}
+
+/// Both ways tell of the same mounts, and of one at least. Others may mount something between the two.
+Failure check(Buffers& buffers, bool by_file) {
+    constexpr int kAttempts = 3;
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+        std::uint64_t in_file = 0;
+        if (const Failure failure = read_file(buffers, &in_file); failure.error != 0) return failure;
+        if (by_file) return in_file > 0 ? Failure{} : Failure{Call::read_mountinfo, ENODATA};
+        std::uint64_t told = 0;
+        if (const Failure failure = stat_each(buffers, &told); failure.error != 0) return failure;
+        if (told > 0 && told == in_file) return {};
+    }
+    return {Call::statmount, ENODATA};
 }
 
 }  // namespace
@@ -92,10 +109,14 @@ void run_mountinfo(Block& block) {
     while (Record* record = block.next()) {
         NSB_MARK(bits(Phase::read), bits(), 1);
         const std::uint64_t begin = sys::now();
-        const Failure failure = (by_file ? read_file : stat_each)(*mapping.get());
+        const Failure failure = (by_file ? read_file : stat_each)(*mapping.get(), nullptr);
         NSB_MARK(bits(), bits(Phase::read), 1);
         const std::uint64_t end = sys::now();
         if (failure.error != 0) return block.fail(failure);
+        if (block.filled() == 1) {
+            if (const Failure wrong = check(*mapping.get(), by_file); wrong.error != 0)
+                return block.fail(wrong);
+        }
         time_of(*record, Phase::read) = end - begin;
     }
 }

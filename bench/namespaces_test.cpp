@@ -16,8 +16,10 @@
 #include <vector>
 
 #include "block.h"
+#include "conditions.h"
 #include "core/case.h"
 #include "core/failure.h"
+#include "own_namespaces.h"
 
 namespace nsb::bench {
 namespace {
@@ -239,6 +241,32 @@ TEST_F(EverySet, EveryWayLeadsWhereItShouldAndLeavesNothing) {
     EXPECT_EQ(missing.find("via:unshare"), std::string::npos) << missing;
     EXPECT_EQ(missing.find("via:proc"), std::string::npos) << missing;
     if (!missing.empty()) GTEST_SKIP() << "not in this kernel:" << missing;
+}
+
+/// Under peers the block's own mount namespace has them all, and not private copies.
+TEST_F(EverySet, ABlocksOwnMountNamespaceKeepsThePeers) {
+    constexpr std::uint64_t kPeers = 20;
+    const auto pid = sys::plain_fork();
+    ASSERT_TRUE(pid);
+    if (*pid == 0) {
+        protocol::Request request = request_for(Operation::mount_ns, Kind::mnt);
+        request.values[static_cast<std::size_t>(Parameter::peers)] = kPeers;
+        Setting here{request, memory_, getpid()};
+        here.value = kPeers;
+        for (const Condition& condition : kConditionFunctions) {
+            if (condition.info.parameter != Parameter::peers) continue;
+            if (condition.set_up(here).error != 0) _exit(1);
+        }
+        Block block(request, memory_);
+        in_own_namespaces(block, Kind::mnt, [](Block& inside) {
+            std::ifstream file("/proc/self/mountinfo");
+            for (std::string line; std::getline(file, line);)
+                inside.memory.child_begin += line.find(" shared:") == std::string::npos ? 0 : 1;
+        });
+        _exit(0);
+    }
+    EXPECT_EQ(sys::reap(*pid).value_or(-1), 0);
+    EXPECT_EQ(memory_.child_begin, kPeers);
 }
 
 /// A flag that a kernel ignored would be measured as what it is not.

@@ -11,11 +11,13 @@
 namespace nsb::bench {
 namespace {
 
-Failure unshare_kinds(KindSet kinds) {
-    if (unshare(static_cast<int>(kinds.flags())) != 0) return {Call::unshare, errno};
-    if (!kinds.contains(Kind::mnt)) return {};
-    const auto cut = sys::make_mounts_private();
-    return cut ? Failure{} : Failure{Call::mount_private, cut.error()};
+/// Whether the block is in enter_own_mounts()'s namespaces.
+bool has_own_mounts(const Block& block) {
+    return block.value(Parameter::mounts) != 0 || block.value(Parameter::peers) != 0;
+}
+
+Mounts mounts_of(const Block& block) {
+    return has_own_mounts(block) ? Mounts::kept : Mounts::made_private;
 }
 
 /// The way back: what the sampler was in before.
@@ -55,7 +57,7 @@ class Former {
 void as_oneself(Block& block, KindSet kinds, void (*samples)(Block& block)) {
     const auto former = Former::note(kinds);
     if (!former) return block.fail(former.error());
-    if (const Failure failure = unshare_kinds(kinds); failure.error != 0) {
+    if (const Failure failure = enter_new(kinds, false, mounts_of(block)); failure.error != 0) {
         block.fail(failure);
     } else {
         samples(block);
@@ -66,16 +68,14 @@ void as_oneself(Block& block, KindSet kinds, void (*samples)(Block& block)) {
 
 /// In a child: what it filled, its parent hands back.
 void as_child(Block& block, KindSet kinds, void (*samples)(Block& block)) {
-    const sys::IdMaps maps;
+    const pid_t self = getpid();
     const auto pid = sys::plain_fork();
     if (!pid) return block.fail({Call::clone, pid.error()});
     if (*pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        Failure failure;
-        if (unshare(CLONE_NEWUSER) != 0) failure = {Call::unshare, errno};
-        if (failure.error == 0) failure = maps.write_own();
-        if (failure.error == 0) failure = unshare_kinds(kinds);
-        if (failure.error == 0) {
+        if (getppid() != self) _exit(1);
+        close(protocol::kSocket);  // by whose end nsbench sees that of the sampler
+        if (const Failure failure = enter_new(kinds, true, mounts_of(block)); failure.error == 0) {
             samples(block);
         } else {
             block.fail(failure);
@@ -91,8 +91,21 @@ void as_child(Block& block, KindSet kinds, void (*samples)(Block& block)) {
 
 }  // namespace
 
+Failure enter_new(KindSet kinds, bool in_userns, Mounts mounts) {
+    const sys::IdMaps maps;
+    if (in_userns) {
+        if (unshare(CLONE_NEWUSER) != 0) return {Call::unshare, errno};
+        if (const Failure failure = maps.write_own(); failure.error != 0) return failure;
+    }
+    if (unshare(static_cast<int>(kinds.flags())) != 0) return {Call::unshare, errno};
+    if (!kinds.contains(Kind::mnt) || mounts == Mounts::kept) return {};
+    const auto cut = sys::make_mounts_private();
+    return cut ? Failure{} : Failure{Call::mount_private, cut.error()};
+}
+
 void in_own_namespaces(Block& block, KindSet kinds, void (*samples)(Block& block)) {
-    (block.request.in_userns ? as_child : as_oneself)(block, kinds, samples);
+    const bool in_child = block.request.in_userns && !has_own_mounts(block);
+    (in_child ? as_child : as_oneself)(block, kinds, samples);
 }
 
 }  // namespace nsb::bench

@@ -9,13 +9,12 @@
 #include <cstring>
 #include <initializer_list>
 
-#include "barrier.h"
 #include "block.h"
 #include "churn.h"
 #include "core/condition.h"
 #include "core/greeting.h"
-#include "sandbox.h"
 #include "deputy.h"
+#include "sandbox.h"
 #include "sys/patience.h"
 #include "workers.h"
 
@@ -88,8 +87,7 @@ int serve() {
         } else if (shares_mm(request)) {
             filled = carry_out_together(request, memory);
         } else {
-            filled =
-                carry_out(request, memory, request.at_once > 1 ? meet(barrier, request.at_once) : sys::now());
+            filled = carry_out_with_others(request, memory, barrier);
         }
         // Beside what is timed, as all that happens between two blocks.
         if (!send(protocol::Reply{request.sequence, filled, usage()})) return 1;

@@ -60,6 +60,9 @@ Failure connect(const Inside& inside) {
     if (!inside.is_first) return {};
     const auto connected = sys::is_up_with(inside.inner.get(), kAddress);
     if (!connected || !*connected) return {Call::link_up, connected ? ENETDOWN : connected.error()};
+    // It has a carrier only while the other end is up as well.
+    const auto link = socket->look(*index);
+    if (!link || !link->has_carrier) return {Call::link_up, link ? ENETDOWN : link.error()};
     memory.child_end = sys::now();
     memory.child_begin = memory.child_end - end;  // no part of the sample
     return {};
@@ -97,9 +100,15 @@ class Outside {
         NSB_MARK(bits(), bits(Phase::create), 1);
         const std::uint64_t returned = sys::now();
         if (!pid) return {Call::clone, pid.error()};
-        const Failure given = give_end(*pid, outer, inner, record);
+        Failure given = give_end(*pid, outer, inner, record);
+        std::uint64_t aside = 0;
+        if (given.error == 0 && inside.is_first) {
+            const std::uint64_t begin = sys::now();
+            given = check_outer(outer);
+            aside = sys::now() - begin;
+        }
         if (given.error == 0 && sys::retried([&] { return write(arrived->write_end.get(), "", 1); }) != 1)
-            return {Call::child, errno};
+            given = {Call::child, errno};
         arrived->write_end.reset();
         const Failure failure = reap_child(*pid, &block_.memory);
         NSB_MARK(bits(), bits(Phase::exit, Phase::total), 1);
@@ -112,7 +121,7 @@ class Outside {
         for (const Phase phase : {Phase::address, Phase::up})
             time_of(record, phase) = memory.child_phases[static_cast<std::size_t>(phase)];
         time_of(record, Phase::exit) = reaped - memory.child_end;
-        time_of(record, Phase::total) = reaped - call - memory.child_begin;
+        time_of(record, Phase::total) = reaped - call - aside - memory.child_begin;
         return {};
     }
 
@@ -139,6 +148,15 @@ class Outside {
         return {};
     }
 
+    /// It is a port of the bridge, or of none.
+    [[nodiscard]] Failure check_outer(const Name& outer) const {
+        const auto index = sys::index_of(outer.get());
+        if (!index) return {Call::link_index, index.error()};
+        const auto link = socket_.look(*index);
+        if (!link) return {Call::link_add, link.error()};
+        return link->bridge == bridge_ ? Failure{} : Failure{Call::link_add, ENOTCONN};
+    }
+
     Block& block_;
     sys::Rtnetlink socket_;
     sys::Stack stack_;
@@ -160,6 +178,7 @@ void take_samples(Block& block) {
         bridge = *index;
     }
     Outside outside(block, std::move(*socket), std::move(*stack), bridge);
+    block.set_up_is_over();
     while (Record* record = block.next()) {
         if (const Failure failure = outside.sample(*record); failure.error != 0) return block.fail(failure);
     }

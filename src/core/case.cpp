@@ -233,6 +233,10 @@ tl::expected<Case, std::string> parse_case(std::string_view id) {
         if (!value) return tl::unexpected(fmt::format("{}: {}", parts[i], value.error()));
         c = c.with(*parameter, *value);
     }
+    const ParameterInfo& mntns = info(Parameter::mntns);
+    if (!set->contains(Kind::mnt) && c.value(Parameter::mntns) != mntns.initial)
+        return tl::unexpected(
+            fmt::format("{} takes NEWNS: without it there is no mount namespace to make", mntns.key));
     return c;
 }
 

@@ -184,6 +184,22 @@ TEST(Case, HasConditionsUnlessAnotherProgramDoesIt) {
     EXPECT_FALSE(parse_case("runtime/NEWNS-NEWPID/by:crun/mounts:3"));
 }
 
+TEST(Case, IsWaitedForByItsConditions) {
+    const auto seconds = [](const char* id) { return set_up_limit(parse_case(id)->values) / 1'000'000'000; };
+    EXPECT_EQ(seconds("clone/NEWNS/stack:1M/mounts:1"), 60U);
+    EXPECT_EQ(seconds("clone/NEWNS/stack:1M/mounts:100000"), 160U);
+    EXPECT_EQ(seconds("clone/NEWNS/stack:1M/netns:20000"), 260U);
+    EXPECT_EQ(seconds("clone/NEWNS/stack:1M/rss:64G"), 128U);
+}
+
+TEST(Case, OfAContainersMountNamespaceHasOne) {
+    EXPECT_TRUE(parse_case("container/NEWNS-NEWPID/mntns:unshare"));
+    EXPECT_TRUE(parse_case("container/NEWPID/mntns:clone"));
+    const auto c = parse_case("container/NEWPID/mntns:unshare");
+    ASSERT_FALSE(c);
+    EXPECT_EQ(c.error(), "mntns takes NEWNS: without it there is no mount namespace to make");
+}
+
 TEST(Case, IsComparedUnderTheSameConditions) {
     EXPECT_EQ(to_string(*parse_case("clone/NEWPID/stack:64K/fds:10")->base()), "clone/none/stack:64K/fds:10");
     EXPECT_EQ(to_string(*parse_case("clone/NEWPID/stack:64K/fds:10")->through_userns().base(base_set(true))),

@@ -58,4 +58,20 @@ constexpr std::uint64_t left_with_conditions(const ParameterValues& values, Kind
     return has_nested ? std::max<std::uint64_t>(left, 1) : left;
 }
 
+/// How long these conditions may take to be set up and taken down, beyond the block's own time, in ns:
+/// nsbench and the samplers at once wait so much longer. A busy machine takes up to 10 ms to make a namespace
+/// and tear it down, and less than a tenth for what is none.
+constexpr std::uint64_t set_up_limit(const ParameterValues& values) {
+    std::uint64_t limit = 60'000'000'000;
+    for (const ConditionInfo& condition : kConditions) {
+        const std::uint64_t value = values[static_cast<std::size_t>(condition.parameter)];
+        if (info(condition.parameter).type == ParameterType::size) {
+            limit += value;  // a second for each GB
+        } else {
+            limit += value * (condition.leaves.empty() ? 1'000'000 : 10'000'000);
+        }
+    }
+    return limit;
+}
+
 }  // namespace nsb

@@ -44,8 +44,8 @@ constexpr auto kLimits = std::to_array<Limit>({
      "nested levels"},
 });
 
-/// What a condition's errno means, where it is about another limit than that of an operation's call.
-struct LimitOfCondition {
+/// What an errno of this call means, where it is about another limit than that of other calls.
+struct LimitOfCall {
     protocol::Call call;
     int error;
     std::string_view words;
@@ -56,6 +56,8 @@ constexpr std::string_view kFewFiles =
 constexpr std::string_view kFewNetNamespaces =
     "user.max_net_namespaces is reached, with those that are still being torn down: sysctl -w "
     "user.max_net_namespaces=100000";
+constexpr std::string_view kFewCgroups =
+    "cgroup.max.descendants or cgroup.max.depth of a cgroup above is reached";
 constexpr std::string_view kNotDelegated =
     "not permitted: cgroups take root, or a cgroup of one's own: systemd-run --user --scope -p Delegate=yes "
     "nsbench ...";
@@ -63,7 +65,7 @@ constexpr std::string_view kNoUserNamespace =
     "not permitted here: without root it takes a user namespace, which a setting, a security module or a "
     "seccomp filter forbids; run as root";
 using protocol::Call;
-constexpr auto kLimitsOfConditions = std::to_array<LimitOfCondition>({
+constexpr auto kLimitsOfCalls = std::to_array<LimitOfCall>({
     {Call::set_mounts, ENOSPC, "fs.mount-max is reached: sysctl -w fs.mount-max=1000000"},
     {Call::set_peers, ENOSPC, "fs.mount-max is reached: sysctl -w fs.mount-max=1000000"},
     {Call::set_netns, ENOSPC, kFewNetNamespaces},
@@ -77,13 +79,20 @@ constexpr auto kLimitsOfConditions = std::to_array<LimitOfCondition>({
     {Call::set_netns, EMFILE, kFewFiles},
     {Call::set_dying, EMFILE, kFewFiles},
     {Call::set_fds, EMFILE, kFewFiles},
-    {Call::set_cgroups, EAGAIN, "cgroup.max.descendants or cgroup.max.depth of a cgroup above is reached"},
+    {Call::set_cgroups, EAGAIN, kFewCgroups},
     {Call::set_cgroups, EPERM, kNotDelegated},
     {Call::set_cgroups, EACCES, kNotDelegated},
     {Call::set_cgroups, EROFS,
      "/sys/fs/cgroup is mounted read-only, as in a container; run as root of the host"},
     {Call::set_cgroups, ENOENT,
      "this kernel has no cgroups of version 2, or they are not mounted in /sys/fs/cgroup"},
+    {Call::make_cgroup, EPERM, kNotDelegated},
+    {Call::make_cgroup, EACCES, kNotDelegated},
+    {Call::migrate, EPERM, kNotDelegated},
+    {Call::migrate, EACCES, kNotDelegated},
+    {Call::make_cgroup, EAGAIN, kFewCgroups},
+    {Call::read_mountinfo, ENODATA, "it tells of no mount"},
+    {Call::statmount, ENODATA, "it tells of other mounts than /proc/self/mountinfo"},
     {Call::set_rss, ENOMEM,
      "there is not so much memory: less, or a higher memory.max of the cgroup or ulimit -v"},
     {Call::set_mounts, EPERM, kNoUserNamespace},
@@ -94,11 +103,11 @@ constexpr auto kLimitsOfConditions = std::to_array<LimitOfCondition>({
     {Call::set_depth, EPERM, kNoUserNamespace},
 });
 
-std::string_view limit_of_condition(const protocol::Failure& failure) {
-    const auto* const found = std::ranges::find_if(kLimitsOfConditions, [&](const LimitOfCondition& one) {
+std::string_view limit_of_call(const protocol::Failure& failure) {
+    const auto* const found = std::ranges::find_if(kLimitsOfCalls, [&](const LimitOfCall& one) {
         return one.call == failure.call && one.error == failure.error;
     });
-    return found == kLimitsOfConditions.end() ? "" : found->words;
+    return found == kLimitsOfCalls.end() ? "" : found->words;
 }
 
 }  // namespace
@@ -157,8 +166,7 @@ std::string explain(const protocol::Failure& failure, KindSet set, std::optional
         return "the runtime did not start the program, and did not say why";
     }
     const auto meaning = [&]() -> std::string {
-        if (const std::string_view words = limit_of_condition(failure); !words.empty())
-            return std::string(words);
+        if (const std::string_view words = limit_of_call(failure); !words.empty()) return std::string(words);
         switch (failure.error) {
             case EPERM:
             case EACCES:

@@ -46,9 +46,6 @@ struct Record {
 
 inline constexpr std::uint32_t kMaxSamples = 4096;
 
-/// How long the conditions of a block may take to be set up and taken down, beyond the block's own time.
-inline constexpr std::uint64_t kSettingUpNs = 60'000'000'000;
-
 /// What is counted of one start by a runtime: a tracepoint, for x86-64's system calls with their numbers.
 struct CountedInfo {
     const char* name;

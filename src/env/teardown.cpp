@@ -86,10 +86,11 @@ void WorkerLedger::begin(bool lost) {
 bool WorkerLedger::is_done(std::uint32_t pending) const {
     if (pending == 0) return true;
     if (running_ > 0) return false;
+    if (ended_ < queued_) return false;
     // User namespaces are queued from an RCU callback, some time after the last process: each has to be seen.
     // The others are queued by that process's exit: nothing queued beyond what ended means that nothing is
     // left.
-    return batches_ ? queued_ > 0 && ended_ >= queued_ : ended_ >= pending;
+    return batches_ ? queued_ > 0 : ended_ >= pending;
 }
 
 void TeardownWatch::begin() {

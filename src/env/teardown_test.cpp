@@ -66,6 +66,19 @@ TEST(WorkerLedger, OneItemEachMayOverlap) {
     EXPECT_DOUBLE_EQ(user.busy(), 20 + 40);
 }
 
+TEST(WorkerLedger, MoreThanIsKnownOfMayHaveBeenQueued) {
+    WorkerLedger pid(false);
+    for (int i = 0; i < 3; ++i) pid.queued();
+    pid.started(100);
+    pid.ended(120);
+    EXPECT_FALSE(pid.is_done(1));
+    for (int i = 0; i < 2; ++i) {
+        pid.started(200);
+        pid.ended(210);
+    }
+    EXPECT_TRUE(pid.is_done(1));
+}
+
 TEST(WorkerLedger, WhatRanBeforeTheBatchHasNoTimeInIt) {
     WorkerLedger net(true);
     net.queued();

@@ -194,15 +194,17 @@ void Runner::drain(const Group& group, std::uint32_t round) {
     const bool is_of_conditions = std::ranges::any_of(group, [&](const PlannedBlock& block) {
         return left_by_conditions(series_[block.series].measured) > 0;
     });
-    // Their namespaces are no batch: `drains` in run.json tells how large those are.
-    if (!drained || is_of_conditions) return;
-    ++totals_.drains;
-    for (const PlannedBlock& block : group) totals_.drained_samples += block.lead_in + block.samples;
-    if (!drained->complete && ++totals_.drains_incomplete == kMostIncomplete) {
+    if (!drained) return;
+    if (!drained->complete && ++incomplete_ == kMostIncomplete) {
         // Something here keeps namespaces alive: wait less for what does not come.
         drain_limit_ = kShortDrain;
         warnings_.emplace_back("the teardown of some namespaces was not seen to end within 1 s");
     }
+    // The namespaces of conditions are no batch: `drains` in run.json tells how large those are.
+    if (is_of_conditions) return;
+    ++totals_.drains;
+    if (!drained->complete) ++totals_.drains_incomplete;
+    for (const PlannedBlock& block : group) totals_.drained_samples += block.lead_in + block.samples;
     for (const PlannedBlock& block : group) {
         Series& series = series_[block.series];
         if (!info(series.measured.operation).phases.contains(Phase::drain)) continue;

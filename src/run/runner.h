@@ -76,6 +76,7 @@ class Runner {
     std::vector<Looks> looks_;    // likewise
     Totals totals_;
     std::vector<std::string> warnings_;
+    std::uint32_t incomplete_ = 0;  // waits for teardown that was not seen to end, after conditions as well
     std::chrono::nanoseconds drain_limit_ = std::chrono::seconds(1);
     /// What a signal has to wait for. No block of the plan takes as long: one that is cut short is another
     /// one.

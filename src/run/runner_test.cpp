@@ -143,6 +143,16 @@ TEST_F(RunnerTest, WaitsLessForTeardownThatDoesNotEnd) {
     for (const Sample& sample : one.series()[0].samples) EXPECT_EQ(sample.time(Phase::drain), 0);
 }
 
+TEST_F(RunnerTest, WarnsOfTeardownThatDoesNotEndAlsoAfterConditions) {
+    teardown_.result.complete = false;
+    Runner one = runner({kUts.with(Parameter::netns, 5)});
+    one.measure({});
+    EXPECT_EQ(one.totals().drains, 0U);
+    EXPECT_EQ(one.totals().drains_incomplete, 0U) << "of the batches";
+    EXPECT_EQ(one.warnings(),
+              std::vector<std::string>{"the teardown of some namespaces was not seen to end within 1 s"});
+}
+
 TEST_F(RunnerTest, GoesOnFromWhatWasMeasuredBefore) {
     Before before;
     before.totals.rounds = 2;

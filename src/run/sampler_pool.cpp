@@ -17,8 +17,6 @@ using namespace std::chrono_literals;
 
 /// How long a sampler may be silent beyond its block's own limit.
 constexpr auto kPatience = 10s;
-/// And beyond that, where its block has conditions: to set them up and take them down.
-constexpr auto kSettingUp = std::chrono::nanoseconds(protocol::kSettingUpNs);
 /// What a timer's tick takes, with room to spare.
 constexpr auto kTick = 300us;
 
@@ -81,7 +79,9 @@ std::vector<Records> SamplerPool::carry_out(protocol::Request request, std::span
     request.at_once = static_cast<std::uint8_t>(samplers.size());
     const sys::Fd barrier = samplers.size() > 1 ? make_barrier() : sys::Fd();
     for (Sampler& sampler : samplers) sampler.send(request, barrier);
-    const std::chrono::nanoseconds patience = kPatience + (has_condition(request.values) ? kSettingUp : 0ns);
+    const std::chrono::nanoseconds patience =
+        kPatience +
+        std::chrono::nanoseconds(has_condition(request.values) ? set_up_limit(request.values) : 0);
     std::vector<Records> records;
     for (Sampler& sampler : samplers) records.push_back(sampler.receive(limit + patience));
     return records;

@@ -76,7 +76,8 @@ env::PendingTeardown pending_teardown(const Case& c, std::uint32_t samples, bool
         if (!is_set_up && c.has_condition()) left = std::min<std::uint64_t>(left, 1);
         pending[static_cast<std::size_t>(kind.kind)] = static_cast<std::uint32_t>(left);
     }
-    // What a block is carried out in.
+    // What a block is carried out in, unless that could not be made.
+    if (!is_set_up) return pending;
     if (c.has(Trait::in_own_net)) add(Kind::net);
     if (in_userns && (c.has(Trait::in_own_net) || c.has(Trait::in_own_mnt))) add(Kind::user);
     return pending;

@@ -125,6 +125,8 @@ TEST(PendingTeardown, CountsWhatConditionsLeave) {
 }
 
 TEST(PendingTeardown, CountsWhatABlockIsCarriedOutIn) {
+    EXPECT_EQ(of(pending_teardown(Case::of(Operation::veth, Kind::net), 0, true), Kind::net), 0U)
+        << "that could not be made";
     EXPECT_EQ(of(pending_teardown(Case::of(Operation::veth, Kind::net), 10, false), Kind::net), 11U);
     EXPECT_EQ(of(pending_teardown(Case::of(Operation::mount_ns, Kind::mnt), 10, false), Kind::user), 0U);
     EXPECT_EQ(

@@ -95,7 +95,7 @@ Result<Rtnetlink> Rtnetlink::open() {
     return Rtnetlink(std::move(*socket));
 }
 
-Result<int> Rtnetlink::ask(const Message& message) const {
+Result<int> Rtnetlink::send(const Message& message) const {
     sockaddr_nl kernel{};
     kernel.nl_family = AF_NETLINK;
     const ssize_t sent = retried([&] {
@@ -103,6 +103,11 @@ Result<int> Rtnetlink::ask(const Message& message) const {
                       reinterpret_cast<const sockaddr*>(&kernel), sizeof kernel);
     });
     if (sent < 0) return tl::unexpected(errno);
+    return 0;
+}
+
+Result<int> Rtnetlink::ask(const Message& message) const {
+    if (const auto sent = send(message); !sent) return sent;
     struct Answer {
         nlmsghdr header;
         nlmsgerr error;  // behind it the request, cut off
@@ -160,6 +165,36 @@ Result<int> Rtnetlink::add_address(unsigned index, std::uint32_t address) const 
 
 Result<int> Rtnetlink::set_up(unsigned index) const {
     return ask(Message(RTM_SETLINK, 0, interface(index, true)));
+}
+
+Result<Rtnetlink::Link> Rtnetlink::look(unsigned index) const {
+    if (const auto sent = send(Message(RTM_GETLINK, 0, interface(index, false))); !sent)
+        return tl::unexpected(sent.error());
+    // Longer answers are cut off: both attributes are among the first (rtnl_fill_ifinfo()), and a larger
+    // buffer would be another page of stack in each later fork.
+    alignas(nlmsghdr) char bytes[1024];
+    const ssize_t got = retried([&] { return recv(socket_.get(), bytes, sizeof bytes, 0); });
+    if (got < 0) return tl::unexpected(errno);
+    nlmsghdr header{};
+    std::memcpy(&header, bytes, sizeof header);
+    if (header.nlmsg_type == NLMSG_ERROR) {
+        nlmsgerr error{};
+        std::memcpy(&error, bytes + sizeof header, sizeof error);
+        return tl::unexpected(-error.error);
+    }
+    if (header.nlmsg_type != RTM_NEWLINK) return tl::unexpected(EPROTO);
+    Link link{false, 0};
+    const auto size = static_cast<std::size_t>(got);
+    for (std::size_t at = sizeof header + NLMSG_ALIGN(sizeof(ifinfomsg)); at + sizeof(rtattr) <= size;) {
+        rtattr attribute{};
+        std::memcpy(&attribute, bytes + at, sizeof attribute);
+        const std::size_t value = at + sizeof attribute;
+        if (attribute.rta_len < sizeof attribute || at + attribute.rta_len > size) break;
+        if (attribute.rta_type == IFLA_CARRIER) link.has_carrier = bytes[value] != 0;
+        if (attribute.rta_type == IFLA_MASTER) std::memcpy(&link.bridge, bytes + value, sizeof link.bridge);
+        at += RTA_ALIGN(attribute.rta_len);
+    }
+    return link;
 }
 
 Result<unsigned> index_of(const char* name) {

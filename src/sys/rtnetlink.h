@@ -38,9 +38,16 @@ class Rtnetlink {
 
     [[nodiscard]] Result<int> set_up(unsigned index) const;
 
+    struct Link {
+        bool has_carrier;  ///< of a veth pair: both ends are up
+        unsigned bridge;   ///< the index of that which it is a port of; 0: of none
+    };
+    [[nodiscard]] Result<Link> look(unsigned index) const;
+
   private:
     explicit Rtnetlink(Fd socket) : socket_(std::move(socket)) {}
     class Message;
+    [[nodiscard]] Result<int> send(const Message& message) const;
     [[nodiscard]] Result<int> ask(const Message& message) const;
     Fd socket_;
 };
