@@ -96,6 +96,19 @@ def test_a_slope_that_is_not_told_from_zero_is_no_law() -> None:
     assert found and found.best.law == "constant" and found.rival.weight > found.best.weight
 
 
+def test_the_next_law_with_a_slope_comes_before_constant(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The likeliest one's is not told from 0, and constant is far behind."""
+    def fit(law: str, aicc: float, low: float) -> growth.Fit:
+        slope = () if law == "constant" else (growth.Coefficient("n", 1, low, 2),)
+        return growth.Fit(law, (growth.Coefficient("start", 1, 0.5, 1.5), *slope), aicc, np.zeros(10), 10.0)
+
+    made = [fit("constant", 20, 0), fit("linear", 0, -0.1), fit("log", 2, 0.1)]
+    monkeypatch.setattr(growth, "_candidates", lambda _: made)
+    assert exact(LEVELS).best.law == "log"
+    made[2] = fit("log", 5, 0.1)  # too far behind
+    assert exact(LEVELS).best.law == "constant"
+
+
 def test_zero_may_be_a_level() -> None:
     x = np.concatenate([[0.0], LEVELS])
     assert exact(1000 + 7 * x, x).best.law == "linear"
@@ -136,7 +149,9 @@ def test_curves_shows_kernels_side_by_side(tmp_path: Path) -> None:
 
 def test_curves_says_what_is_missing(tmp_path: Path) -> None:
     failed = result_row("clone/none/stack:256M", "create", None, status="failed", errno="ENOMEM", reason="no memory")
-    out = shown(write_run(tmp_path / "run", [*rows(SIZES[:5]), failed]))
+    skipped = result_row("clone/none/stack:512M", "create", None, status="skipped", reason="too large")
+    out = shown(write_run(tmp_path / "run", [*rows(SIZES[:5]), failed, skipped]))
+    assert "stack:512M, create: skipped: too large" in out
     assert "not enough levels: 5 of 6" in out and "left out: clone/none at stack:256M, create: failed ENOMEM: no memory" in out
 
 

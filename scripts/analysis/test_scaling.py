@@ -11,8 +11,9 @@ import pytest
 pytest.importorskip("scipy", reason="python3-scipy is missing")
 
 import pandas as pd  # noqa: E402
+from scipy import stats  # noqa: E402
 
-from analysis import columns, scaling, scaling_law  # noqa: E402
+from analysis import columns, limits, scaling, scaling_law, scaling_page  # noqa: E402
 from analysis.fixtures import call, result_row, write_run, write_table  # noqa: E402
 from analysis.scaling_law import Drawn, Law  # noqa: E402
 
@@ -197,6 +198,44 @@ def test_few_rounds_have_no_intervals(tmp_path: Path) -> None:
     [case] = json.loads(out)["runs"][0]["cases"]
     assert code == 0 and case["levels"][0]["throughput"]["low"] is None and "too few rounds" in case["without_law"]
     assert "no intervals of throughput: fewer than 6 rounds have all numbers of samplers" in case["notes"]
+
+
+def test_numbers_in_different_cases_are_no_scaling(tmp_path: Path) -> None:
+    """One has one sampler, and another one two."""
+    random = np.random.default_rng(2)
+    cases = {"clone/none/stack:1M": 1, f"{CASE}/parallel:2": 2}
+    folder = write_run(tmp_path / "run", [result_row(case, "total", 400_000, parallel=count) for case, count in cases.items()],
+                       sampler={"cpus": [0, 1]})
+    write_table(folder / "samples.csv", [row for case, count in cases.items() for row in samples_of(random, case, count, 4e5, 8)])
+    [one] = limits.read_runs([str(folder)])
+    assert not scaling.has_levels(one) and scaling_page.as_html([one]) == ""
+    assert call(SCRIPT, [folder])[0] == 2
+
+
+def test_a_report_is_not_lost_where_scaling_cannot_be_said(tmp_path: Path) -> None:
+    folder = run(tmp_path, (1, 2), [])
+    record = json.loads((folder / "run.json").read_text())
+    record["environment"]["cpus"] = "unknown"
+    (folder / "run.json").write_text(json.dumps(record))
+    assert scaling_page.as_html(limits.read_runs([str(folder)])) == "<p>run.json does not say how many CPUs there are</p>"
+
+
+def test_a_phase_that_no_sample_has_is_said(tmp_path: Path) -> None:
+    folder = run(tmp_path, (1, 2), [0, 1])
+    code, out, err = call(SCRIPT, [folder, "--phase=drain"])
+    assert code == 2 and f"{CASE}: no sample has phase drain" in out + err, out + err
+
+
+def test_a_parameter_at_its_bound_leaves_a_degree_of_freedom() -> None:
+    counts = np.array([1.0, 2, 4, 8])
+    throughput = 1000 * counts * np.array([1, 0.99, 1.01, 1.04])
+    again = drawn(throughput[:, None] * np.random.default_rng(1).normal(1, 0.01, (4, 500)))
+    found = scaling_law.fit(counts, throughput, again)
+    assert found.contention.value == 0 and found.coherency.value == 0
+    errors = again.values.std(axis=1) / throughput
+    measured = counts / throughput
+    residuals = (1 / found.rate.value - measured) / measured / errors
+    assert found.p == pytest.approx(stats.chi2.sf(float(residuals @ residuals), 3), rel=1e-3)
 
 
 def test_what_has_no_scaling_is_said_with_its_remedy(tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ PIDS = next((path for path in (CGROUPS, Path("/sys/fs/cgroup/pids"))
 EVERY = ("--with=mounts:50", "--with=peers:20", "--with=netns:5", "--with=dying:5", "--with=pidns:5", "--with=procs:20",
          "--with=rss:4M", "--with=fds:200", "--with=depth:2")
 LONG = ("--block=1000", "--budget=60s", "--precision=0.01%")
-KILLS = int(os.environ.get("NSBENCH_KILLS", "20"))
+KILLS = int(os.environ.get("NSBENCH_KILLS", "5"))
+SEED = int(os.environ.get("NSBENCH_SEED", time.time_ns() % 10**6))
 
 
 def folders_of_cgroups():
@@ -123,9 +124,10 @@ def test_every_operation_is_measured_under_all_of_them(tmp_path):
     measure(operations, "--ns=pid", "--ns=net", "--ns=mnt,pid", "--stack=1M", *EVERY, "--samples=4", f"--csv={tmp_path}/a.csv",
             timeout=300)
     rows = read_csv(tmp_path / "a.csv")
-    bad = [(row["case"], row["reason"]) for row in rows if row["status"] in ("failed", "skipped")]
-    # What mounts a proc in a container whose own is covered, or has no user namespace, cannot.
-    assert not [one for one in bad if "proc" not in one[0] and "container" not in one[0]], bad
+    bad = [(row["case"], row["errno"], row["reason"]) for row in rows if row["status"] in ("failed", "skipped")]
+    # In a container whose own proc is covered no other one can be mounted (mount_too_revealing in fs/namespace.c).
+    may_be_refused = ("proc_remount/", "container/NEWNS-NEWPID/")
+    assert not [one for one in bad if not (one[0].startswith(may_be_refused) and one[1] == "EPERM")], bad
     clone = next(row for row in rows if row["case"].startswith("clone/NEWPID/") and row["phase"] == "create")
     id_of_all = "/".join(option.partition("=")[2] for option in EVERY)
     assert clone["case"] == f"clone/NEWPID/stack:1M/{id_of_all}"
@@ -238,9 +240,10 @@ def test_cgroups_that_are_not_delegated_are_refused_with_the_remedy(home):
 @pytest.mark.parametrize("attempt", range(KILLS))
 def test_killed_at_any_moment_it_leaves_nothing(attempt):
     """Killed are nsbench, its sampler, or both; what a deputy or a keeper of theirs is at does not matter."""
-    moment = random.uniform(0.05, 1.5)
+    chance = random.Random(f"{SEED} {attempt}")
+    moment = chance.uniform(0.05, 1.5)
     victims = ("nsbench", "sampler", "both", "deputy", "keeper")[attempt % 5]
-    print(f"{victims} killed after {moment:.3f} s")
+    print(f"NSBENCH_SEED={SEED}: {victims} killed after {moment:.3f} s")
     cgroups = ("--with=cgroups:20",) if (CGROUPS / "cgroup.controllers").exists() else ()
     with Started("--op=clone,unshare", "--ns=none", "--ns=net", "--stack=1M", *EVERY, *cgroups, "--budget=60s",
                  "--precision=0.01%") as started:
@@ -257,7 +260,7 @@ def test_killed_at_any_moment_it_leaves_nothing(attempt):
                 pass  # gone by itself, or with nsbench
         if victims not in ("nsbench", "both"):
             wait_for(lambda: of_name(started, SAMPLER), 10, "the next sampler")
-            time.sleep(random.uniform(0, 0.5))
+            time.sleep(chance.uniform(0, 0.5))
             started.signal(signal.SIGTERM)
         started.finish(timeout=60)
         wait_for(lambda: not started.living(), 10, f"the end of {started.living()}")

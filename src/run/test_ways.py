@@ -12,6 +12,9 @@ from nsbench_harness import Started, host_state, list_ids, needs_root, read_csv,
 
 pytestmark = needs_root
 
+# One moment for each case of what is killed: the next runs have others.
+SEED = int(os.environ.get("NSBENCH_SEED", time.time_ns() % 10**6))
+KILLS = int(os.environ.get("NSBENCH_KILLS", "1"))
 WAYS = ("--op=mount_ns,cgroup,veth,mountinfo,container", "--with=bridged:no,yes",
         "--with=mntns:clone,unshare,opentree,empty,fsmount")
 MISSING = {"EINVAL", "ENOSYS", "EOPNOTSUPP", "EROFS", "EACCES", "EPERM"}
@@ -62,17 +65,19 @@ def test_the_phases_are_within_the_total(tmp_path):
     rows = [row for row in read_csv(tmp_path / "out" / "samples.csv") if row["total"]]
     assert rows
     for row in rows:
-        parts = sum(float(row[phase] or 0) for phase in ("create", "enter", "link", "move", "exit"))
-        assert parts <= float(row["total"]) * 1.5, row  # create ends in the parent, where the child may be ahead of it
+        create, total = float(row["create"]), float(row["total"])
+        parts = sum(float(row[phase] or 0) for phase in ("enter", "link", "move", "exit"))
+        # clone returns in the parent, where the child may be ahead of it.
+        assert create <= total and parts + (create if row["case"].endswith("via:unshare") else 0) <= total, row
         assert bool(row["move"]) == row["case"].endswith("made:moved"), row
 
 
-@pytest.mark.parametrize("attempt", range(3))
+@pytest.mark.parametrize("attempt", range(KILLS))
 @pytest.mark.parametrize("whom", ["nsbench", "sampler"])
 @pytest.mark.parametrize("operation", ["mount_ns", "veth", "cgroup"])
 def test_what_is_killed_leaves_nothing(operation, whom, attempt, tmp_path):
-    moment = random.uniform(0, 0.3)
-    print(f"killed {moment:.3f} s after attempt {attempt}'s first round")
+    moment = random.Random(f"{SEED} {operation} {whom} {attempt}").uniform(0, 0.3)
+    print(f"NSBENCH_SEED={SEED}: killed {moment:.3f} s after the first round")
     with Started(f"--op={operation}", "--budget=60s", "--precision=0.01%", f"--out={tmp_path}/out") as started:
         wait_for((tmp_path / "out" / "results.csv").exists, 30, "a round")
         time.sleep(moment)
@@ -80,6 +85,6 @@ def test_what_is_killed_leaves_nothing(operation, whom, attempt, tmp_path):
             os.kill(started.sampler(), signal.SIGKILL)
             time.sleep(0.1)
         started.signal(signal.SIGKILL)
-        started.finish(timeout=5)
+        started.finish(timeout=60)
         wait_for(lambda: not started.living(), 10, f"the end of {started.living()}")
     wait_for(lambda: not cgroups(), 10, "the cgroups' removal")
