@@ -202,6 +202,7 @@ def test_nothing_outlives_a_killed_process(victim, load, tmp_path):
         worker = wait_for(lambda: worker_of(started), 30, "a worker")
         time.sleep(0.3)
         killed = {"nsbench": started.pid, "sampler": starter_of(started), "worker": worker}[victim]
+        assert killed
         os.kill(killed, signal.SIGKILL)
         code, out, err = started.finish()
         wait_for(lambda: not started.living(), 30, "the end of all processes")
