@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <ranges>
 
 #include "core/failure.h"
 
@@ -14,11 +13,25 @@ namespace {
 
 constexpr double kMostRate = 1e6;
 constexpr double kLeastRate = 1.0 / 3600;
-/// Rows of the last third that it takes to see a growth in them.
+/// Rows that tell more of a stretch of time than one's chance.
 constexpr std::size_t kLeastRows = 3;
+static_assert(kLeastToJudge == kLeastRows * 3 * 3, "in each third of the last third");
 
 std::span<const LoadRow> last_third(std::span<const LoadRow> rows) {
     return rows.last(rows.size() / 3);
+}
+
+std::uint64_t backlog_of(const LoadRow& row) {
+    return row.backlog.value_or(0);
+}
+
+/// Whether the backlog is greater in the last of three parts than it ever was in the first, by more than the
+/// workers have in hand.
+bool grows(std::span<const LoadRow> rows, std::uint32_t workers) {
+    const std::size_t part = rows.size() / 3;
+    const auto most = std::ranges::max_element(rows.first(part), {}, backlog_of);
+    const auto least = std::ranges::min_element(rows.last(part), {}, backlog_of);
+    return backlog_of(*least) > backlog_of(*most) + workers;
 }
 
 /// How far a figure may move that has settled, by what the load had added to it.
@@ -114,17 +127,27 @@ std::uint64_t due_arrivals(double period_ns, std::uint64_t since_begin_ns) {
     return static_cast<std::uint64_t>(static_cast<double>(since_begin_ns) / period_ns) + 1;
 }
 
-Held judge(std::span<const LoadRow> load, double rate, std::uint32_t workers) {
-    const auto backlog = [](const LoadRow& row) { return row.backlog.value_or(0); };
-    if (!load.empty() && static_cast<double>(backlog(load.back())) > std::max(rate, 1.0))
+Held judge(std::span<const LoadRow> load, const OpenLoad& asked) {
+    std::uint64_t failed = 0;
+    std::uint64_t arrived = asked.unrecorded + (load.empty() ? 0 : backlog_of(load.back()));
+    for (const LoadRow& row : load) {
+        failed += count_of(row.errors);
+        arrived += row.done + count_of(row.errors);
+    }
+    if (failed > 0) return {false, fmt::format("{} of {} arrivals failed", failed, arrived)};
+    if (!load.empty() && static_cast<double>(backlog_of(load.back())) > std::max(asked.rate, 1.0))
         return {false, "more than a second's arrivals were waiting at the end"};
-    const std::span<const LoadRow> last = last_third(load);
-    const std::size_t part = last.size() / 3;
-    if (part < kLeastRows) return {};
-    const std::uint64_t most = std::ranges::max(last.first(part) | std::views::transform(backlog));
-    const std::uint64_t least = std::ranges::min(last.last(part) | std::views::transform(backlog));
-    if (least > most + workers) return {false, "the arrivals that wait grew through the last third"};
-    return {};
+    if (load.size() >= kLeastToJudge && grows(last_third(load), asked.workers))
+        return {false, "the arrivals that wait grew through the last third"};
+    if (asked.unrecorded > 0)
+        return {std::nullopt, fmt::format("{} of {} arrivals have no record", asked.unrecorded, arrived)};
+    if (load.size() < kLeastToJudge) {
+        return {std::nullopt,
+                fmt::format("{} intervals are too few, {} show whether the arrivals that wait grow: a longer "
+                            "--for, or a shorter --interval",
+                            load.size(), kLeastToJudge)};
+    }
+    return {true, ""};
 }
 
 double rate_at_end(std::span<const LoadRow> load) {

@@ -74,15 +74,24 @@ struct BurstRow {
 /// Arrivals at a fixed rate, one each period from the begin on: how many are due.
 std::uint64_t due_arrivals(double period_ns, std::uint64_t since_begin_ns);
 
-/// Whether an open loop held its rate, and why not.
-struct Held {
-    bool is_held = true;
-    std::string_view why;
+/// What an open loop is asked for, and what of it no row has.
+struct OpenLoad {
+    double rate = 0;  ///< arrivals each second
+    std::uint32_t workers = 1;
+    std::uint64_t unrecorded = 0;  ///< operations that ended without a record
 };
-/// A rate is not held if at the end the backlog is more than arrives in a second, or if it grows in the last
-/// third: its least value in the last third of that is above its greatest in the first third, by more than
-/// one operation for each worker. Of the load's rows.
-Held judge(std::span<const LoadRow> load, double rate, std::uint32_t workers);
+
+/// Whether an open loop held its rate.
+struct Held {
+    std::optional<bool> is_held;  ///< nothing where that cannot be told
+    std::string why;              ///< why not, or why that cannot be told
+};
+/// A rate is not held if an arrival failed, if at the end the backlog is more than arrives in a second, or if
+/// it grows in the last third: its least value in the last third of that is above its greatest in the first
+/// third, by more than one operation for each worker. It cannot be told in fewer than kLeastToJudge rows, nor
+/// of operations without a record. Of the load's rows.
+Held judge(std::span<const LoadRow> load, const OpenLoad& asked);
+inline constexpr std::size_t kLeastToJudge = 27;
 
 /// Done each second in the last third of the load; over all of it where that is shorter than a few rows.
 double rate_at_end(std::span<const LoadRow> load);

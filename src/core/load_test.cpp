@@ -71,46 +71,68 @@ TEST(ArrivalsTest, the_first_is_due_at_once) {
 }
 
 TEST(JudgeTest, a_rate_is_held_without_a_backlog) {
-    EXPECT_TRUE(judge(rows_of(std::vector<std::uint64_t>(40, 0)), 200, 1).is_held);
-    EXPECT_TRUE(judge({}, 200, 1).is_held);
+    const Held held = judge(rows_of(std::vector<std::uint64_t>(40, 0)), {200, 1});
+    EXPECT_EQ(held.is_held, true);
+    EXPECT_EQ(held.why, "");
 }
 
 TEST(JudgeTest, a_stall_that_is_caught_up_with_leaves_it_held) {
     std::vector<std::uint64_t> backlog(40, 1);
     for (std::size_t i = 28; i < 32; ++i) backlog[i] = 150;
-    EXPECT_TRUE(judge(rows_of(backlog), 200, 1).is_held);
+    EXPECT_EQ(judge(rows_of(backlog), {200, 1}).is_held, true);
 }
 
 TEST(JudgeTest, more_than_a_second_behind_at_the_end_is_not_held) {
-    std::vector<std::uint64_t> backlog(6, 0);
+    std::vector<std::uint64_t> backlog(27, 0);
     backlog.back() = 200;
-    EXPECT_TRUE(judge(rows_of(backlog), 200, 1).is_held);
+    EXPECT_EQ(judge(rows_of(backlog), {200, 1}).is_held, true);
     backlog.back() = 201;
-    const Held held = judge(rows_of(backlog), 200, 1);
-    EXPECT_FALSE(held.is_held);
-    EXPECT_NE(held.why.find("at the end"), std::string_view::npos);
+    const Held held = judge(rows_of(backlog), {200, 1});
+    EXPECT_EQ(held.is_held, false);
+    EXPECT_NE(held.why.find("at the end"), std::string::npos);
+    EXPECT_EQ(judge(rows_of({0, 201}), {200, 1}).is_held, false) << "also of a short load";
 }
 
 TEST(JudgeTest, a_backlog_that_grows_slowly_is_not_held) {
     std::vector<std::uint64_t> backlog;
     for (std::uint64_t i = 0; i < 60; ++i) backlog.push_back(i);
-    const Held held = judge(rows_of(backlog), 200, 1);
-    EXPECT_FALSE(held.is_held);
-    EXPECT_NE(held.why.find("grew"), std::string_view::npos);
+    const Held held = judge(rows_of(backlog), {200, 1});
+    EXPECT_EQ(held.is_held, false);
+    EXPECT_NE(held.why.find("grew"), std::string::npos);
 }
 
 TEST(JudgeTest, a_backlog_that_stays_or_moves_within_the_workers_hands_is_held) {
-    EXPECT_TRUE(judge(rows_of(std::vector<std::uint64_t>(60, 80)), 200, 1).is_held);
+    EXPECT_EQ(judge(rows_of(std::vector<std::uint64_t>(60, 80)), {200, 1}).is_held, true);
     std::vector<std::uint64_t> one_more(60, 0);
     for (std::size_t i = 50; i < 60; ++i) one_more[i] = 4;
-    EXPECT_TRUE(judge(rows_of(one_more), 200, 4).is_held);
-    EXPECT_FALSE(judge(rows_of(one_more), 200, 2).is_held);
+    EXPECT_EQ(judge(rows_of(one_more), {200, 4}).is_held, true);
+    EXPECT_EQ(judge(rows_of(one_more), {200, 2}).is_held, false);
 }
 
-TEST(JudgeTest, few_rows_tell_no_growth) {
+TEST(JudgeTest, too_few_rows_tell_neither) {
     std::vector<std::uint64_t> backlog;
-    for (std::uint64_t i = 0; i < 12; ++i) backlog.push_back(10 * i);
-    EXPECT_TRUE(judge(rows_of(backlog), 200, 1).is_held);
+    for (std::uint64_t i = 0; i < kLeastToJudge - 1; ++i) backlog.push_back(5 * i);
+    const Held held = judge(rows_of(backlog), {200, 1});
+    EXPECT_EQ(held.is_held, std::nullopt);
+    EXPECT_NE(held.why.find("26 intervals are too few"), std::string::npos) << held.why;
+    backlog.push_back(5 * (kLeastToJudge - 1));
+    EXPECT_EQ(judge(rows_of(backlog), {200, 1}).is_held, false) << "it grows";
+    EXPECT_EQ(judge({}, {200, 1}).is_held, std::nullopt);
+}
+
+TEST(JudgeTest, a_rate_at_which_an_arrival_fails_is_not_held) {
+    std::vector<LoadRow> rows = rows_of(std::vector<std::uint64_t>(40, 0));
+    rows[3].errors = {{EAGAIN, 2}, {ENOSPC, 1}};
+    const Held held = judge(rows, {200, 1, 7});
+    EXPECT_EQ(held.is_held, false);
+    EXPECT_EQ(held.why, "3 of 2010 arrivals failed");
+}
+
+TEST(JudgeTest, of_what_has_no_record_nothing_is_told) {
+    const std::vector<LoadRow> rows = rows_of(std::vector<std::uint64_t>(40, 0));
+    const Held held = judge(rows, {200, 1, 7});
+    EXPECT_EQ(held.is_held, std::nullopt);
+    EXPECT_EQ(held.why, "7 of 2007 arrivals have no record");
 }
 
 TEST(RateTest, at_the_end_is_that_of_the_last_third) {

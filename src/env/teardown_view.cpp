@@ -1,11 +1,27 @@
 #include "env/teardown_view.h"
 
-namespace nsb::env {
+#include <fmt/format.h>
 
-TeardownView::TeardownView() {
+namespace nsb::env {
+namespace {
+
+PendingTeardown one_of_each(KindSet kinds) {
+    PendingTeardown one{};
+    for (const KindInfo& kind : kKinds)
+        one[static_cast<std::size_t>(kind.kind)] = kinds.contains(kind.kind) ? 1 : 0;
+    return one;
+}
+
+}  // namespace
+
+TeardownView::TeardownView(KindSet kinds) {
     auto watch = TeardownWatch::open();
     if (!watch) {
         unseen_ = watch.error().text();
+        return;
+    }
+    if (!kinds.empty() && !watch->watches(one_of_each(kinds))) {
+        unseen_ = fmt::format("none that can be watched tears down {}", to_string(kinds));
         return;
     }
     watch_.emplace(std::move(*watch));
@@ -20,7 +36,7 @@ std::optional<bool> TeardownView::is_done(const PendingTeardown& made) {
         watch_.reset();
         return std::nullopt;
     }
-    return !watch_->watches(made) || watch_->wait(made, std::chrono::nanoseconds(0)).complete;
+    return watch_->wait(made, std::chrono::nanoseconds(0)).complete;
 }
 
 }  // namespace nsb::env

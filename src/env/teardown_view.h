@@ -8,11 +8,12 @@
 
 namespace nsb::env {
 
-/// Sees nothing where the workers cannot be watched, or once the kernel has dropped events.
+/// Sees nothing where the kernel leaves none of the kinds to workers that can be watched, or once it has
+/// dropped events.
 class TeardownView {
   public:
     /// From here on what is made counts.
-    TeardownView();
+    explicit TeardownView(KindSet kinds);
 
     /// Of the namespaces that were made until now; nothing where it is not seen. Called often, it keeps the
     /// kernel's buffers of events from filling up.

@@ -37,6 +37,7 @@ class Carrying {
         : plan_(plan),
           hooks_(hooks),
           reader_(plan.made()),
+          teardown_(plan.made()),
           before_(reader_.read()),
           load_(plan),
           begin_(load_.begin()),
@@ -81,7 +82,8 @@ class Carrying {
         recorder_.close(now, reader_.read(), load_.unrecorded(0), teardown_.is_done(made()));
     }
 
-    /// How many namespaces of each kind were made in the intervals that are closed.
+    /// How many namespaces of each kind were made until now. An operation without a record counts as one that
+    /// made them.
     [[nodiscard]] env::PendingTeardown made() const {
         env::PendingTeardown made{};
         const auto add = [&](KindSet set, std::uint64_t times) {
@@ -90,8 +92,8 @@ class Carrying {
                     made[static_cast<std::size_t>(kind.kind)] += static_cast<std::uint32_t>(times);
             }
         };
-        add(plan_.set, recorder_.total(0).done());
-        if (plan_.background) add(plan_.background->set, recorder_.total(1).done());
+        add(plan_.set, recorder_.done(0) + load_.unrecorded(0));
+        if (plan_.background) add(plan_.background->set, recorder_.done(1) + load_.unrecorded(1));
         return made;
     }
 
@@ -192,7 +194,8 @@ class Carrying {
         result.seconds = load.empty() ? 0 : load.back().end_s();
         result.total = recorder_.total(0);
         result.background = recorder_.total(1);
-        if (plan_.loop == churn::Loop::open) result.held = judge(load, plan_.rate, plan_.workers);
+        if (plan_.loop == churn::Loop::open)
+            result.held = judge(load, {plan_.rate, plan_.workers, load_.unrecorded(0)});
         result.rate_at_end = nsb::rate_at_end(load);
         result.unserved = recorder_.unserved();
         result.unrecorded = load_.unrecorded(0) + load_.unrecorded(1);

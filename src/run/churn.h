@@ -35,7 +35,7 @@ struct ChurnResult {
     Tally total, background;
     Held held;  ///< open loop
     double rate_at_end = 0;
-    std::uint64_t unserved = 0;    ///< open loop: arrivals that were due at the end, and not begun
+    std::uint64_t unserved = 0;    ///< open loop: arrivals that were due at the end, and not done
     std::uint64_t unrecorded = 0;  ///< operations that were done and are in no figure
     KernelUse before;
     std::vector<std::string> caches;  ///< in which namespaces are counted

@@ -106,6 +106,7 @@ std::string_view to_string(LoadEnd::Because because) {
 Json load_json(const ChurnReport& report) {
     const ChurnResult& result = report.result;
     const bool is_open = report.plan.loop == churn::Loop::open;
+    const Held& held = result.held;
     std::uint64_t peak = 0;
     for (const LoadRow& row : result.rows) peak = std::max(peak, row.backlog.value_or(0));
     Json json{{"seconds", result.seconds},
@@ -118,9 +119,9 @@ Json load_json(const ChurnReport& report) {
               {"latency", times_json(latencies_of(result.total.latency))},
               {"service", times_json(latencies_of(result.total.service))},
               {"create", times_json(latencies_of(result.total.create))},
-              {"sustained", is_open ? Json(result.held.is_held) : Json()},
-              {"not_sustained_because",
-               is_open && !result.held.is_held ? Json(std::string(result.held.why)) : Json()},
+              {"sustained", told(held.is_held)},
+              {"not_sustained_because", held.is_held == false ? Json(held.why) : Json()},
+              {"sustained_unknown", is_open && !held.is_held ? Json(held.why) : Json()},
               {"peak_backlog", is_open ? Json(peak) : Json()},
               {"unserved", is_open ? Json(result.unserved) : Json()},
               {"bursts", report.plan.loop == churn::Loop::burst ? Json(result.bursts.size()) : Json()}};

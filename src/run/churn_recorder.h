@@ -35,10 +35,16 @@ class ChurnRecorder {
     /// The same in few long rows, for people.
     [[nodiscard]] const std::vector<LoadRow>& long_rows() const { return long_rows_; }
     [[nodiscard]] std::vector<BurstRow> bursts() const;
+    /// Of the intervals that are closed.
     [[nodiscard]] const Tally& total(std::size_t group) const { return totals_[group]; }
+    /// Operations that have succeeded, those of the open interval too.
+    [[nodiscard]] std::uint64_t done(std::size_t group) const {
+        return totals_[group].done() + open_.tallies[group].done();
+    }
     [[nodiscard]] const KernelUse& before() const { return before_; }
 
-    /// Open loop: arrivals that were due when the load ended, and not begun.
+    /// Open loop: arrivals that were due when the load ended, and not done: not begun, or under way in a
+    /// worker that was killed.
     [[nodiscard]] std::uint64_t unserved() const { return unserved_; }
 
     [[nodiscard]] double seconds_since_begin(std::uint64_t now_ns) const;

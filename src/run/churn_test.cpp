@@ -87,7 +87,7 @@ TEST(ChurnRecorderTest, rows_have_what_ended_in_them_and_the_backlog_at_their_en
     EXPECT_DOUBLE_EQ(rows[1].begin_s, 0.25);
 }
 
-TEST(ChurnRecorderTest, what_is_due_and_not_begun_is_unserved_and_no_more_arrive_after_the_time) {
+TEST(ChurnRecorderTest, what_is_due_and_not_done_is_unserved_and_no_more_arrive_after_the_time) {
     ChurnRecorder recorder(open_plan(10), kBegin, {});
     for (std::uint64_t i = 0; i < 7; ++i) recorder.add(0, record(100 * i, 100 * i + 1));
     recorder.close(kBegin + 3000 * kMs, {});
@@ -103,6 +103,18 @@ TEST(ChurnRecorderTest, an_operation_without_a_record_is_done_all_the_same) {
     ChurnRecorder recorder(open_plan(10), kBegin, {});
     recorder.close(kBegin + 250 * kMs, {}, 3);
     EXPECT_EQ(recorder.rows().back().backlog, 0U);
+}
+
+TEST(ChurnRecorderTest, what_has_succeeded_is_known_before_its_interval_is_closed) {
+    ChurnRecorder recorder(open_plan(10), kBegin, {});
+    recorder.add(0, record(0, 1));
+    recorder.close(kBegin + 250 * kMs, {});
+    recorder.add(0, record(300, 301));
+    recorder.add(0, record(400, 401, ENOSPC));
+    recorder.add(1, record(0, 301));
+    EXPECT_EQ(recorder.total(0).done(), 1U);
+    EXPECT_EQ(recorder.done(0), 2U);
+    EXPECT_EQ(recorder.done(1), 1U);
 }
 
 TEST(ChurnRecorderTest, namespaces_are_those_above_the_start) {

@@ -85,6 +85,14 @@ std::string end_lines(const ChurnReport& report) {
     return fmt::format("{:<12}after {:.1f} s: {}\n", "ended", report.result.seconds, end.why);
 }
 
+std::string held_words(const ChurnReport& report) {
+    const Held& held = report.result.held;
+    const std::string rate = format_rate(report.plan.rate);
+    if (!held.is_held) return fmt::format("unknown: {}", held.why);
+    if (*held.is_held) return fmt::format("{}/s was held", rate);
+    return fmt::format("no: {}; of {}/s {:.1f}/s were held", held.why, rate, report.result.rate_at_end);
+}
+
 std::string rate_lines(const ChurnReport& report) {
     const ChurnResult& r = report.result;
     const bool is_burst = report.plan.loop == churn::Loop::burst;
@@ -94,13 +102,10 @@ std::string rate_lines(const ChurnReport& report) {
     if (report.plan.loop == churn::Loop::open) {
         std::uint64_t peak = 0;
         for (const LoadRow& row : r.rows) peak = std::max(peak, row.backlog.value_or(0));
-        text += r.held.is_held
-                    ? fmt::format("{:<12}{}/s was held", "sustained", format_rate(report.plan.rate))
-                    : fmt::format("{:<12}no: {}; of {}/s {:.1f}/s were held", "sustained", r.held.why,
-                                  format_rate(report.plan.rate), r.rate_at_end);
+        text += fmt::format("{:<12}{}", "sustained", held_words(report));
         text += fmt::format("; at most {} waited\n", peak);
         if (r.unserved > 0)
-            text += fmt::format("{:<12}{} arrivals, due and not begun at the end, are in no time below\n",
+            text += fmt::format("{:<12}{} arrivals, due and not done at the end, are in no time below\n",
                                 "unserved", r.unserved);
     }
     text += r.failed() == 0 ? fmt::format("{:<12}none\n", "failed")

@@ -74,11 +74,21 @@ def test_network_namespaces_are_counted_until_they_are_freed(tmp_path):
     assert info["kernel_use"]["settled_s"] is None or rows[-1]["teardown"] != "busy"
 
 
+@needs_root
+def test_a_teardown_that_no_watched_worker_does_is_not_said_to_be_over(tmp_path):
+    rows, info = loaded(tmp_path / "out", "--ns=uts", *SHORT)
+    assert {row["teardown"] for row in rows} == {""}
+    seen = info["kernel_use"]["teardown_unseen"]
+    assert "cannot be watched" in seen or seen == "none that can be watched tears down NEWUTS"
+
+
 def test_an_open_loop_has_each_arrival_in_one_count(tmp_path):
     rows, info = loaded(tmp_path / "out", "--ns=none", "--rate=100/s", "--workers=2", "--for=2s", "--drain=1ms")
     load = info["load"]
     assert load["operations"] + load["failed"] + load["unserved"] + load["unrecorded"] == 200
-    assert load["sustained"] is True or load["not_sustained_because"]
+    # So few intervals can show that a rate is not held, and never that it is.
+    assert load["sustained"] is False and load["not_sustained_because"] or \
+        load["sustained"] is None and "intervals are too few" in load["sustained_unknown"]
     assert info["case"] == "churn/none/rate:100/workers:2"
     assert load["latency"]["max"] >= load["service"]["max"]
     assert all(int(row["backlog"]) >= 0 for row in rows if row["part"] == "load")
@@ -88,6 +98,7 @@ def test_a_rate_that_cannot_be_held_is_named_with_the_one_that_was(tmp_path):
     done = measure("churn", "--ns=none", "--rate=1000000/s", "--for=2s", "--drain=1ms", f"--out={tmp_path}/out")
     _, info = read_load(tmp_path / "out")
     assert info["load"]["sustained"] is False and "at the end" in info["load"]["not_sustained_because"]
+    assert info["load"]["sustained_unknown"] is None
     assert info["load"]["unserved"] > 1000000 and 0 < info["load"]["rate_at_end"] < 1000000
     assert "sustained   no: " in done.stdout and "of 1000000/s" in done.stdout and "\nunserved " in done.stdout
     assert info["load"]["latency"]["p99"] > info["load"]["service"]["p99"]
@@ -119,9 +130,9 @@ STALL = 0.3  # s
 
 def stalled(tmp_path, *args):
     """What a load says whose only worker was stopped once."""
-    with Started("churn", "--ns=none", "--for=4s", "--drain=1ms", *args, f"--out={tmp_path}/out") as started:
-        worker = wait_for(lambda: worker_of(started), 10, "a worker")
-        time.sleep(1)
+    with Started("churn", "--ns=none", "--for=3s", "--drain=1ms", *args, f"--out={tmp_path}/out") as started:
+        worker = wait_for(lambda: worker_of(started), 30, "a worker")
+        time.sleep(0.5)
         os.kill(worker, signal.SIGSTOP)
         time.sleep(STALL)
         os.kill(worker, signal.SIGCONT)
@@ -148,23 +159,19 @@ def worker_of(started: Started) -> int | None:
     return starter and next((pid for pid, (parent, _) in started.living().items() if parent == starter), None)
 
 
-def test_a_stall_is_in_the_times_of_an_open_loop(tmp_path):
-    """Of 400 arrivals 30 come while the worker is stopped, and each waits: 7 of 100."""
-    load = stalled(tmp_path, "--rate=100/s")
-    assert load["latency"]["max"] >= STALL * 0.9e9 and load["latency"]["p99"] >= 100e6
-
-
-def test_a_stall_is_one_of_many_samples_in_a_closed_loop(tmp_path):
-    """It costs operations, and no percentile shows it."""
-    load = stalled(tmp_path)
-    assert load["latency"]["p99"] < 100e6 and load["latency"] == load["service"]
+def test_a_stall_is_in_the_times_of_an_open_loop_and_one_of_many_samples_in_a_closed_one(tmp_path):
+    """Of 300 arrivals 30 come while the worker is stopped, and each waits: one in ten. In a closed loop no percentile shows it."""
+    waiting = stalled(tmp_path / "open", "--rate=100/s")
+    assert waiting["latency"]["max"] >= STALL * 0.9e9 and waiting["latency"]["p99"] >= 100e6
+    closed = stalled(tmp_path / "closed")
+    assert closed["latency"] == closed["service"] and closed["latency"]["p99"] < waiting["latency"]["p99"]
 
 
 # how it ends
 
 def test_an_interruption_keeps_what_was_measured(tmp_path):
     with Started("churn", "--ns=uts", "--for=600s", f"--out={tmp_path}/out") as started:
-        wait_for(lambda: worker_of(started), 10, "a worker")
+        wait_for(lambda: worker_of(started), 30, "a worker")
         time.sleep(1)
         started.signal(signal.SIGINT, group=True)
         code, out, err = started.finish()
@@ -178,8 +185,8 @@ def test_an_interruption_keeps_what_was_measured(tmp_path):
 
 def test_the_drain_can_be_interrupted(tmp_path):
     with Started("churn", "--ns=none", "--for=100ms", "--drain=600s", "--interval=100s", f"--csv={tmp_path}/a.csv") as started:
-        sampler = wait_for(lambda: worker_of(started), 10, "a worker")
-        wait_for(lambda: sampler not in processes(), 10, "the end of the load")
+        sampler = wait_for(lambda: worker_of(started), 30, "a worker")
+        wait_for(lambda: sampler not in processes(), 30, "the end of the load")
         time.sleep(0.5)
         started.signal(signal.SIGTERM)
         code, out, err = started.finish()
@@ -191,13 +198,14 @@ def test_the_drain_can_be_interrupted(tmp_path):
 @pytest.mark.parametrize("load", [(), ("--rate=10/s",), ("--burst=4", "--pause=10ms"), ("--background=uts*3",)],
                          ids=["closed", "open", "burst", "background"])
 def test_nothing_outlives_a_killed_process(victim, load, tmp_path):
-    with Started("churn", "--ns=none", "--for=600s", *load, f"--out={tmp_path}/out") as started:
-        worker = wait_for(lambda: worker_of(started), 10, "a worker")
+    with Started("churn", "--ns=none", "--for=600s", "--drain=1ms", *load, f"--out={tmp_path}/out") as started:
+        worker = wait_for(lambda: worker_of(started), 30, "a worker")
         time.sleep(0.3)
         killed = {"nsbench": started.pid, "sampler": starter_of(started), "worker": worker}[victim]
+        assert killed
         os.kill(killed, signal.SIGKILL)
         code, out, err = started.finish()
-        wait_for(lambda: not started.living(), 5, "the end of all processes")
+        wait_for(lambda: not started.living(), 30, "the end of all processes")
     if victim == "nsbench":
         assert code == -signal.SIGKILL
         return
