@@ -69,7 +69,7 @@ def measure(*args: object, **kwargs: Any) -> subprocess.CompletedProcess[str]:
     return result
 
 
-def as_user(home: Path, *command: object) -> subprocess.CompletedProcess[str]:
+def as_user(home: Path, *command: object, timeout: float = 60) -> subprocess.CompletedProcess[str]:
     """Runs a command as an ordinary user, who this process may be already."""
     prefix: list[str] = []
     if os.geteuid() == 0:
@@ -77,7 +77,7 @@ def as_user(home: Path, *command: object) -> subprocess.CompletedProcess[str]:
             pytest.skip("no setpriv: util-linux is not installed")
         prefix = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--inh-caps=-all"]
     return subprocess.run([*prefix, *map(str, command)], cwd=home, stdin=subprocess.DEVNULL, capture_output=True,
-                          encoding="utf-8", timeout=60, check=False)
+                          encoding="utf-8", timeout=timeout, check=False)
 
 
 def list_ids(*args: object) -> list[str]:
