@@ -145,8 +145,9 @@ def is_apart(phase: str) -> bool:
 
 
 def making_sets() -> list[str]:
-    """The operations whose first phase is the call that makes a set's namespaces: those of the default plan first."""
-    made = [one for one in dictionary()["operations"] if one["phases"][0] == "create"]
+    """The operations that make a set's namespaces by one call and do nothing else: those of the default plan first."""
+    made = [one for one in dictionary()["operations"]
+            if one["phases"][0] == "create" and set(one["phases"]) <= {"create", "ready", "exit", TOTAL, "drain"}]
     return [one["name"] for one in sorted(made, key=lambda one: not one["planned"])]
 
 
