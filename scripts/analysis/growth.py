@@ -194,8 +194,8 @@ def growth_of(points: Points) -> Growth | None:
         if _size(one) < _size(best) and one.aicc <= least + MARGIN:
             best = one
     if not _is_told_from_zero(best):
-        near = (one for one in weighed if one.aicc <= least + MARGIN and one.law != "constant" and _is_told_from_zero(one))
-        best = next(near, None) or next(one for one in weighed if one.law == "constant")
+        near = [one for one in weighed if one.aicc <= least + MARGIN and one.law != "constant" and _is_told_from_zero(one)]
+        best = near[0] if near else next(one for one in weighed if one.law == "constant")
     return Growth(points, best, tuple(one for one in weighed if one is not best))
 
 
