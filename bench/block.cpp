@@ -1,14 +1,24 @@
 #include "block.h"
 
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 namespace nsb::bench {
 
-bool Block::wants_more(std::uint32_t kept) const {
-    const std::uint32_t taken = filled_ + kept;
+bool Block::is_open(std::uint32_t taken, std::uint64_t moment) const {
     if (failed_ || taken == request.samples) return false;
-    return taken == 0 || sys::now() < deadline_;
+    return taken == 0 || moment < deadline_;
+}
+
+bool Block::wants_more(std::uint32_t kept) const {
+    return is_open(filled_ + kept, sys::now());
+}
+
+Record* Block::next() {
+    const std::uint64_t moment = sys::now();
+    if (filled_ > 0) memory.records[filled_ - 1].ended = since_begun(moment);
+    return is_open(filled_, moment) ? &begin() : nullptr;
 }
 
 Record& Block::begin() {
@@ -51,6 +61,28 @@ sys::Result<sys::Stack> map_stack(Block& block) {
     auto stack = sys::Stack::map(block.value(Parameter::stack), block.value(Parameter::touch) != 0);
     if (!stack) block.fail({Call::mmap, stack.error()});
     return stack;
+}
+
+std::uint32_t carry_out(const protocol::Request& request, SharedMemory& memory,
+                        const tl::expected<std::uint64_t, Failure>& begun, Place place) {
+    Block block(request, memory, begun.value_or(0), place);
+    if (!begun) {
+        block.fail(begun.error());
+    } else if (!info(request.operation).takes(request.set)) {
+        // A proc mount outside a new mount namespace, say, would be the host's: refused here as well.
+        block.fail({Call::sampler, EINVAL});
+    } else {
+        (request.calibrate ? run_calibration : find(request.operation))(block);
+    }
+    return block.filled();
+}
+
+SharedMemory* map_memory() {
+    void* const mapping =
+        // NOLINTNEXTLINE(performance-no-int-to-ptr): a place that is asked for
+        mmap(reinterpret_cast<void*>(kMemoryAt), sizeof(SharedMemory), PROT_READ | PROT_WRITE,
+             MAP_SHARED | MAP_FIXED_NOREPLACE, protocol::kMemory, 0);
+    return mapping == MAP_FAILED ? nullptr : static_cast<SharedMemory*>(mapping);
 }
 
 void run_calibration(Block& block) {

@@ -5,7 +5,7 @@
 
 #include "block.h"
 #include "mark.h"
-#include "sys/mount.h"
+#include "sys/cgroup.h"
 #include "sys/stamp.h"
 
 namespace nsb::bench {
@@ -22,10 +22,13 @@ int mark_and_exit(void* stamp) {
 /// and create of none took 8% longer.
 class Unmapped {
   public:
-    explicit Unmapped(SharedMemory& memory) : at_(&memory) { munmap(at_, sizeof(SharedMemory)); }
+    explicit Unmapped(const Block& block)
+        : at_(&block.memory), offset_(static_cast<off_t>(block.place.offset)) {
+        munmap(at_, sizeof(SharedMemory));
+    }
     ~Unmapped() {
         if (mmap(at_, sizeof(SharedMemory), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, protocol::kMemory,
-                 0) == MAP_FAILED) {
+                 offset_) == MAP_FAILED) {
             _exit(1);
         }
     }
@@ -36,6 +39,7 @@ class Unmapped {
 
   private:
     void* at_;
+    off_t offset_;
 };
 
 /// One clone of a child that marks its first moment, and its reaping.
@@ -62,13 +66,14 @@ struct Cloned {
 }
 
 struct Times {
-    std::uint64_t create, ready, exit, total;
+    std::uint64_t create, ready, exit, total, reaped;
 };
 
 /// Times are kept here while the shared memory is not mapped: within one page, since a clone copies each page
 /// that was written to.
 constexpr std::uint32_t kKept = 64;
-alignas(kKept * sizeof(Times)) Times kept[kKept];
+alignas(kPage) Times kept_here[kKept];
+static_assert(sizeof kept_here <= kPage);
 
 Failure keep(const Cloned& one, const sys::Stamp& stamp, Call call, Times& times) {
     if (!one.pid) return {call, one.pid.error()};
@@ -78,7 +83,7 @@ Failure keep(const Cloned& one, const sys::Stamp& stamp, Call call, Times& times
     const auto child = sys::time_between(one.call, one.reaped, mark);
     if (!child) return {Call::child, ERANGE};
     times = {one.returned - one.call.ns, *child - one.call.ns, one.reaped.ns - *child,
-             one.reaped.ns - one.call.ns};
+             one.reaped.ns - one.call.ns, one.reaped.ns};
     return {};
 }
 
@@ -91,13 +96,14 @@ void run(Block& block) {
 
     sys::Fd root_cgroup;
     if (block.value(Parameter::cgroup) != 0) {
-        // The root of cgroup v2, reached without a path and without a new cgroup that would have to be
-        // removed.
-        auto mount = sys::mount_detached("cgroup2");
-        if (!mount) return block.fail(mount.error());
-        root_cgroup = std::move(*mount);
+        // The root of cgroup v2: without a new cgroup, which would have to be removed.
+        auto root = sys::open_cgroup2();
+        if (!root) return block.fail(root.error());
+        root_cgroup = std::move(*root);
         options.cgroup = root_cgroup.get();
     }
+    // Of whom shares this memory with others it is another page.
+    auto* const kept = block.place.scratch == nullptr ? kept_here : static_cast<Times*>(block.place.scratch);
     int pidfd = -1;
     if (block.value(Parameter::pidfd) != 0) options.pidfd = &pidfd;
 
@@ -105,7 +111,7 @@ void run(Block& block) {
     while (failure.error == 0 && block.wants_more()) {
         std::uint32_t taken = 0;
         {
-            const Unmapped during(block.memory);
+            const Unmapped during(block);
             while (taken < kKept && block.wants_more(taken)) {
                 const Cloned one = clone_and_reap(options, *stack, *stamp);
                 const sys::Fd owned_pidfd(pidfd);
@@ -120,6 +126,7 @@ void run(Block& block) {
             time_of(record, Phase::ready) = times.ready;
             time_of(record, Phase::exit) = times.exit;
             time_of(record, Phase::total) = times.total;
+            record.ended = block.since_begun(times.reaped);
         }
     }
     if (failure.error != 0) {

@@ -1,7 +1,7 @@
 // container: a whole start, as a runtime does it: a clone, then inside the id maps, the hostname, a new root
 // with its own proc, the loopback link, pivot_root, and a program that says when it runs and exits.
 #include <fcntl.h>
-#include <sys/mount.h>
+#include <sched.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -26,6 +26,14 @@ struct ContainerStart {
     sys::IdMaps maps;
     const sys::Stamp& stamp;
     const sys::Fd& program;  ///< for a container without a root of its own
+
+    [[nodiscard]] ContainerMntns mntns() const {
+        return static_cast<ContainerMntns>(block.value(Parameter::mntns));
+    }
+    /// Whether the new root is a directory below the former one, which is left then.
+    [[nodiscard]] bool pivots() const {
+        return mntns() == ContainerMntns::clone || mntns() == ContainerMntns::unshare;
+    }
 };
 
 bool has_root(const Block& block) {
@@ -45,16 +53,44 @@ Failure set_hostname(const ContainerStart& /*start*/) {
     return failure_of(Call::sethostname, sys::checked(sethostname(kName, sizeof kName - 1)));
 }
 
-Failure make_root(const ContainerStart& /*start*/) {
+/// In the root that this process has now.
+Failure fill_root(int folder, const char* proc, const char* program) {
+    if (mkdirat(folder, proc, 0755) != 0) return {Call::mkdir, errno};
+    return write_image(program, program_image(), folder);
+}
+
+Failure enter(const sys::Result<sys::Fd>& made, Call call) {
+    if (!made) return {call, made.error()};
+    return setns(made->get(), CLONE_NEWNS) == 0 ? Failure{} : Failure{Call::setns, errno};
+}
+
+/// A tmpfs that is the root of a mount namespace without anything else.
+Failure make_root_alone(const ContainerStart& start) {
+    const auto made = sys::make_tmpfs();
+    if (!made) return made.error();
+    if (start.mntns() == ContainerMntns::fsmount) {
+        const Failure entered = enter(sys::mount_as_namespace(*made), Call::fsmount);
+        return entered.error != 0 ? entered : fill_root(AT_FDCWD, "/proc", "/program");
+    }
+    const auto mount = sys::mount_new(*made);
+    if (!mount) return {Call::fsmount, mount.error()};
+    if (const Failure failure = fill_root(mount->get(), "proc", "program"); failure.error != 0)
+        return failure;
+    if (start.mntns() == ContainerMntns::empty) return sys::cover_root(*mount);
+    return enter(sys::copy_tree_to_namespace("", mount->get()), Call::open_tree);
+}
+
+Failure make_root(const ContainerStart& start) {
+    if (!start.pivots()) return make_root_alone(start);
+    if (start.mntns() == ContainerMntns::unshare && unshare(CLONE_NEWNS) != 0) return {Call::unshare, errno};
     if (const auto cut = sys::make_mounts_private(); !cut) return {Call::mount_private, cut.error()};
     if (const auto root = sys::mount_tmpfs(NSB_NEW_ROOT, sys::Devices::no); !root)
         return {Call::mount_tmpfs, root.error()};
-    if (mkdirat(AT_FDCWD, NSB_NEW_ROOT "/proc", 0755) != 0) return {Call::mkdir, errno};
-    return write_image(NSB_NEW_ROOT "/program", program_image());
+    return fill_root(AT_FDCWD, NSB_NEW_ROOT "/proc", NSB_NEW_ROOT "/program");
 }
 
-Failure mount_proc(const ContainerStart& /*start*/) {
-    return failure_of(Call::mount, sys::mount_proc(NSB_NEW_ROOT "/proc"));
+Failure mount_proc(const ContainerStart& start) {
+    return failure_of(Call::mount, sys::mount_proc(start.pivots() ? NSB_NEW_ROOT "/proc" : "/proc"));
 }
 
 Failure raise_loopback(const ContainerStart& /*start*/) {
@@ -62,27 +98,19 @@ Failure raise_loopback(const ContainerStart& /*start*/) {
     return raised ? Failure{} : raised.error();
 }
 
-/// Without a directory for the old root: it ends up over the new one at /, and "." is what it is left by
-/// (pivot_root(2), "pivot_root(".", ".")"). An initramfs cannot be left that way (EINVAL); there the new root
-/// is moved over it, and nsbench warns of that. Any other EINVAL is a failure.
 Failure pivot(const ContainerStart& start) {
-    if (chdir(NSB_NEW_ROOT) != 0) return {Call::chdir, errno};
-    if (syscall(SYS_pivot_root, ".", ".") == 0) {
-        if (umount2(".", MNT_DETACH) != 0) return {Call::umount, errno};
-    } else if (errno == EINVAL && start.block.request.root_is_initramfs) {
-        if (mount(".", "/", nullptr, MS_MOVE, nullptr) != 0) return {Call::pivot_root, errno};
-        if (chroot(".") != 0) return {Call::pivot_root, errno};
-    } else {
-        return {Call::pivot_root, errno};
-    }
-    if (chdir("/") != 0) return {Call::chdir, errno};
-    return {};
+    return sys::change_root(NSB_NEW_ROOT, start.block.request.root_is_initramfs);
 }
 
 struct StartStep {
     Phase phase;  ///< whose kinds the set must have
     Failure (*run)(const ContainerStart& start);
 };
+
+/// Whether a start has this step.
+bool has_step(const ContainerStart& start, Phase step) {
+    return start.block.request.set.contains(info(step).needs) && (step != Phase::pivot || start.pivots());
+}
 
 constexpr StartStep kSteps[] = {
     {Phase::maps, write_maps}, {Phase::hostname, set_hostname}, {Phase::root, make_root},
@@ -114,7 +142,7 @@ int start_inside(void* argument) {
     std::uint64_t begin = sys::now();
     memory.child_begin = begin;
     for (const StartStep& step : kSteps) {
-        if (!start.block.request.set.contains(info(step.phase).needs)) continue;
+        if (!has_step(start, step.phase)) continue;
         memory.child_failure = step.run(start);
         if (memory.child_failure.error != 0) return 0;
         NSB_MARK_NEXT(kInside, bits(), 1);
@@ -146,6 +174,12 @@ void run_container(Block& block) {
     sys::CloneOptions options;
     options.flags = block.request.set.flags();
     options.use_clone3 = block.request.set.contains(Kind::time);
+    if (has_root(block) && start.mntns() == ContainerMntns::empty) {
+        options.use_clone3 = true;
+        options.flags |= sys::kCloneEmptyMntns;
+    } else if (start.mntns() != ContainerMntns::clone) {
+        options.flags &= ~std::uint64_t{CLONE_NEWNS};
+    }
 
     while (Record* record = block.next()) {
         NSB_MARK(bits(Phase::start, Phase::create, Phase::ready, Phase::total), bits(), 2);
@@ -165,7 +199,7 @@ void run_container(Block& block) {
         time_of(*record, Phase::create) = returned - call.ns;
         time_of(*record, Phase::ready) = memory.child_begin - call.ns;
         for (const StartStep& step : kSteps) {
-            if (!block.request.set.contains(info(step.phase).needs)) continue;
+            if (!has_step(start, step.phase)) continue;
             time_of(*record, step.phase) = child_phase(memory, step.phase);
         }
         time_of(*record, Phase::exec) = *runs - memory.child_end;

@@ -39,8 +39,8 @@ Image reporter_image() {
     return {nsb_reporter, static_cast<std::size_t>(nsb_reporter_end - nsb_reporter)};
 }
 
-Failure write_image(const char* path, const Image& image) {
-    const auto file = sys::Fd::own(open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755));
+Failure write_image(const char* path, const Image& image, int folder) {
+    const auto file = sys::Fd::own(openat(folder, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755));
     if (!file) return {Call::open_program, file.error()};
     return write_whole(file->get(), image);
 }

@@ -19,8 +19,8 @@ struct Image {
 /// Writes the inodes of its namespaces there, in the order of Kind: 8 times 8 bytes.
 [[nodiscard]] Image reporter_image();
 
-/// Writes an executable file.
-[[nodiscard]] protocol::Failure write_image(const char* path, const Image& image);
+/// Writes an executable file, below an open folder or the current one.
+[[nodiscard]] protocol::Failure write_image(const char* path, const Image& image, int folder = AT_FDCWD);
 
 /// The same as a file without a name.
 [[nodiscard]] tl::expected<sys::Fd, protocol::Failure> image_without_name(const Image& image);

@@ -7,12 +7,17 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <climits>
 #include <csignal>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "block.h"
 #include "core/case.h"
+#include "core/failure.h"
 
 namespace nsb::bench {
 namespace {
@@ -166,6 +171,92 @@ TEST_F(EverySet, EveryOperationMeasuresEverySetThatItTakes) {
     }
 }
 
+/// What a block could leave behind in what this process is in.
+std::string surroundings() {
+    std::string text;
+    for (const auto& [kind, inode] : namespaces_of("self")) text += fmt::format("{} ", inode);
+    for (const char* const path : {"/proc/self/mountinfo", "/proc/self/net/dev"}) {
+        std::ifstream file(path);
+        for (std::string line; std::getline(file, line);) text += line.substr(0, line.find(':')) + '\n';
+    }
+    for (const char* const path : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
+        std::error_code error;
+        for (const auto& entry : std::filesystem::directory_iterator(path, error)) {
+            const std::string name = entry.path().filename();
+            if (name.starts_with(fmt::format("nsbench-{}-", getpid()))) text += name + '\n';
+        }
+    }
+    char folder[PATH_MAX];
+    return text + getcwd(folder, sizeof folder);
+}
+
+/// The cases of all operations that compare ways, and those of containers by each way to their mounts.
+std::vector<Case> cases_of_ways() {
+    std::vector<Case> cases;
+    const auto add = [&](Operation operation, KindSet set, Parameter parameter) {
+        for (std::size_t i = 0; i < info(parameter).choices().size(); ++i)
+            cases.push_back(Case::of(operation, set).with(parameter, i));
+    };
+    for (const KindSet others : {KindSet{}, KindSet(Kind::user)}) {
+        add(Operation::mount_ns, others | Kind::mnt, Parameter::mntns_via);
+        add(Operation::veth, others | Kind::net, Parameter::made);
+    }
+    add(Operation::veth, Kind::net, Parameter::bridged);
+    add(Operation::cgroup, {}, Parameter::cgroup_via);
+    add(Operation::mountinfo, {}, Parameter::mountinfo_via);
+    add(Operation::container, Kind::mnt | Kind::pid, Parameter::mntns);
+    return cases;
+}
+
+/// The first sample of a block also looks whether it has made what it should have: a root that is the tree
+/// alone, a connected link, a child in its cgroup.
+TEST_F(EverySet, EveryWayLeadsWhereItShouldAndLeavesNothing) {
+    const std::string before = surroundings();
+    std::string missing;
+    for (const Case& c : cases_of_ways()) {
+        protocol::Request request = request_for(c.operation, c.set);
+        request.values = c.values;
+        request.samples = 3;
+        Block block(request, memory_);
+        find(c.operation)(block);
+        EXPECT_EQ(surroundings(), before) << to_string(c);
+        const Record& last = memory_.records[block.filled() - 1];
+        if (last.failure.error != 0) {
+            EXPECT_TRUE(is_unsupported(last.failure)) << to_string(c) << ": " << explain(last.failure);
+            EXPECT_EQ(block.filled(), 1U) << to_string(c);
+            missing += fmt::format("\n{}: {}", to_string(c), explain(last.failure));
+            continue;
+        }
+        EXPECT_EQ(block.filled(), 3U) << to_string(c);
+        for (const Phase phase : c.phases()) {
+            if (phase == Phase::drain) continue;
+            EXPECT_GT(last.times[static_cast<std::size_t>(phase)], 0U)
+                << to_string(c) << ' ' << info(phase).name;
+        }
+    }
+    // Those of 5.10 are there in every kernel.
+    EXPECT_EQ(missing.find("via:clone"), std::string::npos) << missing;
+    EXPECT_EQ(missing.find("via:unshare"), std::string::npos) << missing;
+    EXPECT_EQ(missing.find("via:proc"), std::string::npos) << missing;
+    if (!missing.empty()) GTEST_SKIP() << "not in this kernel:" << missing;
+}
+
+/// A flag that a kernel ignored would be measured as what it is not.
+TEST_F(EverySet, AnEmptyMountNamespaceIsEmptyOrRefused) {
+    const auto stack = sys::Stack::map(1U << 16U, false);
+    ASSERT_TRUE(stack);
+    sys::CloneOptions options;
+    options.flags = KindSet(Kind::mnt).flags() | sys::kCloneEmptyMntns;
+    options.use_clone3 = true;
+    const auto has_no_tree = [](void* /*unused*/) { return access("/proc", F_OK) == 0 ? 1 : 0; };
+    const auto pid = sys::clone_child(options, *stack, has_no_tree, nullptr);
+    if (!pid) {
+        EXPECT_EQ(pid.error(), EINVAL);
+        GTEST_SKIP() << "not in this kernel";
+    }
+    EXPECT_EQ(sys::reap(*pid).value_or(-1), 0);
+}
+
 TEST(Runtime, IsRefusedOutsideItsStage) {
     protocol::SharedMemory memory{};
     const protocol::Request request = request_for(Operation::runtime, Kind::mnt | Kind::pid);
@@ -210,6 +301,7 @@ TEST(Block, EndsAtTheFirstFailureWithoutTimes) {
     Block block(request, memory);
     time_of(*block.next(), Phase::create) = 1;
     time_of(*block.next(), Phase::create) = 2;
+    EXPECT_GT(memory.records[0].ended, 0U);
     block.fail({Call::clone, EAGAIN});
     EXPECT_EQ(block.next(), nullptr);
     EXPECT_EQ(block.filled(), 2U);

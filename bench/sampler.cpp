@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <csignal>
 #include <cstring>
@@ -12,16 +11,16 @@
 
 #include "barrier.h"
 #include "block.h"
+#include "churn.h"
+#include "core/condition.h"
 #include "core/greeting.h"
 #include "sandbox.h"
+#include "deputy.h"
 #include "sys/patience.h"
+#include "workers.h"
 
 namespace nsb::bench {
 namespace {
-
-/// Far from everything else. Among the other mappings it would leave a gap while it is not mapped, and
-/// from 6.1 on (maple tree) a clone copies gaps, too: 1.1 thousand instructions, nearly 1%.
-constexpr std::uintptr_t kMemoryAt = 1UL << 40U;
 
 /// The next message; false once nsbench is gone, or where it says something else.
 template <typename Message>
@@ -70,19 +69,6 @@ bool is_greeted() {
     return receive(theirs) && send(*own) && theirs == *own;
 }
 
-/// Beside what is timed, as all that happens between two blocks.
-protocol::Usage usage() {
-    protocol::Usage used{};
-    for (const int whose : {RUSAGE_SELF, RUSAGE_CHILDREN}) {
-        rusage one{};
-        if (getrusage(whose, &one) != 0) continue;
-        for (const timeval& time : {one.ru_utime, one.ru_stime})
-            used.ran_us += static_cast<std::uint64_t>(time.tv_sec * 1'000'000 + time.tv_usec);
-        used.preempted += static_cast<std::uint64_t>(one.ru_nivcsw);
-    }
-    return used;
-}
-
 int serve() {
     prctl(PR_SET_NAME, "nsbench-sampler");
     // With nsbench gone there is nobody to measure for; the socket's end is noticed between blocks, this at
@@ -90,26 +76,23 @@ int serve() {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     // Neither is for the programs that are started from here.
     for (const int fd : {protocol::kSocket, protocol::kMemory}) fcntl(fd, F_SETFD, FD_CLOEXEC);
-    void* const mapping =
-        // NOLINTNEXTLINE(performance-no-int-to-ptr): a place that is asked for
-        mmap(reinterpret_cast<void*>(kMemoryAt), sizeof(SharedMemory), PROT_READ | PROT_WRITE,
-             MAP_SHARED | MAP_FIXED_NOREPLACE, protocol::kMemory, 0);
-    if (mapping == MAP_FAILED) return 1;
-    auto& memory = *static_cast<SharedMemory*>(mapping);
+    SharedMemory* const mapped = map_memory();
+    if (mapped == nullptr) return 1;
+    SharedMemory& memory = *mapped;
 
     protocol::Request request;
     for (sys::Fd barrier; receive(request, barrier);) {
-        const Failure failure = request.at_once > 1 ? meet(barrier, request.at_once) : Failure{};
-        Block block(request, memory);
-        if (failure.error != 0) {
-            block.fail(failure);
-        } else if (!info(request.operation).takes(request.set)) {
-            // A proc mount outside a new mount namespace, say, would be the host's: refused here as well.
-            block.fail({Call::sampler, EINVAL});
+        std::uint32_t filled = 0;
+        if (has_condition(request.values)) {
+            filled = carry_out_by_deputy(request, memory, barrier);
+        } else if (shares_mm(request)) {
+            filled = carry_out_together(request, memory);
         } else {
-            (request.calibrate ? run_calibration : find(request.operation))(block);
+            filled =
+                carry_out(request, memory, request.at_once > 1 ? meet(barrier, request.at_once) : sys::now());
         }
-        if (!send(protocol::Reply{request.sequence, block.filled(), usage()})) return 1;
+        // Beside what is timed, as all that happens between two blocks.
+        if (!send(protocol::Reply{request.sequence, filled, usage()})) return 1;
     }
     return 0;
 }
@@ -117,12 +100,18 @@ int serve() {
 }  // namespace
 }  // namespace nsb::bench
 
-/// Without an argument, the sampler; with `sandbox`, the one for what other programs do (sandbox.h).
+/// Without an argument, the sampler; with `sandbox`, the one for what other programs do (sandbox.h); with
+/// `churn`, a load (churn.h); with `deputy`, what carries out one block under conditions for a sampler
+/// (deputy.h).
 int main(int count, char** arguments) {
     // Whoever ends a whole control group or session means nsbench, which ends this process when it has its
     // samples.
     for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, SIG_IGN);
+    const auto is_asked_for = [&](const char* mode) {
+        return count > 1 && std::strcmp(arguments[1], mode) == 0;
+    };
+    if (is_asked_for("deputy")) return nsb::bench::serve_as_deputy();
     if (!nsb::bench::is_greeted()) return 1;
-    const bool in_sandbox = count > 1 && std::strcmp(arguments[1], "sandbox") == 0;
-    return in_sandbox ? nsb::bench::serve_in_sandbox(nsb::bench::serve) : nsb::bench::serve();
+    if (is_asked_for("churn")) return nsb::bench::serve_churn();
+    return is_asked_for("sandbox") ? nsb::bench::serve_in_sandbox(nsb::bench::serve) : nsb::bench::serve();
 }

@@ -24,7 +24,7 @@ def parser() -> Parser:
         description=__doc__.splitlines()[0],
         epilog="Exit codes: 0 plots were made; 2 wrong use, or a run that cannot be read.",
     )
-    one.add_argument("runs", nargs="+", metavar="RUN", help="a run's folder, or a results.csv")
+    one.add_argument("runs", nargs="+", metavar="RUN", help="a run's folder, or a results.csv; or what nsbench churn has written")
     one.add_argument(
         "-o", "--out", type=Path, default=Path("plots"), metavar="DIR", help="where to (plots)"
     )
@@ -55,19 +55,23 @@ def body(words: list[str]) -> int:
         if name not in FORMATS:
             raise Unreadable(f"--format={options.format}: {name!r}; known are {', '.join(FORMATS)}")
     if wrong := set(options.only) - set(LETTERS):
-        raise Unreadable(f"--only={options.only}: {min(wrong)!r}; the letters are a to h")
+        raise Unreadable(f"--only={options.only}: {min(wrong)!r}; the letters are a to {LETTERS[-1]}")
     # A user may have no home that can be written; matplotlib, as it is imported, then takes a fresh folder, which it removes, and says so.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
-    from analysis import limits, plot_style, plots  # only now: --help is there without pandas and matplotlib
+    from analysis import limits, plot_style, plots, plots_churn, scaling  # only now: --help is there without pandas and matplotlib
     interrupt.ready()
 
-    runs = limits.read_runs(options.runs)
-    wanted = list(plots.plots(runs, options.folded))
+    loads = [plots_churn.read_load(path) for path in options.runs if plots_churn.is_load(path)]
+    paths = [path for path in options.runs if not plots_churn.is_load(path)]
+    runs = limits.read_runs(paths) if paths else []
+    wanted = [*(plots.plots(runs, options.folded) if runs else ()), *plots.of_loads(loads)]
     outputs.own_folder(options.out)
+    # That one run has no kernels to compare, or no samplers at once, is news only where these are asked for.
+    without = {"f": len(runs) < 2, "j": not any(map(scaling.has_levels, runs))}
+    letters = [letter for letter in LETTERS if not without.get(letter)]
     made = mistakes = 0
     for plot in wanted:
-        # That one run has no kernels to compare is news only where these are asked for.
-        if plot.letter not in (options.only or (LETTERS if len(runs) > 1 else LETTERS.replace("f", ""))):
+        if plot.letter not in (options.only or letters):
             continue
         try:
             figure = plot.make()

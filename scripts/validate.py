@@ -8,10 +8,11 @@
     scripts/validate.py runs [--runs=N]                  so many runs of one plan: do their intervals cover what they differ by?
     scripts/validate.py prepare [--runs=N]               so many runs with nsbench doctor --prepare and without: do they scatter less?
     scripts/validate.py median [--trials=N] [--seed=N]   do nsbench's intervals hold the truth, on synthetic runs?
+    scripts/validate.py growth [--trials=N] [--seed=N]   does nsbench curves find a growth law again, on synthetic figures?
     scripts/validate.py model [--runs=N] [RUN...]        do the intervals of nsbench model hold from run to run?
     scripts/validate.py position [--seconds=N]           does a sample's place in its block explain anything?
 
-All but compare and median need root for the namespaces. Times are wall time in ns; ratios are nsbench's median over the yardstick's.
+All but compare, growth and median need root for the namespaces. Times are wall time in ns, ratios nsbench's median over the yardstick's.
 Exit codes: 0 within the limits printed; 1 not; 2 usage, or a program that it runs failed.
 """
 from analysis import interrupt  # first, for a Ctrl-C among the imports
@@ -244,6 +245,13 @@ def median(build: Path, trials: int, seed: int) -> bool:
     return held(build, trials, seed)
 
 
+def growth(trials: int, seed: int) -> bool:
+    """Whether the law that figures follow is found as often as it has to be."""
+    from analysis import growth_check
+    interrupt.ready()
+    return growth_check.check(trials, seed, lambda line: print(line, flush=True))
+
+
 def at_least(least: int) -> Callable[[str], int]:
     """The kind of an option that is a whole number from there."""
     def number(text: str) -> int:
@@ -288,6 +296,9 @@ def parser() -> Parser:
     of_compare = commands.add_parser("compare")
     of_compare.add_argument("--trials", type=at_least(1), default=500)
     of_compare.add_argument("--seed", type=at_least(0), default=1)
+    of_growth = commands.add_parser("growth")
+    of_growth.add_argument("--trials", type=at_least(1), default=1000, help="of each law at each number of levels (%(default)s)")
+    of_growth.add_argument("--seed", type=at_least(0), default=1)
     add_recording(commands)
     of_median = commands.add_parser("median")
     of_median.add_argument("--trials", type=at_least(1), default=1000)
@@ -301,6 +312,8 @@ def validate(words: list[str]) -> int:
     options = top.parse_args(words)
     if options.command == "compare":
         return 0 if known_truths(options.trials, options.seed) else 1
+    if options.command == "growth":
+        return 0 if growth(options.trials, options.seed) else 1
     interrupt.ready()
     is_given = options.command == "model" and options.given  # and nothing is measured
     if not is_given and not (options.build / "nsbench").exists():

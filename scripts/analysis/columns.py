@@ -56,6 +56,11 @@ class _Operation(_Named):
 
 
 class _Parameter(TypedDict):
+    key: str
+    type: str  # size, count or choice
+    default: str
+    default_in_id: bool
+    operations: list[str]
     option: str  # empty where it has none of its own
 
 
@@ -97,7 +102,7 @@ def tables() -> dict[str, dict[str, Column]]:
 
 
 def of(file: str) -> dict[str, Column]:
-    """The columns of results.csv, samples.csv, rounds.csv, probe.csv or memory.csv."""
+    """The columns of a file, by its name."""
     return tables()[file]
 
 

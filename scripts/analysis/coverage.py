@@ -106,7 +106,8 @@ def write(folder: Path, info: dict[str, Any], header: list[str], base: Floats, n
     info["options"]["selection"].update(cases=[of for _, of in ids], filter=None)
     info["measuring"]["rounds"] = rounds
     (folder / "run.json").write_text(json.dumps(info))
-    same = {"run_id": info["run_id"], "kernel": info["kernel"], "clock": info["clock"], "counted": "1", "machine": "0"}
+    same = {"run_id": info["run_id"], "kernel": info["kernel"], "clock": info["clock"], "counted": "1", "machine": "0",
+            "sampler": "0"}
     with (folder / "samples.csv").open("w", newline="") as file:
         out = csv.writer(file, lineterminator="\n")
         out.writerow(header)

@@ -20,6 +20,7 @@ NEWNS, NEWNET = 0x20000, 0x40000000
 BIND, REC, PRIVATE, SLAVE, SHARED = 0x1000, 0x4000, 1 << 18, 1 << 19, 1 << 20
 PR_SET_PDEATHSIG = 1
 NOT_PERMITTED = 3
+ENDED = (128 + signal.SIGINT, 128 + signal.SIGTERM)  # exit codes of a command that somebody ended
 SPARE = 256  # descriptors besides those of namespaces
 PATIENCE = 120  # seconds for the kernel to free them
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -130,7 +131,10 @@ def carry_out(command: list[str], below: Callable[[], None] | None) -> int:
         os._exit(NOT_PERMITTED)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal tells the command itself
     signal.signal(signal.SIGTERM, lambda number, _: os.kill(child, number))
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    for number in (signal.SIGINT, signal.SIGTERM):  # the number of a process that is gone may be another one's
+        signal.signal(number, signal.SIG_DFL)
+    return code
 
 
 def main() -> int:
@@ -152,7 +156,8 @@ def main() -> int:
         print(f"crowded: {error}", file=sys.stderr)
         code = NOT_PERMITTED
     sys.stderr.flush()
-    let_go(kept)
+    if code >= 0 and code not in ENDED:  # after those nothing else is measured
+        let_go(kept)
     return code if code >= 0 else 128 - code
 
 

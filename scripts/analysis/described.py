@@ -88,6 +88,11 @@ def _parameters() -> list[str]:
     return list(dict.fromkeys(key for one in columns.dictionary()["operations"] for key in one["parameters"]))
 
 
+def _numbers() -> list[str]:
+    """The parameters that curves are of."""
+    return [one["key"] for one in columns.dictionary()["parameters"] if one["type"] != "choice"]
+
+
 LISTS = (",...", "[,…]")  # how the help calls what takes several, with commas between them
 WORD = "LETTERS"  # takes several, with nothing between them
 
@@ -95,7 +100,7 @@ WORD = "LETTERS"  # takes several, with nothing between them
 VALUES: dict[str, Callable[[], list[str]]] = {
     "FILE": lambda: [FILES], "FILE|-": lambda: [FILES], "RUN": lambda: [FILES], "RUN|FILE": lambda: [FILES],
     "DIR": lambda: [FOLDERS], "NAME|SCRIPT": lambda: [*_states(), FILES], "KERNEL": lambda: [*_kernels(), FILES],
-    "PHASE": _phases, "PHASE,...": _phases, "NAME,...": _parameters, "OP,...": columns.making_sets,
+    "PHASE": _phases, "PHASE,...": _phases, "NAME,...": _parameters, "OP,...": columns.making_sets, "KEY": _numbers,
     "PRESET": lambda: [*_presets(), "all"], "FORMAT[,…]": lambda: list(FORMATS), WORD: lambda: list(LETTERS),
 }
 

@@ -3,13 +3,20 @@ import argparse
 import difflib
 import re
 import sys
+from collections.abc import Iterable
 from typing import NoReturn
 
 from analysis.programs import as_called
 from analysis.script import Unreadable
 
 FORMATS = ("png", "svg", "pdf")  # of plots
-LETTERS = "abcdefgh"  # of plots: those of analysis/plots.py
+LETTERS = "abcdefghijk"  # of plots: those of analysis/plots.py
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Behind a message on a word that is not known; empty where nothing is near."""
+    near = difflib.get_close_matches(word, list(known), 1)
+    return f"; the nearest is {near[0]}" if near else ""
 
 
 class Named(argparse.ArgumentParser):
@@ -32,8 +39,7 @@ class Parser(Named):
     def error(self, message: str) -> NoReturn:
         text = re.sub(r"^argument ", "", message)
         if unknown := re.match(r"unrecognized arguments: (-[^\s=]+)", message):
-            near = difflib.get_close_matches(unknown[1], self._option_string_actions, 1)
-            text = f"{unknown[1]}: unknown option" + (f"; the nearest is {near[0]}" if near else "")
+            text = f"{unknown[1]}: unknown option{nearest(unknown[1], self._option_string_actions)}"
         raise Unreadable(f"{text} (--help)")
 
 

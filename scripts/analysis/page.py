@@ -11,7 +11,7 @@ from typing import NotRequired, TypedDict
 import numpy as np
 import pandas as pd
 
-from analysis import beside, changes, columns, kinds, libraries, stacks, summary, tables
+from analysis import beside, changes, columns, curves, curves_text, kinds, libraries, scaling_page, stacks, summary, tables
 from analysis.files import text_of
 from analysis.libraries import SOURCES
 from analysis.read import Run
@@ -20,8 +20,8 @@ from analysis.stacks import Frame
 
 MOST_BYTES = 6_000_000  # eleven runs of the whole plan are near 5 MB
 
-SCRIPTS = ("figures.js", "data.js", "look.js", "charts.js", "panels.js", "maps.js", "sets.js", "times.js", "probe.js", "flame.js",
-           "table.js", "print.js", "main.js")
+SCRIPTS = ("figures.js", "data.js", "look.js", "charts.js", "panels.js", "maps.js", "sets.js", "times.js", "curves.js", "probe.js",
+           "flame.js", "table.js", "print.js", "main.js")
 
 # Where a curve of a distribution is kept: dense in the tail, which is what it is looked at for.
 PROBABILITIES = [
@@ -108,6 +108,21 @@ class _Shown(TypedDict):
     children: NotRequired[list["_Shown"]]
 
 
+class _Curve(TypedDict):
+    """Cases over a parameter, and the law of a phase of theirs."""
+
+    operation: str
+    set: str
+    others: list[str]  # what else is in their ids
+    key: str
+    phase: str
+    levels: list[float]
+    texts: list[str]
+    cases: list[str]
+    law: list[float]  # at each level
+    said: str
+
+
 class _Data(TypedDict):
     """What the page's scripts draw of a run (scripts/page/data.js)."""
 
@@ -119,6 +134,7 @@ class _Data(TypedDict):
     csv: str
     operations: dict[str, _Operation]
     quantiles: dict[str, dict[str, list[float]]]
+    curves: list[_Curve]
     probed: str | None  # which of _Payload's probes
     stacked: str | None  # which of its stacks
 
@@ -144,9 +160,10 @@ def _cases(run: Run) -> dict[str, _Operation]:
     found: dict[str, _Operation] = {}
     for operation in dict.fromkeys(run.measured["operation"]):
         rows = tables.plain(run, operation)
-        if rows.empty:
+        if rows.empty and not any(one.operation == operation for one in curves.curves_of(run)):
             continue
-        phases = [name for name in columns.phases() if name in set(rows["phase"])]
+        there = set((run.measured[run.measured["operation"] == operation] if rows.empty else rows)["phase"])
+        phases = [name for name in columns.phases() if name in there]
         sweeps = {}
         for name in tables.stack_sweep(run, operation, phases[0]):
             more = run.measured[
@@ -162,6 +179,22 @@ def _cases(run: Run) -> dict[str, _Operation]:
             "sweeps": sweeps,
             "segments": columns.segments(operation),
         }
+    return found
+
+
+def _curves(run: Run) -> list[_Curve]:
+    """Those that have a law."""
+    found: list[_Curve] = []
+    for one in curves.curves_of(run, phases=columns.phases()):
+        if one.growth is None:
+            continue
+        best = one.growth.best
+        law = curves_text.NO_LAW if one.growth.is_misfit else ", ".join(
+            filter(None, (curves_text.law_text(one, best), curves_text.slope_text(one, best))))
+        _, namespaces, *others = one.case.split("/")
+        found.append({"operation": one.operation, "set": namespaces, "others": others, "key": one.parameter.key, "phase": one.phase,
+                      "levels": one.levels, "texts": [curves_text.level_text(one.parameter, level) for level in one.levels],
+                      "cases": one.cases, "law": [float(f"{value:.5g}") for value in best.at(one.growth.points.x)], "said": law})
     return found
 
 
@@ -244,6 +277,7 @@ def data(run: Run, probed: Run | None, stacked: Run | None) -> _Data:
         "csv": text,
         "operations": _cases(run),
         "quantiles": quantiles(run),
+        "curves": _curves(run),
         "probed": probed.run_id if probed else None,
         "stacked": stacked.run_id if stacked else None,
     }
@@ -354,9 +388,11 @@ def build(runs: list[Run], folded: list[Path | None]) -> bytes:
     taken = {found.run_id for run, found in zip(runs, probed) if found and found is not run}
     changed = changes.as_html([run for run in runs if run.run_id not in taken])
     compared = [] if changed else [line for run in runs[1:] for line in summary.comparison(runs[0], run)]
+    at_once = scaling_page.as_html(runs)
     filled = {
         "title": html.escape(title(runs)),
         "changes": f'<section id="changes"><h2>What changed</h2>{changed}</section>' if changed else "",
+        "scaling": f'<section id="scaling"><h2>Samplers at once</h2>{at_once}</section>' if at_once else "",
         "style": "\n".join(
             [part[1] for part in parts] + [(SOURCES / "page.css").read_text(encoding="utf-8")]
         ),
@@ -370,7 +406,7 @@ def build(runs: list[Run], folded: list[Path | None]) -> bytes:
         ),
     }
     template = (SOURCES / "page.html").read_text(encoding="utf-8")
-    filled["contents"] = _contents(template.replace("{{changes}}", filled["changes"]))
+    filled["contents"] = _contents(template.replace("{{changes}}", filled["changes"]).replace("{{scaling}}", filled["scaling"]))
     for least in LEAST_SHARES:
         filled["data"] = _packed(payload | {"stacks": _of_stacks(stacked, least), "least": least})
         page = re.sub(r"\{\{(\w+)\}\}", lambda match: filled[match[1]], template).encode()

@@ -2,7 +2,9 @@
 survive a grey print; units; the run's identity in a corner."""
 import io
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -12,7 +14,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from analysis import kinds, outputs
-from analysis.read import Run
 
 matplotlib.use("Agg")
 
@@ -113,7 +114,13 @@ def title(figure: Figure, text: str) -> None:
     figure.suptitle(text, fontsize=11, fontweight="bold", x=0.01, ha="left")
 
 
-def identify(figure: Figure, runs: list[Run]) -> None:
+class Identified(Protocol):
+    """What a plot is of: a run, or a load."""
+
+    def identity(self) -> str: ...
+
+
+def identify(figure: Figure, runs: Sequence[Identified]) -> None:
     """Which runs these are, in the lower left corner."""
     lines = [run.identity() for run in runs[:4]] + (
         [f"and {len(runs) - 4} more runs"] if len(runs) > 4 else []

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from analysis import beside, columns, limits, plots_probe, plots_sets, plots_times, stacks, tables
+from analysis import beside, columns, limits, plots_churn, plots_curves, plots_probe, plots_scaling, plots_sets, plots_times, stacks, tables
 from analysis.read import Run
 
 
@@ -30,6 +30,13 @@ def plots(runs: list[Run], folded: list[Path]) -> Iterator[Plot]:
         yield Plot("f", f"f-kernels-{name}", partial(plots_times.kernels, runs, name))
 
 
+def of_loads(loads: list[plots_churn.Load]) -> Iterator[Plot]:
+    """A plot of each load."""
+    for load, begin in zip(loads, file_names([load.name for load in loads])):
+        name = "k-churn"
+        yield Plot("k", f"{begin}-{name}" if len(loads) > 1 else name, partial(plots_churn.over_time, load))
+
+
 def file_names(names: list[str]) -> list[str]:
     """What each run's files begin with: its name without slashes, and numbered where another is called so by now."""
     found: list[str] = []
@@ -50,8 +57,11 @@ def _of_run(run: Run, folded: Path | None) -> Iterator[tuple[str, Callable[[], F
     for name in measured:
         if columns.has_parameter(name, "stack"):
             yield f"c-stack-{name}", partial(plots_sets.stack_sizes, run, name)
+    for key, name, phase in plots_curves.pictures(run):
+        yield f"i-curve-{key}-{name}-{phase}", partial(plots_curves.curve, run, key, name, phase)
     others = [name for name in measured if name not in operations]
     yield "e-phases", partial(plots_times.phases, run, [*operations, *others])
     yield "g-functions", lambda: plots_probe.functions(beside.probed(run) or run)
     yield "g-icicle", lambda: plots_probe.icicle(*(beside.folded(run, folded) or (run, None)))
     yield "h-memory", lambda: plots_probe.memory(beside.probed(run) or run)
+    yield "j-scaling", partial(plots_scaling.throughput, run)

@@ -3,6 +3,7 @@ import csv
 import functools
 import json
 import statistics
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,12 +51,18 @@ def _load(output: Output) -> dict[str, Any]:
 
 
 def failures(output: Output) -> str:
-    """A load's operations that failed and are in no figure; empty where none did."""
-    load = output.record.get("load") or {}
-    if not load.get("failed"):
+    """Operations that failed and are in no figure; empty where none did."""
+    load = output.record.get("load")
+    if load:
+        failed, operations, errors = load["failed"], load["failed"] + load["operations"], load["errors"]
+    else:
+        samples = output.rows("samples.csv") if (output.folder / "samples.csv").exists() else []
+        errors = Counter(one["errno"] for one in samples if one["errno"])
+        failed, operations = errors.total(), len(samples)
+    if not failed:
         return ""
-    errors = ", ".join(f"{name} {count}" for name, count in load["errors"].items())
-    return f"{load['failed']} of {load['failed'] + load['operations']} operations failed: {errors}"
+    named = ", ".join(f"{name} {count}" for name, count in errors.items())
+    return f"{failed} of {operations} operations failed: {named}"
 
 
 def rate_at_end(output: Output) -> float:
@@ -84,10 +91,16 @@ def best_burst(output: Output) -> float:
     return max(_bursts(output, "rate"))
 
 
+def _of_the_case(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Those of the case that was asked for: not of its base, which has none itself."""
+    case = next((one["case"] for one in rows if one["base"]), rows[0]["case"] if rows else "")
+    return [one for one in rows if one["case"] == case]
+
+
 def row(phase: str, column: str = "median", times: int = 1) -> Callable[[Output], float]:
     """A figure of the phase of a run's one case."""
     def take(output: Output) -> float:
-        rows = output.rows("results.csv")
+        rows = _of_the_case(output.rows("results.csv"))
         found = next((one for one in rows if one["phase"] == phase and one[column]), None)
         if found:
             return float(found[column]) / SECOND * times
@@ -98,29 +111,28 @@ def row(phase: str, column: str = "median", times: int = 1) -> Callable[[Output]
     return take
 
 
-def _ends(output: Output) -> list[list[float]]:
-    """Of each block whose samplers took one sample each: when they were done, from the block's begin, which all have in common."""
+def _ends(output: Output, at_once: int) -> list[list[float]]:
+    """Of each burst that was whole, which is a block whose samplers took one sample each: when they were done, from the block's
+    begin, which all have in common."""
     blocks: dict[tuple[str, str], list[float]] = {}
     for one in output.rows("samples.csv"):
         if one["counted"] == "1" and one.get("ended"):
             blocks.setdefault((one["round"], one["block"]), []).append(float(one["ended"]) / SECOND)
-    most = max(map(len, blocks.values()), default=0)
-    whole = [ends for ends in blocks.values() if len(ends) == most]
+    whole = [ends for ends in blocks.values() if len(ends) == at_once]
     if not whole:
         row("total")(output)  # says why nothing was measured
-        raise NoFigure("samples.csv does not say when samples ended")
+        most = max(map(len, blocks.values()), default=0)
+        failed = failures(output)
+        raise NoFigure(f"no burst was whole: {most} of {at_once} at most{'; ' if failed else ''}{failed}" if most else
+                       "samples.csv does not say when samples ended")
     return whole
 
 
-def until_all(output: Output) -> float:
-    """From a burst's begin until its last one is done: the median of the bursts."""
-    return statistics.median(max(ends) for ends in _ends(output))
+def until_all(at_once: int, bursts: int = 1) -> Callable[[Output], float]:
+    """From a burst's begin until its last one is done: the median of the bursts, times so many of them."""
+    return lambda output: bursts * statistics.median(max(ends) for ends in _ends(output, at_once))
 
 
-def sixteen_bursts(output: Output) -> float:
-    return 16 * until_all(output)
-
-
-def ended_median(output: Output) -> float:
+def ended_median(at_once: int) -> Callable[[Output], float]:
     """From a burst's begin until one of it is done: the median of all."""
-    return statistics.median(end for ends in _ends(output) for end in ends)
+    return lambda output: statistics.median(end for ends in _ends(output, at_once) for end in ends)

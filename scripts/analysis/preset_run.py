@@ -17,6 +17,7 @@ from analysis.presets import Point, Preset, Run
 from analysis.script import IMPOSSIBLE, INTERRUPTED, Unreadable, last_line
 
 RCU = Path("/sys/kernel/rcu_expedited")
+NORMAL = Path("/sys/kernel/rcu_normal")  # where it is 1, the other has no effect
 WRONG_USE = 2
 PYTHON = "/usr/bin/python3"
 # Puts the setting back when its standard input ends: also where this script is killed.
@@ -50,12 +51,21 @@ class Repeated:
     seconds: float = 0
 
 
+def _is_normal() -> bool:
+    try:
+        return NORMAL.read_text().strip() == "1"
+    except OSError:  # a kernel without it
+        return False
+
+
 @contextlib.contextmanager
 def rcu_expedited(wanted: bool | None) -> Iterator[None]:
     """The setting for as long as this lasts. NoFigure where it cannot be made."""
     if wanted is None:
         yield
         return
+    if wanted and _is_normal():
+        raise NoFigure(f"{NORMAL} is 1, which leaves {RCU.name} without effect: echo 0 >{NORMAL}")
     try:
         before = RCU.read_text().strip()
         if before == str(int(wanted)):
@@ -72,8 +82,8 @@ def rcu_expedited(wanted: bool | None) -> Iterator[None]:
             assert guard.stdin
             guard.stdin.close()
             guard.wait()
-    if RCU.read_text().strip() != before:
-        raise Unreadable(f"{RCU} is not {before} as it was: echo {before} >{RCU}")
+            if RCU.read_text().strip() != before:
+                raise Unreadable(f"{RCU} is not {before} as it was: echo {before} >{RCU}")
 
 
 def command_of(run: Run, nsbench: Path, folder: Path, place: Path) -> list[str]:

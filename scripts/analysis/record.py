@@ -25,7 +25,7 @@ class Finding(TypedDict):
 
 # What selects cases: `with` is a word of Python's.
 Selection = TypedDict("Selection", {"plan": str, "cases": list[str], "filter": str | None, "op": list[str], "ns": list[str],
-                                    "with": dict[str, list[str]]}, total=False)
+                                    "with": dict[str, list[str]], "curve": str | None}, total=False)
 
 
 class Options(TypedDict, total=False):
@@ -52,6 +52,7 @@ class Repeat(TypedDict):
 class Sampler(TypedDict, total=False):
     resident_bytes: float | None
     mappings: float | None
+    cpus: list[int]
 
 
 class Shape(TypedDict):

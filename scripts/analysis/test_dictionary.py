@@ -12,6 +12,10 @@ from analysis import columns
     ("userns_map", ["setgroups", "uid_map", "gid_map"]),
     ("container", ["start", "exit"]),  # all that is done inside lies in start
     ("runtime", ["start", "exit"]),  # load and cpu are beside it
+    ("mount_ns", ["create", "enter", "exit"]),
+    ("cgroup", ["create", "migrate", "exit"]),
+    ("veth", ["create", "link", "move", "address", "up", "exit"]),
+    ("mountinfo", ["read"]),
     ("no-such", []),
 ])
 def test_what_a_total_consists_of(operation: str, segments: list[str]) -> None:

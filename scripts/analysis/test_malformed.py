@@ -88,10 +88,10 @@ def fixture_runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.mark.parametrize("file", CHANGES)
-@pytest.mark.parametrize("script", ["compare", "export", "model", "plot", "report"])
+@pytest.mark.parametrize("script", ["compare", "curves", "export", "model", "plot", "report"])
 def test_a_broken_file_is_one_line(runs: tuple[Path, Path], script: str, file: str, tmp_path: Path,
                                    monkeypatch: pytest.MonkeyPatch) -> None:
-    if script in ("compare", "export", "model") and file not in ("run.json", "results.csv"):
+    if script in ("compare", "curves", "export", "model") and file not in ("run.json", "results.csv"):
         pytest.skip(f"{script}.py reads no other where it counts instructions")
     # The page needs libraries from elsewhere, which say nothing about files.
     monkeypatch.setattr(libraries, "vendored", lambda: None)
@@ -100,7 +100,7 @@ def test_a_broken_file_is_one_line(runs: tuple[Path, Path], script: str, file: s
     for number, (what, change) in enumerate(CHANGES[file].items()):
         folder = broken(new, tmp_path / f"{number}", file, change)
         words: dict[str, list[object]] = {
-            "compare": [base, folder], "export": [folder, "--format=kcidb"], "model": [folder],
+            "compare": [base, folder], "export": [folder, "--format=kcidb"], "model": [folder], "curves": [folder],
             "plot": [folder, "-o", tmp_path / "plots", f"--only={READS[file]}"],
             "report": [folder, "-o", tmp_path / "report.html"]}
         code, out, err = call(SCRIPTS / f"{script}.py", words[script])
@@ -156,12 +156,12 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 @pytest.mark.parametrize(("script", "moments"), [
     ("compare", ("analysis.options", "pandas")), ("plot", ("analysis.stacks", "matplotlib")), ("report", ("analysis.script", "numpy")),
-    ("model", ("pathlib", "statsmodels")), ("export", ("analysis.outputs", "pandas")),
+    ("model", ("pathlib", "statsmodels")), ("curves", ("analysis.options", "statsmodels")), ("export", ("analysis.outputs", "pandas")),
     ("ab", ("tempfile", "scipy")), ("lab", ("argparse", "lab.guest")), ("validate", ("statistics", "analysis.trials")),
 ])
 def test_an_interrupt_among_the_imports_is_no_traceback(script: str, moments: tuple[str, ...], tmp_path: Path,
                                                         runs: tuple[Path, Path]) -> None:
-    words = {"compare": runs, "plot": [runs[0], "-o", tmp_path], "report": [runs[0]], "model": [runs[0]],
+    words = {"compare": runs, "plot": [runs[0], "-o", tmp_path], "report": [runs[0]], "model": [runs[0]], "curves": [runs[0]],
              "export": [runs[0], "--format=kcidb"], "ab": ["false", "false"],
              "lab": ["compare", *runs], "validate": ["compare"]}[script]
     for moment in moments:

@@ -241,5 +241,7 @@ def test_recorded_runs() -> None:
     _, out, _ = call(SCRIPT, [RESULTS / "host/wall", "--op=clone", "--format=json"])
     [of_clone] = json.loads(out)["models"]
     found = {one["term"]: one for one in of_clone["terms"]}
-    assert 7000 < found["NEWNET×NEWNS"]["low"] < 8400 < found["NEWNET×NEWNS"]["high"]
-    assert of_clone["median_residual"] == pytest.approx(0.006, abs=0.001) and of_clone["p90_residual"] == pytest.approx(0.016, abs=0.001)
+    # What an audit of another recording had of both: 8.4 ±1.0 and 7.1 ±0.9 µs.
+    assert 7400 < found["NEWNET×NEWNS"]["value"] and found["NEWNET×NEWNS"]["low"] < 9400
+    assert found["NEWIPC×NEWNET"]["low"] < 7100 < found["NEWIPC×NEWNET"]["high"]
+    assert of_clone["median_residual"] < 0.0065 and of_clone["p90_residual"] < 0.017

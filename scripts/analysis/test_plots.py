@@ -42,6 +42,8 @@ def test_every_plot_of_a_full_run(tmp_path: Path) -> None:
         "g-functions",
         "g-icicle",
         "h-memory",
+        "i-curve-stack-clone-create",
+        "i-curve-stack-proc_remount-mount",
     }
     for name in names:
         text = (tmp_path / f"plots/{name}.svg").read_text()
@@ -178,7 +180,7 @@ def test_without_a_home(tmp_path: Path) -> None:
     "option, said",
     [
         ("--format=gif", "known are png, svg, pdf"),
-        ("--only=az", "the letters are a to h"),
+        ("--only=az", "the letters are a to k"),
         ("--wrong", "--wrong: unknown option"),
     ],
 )

@@ -169,7 +169,8 @@ def merge(plan: orders.Plan, done: dict[Task, Files], run_id: str) -> Files:
     probing = {task.case: files for task, files in done.items() if "--alone" not in task.order}
     records = [json.loads(files["run.json"]) for files in plain.values()]
     record = records[0]
-    record["options"]["selection"] = {"cases": list(plan.cases), "filter": None, "op": [], "ns": [], "with": {}, "plan": "default"}
+    record["options"]["selection"] = {"cases": list(plan.cases), "filter": None, "op": [], "ns": [], "with": {}, "curve": plan.curve,
+                                      "plan": "default"}
     record["options"]["alone"] = False
     record["run_id"] = run_id
     unseen = [one["measuring"]["drain_unseen"] for one in records]
@@ -182,13 +183,22 @@ def merge(plan: orders.Plan, done: dict[Task, Files], run_id: str) -> Files:
     for case in plan.every:
         for number in sorted(number for number, other in plain if other == case):
             lines = plain[number, case]["samples.csv"].decode().splitlines()
-            # `machine`, the last column, is 0 in the guest, and empty behind a failure
-            rows += [renamed(line[:-1] + str(number) if line.endswith(",0") else line, run_id) for line in lines[1:]]
+            behind = len(lines[0].split(",")) - lines[0].split(",").index("machine")  # columns, it among them
+            rows += [renamed(_on_machine(line, number, behind), run_id) for line in lines[1:]]
     files = {"samples.csv": "\n".join([lines[0], *rows, ""]).encode()}
     if probing:
         files |= merge_probed(record, probing)
     files["run.json"] = (json.dumps(record, indent=2) + "\n").encode()
     return files
+
+
+def _on_machine(line: str, number: int, behind: int) -> str:
+    """A line of samples.csv with that number as its `machine`, which is 0 in the guest, and empty behind a failure. Only what
+    stands before it may have a comma in quotes."""
+    fields = line.rsplit(",", behind)
+    if fields[1] == "0":
+        fields[1] = str(number)
+    return ",".join(fields)
 
 
 def renamed(line: str, run_id: str) -> str:

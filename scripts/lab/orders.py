@@ -7,7 +7,7 @@ from analysis import columns
 from lab import initramfs
 from lab.errors import USAGE, LabError
 
-SELECT = ("--case", "--filter", "--op", "--ns", "--with", "--quick",
+SELECT = ("--case", "--filter", "--op", "--ns", "--with", "--curve", "--quick",
           *(f"--{parameter['option']}" for parameter in columns.dictionary()["parameters"] if parameter["option"]))
 FLAGS = ("--alone", "--quiet", "--no-progress", "--probe", "--quick", "--full", "--all")  # those that take no word behind them
 # Constants of the lab. A block is one sample behind one that does not count, so that each begins in a kernel that has
@@ -19,11 +19,12 @@ SHAPE = ("--block=1", "--lead-in=1")
 @dataclass(frozen=True)
 class Plan:
     """Cases by their ids in nsbench's order; `bases` are the none cases that only serve deltas. `rest` are the options
-    that select nothing."""
+    that select nothing; `curve` is what --curve said."""
 
     cases: tuple[str, ...]
     bases: tuple[str, ...]
     rest: tuple[str, ...]
+    curve: str | None = None
 
     @property
     def every(self) -> tuple[str, ...]:
@@ -73,4 +74,5 @@ def plan(words: list[str]) -> Plan:
     rest = [word for word in words if word not in selecting]
     every = listed("--bases", *selecting)
     cases = listed(*selecting)
-    return Plan(tuple(cases), tuple(every[len(cases):]), tuple(rest))
+    curve = next((word.partition("=")[2] for word in selecting if word.startswith("--curve=")), None)
+    return Plan(tuple(cases), tuple(every[len(cases):]), tuple(rest), curve)

@@ -21,6 +21,12 @@ constexpr CommandText kCommands[]{
     {Command::benchmark, Group::measure, "benchmark", "nsbench benchmark [OPTIONS] [--benchmark_OPTION...]",
      "measure as Google Benchmark does, with its options",
      "Runs the cases as benchmarks of Google Benchmark, with its own options and output."},
+    {Command::churn, Group::measure, "churn", "nsbench churn --ns=SET [OPTIONS]",
+     "what creating and destroying costs over time",
+     "Makes namespaces and destroys them again and again, as fast as it goes or at a rate, and records a "
+     "time "
+     "line:\nrate, times, what the kernel has not freed, its memory; then it waits until the kernel has "
+     "settled."},
     {Command::doctor, Group::measure, "doctor", "nsbench doctor [--prepare [OPTIONS] -- COMMAND...]",
      "what on this machine spoils figures",
      "Says what on this machine spoils figures or is missing, what to do, and how noisy it is (5 s)."},
@@ -36,6 +42,10 @@ constexpr CommandText kCommands[]{
      ""},
     {Command::script, Group::look, "model", "nsbench model RUN... [OPTIONS]",
      "what each kind costs, fitted over all sets", ""},
+    {Command::script, Group::look, "curves", "nsbench curves RUN... [OPTIONS]",
+     "how costs grow with a parameter: laws and slopes", ""},
+    {Command::script, Group::look, "scaling", "nsbench scaling RUN... [OPTIONS]",
+     "throughput and latency of samplers at once", ""},
     {Command::script, Group::look, "export", "nsbench export RUN --format=FORMAT [OPTIONS]",
      "a run in the formats of other tools", ""},
     {Command::dictionary, Group::look, "dictionary", "nsbench dictionary [--format=markdown|json]",

@@ -9,6 +9,7 @@ namespace nsb::cli {
 
 int run_measurements(const Options& options);
 int run_benchmark(const Options& options);
+int run_churn(const Options& options);
 int list_cases(const Options& options);
 int run_summary(const Options& options);
 int run_guest(const Options& options);

@@ -78,6 +78,25 @@ Candidates parameters(std::string_view begun) {
     return found;
 }
 
+/// "stack:", and once that is typed its whole range: "stack:16K..1G".
+Candidates curves(std::string_view begun) {
+    Candidates found;
+    for (const ParameterInfo& parameter : kParameterTable) {
+        if (parameter.type == ParameterType::choice) continue;
+        if (begun.find(':') == std::string_view::npos) {
+            found.push_back({fmt::format("{}:", parameter.key), std::string(parameter.meaning)});
+            continue;
+        }
+        const bool is_size = parameter.type == ParameterType::size;
+        const auto text = [&](std::uint64_t value) {
+            return is_size ? format_size(value) : std::to_string(value);
+        };
+        found.push_back({fmt::format("{}:{}..{}", parameter.key, text(parameter.low), text(parameter.high)),
+                         "all that it takes"});
+    }
+    return found;
+}
+
 Candidates choices_of_parameter(std::string_view key) {
     Candidates found;
     for (const ParameterInfo& parameter : kParameterTable) {
@@ -104,6 +123,7 @@ Candidates values_of(const OptionText& option, std::span<const std::string> list
     if (option.value == "ID") return cases(begun);
     if (option.value == "OP,...") return operations();
     if (option.value == "KEY:VALUE,...") return parameters(begun);
+    if (option.value.starts_with("KEY:LOW")) return curves(begun);
     if (option.value == "SETTING,...") return settings();
     if (option.value == "HOW,...") return choices_of_parameter(std::string_view(option.name).substr(2));
     if (option.value.starts_with("FILE")) return {{kFiles, ""}};
@@ -127,7 +147,7 @@ std::string lines(const Candidates& found, std::string_view before, std::string_
 }
 
 /// `before`: "--ns=", or nothing where the value is a word of its own.
-std::string value_lines(const OptionText& option, std::string before, std::string value) {
+std::string value_lines(const OptionText& option, std::string before, const std::string& value) {
     if (!is_list(option)) return lines(values_of(option, {}, value), before, value);
     Words listed = split(value, ",");
     const std::string begun = listed.back();

@@ -50,6 +50,8 @@ int dispatch(const Options& options, const nsb::isolate::Dispositions& inherited
             return run_measurements(options);
         case Command::benchmark:
             return options.only_listed ? list_cases(options) : run_benchmark(options);
+        case Command::churn:
+            return run_churn(options);
         case Command::summary:
             return run_summary(options);
         case Command::guest:

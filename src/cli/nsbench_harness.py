@@ -35,9 +35,10 @@ RESULT_COLUMNS = (
     "status errno reason state resolution delta_resolution machines position first steady last repeats scatter base"
 ).split()
 PHASES = ("start create ready exit total switch mount unmount drain setgroups uid_map gid_map maps hostname root proc lo "
-          "pivot exec load cpu").split()
+          "pivot exec load cpu enter read migrate link move address up").split()
 
 SAMPLER = "nsbench-sampler"
+SAMPLERS_OWN = (SAMPLER, "nsbench-deputy", "nsbench-keeper")  # it, and what surrounds a block for it
 NOBODY = 65534
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it looks at what a run with full rights does")
@@ -93,6 +94,15 @@ def assert_one_line(stderr: str) -> None:
         assert crash not in stderr
 
 
+def assert_refused(result: subprocess.CompletedProcess[str], *mentions: str, code: int = 2) -> None:
+    """A run ended at once, with one line that has these words."""
+    assert result.returncode == code, result.stdout + result.stderr
+    assert result.stdout == ""
+    assert_one_line(result.stderr)
+    for word in mentions:
+        assert word in result.stderr, result.stderr
+
+
 def processes() -> dict[int, tuple[int, str]]:
     """All processes but zombies: pid -> (parent, comm). Orphans that this process has inherited are reaped."""
     found = {}
@@ -103,7 +113,7 @@ def processes() -> dict[int, tuple[int, str]]:
             state, parent = rest.split()[:2]
             if state not in "ZX":
                 found[pid] = (int(parent), comm)
-            elif int(parent) == os.getpid() and comm == SAMPLER:
+            elif int(parent) == os.getpid() and comm in SAMPLERS_OWN:
                 os.waitpid(pid, os.WNOHANG)
         except (FileNotFoundError, ProcessLookupError, ChildProcessError):
             pass
@@ -142,7 +152,7 @@ class Started:
     def living(self) -> dict[int, tuple[int, str]]:
         """The run's processes besides nsbench itself, also those that have outlived it: pid -> (parent, comm)."""
         alive = processes()
-        ours = {pid for pid, (parent, comm) in alive.items() if parent == os.getpid() and comm == SAMPLER} | {self.pid}
+        ours = {self.pid} | {pid for pid, (parent, comm) in alive.items() if parent == os.getpid() and comm in SAMPLERS_OWN}
         while more := {pid for pid, (parent, _) in alive.items() if parent in ours} - ours:
             ours |= more
         return {pid: alive[pid] for pid in ours - {self.pid}}

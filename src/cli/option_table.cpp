@@ -8,10 +8,13 @@
 #include <boost/program_options.hpp>
 #include <sstream>
 
+#include "cli/churn_options.h"
+#include "core/condition.h"
 #include "core/operation.h"
 #include "core/text.h"
 #include "env/settings.h"
 #include "run/block_shape.h"
+#include "run/curve.h"
 
 namespace nsb::cli {
 namespace {
@@ -71,11 +74,24 @@ po::options_description selection_options() {
         if (parameter.type == ParameterType::choice)
             values.push_back(fmt::format("{}:{}", parameter.key, fmt::join(parameter.choices(), "|")));
     }
-    const std::string parameters =
-        fmt::format("with these values of any parameter of an id: {}; repeatable", fmt::join(values, ", "));
+    std::vector<std::string> conditions;
+    for (const ConditionInfo& condition : kConditions) {
+        const ParameterInfo& parameter = info(condition.parameter);
+        conditions.push_back(
+            fmt::format("{}:{}", parameter.key, parameter.type == ParameterType::size ? "SIZE" : "N"));
+    }
+    const std::string parameters = fmt::format(
+        "with these values of any parameter of an id: {}; and of what surrounds each block: {}; repeatable",
+        fmt::join(values, ", "), fmt::join(conditions, ", "));
     const std::string quick = fmt::format(
         "each kind alone and none, by each operation of the plan with its parameters' defaults, in {}",
         run::budget_of(run::Extent::quick));
+    const std::string curve = fmt::format(
+        "over {} to {} values of one parameter on a logarithmic scale, to see how costs grow with it (its "
+        "values: about {} for each tenfold, {} to {}); of {}; without --ns of none and each kind alone; run "
+        "prints the growth laws",
+        run::kLeastSteps, run::kMostSteps, run::kStepsADecade, run::kLeastSteps, run::kUsualMostSteps,
+        fmt::join(run::curve_keys(), ", "));
     po::options_description options("Which cases");
     options.add_options()  //
         ("case", strings()->value_name("ID"), "just this one, also beyond the plan; repeatable")(
@@ -87,7 +103,8 @@ po::options_description selection_options() {
     for (const ParameterInfo& parameter : kParameterTable) {
         if (!parameter.help.empty()) add_option_of(parameter, options);
     }
-    options.add_options()("with", strings()->value_name("KEY:VALUE,..."), parameters.c_str());
+    options.add_options()("with", strings()->value_name("KEY:VALUE,..."), parameters.c_str())(
+        "curve", po::value<std::string>()->value_name("KEY:LOW..HIGH[:STEPS]"), curve.c_str());
     options.add_options()("quick", quick.c_str())(
         "full",
         "all cases alike from the beginning, and for longer; otherwise those of the digest come first, for "
@@ -268,6 +285,7 @@ po::options_description alias_options() {
 
 std::vector<po::options_description> parts_of(Command command) {
     std::vector<po::options_description> all;
+    if (command == Command::churn) all = churn_options();
     if (command == Command::verify) all.push_back(verify_options());
     if (command == Command::exec) all.push_back(exec_options());
     if (command == Command::doctor) all.push_back(prepare_options());

@@ -12,6 +12,7 @@ namespace {
 std::vector<std::string> line_of(const CommandText& command) {
     if (command.command == Command::summary) return {"summary", "folder"};
     if (command.command == Command::exec) return {"exec", "--ns=uts"};
+    if (command.command == Command::churn) return {"churn", "--ns=none"};
     return {std::string(command.name)};
 }
 

@@ -9,6 +9,7 @@
 #include <random>
 #include <span>
 
+#include "cli/churn_options.h"
 #include "cli/completion.h"
 #include "cli/option_table.h"
 #include "cli/option_texts.h"
@@ -78,6 +79,14 @@ run::Selection parse_selection(const po::variables_map& values, run::Selection s
                 selection.values[text.substr(0, colon)].push_back(std::move(value));
             }
         }
+    }
+    if (values.count("curve") != 0) {
+        const std::string text = values["curve"].as<std::string>();
+        const auto curve = run::parse_curve(text);
+        if (!curve) throw UsageError(fmt::format("--curve={}: {}", text, curve.error()));
+        if (!selection.cases.empty())
+            throw UsageError("--case names whole cases: --curve does not go with it");
+        selection.curve = *curve;
     }
     return selection;
 }
@@ -280,6 +289,20 @@ void parse_output(const po::variables_map& values, Options& options) {
     }
 }
 
+void take_churn(const po::variables_map& values, Options& options) {
+    options.churn.plan = parse_churn(values);
+    options.churn.out = value_of(values, "out");
+    options.churn.csv = value_of(values, "csv");
+    options.quiet = values.count("quiet") != 0;
+    options.no_progress = values.count("no-progress") != 0;
+    static constexpr std::array<std::string_view, 2> kFormats{"text", "json"};
+    options.churn.as_json = parse_format(values, kFormats) == "json";
+    options.format = options.churn.as_json ? Format::json : Format::text;
+    if (options.churn.csv == "/dev/stdout") options.churn.csv = "-";
+    if (options.churn.as_json && options.churn.csv == "-")
+        throw UsageError("--format=json: standard output is for an output that goes to -");
+}
+
 Options text_alone(Command command, std::string text) {
     Options options;
     options.command = command;
@@ -359,14 +382,19 @@ Options parse(const std::vector<std::string>& arguments) {
     if (options.command == Command::completion) return text_alone(Command::completion, completion_for(shell));
     if (options.command == Command::summary && options.folder.empty())
         throw UsageError("summary: the folder of a run is missing; one that --out has written");
+    if (options.command == Command::churn) {
+        take_churn(values, options);
+        return options;
+    }
     if (options.command == Command::run || options.command == Command::list ||
         options.command == Command::benchmark) {
         options.run.selection = parse_selection(values, std::move(options.run.selection));
         options.with_bases = options.command == Command::list && values.count("bases") != 0;
         options.as_root = options.command == Command::list && values.count("as-root") != 0;
         options.narrowed = !options.run.selection.values.empty();
-        for (const char* name : {"case", "filter", "op", "ns", "with", "quick", "full", "samples", "seed",
-                                 "block", "lead-in", "alone", "state", "clock", "cpu", "repeat", "apart"}) {
+        for (const char* name :
+             {"case", "filter", "op", "ns", "with", "curve", "quick", "full", "samples", "seed", "block",
+              "lead-in", "alone", "state", "clock", "cpu", "repeat", "apart"}) {
             options.narrowed = options.narrowed || values.count(name) != 0;
         }
     }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "report/table.h"
+#include "run/churn_plan.h"
 #include "run/outputs.h"
 #include "run/run_info.h"
 
@@ -32,6 +33,7 @@ class UsageError : public std::runtime_error {
 enum class Command {
     run,
     benchmark,
+    churn,
     list,
     summary,
     verify,
@@ -68,6 +70,16 @@ struct PrepareOptions {
     std::vector<std::string> command;  ///< with its name first
 };
 
+/// Of churn.
+struct ChurnOptions {
+    run::ChurnPlan plan;
+    std::optional<std::string> out, csv;
+
+    /// Whether standard output is for programs.
+    bool as_json = false;
+    [[nodiscard]] bool is_output_taken() const { return as_json || csv == "-"; }
+};
+
 /// A command that is a script of this name.
 struct ScriptCall {
     std::string name;
@@ -82,6 +94,7 @@ struct Options {
     run::RunOptions run;
     NamespaceOptions namespaces;
     PrepareOptions prepare;
+    ChurnOptions churn;
     std::optional<std::string> out, resume;
     run::Destinations files;   ///< that outputs of their own go to
     std::uint32_t repeat = 1;  ///< how often the whole of it is measured

@@ -47,12 +47,26 @@ TEST(Outcome, ALimitEndsARowAndAnErrorAlike) {
     EXPECT_EQ(exit_code({}, {failed_row(ENOMEM), failed_row(EIO)}), kFailed);
 }
 
+TEST(Outcome, ALimitOfAConditionIsNamedAndEndsNsbenchAsAnyLimitDoes) {
+    Row row = failed_row(ENOSPC);
+    row.reason = explain({protocol::Call::set_mounts, ENOSPC});
+    EXPECT_EQ(exit_code({}, {row}), kNotPermitted);
+    EXPECT_EQ(
+        row.reason,
+        "mounts: mount: No space left on device (fs.mount-max is reached: sysctl -w fs.mount-max=1000000)");
+    const std::string delegated = explain({protocol::Call::set_cgroups, EACCES});
+    EXPECT_NE(delegated.find("Delegate=yes"), std::string::npos) << delegated;
+    // What has no words of its own has those of any call.
+    const std::string processes = explain({protocol::Call::set_procs, EAGAIN});
+    EXPECT_NE(processes.find("RLIMIT_NPROC"), std::string::npos) << processes;
+}
+
 TEST(Outcome, AFileRefusesForReasonsOfItsOwn) {
     const auto ending = [](const char* call, int error) {
         // As a run's folder says it, too.
         const sys::SystemError plain(call, "a.csv", error);
         const Ending within = ending_of(sys::SystemError("run", plain));
-        const Ending alone = ending_of(plain);
+        Ending alone = ending_of(plain);
         EXPECT_EQ(within.code, alone.code);
         EXPECT_EQ(within.line, "nsbench: run: " + alone.line.substr(9));
         return alone;

@@ -25,6 +25,12 @@ probe::Choice choice_of(const std::string& text) {
     return probe::Choice::automatic;
 }
 
+/// The probe follows the samplers and their children: neither other programs' containers, nor the children of
+/// samplers that come and go with each block.
+bool is_followed(const Case& c) {
+    return !c.has(Trait::sandboxed) && !c.shares_mm();
+}
+
 }  // namespace
 
 OpenedProbe open_probe(const Options& options, const std::vector<Case>& plan) {
@@ -48,8 +54,7 @@ run::Probed run_probed_pass(const Options& options, const run::RunOptions& run, 
                             probe::Probe& probe, const std::function<void(double done)>& observer) {
     std::vector<Case> cases;
     for (const Series& series : measurement.runner().series()) {
-        // The probe follows the samplers and their children, which other programs' containers are not.
-        if (!series.measured.has(Trait::sandboxed)) cases.push_back(series.measured);
+        if (is_followed(series.measured)) cases.push_back(series.measured);
     }
     run::ProbedPass pass(measurement.samplers(), run, probe, cases, measurement.base_set(),
                          run::find(options.files, run::OfProbe::stacks) != nullptr);
@@ -64,7 +69,7 @@ std::string probe_lines(const Options& options, const run::RunInfo& info, std::s
     if (!info.probe) return "";
     std::string text;
     const auto probed = static_cast<std::size_t>(
-        std::ranges::count_if(planned, [](const Series& s) { return !s.measured.has(Trait::sandboxed); }));
+        std::ranges::count_if(planned, [](const Series& s) { return is_followed(s.measured); }));
     if (probed <= kMostTrees) {
         for (std::size_t i = 0; i < std::min(probed, info.probe->cases.size()); ++i) {
             text += report::probe_tree(info.identity, info.probe->cases[i], terminal_width()) + "\n";

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "cli/commands.h"
+#include "cli/laws.h"
 #include "cli/outcome.h"
 #include "report/digest.h"
 #include "report/table.h"
@@ -80,6 +81,7 @@ bool is_output_taken(const Options& options) {
 void print_results(const Options& options, const run::Summary& summary, const std::string& probed,
                    const std::string& last) {
     print_if_read(text_of(options, summary, probed, last));
+    if (options.format == Format::text && !options.quiet) print_laws(summary);
 }
 
 }  // namespace nsb::cli

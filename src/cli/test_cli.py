@@ -2,33 +2,21 @@
 
 import itertools
 import json
-import os
 import re
-import signal
-import subprocess
 
 import pytest
 
-from nsbench_harness import (FLAGS, KINDS, PHASES, RESULT_COLUMNS, Started, assert_one_line, binary, list_ids, measure,
-                             needs_root, run, wait_for)
+from nsbench_harness import FLAGS, KINDS, PHASES, RESULT_COLUMNS, assert_refused, list_ids, measure, needs_root, run
 
 SMALL = ("--op=clone", "--ns=none", "--ns=pid", "--stack=1M")
 ALL_SETS = {"-".join(kinds) or "none" for size in range(9) for kinds in itertools.combinations(FLAGS, size)}
+CONDITIONS = ("mounts", "peers", "netns", "dying", "pidns", "procs", "rss", "fds", "depth", "cgroups")
 
 
 def parts(case):
     """An id's operation, set, and the rest."""
     operation, namespaces, *rest = case.split("/")
     return operation, namespaces, "/".join(rest)
-
-
-def assert_refused(*args, code=2, mentions=(), **kwargs):
-    result = run(*args, **kwargs)
-    assert result.returncode == code, f"exit code {result.returncode}, {code} is right\n{result.stderr}"
-    assert result.stdout == ""
-    assert_one_line(result.stderr)
-    for word in mentions:
-        assert word in result.stderr, f"no {word!r} in: {result.stderr}"
 
 
 # what is selected
@@ -101,8 +89,8 @@ def test_quick_is_each_kind_alone_by_each_operation():
                                                                                        "unshare/NEWNS-NEWPID")]
     assert len(ids) == 9 + 9 + 8 + 1
     assert list_ids("--quick", "--op=unshare", "--ns=pid") == ["unshare/NEWPID"]
-    assert_refused("--quick", "--full", mentions=("exclude each other",))
-    assert_refused("list", "--quick", "--case=unshare/NEWPID", mentions=("--case",))
+    assert_refused(run("--quick", "--full"), "exclude each other")
+    assert_refused(run("list", "--quick", "--case=unshare/NEWPID"), "--case")
 
 
 def test_op_ns_and_filter_narrow_together():
@@ -149,11 +137,13 @@ def test_the_dictionary_as_json_is_whole():
     assert {one["flag"]: one["value"] for one in said["kinds"]}["NEWTIME"] == 0x80
     operations = {one["name"]: one for one in said["operations"]}
     assert operations["setns"] == {"name": "setns", "planned": True, "phases": ["switch"],
-                                   "parameters": ["via", "parallel", "twin"]}
+                                   "parameters": ["via", *CONDITIONS, "parallel", "workers", "twin"]}
     stack, *vias = [one for one in said["parameters"] if one["key"] in ("stack", "via")]
     assert (stack["type"], stack["default"], stack["least"], stack["most"]) == ("size", "1M", "16K", "1G")
     assert [(one["default"], one["choices"], one["operations"]) for one in vias] == [
-        ("nsfd", ["nsfd", "pidfd"], ["setns"]), ("mount", ["mount", "fsmount"], ["proc_remount"])]
+        ("nsfd", ["nsfd", "pidfd"], ["setns"]), ("mount", ["mount", "fsmount"], ["proc_remount"]),
+        ("clone", ["clone", "unshare", "opentree", "empty", "fsmount"], ["mount_ns"]), ("migrate", ["migrate", "into"], ["cgroup"]),
+        ("proc", ["proc", "statmount"], ["mountinfo"])]
     for one in said["parameters"]:
         assert one["meaning"] and all(one["key"] in operations[name]["parameters"] for name in one["operations"])
     assert {"name": "copy_net_ns", "kind": "net", "path": "create"} in said["functions"]
@@ -172,7 +162,7 @@ def test_the_dictionary_as_json_is_whole():
 ])
 def test_misspelt_name_gets_its_nearest_match(args, nearest):
     written = args[-1].partition("=")[0 if nearest.startswith("--") else 2] or args[-1]
-    assert_refused(*args, mentions=("nearest", nearest, written.split(",")[0]))
+    assert_refused(run(*args), "nearest", nearest, written.split(",")[0])
 
 
 @pytest.mark.parametrize("command", [("list",), ()])
@@ -182,8 +172,8 @@ def test_misspelt_name_gets_its_nearest_match(args, nearest):
     "--op=nothing-like-it", "--ns=nothing-like-it", "--nothing-like-it", "--ns=", "--spawn=thread",
 ])
 def test_bad_selection(command, args):
-    assert_refused(*command, *args.split(), mentions=() if "filter" in args or " " in args
-                   else [args.strip("-").partition("=")[0], args.partition("=")[2]])
+    mentions = [] if "filter" in args or " " in args else [args.strip("-").partition("=")[0], args.partition("=")[2]]
+    assert_refused(run(*command, *args.split()), *mentions)
 
 
 @pytest.mark.parametrize("option, value", [
@@ -193,114 +183,25 @@ def test_bad_selection(command, args):
     ("cpu", "99999"), ("cpu", "-1"), ("cpu", "x"),
 ])
 def test_bad_value_names_option_and_value(option, value):
-    assert_refused(f"--{option}={value}", *SMALL, mentions=(option, value))
+    assert_refused(run(f"--{option}={value}", *SMALL), option, value)
 
 
 @pytest.mark.parametrize("args", [("--version-of-what",), ("list", "a-word"), ("run", "a-word"), ("doctor", "a-word")])
 def test_bad_words(args):
-    assert_refused(*args, mentions=(f"'{args[-1]}'",))
+    assert_refused(run(*args), f"'{args[-1]}'")
 
 
 def test_a_dictionary_has_two_formats():
     assert "--format" in measure("dictionary", "--help").stdout
     for word in ("csv", "JSON"):
-        assert_refused("dictionary", f"--format={word}", mentions=(f"--format={word}", "accepted is markdown, json"))
-    assert_refused("dictionary", "--format=jsn", mentions=("nearest", "json"))
+        assert_refused(run("dictionary", f"--format={word}"), f"--format={word}", "accepted is markdown, json")
+    assert_refused(run("dictionary", "--format=jsn"), "nearest", "json")
 
 
 def test_standard_output_is_for_one_text():
     for word in ("csv", "JSON"):
-        assert_refused(*SMALL, f"--format={word}", mentions=(f"--format={word}", "accepted is text, markdown, json"))
-    assert_refused(*SMALL, "--format=json", "--csv=-", mentions=("--format=json", "standard output"))
-
-
-# where results cannot go
-
-@pytest.mark.parametrize("option", ["--csv", "--json"])
-def test_unwritable_file(option, tmp_path):
-    path = tmp_path / "missing" / "file"
-    assert_refused(f"{option}={path}", *SMALL, mentions=(str(path),))
-    assert not path.parent.exists()
-
-
-@pytest.mark.parametrize("args", [("list",), SMALL + ("--samples=3",), ("--help",), ("--version",)])
-def test_standard_output_closed(args):
-    result = run(*args, preexec_fn=lambda: os.close(1))
-    assert result.returncode == 2
-    assert_one_line(result.stderr)
-
-
-@pytest.mark.parametrize("args", [("list",), SMALL + ("--samples=3",), SMALL + ("--samples=3", "--csv=-")])
-def test_standard_output_full(args):
-    with open("/dev/full", "w", encoding="utf-8") as full:
-        result = subprocess.run([binary(), *args], stdout=full, stderr=subprocess.PIPE, encoding="utf-8", timeout=30)
-    assert result.returncode == 1
-    assert_one_line(result.stderr)
-
-
-@pytest.mark.parametrize("option", ["--csv", "--json"])
-def test_file_on_a_full_disk(option):
-    result = run(*SMALL, "--samples=3", f"{option}=/dev/full")
-    assert result.returncode == 1
-    assert_one_line(result.stderr)
-
-
-@pytest.mark.parametrize("args", [("--bogus",), SMALL + ("--samples=3", "--stack=0")])
-def test_messages_that_cannot_be_written_change_no_exit_code(args):
-    with open("/dev/full", "w", encoding="utf-8") as full:
-        result = subprocess.run([binary(), *args], stdout=subprocess.DEVNULL, stderr=full, timeout=30)
-    assert result.returncode == 2
-
-
-def test_files_are_written_though_nobody_reads_the_table(tmp_path):
-    reader, writer = os.pipe()
-    os.close(reader)
-    files = [f"--csv={tmp_path}/a.csv", f"--json={tmp_path}/a.json", f"--out={tmp_path}/run"]
-    with os.fdopen(writer, "w") as pipe:
-        result = subprocess.run([binary(), *SMALL, "--samples=3", "--quiet", *files], stdout=pipe,
-                                stderr=subprocess.PIPE, encoding="utf-8", timeout=30)
-    assert (result.returncode, result.stderr) == (128 + signal.SIGPIPE, "")
-    for name in ("a.csv", "a.json", "run/run.json", "run/results.csv", "run/samples.csv"):
-        assert (tmp_path / name).stat().st_size > 0, name
-
-
-def test_dev_stdout_is_written_to_and_stays(tmp_path):
-    before = os.lstat("/dev/stdout").st_ino
-    with open(tmp_path / "out", "w", encoding="utf-8") as out:
-        subprocess.run([binary(), *SMALL, "--samples=3", "--quiet", "--csv=/dev/stdout"], stdout=out, check=True)
-    assert os.lstat("/dev/stdout").st_ino == before
-    assert (tmp_path / "out").read_text().startswith("run_id,kernel")
-
-
-@needs_root
-def test_folder_on_a_full_disk(tmp_path):
-    """What could be written stays whole; what could not is said, once."""
-    script = f"mount -t tmpfs -o size=16k none '{tmp_path}' && exec \"$@\""
-    result = subprocess.run(
-        ["unshare", "-m", "sh", "-c", script, "sh", binary(), *SMALL, "--samples=300", f"--out={tmp_path}/run"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", timeout=60)
-    assert result.returncode == 1
-    assert_one_line(result.stderr)
-
-
-def test_out_takes_one_run_only(tmp_path):
-    folder = tmp_path / "run"
-    measure(*SMALL, "--samples=3", f"--out={folder}")
-    before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    assert_refused(*SMALL, "--samples=3", f"--out={folder}", mentions=(str(folder),))
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
-
-
-def test_out_takes_one_run_at_a_time(tmp_path):
-    folder = tmp_path / "run"
-    with Started(*SMALL, "--budget=60s", "--precision=0.01%", f"--out={folder}") as first:
-        wait_for((folder / "results.csv").exists, 30, "the first round")
-        assert_refused(*SMALL, "--samples=3", f"--out={folder}", mentions=(str(folder),))
-        assert_refused(f"--resume={folder}")
-        assert first.process.poll() is None
-        first.signal(signal.SIGINT)
-        assert first.finish()[0] == 128 + signal.SIGINT
-    measure("summary", folder)
+        assert_refused(run(*SMALL, f"--format={word}"), f"--format={word}", "accepted is text, markdown, json")
+    assert_refused(run(*SMALL, "--format=json", "--csv=-"), "--format=json", "standard output")
 
 
 @pytest.mark.parametrize("content", [
@@ -312,19 +213,19 @@ def test_resume_of_a_foreign_folder(content, tmp_path):
         (tmp_path / "run.json").write_text(content)
     (tmp_path / "results.csv").write_text("not,ours\n")
     before = sorted(path.name for path in tmp_path.iterdir())
-    assert_refused(f"--resume={tmp_path}", mentions=(str(tmp_path),))
+    assert_refused(run(f"--resume={tmp_path}"), str(tmp_path))
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
 def test_resume_of_a_missing_folder(tmp_path):
-    assert_refused(f"--resume={tmp_path}/missing", mentions=(f"{tmp_path}/missing",))
+    assert_refused(run(f"--resume={tmp_path}/missing"), f"{tmp_path}/missing")
     assert not (tmp_path / "missing").exists()
 
 
 @pytest.mark.parametrize("selection", ["--op=clone", "--ns=pid", "--filter=pid", "--stack=1M", "--spawn=vm"])
 def test_resume_takes_no_selection(selection, tmp_path):
     measure(*SMALL, "--samples=3", f"--out={tmp_path}/run")
-    assert_refused(f"--resume={tmp_path}/run", selection)
+    assert_refused(run(f"--resume={tmp_path}/run", selection))
 
 
 # single cases, blocks of one's own, states
@@ -332,8 +233,8 @@ def test_resume_takes_no_selection(selection, tmp_path):
 def test_a_case_is_named_by_its_id():
     assert list_ids("--case=clone/NEWNET-NEWPID/stack:16K", "--case=clone3/none/stack:1M/pidfd:yes") == [
         "clone/NEWNET-NEWPID/stack:16K", "clone3/none/stack:1M/pidfd:yes"]
-    assert_refused("list", "--case=clone/NEWPIT/stack:1M", mentions=["NEWPIT"])
-    assert_refused("list", "--case=unshare/none", "--ns=pid", mentions=["--case"])
+    assert_refused(run("list", "--case=clone/NEWPIT/stack:1M"), "NEWPIT")
+    assert_refused(run("list", "--case=unshare/none", "--ns=pid"), "--case")
 
 
 def test_bases_stand_behind_the_plan():
@@ -343,7 +244,7 @@ def test_bases_stand_behind_the_plan():
 
 @pytest.mark.parametrize(("option", "word"), [("--block=0", "block"), ("--lead-in=17", "lead-in"), ("--state=a b", "state")])
 def test_shapes_and_states_have_limits(option, word):
-    assert_refused(option, mentions=[f"--{word}"])
+    assert_refused(run(option), f"--{word}")
 
 
 @needs_root
@@ -368,7 +269,7 @@ def test_the_shape_of_blocks_is_kept(tmp_path):
 def test_the_shape_of_blocks_is_that_of_what_they_leave_behind(tmp_path):
     """However long the warm-up took."""
     out = tmp_path / "run"
-    done = run("--op=unshare", "--ns=uts", "--ns=pid", "--ns=net", "--budget=1s", "--precision=0.001%", f"--out={out}")
+    done = run("--op=unshare", "--ns=uts", "--ns=pid", "--ns=net", "--budget=4s", "--precision=0.001%", f"--out={out}")
     assert done.returncode == 0, done.stderr
     record = json.loads((out / "run.json").read_text())
     measuring = record["measuring"]
@@ -399,9 +300,9 @@ def test_a_summary_gives_the_rows_again(tmp_path):
     assert (out / "results.csv").read_text() == rows
     table = measured.stdout.split("\n\n", 1)[1]
     assert again.stdout.split("\n\n", 1)[1] == table
-    assert_refused("summary", mentions=["folder"])
-    assert_refused("summary", str(tmp_path), mentions=["not a run"])
+    assert_refused(run("summary"), "folder")
+    assert_refused(run("summary", str(tmp_path)), "not a run")
 
 
 def test_the_guest_s_part_is_for_guests():
-    assert_refused("guest", code=3, mentions=["ENOENT", "scripts/lab.py"])
+    assert_refused(run("guest"), "ENOENT", "scripts/lab.py", code=3)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from nsbench_harness import NOBODY, Started, as_user, assert_one_line, binary, measure, needs_root, read_csv, run
+from nsbench_harness import NOBODY, Started, as_user, assert_one_line, assert_refused, binary, measure, needs_root, read_csv, run
 
 ONE = ("--case=clone/none/stack:1M", "--samples=3", "--quiet")
 FILES = ("run.json", "results.csv", "samples.csv")
@@ -41,14 +41,6 @@ def plant(link, target, owner=NOBODY):
 
 def names(folder):
     return sorted(path.name for path in folder.iterdir())
-
-
-def assert_refused(result, *mentions):
-    assert result.returncode == 2, result.stdout + result.stderr
-    assert result.stdout == ""
-    assert_one_line(result.stderr)
-    for word in mentions:
-        assert word in result.stderr
 
 
 # links and folders of other users

@@ -12,8 +12,8 @@ import pytest
 
 from nsbench_harness import assert_one_line, binary, list_ids, measure, run
 
-SCRIPTS = ("validate", "report", "plot", "model", "export", "preset", "compare", "ab", "lab")
-COMMANDS = ("run", "list", "benchmark", "doctor", "summary", "dictionary", "guest", "exec", "verify", "help", *SCRIPTS)
+SCRIPTS = ("validate", "report", "plot", "model", "curves", "scaling", "export", "preset", "compare", "ab", "lab")
+COMMANDS = ("run", "list", "benchmark", "churn", "doctor", "summary", "dictionary", "guest", "exec", "verify", "help", *SCRIPTS)
 
 
 def names_in(text):

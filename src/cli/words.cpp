@@ -68,10 +68,10 @@ std::string taken_by(std::string_view name) {
 
 UsageError no_option(std::string_view word, Command command, const po::options_description& options) {
     const bool runs_another = command == Command::exec || command == Command::doctor;
-    return UsageError(
-        fmt::format("'{}': a word that is no option; {}{}", word,
-                    runs_another ? "the command stands behind --" : "options are written --name=value",
-                    nearest_option(word, options)));
+    return {fmt::format("'{}': a word that is no option; {}{}", word,
+                        runs_another ? "the command stands behind --" : "options are written --name=value",
+                        nearest_option(word, options)),
+            ""};
 }
 
 }  // namespace

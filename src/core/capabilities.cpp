@@ -44,6 +44,10 @@ Capabilities net_admin(KindSet set) {
     return set.contains(Kind::user) ? 0 : only(CAP_NET_ADMIN);
 }
 
+Capabilities chroots(KindSet set) {
+    return set.contains(Kind::user) ? 0 : only(CAP_SYS_CHROOT);
+}
+
 Capabilities enter(KindSet set) {
     // mntns_install() in fs/namespace.c
     const bool changes_root = set.contains(Kind::mnt) && !set.contains(Kind::user);

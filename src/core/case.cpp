@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "core/text.h"
 
 namespace nsb {
@@ -27,23 +30,62 @@ std::optional<Parameter> find_parameter(Operation operation, std::string_view ke
 struct Syscall {
     std::string_view usual, other;
     bool (*is_other)(const Case&);
+    Parameter by{};  ///< whose choices these are the calls of, where there are any
+    std::array<std::string_view, 5> of_choice{};
 };
 
 constexpr Syscall always(std::string_view call) {
-    return {call, {}, [](const Case& /*c*/) { return false; }};
+    return {call, {}, [](const Case& /*c*/) { return false; }, {}, {}};
 }
 
 constexpr Syscall either(std::string_view usual, std::string_view other, bool (*is_other)(const Case&)) {
-    return {usual, other, is_other};
+    return {usual, other, is_other, {}, {}};
+}
+
+constexpr Syscall chosen(Parameter by, std::array<std::string_view, 5> calls) {
+    return {{}, {}, nullptr, by, calls};
 }
 
 bool with_time(const Case& c) {
     return c.set.contains(Kind::time);
 }
 
+/// clone3(2) alone has the flags for these.
+bool with_time_or_empty(const Case& c) {
+    return with_time(c) || (c.set.contains(Kind::mnt) &&
+                            c.value(Parameter::mntns) == static_cast<std::uint64_t>(ContainerMntns::empty));
+}
+
 bool via_fsmount(const Case& c) {
     return c.value(Parameter::mount_via) == static_cast<std::uint64_t>(MountVia::fsmount);
 }
+
+/// `c` under the conditions of `other`, as far as it can have any.
+Case under_the_same(Case c, const Case& other) {
+    for (const ConditionInfo& condition : kConditions) {
+        if (c.has(condition.parameter)) c = c.with(condition.parameter, other.value(condition.parameter));
+    }
+    return c;
+}
+
+/// A phase that a case has only with some choices of a parameter.
+struct PhaseOfChoices {
+    Phase phase;
+    Parameter parameter;
+    std::uint64_t choices;  ///< bits
+};
+
+template <typename... Choices>
+constexpr std::uint64_t choices(Choices... choices) {
+    return ((std::uint64_t{1} << static_cast<unsigned>(choices)) | ...);
+}
+
+constexpr auto kPhasesOfChoices = std::to_array<PhaseOfChoices>({
+    {Phase::migrate, Parameter::cgroup_via, choices(CgroupVia::migrate)},
+    {Phase::move, Parameter::made, choices(Made::moved)},
+    // The others begin in the new root.
+    {Phase::pivot, Parameter::mntns, choices(ContainerMntns::clone, ContainerMntns::unshare)},
+});
 
 constexpr auto kSyscalls = std::to_array<Syscall>({
 #define NSB_OPERATION(name, syscall, begins, ...) syscall,
@@ -66,13 +108,20 @@ Case Case::with(Parameter parameter, std::uint64_t value) const {
     return changed;
 }
 
+bool Case::takes_time_of(Phase phase) const {
+    if (!info(operation).phases.contains(phase) || !set.contains(nsb::info(phase).needs)) return false;
+    return std::ranges::all_of(kPhasesOfChoices, [&](const PhaseOfChoices& one) {
+        return one.phase != phase || (one.choices >> value(one.parameter) & 1U) != 0;
+    });
+}
+
 std::vector<Phase> Case::phases() const {
     std::vector<Phase> phases;
     for (std::size_t i = 0; i < kPhases; ++i) {
         const auto phase = static_cast<Phase>(i);
-        if (!info(operation).phases.contains(phase)) continue;
-        if (!set.contains(nsb::info(phase).needs)) continue;
-        if (phase == Phase::drain && !set.intersects(kTornDownLater)) continue;
+        if (!takes_time_of(phase)) continue;
+        if (phase == Phase::drain && (!set.intersects(kTornDownLater) || left_by_conditions(*this) > 0))
+            continue;
         phases.push_back(phase);
     }
     return phases;
@@ -80,10 +129,12 @@ std::vector<Phase> Case::phases() const {
 
 std::optional<Case> Case::base(KindSet base_set) const {
     if (value(Parameter::twin) != 0) return with(Parameter::twin, 0);
-    if (info(operation).base != operation) return Case::of(info(operation).base, set);
+    if (info(operation).base != operation) return under_the_same(Case::of(info(operation).base, set), *this);
     if (set.empty() || set == base_set || !info(operation).takes(KindSet{})) return std::nullopt;
     Case base = *this;
     base.set = base_set;
+    // Without a mount namespace there is one way to none.
+    if (!base_set.contains(Kind::mnt)) base = base.with(Parameter::mntns, info(Parameter::mntns).initial);
     return base;
 }
 
@@ -96,7 +147,16 @@ Case Case::through_userns() const {
 
 std::string_view Case::syscall() const {
     const Syscall& call = kSyscalls[static_cast<std::size_t>(operation)];
+    if (call.is_other == nullptr) return call.of_choice[value(call.by)];
     return call.is_other(*this) ? call.other : call.usual;
+}
+
+std::uint64_t left_by_conditions(const Case& c) {
+    std::uint64_t left = 0;
+    for (const KindInfo& kind : kKinds) {
+        if (kWaitedFor.contains(kind.kind)) left += left_with_conditions(c.values, kind.kind, 0);
+    }
+    return left;
 }
 
 std::string format_value(Parameter parameter, std::uint64_t value) {

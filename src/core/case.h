@@ -8,6 +8,7 @@
 #include <tl/expected.hpp>
 #include <vector>
 
+#include "core/condition.h"
 #include "core/operation.h"
 
 namespace nsb {
@@ -31,14 +32,25 @@ struct Case {
     [[nodiscard]] std::uint32_t at_once() const {
         return has(Parameter::parallel) ? static_cast<std::uint32_t>(value(Parameter::parallel)) : 1;
     }
+    /// Whether something is to surround its blocks.
+    [[nodiscard]] bool has_condition() const { return nsb::has_condition(values); }
+    /// Whether these share one mm.
+    [[nodiscard]] bool shares_mm() const {
+        return has(Parameter::workers) &&
+               value(Parameter::workers) == static_cast<std::uint64_t>(Workers::threads);
+    }
     [[nodiscard]] bool has(Trait trait) const { return info(operation).traits.contains(trait); }
 
+    /// Whether each of its samples has a time for this phase: its set has the kinds for it, and its
+    /// parameters the choice.
+    [[nodiscard]] bool takes_time_of(Phase phase) const;
+
     /// The phases this case can have, in order: those that its set has the kinds for, and `drain` only where
-    /// the kernel tears something down later.
+    /// the kernel tears something of its own down later: it does not tell that from what conditions leave.
     [[nodiscard]] std::vector<Phase> phases() const;
 
-    /// What `delta` is taken against: the same with no namespaces but those of `base_set`; for a twin, the
-    /// case itself; for a runtime, the container of the same set.
+    /// What `delta` is taken against, under the same conditions: the same with no namespaces but those of
+    /// `base_set`; for a twin, the case itself; for a runtime, the container of the same set.
     [[nodiscard]] std::optional<Case> base(KindSet base_set = {}) const;
 
     /// As an ordinary user can run it: its set gains NEWUSER where the operation makes the namespaces itself.
@@ -74,5 +86,8 @@ tl::expected<Operation, std::string> parse_operation(std::string_view name);
 inline constexpr KindSet kTornDownLater = Kind::net | Kind::ipc | Kind::user;
 /// Those and pid, which has a worker from 6.16 on: it is waited for as well.
 inline constexpr KindSet kWaitedFor = kTornDownLater | Kind::pid;
+
+/// How many namespaces that are waited for the conditions of one sampler's block leave.
+std::uint64_t left_by_conditions(const Case& c);
 
 }  // namespace nsb

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include <sched.h>
 
 #include <regex>
@@ -70,6 +72,22 @@ TEST(Phases, AreThoseThatTheSetHasTheKindsFor) {
     EXPECT_EQ(names("container/NEWNET-NEWNS-NEWPID-NEWUSER"),
               "start create ready maps root proc lo pivot exec exit total drain ");
     EXPECT_EQ(names("runtime/NEWNET-NEWNS-NEWPID/by:bwrap"), "start load exit total cpu ");
+    EXPECT_EQ(names("mount_ns/NEWNS/via:empty"), "create enter exit total ");
+    EXPECT_EQ(names("mountinfo/none/via:statmount"), "read ");
+}
+
+TEST(Case, HasOneBaseForAllWaysToMounts) {
+    EXPECT_EQ(to_string(*parse_case("container/NEWNS-NEWPID/mntns:opentree")->base()), "container/none");
+}
+
+TEST(Phases, AreThoseOfTheirParametersChoices) {
+    const auto has = [](const char* id, Phase phase) { return parse_case(id)->takes_time_of(phase); };
+    EXPECT_TRUE(has("cgroup/none/via:migrate", Phase::migrate));
+    EXPECT_FALSE(has("cgroup/none/via:into", Phase::migrate));
+    EXPECT_TRUE(has("veth/NEWNET/made:moved", Phase::move));
+    EXPECT_FALSE(has("veth/NEWNET/made:inside", Phase::move));
+    EXPECT_TRUE(has("container/NEWNS/mntns:unshare", Phase::pivot));
+    EXPECT_FALSE(has("container/NEWNS/mntns:opentree", Phase::pivot));
 }
 
 TEST(CaseId, ParsesBackForEverySetAndOperation) {
@@ -145,6 +163,43 @@ TEST(Case, AnOrdinaryUsersBaseHasTheUserNamespaceToo) {
     EXPECT_EQ(to_string(*base("runtime/NEWNS-NEWPID/by:crun")), "container/NEWNS-NEWPID-NEWUSER");
     EXPECT_EQ(to_string(*Case::of(Operation::clone, Kind::user).base(base_set(false))),
               "clone/none/stack:1M");
+}
+
+TEST(Case, HasConditionsUnlessAnotherProgramDoesIt) {
+    const auto c = parse_case("clone/NEWNS/stack:1M/mounts:1000/rss:64M/depth:3");
+    ASSERT_TRUE(c);
+    EXPECT_EQ(c->value(Parameter::mounts), 1000U);
+    EXPECT_EQ(to_string(*c), "clone/NEWNS/stack:1M/mounts:1000/rss:64M/depth:3");
+    EXPECT_TRUE(c->has_condition());
+    EXPECT_FALSE(Case::of(Operation::clone, Kind::mnt).has_condition());
+    EXPECT_EQ(to_string(parse_case("clone/NEWNS/stack:1M/mounts:0").value()), "clone/NEWNS/stack:1M");
+    for (const OperationInfo& operation : kOperations) {
+        for (const ConditionInfo& condition : kConditions) {
+            EXPECT_TRUE(is_condition(condition.parameter));
+            EXPECT_EQ(operation.parameters.contains(condition.parameter),
+                      !operation.traits.contains(Trait::sandboxed));
+        }
+    }
+    EXPECT_FALSE(is_condition(Parameter::stack));
+    EXPECT_FALSE(parse_case("runtime/NEWNS-NEWPID/by:crun/mounts:3"));
+}
+
+TEST(Case, IsComparedUnderTheSameConditions) {
+    EXPECT_EQ(to_string(*parse_case("clone/NEWPID/stack:64K/fds:10")->base()), "clone/none/stack:64K/fds:10");
+    EXPECT_EQ(to_string(*parse_case("clone/NEWPID/stack:64K/fds:10")->through_userns().base(base_set(true))),
+              "clone/NEWUSER/stack:64K/fds:10");
+}
+
+TEST(Case, HasNoDrainWhereConditionsLeaveNamespaces) {
+    const auto has_drain = [](const char* id) {
+        const std::vector<Phase> phases = parse_case(id)->phases();
+        return std::ranges::find(phases, Phase::drain) != phases.end();
+    };
+    EXPECT_TRUE(has_drain("clone/NEWNET/stack:1M/mounts:9"));
+    for (const char* const id : {"clone/NEWNET/stack:1M/netns:1", "clone/NEWNET/stack:1M/dying:1",
+                                 "clone/NEWUSER/stack:1M/depth:1", "clone/NEWIPC/stack:1M/pidns:1"}) {
+        EXPECT_FALSE(has_drain(id)) << id;
+    }
 }
 
 }  // namespace

@@ -11,9 +11,10 @@ namespace {
 /// Sets of several kinds that a block shows where no kind was measured alone.
 constexpr std::size_t kMostSets = 8;
 
-/// The parameters that entries of one block have alike: all but the runtime, which is what they are about.
+/// The parameters that entries of one block have alike: all but the one that they are about, if there is one.
 ParameterValues alike(const Case& c) {
-    return c.with(Parameter::by, 0).values;
+    const auto about = compared(c.operation);
+    return about ? c.with(*about, 0).values : c.values;
 }
 
 bool is_first(const Row& row) {

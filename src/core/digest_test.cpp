@@ -22,7 +22,7 @@ void add(std::vector<Row>& rows, const Case& c, double value, const std::optiona
     }
 }
 
-void add_missing(std::vector<Row>& rows, const Case& c, std::optional<Phase> only, std::string error) {
+void add_missing(std::vector<Row>& rows, const Case& c, std::optional<Phase> only, const std::string& error) {
     for (const Phase phase : c.phases()) {
         if (only && phase != *only) continue;
         Row row;

@@ -44,6 +44,63 @@ constexpr auto kLimits = std::to_array<Limit>({
      "nested levels"},
 });
 
+/// What a condition's errno means, where it is about another limit than that of an operation's call.
+struct LimitOfCondition {
+    protocol::Call call;
+    int error;
+    std::string_view words;
+};
+constexpr std::string_view kFewFiles =
+    "the limit of open files is too low for so many, and may not be raised: ulimit -Hn, or sysctl -w "
+    "fs.nr_open=2000000";
+constexpr std::string_view kFewNetNamespaces =
+    "user.max_net_namespaces is reached, with those that are still being torn down: sysctl -w "
+    "user.max_net_namespaces=100000";
+constexpr std::string_view kNotDelegated =
+    "not permitted: cgroups take root, or a cgroup of one's own: systemd-run --user --scope -p Delegate=yes "
+    "nsbench ...";
+constexpr std::string_view kNoUserNamespace =
+    "not permitted here: without root it takes a user namespace, which a setting, a security module or a "
+    "seccomp filter forbids; run as root";
+using protocol::Call;
+constexpr auto kLimitsOfConditions = std::to_array<LimitOfCondition>({
+    {Call::set_mounts, ENOSPC, "fs.mount-max is reached: sysctl -w fs.mount-max=1000000"},
+    {Call::set_peers, ENOSPC, "fs.mount-max is reached: sysctl -w fs.mount-max=1000000"},
+    {Call::set_netns, ENOSPC, kFewNetNamespaces},
+    {Call::set_dying, ENOSPC, kFewNetNamespaces},
+    {Call::set_pidns, ENOSPC,
+     "user.max_pid_namespaces is reached (sysctl -w user.max_pid_namespaces=100000), or 32 nested levels "
+     "are"},
+    {Call::set_depth, ENOSPC,
+     "32 nested levels are reached, with those that nsbench itself runs in, or user.max_user_namespaces or "
+     "user.max_pid_namespaces is"},
+    {Call::set_netns, EMFILE, kFewFiles},
+    {Call::set_dying, EMFILE, kFewFiles},
+    {Call::set_fds, EMFILE, kFewFiles},
+    {Call::set_cgroups, EAGAIN, "cgroup.max.descendants or cgroup.max.depth of a cgroup above is reached"},
+    {Call::set_cgroups, EPERM, kNotDelegated},
+    {Call::set_cgroups, EACCES, kNotDelegated},
+    {Call::set_cgroups, EROFS,
+     "/sys/fs/cgroup is mounted read-only, as in a container; run as root of the host"},
+    {Call::set_cgroups, ENOENT,
+     "this kernel has no cgroups of version 2, or they are not mounted in /sys/fs/cgroup"},
+    {Call::set_rss, ENOMEM,
+     "there is not so much memory: less, or a higher memory.max of the cgroup or ulimit -v"},
+    {Call::set_mounts, EPERM, kNoUserNamespace},
+    {Call::set_peers, EPERM, kNoUserNamespace},
+    {Call::set_netns, EPERM, kNoUserNamespace},
+    {Call::set_dying, EPERM, kNoUserNamespace},
+    {Call::set_pidns, EPERM, kNoUserNamespace},
+    {Call::set_depth, EPERM, kNoUserNamespace},
+});
+
+std::string_view limit_of_condition(const protocol::Failure& failure) {
+    const auto* const found = std::ranges::find_if(kLimitsOfConditions, [&](const LimitOfCondition& one) {
+        return one.call == failure.call && one.error == failure.error;
+    });
+    return found == kLimitsOfConditions.end() ? "" : found->words;
+}
+
 }  // namespace
 
 bool is_unsupported(const protocol::Failure& failure) {
@@ -61,6 +118,15 @@ bool is_unsupported(const protocol::Failure& failure) {
         default:
             return false;
     }
+}
+
+bool is_of_condition(protocol::Call call) {
+    constexpr auto kOfConditions = std::to_array<protocol::Call>({
+#define NSB_CONDITION(identifier, ...) protocol::Call::set_##identifier,
+#include "core/conditions.def"
+#undef NSB_CONDITION
+    });
+    return std::ranges::find(kOfConditions, call) != kOfConditions.end();
 }
 
 std::string errno_name(int error) {
@@ -91,9 +157,13 @@ std::string explain(const protocol::Failure& failure, KindSet set, std::optional
         return "the runtime did not start the program, and did not say why";
     }
     const auto meaning = [&]() -> std::string {
+        if (const std::string_view words = limit_of_condition(failure); !words.empty())
+            return std::string(words);
         switch (failure.error) {
             case EPERM:
             case EACCES:
+                if (failure.call == protocol::Call::fsopen && set.contains(Kind::user))
+                    return "inside a new user namespace the mount namespace around it is another one's";
                 return fmt::format("not permitted: {}", why_not_permitted(needed(failure.call, set), held));
             case ENOSYS:
                 return "no such system call: the kernel or a seccomp filter does not have it";
@@ -102,12 +172,17 @@ std::string explain(const protocol::Failure& failure, KindSet set, std::optional
             case EINVAL:
                 if (failure.call == protocol::Call::pivot_root)
                     return "the root is no mount that can be left, as in a chroot";
-                [[fallthrough]];
+                return "this kernel does not take these flags or options";
             case EOPNOTSUPP:
+                if (failure.call == protocol::Call::workers)
+                    return "samplers that share one mm have no conditions";
+                if (failure.call == protocol::Call::link_add)
+                    return "this kernel has no veth, or no bridge: modprobe -a veth bridge";
                 return "this kernel does not take these flags or options";
             case ENOENT:
                 // A directory or file by its path is another matter.
                 if (is_about(About::path, failure.call)) return "";
+                if (failure.call == protocol::Call::open_map) return "there is no /proc to write it through";
                 return "this kernel does not have that kind of namespace";
             case ENODEV:
                 return "this kernel does not have that file system";

@@ -21,6 +21,9 @@ inline constexpr const char* kForeignProc =
 /// that broke.
 bool is_unsupported(const protocol::Failure& failure);
 
+/// Whether the call is that of a condition, which could not be set up.
+bool is_of_condition(protocol::Call call);
+
 /// An errno's name, such as ENOSPC.
 std::string errno_name(int error);
 

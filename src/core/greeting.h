@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "core/churn.h"
 #include "core/protocol.h"
 
 namespace nsb::protocol {
@@ -47,8 +48,9 @@ constexpr std::uint64_t version() {
     }
     for (const char* const call : kCallNames) hash.add(std::string_view(call));
     for (const CountedInfo& counted : kCounted) hash.add(std::string_view(counted.name));
-    for (const std::size_t size : {sizeof(Record), sizeof(RuntimeJob), sizeof(SharedMemory), sizeof(Barrier),
-                                   sizeof(Request), sizeof(Reply)})
+    for (const std::size_t size :
+         {sizeof(Record), sizeof(RuntimeJob), sizeof(SharedMemory), sizeof(Barrier), sizeof(Request),
+          sizeof(Reply), sizeof(churn::Control), sizeof(churn::Record)})
         hash.add(size);
     return hash.value();
 }

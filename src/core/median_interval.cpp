@@ -98,12 +98,12 @@ std::size_t first_refused(Signs& signs, const Test& test, std::size_t from, std:
 
 /// The next value beyond a quartile, as an index.
 std::size_t below(const std::vector<OfRound>& values, std::size_t quartile) {
-    const auto ties = std::ranges::equal_range(values, values[quartile].value, {}, &OfRound::value);
-    return static_cast<std::size_t>(std::max<std::ptrdiff_t>(ties.begin() - values.begin(), 1)) - 1;
+    const auto first = std::ranges::lower_bound(values, values[quartile].value, {}, &OfRound::value);
+    return static_cast<std::size_t>(std::max<std::ptrdiff_t>(first - values.begin(), 1)) - 1;
 }
 std::size_t above(const std::vector<OfRound>& values, std::size_t quartile) {
-    const auto ties = std::ranges::equal_range(values, values[quartile].value, {}, &OfRound::value);
-    return std::min(static_cast<std::size_t>(ties.end() - values.begin()), values.size() - 1);
+    const auto end = std::ranges::upper_bound(values, values[quartile].value, {}, &OfRound::value);
+    return std::min(static_cast<std::size_t>(end - values.begin()), values.size() - 1);
 }
 
 /// The medians of rounds, ascending; of ascending values.

@@ -41,9 +41,13 @@ struct Failure {
 struct Record {
     Failure failure;
     std::array<std::uint64_t, kPhases> times;
+    std::uint64_t ended = 0;  ///< when the sampler was done with it, in ticks since its block began (Block)
 };
 
 inline constexpr std::uint32_t kMaxSamples = 4096;
+
+/// How long the conditions of a block may take to be set up and taken down, beyond the block's own time.
+inline constexpr std::uint64_t kSettingUpNs = 60'000'000'000;
 
 /// What is counted of one start by a runtime: a tracepoint, for x86-64's system calls with their numbers.
 struct CountedInfo {
@@ -74,15 +78,35 @@ struct RuntimeJob {
     char said[512];  ///< back: the last line that a runtime which failed wrote to standard error
 };
 
+/// What the sampler and the children that it has reaped have taken since it began: what else ran on its CPU
+/// is told by it.
+struct Usage {
+    std::uint64_t ran_us;     ///< run time
+    std::uint64_t preempted;  ///< times that one of them was made to wait (ru_nivcsw of getrusage(2))
+};
+
+/// Of samplers that share one mm, each but the first of which lives as long as a block: what nsbench tells
+/// it, and what it says.
+struct WorkerPart {
+    std::int32_t cpu;       ///< that it is to run on; -1: wherever it may
+    std::uint32_t samples;  ///< back: how many records are filled
+    Usage used;             ///< back: of its whole life
+};
+
 /// The shared mapping: the sampler and its children write, nsbench reads once a block is done.
 struct SharedMemory {
     std::uint64_t child_begin;            ///< the clock at the current child's first instruction
     std::uint64_t child_end;              ///< and at its exit
     std::uint64_t child_phases[kPhases];  ///< what the child timed itself
     Failure child_failure;
+    std::uint32_t by_deputy;  ///< how many records the deputy of a block with conditions has filled
     Record records[kMaxSamples];
     RuntimeJob job;
+    WorkerPart worker;
 };
+
+/// Samplers that share one mm have a file in common: one's part of it begins as far behind the one before.
+inline constexpr std::size_t kWindow = (sizeof(SharedMemory) + kPage - 1) / kPage * kPage;
 
 /// Where samplers that carry out a block at the same time wait for each other. Shared by them alone, for one
 /// block; its descriptor comes with the request.
@@ -101,20 +125,14 @@ struct Request {
     bool in_userns;  ///< no privilege outside: enter a user namespace first, where the operation does not
                      ///< make one
     bool root_is_initramfs;  ///< pivot_root(2) cannot leave it: EINVAL is no failure then
-    std::uint8_t at_once;    ///< so many samplers carry it out at the same time
+    std::uint8_t at_once;    ///< so many samplers carry it out at the same time: those that share one mm are
+                             ///< asked through the first
     bool calibrate;  ///< instead of the operation, time the clock (phase create) and the bare loop (phase
                      ///< total)
     ParameterValues values;
 };
 
 static_assert(kMaxParallel <= std::numeric_limits<decltype(Request::at_once)>::max());
-
-/// What the sampler and the children that it has reaped have taken since it began: what else ran on its CPU
-/// is told by it.
-struct Usage {
-    std::uint64_t ran_us;     ///< run time
-    std::uint64_t preempted;  ///< times that one of them was made to wait (ru_nivcsw of getrusage(2))
-};
 
 struct Reply {
     std::uint32_t sequence;

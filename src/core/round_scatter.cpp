@@ -144,7 +144,7 @@ SumScatter RoundScatter::given(const std::vector<std::int64_t>& sums, double unt
     double of_rest = static_cast<double>(sums.size()) * dot(differ, differ) / variance;
     for (std::size_t j = 1; j < cosines_.size(); ++j) {
         const double transform = dot(cosines_[j], differ);
-        squares.push_back(transform * transform / untied);
+        squares.push_back(transform * transform / variance);
         of_rest -= squares.back();
     }
     of_rest = std::max(of_rest, 0.0);

@@ -52,6 +52,14 @@ TEST(RoundScatter, IsWiderWhereWhatRoundsHaveInCommonLasts) {
     EXPECT_GT(scatter_of(lasting).common(), scatter_of(alternating(100, 4)).common());
 }
 
+TEST(RoundScatter, IsANumberWhereAllValuesAreAlike) {
+    const SumScatter scatter =
+        RoundScatter(std::vector<std::int64_t>(12, kValues)).given(std::vector<std::int64_t>(12), 0);
+    EXPECT_TRUE(std::isfinite(scatter.limit()));
+    EXPECT_TRUE(std::isfinite(scatter.common()));
+    EXPECT_DOUBLE_EQ(scatter.chance_beyond(0), 1);
+}
+
 TEST(RoundScatter, CountsOnlySignsThatAreNotTies) {
     // With a quarter of the signs half the limit, where sums are half as large too.
     const RoundScatter scatter(std::vector<std::int64_t>(12, kValues));

@@ -28,6 +28,8 @@ struct Sample {
     bool counted = false;  ///< warm-ups are kept, and enter no figure
     std::array<double, kPhases> times{};
     std::uint32_t machine = 0;  ///< of the lab's saved machines; 0 elsewhere
+    std::uint32_t sampler = 0;  ///< of those that carry out a block at the same time; the first is 0
+    double ended = 0;           ///< when its sampler was done with it, since the block began; 0: not known
 
     [[nodiscard]] double time(Phase phase) const { return times[static_cast<std::size_t>(phase)]; }
 

@@ -58,7 +58,13 @@ TEST(Tables, SayWhichSystemCallACaseIsAbout) {
     EXPECT_EQ(call("userns_map/NEWUSER"), "write");
     EXPECT_EQ(call("container/NEWPID"), "clone");
     EXPECT_EQ(call("container/NEWPID-NEWTIME"), "clone3");
+    EXPECT_EQ(call("container/NEWNS/mntns:empty"), "clone3");
+    EXPECT_EQ(call("container/NEWNS/mntns:fsmount"), "clone");
     EXPECT_EQ(call("runtime/NEWNS-NEWPID/by:crun"), "execve");
+    EXPECT_EQ(call("mount_ns/NEWNS/via:opentree"), "open_tree");
+    EXPECT_EQ(call("mount_ns/NEWNS/via:empty"), "clone3");
+    EXPECT_EQ(call("cgroup/none/via:into"), "clone3");
+    EXPECT_EQ(call("mountinfo/none/via:proc"), "read");
 }
 
 TEST(Tables, SayWhatACallNeeds) {

@@ -133,8 +133,7 @@ constexpr auto kResultColumns = std::to_array<Column<R>>({
 /// A phase's time; empty where the sample failed, or the case does not have it.
 template <Phase phase>
 std::string sample_time(const S& r) {
-    if (r.sample == nullptr || !info(r.series.measured.operation).phases.contains(phase)) return "";
-    if (!r.series.measured.set.contains(info(phase).needs)) return "";
+    if (r.sample == nullptr || !r.series.measured.takes_time_of(phase)) return "";
     if (phase == Phase::drain && r.sample->time(phase) == 0) return "";
     return number(r.sample->time(phase));
 }
@@ -169,6 +168,13 @@ constexpr auto kSampleColumns = std::to_array<Column<S>>({
      }},
     {"machine", "number", "the lab's saved machine that it was taken on; 0 elsewhere",
      [](const S& r) { return r.sample != nullptr ? std::to_string(r.sample->machine) : ""; }},
+    {"sampler", "number", "which of the samplers that carried out the block at the same time; the first is 0",
+     [](const S& r) { return r.sample != nullptr ? std::to_string(r.sample->sampler) : ""; }},
+    {"ended", kTicks,
+     "from the beginning of the block, the same moment for all of its samplers, until this one was done with "
+     "the "
+     "sample: the time since the one before has in it what was prepared, which is in no phase",
+     [](const S& r) { return r.sample != nullptr && r.sample->ended > 0 ? number(r.sample->ended) : ""; }},
 });
 
 using M = RoundRecord;

@@ -3,6 +3,7 @@
 #include <boost/tokenizer.hpp>
 
 #include "core/utf8.h"
+#include "report/load_columns.h"
 
 namespace nsb::report {
 
@@ -58,6 +59,19 @@ std::string memory_csv(const RunIdentity& run, const ProbeReport& report) {
         for (const MemoryRow& row : probed.memory)
             append_csv(text, memory_columns(), MemoryRecord{run, probed, row});
     }
+    return text;
+}
+
+std::string churn_csv(const RunIdentity& run, const std::string& id, std::span<const LoadRow> rows) {
+    std::string text = csv_header(load_columns());
+    for (const LoadRow& row : rows) append_csv(text, load_columns(), LoadRecord{run, id, row});
+    return text;
+}
+
+std::string bursts_csv(const RunIdentity& run, const std::string& id, std::span<const BurstRow> rows) {
+    std::string text = csv_header(burst_columns());
+    std::size_t number = 0;
+    for (const BurstRow& row : rows) append_csv(text, burst_columns(), BurstRecord{run, id, row, ++number});
     return text;
 }
 

@@ -7,6 +7,7 @@
 #include "core/case.h"
 #include "core/traced.h"
 #include "report/columns.h"
+#include "report/load_columns.h"
 
 namespace nsb::report {
 namespace {
@@ -24,6 +25,9 @@ void each_file(Visit visit) {
           "a row for each case and each traced function that it called, or that could not be traced",
           function_columns());
     visit("memory.csv", "a row for each case and place that allocates", memory_columns());
+    visit("churn.csv", "of nsbench churn: a row for each interval of the load and of the drain after it",
+          load_columns());
+    visit("bursts.csv", "of nsbench churn --burst: a row for each burst", burst_columns());
 }
 
 Json names_of(KindSet set) {

@@ -21,7 +21,7 @@ std::string parameters_of(const Case& c) {
     const Case usual = Case::of(c.operation, c.set);
     for (std::size_t i = 0; i < kParameters; ++i) {
         const auto parameter = static_cast<Parameter>(i);
-        if (parameter == Parameter::by || c.value(parameter) == usual.value(parameter)) continue;
+        if (parameter == compared(c.operation) || c.value(parameter) == usual.value(parameter)) continue;
         text += fmt::format("/{}:{}", nsb::info(parameter).key, format_value(parameter, c.value(parameter)));
     }
     return text;
@@ -54,8 +54,8 @@ std::string set_name(KindSet kinds) {
 }
 
 std::string entry_name(const DigestBlock& block, const DigestEntry& entry) {
-    if (!info(block.operation).parameters.contains(Parameter::by)) return set_name(entry.kinds);
-    return format_value(Parameter::by, entry.measured.value(Parameter::by));
+    const auto about = compared(block.operation);
+    return about ? format_value(*about, entry.measured.value(*about)) : set_name(entry.kinds);
 }
 
 std::string block_name(const DigestBlock& block) {
@@ -69,7 +69,7 @@ std::string base_name(const DigestBlock& block) {
 }
 
 std::string_view subject(const DigestBlock& block) {
-    if (info(block.operation).parameters.contains(Parameter::by)) return "runtime";
+    if (const auto about = compared(block.operation)) return *about == Parameter::by ? "runtime" : "way";
     return block.is_of_kinds ? "kind" : "set";
 }
 

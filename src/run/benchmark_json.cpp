@@ -69,7 +69,7 @@ void append(std::vector<Run>& runs, const Row& row, const std::vector<Repetition
 
 /// The reporter says how the library itself was built, and Debian's says debug. No time here depends on that:
 /// a reader takes it for how what was measured is built, which is as this program is.
-std::string with_own_build_type(std::string context) {
+std::string with_own_build_type(const std::string& context) {
 #ifdef NDEBUG
     constexpr std::string_view kOwn = R"("library_build_type": "release")";
 #else

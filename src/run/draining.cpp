@@ -16,6 +16,11 @@ using namespace std::chrono_literals;
 
 /// Where teardown cannot be watched, it is given this long.
 constexpr auto kBlindPause = 50ms;
+/// And so long for each namespace that conditions leave, of which a busy machine takes milliseconds to tear
+/// down one.
+constexpr auto kBlindPauseEach = 3ms;
+/// Where it can be watched, it is waited for by so much longer for each.
+constexpr auto kLimitEach = 10ms;
 
 }  // namespace
 
@@ -23,26 +28,29 @@ void Draining::begin() {
     if (watch_) watch_->begin();
 }
 
-void Draining::add(const env::PendingTeardown& pending) {
+void Draining::add(const env::PendingTeardown& pending, std::uint64_t of_conditions) {
+    of_conditions_ += of_conditions;
     std::ranges::transform(pending, pending_, pending_.begin(), std::plus<>());
 }
 
 std::optional<env::Drained> Draining::wait(std::chrono::nanoseconds limit) {
     const env::PendingTeardown pending = std::exchange(pending_, {});
+    const std::uint64_t of_conditions = std::exchange(of_conditions_, 0);
     if (std::ranges::all_of(pending, [](std::uint32_t n) { return n == 0; })) return std::nullopt;
     if (!watch_) {
-        std::this_thread::sleep_for(kBlindPause);
+        std::this_thread::sleep_for(kBlindPause + kBlindPauseEach * of_conditions);
         return std::nullopt;
     }
     if (!watch_->watches(pending)) return std::nullopt;
-    const env::Drained drained = watch_->wait(pending, limit);
+    const env::Drained drained = watch_->wait(pending, limit + kLimitEach * of_conditions);
     watch_->begin();
     return drained;
 }
 
 TeardownAccess access_teardown(const Cases& cases, std::optional<OpenedTeardown> opened) {
-    const bool is_any = std::ranges::any_of(
-        cases.all, [](const Case& c) { return teardown_class(c) != TeardownClass::none; });
+    const bool is_any = std::ranges::any_of(cases.all, [](const Case& c) {
+        return teardown_class(c) != TeardownClass::none || left_by_conditions(c) > 0;
+    });
     if (!is_any) return {};
     if (!opened) opened = env::TeardownWatch::open();
     if (*opened) return {std::make_unique<env::TeardownWatch>(std::move(**opened)), std::nullopt, {}};

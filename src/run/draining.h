@@ -21,16 +21,17 @@ class Draining {
     /// Forgets what has been seen of others: a batch of blocks begins.
     void begin();
 
-    /// A block of the batch has left these.
-    void add(const env::PendingTeardown& pending);
+    /// A block of the batch has left these; so many of them, at most, are of its conditions.
+    void add(const env::PendingTeardown& pending, std::uint64_t of_conditions = 0);
 
-    /// Waits until what was added is torn down, or for `limit`, and begins a new batch. Nothing where nothing
-    /// was to be waited for, or it cannot be watched.
+    /// Waits until what was added is torn down, or for `limit` (longer for what conditions have left), and
+    /// begins a new batch. Nothing where nothing was to be waited for, or it cannot be watched.
     std::optional<env::Drained> wait(std::chrono::nanoseconds limit);
 
   private:
     std::unique_ptr<env::Teardown> watch_;
     env::PendingTeardown pending_{};
+    std::uint64_t of_conditions_ = 0;
 };
 
 /// The way to watch teardown: with what is said of a run that has none.

@@ -40,7 +40,7 @@ KernelMarkers::KernelMarkers(const SamplerPool& samplers, const env::Root& root)
 KernelMarkers::Reading KernelMarkers::read() {
     Reading reading{std::chrono::system_clock::now(), load_.read(), {}, {}, own_run_time()};
     for (const SamplerPool::Use& use : samplers_.uses()) {
-        reading.samplers.emplace(use.pid, use);
+        reading.samplers.emplace(std::pair(use.pid, use.worker), use);
         const auto number = sys::number_in_proc(use.pid);
         const auto waited = number ? env::waited(root_, *number) : std::nullopt;
         if (waited) reading.waited[use.pid] = *waited;
@@ -68,9 +68,9 @@ RoundMarks KernelMarkers::end(std::uint32_t round) {
 
 Microseconds KernelMarkers::ours(const Reading& end, int cpu) const {
     Microseconds sum = 0;
-    for (const auto& [pid, use] : end.samplers) {
+    for (const auto& [who, use] : end.samplers) {
         if (use.cpu != cpu) continue;
-        const auto earlier = begin_.samplers.find(pid);
+        const auto earlier = begin_.samplers.find(who);
         sum += static_cast<Microseconds>(use.used.ran_us);
         if (earlier != begin_.samplers.end()) sum -= static_cast<Microseconds>(earlier->second.used.ran_us);
     }
@@ -100,8 +100,8 @@ void KernelMarkers::mark_samplers(RoundMarks& marks, const Reading& end) const {
         const auto earlier = begin_.waited.find(pid);
         raise(marks.waited, waited - (earlier == begin_.waited.end() ? 0 : earlier->second));
     }
-    for (const auto& [pid, use] : end.samplers) {
-        const auto earlier = begin_.samplers.find(pid);
+    for (const auto& [who, use] : end.samplers) {
+        const auto earlier = begin_.samplers.find(who);
         const std::uint64_t before = earlier == begin_.samplers.end() ? 0 : earlier->second.used.preempted;
         raise(marks.switches, static_cast<std::int64_t>(use.used.preempted - before));
     }

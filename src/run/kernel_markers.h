@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <map>
+#include <utility>
 #include <vector>
 
 #include "env/cpu_load.h"
@@ -25,7 +26,7 @@ class KernelMarkers final : public Markers {
     struct Reading {
         std::chrono::system_clock::time_point wall;
         env::CpuReading cpus;
-        std::map<pid_t, SamplerPool::Use> samplers;
+        std::map<std::pair<pid_t, std::size_t>, SamplerPool::Use> samplers;
         std::map<pid_t, env::Microseconds> waited;  ///< of those that /proc shows
         env::Microseconds own;                      ///< that this process ran
     };

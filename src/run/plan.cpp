@@ -34,8 +34,9 @@ std::vector<KindSet> sets_of(const OperationInfo& operation, const Selection& se
                                    operation.operation) != selection.operations.end();
     std::vector<KindSet> sets;
     for (const KindSet set : all_sets()) {
-        if (selection.extent == Extent::quick && !is_headline(Case::of(operation.operation, set), {}))
-            continue;
+        const bool headlines_alone =
+            selection.extent == Extent::quick || (selection.curve && selection.sets.empty());
+        if (headlines_alone && !is_headline(Case::of(operation.operation, set), {})) continue;
         const bool asked =
             std::find(selection.sets.begin(), selection.sets.end(), set) != selection.sets.end();
         // Naming both the operation and the set reaches beyond the plan: setns into several kinds, for one.
@@ -47,36 +48,43 @@ std::vector<KindSet> sets_of(const OperationInfo& operation, const Selection& se
     return sets;
 }
 
-/// The plan's own values of a parameter, where it has more than the default one.
+/// Whether a set leaves no choice of a parameter: a namespace file is of one kind, and only a container with
+/// a mount namespace has a way to it.
+constexpr bool is_fixed(Parameter parameter, KindSet set) {
+    return (parameter == Parameter::join_via && set.size() > 1) ||
+           (parameter == Parameter::mntns && !set.contains(Kind::mnt));
+}
+
+/// The plan's own values of a parameter, where it has more than the default one. `defaults_alone`: of a plan
+/// that has no others.
 std::vector<std::uint64_t> planned_values(Operation operation, KindSet set, Parameter parameter,
-                                          Extent extent) {
-    if (parameter == Parameter::by) {
+                                          bool defaults_alone) {
+    if (parameter == compared(operation)) {
         std::vector<std::uint64_t> all(info(parameter).choices().size());
         std::iota(all.begin(), all.end(), 0);
         return all;
     }
-    if (extent == Extent::quick) return {info(parameter).initial};
+    const auto pidfd = static_cast<std::uint64_t>(JoinVia::pidfd);
+    if (parameter == Parameter::join_via && set.size() > 1)
+        return {pidfd};  // a namespace file is of one kind
+    if (defaults_alone) return {info(parameter).initial};
     if (parameter == Parameter::stack && info(operation).swept(set))
         return {kStackSweep.begin(), kStackSweep.end()};
-    if (parameter == Parameter::join_via) {
-        const auto pidfd = static_cast<std::uint64_t>(JoinVia::pidfd);
-        if (set.size() > 1) return {pidfd};  // a namespace file is of one kind
-        return {static_cast<std::uint64_t>(JoinVia::nsfd), pidfd};
-    }
+    if (parameter == Parameter::join_via) return {static_cast<std::uint64_t>(JoinVia::nsfd), pidfd};
     return {info(parameter).initial};
 }
 
 /// Multiplies `cases` by the values of each parameter of `operation`.
-std::vector<Case> expand(Operation operation, KindSet set, const Values& replaced, Extent extent) {
+std::vector<Case> expand(Operation operation, KindSet set, const Values& replaced, bool defaults_alone) {
     std::vector<Case> cases{Case::of(operation, set)};
     for (std::size_t i = 0; i < kParameters; ++i) {
         const auto parameter = static_cast<Parameter>(i);
         if (!info(operation).parameters.contains(parameter)) continue;
         const auto own = replaced.find(parameter);
-        const bool is_fixed = parameter == Parameter::join_via && set.size() > 1;
-        const std::vector<std::uint64_t> values = own != replaced.end() && !is_fixed
-                                                      ? own->second
-                                                      : planned_values(operation, set, parameter, extent);
+        const std::vector<std::uint64_t> values =
+            own != replaced.end() && !is_fixed(parameter, set)
+                ? own->second
+                : planned_values(operation, set, parameter, defaults_alone);
         std::vector<Case> expanded;
         for (const Case& c : cases) {
             for (const std::uint64_t value : values) expanded.push_back(c.with(parameter, value));
@@ -117,13 +125,38 @@ tl::expected<Values, std::string> parse_values(const Selection& selection) {
     return values;
 }
 
+/// Adds the levels of the curve. The error says that they go with nothing else of the selection.
+tl::expected<void, std::string> add_levels(const Selection& selection, Values& values) {
+    if (!selection.curve) return {};
+    const Parameter parameter = selection.curve->parameter;
+    const std::string_view key = info(parameter).key;
+    if (values.contains(parameter))
+        return tl::unexpected(
+            fmt::format("--curve has the values of {0} already: leave out --{0} or "
+                        "--with={0}:...",
+                        key));
+    for (const Operation named : selection.operations) {
+        if (info(named).parameters.contains(parameter)) continue;
+        std::vector<std::string_view> with;
+        for (const OperationInfo& one : kOperations) {
+            if (one.parameters.contains(parameter)) with.push_back(one.name);
+        }
+        return tl::unexpected(fmt::format("--curve={}: {} has no {}; those with it are {}",
+                                          to_string(*selection.curve), info(named).name, key,
+                                          fmt::join(with, ", ")));
+    }
+    values[parameter] = levels_of(*selection.curve);
+    return {};
+}
+
 /// Found in the id, or in the id with a slash behind it: so /NEWPID/ is that set alone, and finds
 /// unshare/NEWPID, which has no parameter.
 bool is_found(const std::regex& filter, const std::string& id) {
     return std::regex_search(id, filter) || std::regex_search(id + '/', filter);
 }
 
-/// The cases named one by one.
+/// The cases named one by one. A recorded run may say of which curve they are: the lab's, where each case has
+/// a machine of its own.
 tl::expected<std::vector<Case>, std::string> parse_cases(const Selection& selection) {
     if (selection.filter || !selection.operations.empty() || !selection.sets.empty() ||
         !selection.values.empty() || selection.extent == Extent::quick) {
@@ -152,8 +185,10 @@ std::vector<std::string_view> parameter_keys() {
 namespace {
 
 tl::expected<std::vector<Case>, std::string> choose(const Selection& selection) {
-    const auto values = parse_values(selection);
+    auto values = parse_values(selection);
     if (!values) return tl::unexpected(values.error());
+    if (const auto added = add_levels(selection, *values); !added) return tl::unexpected(added.error());
+    const bool defaults_alone = selection.extent == Extent::quick || selection.curve;
     std::optional<std::regex> filter;
     if (selection.filter) {
         try {
@@ -172,8 +207,9 @@ tl::expected<std::vector<Case>, std::string> choose(const Selection& selection) 
                                 : std::find(selection.operations.begin(), selection.operations.end(),
                                             operation.operation) != selection.operations.end();
         if (!chosen) continue;
+        if (selection.curve && !operation.parameters.contains(selection.curve->parameter)) continue;
         for (const KindSet set : sets_of(operation, selection)) {
-            for (const Case& c : expand(operation.operation, set, *values, selection.extent)) {
+            for (const Case& c : expand(operation.operation, set, *values, defaults_alone)) {
                 if (filter && is_found(*filter, to_string(c)) == selection.filter_leaves_out) continue;
                 if (seen.insert(c).second) plan.push_back(c);
             }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/case.h"
+#include "run/curve.h"
 
 namespace nsb::run {
 
@@ -33,6 +34,7 @@ struct Selection {
     std::vector<KindSet> sets;
     /// Values that replace the plan's, by the parameter's key: "stack" → {"16K", "1M"}.
     std::map<std::string, std::vector<std::string>> values;
+    std::optional<Curve> curve;  ///< the levels of one parameter, all others at their defaults
 };
 
 /// The default plan, narrowed. The error says which part is wrong, or that nothing matches.

@@ -33,10 +33,16 @@ constexpr auto kFreeing = 50ms;
 /// that is too large, by 79 instructions a call for a tick and what follows it, so the least of them stands.
 constexpr int kLoops = 5;
 
-/// Forks before those that count: a block may begin with one for the process that keeps the namespaces.
+/// Forks before those that count: a block may begin with one for the process that keeps the namespaces, or
+/// that clears up.
 std::uint32_t forks_before(const Case& c, std::uint32_t lead_in) {
-    return lead_in + (c.has(Trait::held) ? 1 : 0);
+    return lead_in + (c.has(Trait::held) || c.has(Trait::watched) ? 1 : 0);
 }
+
+/// The probe follows the samplers' children; these are a deputy's, and its keepers make namespaces beside
+/// them.
+constexpr const char* kNotFollowed =
+    "the probe does not follow blocks with conditions: a process of their own carries them out";
 
 /// Cases from whose differences the cost of a traced call is found.
 constexpr std::size_t kEnoughToFit = 5;
@@ -75,7 +81,10 @@ ProbedPass::ProbedPass(SamplerPool& samplers, RunOptions options, probe::Probe& 
       base_set_(base_set),
       wants_stacks_(wants_stacks || !probe.traces_calls()),
       draining_(open_teardown()) {
-    for (const Case& c : cases) works_.push_back({c, {}, {}, {}, {}, {}, {}, {}, {}});
+    for (const Case& c : cases) {
+        works_.push_back({c, {}, {}, {}, {}, {}, {}, {}, {}});
+        if (c.has_condition()) works_.back().error = kNotFollowed;
+    }
 }
 
 std::vector<double> ProbedPass::take(Work& work, std::uint32_t samples) {

@@ -70,6 +70,10 @@ void ProgressLine::show(const Progress& progress) {
     if (is_due()) write(describe(progress));
 }
 
+void ProgressLine::show(const std::string& text) {
+    if (is_due()) write(text);
+}
+
 void ProgressLine::show_pause(const RepeatPlace& next, double seconds) {
     if (is_due()) write(describe_pause(next, seconds));
 }

@@ -39,6 +39,8 @@ class ProgressLine {
     void show_probing(double done, double elapsed_s);
     /// Of the time between two repeats.
     void show_pause(const RepeatPlace& next, double seconds);
+    /// Of what is no run of rounds.
+    void show(const std::string& text);
     void clear();
     ~ProgressLine() { clear(); }
 

@@ -34,7 +34,7 @@ protocol::Failure parse_failure(const Fields& fields) {
                                       [](const char* name) { return std::string_view(name); });
     if (at == protocol::kCallNames.end() || at == protocol::kCallNames.begin())
         fields.refuse("call", "is no call");
-    for (const std::string_view column : {"round", "block", "machine"})
+    for (const std::string_view column : {"round", "block", "machine", "sampler", "ended"})
         fields.expect_empty(column, "beside an errno");
     for (const PhaseInfo& phase : kPhaseTable) fields.expect_empty(phase.name, "beside an errno");
     (void)fields.whole("sample", kRounds);
@@ -49,6 +49,8 @@ Sample parse_sample(const Fields& fields, const Case& c, const std::vector<Phase
     sample.block = fields.whole("block", kRounds);
     sample.counted = fields.whole("counted", {0, 1}) == 1;
     sample.machine = fields.whole("machine", kMachines);
+    sample.sampler = fields.whole("sampler", {0, c.at_once() - 1});
+    if (!fields.text("ended").empty()) sample.ended = fields.time("ended");
     if (sample.counted && sample.round == 0) fields.refuse("counted", "in round 0, the warm-up");
     for (std::size_t i = 0; i < kPhases; ++i) {
         const auto phase = static_cast<Phase>(i);

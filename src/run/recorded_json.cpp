@@ -121,6 +121,8 @@ Selection parse_selection(const Member& json) {
     for (const Member& set : json.at("ns").elements())
         selection.sets.push_back(set.accept(parse_set(set.text())));
     for (const auto& [key, values] : json.at("with").members()) selection.values[key] = values.texts();
+    if (const auto curve = json.find("curve"); curve && !curve->is_null())
+        selection.curve = curve->accept(parse_curve(curve->text()));
     // An earlier nsbench measured all cases alike.
     selection.extent = Extent::full;
     if (const auto plan = json.find("plan")) {

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "core/utf8.h"
+#include "run/environment_json.h"
 #include "run/limits.h"
 #include "run/store.h"
 
@@ -20,6 +21,7 @@ Json selection_json(const Selection& selection) {
     json["ns"] = Json::array();
     for (const KindSet set : selection.sets) json["ns"].push_back(to_string(set));
     json["with"] = Json(selection.values);
+    json["curve"] = selection.curve ? Json(to_string(*selection.curve)) : Json();
     json["plan"] = kExtentNames[static_cast<std::size_t>(selection.extent)];
     return json;
 }
@@ -208,6 +210,24 @@ Json disturbance_json(const RunInfo& info) {
 
 }  // namespace
 
+Json environment_json(const RunStart& start) {
+    Json environment = Json::object();
+    for (const env::Fact& fact : start.environment) environment[fact.key] = fact.value;
+    return environment;
+}
+
+Json findings_json(const RunStart& start) {
+    Json findings = Json::array();
+    for (const env::Finding& finding : start.findings) {
+        findings.push_back({{"id", finding.id},
+                            {"severity", env::to_string(finding.severity)},
+                            {"observed", finding.observed},
+                            {"effect", finding.effect},
+                            {"remedy", finding.remedy}});
+    }
+    return findings;
+}
+
 std::string run_json(const RunInfo& info) {
     Json json;
     json["schema_version"] = kSchemaVersion;
@@ -225,17 +245,8 @@ std::string run_json(const RunInfo& info) {
     json["base_set"] = to_string(info.base_set);
     json["warnings"] = info.warnings;
 
-    Json environment = Json::object();
-    for (const env::Fact& fact : info.environment) environment[fact.key] = fact.value;
-    json["environment"] = environment;
-    json["findings"] = Json::array();
-    for (const env::Finding& finding : info.findings) {
-        json["findings"].push_back({{"id", finding.id},
-                                    {"severity", env::to_string(finding.severity)},
-                                    {"observed", finding.observed},
-                                    {"effect", finding.effect},
-                                    {"remedy", finding.remedy}});
-    }
+    json["environment"] = environment_json(info);
+    json["findings"] = findings_json(info);
     json["sampler"] = {{"resident_bytes", info.sampler_resident_bytes},
                        {"mappings", info.sampler_mappings},
                        {"cpus", info.sampler_cpus}};

@@ -43,9 +43,10 @@ struct RunOptions {
     Disturbed disturbed = Disturbed::keep;  ///< whether disturbed rounds enter the figures
 
     /// Whether the cases that a digest is made of come first: not where each case gets the same, nor where it
-    /// is measured on a machine of its own.
+    /// is measured on a machine of its own, nor for a curve, whose levels are alike.
     [[nodiscard]] bool begins_with_headlines() const {
-        return selection.extent == Extent::usual && budget && !samples && clock == TickClock::wall;
+        return selection.extent == Extent::usual && !selection.curve && budget && !samples &&
+               clock == TickClock::wall;
     }
 
     /// The time before each block in which nothing is done. Where the clock counts instructions it costs

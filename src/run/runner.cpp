@@ -160,9 +160,10 @@ tl::expected<std::vector<double>, std::string> Runner::measure_block(const Plann
     const TakenBlock taken =
         take_block(samplers_, series.measured, block.lead_in, block.samples, longest_block_);
     ++blocks_;
-    draining_.add(taken.pending);
+    draining_.add(taken.pending, taken.of_conditions);
     for (const TakenBlock::Sample& sample : taken.samples) {
-        series.samples.push_back({round, blocks_, block.counted && !sample.is_lead_in, sample.times});
+        series.samples.push_back({round, blocks_, block.counted && !sample.is_lead_in, sample.times, 0,
+                                  sample.sampler, sample.ended});
     }
     if (taken.failure) {
         series.failure = taken.failure;
@@ -190,7 +191,11 @@ tl::expected<std::vector<double>, std::string> Runner::measure_block(const Plann
 
 void Runner::drain(const Group& group, std::uint32_t round) {
     const auto drained = draining_.wait(drain_limit_);
-    if (!drained) return;
+    const bool is_of_conditions = std::ranges::any_of(group, [&](const PlannedBlock& block) {
+        return left_by_conditions(series_[block.series].measured) > 0;
+    });
+    // Their namespaces are no batch: `drains` in run.json tells how large those are.
+    if (!drained || is_of_conditions) return;
     ++totals_.drains;
     for (const PlannedBlock& block : group) totals_.drained_samples += block.lead_in + block.samples;
     if (!drained->complete && ++totals_.drains_incomplete == kMostIncomplete) {

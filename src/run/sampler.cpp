@@ -12,6 +12,7 @@
 
 #include "core/failure.h"
 #include "core/greeting.h"
+#include "run/greet.h"
 #include "sys/error.h"
 #include "sys/file.h"
 #include "sys/patience.h"
@@ -91,8 +92,16 @@ std::string Sampler::said() const {
 }
 
 void Sampler::unmap() {
-    if (memory_ != nullptr && memory_file_) munmap(memory_, sizeof(SharedMemory));
+    if (memory_ != nullptr && memory_file_) munmap(memory_, memory_size());
     memory_ = nullptr;
+}
+
+std::size_t Sampler::memory_size() const {
+    return purpose_ == Purpose::threads ? kMaxParallel * protocol::kWindow : sizeof(SharedMemory);
+}
+
+SharedMemory& Sampler::window(std::size_t worker) const {
+    return *reinterpret_cast<SharedMemory*>(reinterpret_cast<char*>(memory_) + worker * protocol::kWindow);
 }
 
 void Sampler::start() {
@@ -101,9 +110,10 @@ void Sampler::start() {
     unmap();
     memory_file_ = sys::Fd(static_cast<int>(
         sys::must(memfd_create("nsbench-samples", MFD_CLOEXEC), "memfd_create", "nsbench-samples")));
-    sys::must(ftruncate(memory_file_.get(), sizeof(SharedMemory)), "ftruncate", "nsbench-samples");
+    sys::must(ftruncate(memory_file_.get(), static_cast<off_t>(memory_size())), "ftruncate",
+              "nsbench-samples");
     void* const mapping =
-        mmap(nullptr, sizeof(SharedMemory), PROT_READ | PROT_WRITE, MAP_SHARED, memory_file_.get(), 0);
+        mmap(nullptr, memory_size(), PROT_READ | PROT_WRITE, MAP_SHARED, memory_file_.get(), 0);
     if (mapping == MAP_FAILED) throw sys::SystemError("mmap", "nsbench-samples", errno);
     memory_ = static_cast<SharedMemory*>(mapping);
 
@@ -125,17 +135,21 @@ void Sampler::start() {
 }
 
 void Sampler::greet() {
+    run::greet(socket_, *process_, program_);
+}
+
+void greet(const sys::Fd& socket, const sys::Process& process, const std::filesystem::path& program) {
     // One that is killed, or hangs, is for the first request to find, as at any other time.
-    if (!send_to(socket_.get(), protocol::kGreeting)) return;
-    pollfd wait{socket_.get(), POLLIN, 0};
+    if (!send_to(socket.get(), protocol::kGreeting)) return;
+    pollfd wait{socket.get(), POLLIN, 0};
     if (sys::must(sys::poll_within({&wait, 1}, kBeginning), "poll", "sampler") == 0) return;
     protocol::Greeting answer{};
-    const auto got = receive_from(socket_.get(), answer);
+    const auto got = receive_from(socket.get(), answer);
     if (got == sizeof answer && answer == protocol::kGreeting) return;
     // One that knows no greeting takes it for the end of all requests.
-    if (got.value_or(0) <= 0 && process_->exit_code_within(kBeginning) != 0) return;
+    if (got.value_or(0) <= 0 && process.exit_code_within(kBeginning) != 0) return;
     throw std::runtime_error(fmt::format("{} and {} are of different builds: build or install both together",
-                                         sys::own_program().native(), program_.native()));
+                                         sys::own_program().native(), program.native()));
 }
 
 void Sampler::send(const protocol::Request& request, const sys::Fd& barrier) {
@@ -167,6 +181,25 @@ std::vector<Record> Sampler::receive(std::chrono::nanoseconds limit) {
     }
     used_ = reply.used;
     return {memory_->records, memory_->records + reply.samples};
+}
+
+void Sampler::set_workers(std::size_t count, std::span<const int> cpus) {
+    workers_ = count;
+    others_.resize(std::max(others_.size(), count - 1));
+    for (std::size_t i = 0; i < count; ++i) window(i).worker = {i < cpus.size() ? cpus[i] : -1, 0, {}};
+}
+
+std::vector<std::vector<Record>> Sampler::receive_all(std::chrono::nanoseconds limit) {
+    std::vector<std::vector<Record>> all{receive(limit)};
+    for (std::size_t i = 1; i < workers_; ++i) {
+        const SharedMemory& memory = window(i);
+        const std::size_t count = std::min<std::size_t>(memory.worker.samples, protocol::kMaxSamples);
+        if (count == 0) continue;
+        all.emplace_back(memory.records, memory.records + count);
+        others_[i - 1].ran_us += memory.worker.used.ran_us;
+        others_[i - 1].preempted += memory.worker.used.preempted;
+    }
+    return all;
 }
 
 Sampler::Footprint Sampler::footprint() const {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <vector>
 
@@ -19,9 +20,9 @@ namespace nsb::run {
 /// started.
 class Sampler {
   public:
-    /// What it is for: the operations that are timed in it, or starting other programs in a
-    /// sandbox (bench/sandbox.h).
-    enum class Purpose : std::uint8_t { operations, runtimes };
+    /// What it is for: the operations that are timed in it; the same, with others that share its mm
+    /// (bench/workers.h); or starting other programs in a sandbox (bench/sandbox.h).
+    enum class Purpose : std::uint8_t { operations, threads, runtimes };
 
     /// `cpu`: the one it and its children are pinned to. Throws sys::SystemError, and std::runtime_error
     /// where the program is of another build.
@@ -51,6 +52,14 @@ class Sampler {
     /// not be sent, it is one with the errno of that.
     std::vector<protocol::Record> receive(std::chrono::nanoseconds limit);
 
+    /// Of those that share one mm: tells each its CPU, of all that the next request is for. Without one it
+    /// runs wherever it may.
+    void set_workers(std::size_t count, std::span<const int> cpus);
+    /// The samples of each of them, with receive(): the first one's alone where it failed to begin with them.
+    std::vector<std::vector<protocol::Record>> receive_all(std::chrono::nanoseconds limit);
+    /// What the others have taken, of all blocks until now: that of the first is used().
+    [[nodiscard]] std::span<const protocol::Usage> used_by_others() const { return others_; }
+
     /// Zeros where /proc does not show it.
     struct Footprint {
         std::uint64_t resident_bytes;
@@ -69,6 +78,8 @@ class Sampler {
     void greet();
     void stop();
     void unmap();
+    [[nodiscard]] std::size_t memory_size() const;
+    [[nodiscard]] protocol::SharedMemory& window(std::size_t worker) const;
     std::vector<protocol::Record> replaced(int error);
 
     std::filesystem::path program_;
@@ -79,6 +90,8 @@ class Sampler {
     sys::Fd socket_;
     std::optional<sys::Process> process_;
     std::unique_ptr<sys::RuntimeCgroups> cgroups_;  ///< removed here where their watcher was killed
+    std::size_t workers_ = 1;                       ///< that the next request is for
+    std::vector<protocol::Usage> others_;           ///< by worker, from the second on
     std::uint32_t sequence_ = 0;
     int unsent_ = 0;  ///< why the request could not be sent
     protocol::Usage used_{}, before_{};

@@ -17,6 +17,8 @@ using namespace std::chrono_literals;
 
 /// How long a sampler may be silent beyond its block's own limit.
 constexpr auto kPatience = 10s;
+/// And beyond that, where its block has conditions: to set them up and take them down.
+constexpr auto kSettingUp = std::chrono::nanoseconds(protocol::kSettingUpNs);
 /// What a timer's tick takes, with room to spare.
 constexpr auto kTick = 300us;
 
@@ -67,16 +69,21 @@ void SamplerPool::grow(std::size_t size) {
     }
 }
 
-std::vector<Records> SamplerPool::carry_out(protocol::Request request, std::span<Sampler> samplers,
-                                            std::chrono::nanoseconds limit) const {
+void SamplerPool::complete(protocol::Request& request, std::chrono::nanoseconds limit) const {
     request.time_limit_ns = static_cast<std::uint64_t>(limit.count());
     request.in_userns = in_userns_;
     request.root_is_initramfs = root_is_initramfs_;
+}
+
+std::vector<Records> SamplerPool::carry_out(protocol::Request request, std::span<Sampler> samplers,
+                                            std::chrono::nanoseconds limit) const {
+    complete(request, limit);
     request.at_once = static_cast<std::uint8_t>(samplers.size());
     const sys::Fd barrier = samplers.size() > 1 ? make_barrier() : sys::Fd();
     for (Sampler& sampler : samplers) sampler.send(request, barrier);
+    const std::chrono::nanoseconds patience = kPatience + (has_condition(request.values) ? kSettingUp : 0ns);
     std::vector<Records> records;
-    for (Sampler& sampler : samplers) records.push_back(sampler.receive(limit + kPatience));
+    for (Sampler& sampler : samplers) records.push_back(sampler.receive(limit + patience));
     return records;
 }
 
@@ -88,7 +95,21 @@ Samplers::Answer SamplerPool::take(const Case& c, std::uint32_t samples, std::ch
     request.values = c.values;
     if (idle_ > 0ns) wait_idle(idle_);
     if (c.has(Trait::sandboxed)) return take_runtime(request, c, limit);
+    if (c.shares_mm()) return take_threads(request, c, limit);
     return {carry_out(request, std::span(samplers_).first(c.at_once()), limit), ""};
+}
+
+Samplers::Answer SamplerPool::take_threads(protocol::Request request, const Case& c,
+                                           std::chrono::nanoseconds limit) {
+    if (!threads_) {
+        const std::optional<int> cpu = cpus_.empty() ? std::nullopt : std::optional(cpus_.front());
+        threads_.emplace(program_, cpu, Sampler::Purpose::threads);
+    }
+    complete(request, limit);
+    request.at_once = static_cast<std::uint8_t>(c.at_once());
+    threads_->set_workers(c.at_once(), cpus_);
+    threads_->send(request);
+    return {threads_->receive_all(limit + kPatience), ""};
 }
 
 Samplers::Answer SamplerPool::take_runtime(const protocol::Request& request, const Case& c,
@@ -137,6 +158,13 @@ std::vector<SamplerPool::Use> SamplerPool::uses() const {
     const auto cpu = [&](std::size_t i) { return i < cpus_.size() ? std::optional(cpus_[i]) : std::nullopt; };
     for (const Sampler& sampler : samplers_)
         uses.push_back({sampler.pid(), cpu(uses.size()), sampler.used()});
+    if (threads_) {
+        uses.push_back({threads_->pid(), cpu(0), threads_->used()});
+        for (const protocol::Usage& used : threads_->used_by_others()) {
+            const std::size_t worker = uses.back().worker + 1;
+            uses.push_back({threads_->pid(), cpu(worker), used, worker});
+        }
+    }
     if (launcher_) uses.push_back({launcher_->pid(), cpu(0), launcher_->used()});
     return uses;
 }

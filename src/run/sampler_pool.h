@@ -43,6 +43,7 @@ class SamplerPool final : public Samplers {
         pid_t pid;
         std::optional<int> cpu;  ///< none where it is not pinned
         protocol::Usage used;
+        std::size_t worker = 0;  ///< of those that share the mm of that process, which is the first
     };
     [[nodiscard]] std::vector<Use> uses() const;
 
@@ -59,6 +60,8 @@ class SamplerPool final : public Samplers {
   private:
     std::vector<Records> carry_out(protocol::Request request, std::span<Sampler> samplers,
                                    std::chrono::nanoseconds limit) const;
+    void complete(protocol::Request& request, std::chrono::nanoseconds limit) const;
+    Answer take_threads(protocol::Request request, const Case& c, std::chrono::nanoseconds limit);
     Answer take_runtime(const protocol::Request& request, const Case& c, std::chrono::nanoseconds limit);
     void find_privilege();
 
@@ -67,6 +70,7 @@ class SamplerPool final : public Samplers {
     std::optional<int> cpu_;    // the first sampler's
     std::chrono::nanoseconds idle_;
     std::vector<Sampler> samplers_;
+    std::optional<Sampler> threads_;   // started by the first case of samplers that share one mm
     std::optional<Sampler> launcher_;  // started by the first case of a runtime
     std::optional<Runtimes> runtimes_;
     std::vector<int> cpus_;

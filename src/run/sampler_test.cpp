@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <unistd.h>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -34,6 +35,8 @@ TEST(Sampler, CarriesOutBlocks) {
             EXPECT_GT(time(Phase::ready), 0U);
             EXPECT_GE(time(Phase::total), time(Phase::create));
             EXPECT_EQ(time(Phase::total), time(Phase::ready) + time(Phase::exit));
+            const std::uint64_t before = &record == &records.front() ? 0 : (&record - 1)->ended;
+            EXPECT_GE(record.ended, before + time(Phase::total));
         }
     }
 }
@@ -52,8 +55,69 @@ TEST(Sampler, BeginsWhenAllHaveComeThatWorkAtOnce) {
         for (const auto& own : {second.receive(10s), records.get()}) {
             ASSERT_EQ(own.size(), 5U);
             EXPECT_EQ(own.back().failure.error, 0);
+            EXPECT_GT(own.front().ended, 0U);
         }
     }
+}
+
+/// A block of `samples` samples of each of `count` that share one mm.
+std::vector<std::vector<protocol::Record>> taken_together(Sampler& sampler, const Case& c, std::size_t count,
+                                                          std::uint32_t samples) {
+    protocol::Request request = clones(samples);
+    request.operation = c.operation;
+    request.set = c.set;
+    request.values = c.with(Parameter::workers, static_cast<std::uint64_t>(Workers::threads)).values;
+    request.at_once = static_cast<std::uint8_t>(count);
+    request.time_limit_ns = 15'000'000'000;
+    sampler.set_workers(count, {});
+    sampler.send(request);
+    return sampler.receive_all(20s);
+}
+
+TEST(SamplersOfOneMm, EachCarriesOutTheBlock) {
+    Sampler sampler(NSB_SAMPLER, std::nullopt, Sampler::Purpose::threads);
+    const Case c = Case::of(Operation::clone, {});
+    for (const std::size_t count : {4U, 1U, 64U, 2U}) {
+        const auto all = taken_together(sampler, c, count, 70);  // more than are kept at a time
+        ASSERT_EQ(all.size(), count);
+        for (const auto& own : all) {
+            ASSERT_EQ(own.size(), 70U);
+            for (const protocol::Record& record : own) {
+                ASSERT_EQ(record.failure.error, 0) << protocol::name(record.failure.call);
+                EXPECT_GE(record.ended, record.times[static_cast<std::size_t>(Phase::total)]);
+            }
+        }
+    }
+    EXPECT_EQ(sampler.used_by_others().size(), 63U);
+    EXPECT_LE(sampler.footprint().mappings, 20U) << "what the others had is gone with them";
+}
+
+TEST(SamplersOfOneMm, CarryOutEveryOperation) {
+    if (geteuid() != 0) GTEST_SKIP() << "making namespaces without a user namespace needs root";
+    Sampler sampler(NSB_SAMPLER, std::nullopt, Sampler::Purpose::threads);
+    for (const OperationInfo& operation : kOperations) {
+        if (!operation.parameters.contains(Parameter::workers)) continue;
+        for (const KindSet set :
+             {KindSet(), KindSet(Kind::time), KindSet(Kind::user), Kind::pid | Kind::mnt}) {
+            const Case c = Case::of(operation.operation, set);
+            if (!operation.takes(set) || (c.has(Trait::held) && set.size() > 1)) continue;
+            for (const auto& own : taken_together(sampler, c, 3, 5)) {
+                ASSERT_FALSE(own.empty());
+                const protocol::Failure failure = own.back().failure;
+                EXPECT_EQ(failure.error, 0) << to_string(c) << ": " << protocol::name(failure.call);
+                EXPECT_EQ(own.size(), 5U);
+            }
+        }
+    }
+}
+
+TEST(SamplersOfOneMm, OneThatIsKilledEndsThem) {
+    Sampler sampler(NSB_SAMPLER, std::nullopt, Sampler::Purpose::threads);
+    kill(sampler.pid(), SIGKILL);
+    const auto lost = taken_together(sampler, Case::of(Operation::clone, {}), 3, 5);
+    ASSERT_EQ(lost.size(), 1U);
+    EXPECT_EQ(lost[0].back().failure.error, ECHILD);
+    EXPECT_EQ(taken_together(sampler, Case::of(Operation::clone, {}), 3, 5).size(), 3U);
 }
 
 TEST(Sampler, IsNotWaitedForWithoutEnd) {

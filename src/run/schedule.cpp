@@ -58,7 +58,8 @@ std::vector<Group> schedule(std::span<const PlannedBlock> planned, std::span<con
     for (const PlannedBlock& block : order) {
         const Case& c = cases[block.series];
         const TeardownClass teardown = teardown_class(c);
-        if (teardown == TeardownClass::none) {
+        // What conditions leave is not for a batch: it would be in the drain of others.
+        if (teardown == TeardownClass::none || left_by_conditions(c) > 0) {
             groups.push_back({block});
         } else {
             leaving[static_cast<std::size_t>(teardown)].push_back(

@@ -27,9 +27,9 @@ enum class TeardownClass : std::uint8_t { none, light, user, net };
 inline constexpr std::size_t kTeardownClasses = 4;
 TeardownClass teardown_class(const Case& c);
 
-/// A random order that depends on `seed` and `round` alone. Cases without asynchronous teardown stand alone;
-/// the others are gathered, in random order, into groups of about the same size that leave at most
-/// `max_backlog` namespaces behind (or one block).
+/// A random order that depends on `seed` and `round` alone. Cases without asynchronous teardown, and those
+/// whose conditions leave namespaces, stand alone; the others are gathered, in random order, into groups of
+/// about the same size that leave at most `max_backlog` namespaces behind (or one block).
 std::vector<Group> schedule(std::span<const PlannedBlock> planned, std::span<const Case> cases,
                             std::uint64_t seed, std::uint32_t round, std::uint32_t max_backlog);
 

@@ -87,5 +87,20 @@ TEST(Schedule, OneBlockMayExceedTheBacklogButStandsAlone) {
     EXPECT_EQ(schedule(planned, cases, 1, 1, 64).size(), 2U);
 }
 
+TEST(Schedule, WhatConditionsLeaveIsInNoBatchOfOthers) {
+    const std::vector<Case> cases{Case::of(Operation::clone, Kind::net),
+                                  Case::of(Operation::clone, Kind::net).with(Parameter::netns, 5),
+                                  Case::of(Operation::clone, Kind::net).with(Parameter::mounts, 5)};
+    const std::vector<PlannedBlock> planned{
+        {0, 2, 4, true}, {1, 2, 4, true}, {2, 2, 4, true}, {1, 2, 4, true}};
+    const auto groups = schedule(planned, cases, 1, 1, 64);
+    EXPECT_EQ(groups.size(), 3U);
+    for (const Group& group : groups) {
+        if (std::ranges::any_of(group, [](const PlannedBlock& block) { return block.series == 1; })) {
+            EXPECT_EQ(group.size(), 1U);
+        }
+    }
+}
+
 }  // namespace
 }  // namespace nsb::run

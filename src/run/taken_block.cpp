@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <functional>
 
+#include "core/failure.h"
+
 namespace nsb::run {
 
 using protocol::Record;
@@ -29,12 +31,18 @@ TakenBlock take_block(Samplers& samplers, const Case& c, std::uint32_t lead_in, 
                       std::chrono::nanoseconds limit) {
     Samplers::Answer answer = samplers.take(c, lead_in + samples, limit);
     TakenBlock taken{{}, std::nullopt, std::move(answer.said), {}};
-    for (const Records& records : answer.records) {
+    for (std::uint32_t sampler = 0; sampler < answer.records.size(); ++sampler) {
+        const Records& records = answer.records[sampler];
         const auto made =
             std::ranges::count_if(records, [](const Record& record) { return record.failure.error == 0; });
-        const env::PendingTeardown pending =
-            pending_teardown(c, static_cast<std::uint32_t>(made), samplers.in_userns());
-        std::ranges::transform(pending, taken.pending, taken.pending.begin(), std::plus<>());
+        // Where a condition is not to be had here, there is none of it.
+        const protocol::Failure first = records.empty() ? protocol::Failure{} : records.front().failure;
+        if (!is_of_condition(first.call) || !is_unsupported(first)) {
+            const env::PendingTeardown pending =
+                pending_teardown(c, static_cast<std::uint32_t>(made), samplers.in_userns());
+            std::ranges::transform(pending, taken.pending, taken.pending.begin(), std::plus<>());
+            taken.of_conditions += left_by_conditions(c);
+        }
         for (std::size_t i = 0; i < records.size(); ++i) {
             if (records[i].failure.error != 0) {
                 if (!taken.failure || is_of_others(*taken.failure)) taken.failure = records[i].failure;
@@ -43,6 +51,8 @@ TakenBlock take_block(Samplers& samplers, const Case& c, std::uint32_t lead_in, 
             TakenBlock::Sample& sample = taken.samples.emplace_back();
             std::ranges::copy(records[i].times, sample.times.begin());
             sample.is_lead_in = i < lead_in;
+            sample.sampler = sampler;
+            sample.ended = static_cast<double>(records[i].ended);
         }
     }
     return taken;
@@ -50,15 +60,25 @@ TakenBlock take_block(Samplers& samplers, const Case& c, std::uint32_t lead_in, 
 
 env::PendingTeardown pending_teardown(const Case& c, std::uint32_t samples, bool in_userns) {
     KindSet made = c.set;
+    const bool is_set_up = samples > 0;
     if (c.has(Trait::held)) {
         // Only the block's holder makes namespaces.
         samples = 1;
         if (in_userns) made = made | Kind::user;
     }
     env::PendingTeardown pending{};
+    const auto add = [&](Kind kind) { ++pending[static_cast<std::size_t>(kind)]; };
     for (const KindInfo& kind : kKinds) {
-        if ((made & kWaitedFor).contains(kind.kind)) pending[static_cast<std::size_t>(kind.kind)] = samples;
+        if (!kWaitedFor.contains(kind.kind)) continue;
+        const std::uint64_t own = made.contains(kind.kind) ? samples : 0;
+        std::uint64_t left = left_with_conditions(c.values, kind.kind, own);
+        // Of conditions that could not be set up whole, nobody knows how many there were.
+        if (!is_set_up && c.has_condition()) left = std::min<std::uint64_t>(left, 1);
+        pending[static_cast<std::size_t>(kind.kind)] = static_cast<std::uint32_t>(left);
     }
+    // What a block is carried out in.
+    if (c.has(Trait::in_own_net)) add(Kind::net);
+    if (in_userns && (c.has(Trait::in_own_net) || c.has(Trait::in_own_mnt))) add(Kind::user);
     return pending;
 }
 

@@ -17,11 +17,14 @@ struct TakenBlock {
     struct Sample {
         std::array<double, kPhases> times;
         bool is_lead_in;
+        std::uint32_t sampler;  ///< which of those that carried it out
+        double ended;           ///< since the block began
     };
     std::vector<Sample> samples;  ///< without those that failed, which have no times
     std::optional<protocol::Failure> failure;
-    std::string said;              ///< by a runtime that failed, and its name
-    env::PendingTeardown pending;  ///< what it left to the kernel's workers
+    std::string said;                 ///< by a runtime that failed, and its name
+    env::PendingTeardown pending;     ///< what it left to the kernel's workers
+    std::uint64_t of_conditions = 0;  ///< so many of that, at most, were not of its samples
 
     /// Times of the samples behind the lead-in.
     [[nodiscard]] std::vector<double> counted(Phase phase) const;
@@ -31,7 +34,8 @@ struct TakenBlock {
 TakenBlock take_block(Samplers& samplers, const Case& c, std::uint32_t lead_in, std::uint32_t samples,
                       std::chrono::nanoseconds limit);
 
-/// What one sampler's `samples` samples of a case leave to the kernel's workers.
+/// What one sampler's `samples` samples of a case leave to the kernel's workers, and the conditions of its
+/// block.
 env::PendingTeardown pending_teardown(const Case& c, std::uint32_t samples, bool in_userns);
 
 }  // namespace nsb::run

@@ -28,6 +28,8 @@ TEST(TakenBlock, HasTheSamplesOfAllSamplersAndTellsTheirLeadIns) {
     ASSERT_EQ(taken.samples.size(), 10U);
     for (std::size_t i = 0; i < taken.samples.size(); ++i) {
         EXPECT_EQ(taken.samples[i].is_lead_in, i % 5 < kLeadIn);
+        EXPECT_EQ(taken.samples[i].sampler, i / 5);
+        EXPECT_EQ(taken.samples[i].ended, static_cast<double>(5000 * (i % 5 + 1)));
         for (std::size_t phase = 0; phase < kPhases; ++phase)
             EXPECT_EQ(taken.samples[i].times[phase], static_cast<double>(fake_time(phase, i % 5)));
     }
@@ -79,6 +81,55 @@ TEST(PendingTeardown, CountsWhatSamplesLeaveToTheWorkers) {
     const env::PendingTeardown entered = pending_teardown(Case::of(Operation::setns, Kind::net), 10, true);
     EXPECT_EQ(of(entered, Kind::net), 1U);
     EXPECT_EQ(of(entered, Kind::user), 1U);
+}
+
+TEST(TakenBlock, OfConditionsThatAreRefusedNothingIsWaitedFor) {
+    FakeSamplers samplers;
+    int error = EPERM;
+    samplers.answer = [&](const Case& /*c*/, std::uint32_t samples) {
+        return Samplers::Answer{{fake_records(samples, {protocol::Call::set_netns, error}, 0)}, ""};
+    };
+    const Case c = Case::of(Operation::clone, {}).with(Parameter::netns, 50);
+    const TakenBlock refused = take_block(samplers, c, kLeadIn, 3, 1s);
+    EXPECT_EQ(refused.failure->error, EPERM);
+    EXPECT_EQ(refused.of_conditions, 0U);
+    EXPECT_EQ(of(refused.pending, Kind::net), 0U);
+    error = ENOSPC;
+    const TakenBlock reached = take_block(samplers, c, kLeadIn, 3, 1s);
+    EXPECT_EQ(reached.of_conditions, 50U);
+    EXPECT_EQ(of(reached.pending, Kind::net), 1U);
+}
+
+TEST(PendingTeardown, CountsWhatConditionsLeave) {
+    const Case c = Case::of(Operation::clone, Kind::net)
+                       .with(Parameter::netns, 100)
+                       .with(Parameter::dying, 30)
+                       .with(Parameter::pidns, 7);
+    const env::PendingTeardown left = pending_teardown(c, 10, false);
+    EXPECT_EQ(of(left, Kind::net), 140U);
+    EXPECT_EQ(of(left, Kind::pid), 7U);
+    EXPECT_EQ(of(left, Kind::user), 0U);
+    // Nobody knows how many there were before the first that could not be made.
+    EXPECT_EQ(of(pending_teardown(c, 0, false), Kind::net), 1U);
+    EXPECT_EQ(of(pending_teardown(Case::of(Operation::clone, Kind::net), 0, false), Kind::net), 0U);
+    // Those within one another may go in one item, or in that of the last sample.
+    const Case nested = Case::of(Operation::clone, {}).with(Parameter::depth, 5);
+    EXPECT_EQ(of(pending_teardown(nested, 10, false), Kind::user), 1U);
+    EXPECT_EQ(of(pending_teardown(nested, 10, false), Kind::pid), 1U);
+    Case of_users = nested;
+    of_users.set = Kind::user;
+    EXPECT_EQ(of(pending_teardown(of_users, 10, false), Kind::user), 10U);
+    EXPECT_EQ(
+        of(pending_teardown(Case::of(Operation::clone, {}).with(Parameter::mounts, 9), 10, false), Kind::net),
+        0U);
+}
+
+TEST(PendingTeardown, CountsWhatABlockIsCarriedOutIn) {
+    EXPECT_EQ(of(pending_teardown(Case::of(Operation::veth, Kind::net), 10, false), Kind::net), 11U);
+    EXPECT_EQ(of(pending_teardown(Case::of(Operation::mount_ns, Kind::mnt), 10, false), Kind::user), 0U);
+    EXPECT_EQ(
+        of(pending_teardown(Case::of(Operation::mount_ns, Kind::mnt | Kind::user), 10, true), Kind::user),
+        11U);
 }
 
 }  // namespace

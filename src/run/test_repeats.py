@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from nsbench_harness import (SAMPLER, Started, as_user, assert_one_line, binary, list_ids, measure, needs_root, on_terminal,
+from nsbench_harness import (SAMPLER, Started, as_user, assert_one_line, assert_refused, binary, list_ids, measure, needs_root, on_terminal,
                              read_csv, run, wait_for)
 
 CASES = ("--op=clone", "--ns=none", "--ns=uts", "--stack=1M")
@@ -41,14 +41,6 @@ def complete(folder):
 def content(folder):
     return {str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns)
             for path in folder.rglob("*") if path.is_file()}
-
-
-def assert_refused(result, *mentions):
-    assert result.returncode == 2, result.stdout + result.stderr
-    assert result.stdout == ""
-    assert_one_line(result.stderr)
-    for word in mentions:
-        assert word in result.stderr, result.stderr
 
 
 def student(values):

@@ -130,6 +130,20 @@ def test_containers_start_through_a_user_namespace(home):
         assert row["median"] or row["reason"], row
 
 
+@pytest.mark.usefixtures("user_namespaces")
+def test_ways_are_measured_through_a_user_namespace(home):
+    """Their blocks are in a user namespace, with the tree or the outer end in it; cgroups may be nobody's to make."""
+    result = as_user(home, home / "nsbench", "--op=mount_ns,cgroup,veth,mountinfo", "--samples=4", "--csv=ways.csv")
+    assert result.returncode == 0, result.stdout + result.stderr
+    rows = read_csv(home / "ways.csv")
+    assert {row["namespaces"] for row in rows} == {"NEWNS-NEWUSER", "NEWNET-NEWUSER", "none"}
+    for row in rows:
+        assert row["median"] or row["status"] == "skipped" and row["errno"] and row["reason"], row
+    measured = {row["case"] for row in rows if row["median"]}
+    assert {f"mount_ns/NEWNS-NEWUSER/via:{via}" for via in ("clone", "unshare")} <= measured
+    assert "mountinfo/none/via:proc" in measured
+
+
 def test_listing_needs_no_rights(home):
     result = as_user(home, home / "nsbench", "list", "--op=clone", "--stack=1M")
     assert result.returncode == 0 and result.stderr == ""

@@ -32,6 +32,10 @@ class Stack {
     std::size_t bytes_;  // without it
 };
 
+/// CLONE_EMPTY_MNTNS of clone3(2), beside CLONE_NEWNS: a mount namespace whose root is an empty directory,
+/// for good. EINVAL before Linux 7.1.
+inline constexpr std::uint64_t kCloneEmptyMntns = 1ULL << 37U;
+
 using ChildMain = int (*)(void* argument);
 
 struct CloneOptions {

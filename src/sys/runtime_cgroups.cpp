@@ -6,14 +6,11 @@
 #include <cstdio>
 #include <cstring>
 
+#include "sys/cgroup.h"
 #include "sys/fd.h"
 
 namespace nsb::sys {
 namespace {
-
-/// A process that was killed leaves its cgroup a little later (EBUSY until then).
-constexpr int kAttempts = 100;
-constexpr useconds_t kBetween = 10'000;
 
 std::size_t read_text(const char* path, char* text, std::size_t size) {
     const auto file = Fd::own(open(path, O_RDONLY | O_CLOEXEC));
@@ -69,10 +66,8 @@ RuntimeCgroups::RuntimeCgroups(pid_t watcher) {
 }
 
 RuntimeCgroups::~RuntimeCgroups() {
-    int left = kAttempts;
-    for (std::size_t i = 0; i < count_; ++i) {
-        while (rmdir(paths_[i]) != 0 && errno == EBUSY && left-- > 0) usleep(kBetween);
-    }
+    CgroupRemoval removal;
+    for (std::size_t i = 0; i < count_; ++i) (void)removal.remove(paths_[i]);
 }
 
 }  // namespace nsb::sys

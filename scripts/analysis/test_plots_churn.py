@@ -1,0 +1,76 @@
+"""Tests of the plot of a load."""
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("pandas", reason="python3-pandas is missing")
+pytest.importorskip("matplotlib", reason="python3-matplotlib is missing")
+
+from analysis import columns
+from analysis.fixtures import result_row, write_run
+
+SCRIPTS = Path(__file__).resolve().parents[1]
+
+
+def plot(*arguments: object) -> subprocess.CompletedProcess:
+    return subprocess.run([SCRIPTS / "plot.py", *map(str, arguments)], capture_output=True, text=True, timeout=300)
+
+
+def write_load(folder: Path, rows: list[dict[str, object]]) -> Path:
+    """churn.csv with these rows; what they leave out is empty."""
+    folder.mkdir(parents=True)
+    names = list(columns.of("churn.csv"))
+    plain = {"run_id": "id-load", "kernel": "6.1.0", "case": "churn/NEWNET/rate:200", "part": "load", "seconds": 0.25,
+             "operations": 50, "rate": 200, "failed": 0, "background_operations": 0, "background_failed": 0}
+    lines = [",".join(str({**plain, **row}.get(name, "")) for name in names) for row in rows]
+    (folder / "churn.csv").write_text("\n".join([",".join(names), *lines]) + "\n")
+    return folder
+
+
+def load(folder: Path) -> Path:
+    """One that leaves something to be drained."""
+    times = {"p50": 4e5, "p90": 5e5, "p99": 9e5, "max": 2e6}
+    rows: list[dict[str, object]] = [
+        {"begin": 0.25 * i, "backlog": i, "not_freed": 10 * i, "slab": 2**28, "percpu": 2**20, "kernel_stack": 2**21,
+         "kernel_memory": 2**28 + 2**20 + 2**21, **times} for i in range(8)]
+    rows += [{"part": "drain", "begin": 2 + 0.25 * i, "operations": 0, "rate": 0, "not_freed": 70 - 10 * i, "slab": 2**28}
+             for i in range(4)]
+    return write_load(folder, rows)
+
+
+def test_a_load_has_a_plot_over_time(tmp_path: Path) -> None:
+    made = plot(load(tmp_path / "one"), "-o", tmp_path / "plots", "--format=svg")
+    assert (made.returncode, made.stderr) == (0, "") and made.stdout == f"{tmp_path}/plots/k-churn.svg\n"
+    shown = " ".join(re.findall(r"<text[^>]*>([^<]*)</text>", (tmp_path / "plots/k-churn.svg").read_text()))
+    for word in ("churn/NEWNET/rate:200", "one · kernel 6.1.0 · id-load", "each second", "µs", "MiB", "p99", "namespaces not freed",
+                 "arrivals that wait", "Slab"):
+        assert word in shown, word
+
+
+def test_what_the_kernel_did_not_tell_is_said_to_be_unknown(tmp_path: Path) -> None:
+    made = plot(write_load(tmp_path / "one", [{"begin": 0}, {"begin": 0.25}]), "-o", tmp_path / "plots", "--format=svg")
+    assert made.returncode == 0, made.stderr
+    assert "unknown: churn.json says why" in (tmp_path / "plots/k-churn.svg").read_text()
+
+
+def test_loads_and_runs_together(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [result_row(f"clone/{name}/stack:1M", "create", 1000.0, delta=5, delta_low=1, delta_high=9)
+                                       for name in ("NEWPID", "NEWUTS")])
+    made = plot(run, load(tmp_path / "a"), load(tmp_path / "b") / "churn.csv", "-o", tmp_path / "plots", "--quiet")
+    assert made.returncode == 0, made.stderr
+    assert {path.name for path in (tmp_path / "plots").iterdir()} == {"a-k-churn.png", "b-k-churn.png", "b-kinds-clone.png"}
+
+
+@pytest.mark.parametrize("text, said", [("", "empty"), ("a,b\n1,2\n", "column run_id is missing"), ("run_id", "ends within a line")])
+def test_what_is_no_load_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one/churn.csv").write_text(text)
+    made = plot(tmp_path / "one")
+    assert made.returncode == 2 and said in made.stderr and "Traceback" not in made.stderr
+
+
+def test_a_load_without_an_interval_is_refused(tmp_path: Path) -> None:
+    made = plot(write_load(tmp_path / "one", []))
+    assert made.returncode == 2 and "no interval" in made.stderr

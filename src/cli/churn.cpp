@@ -1,0 +1,129 @@
+// The command `churn`: a load of namespaces over time.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <exception>
+
+#include "cli/commands.h"
+#include "cli/outcome.h"
+#include "report/load_columns.h"
+#include "run/churn_folder.h"
+#include "run/interrupt.h"
+#include "run/progress.h"
+#include "run/sampler_pool.h"
+#include "sys/error.h"
+#include "sys/file.h"
+
+namespace nsb::cli {
+namespace {
+
+/// What cannot be written is said before an hour is spent on measuring it.
+template <typename Check>
+void check_output(std::string_view option, const std::string& path, Check check) {
+    try {
+        check();
+    } catch (const sys::SystemError& error) {
+        if (is_of_a_limit(error)) throw;
+        throw UsageError(fmt::format("--{}={}: cannot be written: {}", option, path, error.what()));
+    }
+}
+
+std::optional<run::ChurnFolder> open_folder(const ChurnOptions& options) {
+    std::optional<run::ChurnFolder> folder;
+    if (options.csv && *options.csv != "-")
+        check_output("csv", *options.csv, [&] { sys::check_writable(*options.csv); });
+    if (options.out) check_output("out", *options.out, [&] { folder.emplace(*options.out); });
+    return folder;
+}
+
+/// Tried as the samplers of a run try it. Throws NotPermitted.
+bool goes_through_userns() {
+    return run::SamplerPool(1, std::nullopt, std::chrono::nanoseconds(0)).in_userns();
+}
+
+/// The machine, and what is to be known before any figure.
+void introduce(const Options& options, const run::RunStart& start) {
+    const auto fact = [&](std::string_view key) { return env::find(start.environment, key); };
+    std::string warnings;
+    for (const std::string& warning : start.warnings) warnings += fmt::format("warning: {}\n", warning);
+    if (options.quiet || options.churn.is_output_taken()) {
+        if (!options.quiet) sys::try_write(STDERR_FILENO, warnings);
+        return;
+    }
+    print_if_read(fmt::format("nsbench {} · kernel {} · {}, {} CPUs · virtualisation {}\n{}\n", start.version,
+                              start.identity.kernel, fact("cpu_model"), fact("cpus"), fact("virtualisation"),
+                              warnings));
+}
+
+void put_out(const Options& options, const std::optional<run::ChurnFolder>& folder,
+             const run::ChurnReport& report) {
+    sys::attempt_all({
+        [&] {
+            if (folder) folder->save(report);
+        },
+        [&] {
+            if (!options.churn.csv) return;
+            const std::string text =
+                report::churn_csv(report.start.identity, to_string(report.plan), report.result.rows);
+            if (*options.churn.csv == "-") return print_if_read(text);
+            sys::replace_file(*options.churn.csv, text);
+        },
+        [&] {
+            if (options.churn.csv == "-") return;
+            if (options.format == Format::json) return print_if_read(churn_json(report));
+            if (!options.quiet) print_if_read(churn_table(report) + "\n");
+            print_if_read(churn_summary(report));
+        },
+    });
+}
+
+int exit_code(const run::ChurnResult& result) {
+    using Because = run::LoadEnd::Because;
+    if (result.interrupted_by != 0) return kBySignal + result.interrupted_by;
+    switch (result.end.because) {
+        case Because::limit:
+        case Because::unsupported:
+            return kNotPermitted;
+        case Because::fault:
+            return kFailed;
+        case Because::time:
+        case Because::signal:
+            break;
+    }
+    return kMeasured;
+}
+
+}  // namespace
+
+int run_churn(const Options& options) {
+    const std::optional<run::ChurnFolder> folder = open_folder(options.churn);
+    run::RunStart start = describe_start(options);
+    const bool in_userns = goes_through_userns();
+    const run::ChurnPlan plan = in_userns ? options.churn.plan.through_userns() : options.churn.plan;
+    if (in_userns)
+        start.warnings.emplace_back(
+            "not root: through a user namespace, so each set but none includes NEWUSER (sudo nsbench)");
+    introduce(options, start);
+    run::catch_signals();
+    const bool shows_progress = !options.quiet && !options.no_progress && isatty(STDERR_FILENO) == 1;
+    run::ChurnResult result;
+    {
+        run::ProgressLine line;
+        const auto save = [&](const run::ChurnResult& so_far) {
+            try {
+                if (folder) folder->save({start, plan, in_userns, so_far});
+            } catch (const std::exception&) {
+                // The load goes on: there may be room at its end, and if not, it is said then.
+            }
+        };
+        result = carry_out(plan, {[&](const std::string& text) {
+                                      if (shows_progress) line.show(text);
+                                  },
+                                  save});
+    }
+    put_out(options, folder, {start, plan, in_userns, result});
+    return exit_code(result);
+}
+
+}  // namespace nsb::cli

@@ -1,0 +1,197 @@
+#include "core/load.h"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <vector>
+
+namespace nsb {
+namespace {
+
+constexpr double kRow = 0.25;
+
+/// Rows with these backlogs.
+std::vector<LoadRow> rows_of(const std::vector<std::uint64_t>& backlogs) {
+    std::vector<LoadRow> rows;
+    for (const std::uint64_t backlog : backlogs) {
+        LoadRow row;
+        row.begin_s = kRow * static_cast<double>(rows.size());
+        row.seconds = kRow;
+        row.backlog = backlog;
+        row.done = 50;
+        rows.push_back(row);
+    }
+    return rows;
+}
+
+/// Rows in which the kernel holds so many MiB, and so many namespaces.
+std::vector<LoadRow> held(const std::vector<std::pair<std::uint64_t, std::uint64_t>>& figures) {
+    std::vector<LoadRow> rows = rows_of(std::vector<std::uint64_t>(figures.size(), 0));
+    for (std::size_t i = 0; i < rows.size(); ++i)
+        rows[i].use = {figures[i].second, figures[i].first << 20U, 0, 0};
+    return rows;
+}
+
+KernelUse at_begin(std::uint64_t mib, std::uint64_t namespaces) {
+    return {namespaces, mib << 20U, 0, 0};
+}
+
+TEST(TallyTest, latency_is_from_when_it_should_have_begun) {
+    Tally tally;
+    tally.add({100, 1100, 1150, 1200, {}});
+    EXPECT_EQ(tally.latency.max(), 1100U);
+    EXPECT_EQ(tally.service.max(), 100U);
+    EXPECT_EQ(tally.create.max(), 50U);
+    EXPECT_EQ(tally.done(), 1U);
+}
+
+TEST(TallyTest, a_failed_call_is_counted_and_no_time) {
+    Tally tally;
+    tally.add({100, 100, 900, 900, {protocol::Call::clone, ENOSPC}});
+    tally.add({100, 100, 900, 900, {protocol::Call::clone, ENOSPC}});
+    tally.add({100, 100, 900, 900, {protocol::Call::clone, EAGAIN}});
+    EXPECT_EQ(tally.done(), 0U);
+    EXPECT_EQ(tally.create.count(), 0U);
+    EXPECT_EQ(count_of(tally.errors), 3U);
+    EXPECT_EQ(to_string(tally.errors), "EAGAIN 1, ENOSPC 2");
+    Tally sum;
+    sum.add(tally);
+    sum.add(tally);
+    EXPECT_EQ(sum.errors.at(ENOSPC), 4U);
+    sum.clear();
+    EXPECT_TRUE(sum.errors.empty());
+}
+
+TEST(ArrivalsTest, the_first_is_due_at_once) {
+    constexpr double kPeriod = 5e6;  // 200 a second
+    EXPECT_EQ(due_arrivals(kPeriod, 0), 1U);
+    EXPECT_EQ(due_arrivals(kPeriod, 4'999'999), 1U);
+    EXPECT_EQ(due_arrivals(kPeriod, 5'000'000), 2U);
+    EXPECT_EQ(due_arrivals(kPeriod, 999'999'999), 200U);
+}
+
+TEST(JudgeTest, a_rate_is_held_without_a_backlog) {
+    EXPECT_TRUE(judge(rows_of(std::vector<std::uint64_t>(40, 0)), 200, 1).is_held);
+    EXPECT_TRUE(judge({}, 200, 1).is_held);
+}
+
+TEST(JudgeTest, a_stall_that_is_caught_up_with_leaves_it_held) {
+    std::vector<std::uint64_t> backlog(40, 1);
+    for (std::size_t i = 28; i < 32; ++i) backlog[i] = 150;
+    EXPECT_TRUE(judge(rows_of(backlog), 200, 1).is_held);
+}
+
+TEST(JudgeTest, more_than_a_second_behind_at_the_end_is_not_held) {
+    std::vector<std::uint64_t> backlog(6, 0);
+    backlog.back() = 200;
+    EXPECT_TRUE(judge(rows_of(backlog), 200, 1).is_held);
+    backlog.back() = 201;
+    const Held held = judge(rows_of(backlog), 200, 1);
+    EXPECT_FALSE(held.is_held);
+    EXPECT_NE(held.why.find("at the end"), std::string_view::npos);
+}
+
+TEST(JudgeTest, a_backlog_that_grows_slowly_is_not_held) {
+    std::vector<std::uint64_t> backlog;
+    for (std::uint64_t i = 0; i < 60; ++i) backlog.push_back(i);
+    const Held held = judge(rows_of(backlog), 200, 1);
+    EXPECT_FALSE(held.is_held);
+    EXPECT_NE(held.why.find("grew"), std::string_view::npos);
+}
+
+TEST(JudgeTest, a_backlog_that_stays_or_moves_within_the_workers_hands_is_held) {
+    EXPECT_TRUE(judge(rows_of(std::vector<std::uint64_t>(60, 80)), 200, 1).is_held);
+    std::vector<std::uint64_t> one_more(60, 0);
+    for (std::size_t i = 50; i < 60; ++i) one_more[i] = 4;
+    EXPECT_TRUE(judge(rows_of(one_more), 200, 4).is_held);
+    EXPECT_FALSE(judge(rows_of(one_more), 200, 2).is_held);
+}
+
+TEST(JudgeTest, few_rows_tell_no_growth) {
+    std::vector<std::uint64_t> backlog;
+    for (std::uint64_t i = 0; i < 12; ++i) backlog.push_back(10 * i);
+    EXPECT_TRUE(judge(rows_of(backlog), 200, 1).is_held);
+}
+
+TEST(RateTest, at_the_end_is_that_of_the_last_third) {
+    std::vector<LoadRow> rows = rows_of(std::vector<std::uint64_t>(30, 0));
+    for (std::size_t i = 20; i < 30; ++i) rows[i].done = 25;
+    EXPECT_DOUBLE_EQ(rate_at_end(rows), 100);
+    EXPECT_DOUBLE_EQ(rate_at_end(std::span(rows).first(4)), 200);
+    EXPECT_DOUBLE_EQ(rate_at_end({}), 0);
+}
+
+TEST(SettledTest, from_when_on_neither_memory_nor_namespaces_move) {
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> figures(4, {300, 1000});
+    for (std::uint64_t left = 900; left > 100; left -= 100) figures.emplace_back(100 + left / 5, left);
+    const std::size_t still = figures.size();
+    figures.insert(figures.end(), 7, {120, 100});
+    EXPECT_EQ(settled_at(at_begin(100, 20), held(figures)), std::nullopt) << "for less than two seconds";
+    figures.insert(figures.end(), 4, {120, 100});
+    const auto settled = settled_at(at_begin(100, 20), held(figures));
+    ASSERT_TRUE(settled.has_value());
+    EXPECT_DOUBLE_EQ(*settled, kRow * static_cast<double>(still + 1));
+}
+
+TEST(SettledTest, what_other_work_moves_is_no_matter) {
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> figures;
+    for (std::uint64_t i = 0; i < 20; ++i) figures.emplace_back(100 + i % 3, 20 + i % 9);
+    EXPECT_EQ(settled_at(at_begin(100, 20), held(figures)), 0);
+}
+
+TEST(SettledTest, what_workers_have_not_torn_down_yet_has_not_settled) {
+    std::vector<LoadRow> rows = held(std::vector<std::pair<std::uint64_t, std::uint64_t>>(40, {300, 1000}));
+    for (std::size_t i = 0; i < rows.size(); ++i) rows[i].is_torn_down = i >= 30;
+    EXPECT_EQ(settled_at(at_begin(100, 20), std::span(rows).first(30)), std::nullopt) << "still, and busy";
+    EXPECT_EQ(settled_at(at_begin(100, 20), std::span(rows).first(37)), std::nullopt) << "idle for too short";
+    const auto settled = settled_at(at_begin(100, 20), rows);
+    ASSERT_TRUE(settled.has_value());
+    EXPECT_DOUBLE_EQ(*settled, kRow * 31);
+}
+
+TEST(SettledTest, without_a_view_of_the_workers_most_of_the_memory_has_to_be_back) {
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> figures(20, {300, 0});
+    EXPECT_EQ(settled_at(at_begin(100, 0), held(figures)), std::nullopt);
+    figures.insert(figures.end(), 20, {190, 0});
+    EXPECT_TRUE(settled_at(at_begin(100, 0), held(figures)).has_value());
+}
+
+TEST(SettledTest, one_figure_is_enough_and_none_tells_nothing) {
+    std::vector<LoadRow> rows = held(std::vector<std::pair<std::uint64_t, std::uint64_t>>(20, {100, 0}));
+    for (LoadRow& row : rows) row.use.namespaces.reset();
+    EXPECT_EQ(settled_at({std::nullopt, 100U << 20U, 0, 0}, rows), 0);
+    for (LoadRow& row : rows) row.use = {};
+    EXPECT_EQ(settled_at({}, rows), std::nullopt);
+    EXPECT_EQ(settled_at({}, {}), std::nullopt);
+}
+
+TEST(KernelUseTest, a_sum_is_of_all_or_none) {
+    EXPECT_EQ((KernelUse{std::nullopt, 1, 2, 3}.memory()), 6U);
+    EXPECT_EQ((KernelUse{std::nullopt, 1, std::nullopt, 3}.memory()), std::nullopt);
+}
+
+TEST(ParseRateTest, takes_rates_and_says_what_is_accepted) {
+    EXPECT_DOUBLE_EQ(parse_rate("200/s").value(), 200);
+    EXPECT_DOUBLE_EQ(parse_rate("200").value(), 200);
+    EXPECT_DOUBLE_EQ(parse_rate("90/m").value(), 1.5);
+    EXPECT_DOUBLE_EQ(parse_rate("0.5/s").value(), 0.5);
+    EXPECT_DOUBLE_EQ(parse_rate("3600/h").value(), 1);
+    for (const char* const wrong :
+         {"", "/s", "0", "-1/s", "nan", "inf", "1e3", "200/d", "200 /s", "2000000/s", "200s"})
+        EXPECT_FALSE(parse_rate(wrong).has_value()) << wrong;
+    EXPECT_NE(parse_rate("x").error().find("200/s"), std::string::npos);
+    EXPECT_EQ(format_rate(200), "200");
+    EXPECT_EQ(format_rate(1.5), "1.5");
+    EXPECT_EQ(format_rate(1e6), "1000000");
+}
+
+TEST(RingTest, all_records_fit_into_40_mib) {
+    for (std::uint32_t workers = 1; workers <= churn::kMostWorkers; ++workers) {
+        const std::uint32_t records = churn::ring_records(workers);
+        EXPECT_EQ(records & (records - 1), 0U);
+        EXPECT_LE(churn::mapping_bytes(workers, records), 41U << 20U) << workers;
+    }
+}
+
+}  // namespace
+}  // namespace nsb

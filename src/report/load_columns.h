@@ -1,0 +1,33 @@
+// The files of a load (nsbench churn): the columns of churn.csv and bursts.csv.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "core/load.h"
+#include "report/columns.h"
+
+namespace nsb::report {
+
+/// `id` is that of the load, which is a case of no operation.
+struct LoadRecord {
+    const RunIdentity& run;
+    const std::string& id;
+    const LoadRow& row;
+};
+
+struct BurstRecord {
+    const RunIdentity& run;
+    const std::string& id;
+    const BurstRow& row;
+    std::size_t number;  ///< from 1
+};
+
+std::span<const Column<LoadRecord>> load_columns();
+std::span<const Column<BurstRecord>> burst_columns();
+
+/// churn.csv and bursts.csv, whole.
+std::string churn_csv(const RunIdentity& run, const std::string& id, std::span<const LoadRow> rows);
+std::string bursts_csv(const RunIdentity& run, const std::string& id, std::span<const BurstRow> rows);
+
+}  // namespace nsb::report

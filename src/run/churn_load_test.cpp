@@ -1,0 +1,129 @@
+// Loads of real processes, which make no namespaces: that takes no rights.
+#include "run/churn_load.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+#include <thread>
+#include <vector>
+
+namespace nsb::run {
+namespace {
+
+using namespace std::chrono_literals;
+using churn::Loop;
+
+struct Taken {
+    std::uint64_t begin = 0;
+    std::vector<churn::Record> records[churn::kGroups];
+};
+
+/// All records of a load.
+Taken carry_out(const ChurnPlan& plan) {
+    ChurnLoad load(plan);
+    Taken taken;
+    taken.begin = load.begin();
+    for (bool is_over = false; !is_over;) {
+        is_over = load.is_over();
+        load.take([&](std::size_t group, const churn::Record& one) { taken.records[group].push_back(one); });
+        std::this_thread::sleep_for(1ms);
+    }
+    EXPECT_TRUE(load.has_ended());
+    EXPECT_EQ(load.died(), 0U);
+    EXPECT_EQ(load.unrecorded(0), 0U);
+    return taken;
+}
+
+void expect_well(const Taken& taken) {
+    for (const auto& records : taken.records) {
+        for (const churn::Record& one : records) {
+            EXPECT_EQ(one.failure.error, 0);
+            EXPECT_LE(taken.begin, one.intended);
+            EXPECT_LE(one.intended, one.start);
+            EXPECT_LE(one.start, one.created);
+            EXPECT_LE(one.created, one.end);
+        }
+    }
+}
+
+TEST(ChurnLoadTest, the_closed_loop_begins_when_it_is_done) {
+    ChurnPlan plan;
+    plan.duration = 100ms;
+    plan.workers = 2;
+    plan.background = BackgroundLoad{{}, 1};
+    const Taken taken = carry_out(plan);
+    expect_well(taken);
+    EXPECT_GE(taken.records[0].size(), 2U);
+    EXPECT_GE(taken.records[1].size(), 1U);
+    for (const churn::Record& one : taken.records[0]) EXPECT_EQ(one.intended, one.start);
+}
+
+TEST(ChurnLoadTest, arrivals_are_at_fixed_moments_and_each_is_one_worker_s) {
+    ChurnPlan plan;
+    plan.loop = Loop::open;
+    plan.rate = 100;
+    plan.workers = 3;
+    plan.duration = 200ms;
+    const Taken taken = carry_out(plan);
+    expect_well(taken);
+    std::set<std::uint64_t> intended;
+    for (const churn::Record& one : taken.records[0]) {
+        EXPECT_EQ((one.intended - taken.begin) % 10'000'000, 0U);
+        EXPECT_LT(one.intended, taken.begin + 200'000'000);
+        EXPECT_TRUE(intended.insert(one.intended).second);
+    }
+    EXPECT_LE(intended.size(), 20U);
+    EXPECT_GE(intended.size(), 1U);
+}
+
+TEST(ChurnLoadTest, all_of_a_burst_begin_at_the_same_moment) {
+    ChurnPlan plan;
+    plan.loop = Loop::burst;
+    plan.workers = 5;
+    plan.bursts = 3;
+    plan.pause = 1ms;
+    const Taken taken = carry_out(plan);
+    expect_well(taken);
+    ASSERT_EQ(taken.records[0].size(), 15U);
+    std::multiset<std::uint64_t> begins;
+    for (const churn::Record& one : taken.records[0]) begins.insert(one.intended);
+    EXPECT_EQ(std::set(begins.begin(), begins.end()).size(), 3U);
+    for (const std::uint64_t begin : begins) EXPECT_EQ(begins.count(begin), 5U);
+}
+
+TEST(ChurnLoadTest, three_hundred_workers_are_started_and_stopped) {
+    ChurnPlan plan;
+    plan.loop = Loop::burst;
+    plan.workers = 300;
+    plan.duration = 600s;
+    plan.pause = 600s;
+    ChurnLoad load(plan);
+    (void)load.begin();
+    load.stop();
+    while (!load.is_over()) std::this_thread::sleep_for(1ms);
+    EXPECT_TRUE(load.has_ended());
+}
+
+TEST(ChurnLoadTest, one_that_is_never_begun_goes_with_its_object) {
+    ChurnPlan plan;
+    plan.workers = 4;
+    const ChurnLoad load(plan);
+}
+
+TEST(ChurnLoadTest, what_is_not_read_is_counted_and_does_not_hold_the_load_up) {
+    ChurnPlan plan;
+    plan.workers = 256;
+    plan.duration = 200ms;
+    plan.background = BackgroundLoad{{}, 256};
+    ChurnLoad load(plan);
+    (void)load.begin();
+    while (!load.is_over()) std::this_thread::sleep_for(10ms);
+    std::size_t read = 0;
+    load.take([&](std::size_t, const churn::Record&) { ++read; });
+    EXPECT_GT(read, 0U);
+    EXPECT_LE(read, std::size_t{512} * churn::ring_records(512));
+}
+
+}  // namespace
+}  // namespace nsb::run
