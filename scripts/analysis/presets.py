@@ -78,6 +78,11 @@ def links(at_once: int, made: str, netns: int = 0) -> Run:
     return Run(words, 4 + at_once / 8 + netns / 250, netns=netns)
 
 
+def told(via: str) -> tuple[str, ...]:
+    """All mounts of the namespace."""
+    return ("run", "--op=mountinfo", f"--with=via:{via}", "--samples=200", "--budget=30s")
+
+
 SOCK_LOAD = churned(CONTAINER, 10, "--workers=8")
 RATE = "operations each second in the last third of the load"
 UNTIL_ONE = "from a burst's begin until the child is reaped, the median of all"
@@ -105,11 +110,11 @@ def _dying() -> Iterator[Point]:
 
 def _expedited() -> Iterator[Point]:
     for setting, published in ((False, (0.06, 0.12)), (True, (0.01,))):
-        words: tuple[str, ...] = ("run", "--op=runtime", "--with=by:runc", "--budget=5s")
+        words: tuple[str, ...] = ("run", "--op=runtime", "--with=by:runc", "--samples=30", "--budget=30s")
         yield Point(f"runc, rcu_expedited={int(setting)}", published, "s", "median of start: from the call to the program's first "
                     "instruction", Run(words, 8, expedited=setting), figures.row("start"))
     for setting in (False, True):
-        words = ("run", "--op=clone", "--ns=net", "--stack=1M", "--budget=3s")
+        words = ("run", "--op=clone", "--ns=net", "--stack=1M", "--samples=300", "--budget=30s")
         yield Point(f"net namespace torn down, rcu_expedited={int(setting)}", (), "s", "drain: the kernel's worker, for each of a "
                     "batch of up to 64", Run(words, 4, expedited=setting), figures.row("drain"))
 
@@ -148,7 +153,7 @@ PRESETS = (
         "each call is in a fresh child, whose exit lets the namespace go, as there the next call does; the exit has a process's own part",
         (Point("1000 calls before", (8.05,), "s", "needs Linux 5.7 or older (nsbench lab boots others)", None),
          Point("1000 calls since", (0.03,), "s", "1000 times the mean of total: the call, and the exit of the child",
-               Run(("run", "--op=unshare", "--ns=ipc", "--budget=3s"), 4), figures.row("total", "mean", times=1000)))),
+               Run(("run", "--op=unshare", "--ns=ipc", "--samples=1000", "--budget=30s"), 4), figures.row("total", "mean", times=1000)))),
     Preset(
         "burst-mounts", "256 mount namespaces at once, 264 mounts",
         "copies of the mount namespace queue for one lock, for the longer the more mounts there are",
@@ -176,11 +181,11 @@ PRESETS = (
         "systemd/systemd#43318", "https://github.com/systemd/systemd/pull/43318", NOT_STATED, NOT_STATED,
         "all mounts are of one small tree; both ways also tell what systemd does not ask for",
         (Point("mountinfo", (0.46,), "s", "median of read, where 1000 mounts are slaves of one peer group",
-               Run(("run", "--op=mountinfo", "--with=via:proc", "--budget=6s"), 9, peers=1000), figures.row("read")),
+               Run(told("proc"), 6, peers=1000), figures.row("read")),
          Point("mountinfo, no peers", (), "s", "median of read, where as many mounts have no peers",
-               Run(("run", "--op=mountinfo", "--with=via:proc", "--budget=3s"), 5, mounts=1000), figures.row("read")),
+               Run(told("proc"), 4, mounts=1000), figures.row("read")),
          Point("statmount", (), "s", "median of read, where 1000 mounts are slaves of one peer group",
-               Run(("run", "--op=mountinfo", "--with=via:statmount", "--budget=6s"), 9, peers=1000), figures.row("read")))),
+               Run(told("statmount"), 6, peers=1000), figures.row("read")))),
     Preset(
         "churn-start", "a start while eight processes make net namespaces",
         "a container starts in twice the time while others make and remove net namespaces",
