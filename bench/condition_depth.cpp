@@ -1,5 +1,5 @@
 // depth: so many user and pid namespaces within one another, the caller in the innermost. Done on the way
-// into the stage: each level's first process waits for the next.
+// to the deputy: each level's first process waits for the next.
 #include <sched.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>

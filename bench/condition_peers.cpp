@@ -10,7 +10,7 @@
 namespace nsb::bench {
 namespace {
 
-/// In a keeper, which is in the stage's mount namespace at first.
+/// In a keeper, which is in the deputy's mount namespace at first.
 Failure keep_slaves(Setting& here) {
     if (unshare(CLONE_NEWNS) != 0) return here.failed();
     if (mount("none", "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) return here.failed();

@@ -10,7 +10,7 @@ namespace {
 /// Far from everything else, as the shared memory (sampler.cpp), and behind that.
 constexpr std::uintptr_t kAt = 1UL << 41U;
 
-/// Where memory runs out, the kernel is to end the stage and nothing else.
+/// Where memory runs out, the kernel is to end the deputy and nothing else.
 void come_first_when_memory_runs_out() {
     const auto file = sys::Fd::own(open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
     if (file) (void)sys::retried([&] { return write(file->get(), "1000", 4); });

@@ -18,9 +18,9 @@ struct Setting {
     int tie = -1;
     /// In a keeper: its end of the socket that it is let go by.
     int let_go = -1;
-    /// In the stage: it is in a mount namespace of its own, with an empty tmpfs at kFolder.
+    /// In the deputy: it is in a mount namespace of its own, with an empty tmpfs at kFolder.
     bool has_own_mounts = false;
-    /// And what keeps another one, until the stage ends.
+    /// And what keeps another one, until the deputy ends.
     std::optional<Keeper> slaves{};
 
     /// Of the condition that is set up: how many, or how many bytes; and the call that its failures are of.
@@ -54,7 +54,7 @@ Failure keep_net_namespaces(Setting& here);
 /// A keeper's: so many processes that sleep, made with these flags of clone(2).
 Failure keep_sleepers(Setting& here, int flags);
 
-/// The stage's: a mount namespace of its own, private, with an empty tmpfs at kFolder, on which mounts can be
+/// The deputy's: a mount namespace of its own, private, with an empty tmpfs at kFolder, on which mounts can be
 /// made. Without privilege it is in a user namespace of its own.
 Failure enter_own_mounts(Setting& here);
 inline constexpr const char* kFolder = "/tmp";

@@ -1,4 +1,4 @@
-// The stage's own mount namespace, for the conditions that are mounts.
+// The deputy's own mount namespace, for the conditions that are mounts.
 #include <sched.h>
 
 #include "conditions.h"

@@ -15,7 +15,7 @@
 #include "core/condition.h"
 #include "core/greeting.h"
 #include "sandbox.h"
-#include "stage.h"
+#include "deputy.h"
 #include "sys/patience.h"
 #include "workers.h"
 
@@ -84,7 +84,7 @@ int serve() {
     for (sys::Fd barrier; receive(request, barrier);) {
         std::uint32_t filled = 0;
         if (has_condition(request.values)) {
-            filled = carry_out_on_stage(request, memory, barrier);
+            filled = carry_out_by_deputy(request, memory, barrier);
         } else if (shares_mm(request)) {
             filled = carry_out_together(request, memory);
         } else {
@@ -101,8 +101,8 @@ int serve() {
 }  // namespace nsb::bench
 
 /// Without an argument, the sampler; with `sandbox`, the one for what other programs do (sandbox.h); with
-/// `churn`, a load (churn.h); with `stage`, what carries out one block under conditions for a sampler
-/// (stage.h).
+/// `churn`, a load (churn.h); with `deputy`, what carries out one block under conditions for a sampler
+/// (deputy.h).
 int main(int count, char** arguments) {
     // Whoever ends a whole control group or session means nsbench, which ends this process when it has its
     // samples.
@@ -110,7 +110,7 @@ int main(int count, char** arguments) {
     const auto is_asked_for = [&](const char* mode) {
         return count > 1 && std::strcmp(arguments[1], mode) == 0;
     };
-    if (is_asked_for("stage")) return nsb::bench::serve_on_stage();
+    if (is_asked_for("deputy")) return nsb::bench::serve_as_deputy();
     if (!nsb::bench::is_greeted()) return 1;
     if (is_asked_for("churn")) return nsb::bench::serve_churn();
     return is_asked_for("sandbox") ? nsb::bench::serve_in_sandbox(nsb::bench::serve) : nsb::bench::serve();

@@ -1,4 +1,4 @@
-"""The plot of a load (i): what nsbench churn has written, over time."""
+"""The plot of a load (k): what nsbench churn has written, over time."""
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,7 +99,7 @@ def _memory(axis: Axes, load: Load, ends: pd.Series) -> None:
 
 
 def over_time(load: Load) -> Figure:
-    """(i) rate, times, what waits or is not freed, and the kernel's memory."""
+    """(k) rate, times, what waits or is not freed, and the kernel's memory."""
     ends, end = _ended(load)
     figure, axes = plot_style.grid(9, 9, 4, 1, sharex=True)
     for axis, draw in zip(plot_style.flat(axes), (_rates, _latencies, _backlogs, _memory)):

@@ -1,10 +1,10 @@
-"""Plot (i): how throughput and latency grow with the samplers that work at once."""
+"""Plot (j): how throughput and latency grow with the samplers that work at once."""
 from itertools import islice
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator
+from matplotlib.ticker import FixedLocator, NullLocator
 
 from analysis import columns, kinds, plot_style, scaling
 from analysis.read import Run
@@ -25,7 +25,7 @@ def scaled(run: Run) -> list[Family] | str:
 
 
 def throughput(run: Run) -> Figure | str:
-    """(i) operations a second and latency over the number of samplers, with the ideal; a line of panels for each case."""
+    """(j) operations a second and latency over the number of samplers, with the ideal; a line of panels for each case."""
     shown = scaled(run)
     if isinstance(shown, str):
         return shown
@@ -81,7 +81,7 @@ def _latency(axis: Axes, family: Family, clock: str) -> None:
     plot_style.plain_ticks(axis.yaxis)
     axis.set_ylabel(f"{family.phase} in {unit} (logarithmic)")
     axis.set_title("latency", loc="left")
-    axis.legend(loc="upper left")
+    axis.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.1)
 
 
 def _counts(axis: Axes, family: Family, where: Placement) -> None:
@@ -89,6 +89,7 @@ def _counts(axis: Axes, family: Family, where: Placement) -> None:
     counts = [level.count for level in family.levels]
     axis.set_xscale("log")
     axis.xaxis.set_major_locator(FixedLocator(counts))
+    axis.xaxis.set_minor_locator(NullLocator())
     plot_style.plain_ticks(axis.xaxis)
     axis.set_xlim(counts[0] / 1.15, counts[-1] * 1.15)
     if counts[-1] > where.cpus:

@@ -180,7 +180,7 @@ def test_without_a_home(tmp_path: Path) -> None:
     "option, said",
     [
         ("--format=gif", "known are png, svg, pdf"),
-        ("--only=az", "the letters are a to i"),
+        ("--only=az", "the letters are a to k"),
         ("--wrong", "--wrong: unknown option"),
     ],
 )

@@ -42,8 +42,8 @@ def load(folder: Path) -> Path:
 
 def test_a_load_has_a_plot_over_time(tmp_path: Path) -> None:
     made = plot(load(tmp_path / "one"), "-o", tmp_path / "plots", "--format=svg")
-    assert (made.returncode, made.stderr) == (0, "") and made.stdout == f"{tmp_path}/plots/i-churn.svg\n"
-    shown = " ".join(re.findall(r"<text[^>]*>([^<]*)</text>", (tmp_path / "plots/i-churn.svg").read_text()))
+    assert (made.returncode, made.stderr) == (0, "") and made.stdout == f"{tmp_path}/plots/k-churn.svg\n"
+    shown = " ".join(re.findall(r"<text[^>]*>([^<]*)</text>", (tmp_path / "plots/k-churn.svg").read_text()))
     for word in ("churn/NEWNET/rate:200", "one · kernel 6.1.0 · id-load", "each second", "µs", "MiB", "p99", "namespaces not freed",
                  "arrivals that wait", "Slab"):
         assert word in shown, word
@@ -52,7 +52,7 @@ def test_a_load_has_a_plot_over_time(tmp_path: Path) -> None:
 def test_what_the_kernel_did_not_tell_is_said_to_be_unknown(tmp_path: Path) -> None:
     made = plot(write_load(tmp_path / "one", [{"begin": 0}, {"begin": 0.25}]), "-o", tmp_path / "plots", "--format=svg")
     assert made.returncode == 0, made.stderr
-    assert "unknown: churn.json says why" in (tmp_path / "plots/i-churn.svg").read_text()
+    assert "unknown: churn.json says why" in (tmp_path / "plots/k-churn.svg").read_text()
 
 
 def test_loads_and_runs_together(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_loads_and_runs_together(tmp_path: Path) -> None:
                                        for name in ("NEWPID", "NEWUTS")])
     made = plot(run, load(tmp_path / "a"), load(tmp_path / "b") / "churn.csv", "-o", tmp_path / "plots", "--quiet")
     assert made.returncode == 0, made.stderr
-    assert {path.name for path in (tmp_path / "plots").iterdir()} == {"a-i-churn.png", "b-i-churn.png", "b-kinds-clone.png"}
+    assert {path.name for path in (tmp_path / "plots").iterdir()} == {"a-k-churn.png", "b-k-churn.png", "b-kinds-clone.png"}
 
 
 @pytest.mark.parametrize("text, said", [("", "empty"), ("a,b\n1,2\n", "column run_id is missing"), ("run_id", "ends within a line")])

@@ -55,13 +55,12 @@ def samples_of(random: np.random.Generator, case: str, count: int, mean: float, 
     return rows
 
 
-def run(folder: Path, counts: Sequence[int], pinned: Sequence[int], rounds: int = 30, alpha: float = 0.1, beta: float = 0.01,
-        **more: object) -> Path:
+def run(folder: Path, counts: Sequence[int], pinned: Sequence[int], rounds: int = 30, alpha: float = 0.1, beta: float = 0.01) -> Path:
     """Samplers that follow a law."""
     random = np.random.default_rng(7)
     cases = {count: CASE + (f"/parallel:{count}" if count > 1 else "") for count in counts}
     made = write_run(folder / "run", [result_row(case, "total", 400_000, parallel=count) for count, case in cases.items()],
-                     **{"sampler": {"cpus": list(pinned)}, **more})
+                     sampler={"cpus": list(pinned)})
     rows = [row for count, case in cases.items()
             for row in samples_of(random, case, count, 1e9 * count / law(count, alpha, beta), rounds)]
     write_table(made / "samples.csv", rows)

@@ -38,7 +38,7 @@ PHASES = ("start create ready exit total switch mount unmount drain setgroups ui
           "pivot exec load cpu enter read migrate link move address up").split()
 
 SAMPLER = "nsbench-sampler"
-SAMPLERS_OWN = (SAMPLER, "nsbench-stage", "nsbench-keeper")  # it, and what surrounds a block for it
+SAMPLERS_OWN = (SAMPLER, "nsbench-deputy", "nsbench-keeper")  # it, and what surrounds a block for it
 NOBODY = 65534
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it looks at what a run with full rights does")

@@ -172,8 +172,8 @@ def test_misspelt_name_gets_its_nearest_match(args, nearest):
     "--op=nothing-like-it", "--ns=nothing-like-it", "--nothing-like-it", "--ns=", "--spawn=thread",
 ])
 def test_bad_selection(command, args):
-    assert_refused(run(*command, *args.split()), *([] if "filter" in args or " " in args
-                                                      else [args.strip("-").partition("=")[0], args.partition("=")[2]]))
+    mentions = [] if "filter" in args or " " in args else [args.strip("-").partition("=")[0], args.partition("=")[2]]
+    assert_refused(run(*command, *args.split()), *mentions)
 
 
 @pytest.mark.parametrize("option, value", [

@@ -9,10 +9,10 @@
 
 namespace nsb {
 
-/// What makes a condition (bench/stage.h).
+/// What makes a condition (bench/deputy.h).
 enum class MadeBy : std::uint8_t {
-    own,     ///< the stage, on itself
-    entry,   ///< the way into the stage
+    own,     ///< the deputy, on itself
+    entry,   ///< the way to the deputy
     kept,    ///< a keeper beside it, which is let go when the block is over
     let_go,  ///< or right before the block's first sample
 };

@@ -99,7 +99,7 @@ struct SharedMemory {
     std::uint64_t child_end;              ///< and at its exit
     std::uint64_t child_phases[kPhases];  ///< what the child timed itself
     Failure child_failure;
-    std::uint32_t staged;  ///< how many records the stage of a block with conditions has filled
+    std::uint32_t by_deputy;  ///< how many records the deputy of a block with conditions has filled
     Record records[kMaxSamples];
     RuntimeJob job;
     WorkerPart worker;

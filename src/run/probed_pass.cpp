@@ -39,7 +39,7 @@ std::uint32_t forks_before(const Case& c, std::uint32_t lead_in) {
     return lead_in + (c.has(Trait::held) || c.has(Trait::watched) ? 1 : 0);
 }
 
-/// The probe follows the samplers' children; these are a stage's, and its keepers make namespaces beside
+/// The probe follows the samplers' children; these are a deputy's, and its keepers make namespaces beside
 /// them.
 constexpr const char* kNotFollowed =
     "the probe does not follow blocks with conditions: a process of their own carries them out";

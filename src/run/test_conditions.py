@@ -66,8 +66,8 @@ def children(started, pid):
     return [child for child, (parent, _) in started.living().items() if parent == pid]
 
 
-# What is seen of a stage, and for what number of which condition.
-IN_THE_STAGE = {
+# What is seen of a deputy, and for what number of which condition.
+IN_THE_DEPUTY = {
     "mounts:300": lambda pid: number_of_mounts(pid) == number_of_mounts("self") + 300,
     "peers:30": lambda pid: peers(pid) == 30,
     "rss:32M": lambda pid: 32 << 10 <= int(status(pid, "VmRSS")[0]) < 40 << 10,
@@ -95,11 +95,11 @@ def is_seen(look):
 
 
 @needs_root
-@pytest.mark.parametrize("condition", IN_THE_STAGE)
-def test_the_stage_has_it(condition):
+@pytest.mark.parametrize("condition", IN_THE_DEPUTY)
+def test_the_deputy_has_it(condition):
     with Started("--op=clone", "--ns=none", "--stack=1M", f"--with={condition}", *LONG) as started:
-        wait_for(lambda: any(is_seen(lambda pid=pid: IN_THE_STAGE[condition](pid)) for pid in of_name(started, "nsbench-stage")),
-                 30, f"a stage with {condition}")
+        wait_for(lambda: any(is_seen(lambda pid=pid: IN_THE_DEPUTY[condition](pid)) for pid in of_name(started, "nsbench-deputy")),
+                 30, f"a deputy with {condition}")
         started.signal(signal.SIGTERM)
         code, out, err = started.finish()
         assert code == 143, out + err
@@ -239,10 +239,10 @@ def test_cgroups_that_are_not_delegated_are_refused_with_the_remedy(home):
 @needs_root
 @pytest.mark.parametrize("attempt", range(KILLS))
 def test_killed_at_any_moment_it_leaves_nothing(attempt):
-    """Killed are nsbench, its sampler, or both; what a stage or a keeper of theirs is at does not matter."""
+    """Killed are nsbench, its sampler, or both; what a deputy or a keeper of theirs is at does not matter."""
     chance = random.Random(f"{SEED} {attempt}")
     moment = chance.uniform(0.05, 1.5)
-    victims = ("nsbench", "sampler", "both", "stage", "keeper")[attempt % 5]
+    victims = ("nsbench", "sampler", "both", "deputy", "keeper")[attempt % 5]
     print(f"NSBENCH_SEED={SEED}: {victims} killed after {moment:.3f} s")
     cgroups = ("--with=cgroups:20",) if (CGROUPS / "cgroup.controllers").exists() else ()
     with Started("--op=clone,unshare", "--ns=none", "--ns=net", "--stack=1M", *EVERY, *cgroups, "--budget=60s",

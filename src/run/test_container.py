@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nsbench_harness import KINDS, Started, binary, host_state, measure, needs_root, read_csv, refuse, run
+from nsbench_harness import KINDS, Started, binary, host_state, measure, needs_root, read_csv, refuse, run, wait_for
 
 pytestmark = needs_root
 
@@ -94,7 +94,7 @@ def test_a_call_that_fails_gives_an_errno_and_leaves_nothing(name, tmp_path):
     (tmp_path / "out").mkdir()  # by a call that is not refused
     with Started("--op=container", EVERY, "--samples=4", f"--out={tmp_path}/out", preexec_fn=prepare) as started:
         code, out, err = started.finish()
-        assert not started.living()
+        wait_for(lambda: not started.living(), 30, f"the end of {started.living()}")
     assert code == 1, out + err
     rows = read_csv(tmp_path / "out" / "results.csv")
     assert rows

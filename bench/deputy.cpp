@@ -1,4 +1,4 @@
-#include "stage.h"
+#include "deputy.h"
 
 #include <fcntl.h>
 #include <linux/membarrier.h>
@@ -14,7 +14,7 @@
 namespace nsb::bench {
 namespace {
 
-/// Descriptors that a stage finds open, beside protocol::kMemory: of the pipe that its request comes by,
+/// Descriptors that a deputy finds open, beside protocol::kMemory: of the pipe that its request comes by,
 /// which is where the sampler has its socket; of the barrier; and of the keeper that is let go before the
 /// block.
 constexpr int kRequest = protocol::kSocket;
@@ -31,7 +31,7 @@ sys::Result<sys::Fd> open_own_program() {
     return sys::Fd::own(open(path, O_PATH | O_CLOEXEC));
 }
 
-/// What the way into the stage needs of the sampler.
+/// What the way to the deputy needs of the sampler.
 struct Entrance {
     const sys::Fd& program;
     const sys::Fd& request;
@@ -55,7 +55,7 @@ bool place(const Entrance& entrance) {
     return fcntl(protocol::kMemory, F_SETFD, 0) == 0;
 }
 
-/// In the child that becomes the stage.
+/// In the child that becomes the deputy.
 [[noreturn]] void enter(Setting& here, const Entrance& entrance) {
     here.tie = entrance.request.get();
     die_with_parent(here.tie);
@@ -68,8 +68,8 @@ bool place(const Entrance& entrance) {
     const int program = fcntl(entrance.program.get(), F_DUPFD_CLOEXEC, kFirstFree);
     if (program >= 0 && place(entrance)) {
         char name[] = "nsbench-sampler";
-        char stage[] = "stage";
-        char* const arguments[] = {name, stage, nullptr};
+        char mode[] = "deputy";
+        char* const arguments[] = {name, mode, nullptr};
         char* const environment[] = {nullptr};
         syscall(SYS_execveat, program, "", arguments, environment, AT_EMPTY_PATH);
     }
@@ -79,7 +79,7 @@ bool place(const Entrance& entrance) {
 
 using Keepers = std::optional<Keeper>[kConditions.size()];
 
-/// Sets up what is kept beside the stage.
+/// Sets up what is kept beside the deputy.
 Failure start_keepers(Setting& here, Keepers& keepers) {
     for (std::size_t i = 0; i < kConditions.size(); ++i) {
         const Condition& condition = kConditionFunctions[i];
@@ -92,13 +92,13 @@ Failure start_keepers(Setting& here, Keepers& keepers) {
     return {};
 }
 
-/// Makes the stage, and waits until it has carried out the block.
+/// Makes the deputy, and waits until it has carried out the block.
 Failure play(Setting& here, const sys::Fd& barrier, const Keeper* dying) {
     const auto program = open_own_program();
     if (!program) return {Call::open_program, program.error()};
     auto pipe = sys::Pipe::make();
     if (!pipe) return {Call::sampler, pipe.error()};
-    // Before there is a stage: the pipe has room for it.
+    // Before there is a deputy: the pipe has room for it.
     const auto wrote =
         sys::retried([&] { return write(pipe->write_end.get(), &here.request, sizeof here.request); });
     if (wrote != sizeof here.request) return {Call::sampler, wrote < 0 ? errno : EIO};
@@ -111,7 +111,7 @@ Failure play(Setting& here, const sys::Fd& barrier, const Keeper* dying) {
     pipe->read_end.reset();
     const auto status = sys::reap(*pid);
     if (!status) return {Call::waitpid, status.error()};
-    if (here.memory.staged > 0) return {};
+    if (here.memory.by_deputy > 0) return {};
     if (here.memory.child_failure.error != 0) return here.memory.child_failure;
     return {Call::sampler, ECHILD};
 }
@@ -134,28 +134,28 @@ Failure set_up_and_play(Setting& here, const sys::Fd& barrier) {
 
 }  // namespace
 
-std::uint32_t carry_out_on_stage(const protocol::Request& request, SharedMemory& memory, sys::Fd& barrier) {
-    memory.staged = 0;
+std::uint32_t carry_out_by_deputy(const protocol::Request& request, SharedMemory& memory, sys::Fd& barrier) {
+    memory.by_deputy = 0;
     memory.child_failure = {};
     Setting here{request, memory, getpid()};
-    // What those that share one mm have taken could not be told from what the stage has.
+    // What those that share one mm have taken could not be told from what the deputy has.
     const Failure failure =
         shares_mm(request) ? Failure{Call::workers, EOPNOTSUPP} : set_up_and_play(here, barrier);
     // What RCU frees of the conditions is freed before the next block. Some kernels refuse this (EINVAL with
     // nohz_full).
     (void)syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
-    if (memory.staged == 0) {
+    if (memory.by_deputy == 0) {
         // The others do not wait for one that has failed.
         if (request.at_once > 1 && !shares_mm(request))
             (void)meet(barrier, request.at_once, protocol::kSettingUpNs);
         return carry_out(request, memory, tl::unexpected(failure));
     }
     barrier.reset();
-    return memory.staged;
+    return memory.by_deputy;
 }
 
-int serve_on_stage() {
-    prctl(PR_SET_NAME, "nsbench-stage");
+int serve_as_deputy() {
+    prctl(PR_SET_NAME, "nsbench-deputy");
     for (const int fd : {kRequest, protocol::kMemory, kBarrier, kDying}) fcntl(fd, F_SETFD, FD_CLOEXEC);
     die_with_parent(kRequest);
     SharedMemory* const memory = map_memory();
@@ -174,7 +174,7 @@ int serve_on_stage() {
         request.at_once > 1 ? meet(barrier, request.at_once, protocol::kSettingUpNs) : sys::now();
     if (sys::Fd dying(request.values[static_cast<std::size_t>(Parameter::dying)] > 0 ? kDying : -1); dying)
         let_go_by(dying);
-    memory->staged = carry_out(request, *memory, begun);
+    memory->by_deputy = carry_out(request, *memory, begun);
     return 0;
 }
 

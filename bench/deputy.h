@@ -1,4 +1,4 @@
-// The stage: a process that carries out one block under conditions, and is gone with them when the block is
+// The deputy: a process that carries out one block under conditions, and is gone with them when the block is
 // over. It is this program again, by exec: what is timed there is a process like the sampler, and not a copy
 // of one, whose clones would copy more.
 #pragma once
@@ -7,12 +7,12 @@
 
 namespace nsb::bench {
 
-/// Carries the request out on a stage with all its conditions: how many records are filled. What cannot be
+/// Carries the request out by a deputy with all its conditions: how many records are filled. What cannot be
 /// set up is the block's failure. Samplers at once meet when all have set up theirs.
-[[nodiscard]] std::uint32_t carry_out_on_stage(const protocol::Request& request, SharedMemory& memory,
+[[nodiscard]] std::uint32_t carry_out_by_deputy(const protocol::Request& request, SharedMemory& memory,
                                                sys::Fd& barrier);
 
-/// The stage itself: its exit code.
-int serve_on_stage();
+/// The deputy itself: its exit code.
+int serve_as_deputy();
 
 }  // namespace nsb::bench
