@@ -248,7 +248,7 @@ def test_killed_at_any_moment_it_leaves_nothing(attempt):
     cgroups = ("--with=cgroups:20",) if (CGROUPS / "cgroup.controllers").exists() else ()
     with Started("--op=clone,unshare", "--ns=none", "--ns=net", "--stack=1M", *EVERY, *cgroups, "--budget=60s",
                  "--precision=0.01%") as started:
-        sampler = started.sampler()
+        sampler = started.sampler(30)
         time.sleep(moment)
         assert started.process.poll() is None
         if victims in ("nsbench", "both"):
