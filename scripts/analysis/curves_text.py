@@ -249,9 +249,12 @@ def _csv(found: Sequence[Curve], out: TextIO) -> None:
 
 def fit_json(curve: Curve, fit: Fit) -> dict[str, object]:
     """One law of a curve."""
-    terms = [{"of": one.of, "each": _each(curve, one.of)[0].removeprefix(" a "),
-              **{name: None if math.isnan(value) else value * _each(curve, one.of)[1]
-                 for name, value in (("value", one.value), ("low", one.low), ("high", one.high))}} for one in fit.coefficients]
+    terms: list[dict[str, object]] = []
+    for one in fit.coefficients:
+        each, factor = _each(curve, one.of)
+        numbers = {"value": one.value, "low": one.low, "high": one.high}
+        terms.append({"of": one.of, "each": each.removeprefix(" a "),
+                      **{name: None if math.isnan(value) else value * factor for name, value in numbers.items()}})
     return {"law": fit.law, "weight": fit.weight, "aicc": fit.aicc, "bend": None if math.isnan(fit.bend) else bend_text(curve, fit),
             "coefficients": terms, "median_residual": fit.median_residual, "largest_residual": fit.largest_residual}
 

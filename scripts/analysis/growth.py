@@ -115,8 +115,8 @@ TERMS: dict[str, Callable[[Floats, float, float], Floats]] = {
     "start": lambda x, first, bend: np.ones_like(x),
     "log": lambda x, first, bend: doublings(x, first),
     "n": lambda x, first, bend: x,
-    "n log n": lambda x, first, bend: x * np.log2(np.maximum(x, 1)),
-    "n²": lambda x, first, bend: x**2,
+    "n log n": lambda x, first, bend: np.asarray(x * np.log2(np.maximum(x, 1))),
+    "n²": lambda x, first, bend: np.asarray(x**2),
     "n before": lambda x, first, bend: np.minimum(x, bend),
     "n after": lambda x, first, bend: np.maximum(x - bend, 0.0)}
 # Law → its terms beside the start, in each of the forms that it has.
@@ -176,8 +176,8 @@ def _candidates(points: Points) -> list[Fit]:
     found: dict[str, list[Fit | None]] = {law: [_fit(points, law, form) for form in forms] for law, forms in FORMS.items()}
     inner = points.x[BESIDE_A_BEND:-BESIDE_A_BEND]
     found[BEND] = [_fit(points, BEND, BENT, float(level)) for level in inner]
-    best = [min((one for one in fits if one and _makes_sense(one)), key=lambda one: one.aicc, default=None) for fits in found.values()]
-    return [one for one in best if one]
+    sensible = [[one for one in fits if one and _makes_sense(one)] for fits in found.values()]
+    return [min(fits, key=lambda one: one.aicc) for fits in sensible if fits]
 
 
 def growth_of(points: Points) -> Growth | None:

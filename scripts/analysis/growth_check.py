@@ -33,17 +33,17 @@ def _bent(random: Random, x: Floats) -> Floats:
         before = _between(random, BEFORE)
         slope = before / bend * _between(random, BENT) ** random.choice((-1, 1))
         if slope * (x[-1] - bend) >= BEHIND * (1 + before):
-            return before * np.minimum(x, bend) / bend + slope * np.maximum(x - bend, 0)
+            return np.asarray(before * np.minimum(x, bend) / bend + slope * np.maximum(x - bend, 0))
 
 
 def _grown(shape: Callable[[Floats], Floats]) -> Callable[[Random, Floats], Floats]:
-    return lambda random, x: _between(random, GROWN) * shape(x) / shape(x)[-1]
+    return lambda random, x: np.asarray(_between(random, GROWN) * shape(x) / shape(x)[-1])
 
 
 # Law → what levels add to the start, as a multiple of it.
 TRUTHS: dict[str, Callable[[Random, Floats], Floats]] = {
     "constant": lambda _, x: np.zeros_like(x), "log": _grown(np.log2), "linear": _grown(lambda x: x),
-    "n log n": _grown(lambda x: x * np.log2(x)), "quadratic": _grown(lambda x: x**2), growth.BEND: _bent}
+    "n log n": _grown(lambda x: np.asarray(x * np.log2(x))), "quadratic": _grown(np.square), growth.BEND: _bent}
 
 
 def points(random: Random, law: str, levels: int) -> Points:

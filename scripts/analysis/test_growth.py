@@ -84,7 +84,7 @@ def test_what_is_below_a_tenth_of_a_percent_is_no_law() -> None:
 
 
 def test_counts_that_no_law_fits_are_called_so() -> None:
-    wild = np.array([1.0, 3, 1, 3, 1, 3, 1, 3, 1, 3]) * 1000
+    wild = np.array([1.0, 3, 1, 3, 1, 3, 1, 3, 1, 3]) * 1e3
     assert exact(wild).is_misfit
     found = growth.growth_of(Points(LEVELS, wild, wild))
     assert found and not found.is_misfit  # times scatter
