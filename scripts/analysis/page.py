@@ -11,7 +11,7 @@ from typing import NotRequired, TypedDict
 import numpy as np
 import pandas as pd
 
-from analysis import beside, changes, columns, curves, curves_text, kinds, libraries, scaling_page, stacks, summary, tables
+from analysis import beside, changes, columns, curves, curves_page, kinds, libraries, scaling_page, stacks, summary, tables
 from analysis.files import text_of
 from analysis.libraries import SOURCES
 from analysis.read import Run
@@ -108,21 +108,6 @@ class _Shown(TypedDict):
     children: NotRequired[list["_Shown"]]
 
 
-class _Curve(TypedDict):
-    """Cases over a parameter, and the law of a phase of theirs."""
-
-    operation: str
-    set: str
-    others: list[str]  # what else is in their ids
-    key: str
-    phase: str
-    levels: list[float]
-    texts: list[str]
-    cases: list[str]
-    law: list[float]  # at each level
-    said: str
-
-
 class _Data(TypedDict):
     """What the page's scripts draw of a run (scripts/page/data.js)."""
 
@@ -134,7 +119,7 @@ class _Data(TypedDict):
     csv: str
     operations: dict[str, _Operation]
     quantiles: dict[str, dict[str, list[float]]]
-    curves: list[_Curve]
+    curves: list[curves_page.Curve]
     probed: str | None  # which of _Payload's probes
     stacked: str | None  # which of its stacks
 
@@ -179,22 +164,6 @@ def _cases(run: Run) -> dict[str, _Operation]:
             "sweeps": sweeps,
             "segments": columns.segments(operation),
         }
-    return found
-
-
-def _curves(run: Run) -> list[_Curve]:
-    """Those that have a law."""
-    found: list[_Curve] = []
-    for one in curves.curves_of(run, phases=columns.phases()):
-        if one.growth is None:
-            continue
-        best = one.growth.best
-        law = curves_text.NO_LAW if one.growth.is_misfit else ", ".join(
-            filter(None, (curves_text.law_text(one, best), curves_text.slope_text(one, best))))
-        _, namespaces, *others = one.case.split("/")
-        found.append({"operation": one.operation, "set": namespaces, "others": others, "key": one.parameter.key, "phase": one.phase,
-                      "levels": one.levels, "texts": [curves_text.level_text(one.parameter, level) for level in one.levels],
-                      "cases": one.cases, "law": [float(f"{value:.5g}") for value in best.at(one.growth.points.x)], "said": law})
     return found
 
 
@@ -277,7 +246,7 @@ def data(run: Run, probed: Run | None, stacked: Run | None) -> _Data:
         "csv": text,
         "operations": _cases(run),
         "quantiles": quantiles(run),
-        "curves": _curves(run),
+        "curves": curves_page.with_laws(run),
         "probed": probed.run_id if probed else None,
         "stacked": stacked.run_id if stacked else None,
     }
