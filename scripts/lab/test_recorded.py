@@ -251,14 +251,6 @@ def test_an_added_cost_is_seen_where_it_is_paid(tmp_path: Path) -> None:
     assert all(float(row["ratio"]) > 1 for row in rows)
 
 
-def test_variations_that_no_resolution_is_made_of_change_nothing(tmp_path: Path) -> None:
-    need(guests)
-    cases = "--filter=^(clone/(none|NEWPID)/stack:1M|unshare/(NEWNS|NEWIPC))$"
-    done = lab("compare", "6.1", "6.1", "--machines-new=16-20", "--out", tmp_path, "--", cases)
-    assert done.returncode == 0, done.stderr
-    assert "no change" in done.stdout and "unresolved" not in done.stdout
-
-
 def test_the_largest_changes_name_the_function_behind(copy: Path) -> None:
     every = folders(copy)
     for folder, own in zip(every, (1000, *[9000] * len(every))):
