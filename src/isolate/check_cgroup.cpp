@@ -9,7 +9,7 @@
 #include <sstream>
 
 #include "isolate/checks.h"
-#include "sys/mount.h"
+#include "sys/cgroup.h"
 
 namespace nsb::isolate {
 namespace {
@@ -39,9 +39,9 @@ PeerAnswer leave_cgroups(const std::string&) {
     return {};
 }
 
-/// Puts a process into a new cgroup of its own, through a mount of the hierarchy that nobody else sees.
+/// Puts a process into a new cgroup of its own.
 PeerAnswer give_cgroup(const std::string& pid) {
-    auto hierarchy = sys::mount_detached("cgroup2");
+    auto hierarchy = sys::open_cgroup2();
     if (!hierarchy) {
         errno = hierarchy.error().error;
         return PeerAnswer::failed(protocol::name(hierarchy.error().call));
