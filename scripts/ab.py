@@ -14,17 +14,14 @@ whole pairs.
 """
 from analysis import interrupt  # first, for a Ctrl-C among the imports
 import argparse
-import contextlib
 import random
 import shlex
 import signal
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
-from analysis import outputs, programs
-from analysis.commands import ran
+from analysis import programs
+from analysis.commands import folder_for_runs, ran
 from analysis.options import Parser, add_judging
 from analysis.script import INTERRUPTED, Unreadable, last_line, main
 
@@ -91,19 +88,6 @@ def measure(words: list[str], folder: Path) -> None:
         raise Unreadable(f"{shlex.join(words)}: exit code {code}{last_line(said)}")
 
 
-@contextlib.contextmanager
-def folder_of(out: Path | None) -> Iterator[Path]:
-    """Where the runs go. Unreadable for a folder with something in it."""
-    if out is None:
-        with tempfile.TemporaryDirectory(prefix="nsbench-ab-") as name:
-            yield Path(name)
-        return
-    outputs.own_folder(out)
-    if any(out.iterdir()):
-        raise Unreadable(f"--out: {out} is not empty")
-    yield out
-
-
 def parser() -> Parser:
     """The command line."""
     one = Parser(prog="scripts/ab.py", description=__doc__, allow_abbrev=False,
@@ -143,7 +127,7 @@ def ab(words: list[str]) -> int:
     def result() -> comparison.Comparison:
         return pairs.compare_pairs(runs["a"], runs["b"], options.threshold, options.alpha, options.phase, options.filter)
 
-    with folder_of(options.out) as folder:
+    with folder_for_runs(options.out, "ab") as folder:
         try:
             wanted = options.pairs or 1
             while len(runs["a"]) < wanted:

@@ -11,14 +11,12 @@ Exit codes: 0 each figure was measured; 1 one was not; 2 usage; 3 none was; 130 
 """
 from analysis import interrupt  # first, for a Ctrl-C among the imports
 import argparse
-import contextlib
 import difflib
 import signal
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from analysis import programs
+from analysis.commands import folder_for_runs
 from analysis.options import Parser
 from analysis.script import IMPOSSIBLE, INTERRUPTED, Unreadable, main
 
@@ -37,20 +35,6 @@ def parser() -> Parser:
     one.add_argument("--out", type=Path, metavar="DIR", help="keep there what nsbench wrote, and presets.json: what was measured")
     one.add_argument("--format", choices=FORMATS, default="text", help="of what is printed (%(default)s)")
     return one
-
-
-@contextlib.contextmanager
-def folder_of(out: Path | None) -> Iterator[Path]:
-    """Where the runs go. Unreadable for a folder with something in it."""
-    if out is None:
-        with tempfile.TemporaryDirectory(prefix="nsbench-preset-") as name:
-            yield Path(name)
-        return
-    from analysis import outputs
-    outputs.own_folder(out)
-    if any(out.iterdir()):
-        raise Unreadable(f"--out: {out} is not empty")
-    yield out
 
 
 def preset(words: list[str]) -> int:
@@ -74,7 +58,7 @@ def preset(words: list[str]) -> int:
     progress = preset_run.Progress(wanted)
     results: list[preset_run.Repeated] = []
     interrupted = False
-    with folder_of(options.out) as folder:
+    with folder_for_runs(options.out, "preset") as folder:
         try:
             for one in wanted:
                 (folder / one.name).mkdir()

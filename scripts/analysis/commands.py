@@ -1,7 +1,12 @@
-"""Starting a command that is told to end, and waited for, when this is interrupted."""
+"""Starting commands: each is told to end, and waited for, when this is interrupted; and where their runs go."""
 import contextlib
 import subprocess
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from analysis import outputs
+from analysis.script import Unreadable
 
 PATIENCE = 20  # seconds for an nsbench that is told to end: it takes down what it has set up
 EVERY = 1.0  # seconds between two looks
@@ -26,3 +31,16 @@ def ran(command: list[str] | str, meanwhile: Callable[[], None] | None = None) -
             except subprocess.TimeoutExpired:
                 child.kill()
             raise
+
+
+@contextlib.contextmanager
+def folder_for_runs(out: Path | None, name: str) -> Iterator[Path]:
+    """That of --out, which is to be empty (else Unreadable), or one of that name for as long as it is needed."""
+    if out is None:
+        with tempfile.TemporaryDirectory(prefix=f"nsbench-{name}-") as folder:
+            yield Path(folder)
+        return
+    outputs.own_folder(out)
+    if any(out.iterdir()):
+        raise Unreadable(f"--out: {out} is not empty")
+    yield out

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-import ab
 import report
-from analysis import outputs
+from analysis import commands, outputs
 from analysis.damage import lab
 from analysis.fixtures import call, result_row, write_run
 from analysis.script import Unreadable
@@ -144,7 +143,7 @@ def test_folders_of_somebody_else_are_refused(top: Path, monkeypatch: pytest.Mon
     """By each script that fills a folder."""
     plant(top / "shared" / "out", top / "theirs")
     for path, says in ((top / "theirs", f"belongs to user {NOBODY}"), (top / "shared" / "out", f"link of user {NOBODY}")):
-        with pytest.raises(OSError, match=says), ab.folder_of(path):
+        with pytest.raises(OSError, match=says), commands.folder_for_runs(path, "ab"):
             pass
         with pytest.raises(LabError, match=says) as refused, folders.exclusive(path):
             pass

@@ -3,6 +3,7 @@
 The binary is named by the environment variable NSBENCH; its sampler stands beside it.
 """
 
+import contextlib
 import csv
 import ctypes
 import fcntl
@@ -311,3 +312,13 @@ def host_state() -> dict[str, object]:
         except OSError:
             pass
     return state
+
+
+@contextlib.contextmanager
+def host_kept(look: Callable[[], dict[str, object]] = host_state) -> Iterator[dict[str, object]]:
+    """What the host was like; at the end it has to be like that again."""
+    before = look()
+    yield before
+    after = look()
+    for what, state in before.items():
+        assert after[what] == state, f"{what} differ after the run"

@@ -16,7 +16,7 @@ import pytest
 HERE = Path(__file__).resolve().parent
 from lab import guest, initramfs, runs
 from lab.errors import LabError
-from nsbench_harness import (KINDS, assert_one_line, binary, host_state, made_to_fail, needs_root, on_terminal, run,
+from nsbench_harness import (KINDS, assert_one_line, binary, host_kept, host_state, made_to_fail, needs_root, on_terminal, run,
                              wait_for)
 
 NOBODY = 65534
@@ -51,11 +51,8 @@ def whole_state():
 @pytest.fixture(name="host", autouse=True)
 def fixture_host():
     """Every test here compares the host before and after."""
-    before = whole_state()
-    yield before
-    after = whole_state()
-    for what, state in before.items():
-        assert after[what] == state, f"{what} differ after the run"
+    with host_kept(whole_state) as before:
+        yield before
 
 
 @pytest.fixture(scope="module", name="user")

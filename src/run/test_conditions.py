@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nsbench_harness import (SAMPLER, Started, as_user, assert_one_line, binary, host_state, measure, needs_root, read_csv, run,
+from nsbench_harness import (SAMPLER, Started, as_user, assert_one_line, binary, host_kept, measure, needs_root, read_csv, run,
                              wait_for)
 
 # Version 2, alone or beside version 1.
@@ -33,11 +33,8 @@ def folders_of_cgroups():
 @pytest.fixture(name="host", autouse=True)
 def fixture_host():
     """Every test here compares the host before and after."""
-    before = host_state()
-    yield before
-    after = host_state()
-    for what, state in before.items():
-        assert after[what] == state, f"{what} differ after the run"
+    with host_kept() as before:
+        yield before
     wait_for(lambda: not folders_of_cgroups(), 10, f"the removal of {folders_of_cgroups()}")
 
 

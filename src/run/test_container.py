@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nsbench_harness import KINDS, Started, binary, host_state, measure, needs_root, read_csv, refuse, run, wait_for
+from nsbench_harness import KINDS, Started, binary, host_kept, measure, needs_root, read_csv, refuse, run, wait_for
 
 pytestmark = needs_root
 
@@ -17,11 +17,8 @@ PARTS = ("ready", "maps", "hostname", "root", "proc", "lo", "pivot", "exec")
 @pytest.fixture(name="host", autouse=True)
 def fixture_host():
     """Every test here compares the host before and after."""
-    before = host_state()
-    yield before
-    after = host_state()
-    for what, state in before.items():
-        assert after[what] == state, f"{what} differ after the run"
+    with host_kept() as before:
+        yield before
 
 
 def test_the_steps_make_up_the_start(tmp_path):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from nsbench_harness import SAMPLER, Started, binary, host_state, needs_root, read_csv, refuse, run, wait_for
+from nsbench_harness import SAMPLER, Started, binary, host_kept, host_state, needs_root, read_csv, refuse, run, wait_for
 
 pytestmark = needs_root
 
@@ -31,11 +31,8 @@ def fixture_host():
     """Every test here compares the host before and after, with its cgroups and what runtimes keep in /run."""
     def state():
         return {**host_state(), "cgroups": cgroups(), "run": sorted(os.listdir("/run"))}
-    before = state()
-    yield before
-    after = state()
-    for what, was in before.items():
-        assert after[what] == was, f"{what} differ after the run"
+    with host_kept(state) as before:
+        yield before
 
 
 def installed():

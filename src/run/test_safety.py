@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from nsbench_harness import (Started, binary, host_state, made_to_fail, measure, needs_root, read_csv, run, wait_for)
+from nsbench_harness import (Started, binary, host_kept, made_to_fail, measure, needs_root, read_csv, run, wait_for)
 
 pytestmark = needs_root
 
@@ -23,11 +23,8 @@ PATIENCE = 10  # seconds that nsbench waits for an answer, and more (run/sampler
 @pytest.fixture(name="host", autouse=True)
 def fixture_host():
     """Every test here compares the host before and after."""
-    before = host_state()
-    yield before
-    after = host_state()
-    for what, state in before.items():
-        assert after[what] == state, f"{what} differ after the run"
+    with host_kept() as before:
+        yield before
 
 
 def no_process_left(started):

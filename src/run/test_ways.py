@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nsbench_harness import Started, host_state, list_ids, needs_root, read_csv, run, wait_for
+from nsbench_harness import Started, host_kept, host_state, list_ids, needs_root, read_csv, run, wait_for
 
 pytestmark = needs_root
 
@@ -30,11 +30,8 @@ def fixture_host():
     """Every test here compares the host before and after."""
     def state():
         return {**host_state(), "cgroups": cgroups()}
-    before = state()
-    yield before
-    after = state()
-    for what, was in before.items():
-        assert after[what] == was, f"{what} differ after the run"
+    with host_kept(state) as before:
+        yield before
 
 
 def test_the_plan_has_every_way():
