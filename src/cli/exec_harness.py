@@ -7,8 +7,11 @@ import select
 import signal
 import struct
 import subprocess
+import sys
 import termios
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,37 @@ def execute(start: list[str], *args: str, timeout: float = 20, **kwargs: Any) ->
     """A command inside, ended. What else there is goes to subprocess.run."""
     return subprocess.run([*start, "exec", *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False,
                           stderr=subprocess.PIPE, encoding="utf-8", timeout=timeout, **kwargs)
+
+
+@contextmanager
+def started(user: list[str], kinds: str, *command: str, **kwargs: Any) -> Iterator[subprocess.Popen[str]]:
+    """A command inside. What goes wrong here ends nsbench and with it the command, which may wait without end."""
+    with subprocess.Popen([*user, "exec", f"--ns={kinds}", "--", *command], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, encoding="utf-8", **kwargs) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+# Writes 'ready', and 'got' for each signal with the number that follows; SIGUSR2 ends it with 9.
+# Not a shell: bash loses a trap whose signal comes while it starts a process.
+TELLING = (sys.executable, "-c", """
+import signal, sys
+awaited = {int(sys.argv[1]), signal.SIGUSR2}
+signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
+print("ready", flush=True)
+while signal.sigwait(awaited) != signal.SIGUSR2:
+    print("got", flush=True)
+sys.exit(9)
+""")
+
+
+def next_line(process: subprocess.Popen[str]) -> str:
+    """What the command writes next; empty at its end."""
+    assert process.stdout
+    assert select.select([process.stdout], [], [], 10)[0], "nothing was written within 10 s"
+    return process.stdout.readline()
 
 
 def named(*words: str) -> list[int]:

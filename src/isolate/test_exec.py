@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from exec_harness import SHELL, Terminal, execute, named
+from exec_harness import SHELL, TELLING, Terminal, execute, named, next_line, started
 from nsbench_harness import assert_one_line, binary, made_to_fail, needs_root, run, wait_for
 
 NOBODY = 65534
@@ -102,12 +102,12 @@ def test_exit_codes(user):
 @pytest.mark.parametrize("kinds", ["pid,user", "user"])
 def test_signals_are_passed_on(kinds, number, user):
     """The command's own handler runs, and its code is nsbench's."""
-    script = f"trap 'echo got; exit 9' {int(number)}; echo ready; while :; do sleep 0.05; done"
-    with subprocess.Popen([*user, "exec", f"--ns={kinds}", "--", "bash", "-c", script], stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, encoding="utf-8") as process:
-        assert process.stdout and process.stdout.readline() == "ready\n"
+    with started(user, kinds, *TELLING, str(int(number))) as process:
+        assert next_line(process) == "ready\n"
         process.send_signal(number)
-        assert process.stdout.read() == "got\n"
+        assert next_line(process) == "got\n"
+        process.send_signal(signal.SIGUSR2)
+        assert next_line(process) == ""
         assert process.wait(10) == 9
 
 

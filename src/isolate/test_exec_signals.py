@@ -4,22 +4,18 @@ import os
 import shlex
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from exec_harness import SHELL, Terminal, execute, named
+from exec_harness import SHELL, TELLING, Terminal, execute, named, next_line, started
 from nsbench_harness import binary, made_to_fail, needs_root, wait_for
 
 pytestmark = pytest.mark.usefixtures("host")
 
 with_and_without_pid = pytest.mark.parametrize("kinds", ["user,pid", "user"])
-
-
-def started(user, kinds, *command, **kwargs):
-    return subprocess.Popen([*user, "exec", f"--ns={kinds}", "--", *command], stdin=subprocess.DEVNULL,
-                            stdout=subprocess.PIPE, encoding="utf-8", **kwargs)
 
 
 @with_and_without_pid
@@ -65,7 +61,8 @@ def test_a_command_that_stops_and_is_continued_where_there_is_no_shell(kinds, us
         pid = wait_for(lambda: named("sh", "-c", script), 5, "the command")[0]
         wait_for(lambda: "\nState:\tT" in Path(f"/proc/{pid}/status").read_text(encoding="utf-8"), 5, "its stop")
         os.kill(pid, signal.SIGCONT)
-        assert process.stdout.read() == "went on\n"
+        assert next_line(process) == "went on\n"
+        assert next_line(process) == ""
         assert process.wait(5) == 4
 
 
@@ -87,24 +84,24 @@ def test_a_job_that_stops_goes_on_with_its_command(kinds, user):
 @with_and_without_pid
 def test_a_signal_to_the_group_comes_once(kinds, number, user):
     """As to a command that a shell starts; and so does one to nsbench alone."""
-    script = f"trap 'echo got' {int(number)}; trap 'exit 9' USR2; echo ready; while :; do read -t 0.05 <> <(:); done"
-    with started(user, kinds, "bash", "-c", script, start_new_session=True) as process:
-        assert process.stdout.readline() == "ready\n"
+    with started(user, kinds, *TELLING, str(int(number)), start_new_session=True) as process:
+        assert next_line(process) == "ready\n"
         os.killpg(process.pid, number)
-        assert process.stdout.readline() == "got\n"
+        assert next_line(process) == "got\n"
         time.sleep(0.4)  # longer than nsbench waits to learn whom it was for
         os.kill(process.pid, number)
-        assert process.stdout.readline() == "got\n"
+        assert next_line(process) == "got\n"
         time.sleep(0.4)
         os.kill(process.pid, signal.SIGUSR2)
-        assert process.stdout.read() == ""
+        assert next_line(process) == ""
         assert process.wait(5) == 9
 
 
 def test_a_signal_to_process_1_is_passed_on(user):
-    script = "trap 'echo got; exit 9' TERM; kill -TERM 1; while :; do sleep 0.05; done"
-    done = execute(user, "--ns=user,pid", "--", "bash", "-c", script)
-    assert (done.stdout, done.returncode) == ("got\n", 9)
+    script = ("import os, signal; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]); os.kill(1, signal.SIGTERM); "
+              "print(signal.sigwait([signal.SIGTERM]).name)")
+    done = execute(user, "--ns=user,pid", "--", sys.executable, "-c", script)
+    assert (done.stdout, done.returncode) == ("SIGTERM\n", 0), done.stderr
 
 
 def test_sigkill_ends_all_where_proc_is_hidden(user):
