@@ -20,32 +20,24 @@ import argparse
 import contextlib
 import csv
 import io
-import os
 import random
-import statistics
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
 from analysis import programs
-from analysis.blocks import shape
 from analysis.options import Parser
 from analysis.place import position
-from analysis.running import output_of, progress, recorded_blocks, standard_error
+from analysis.running import output_of, progress, standard_error
 from analysis.script import Unreadable, main
 
-SAMPLES = 160  # of a case in one run of a pair
-RATIO_LIMITS = (0.97, 1.03)
-TEARDOWN = 0.2  # seconds that the kernel's workers have for a block's namespaces
 FALSE_ALARM_LIMIT = 0.08
 # Of comparisons of 100 rows, at compare.py's defaults.
 COMPARED_ROWS, TRUE_CHANGE, ALPHA, THRESHOLD = 100, 0.05, 0.05, 0.02
 ALARMS_LIMIT, FOUND_LIMIT = 0.05, 0.9
 RUNS_TO_FIND = 10  # a side, of 100 rows
-CASES = {"none": 0, "NEWPID": 0x20000000, "NEWNET": 0x40000000}
 
 
 def nsbench_rows(build: Path, *options: str, before: Sequence[str | Path] = ()) -> list[dict[str, str]]:
@@ -59,72 +51,12 @@ def nsbench_rows(build: Path, *options: str, before: Sequence[str | Path] = ()) 
     return rows
 
 
-def measure_nsbench(build: Path, name: str) -> dict[str, float]:
-    """Medians of create and total, in ns."""
-    rows = nsbench_rows(build, f"--filter=^clone/{name}/stack:1M$", f"--samples={SAMPLES}")
-    return {row["phase"]: float(row["median"]) for row in rows}
-
-
-def torn_down(elsewhere: set[int]) -> None:
-    """Waits for the kernel's workers as nsbench does: on the other CPUs, awake now and then. Where nothing keeps those awake,
-    create of NEWNET takes 14% longer on a busy machine: most likely since the workers then run there, and give memory back."""
-    os.sched_setaffinity(0, elsewhere)
-    end = time.monotonic() + TEARDOWN
-    while time.monotonic() < end:
-        time.sleep(0.001)
-
-
-def measure_yardstick(build: Path, flags: int, lead_in: int, counted: int) -> dict[str, float]:
-    """The same from the yardstick: as many processes as nsbench has blocks, each as long as one of its blocks."""
-    program = programs.find("nsbench-yardstick", build)
-    if program is None:
-        raise Unreadable(f"nsbench-yardstick is missing: {programs.remedy()}")
-    cpus = os.sched_getaffinity(0)
-    cpu = max(cpus)
-    samples: list[tuple[int, ...]] = []
-    for begun in range(0, SAMPLES, counted):
-        said = output_of(program, f"{flags:x}", str(lead_in + min(counted, SAMPLES - begun)),
-                         prepare=lambda: os.sched_setaffinity(0, {cpu}))
-        samples += [tuple(map(int, line.split())) for line in said.splitlines()[lead_in:]]
-        if flags:
-            torn_down(cpus - {cpu} or cpus)
-    os.sched_setaffinity(0, cpus)
-    return {phase: statistics.median(s[i] for s in samples) for i, phase in enumerate(("create", "total"))}
-
-
-def shapes(build: Path) -> dict[str, tuple[int, int]]:
-    """Lead-in and counted samples of the blocks of each of the yardstick's cases."""
-    ids = {name: f"clone/{name}/stack:1M" for name in CASES}
-    blocks = recorded_blocks(build, *(f"--case={case}" for case in ids.values()), f"--samples={SAMPLES}")
-    return {name: shape(blocks[case]) for name, case in ids.items()}
-
-
 def yardstick(build: Path, pairs: int) -> bool:
-    """Interleaves both in pairs of random order and prints the ratios."""
-    found: dict[tuple[str, str], list[tuple[float, float]]] = {}
-    alike = shapes(build)
+    """Interleaves nsbench and the bare loop in pairs of random order and prints the ratios."""
+    from analysis import bare_loop
     with progress("pair", pairs) as done:
-        for pair in range(pairs):
-            for name, flags in CASES.items():
-                medians = {}
-                for side in random.sample(("nsbench", "yardstick"), 2):
-                    medians[side] = (measure_nsbench(build, name) if side == "nsbench"
-                                     else measure_yardstick(build, flags, *alike[name]))
-                for phase in ("create", "total"):
-                    ratio = medians["nsbench"][phase] / medians["yardstick"][phase]
-                    found.setdefault((name, phase), []).append((ratio, medians["yardstick"][phase]))
-            done(pair)
-    print(f"{'case':<10} {'phase':<7} {'yardstick':>12} {'ratio':>7} {'quartiles':>16}")
-    good = True
-    for (name, phase), values in found.items():
-        of_pairs = [ratio for ratio, _ in values]
-        middle = statistics.median(of_pairs)
-        low, _, high = statistics.quantiles(of_pairs, n=4)
-        good = good and RATIO_LIMITS[0] <= middle <= RATIO_LIMITS[1]
-        bare = statistics.median(bare for _, bare in values)
-        print(f"{name:<10} {phase:<7} {bare / 1000:>9.1f} µs {middle:>7.3f} {low:>8.3f}…{high:.3f}")
-    print(f"{pairs} pairs; the median ratio is to be between {RATIO_LIMITS[0]} and {RATIO_LIMITS[1]}")
-    return good
+        found = bare_loop.ratios(build, pairs, nsbench_rows, done)
+    return bare_loop.within(found, pairs, print)
 
 
 def same_twice(build: Path, trials: int) -> bool:
@@ -290,7 +222,7 @@ def parser() -> Parser:
     top.add_argument("--build", type=Path, default=programs.folder(), metavar="DIR",
                      help="where nsbench is (beside the one that started this, or in this tree's build)")
     commands = top.add_subparsers(dest="command", required=True)
-    commands.add_parser("yardstick").add_argument("--pairs", type=at_least(2), default=15)  # quartiles are of two or more
+    commands.add_parser("yardstick").add_argument("--pairs", type=at_least(2), default=60)  # quartiles are of two or more
     commands.add_parser("aa").add_argument("--trials", type=at_least(1), default=200)
     commands.add_parser("position").add_argument("--seconds", type=at_least(1), default=60, help="of each of two runs (60)")
     of_compare = commands.add_parser("compare")

@@ -75,7 +75,7 @@ def links(at_once: int, made: str, netns: int = 0) -> Run:
     five bursts, and one before them that does not count, as far as the budget reaches."""
     words = ("run", "--op=veth", "--ns=net", f"--with=made:{made}", f"--parallel={at_once}", "--block=1", "--lead-in=0",
              f"--samples={max(5, 100 // at_once)}", "--budget=40s")
-    return Run(words, 4 + at_once / 8 + netns / 250, netns=netns)
+    return Run(words, 4 + at_once / 2 + netns / 20, netns=netns)
 
 
 def told(via: str) -> tuple[str, ...]:
@@ -105,7 +105,7 @@ def _dying() -> Iterator[Point]:
             words = ("run", "--op=clone", "--ns=net", "--stack=1M", f"--parallel={dying}", "--block=1", "--lead-in=0",
                      f"--samples={max(10, 100 // dying)}", "--budget=20s")
             yield Point(f"one of {dying} dying, {alive} more alive", (), "s", "drain: what the kernel's worker needs for each of "
-                        "those that end together", Run(words, 6 + alive / 250, netns=alive), figures.row("drain"))
+                        "those that end together", Run(words, 25 + alive / 20, netns=alive), figures.row("drain"))
 
 
 def _expedited() -> Iterator[Point]:

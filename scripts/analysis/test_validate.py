@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis import coverage, holding
+from analysis import bare_loop, coverage, holding
 from analysis.fixtures import call, result_row
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
@@ -20,10 +20,10 @@ VALIDATE = Path(__file__).resolve().parents[1] / "validate.py"
 @pytest.fixture(name="build")
 def fixture_build(tmp_path: Path) -> Path:
     """Where nsbench does as it is told by said(), and the yardstick measures all alike."""
-    record = ('for word; do case $word in --out=*)\nmkdir "${word#--out=}" && cp "${0%/*}/samples" "${word#--out=}/samples.csv";;\n'
-              "esac; done")
+    record = ('for word; do case $word in --out=*)\nmkdir "${word#--out=}" && cp "${0%/*}/samples" "${word#--out=}/samples.csv" && '
+              'cp "${0%/*}/rounds" "${word#--out=}/rounds.csv";;\nesac; done')
     for name, script in (("nsbench", f"{record}\ncat ${{0%/*}}/csv\ncat ${{0%/*}}/error >&2\nexit $(cat ${{0%/*}}/code)"),
-                         ("nsbench-yardstick", "yes 9 9 | head -n $2")):
+                         ("nsbench-yardstick", "yes 9 9 | head -n $(($2 * $3))")):
         (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
         (tmp_path / name).chmod(0o755)
     said(tmp_path, [result_row(f"clone/{kinds}/stack:1M", phase, 9.0, delta_low="-1", delta_high="1")
@@ -38,6 +38,7 @@ def recorded(build: Path, times: list[float], lead_in: int = 2) -> None:
     lines += [f"clone/{name}/stack:1M,{number},{number},{int(place >= lead_in)},,{time},{time}"
               for name in ("none", "NEWPID", "NEWNET") for number in (1, 2, 3) for place, time in enumerate(times)]
     (build / "samples").write_text("\n".join([*lines, ""]))
+    (build / "rounds").write_text("round,seconds\n0,5\n1,0.5\n2,0.25\n3,0.75\n")
 
 
 def said(build: Path, rows: list[dict], code: int = 0, error: str = "") -> None:
@@ -57,6 +58,21 @@ def said(build: Path, rows: list[dict], code: int = 0, error: str = "") -> None:
 def test_wrong_use_is_one_line(words: list[str]) -> None:
     code, out, err = call(VALIDATE, words)
     assert (code, out, err.count("\n")) == (2, "", 1) and err.startswith("validate: ")
+
+
+def test_the_yardstick_waits_as_long_as_nsbench(tmp_path: Path) -> None:
+    (tmp_path / "samples.csv").write_text("round,total\n0,9000000000\n1,200000000\n2,100000000\n2,\n")
+    (tmp_path / "rounds.csv").write_text("round,seconds\n0,5\n1,0.5\n2,0.25\n")
+    assert bare_loop.seconds_between(tmp_path, 3) == pytest.approx((0.75 - 0.3) / 3)
+    (tmp_path / "rounds.csv").write_text("round,seconds\n1,0.1\n")
+    assert bare_loop.seconds_between(tmp_path, 3) == 0
+
+
+def test_a_yardstick_that_failed_is_no_answer(build: Path) -> None:
+    (build / "nsbench-yardstick").write_text("#!/bin/sh\nexit 1\n")
+    code, out, err = call(VALIDATE, [f"--build={build}", "yardstick"])
+    assert (code, out) == (2, "")
+    assert re.fullmatch(r"validate: \S+/nsbench-yardstick [0-9a-f]+ 40 10 \d+ ended with 1", err.splitlines()[-1])
 
 
 def test_what_was_measured_is_an_answer(build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
