@@ -14,7 +14,7 @@ namespace nsb::bench {
 
 const Condition kConditionFunctions[] = {
 #define NSB_CONDITION(identifier, type, highest, by, leaves, meaning) \
-    {{Parameter::identifier, MadeBy::by, leaves}, set_up_##identifier, Call::set_##identifier},
+    {set_up_##identifier, Call::set_##identifier, {Parameter::identifier, MadeBy::by, leaves}},
 #include "core/conditions.def"
 #undef NSB_CONDITION
 };

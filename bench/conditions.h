@@ -34,9 +34,9 @@ struct Setting {
 };
 
 struct Condition {
-    ConditionInfo info;
     SetUp set_up;
     Call call;
+    ConditionInfo info;
 };
 
 /// The registry, in the order of conditions.def.

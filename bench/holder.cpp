@@ -5,11 +5,11 @@
 #include <cstring>
 
 namespace nsb::bench {
-int wait_for_release(void* argument) {
-    const auto& pipe = *static_cast<const sys::Pipe*>(argument);
-    close(pipe.write_end.get());
+int wait_for_release(void* pipe) {
+    const auto& ends = *static_cast<const sys::Pipe*>(pipe);
+    close(ends.write_end.get());
     char none = 0;
-    (void)sys::retried([&] { return read(pipe.read_end.get(), &none, 1); });
+    (void)sys::retried([&] { return read(ends.read_end.get(), &none, 1); });
     return 0;
 }
 
