@@ -78,8 +78,9 @@ CopiedArea copy_area(const ThreadArea& area, const sys::Stack& stack) {
     fs -= reinterpret_cast<std::uintptr_t>(fs) % area.alignment;
     std::memcpy(fs - area.below, area.fs - area.below, area.below + area.above);
     // Both the ABI and glibc's THREAD_SELF find the thread by an address of itself (tcbhead_t: tcb, self).
-    std::memcpy(fs, static_cast<const void*>(&fs), sizeof fs);
-    std::memcpy(fs + 16, static_cast<const void*>(&fs), sizeof fs);
+    const auto address = reinterpret_cast<std::uintptr_t>(fs);
+    std::memcpy(fs, &address, sizeof address);
+    std::memcpy(fs + 16, &address, sizeof address);
     char* const top = fs - area.below;
     return {fs, top - reinterpret_cast<std::uintptr_t>(top) % 16};
 }
@@ -162,7 +163,7 @@ class Worker {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != common.maker) return 1;
         SharedMemory& memory = own.window_.memory();
-        if (!own.pin(memory.worker.cpu)) return 1;
+        if (!pin(memory.worker.cpu)) return 1;
         const auto begun = meet(common.barrier, common.request.at_once);
         // At the other end of the stack, which it does not come near to.
         memory.worker.samples = carry_out(common.request, memory, begun, {own.offset_, own.stack_.base()});

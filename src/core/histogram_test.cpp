@@ -10,13 +10,13 @@
 namespace nsb {
 namespace {
 
-TEST(HistogramTest, has_nothing_to_say_of_nothing) {
+TEST(HistogramTest, HasNothingToSayOfNothing) {
     const Histogram empty;
     EXPECT_EQ(empty.quantile(0.5), std::nullopt);
     EXPECT_EQ(latencies_of(empty).count, 0U);
 }
 
-TEST(HistogramTest, small_values_are_exact) {
+TEST(HistogramTest, SmallValuesAreExact) {
     Histogram histogram;
     for (std::uint64_t value = 0; value < 256; ++value) histogram.add(value);
     EXPECT_EQ(histogram.quantile(0), 0U);
@@ -24,7 +24,7 @@ TEST(HistogramTest, small_values_are_exact) {
     EXPECT_EQ(histogram.quantile(1), 255U);
 }
 
-TEST(HistogramTest, no_value_is_told_too_small_nor_more_than_one_in_128_too_large) {
+TEST(HistogramTest, NoValueIsToldTooSmallNorMoreThanOneIn128TooLarge) {
     for (unsigned power = 8; power < 64; ++power) {
         for (const std::uint64_t offset : {0ULL, 1ULL, 3ULL}) {
             const std::uint64_t value = (1ULL << power) + (offset << (power - 2));
@@ -38,13 +38,13 @@ TEST(HistogramTest, no_value_is_told_too_small_nor_more_than_one_in_128_too_larg
     }
 }
 
-TEST(HistogramTest, the_largest_value_of_all_has_a_place) {
+TEST(HistogramTest, TheLargestValueOfAllHasAPlace) {
     Histogram histogram;
     histogram.add(std::numeric_limits<std::uint64_t>::max());
     EXPECT_EQ(histogram.quantile(0.5), std::numeric_limits<std::uint64_t>::max());
 }
 
-TEST(HistogramTest, quantiles_are_those_of_the_values) {
+TEST(HistogramTest, QuantilesAreThoseOfTheValues) {
     std::mt19937_64 generator(1);  // NOLINT(cert-msc51-cpp): the same each time
     std::lognormal_distribution<double> times(12, 1.5);
     Histogram histogram;
@@ -67,7 +67,7 @@ TEST(HistogramTest, quantiles_are_those_of_the_values) {
     EXPECT_EQ(told.count, exact.count);
 }
 
-TEST(HistogramTest, one_added_to_another_is_both) {
+TEST(HistogramTest, OneAddedToAnotherIsBoth) {
     Histogram one;
     Histogram other;
     Histogram both;
@@ -83,7 +83,7 @@ TEST(HistogramTest, one_added_to_another_is_both) {
     EXPECT_EQ(one.max(), 0U);
 }
 
-TEST(HistogramTest, a_stall_in_one_of_a_hundred_is_beyond_the_99th_percentile_and_in_two_is_not) {
+TEST(HistogramTest, AStallInOneOfAHundredIsBeyondThe99thPercentileAndInTwoIsNot) {
     Histogram histogram;
     for (int i = 0; i < 99; ++i) histogram.add(1000);
     histogram.add(100'000'000);
@@ -93,7 +93,7 @@ TEST(HistogramTest, a_stall_in_one_of_a_hundred_is_beyond_the_99th_percentile_an
     EXPECT_EQ(*histogram.quantile(0.99), 100'000'000U);
 }
 
-TEST(LatenciesTest, few_times_are_told_exactly) {
+TEST(LatenciesTest, FewTimesAreToldExactly) {
     const Latencies few = latencies_of({30, 10, 20});
     EXPECT_EQ(few.p50, 20U);
     EXPECT_EQ(few.p99, 30U);

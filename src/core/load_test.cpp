@@ -36,7 +36,7 @@ KernelUse at_begin(std::uint64_t mib, std::uint64_t namespaces) {
     return {namespaces, mib << 20U, 0, 0};
 }
 
-TEST(TallyTest, latency_is_from_when_it_should_have_begun) {
+TEST(TallyTest, LatencyIsFromWhenItShouldHaveBegun) {
     Tally tally;
     tally.add({100, 1100, 1150, 1200, {}});
     EXPECT_EQ(tally.latency.max(), 1100U);
@@ -45,7 +45,7 @@ TEST(TallyTest, latency_is_from_when_it_should_have_begun) {
     EXPECT_EQ(tally.done(), 1U);
 }
 
-TEST(TallyTest, a_failed_call_is_counted_and_no_time) {
+TEST(TallyTest, AFailedCallIsCountedAndNoTime) {
     Tally tally;
     tally.add({100, 100, 900, 900, {protocol::Call::clone, ENOSPC}});
     tally.add({100, 100, 900, 900, {protocol::Call::clone, ENOSPC}});
@@ -62,7 +62,7 @@ TEST(TallyTest, a_failed_call_is_counted_and_no_time) {
     EXPECT_TRUE(sum.errors.empty());
 }
 
-TEST(ArrivalsTest, the_first_is_due_at_once) {
+TEST(ArrivalsTest, TheFirstIsDueAtOnce) {
     constexpr double kPeriod = 5e6;  // 200 a second
     EXPECT_EQ(due_arrivals(kPeriod, 0), 1U);
     EXPECT_EQ(due_arrivals(kPeriod, 4'999'999), 1U);
@@ -70,19 +70,19 @@ TEST(ArrivalsTest, the_first_is_due_at_once) {
     EXPECT_EQ(due_arrivals(kPeriod, 999'999'999), 200U);
 }
 
-TEST(JudgeTest, a_rate_is_held_without_a_backlog) {
+TEST(JudgeTest, ARateIsHeldWithoutABacklog) {
     const Held held = judge(rows_of(std::vector<std::uint64_t>(40, 0)), {200, 1});
     EXPECT_EQ(held.is_held, true);
     EXPECT_EQ(held.why, "");
 }
 
-TEST(JudgeTest, a_stall_that_is_caught_up_with_leaves_it_held) {
+TEST(JudgeTest, AStallThatIsCaughtUpWithLeavesItHeld) {
     std::vector<std::uint64_t> backlog(40, 1);
     for (std::size_t i = 28; i < 32; ++i) backlog[i] = 150;
     EXPECT_EQ(judge(rows_of(backlog), {200, 1}).is_held, true);
 }
 
-TEST(JudgeTest, more_than_a_second_behind_at_the_end_is_not_held) {
+TEST(JudgeTest, MoreThanASecondBehindAtTheEndIsNotHeld) {
     std::vector<std::uint64_t> backlog(27, 0);
     backlog.back() = 200;
     EXPECT_EQ(judge(rows_of(backlog), {200, 1}).is_held, true);
@@ -93,7 +93,7 @@ TEST(JudgeTest, more_than_a_second_behind_at_the_end_is_not_held) {
     EXPECT_EQ(judge(rows_of({0, 201}), {200, 1}).is_held, false) << "also of a short load";
 }
 
-TEST(JudgeTest, a_backlog_that_grows_slowly_is_not_held) {
+TEST(JudgeTest, ABacklogThatGrowsSlowlyIsNotHeld) {
     std::vector<std::uint64_t> backlog;
     for (std::uint64_t i = 0; i < 60; ++i) backlog.push_back(i);
     const Held held = judge(rows_of(backlog), {200, 1});
@@ -101,7 +101,7 @@ TEST(JudgeTest, a_backlog_that_grows_slowly_is_not_held) {
     EXPECT_NE(held.why.find("grew"), std::string::npos);
 }
 
-TEST(JudgeTest, a_backlog_that_stays_or_moves_within_the_workers_hands_is_held) {
+TEST(JudgeTest, ABacklogThatStaysOrMovesWithinTheWorkersHandsIsHeld) {
     EXPECT_EQ(judge(rows_of(std::vector<std::uint64_t>(60, 80)), {200, 1}).is_held, true);
     std::vector<std::uint64_t> one_more(60, 0);
     for (std::size_t i = 50; i < 60; ++i) one_more[i] = 4;
@@ -109,7 +109,7 @@ TEST(JudgeTest, a_backlog_that_stays_or_moves_within_the_workers_hands_is_held) 
     EXPECT_EQ(judge(rows_of(one_more), {200, 2}).is_held, false);
 }
 
-TEST(JudgeTest, too_few_rows_tell_neither) {
+TEST(JudgeTest, TooFewRowsTellNeither) {
     std::vector<std::uint64_t> backlog;
     for (std::uint64_t i = 0; i < kLeastToJudge - 1; ++i) backlog.push_back(5 * i);
     const Held held = judge(rows_of(backlog), {200, 1});
@@ -120,7 +120,7 @@ TEST(JudgeTest, too_few_rows_tell_neither) {
     EXPECT_EQ(judge({}, {200, 1}).is_held, std::nullopt);
 }
 
-TEST(JudgeTest, a_rate_at_which_an_arrival_fails_is_not_held) {
+TEST(JudgeTest, ARateAtWhichAnArrivalFailsIsNotHeld) {
     std::vector<LoadRow> rows = rows_of(std::vector<std::uint64_t>(40, 0));
     rows[3].errors = {{EAGAIN, 2}, {ENOSPC, 1}};
     const Held held = judge(rows, {200, 1, 7});
@@ -128,14 +128,14 @@ TEST(JudgeTest, a_rate_at_which_an_arrival_fails_is_not_held) {
     EXPECT_EQ(held.why, "3 of 2010 arrivals failed");
 }
 
-TEST(JudgeTest, of_what_has_no_record_nothing_is_told) {
+TEST(JudgeTest, OfWhatHasNoRecordNothingIsTold) {
     const std::vector<LoadRow> rows = rows_of(std::vector<std::uint64_t>(40, 0));
     const Held held = judge(rows, {200, 1, 7});
     EXPECT_EQ(held.is_held, std::nullopt);
     EXPECT_EQ(held.why, "7 of 2007 arrivals have no record");
 }
 
-TEST(RateTest, at_the_end_is_that_of_the_last_third) {
+TEST(RateTest, AtTheEndIsThatOfTheLastThird) {
     std::vector<LoadRow> rows = rows_of(std::vector<std::uint64_t>(30, 0));
     for (std::size_t i = 20; i < 30; ++i) rows[i].done = 25;
     EXPECT_DOUBLE_EQ(rate_at_end(rows), 100);
@@ -143,7 +143,7 @@ TEST(RateTest, at_the_end_is_that_of_the_last_third) {
     EXPECT_DOUBLE_EQ(rate_at_end({}), 0);
 }
 
-TEST(SettledTest, from_when_on_neither_memory_nor_namespaces_move) {
+TEST(SettledTest, FromWhenOnNeitherMemoryNorNamespacesMove) {
     std::vector<std::pair<std::uint64_t, std::uint64_t>> figures(4, {300, 1000});
     for (std::uint64_t left = 900; left > 100; left -= 100) figures.emplace_back(100 + left / 5, left);
     const std::size_t still = figures.size();
@@ -155,13 +155,13 @@ TEST(SettledTest, from_when_on_neither_memory_nor_namespaces_move) {
     EXPECT_DOUBLE_EQ(*settled, kRow * static_cast<double>(still + 1));
 }
 
-TEST(SettledTest, what_other_work_moves_is_no_matter) {
+TEST(SettledTest, WhatOtherWorkMovesIsNoMatter) {
     std::vector<std::pair<std::uint64_t, std::uint64_t>> figures;
     for (std::uint64_t i = 0; i < 20; ++i) figures.emplace_back(100 + i % 3, 20 + i % 9);
     EXPECT_EQ(settled_at(at_begin(100, 20), held(figures)), 0);
 }
 
-TEST(SettledTest, what_workers_have_not_torn_down_yet_has_not_settled) {
+TEST(SettledTest, WhatWorkersHaveNotTornDownYetHasNotSettled) {
     std::vector<LoadRow> rows = held(std::vector<std::pair<std::uint64_t, std::uint64_t>>(40, {300, 1000}));
     for (std::size_t i = 0; i < rows.size(); ++i) rows[i].is_torn_down = i >= 30;
     EXPECT_EQ(settled_at(at_begin(100, 20), std::span(rows).first(30)), std::nullopt) << "still, and busy";
@@ -171,14 +171,14 @@ TEST(SettledTest, what_workers_have_not_torn_down_yet_has_not_settled) {
     EXPECT_DOUBLE_EQ(*settled, kRow * 31);
 }
 
-TEST(SettledTest, without_a_view_of_the_workers_most_of_the_memory_has_to_be_back) {
+TEST(SettledTest, WithoutAViewOfTheWorkersMostOfTheMemoryHasToBeBack) {
     std::vector<std::pair<std::uint64_t, std::uint64_t>> figures(20, {300, 0});
     EXPECT_EQ(settled_at(at_begin(100, 0), held(figures)), std::nullopt);
     figures.insert(figures.end(), 20, {190, 0});
     EXPECT_TRUE(settled_at(at_begin(100, 0), held(figures)).has_value());
 }
 
-TEST(SettledTest, one_figure_is_enough_and_none_tells_nothing) {
+TEST(SettledTest, OneFigureIsEnoughAndNoneTellsNothing) {
     std::vector<LoadRow> rows = held(std::vector<std::pair<std::uint64_t, std::uint64_t>>(20, {100, 0}));
     for (LoadRow& row : rows) row.use.namespaces.reset();
     EXPECT_EQ(settled_at({std::nullopt, 100U << 20U, 0, 0}, rows), 0);
@@ -187,12 +187,12 @@ TEST(SettledTest, one_figure_is_enough_and_none_tells_nothing) {
     EXPECT_EQ(settled_at({}, {}), std::nullopt);
 }
 
-TEST(KernelUseTest, a_sum_is_of_all_or_none) {
+TEST(KernelUseTest, ASumIsOfAllOrNone) {
     EXPECT_EQ((KernelUse{std::nullopt, 1, 2, 3}.memory()), 6U);
     EXPECT_EQ((KernelUse{std::nullopt, 1, std::nullopt, 3}.memory()), std::nullopt);
 }
 
-TEST(ParseRateTest, takes_rates_and_says_what_is_accepted) {
+TEST(ParseRateTest, TakesRatesAndSaysWhatIsAccepted) {
     EXPECT_DOUBLE_EQ(parse_rate("200/s").value(), 200);
     EXPECT_DOUBLE_EQ(parse_rate("200").value(), 200);
     EXPECT_DOUBLE_EQ(parse_rate("90/m").value(), 1.5);
@@ -207,7 +207,7 @@ TEST(ParseRateTest, takes_rates_and_says_what_is_accepted) {
     EXPECT_EQ(format_rate(1e6), "1000000");
 }
 
-TEST(RingTest, all_records_fit_into_40_mib) {
+TEST(RingTest, AllRecordsFitInto40Mib) {
     for (std::uint32_t workers = 1; workers <= churn::kMostWorkers; ++workers) {
         const std::uint32_t records = churn::ring_records(workers);
         EXPECT_EQ(records & (records - 1), 0U);

@@ -18,7 +18,7 @@ constexpr const char* kSlabinfo =
     "pid_namespace         46     46    344   23    2 : tunables    0    0    0 : slabdata      2      2     "
     " 0\n";
 
-TEST(KernelUseTest, reads_memory_in_bytes_and_namespaces_of_the_set) {
+TEST(KernelUseTest, ReadsMemoryInBytesAndNamespacesOfTheSet) {
     FakeTree tree;
     tree.file("/proc/meminfo", kMeminfo).file("/proc/slabinfo", kSlabinfo);
     const KernelUseReader net(Kind::net, tree.root());
@@ -32,7 +32,7 @@ TEST(KernelUseTest, reads_memory_in_bytes_and_namespaces_of_the_set) {
     EXPECT_EQ(KernelUseReader(Kind::net | Kind::pid, tree.root()).read().namespaces, 71U);
 }
 
-TEST(KernelUseTest, says_why_namespaces_are_not_counted) {
+TEST(KernelUseTest, SaysWhyNamespacesAreNotCounted) {
     FakeTree tree;
     tree.file("/proc/meminfo", kMeminfo);
     EXPECT_NE(KernelUseReader(Kind::net, tree.root()).unknown().find("ENOENT"), std::string::npos);
@@ -45,7 +45,7 @@ TEST(KernelUseTest, says_why_namespaces_are_not_counted) {
     EXPECT_TRUE(use.memory().has_value());
 }
 
-TEST(KernelUseTest, what_an_older_kernel_lacks_is_unknown_and_no_zero) {
+TEST(KernelUseTest, WhatAnOlderKernelLacksIsUnknownAndNoZero) {
     FakeTree tree;
     tree.file("/proc/meminfo", "Slab:  10 kB\nKernelStack: 2 kB\n");
     const KernelUse use = KernelUseReader({}, tree.root()).read();

@@ -47,7 +47,7 @@ void expect_well(const Taken& taken) {
     }
 }
 
-TEST(ChurnLoadTest, the_closed_loop_begins_when_it_is_done) {
+TEST(ChurnLoadTest, TheClosedLoopBeginsWhenItIsDone) {
     ChurnPlan plan;
     plan.duration = 100ms;
     plan.workers = 2;
@@ -59,7 +59,7 @@ TEST(ChurnLoadTest, the_closed_loop_begins_when_it_is_done) {
     for (const churn::Record& one : taken.records[0]) EXPECT_EQ(one.intended, one.start);
 }
 
-TEST(ChurnLoadTest, arrivals_are_at_fixed_moments_and_each_is_one_worker_s) {
+TEST(ChurnLoadTest, ArrivalsAreAtFixedMomentsAndEachIsOneWorkerS) {
     ChurnPlan plan;
     plan.loop = Loop::open;
     plan.rate = 100;
@@ -77,7 +77,7 @@ TEST(ChurnLoadTest, arrivals_are_at_fixed_moments_and_each_is_one_worker_s) {
     EXPECT_GE(intended.size(), 1U);
 }
 
-TEST(ChurnLoadTest, all_of_a_burst_begin_at_the_same_moment) {
+TEST(ChurnLoadTest, AllOfABurstBeginAtTheSameMoment) {
     ChurnPlan plan;
     plan.loop = Loop::burst;
     plan.workers = 5;
@@ -92,7 +92,7 @@ TEST(ChurnLoadTest, all_of_a_burst_begin_at_the_same_moment) {
     for (const std::uint64_t begin : begins) EXPECT_EQ(begins.count(begin), 5U);
 }
 
-TEST(ChurnLoadTest, three_hundred_workers_are_started_and_stopped) {
+TEST(ChurnLoadTest, ThreeHundredWorkersAreStartedAndStopped) {
     ChurnPlan plan;
     plan.loop = Loop::burst;
     plan.workers = 300;
@@ -105,13 +105,13 @@ TEST(ChurnLoadTest, three_hundred_workers_are_started_and_stopped) {
     EXPECT_TRUE(load.has_ended());
 }
 
-TEST(ChurnLoadTest, one_that_is_never_begun_goes_with_its_object) {
+TEST(ChurnLoadTest, OneThatIsNeverBegunGoesWithItsObject) {
     ChurnPlan plan;
     plan.workers = 4;
     const ChurnLoad load(plan);
 }
 
-TEST(ChurnLoadTest, what_is_not_read_is_counted_and_does_not_hold_the_load_up) {
+TEST(ChurnLoadTest, WhatIsNotReadIsCountedAndDoesNotHoldTheLoadUp) {
     ChurnPlan plan;
     plan.workers = 256;
     plan.duration = 200ms;

@@ -32,7 +32,7 @@ churn::Record record(std::uint64_t intended_ms, std::uint64_t end_ms, int error 
             {error == 0 ? protocol::Call::none : protocol::Call::clone, error}};
 }
 
-TEST(ChurnPlanTest, ids_follow_the_rules_of_cases) {
+TEST(ChurnPlanTest, IdsFollowTheRulesOfCases) {
     ChurnPlan plan;
     plan.set = Kind::net;
     EXPECT_EQ(to_string(plan), "churn/NEWNET");
@@ -48,7 +48,7 @@ TEST(ChurnPlanTest, ids_follow_the_rules_of_cases) {
     EXPECT_EQ(to_string(plan), "churn/none/burst:100");
 }
 
-TEST(ChurnPlanTest, sets_gain_newuser_and_none_stays) {
+TEST(ChurnPlanTest, SetsGainNewuserAndNoneStays) {
     ChurnPlan plan;
     plan.background = BackgroundLoad{Kind::net, 2};
     const ChurnPlan through = plan.through_userns();
@@ -57,7 +57,7 @@ TEST(ChurnPlanTest, sets_gain_newuser_and_none_stays) {
     EXPECT_EQ(through.made(), Kind::net | Kind::user);
 }
 
-TEST(ChurnPlanTest, a_long_load_has_longer_intervals_unless_told) {
+TEST(ChurnPlanTest, ALongLoadHasLongerIntervalsUnlessTold) {
     ChurnPlan plan;
     EXPECT_EQ(plan.interval(), 250ms);
     plan.duration = 4000s;
@@ -66,7 +66,7 @@ TEST(ChurnPlanTest, a_long_load_has_longer_intervals_unless_told) {
     EXPECT_EQ(plan.interval(), 100ms);
 }
 
-TEST(ChurnRecorderTest, rows_have_what_ended_in_them_and_the_backlog_at_their_end) {
+TEST(ChurnRecorderTest, RowsHaveWhatEndedInThemAndTheBacklogAtTheirEnd) {
     ChurnRecorder recorder(open_plan(10), kBegin, {});
     recorder.add(0, record(0, 1));
     recorder.add(0, record(100, 101));
@@ -87,7 +87,7 @@ TEST(ChurnRecorderTest, rows_have_what_ended_in_them_and_the_backlog_at_their_en
     EXPECT_DOUBLE_EQ(rows[1].begin_s, 0.25);
 }
 
-TEST(ChurnRecorderTest, what_is_due_and_not_done_is_unserved_and_no_more_arrive_after_the_time) {
+TEST(ChurnRecorderTest, WhatIsDueAndNotDoneIsUnservedAndNoMoreArriveAfterTheTime) {
     ChurnRecorder recorder(open_plan(10), kBegin, {});
     for (std::uint64_t i = 0; i < 7; ++i) recorder.add(0, record(100 * i, 100 * i + 1));
     recorder.close(kBegin + 3000 * kMs, {});
@@ -99,13 +99,13 @@ TEST(ChurnRecorderTest, what_is_due_and_not_done_is_unserved_and_no_more_arrive_
     EXPECT_EQ(recorder.rows().back().backlog, std::nullopt);
 }
 
-TEST(ChurnRecorderTest, an_operation_without_a_record_is_done_all_the_same) {
+TEST(ChurnRecorderTest, AnOperationWithoutARecordIsDoneAllTheSame) {
     ChurnRecorder recorder(open_plan(10), kBegin, {});
     recorder.close(kBegin + 250 * kMs, {}, 3);
     EXPECT_EQ(recorder.rows().back().backlog, 0U);
 }
 
-TEST(ChurnRecorderTest, what_has_succeeded_is_known_before_its_interval_is_closed) {
+TEST(ChurnRecorderTest, WhatHasSucceededIsKnownBeforeItsIntervalIsClosed) {
     ChurnRecorder recorder(open_plan(10), kBegin, {});
     recorder.add(0, record(0, 1));
     recorder.close(kBegin + 250 * kMs, {});
@@ -117,7 +117,7 @@ TEST(ChurnRecorderTest, what_has_succeeded_is_known_before_its_interval_is_close
     EXPECT_EQ(recorder.done(1), 1U);
 }
 
-TEST(ChurnRecorderTest, namespaces_are_those_above_the_start) {
+TEST(ChurnRecorderTest, NamespacesAreThoseAboveTheStart) {
     ChurnRecorder recorder(open_plan(10), kBegin, {20U, {}, {}, {}});
     recorder.close(kBegin + 250 * kMs, {120U, {}, {}, {}});
     recorder.close(kBegin + 500 * kMs, {15U, {}, {}, {}});
@@ -127,7 +127,7 @@ TEST(ChurnRecorderTest, namespaces_are_those_above_the_start) {
     EXPECT_EQ(recorder.rows()[2].not_freed, std::nullopt);
 }
 
-TEST(ChurnRecorderTest, a_burst_is_whole_whichever_order_its_records_come_in) {
+TEST(ChurnRecorderTest, ABurstIsWholeWhicheverOrderItsRecordsComeIn) {
     ChurnPlan plan;
     plan.loop = Loop::burst;
     plan.workers = 3;
@@ -150,7 +150,7 @@ TEST(ChurnRecorderTest, a_burst_is_whole_whichever_order_its_records_come_in) {
     EXPECT_EQ(bursts[1].latency.count, 1U);
 }
 
-TEST(ChurnRecorderTest, ten_million_records_take_no_more_memory_than_ten) {
+TEST(ChurnRecorderTest, TenMillionRecordsTakeNoMoreMemoryThanTen) {
     ChurnPlan plan;
     ChurnRecorder recorder(plan, kBegin, {});
     for (std::uint64_t i = 0; i < 10'000'000; ++i) recorder.add(0, record(0, 1 + i % 1000));
@@ -160,7 +160,7 @@ TEST(ChurnRecorderTest, ten_million_records_take_no_more_memory_than_ten) {
     EXPECT_EQ(recorder.rows().front().latency.max, 1000 * kMs);
 }
 
-TEST(ChurnRecorderTest, long_rows_are_few_and_end_with_the_load) {
+TEST(ChurnRecorderTest, LongRowsAreFewAndEndWithTheLoad) {
     ChurnPlan plan;
     plan.duration = 60s;
     ChurnRecorder recorder(plan, kBegin, {});
@@ -179,7 +179,7 @@ TEST(ChurnRecorderTest, long_rows_are_few_and_end_with_the_load) {
     EXPECT_TRUE(recorder.long_rows().back().is_drain);
 }
 
-TEST(FailureWatchTest, what_never_can_be_ends_the_load_at_once) {
+TEST(FailureWatchTest, WhatNeverCanBeEndsTheLoadAtOnce) {
     FailureWatch watch;
     EXPECT_FALSE(watch.end(kBegin, Kind::net));
     watch.see(record(0, 1, EPERM));
@@ -189,7 +189,7 @@ TEST(FailureWatchTest, what_never_can_be_ends_the_load_at_once) {
     EXPECT_TRUE(end->why.starts_with("EPERM: clone: "));
 }
 
-TEST(FailureWatchTest, a_limit_ends_it_once_nothing_succeeds_for_two_seconds) {
+TEST(FailureWatchTest, ALimitEndsItOnceNothingSucceedsForTwoSeconds) {
     FailureWatch watch;
     for (const int error : {ENOSPC, EAGAIN, ENOMEM}) {
         watch.see(record(0, 1));
@@ -203,7 +203,7 @@ TEST(FailureWatchTest, a_limit_ends_it_once_nothing_succeeds_for_two_seconds) {
     }
 }
 
-TEST(FailureWatchTest, another_error_that_lasts_is_a_fault) {
+TEST(FailureWatchTest, AnotherErrorThatLastsIsAFault) {
     FailureWatch watch;
     watch.see({kBegin, kBegin, kBegin, kBegin, {protocol::Call::child, ECHILD}});
     EXPECT_FALSE(watch.end(kBegin, Kind::net));
