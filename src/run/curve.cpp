@@ -139,7 +139,7 @@ tl::expected<Curve, std::string> parse_curve(std::string_view text) {
         if (!value) return tl::unexpected(fmt::format("'{}': accepted is {}", word, value.error()));
         *end = *value;
     }
-    if (const auto checked = check_ends(curve); !checked) return checked;
+    if (auto checked = check_ends(curve); !checked) return checked;
     curve.steps = usual_steps(curve);
     if (parts.size() == 3) {
         const auto steps = parse_steps(curve, parts[2]);
