@@ -64,7 +64,7 @@ def measure(one: runs.Wanted, jobs: int, progress: Progress, vmlinux: Path | Non
     the kernel's vmlinux is given. LabError, with the kernel and the case, where one fails."""
     if one.subject is None:
         raise LabError(f"{one.lab['together']}: a profile is made of copies of a saved machine", USAGE)
-    plan = orders.plan(one.options)
+    plan = orders.plan(one.options, one.has_bases)
     marks, lab = exact.marks(), inputs(one, vmlinux)
     number, recipe = next(iter(one.subject.recipes.items()))
     waiting = [task for task in alone.tasks(plan, one.subject) if task.number == number]

@@ -1,0 +1,191 @@
+"""The sections of results/curves/README.md: each from kernels to lines of Markdown. What a sentence says is computed."""
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from analysis import curves_text
+from analysis.curves import Curve
+from analysis.kinds import prefixed
+from lab import curves, curves_recorded
+from lab.curves_recorded import Kernel, level_of
+from lab.explain import thousands
+from lab.format import digits, k
+from lab.recorded import ASYNC, CREATE
+
+PERCPU = re.compile(r"pcpu_alloc(_noprof)?")
+NAMED = 3  # functions of a cell
+BLOCK = 2  # executions of a block: the lead-in and the sample (orders.SHAPE)
+PER_PAIR = 0.05  # instructions for each dying and each alive namespace that are told from none
+Kernels = Sequence[Kernel]
+
+
+def is_percpu(name: str) -> bool:
+    """Whether a function is where percpu's allocator begins."""
+    return PERCPU.fullmatch(name) is not None
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> list[str]:
+    """The first columns are of words."""
+    return [f"| {' | '.join(head)} |", "|" + "---|" * words + "---:|" * (len(head) - words), *(f"| {' | '.join(row)} |" for row in rows), ""]
+
+
+def called(one: Curve) -> str:
+    """The case for people: clone NEWNS, clone none spawn:vm."""
+    return " ".join(part for part in one.case.split("/") if not part.startswith("stack:"))
+
+
+def by_case(kernels: Kernels, name: str, phase: str | None = None) -> dict[str, list[Curve]]:
+    """Each case's curves, the oldest kernel's first."""
+    found: dict[str, list[Curve]] = {}
+    for kernel in kernels:
+        for one in kernel.curves(name, phase):
+            found.setdefault(one.case, []).append(one)
+    return {case: group for case, group in found.items() if any(one.levels for one in group)}
+
+
+def figures(group: Sequence[Curve]) -> list[str]:
+    """A row for each kernel, a column for each level; in k."""
+    levels = sorted({level for one in group for level in one.levels})
+    parameter = group[0].parameter
+    rows = []
+    for one in group:
+        at = dict(zip(one.levels, one.figures))
+        rows.append([one.run.name, *(k(at[level]) if level in at else "–" for level in levels)])
+    return table([parameter.key, *(curves_text.level_text(parameter, level) for level in levels)], rows)
+
+
+def law_cells(one: Curve) -> list[str]:
+    """Law, slope, start, residuals and rival."""
+    _, _, law, slope, _, start, weight, rival, residuals = curves_text.cells(one)
+    return [f"{law} ({weight})" if weight else law, slope, start, rival, residuals]
+
+
+LAW_HEAD = ("law (its weight)", "slope", "starts at", "rival", "residuals: median, largest")
+
+
+def laws(rows: Sequence[tuple[str, Curve]], head: str = "kernel") -> list[str]:
+    """A row for each curve."""
+    return table([head, *LAW_HEAD], [[name, *law_cells(one)] for name, one in rows], words=3)
+
+
+def unfit(group: Sequence[Curve]) -> list[str]:
+    """Sentences on what follows no single law, and what has a bend."""
+    lines = []
+    if names := [one.run.name for one in group if one.growth and one.growth.is_misfit]:
+        lines.append(f"- No single law fits on {', '.join(names)}: the table has the nearest one, which is more than 5% off somewhere.")
+    for why in dict.fromkeys(f"- {one.run.name} has no figure at {', '.join(curves_text.level_text(one.parameter, level) for level in one.without)}: "
+                             f"{next(iter(one.without.values()))}." for one in group if one.without):
+        lines.append(why)
+    return lines
+
+
+def shares(kernels: Kernels, name: str, case: str, part: str = CREATE) -> list[str]:
+    """The largest functions of a part at each profiled level, by their own instructions."""
+    recording = next(one for one in curves.RECORDINGS if one.name == name)
+    key = recording.profiled[0].partition(":")[0] if recording.profiled else ""
+    rows = []
+    for kernel in kernels:
+        profile = kernel.profiles.get(name)
+        for one in (profile.parts if profile else ()):
+            if without(one, key) != case:
+                continue
+            own, whole = profile.own(one, part), profile.whole(one, part) if profile else 0
+            largest = sorted(own.items(), key=lambda item: -item[1])[:NAMED]
+            said = ", ".join(f"{function} {value / whole:.0%}" for function, value in largest) if whole else "–"
+            rows.append([kernel.name, one_level(one, key), k(whole), said])
+    return table(["kernel", key, "all of them, in k", "the largest, by their own instructions"], rows, words=1) if rows else []
+
+
+def without(case: str, key: str) -> str:
+    return "/".join(part for part in case.split("/") if not part.startswith(f"{key}:"))
+
+
+def one_level(case: str, key: str) -> str:
+    return next((part.partition(":")[2] for part in case.split("/") if part.startswith(f"{key}:")), "0")
+
+
+def each(kernels: Kernels, name: str, phase: str | None = None) -> list[str]:
+    """The figures and laws of all cases of a recording, and their functions."""
+    lines: list[str] = []
+    for case, group in by_case(kernels, name, phase).items():
+        lines += [f"**{called(group[0])}**, {group[0].phase}, in k instructions, over {group[0].parameter.key}:", "", *figures(group),
+                  *laws([(one.run.name, one) for one in group]), *unfit(group), ""]
+        if phase is None and (found := shares(kernels, name, case)):
+            lines += ["Which functions that is, by the exact profile:", "", *found]
+    return lines
+
+
+def mounts(kernels: Kernels) -> list[str]:
+    """With the call taken apart into percpu's allocator and the rest."""
+    lines = each(kernels, "mounts")
+    parts, said = [], []
+    for kernel in kernels:
+        for one in kernel.curves("mounts"):
+            if found := curves_recorded.split(one, kernel, "mounts", is_percpu):
+                parts += [(f"{kernel.name}: {what}", found[key]) for key, what in (("part", "percpu's allocator"), ("rest", "all else"))]
+                share = [(level, y / (y + z)) for level, y, z in zip(one.levels, found["part"].figures, found["rest"].figures)]
+                level, most = max(zip(found["part"].levels, (value for _, value in share)), key=lambda item: item[1])
+                said.append(f"{kernel.name} {most:.0%} at {level:g}")
+    if parts:
+        lines += ["Each mount has a counter of its own for each CPU, which percpu's allocator gives it (pcpu_alloc, and all that it",
+                  f"calls): as a share of the call at most {', '.join(said)}. It looks for room in chunks that fill up, and makes a new",
+                  "one when none has room: this part has no law, and neither has the sum. Taken apart, by the profile:", "",
+                  *laws(parts, "part")]
+    return lines
+
+
+def per_one(kernels: Kernels, name: str, key: str) -> list[str]:
+    """What workers execute for each one more, from the lowest profiled level to the highest."""
+    said = []
+    for kernel in kernels:
+        profile = kernel.profiles.get(name)
+        cases = sorted(profile.parts, key=lambda case: level_of(case, key)) if profile else []
+        if profile and len(cases) > 1:
+            first, last = cases[0], cases[-1]
+            more = BLOCK * (profile.whole(last, ASYNC) - profile.whole(first, ASYNC)) / (level_of(last, key) - level_of(first, key))
+            said.append(f"{prefixed(more)} on {kernel.name}")
+    return ["Their teardown is the workers', after the call: by the profile, what they execute for each one of them is "
+            f"{', '.join(said)}.", ""] if said else []
+
+
+def flat(kernels: Kernels) -> list[str]:
+    """The ways to a mount namespace, and which of them do not grow within what machines vary by."""
+    lines = []
+    for case, group in by_case(kernels, "mount_ns").items():
+        for one in group:
+            rows = one.run.results
+            of = rows[(rows["phase"] == one.phase) & rows["case"].isin(one.cases)]
+            varies = float(of["resolution"].fillna(0).astype(float).max())
+            least, most = min(one.figures), max(one.figures)
+            slope = (one.figures[-1] - one.figures[0]) / (one.levels[-1] - one.levels[0])
+            within = most - least <= 2 * varies or most - least <= 0.001 * most
+            word = "does not grow" if within else "grows"
+            lines.append(f"- {case.rpartition('/')[2]} {word}: {prefixed(one.figures[0])} at {one.levels[0]:g} mounts, {prefixed(one.figures[-1])} at "
+                         f"{one.levels[-1]:g}, {thousands(slope)} a mount; all levels are within {prefixed(most - least)}, and machines "
+                         f"vary by ±{prefixed(varies)}.")
+    return [*lines, ""] if lines else []
+
+
+def pairs(kernel: Kernel) -> tuple[dict[str, float], float]:
+    """For each function what it executes for each dying and each alive namespace, of a block, in the teardown: the factor of
+    their product, beside a part for each dying and one for each alive. And the largest residual of the sum, as a share."""
+    profile = kernel.profiles["dying-alive"]
+    cases = list(profile.parts)
+    dying, alive = (np.array([level_of(case, key) for case in cases], float) for key in ("dying", "netns"))
+    terms = np.column_stack([np.ones(len(cases)), dying, alive, dying * alive])
+    own = [profile.own(case, ASYNC) for case in cases]
+    names = sorted({name for one in own for name in one})
+    values = BLOCK * np.array([[one.get(name, 0.0) for name in names] for one in own])
+    found = np.linalg.lstsq(terms, values, rcond=None)[0]
+    whole = values.sum(axis=1)
+    return dict(zip(names, found[3])), float(np.max(np.abs(whole - terms @ found.sum(axis=1)) / whole))
+
+
+def walk(kernels: Kernels) -> list[str]:
+    """The functions whose instructions grow with the product of dying and alive namespaces on any kernel."""
+    found: set[str] = set()
+    for kernel in kernels:
+        factors, _ = pairs(kernel)
+        found |= {name for name, value in factors.items() if value > 0.5}
+    return sorted(found)
