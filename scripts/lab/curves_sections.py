@@ -10,7 +10,7 @@ from analysis.kinds import prefixed
 from lab import curves, curves_recorded
 from lab.curves_recorded import Kernel, level_of
 from lab.explain import thousands
-from lab.format import digits, k
+from lab.format import digits, folded, k
 from lab.recorded import ASYNC, CREATE
 
 PERCPU = re.compile(r"pcpu_alloc(_noprof)?")
@@ -112,8 +112,16 @@ def each(kernels: Kernels, name: str, phase: str | None = None) -> list[str]:
         lines += [f"**{called(group[0])}**, {group[0].phase}, in k instructions, over {group[0].parameter.key}:", "", *figures(group),
                   *laws([(one.run.name, one) for one in group]), *unfit(group), ""]
         if phase is None and (found := shares(kernels, name, case)):
-            lines += ["Which functions that is, by the exact profile:", "", *found]
+            lines += folded("Which functions that is, by the exact profile", found)
     return lines
+
+
+def unfit_parts(parts: Sequence[tuple[str, Curve]]) -> list[str]:
+    """Which parts follow one of the laws, and which none."""
+    fitted = [(name, one.growth.is_misfit) for name, one in parts if one.growth]
+    lines = [f"- {what}: {', '.join(names)}." for wrong, what in ((False, "One law fits"), (True, "No single law fits"))
+             if (names := [name for name, is_misfit in fitted if is_misfit == wrong])]
+    return [*lines, ""]
 
 
 def mounts(kernels: Kernels) -> list[str]:
@@ -126,12 +134,11 @@ def mounts(kernels: Kernels) -> list[str]:
                 parts += [(f"{kernel.name}: {what}", found[key]) for key, what in (("part", "percpu's allocator"), ("rest", "all else"))]
                 share = [(level, y / (y + z)) for level, y, z in zip(one.levels, found["part"].figures, found["rest"].figures)]
                 level, most = max(zip(found["part"].levels, (value for _, value in share)), key=lambda item: item[1])
-                said.append(f"{kernel.name} {most:.0%} at {level:g}")
+                said.append(f"{most:.0%} (at {level:g}, {kernel.name})")
     if parts:
-        lines += ["Each mount has a counter of its own for each CPU, which percpu's allocator gives it (pcpu_alloc, and all that it",
-                  f"calls): as a share of the call at most {', '.join(said)}. It looks for room in chunks that fill up, and makes a new",
-                  "one when none has room: this part has no law, and neither has the sum. Taken apart, by the profile:", "",
-                  *laws(parts, "part")]
+        lines += ["Each mount has counters of its own for each CPU, for which percpu's allocator looks for room in its chunks:",
+                  f"pcpu_alloc and all that it calls are at most {', '.join(said)} of the call. The call taken apart, by the profile:", "",
+                  *laws(parts, "part"), *unfit_parts(parts)]
     return lines
 
 
@@ -189,3 +196,45 @@ def walk(kernels: Kernels) -> list[str]:
         factors, _ = pairs(kernel)
         found |= {name for name, value in factors.items() if value > 0.5}
     return sorted(found)
+
+
+def dying_alive(kernels: Kernels) -> list[str]:
+    """The teardown of dying namespaces beside those that are alive, and what its walk takes for each pair of them."""
+    there = [kernel for kernel in kernels if "dying-alive" in kernel.profiles]
+    if not there:
+        return []
+    names, lines, said = walk(there), [], []
+    for kernel in there:
+        profile = kernel.profiles["dying-alive"]
+        found = {(level_of(case, "dying"), level_of(case, "netns")): case for case in profile.parts}
+        alive, dying = (sorted({pair[at] for pair in found}) for at in (1, 0))
+
+        def cell(case: str, of: Sequence[str]) -> str:
+            own = curves_recorded.Profile(profile.parts).own(case, ASYNC)
+            return k(BLOCK * sum(own.get(name, 0) for name in of))
+        rows = [[str(one), *(cell(found[one, other], names) for other in alive)] for one in dying]
+        lines += [f"**{kernel.name}**: {', '.join(names)} in the teardown of a block, in k; a row for each number of dying namespaces, a column "
+                  "for each number of alive ones:", "", *table(["dying", *map(str, alive)], rows, words=0)]
+        factors, residual = pairs(kernel)
+        of_them = {name: factors.get(name, 0.0) for name in names}
+        largest = ", ".join(f"{name} {digits(value)}" for name, value in sorted(of_them.items(), key=lambda item: -item[1])
+                            if abs(value) >= PER_PAIR)
+        total = sum(of_them.values())
+        law = f"grows with dying × alive: {digits(total)} instructions a pair ({largest})" if total >= PER_PAIR else \
+            f"does not grow with dying × alive ({digits(total)} instructions a pair)"
+        said.append(f"- {kernel.name}: the walk {law}. The whole teardown is a part for each dying, one for each alive and one for each "
+                    f"pair of them within {residual:.1%}.")
+    return [*said, "", *lines]
+
+
+SECTIONS = {
+    "mounts": ("A mount namespace over the mounts that it copies", mounts),
+    "peers": ("A mount namespace over mounts of one peer group", lambda kernels: each(kernels, "peers")),
+    "netns": ("A net namespace beside others that are alive", lambda kernels: [*each(kernels, "netns"), *per_one(kernels, "netns", "netns")]),
+    "dying": ("A net namespace beside others that are torn down",
+              lambda kernels: [*each(kernels, "dying"), *each(kernels, "dying", "total"), *per_one(kernels, "dying", "dying")]),
+    "dying-alive": ("Teardown: dying × alive", dying_alive),
+    "rss": ("A fork over its caller's memory", lambda kernels: each(kernels, "rss")),
+    "depth": ("User and pid namespaces over the depth of those around", lambda kernels: each(kernels, "depth")),
+    "mount_ns": ("The ways to a mount namespace over the mounts around", lambda kernels: [*flat(kernels), *each(kernels, "mount_ns")]),
+}
