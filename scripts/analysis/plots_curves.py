@@ -76,7 +76,7 @@ def kernels(runs: Sequence[Run], key: str, operation: str, phase: str) -> Figure
         axes.set_visible(False)
     plot_style.outer_labels(panels, len(found), f"{key} (logarithmic)", f"{unit} (logarithmic)")
     lines = {line.get_label(): line for axes in plot_style.flat(panels)[:len(found)] for line in axes.get_lines()}
-    figure.legend(lines.values(), lines.keys(), loc="outside right center")
+    panels[0][-1].legend(lines.values(), lines.keys(), loc="center left", bbox_to_anchor=(1, 0.5))
     plot_style.title(figure, f"How {operation} grows with {key}, kernel by kernel (phase {phase}, median)")
     plot_style.identify(figure, list({one.run.kernel: one.run for one in every}.values()))
     return figure

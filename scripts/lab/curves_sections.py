@@ -27,7 +27,8 @@ def is_percpu(name: str) -> bool:
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> list[str]:
     """The first columns are of words."""
-    return [f"| {' | '.join(head)} |", "|" + "---|" * words + "---:|" * (len(head) - words), *(f"| {' | '.join(row)} |" for row in rows), ""]
+    rule = "|" + "---|" * words + "---:|" * (len(head) - words)
+    return [f"| {' | '.join(head)} |", rule, *(f"| {' | '.join(row)} |" for row in rows), ""]
 
 
 def called(one: Curve) -> str:
@@ -74,9 +75,9 @@ def unfit(group: Sequence[Curve]) -> list[str]:
     lines = []
     if names := [one.run.name for one in group if one.growth and one.growth.is_misfit]:
         lines.append(f"- No single law fits on {', '.join(names)}: the table has the nearest one, which is more than 5% off somewhere.")
-    for why in dict.fromkeys(f"- {one.run.name} has no figure at {', '.join(curves_text.level_text(one.parameter, level) for level in one.without)}: "
-                             f"{next(iter(one.without.values()))}." for one in group if one.without):
-        lines.append(why)
+    for one in group:
+        levels = ", ".join(curves_text.level_text(one.parameter, level) for level in one.without)
+        lines += [f"- {one.run.name} has no figure at {levels}: {'; '.join(dict.fromkeys(one.without.values()))}."] if levels else []
     return lines
 
 
@@ -168,9 +169,9 @@ def flat(kernels: Kernels) -> list[str]:
             slope = (one.figures[-1] - one.figures[0]) / (one.levels[-1] - one.levels[0])
             within = most - least <= 2 * varies or most - least <= 0.001 * most
             word = "does not grow" if within else "grows"
-            lines.append(f"- {case.rpartition('/')[2]} {word}: {prefixed(one.figures[0])} at {one.levels[0]:g} mounts, {prefixed(one.figures[-1])} at "
-                         f"{one.levels[-1]:g}, {thousands(slope)} a mount; all levels are within {prefixed(most - least)}, and machines "
-                         f"vary by ±{prefixed(varies)}.")
+            lines.append(f"- {case.rpartition('/')[2]} {word}: {prefixed(one.figures[0])} at {one.levels[0]:g} mounts, "
+                         f"{prefixed(one.figures[-1])} at {one.levels[-1]:g}, {thousands(slope)} a mount; all levels are within "
+                         f"{prefixed(most - least)}, and machines vary by ±{prefixed(varies)}.")
     return [*lines, ""] if lines else []
 
 
@@ -213,8 +214,8 @@ def dying_alive(kernels: Kernels) -> list[str]:
             own = curves_recorded.Profile(profile.parts).own(case, ASYNC)
             return k(BLOCK * sum(own.get(name, 0) for name in of))
         rows = [[str(one), *(cell(found[one, other], names) for other in alive)] for one in dying]
-        lines += [f"**{kernel.name}**: {', '.join(names)} in the teardown of a block, in k; a row for each number of dying namespaces, a column "
-                  "for each number of alive ones:", "", *table(["dying", *map(str, alive)], rows, words=0)]
+        lines += [f"**{kernel.name}**: {', '.join(names)} in the teardown of a block, in k; a row for each number of dying namespaces, a "
+                  "column for each number of alive ones:", "", *table(["dying", *map(str, alive)], rows, words=0)]
         factors, residual = pairs(kernel)
         of_them = {name: factors.get(name, 0.0) for name in names}
         largest = ", ".join(f"{name} {digits(value)}" for name, value in sorted(of_them.items(), key=lambda item: -item[1])
@@ -230,7 +231,8 @@ def dying_alive(kernels: Kernels) -> list[str]:
 SECTIONS = {
     "mounts": ("A mount namespace over the mounts that it copies", mounts),
     "peers": ("A mount namespace over mounts of one peer group", lambda kernels: each(kernels, "peers")),
-    "netns": ("A net namespace beside others that are alive", lambda kernels: [*each(kernels, "netns"), *per_one(kernels, "netns", "netns")]),
+    "netns": ("A net namespace beside others that are alive",
+              lambda kernels: [*each(kernels, "netns"), *per_one(kernels, "netns", "netns")]),
     "dying": ("A net namespace beside others that are torn down",
               lambda kernels: [*each(kernels, "dying"), *each(kernels, "dying", "total"), *per_one(kernels, "dying", "dying")]),
     "dying-alive": ("Teardown: dying × alive", dying_alive),
