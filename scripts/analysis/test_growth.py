@@ -156,7 +156,7 @@ def test_curves_of_several_kernels_are_one_plot(tmp_path: Path) -> None:
     assert list(made) == ["i-kernels-stack-clone-create"]
     figure = made["i-kernels-stack-clone-create"].make()
     assert not isinstance(figure, str)
-    assert [axes.get_title(loc="left") for axes in figure.axes] == ["clone none", "clone NEWPID"]
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["clone none", "clone pid"]
     assert all(len(axes.get_lines()) == 2 for axes in figure.axes)
     assert [plot.name for plot in plots.plots(runs[:1], []) if plot.letter == "i"] == ["i-curve-stack-clone-create"]
 
