@@ -79,7 +79,7 @@ def measured(place: Place, image: images.Image, every: list[Recording], jobs: in
     wanted = [place.wanted(image, Path(one.name), one.words((f"--curve={one.levels}",), one.samples), one.machines)
               for one in every if one.levels]
     code = OK
-    for result in runs.run_all(wanted, place.out, jobs):
+    for result in runs.run_all(wanted, place.out / image.name, jobs):
         if result.error:
             print(f"lab: {result.folder}: {result.error}", file=sys.stderr)
             code = max(code, result.error.code)
@@ -99,9 +99,9 @@ def profiled(place: Place, image: images.Image, every: list[Recording], jobs: in
         folder = Path(recording.name) / (EXACT if recording.levels else "")
         one = place.wanted(image, folder, words, 1)
         try:
-            with folders.exclusive(place.out):
+            with folders.exclusive(place.out / image.name):
                 if not folders.finished(one.folder, profile.inputs(one), one.keep):
-                    profile.write(profile.measure(one, jobs, progress), one.keep, place.out)
+                    profile.write(profile.measure(one, jobs, progress), one.keep, place.out / image.name)
                     progress.show(image.name, f"profiled, {one.folder}", event=True)
         except LabError as error:
             print(f"lab: {one.folder}: {error}", file=sys.stderr)
