@@ -1,9 +1,9 @@
 """curves: how costs grow with what surrounds a case, on the newest kernel of several series, recorded under results/curves.
 
 Each case at each level is measured in a copy of its own of a saved machine; figures are exact, so that few samples do. Kept per
-kernel and curve are run.json, results.csv and samples.csv.xz, and in the folder exact/ those of an exact profile of some levels,
-whose stacks say which functions the growth is in. What is there already, of the same build and options, is not measured again.
-`nsbench curves` shows these runs; `lab.py curves-page` makes their page.
+kernel and curve are run.json, results.csv and samples.csv.xz, and in the folder exact/ run.json and functions.csv.xz of an exact
+profile of the levels, which says what functions the growth is in. What is there already, of the same build and options, is not
+measured again. `nsbench curves` shows these runs; `lab.py curves-page` makes their page.
 """
 import argparse
 import sys
@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis import programs
-from lab import folders, guest, images, initramfs, profile, runs
+from lab import curves_profile, folders, guest, images, initramfs, profile, runs
 from lab.commands import Commands
 from lab.errors import FAILED, OK, LabError
+from lab.folders import FUNCTIONS
 from lab.options import add_append, add_jobs, add_machine, of_profile
 from lab.progress import Progress
 
@@ -24,8 +25,10 @@ EXACT = "exact"
 
 @dataclass(frozen=True)
 class Recording:
-    """What a kernel's folder NAME has: these cases over `levels` (of --curve; empty: none), and an exact profile of the cases that
-    `profiled` chooses (of --with, a word each). `series` are those that it is recorded for, all where it is empty."""
+    """What a kernel's folder NAME has: these cases over `levels` (of --curve; empty: none), and an exact profile of them at the levels
+    of `profiled`, in words of nsbench's (empty: at all of them). `series` are those that it is recorded for, all where it is empty.
+
+    Without other tasks a figure is the same each time; a curve of the profile has them apart, which the samples' has not."""
 
     name: str
     cases: tuple[str, ...]
@@ -44,18 +47,27 @@ class Recording:
         """nsbench's options."""
         return [*self.cases, *parameters, f"--samples={samples}"]
 
+    @property
+    def key(self) -> str:
+        """The parameter whose levels these are."""
+        return self.levels.partition(":")[0]
+
+    @property
+    def curve(self) -> tuple[str, ...]:
+        return (f"--curve={self.levels}",) if self.levels else ()
+
 
 NET = ("--op=clone", "--ns=net", "--stack=1M")
 RECORDINGS = (
-    Recording("mounts", ("--op=clone", "--ns=mnt", "--stack=1M"), "mounts:10..10000:10", ("mounts:10,20,50,100,200,500,1000,2000",)),
-    Recording("peers", ("--op=clone", "--ns=mnt", "--stack=1M"), "peers:10..1000:7", ("peers:10,100,1000",)),
-    Recording("netns", NET, "netns:1..200:8", ("netns:1,200",)),
-    Recording("dying", NET, "dying:1..200:8", ("dying:1,200",)),
-    Recording("rss", ("--op=clone", "--ns=none", "--stack=1M", "--spawn=fork,vm"), "rss:1M..128M:8", ("rss:1M,128M",)),
-    Recording("depth", ("--op=clone", "--ns=user", "--ns=pid", "--stack=1M"), "depth:1..28:8", ("depth:1,28",)),
-    Recording("mount_ns", ("--op=mount_ns",), "mounts:10..2000:8", ("mounts:10,2000",), series=("7.3",), machines=3, samples=1),
+    Recording("mounts", ("--op=clone", "--ns=mnt", "--stack=1M"), "mounts:10..10000:10", ("--with=mounts:10,20,50,100,200,500,1000,2000",)),
+    Recording("peers", ("--op=clone", "--ns=mnt", "--stack=1M"), "peers:10..1000:7"),
+    Recording("netns", NET, "netns:1..200:8"),
+    Recording("dying", NET, "dying:1..200:8"),
+    Recording("rss", ("--op=clone", "--ns=none", "--stack=1M", "--spawn=fork,vm"), "rss:1M..128M:8"),
+    Recording("depth", ("--op=clone", "--ns=user", "--ns=pid", "--stack=1M"), "depth:1..28:8"),
+    Recording("mount_ns", ("--op=mount_ns",), "mounts:10..2000:8", series=("7.3",), machines=3, samples=1),
     # Before and after Linux 7acee67a6bce (February 2026).
-    Recording("dying-alive", NET, "", ("dying:1,16,64", "netns:1,16,64,256"), series=("6.18", "7.3")),
+    Recording("dying-alive", NET, "", ("--with=dying:1,16,64", "--with=netns:1,16,64,256"), series=("6.18", "7.3")),
 )
 
 
@@ -76,7 +88,7 @@ class Place:
 
 def measured(place: Place, image: images.Image, every: list[Recording], jobs: int) -> int:
     """Measures the curves; the exit code."""
-    wanted = [place.wanted(image, Path(one.name), one.words((f"--curve={one.levels}",), one.samples), one.machines)
+    wanted = [place.wanted(image, Path(one.name), one.words(one.curve, one.samples), one.machines)
               for one in every if one.levels]
     code = OK
     for result in runs.run_all(wanted, place.out / image.name, jobs):
@@ -89,19 +101,26 @@ def measured(place: Place, image: images.Image, every: list[Recording], jobs: in
     return code
 
 
+def write(recording: Recording, found: profile.Profiled, out: Path) -> None:
+    """A profile's folder; beside a curve, whose own run has the figures, without its rows."""
+    kept = ("run.json",) if recording.levels else ("run.json", "results.csv")
+    text = curves_profile.text_of(found, curves_profile.LEAST if recording.levels else 0)
+    profile.publish(found, {**{name: found.files[name] for name in kept}, FUNCTIONS: text.encode()}, found.one.keep, out)
+
+
 def profiled(place: Place, image: images.Image, every: list[Recording], jobs: int) -> int:
     """Profiles some levels of each; the exit code."""
     progress, code = Progress([image.name]), OK
     for recording in every:
-        if not recording.profiled or (recording.levels and not (place.out / image.name / recording.name).is_dir()):
+        if recording.levels and not (place.out / image.name / recording.name).is_dir():
             continue  # of what could not be measured there is nothing to be explained
-        words = recording.words(tuple(f"--with={one}" for one in recording.profiled), 1)
+        words = recording.words(recording.profiled or recording.curve, 1)
         folder = Path(recording.name) / (EXACT if recording.levels else "")
         one = place.wanted(image, folder, words, 1)
         try:
             with folders.exclusive(place.out / image.name):
                 if not folders.finished(one.folder, profile.inputs(one), one.keep):
-                    profile.write(profile.measure(one, jobs, progress), one.keep, place.out / image.name)
+                    write(recording, profile.measure(one, jobs, progress), place.out / image.name)
                     progress.show(image.name, f"profiled, {one.folder}", event=True)
         except LabError as error:
             print(f"lab: {one.folder}: {error}", file=sys.stderr)

@@ -1,48 +1,22 @@
 """Recorded curves, read back: what results/curves/README.md is made from. Needs pandas and statsmodels."""
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from analysis import curves, growth, stacks, tables
+from analysis import curves, growth, tables
 from analysis.curves import Curve
 from analysis.read import Run, read_run
 from analysis.script import Unreadable
+from lab import curves_profile
 from lab.curves import EXACT, RECORDINGS
+from lab.curves_profile import Levels
 from lab.errors import USAGE, LabError
-from lab.explain import name_of
-from lab.recorded import ASYNC, CREATE
-
-Stacks = list[tuple[list[str], int]]  # functions, the outermost first, and the innermost's own instructions
-
-
-@dataclass(frozen=True)
-class Profile:
-    """The stacks of the profiled cases, by case and by part of the profile."""
-
-    parts: dict[str, dict[str, Stacks]]
-
-    def of(self, case: str, part: str) -> Stacks:
-        return self.parts.get(case, {}).get(part, [])
-
-    def whole(self, case: str, part: str) -> float:
-        """Instructions of the part."""
-        return sum(own for _, own in self.of(case, part))
-
-    def below(self, case: str, part: str, is_one: Callable[[str], bool]) -> float:
-        """Of these functions, with all that they call."""
-        return sum(own for frames, own in self.of(case, part) if any(map(is_one, frames)))
-
-    def own(self, case: str, part: str) -> dict[str, float]:
-        """Of each function alone."""
-        found: dict[str, float] = {}
-        for frames, own in self.of(case, part):
-            name = name_of(frames[-1])
-            found[name] = found.get(name, 0) + own
-        return found
+from lab.folders import FUNCTIONS
+from lab.recorded import CREATE
 
 
 @dataclass(frozen=True)
@@ -51,7 +25,7 @@ class Kernel:
 
     folder: Path
     runs: dict[str, Run]
-    profiles: dict[str, Profile] = field(default_factory=dict)
+    profiles: dict[str, Levels] = field(default_factory=dict)
 
     @cached_property
     def name(self) -> str:
@@ -66,33 +40,24 @@ class Kernel:
         return curves.curves_of(run, phases=[phase] if phase else None) if run else []
 
 
-def split(one: Curve, kernel: Kernel, recording: str, is_part: Callable[[str], bool]) -> dict[str, Curve] | None:
-    """A curve of the profiled levels taken apart: into what these functions take with all that they call, and the rest. None
-    where there are too few levels for a law."""
+PARTS = ("percpu's allocator", "all else of the call", "what ran meanwhile")
+
+
+def split(one: Curve, kernel: Kernel, recording: str) -> dict[str, Curve]:
+    """A curve of the profiled levels taken apart, by PARTS; nothing where there are too few levels for a law."""
     profile = kernel.profiles.get(recording)
     at = [place for place, case in enumerate(one.cases) if profile and profile.of(case, CREATE)]
     if profile is None or len(at) < growth.LEAST_LEVELS:
-        return None
+        return {}
     cases, levels = [one.cases[place] for place in at], [one.levels[place] for place in at]
-    whole = np.array([profile.whole(case, CREATE) for case in cases])
-    part = np.array([profile.below(case, CREATE, is_part) for case in cases])
+    splits = np.array([profile.split(case) for case in cases])
+    page = curves.PAGE if one.parameter.is_size else 1
     found = {}
-    for name, figures in (("part", part), ("rest", whole - part)):
-        points = growth.Points(np.array(levels), figures.astype(float), np.full(len(levels), np.nan), is_exact=True)
-        found[name] = Curve(one.run, one.case, one.operation, one.phase, one.parameter, levels, cases, list(map(float, figures)),
-                            growth.growth_of(points) if (figures > 0).all() else None)
+    for name, figures in zip(PARTS, splits.T):
+        points = growth.Points(np.array(levels) / page, figures, np.full(len(levels), np.nan), is_exact=True)
+        found[name] = replace(one, levels=levels, cases=cases, figures=list(map(float, figures)), without={},
+                              growth=growth.growth_of(points) if (figures > 0).all() else None)
     return found
-
-
-def _profile(folder: Path) -> Profile | None:
-    path = folder / f"{stacks.FILE}.xz"
-    if not path.exists():
-        return None
-    parts: dict[str, dict[str, Stacks]] = {}
-    for case, rows in stacks.by_case(stacks.read(path)).items():
-        for (part, *frames), own in rows:
-            parts.setdefault(case, {}).setdefault(part, []).append((frames, own))
-    return Profile(parts)
 
 
 def _read(folder: Path) -> Kernel:
@@ -102,8 +67,9 @@ def _read(folder: Path) -> Kernel:
         if not (place / "run.json").exists():
             continue
         kernel.runs[recording.name] = read_run(place)
-        if (profile := _profile(place / EXACT if recording.levels else place)) is not None:
-            kernel.profiles[recording.name] = profile
+        path = (place / EXACT if recording.levels else place) / f"{FUNCTIONS}.xz"
+        if path.exists():
+            kernel.profiles[recording.name] = curves_profile.read(path)
     for run in kernel.runs.values():
         run.name = kernel.name
     return kernel
@@ -128,8 +94,3 @@ def level_of(case: str, key: str) -> int:
     """clone/NEWNET/stack:1M/dying:16, dying → 16."""
     match = re.search(rf"/{key}:(\d+)", case)
     return int(match[1]) if match else 0
-
-
-def per_execution(kernel: Kernel, recording: str, case: str) -> float:
-    """What workers execute for each execution of the case."""
-    return kernel.profiles[recording].whole(case, ASYNC)

@@ -1,5 +1,4 @@
 """The sections of results/curves/README.md: each from kernels to lines of Markdown. What a sentence says is computed."""
-import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,16 +12,11 @@ from lab.explain import thousands
 from lab.format import digits, folded, k
 from lab.recorded import ASYNC, CREATE
 
-PERCPU = re.compile(r"pcpu_alloc(_noprof)?")
 NAMED = 3  # functions of a cell
 BLOCK = 2  # executions of a block: the lead-in and the sample (orders.SHAPE)
+TOLD = 0.01  # of a figure: smaller parts are not told of
 PER_PAIR = 0.05  # instructions for each dying and each alive namespace that are told from none
 Kernels = Sequence[Kernel]
-
-
-def is_percpu(name: str) -> bool:
-    """Whether a function is where percpu's allocator begins."""
-    return PERCPU.fullmatch(name) is not None
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> list[str]:
@@ -81,21 +75,41 @@ def unfit(group: Sequence[Curve]) -> list[str]:
     return lines
 
 
-def shares(kernels: Kernels, name: str, case: str, part: str = CREATE) -> list[str]:
-    """The largest functions of a part at each profiled level, by their own instructions."""
-    recording = next(one for one in curves.RECORDINGS if one.name == name)
-    key = recording.profiled[0].partition(":")[0] if recording.profiled else ""
+def shares(kernels: Kernels, name: str, case: str) -> list[str]:
+    """The largest functions of the call at the lowest, a middle and the highest profiled level, by their own instructions."""
+    key = next(one for one in curves.RECORDINGS if one.name == name).key
     rows = []
     for kernel in kernels:
         profile = kernel.profiles.get(name)
-        for one in (profile.parts if profile else ()):
-            if without(one, key) != case:
-                continue
-            own, whole = profile.own(one, part), profile.whole(one, part) if profile else 0
+        cases = [one for one in (profile.parts if profile else ()) if without(one, key) == case]
+        for one in dict.fromkeys(cases[at] for at in (0, len(cases) // 2, -1)) if profile and cases else ():
+            own, whole = profile.own(one, CREATE), profile.whole(one, CREATE)
             largest = sorted(own.items(), key=lambda item: -item[1])[:NAMED]
-            said = ", ".join(f"{function} {value / whole:.0%}" for function, value in largest) if whole else "–"
-            rows.append([kernel.name, one_level(one, key), k(whole), said])
-    return table(["kernel", key, "all of them, in k", "the largest, by their own instructions"], rows, words=1) if rows else []
+            rows.append([kernel.name, one_level(one, key), k(whole),
+                         ", ".join(f"{function} {value / whole:.0%}" for function, value in largest)])
+    return table(["kernel", key, "all of them, in k", "the largest, by their own instructions"], rows) if rows else []
+
+
+def parts(kernels: Kernels, name: str, case: str) -> list[str]:
+    """The law of each part of the call; of what ran meanwhile how much it is."""
+    rows: list[tuple[str, Curve]] = []
+    said = []
+    for kernel in kernels:
+        for one in (one for one in kernel.curves(name) if one.case == case):
+            found = curves_recorded.split(one, kernel, name)
+            whole = [sum(figures) for figures in zip(*(part.figures for part in found.values()))]
+            for what, part in found.items():
+                share, level = max((y / z, level) for y, z, level in zip(part.figures, whole, part.levels))
+                if what == curves_recorded.PARTS[-1]:
+                    at = curves_text.level_text(part.parameter, level)
+                    said += [f"{share:.0%} on {kernel.name} (at {at})"] if share >= TOLD else []
+                elif share >= TOLD and part.growth:
+                    rows.append((f"{kernel.name}: {what}", part))
+    lines = ["The call taken apart by the profile, without what ran meanwhile on its CPU (the child, workers, the tick):", "",
+             *laws(rows, "part"), *fits(rows)] if rows else []
+    if said:
+        lines += [f"- What ran meanwhile is at most {', '.join(said)} of the figure.", ""]
+    return lines
 
 
 def without(case: str, key: str) -> str:
@@ -113,34 +127,21 @@ def each(kernels: Kernels, name: str, phase: str | None = None) -> list[str]:
         lines += [f"**{called(group[0])}**, {group[0].phase}, in k instructions, over {group[0].parameter.key}:", "", *figures(group),
                   *laws([(one.run.name, one) for one in group]), *unfit(group), ""]
         if phase is None and (found := shares(kernels, name, case)):
-            lines += folded("Which functions that is, by the exact profile", found)
+            lines += [*parts(kernels, name, case), *folded("Which functions that is, by the exact profile", found)]
     return lines
 
 
-def unfit_parts(parts: Sequence[tuple[str, Curve]]) -> list[str]:
+def fits(rows: Sequence[tuple[str, Curve]]) -> list[str]:
     """Which parts follow one of the laws, and which none."""
-    fitted = [(name, one.growth.is_misfit) for name, one in parts if one.growth]
-    lines = [f"- {what}: {', '.join(names)}." for wrong, what in ((False, "One law fits"), (True, "No single law fits"))
-             if (names := [name for name, is_misfit in fitted if is_misfit == wrong])]
-    return [*lines, ""]
+    fitted = [(name, one.growth.is_misfit) for name, one in rows if one.growth]
+    return [f"- {what}: {', '.join(names)}." for wrong, what in ((False, "One law fits"), (True, "No single law fits"))
+            if (names := [name for name, is_misfit in fitted if is_misfit == wrong])]
 
 
 def mounts(kernels: Kernels) -> list[str]:
-    """With the call taken apart into percpu's allocator and the rest."""
-    lines = each(kernels, "mounts")
-    parts, said = [], []
-    for kernel in kernels:
-        for one in kernel.curves("mounts"):
-            if found := curves_recorded.split(one, kernel, "mounts", is_percpu):
-                parts += [(f"{kernel.name}: {what}", found[key]) for key, what in (("part", "percpu's allocator"), ("rest", "all else"))]
-                share = [(level, y / (y + z)) for level, y, z in zip(one.levels, found["part"].figures, found["rest"].figures)]
-                level, most = max(zip(found["part"].levels, (value for _, value in share)), key=lambda item: item[1])
-                said.append(f"{most:.0%} (at {level:g}, {kernel.name})")
-    if parts:
-        lines += ["Each mount has counters of its own for each CPU, for which percpu's allocator looks for room in its chunks:",
-                  f"pcpu_alloc and all that it calls are at most {', '.join(said)} of the call. The call taken apart, by the profile:", "",
-                  *laws(parts, "part"), *unfit_parts(parts)]
-    return lines
+    """The call, and the child's exit, which takes the copies down."""
+    why = "Each mount has counters of its own for each CPU (`mnt_pcp`), for which percpu's allocator looks for room in its chunks."
+    return [why, "", *each(kernels, "mounts"), *each(kernels, "mounts", "exit")]
 
 
 def per_one(kernels: Kernels, name: str, key: str) -> list[str]:
@@ -211,7 +212,7 @@ def dying_alive(kernels: Kernels) -> list[str]:
         alive, dying = (sorted({pair[at] for pair in found}) for at in (1, 0))
 
         def cell(case: str, of: Sequence[str]) -> str:
-            own = curves_recorded.Profile(profile.parts).own(case, ASYNC)
+            own = profile.own(case, ASYNC)
             return k(BLOCK * sum(own.get(name, 0) for name in of))
         rows = [[str(one), *(cell(found[one, other], names) for other in alive)] for one in dying]
         lines += [f"**{kernel.name}**: {', '.join(names)} in the teardown of a block, in k; a row for each number of dying namespaces, a "

@@ -161,6 +161,11 @@ def write(profiled: Profiled, keep: folders.Keep, out: Path) -> None:
                 tree.apart(own.phases[own.shown].tree), what, profiled.lines_of(case),
                 profiled.source.root if profiled.source else "").encode()
     files[STACKS] = "\n".join([*stacks, ""]).encode()
+    publish(profiled, files, keep, out)
+
+
+def publish(profiled: Profiled, files: dict[str, bytes], keep: folders.Keep, out: Path) -> None:
+    """Makes the run's folder, in or below `out`, of these files."""
     part = Path(tempfile.mkdtemp(dir=out, prefix=folders.PART))
     try:
         folders.publish(profiled.one.folder, part, files, {**profiled.lab, "status": profiled.status}, keep)

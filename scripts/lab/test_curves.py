@@ -10,8 +10,9 @@ import pytest
 pytest.importorskip("statsmodels", reason="python3-statsmodels is missing")
 
 from analysis.fixtures import result_row, write_run  # noqa: E402
-from lab import curves, curves_page, curves_recorded, curves_sections, images, profile, runs  # noqa: E402
+from lab import curves, curves_page, curves_profile, curves_recorded, curves_sections, images, profile, runs  # noqa: E402
 from lab.errors import FAILED, USAGE, LabError  # noqa: E402
+from lab.exact import Cost  # noqa: E402
 from lab.fake_harness import FakeLab  # noqa: E402
 
 NUMBERS = [10, 20, 50, 100, 200, 500, 1000, 2000]
@@ -73,7 +74,8 @@ def record(folder: Path, key: str, case: str, law: Callable[[int], float], kerne
 
 def explain(folder: Path, lines: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "stacks.folded.xz").write_bytes(lzma.compress(("\n".join(lines) + "\n").encode()))
+    text = "\n".join([",".join(curves_profile.COLUMNS), *lines, ""])
+    (folder / "functions.csv.xz").write_bytes(lzma.compress(text.encode()))
 
 
 @pytest.fixture
@@ -84,27 +86,33 @@ def recorded(tmp_path: Path) -> Path:
         case = "clone/NEWNS/stack:1M"
         record(folder / "mounts", "mounts", case, lambda n: 5000 + 100 * n + 10 * n * n, kernel)
         explain(folder / "mounts" / "exact",
-                [f"{case}/mounts:{n};create;[call];copy_tree;{name} {int(own)}" for n in NUMBERS
-                 for name, own in (("clone_mnt", 5000 + 100 * n), ("pcpu_alloc;pcpu_next_md_free_region", 10 * n * n))])
-        grid = [f"clone/NEWNET/stack:1M/dying:{d}/netns:{a};async;process_one_work;cleanup_net;{name} {own}"
+                [f"{case}/mounts:{n},create,{owner},{own}" for n in NUMBERS
+                 for owner, own in (("[call],,clone_mnt", 5000 + 100 * n), ("[call],pcpu_alloc,pcpu_next_md_free_region", 10 * n * n),
+                                    ("[other tasks],,schedule", 7 if n == 10 else 0))])
+        grid = [f"clone/NEWNET/stack:1M/dying:{d}/netns:{a},async,,,{name},{own}"
                 for d in (1, 16, 64) for a in (1, 16, 64)
                 for name, own in (("idr_for_each", a_pair * d * a), ("ops_undo_list", 1000 * d + 100 * a)) if own]
-        explain(folder / "dying-alive", grid)
         rows = [result_row("clone/NEWNET/stack:1M/dying:1/netns:1", "create", 1.0, kernel=kernel, clock="instructions")]
-        write_run(folder / "grid", rows)
-        for name in ("run.json", "results.csv"):
-            (folder / "grid" / name).rename(folder / "dying-alive" / name)
-        (folder / "grid").rmdir()
+        write_run(folder / "dying-alive", rows, lab={"kernel_package": f"linux-image-{kernel} {kernel.split('-')[0]}-1"})
+        explain(folder / "dying-alive", grid)
     return tmp_path
 
 
 def test_the_call_is_taken_apart_into_the_allocator_and_the_rest(recorded: Path) -> None:
     kernel = curves_recorded.read_all(recorded)[0]
     assert kernel.name == "6.1.9"
-    found = curves_recorded.split(kernel.curves("mounts")[0], kernel, "mounts", curves_sections.is_percpu)
-    assert found and found["rest"].growth and found["part"].growth
-    assert found["rest"].growth.best.law == "linear" and found["part"].growth.best.law == "quadratic"
-    assert found["rest"].growth.best.coefficients[1].value == pytest.approx(100)
+    allocator, rest, meanwhile = curves_recorded.split(kernel.curves("mounts")[0], kernel, "mounts").values()
+    assert rest.growth and allocator.growth and meanwhile.growth is None and max(meanwhile.figures) == 7
+    assert rest.growth.best.law == "linear" and allocator.growth.best.law == "quadratic"
+    assert rest.growth.best.coefficients[1].value == pytest.approx(100)
+
+
+def test_small_functions_are_one() -> None:
+    tree = {("[call]", "copy_tree", "clone_mnt"): Cost(1, 999), ("[call]", "copy_tree", "pcpu_alloc_noprof", "memset"): Cost(1, 5000),
+            ("[call]", "copy_tree"): Cost(1, 1), ("[other tasks]", "schedule"): Cost(1, 10)}
+    assert curves_profile.functions(tree, True, 0.001) == {
+        ("[call]", "", "clone_mnt"): 999, ("[call]", "pcpu_alloc", "memset"): 5000, ("[call]", "", "[others]"): 1,
+        ("[other tasks]", "", "schedule"): 10}
 
 
 def test_a_walk_of_pairs_is_told_from_a_walk_of_each(recorded: Path) -> None:
@@ -127,7 +135,7 @@ def test_the_page_is_checked_against_the_files(recorded: Path) -> None:
         page(recorded, check=True)
     assert page(recorded) == page(recorded, check=True) == 0
     text = (recorded / "README.md").read_text()
-    assert "| 6.1.9: all else | linear" in text and "pcpu_next_md_free_region" in text
+    assert "| 6.1.9: all else of the call | linear" in text and "pcpu_next_md_free_region" in text
     assert "- One law fits: 6.1.9: percpu's allocator, 6.1.9: all else" in text
     assert "## A fork" not in text  # of what is not recorded nothing is said
     results = recorded / "6.1.9-x" / "mounts" / "results.csv"
