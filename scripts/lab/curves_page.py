@@ -32,6 +32,9 @@ scripts/lab.py curves
 scripts/lab.py curves-page
 nsbench curves results/curves/*/mounts
 ```
+
+Other tasks of the guest's one CPU run in some of these calls, and are in their figures. The exact profile has them apart: where
+the law of a figure is spoilt, see that of the call alone below it.
 """
 
 

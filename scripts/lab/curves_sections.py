@@ -14,6 +14,7 @@ from lab.recorded import ASYNC, CREATE
 
 NAMED = 3  # functions of a cell
 BLOCK = 2  # executions of a block: the lead-in and the sample (orders.SHAPE)
+FLAT = 0.02  # of a figure: what does not grow is within it at all levels
 TOLD = 0.01  # of a figure: smaller parts are not told of
 PER_PAIR = 0.05  # instructions for each dying and each alive namespace that are told from none
 Kernels = Sequence[Kernel]
@@ -159,20 +160,24 @@ def per_one(kernels: Kernels, name: str, key: str) -> list[str]:
 
 
 def flat(kernels: Kernels) -> list[str]:
-    """The ways to a mount namespace, and which of them do not grow within what machines vary by."""
+    """The ways to a mount namespace, and which of them do not grow: the call without percpu's allocator is within what machines vary
+    by, or within FLAT."""
     lines = []
-    for case, group in by_case(kernels, "mount_ns").items():
-        for one in group:
+    for kernel in kernels:
+        for one in kernel.curves("mount_ns"):
             rows = one.run.results
             of = rows[(rows["phase"] == one.phase) & rows["case"].isin(one.cases)]
-            varies = float(of["resolution"].fillna(0).astype(float).max())
-            least, most = min(one.figures), max(one.figures)
-            slope = (one.figures[-1] - one.figures[0]) / (one.levels[-1] - one.levels[0])
-            within = most - least <= 2 * varies or most - least <= 0.001 * most
-            word = "does not grow" if within else "grows"
-            lines.append(f"- {case.rpartition('/')[2]} {word}: {prefixed(one.figures[0])} at {one.levels[0]:g} mounts, "
-                         f"{prefixed(one.figures[-1])} at {one.levels[-1]:g}, {thousands(slope)} a mount; all levels are within "
-                         f"{prefixed(most - least)}, and machines vary by ±{prefixed(varies)}.")
+            varies = float(of["resolution"].fillna(0).astype(float).median())
+            first, last = one.levels[0], one.levels[-1]
+            parts = curves_recorded.split(one, kernel, "mount_ns")
+            call = parts[curves_recorded.PARTS[1]].figures if parts else one.figures
+            least, most = min(call), max(call)
+            slope = (call[-1] - call[0]) / (last - first)
+            word = "does not grow" if most - least <= max(2 * varies, FLAT * most) else "grows"
+            lines.append(f"- {one.case.rpartition('/')[2]} {word} on {kernel.name}: {prefixed(one.figures[0])} at {first:g} mounts, "
+                         f"{prefixed(one.figures[-1])} at {last:g} (machines vary by ±{prefixed(varies)}, the median level); without "
+                         f"percpu's allocator {prefixed(call[0])} and {prefixed(call[-1])}, {thousands(slope)} a mount, all levels from "
+                         f"{prefixed(least)} to {prefixed(most)}.")
     return [*lines, ""] if lines else []
 
 
