@@ -1,5 +1,6 @@
 """The sections of results/curves/README.md: each from kernels to lines of Markdown. What a sentence says is computed."""
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,7 +17,9 @@ NAMED = 3  # functions of a cell
 BLOCK = 2  # executions of a block: the lead-in and the sample (orders.SHAPE)
 FLAT = 0.02  # of a figure: what does not grow is within it at all levels
 TOLD = 0.01  # of a figure: smaller parts are not told of
-PER_PAIR = 0.05  # instructions for each dying and each alive namespace that are told from none
+PER_PAIR = 0.5  # instructions for each dying and each alive namespace that are told from none
+SUMS = 0.01  # of a figure: what follows a sum is within it
+WALK = ("cleanup_net", "unhash_nsid", "idr_for_each", "idr_get_next")  # net/core/net_namespace.c
 Kernels = Sequence[Kernel]
 
 
@@ -181,27 +184,35 @@ def flat(kernels: Kernels) -> list[str]:
     return [*lines, ""] if lines else []
 
 
-def pairs(kernel: Kernel) -> tuple[dict[str, float], float]:
-    """For each function what it executes for each dying and each alive namespace, of a block, in the teardown: the factor of
-    their product, beside a part for each dying and one for each alive. And the largest residual of the sum, as a share."""
+@dataclass(frozen=True)
+class Pairs:
+    """What a function executes in the teardown of a block: for each pair of a dying and an alive namespace, beside a part for each
+    dying and one for each alive; and how far figures are off that sum at most, as a share."""
+
+    factor: float
+    residual: float
+
+
+def pairs(kernel: Kernel) -> dict[str, Pairs]:
+    """By function."""
     profile = kernel.profiles["dying-alive"]
     cases = list(profile.parts)
     dying, alive = (np.array([level_of(case, key) for case in cases], float) for key in ("dying", "netns"))
     terms = np.column_stack([np.ones(len(cases)), dying, alive, dying * alive])
     own = [profile.own(case, ASYNC) for case in cases]
-    names = sorted({name for one in own for name in one})
-    values = BLOCK * np.array([[one.get(name, 0.0) for name in names] for one in own])
-    found = np.linalg.lstsq(terms, values, rcond=None)[0]
-    whole = values.sum(axis=1)
-    return dict(zip(names, found[3])), float(np.max(np.abs(whole - terms @ found.sum(axis=1)) / whole))
+    found = {}
+    for name in sorted({name for one in own for name in one}):
+        values = BLOCK * np.array([one.get(name, 0.0) for one in own])
+        coefficients = np.linalg.lstsq(terms, values, rcond=None)[0]
+        off = float(np.max(np.abs(values - terms @ coefficients)) / max(np.max(values), 1.0))
+        found[name] = Pairs(float(coefficients[3]), off)
+    return found
 
 
 def walk(kernels: Kernels) -> list[str]:
-    """The functions whose instructions grow with the product of dying and alive namespaces on any kernel."""
-    found: set[str] = set()
-    for kernel in kernels:
-        factors, _ = pairs(kernel)
-        found |= {name for name, value in factors.items() if value > 0.5}
+    """The functions of the walk: those known, and all others that follow that sum and grow with the pairs on any kernel."""
+    found = {name for kernel in kernels for name, one in pairs(kernel).items()
+             if name in WALK or (one.residual < SUMS and one.factor > PER_PAIR)}
     return sorted(found)
 
 
@@ -210,7 +221,11 @@ def dying_alive(kernels: Kernels) -> list[str]:
     there = [kernel for kernel in kernels if "dying-alive" in kernel.profiles]
     if not there:
         return []
-    names, lines, said = walk(there), [], []
+    names, lines = walk(there), []
+    said = ["A net namespace that goes is looked for among the ids that each other one may have for it. Before Linux 7acee67a6bce "
+            "(February 2026) cleanup_net walked all alive ones for each dying one (`__peernet2id`, by idr_for_each); since then once for "
+            "all dying ones together (by idr_get_next). Here none has an id. A block's teardown is that of its dying namespaces, of the "
+            "two that its executions make, and then of its alive ones.", ""]
     for kernel in there:
         profile = kernel.profiles["dying-alive"]
         found = {(level_of(case, "dying"), level_of(case, "netns")): case for case in profile.parts}
@@ -222,15 +237,14 @@ def dying_alive(kernels: Kernels) -> list[str]:
         rows = [[str(one), *(cell(found[one, other], names) for other in alive)] for one in dying]
         lines += [f"**{kernel.name}**: {', '.join(names)} in the teardown of a block, in k; a row for each number of dying namespaces, a "
                   "column for each number of alive ones:", "", *table(["dying", *map(str, alive)], rows, words=0)]
-        factors, residual = pairs(kernel)
-        of_them = {name: factors.get(name, 0.0) for name in names}
-        largest = ", ".join(f"{name} {digits(value)}" for name, value in sorted(of_them.items(), key=lambda item: -item[1])
-                            if abs(value) >= PER_PAIR)
-        total = sum(of_them.values())
-        law = f"grows with dying × alive: {digits(total)} instructions a pair ({largest})" if total >= PER_PAIR else \
-            f"does not grow with dying × alive ({digits(total)} instructions a pair)"
-        said.append(f"- {kernel.name}: the walk {law}. The whole teardown is a part for each dying, one for each alive and one for each "
-                    f"pair of them within {residual:.1%}.")
+        of_them = {name: one for name, one in pairs(kernel).items() if name in names}
+        largest = ", ".join(f"{name} {digits(one.factor)}" for name, one in sorted(of_them.items(), key=lambda item: -item[1].factor)
+                            if one.factor >= PER_PAIR)
+        total = sum(one.factor for one in of_them.values())
+        law = f"grows with dying × alive, by {digits(total)} instructions a pair ({largest})" if total >= PER_PAIR else \
+            "is a part for each dying one and one for each alive one, and does not grow with dying × alive"
+        off = max(one.residual for one in of_them.values())
+        said.append(f"- On {kernel.name} the walk {law}; its figures are within {off:.1%} of that.")
     return [*said, "", *lines]
 
 
