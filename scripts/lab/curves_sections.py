@@ -18,8 +18,8 @@ BLOCK = 2  # executions of a block: the lead-in and the sample (orders.SHAPE)
 FLAT = 0.02  # of a figure: what does not grow is within it at all levels
 TOLD = 0.01  # of a figure: smaller parts are not told of
 PER_PAIR = 0.5  # instructions for each dying and each alive namespace that are told from none
-SUMS = 0.01  # of a figure: what follows a sum is within it
-WALK = ("cleanup_net", "unhash_nsid", "idr_for_each", "idr_get_next")  # net/core/net_namespace.c
+# The walk in net/core/net_namespace.c, and what it calls in lib/idr.c and lib/radix-tree.c; its locks are taken elsewhere, too.
+WALK = ("cleanup_net", "unhash_nsid", "idr_for_each", "radix_tree_next_chunk", "idr_get_next", "idr_get_next_ul")
 Kernels = Sequence[Kernel]
 
 
@@ -209,19 +209,12 @@ def pairs(kernel: Kernel) -> dict[str, Pairs]:
     return found
 
 
-def walk(kernels: Kernels) -> list[str]:
-    """The functions of the walk: those known, and all others that follow that sum and grow with the pairs on any kernel."""
-    found = {name for kernel in kernels for name, one in pairs(kernel).items()
-             if name in WALK or (one.residual < SUMS and one.factor > PER_PAIR)}
-    return sorted(found)
-
-
 def dying_alive(kernels: Kernels) -> list[str]:
     """The teardown of dying namespaces beside those that are alive, and what its walk takes for each pair of them."""
     there = [kernel for kernel in kernels if "dying-alive" in kernel.profiles]
     if not there:
         return []
-    names, lines = walk(there), []
+    names, lines = [name for name in WALK if any(name in pairs(kernel) for kernel in there)], []
     said = ["A net namespace that goes is looked for among the ids that each other one may have for it. Before Linux 7acee67a6bce "
             "(February 2026) cleanup_net walked all alive ones for each dying one (`__peernet2id`, by idr_for_each); since then once for "
             "all dying ones together (by idr_get_next). Here none has an id. A block's teardown is that of its dying namespaces, of the "

@@ -121,7 +121,6 @@ def test_a_walk_of_pairs_is_told_from_a_walk_of_each(recorded: Path) -> None:
     found = curves_sections.pairs(old)
     assert found["idr_for_each"].factor == pytest.approx(40 * curves_sections.BLOCK) and found["idr_for_each"].residual < 1e-9
     assert found["ops_undo_list"].factor == pytest.approx(0, abs=1e-6)
-    assert curves_sections.walk([old, new]) == ["cleanup_net", "idr_for_each"]
     text = "\n".join(curves_sections.dying_alive([old, new]))
     assert "On 6.1.9 the walk grows with dying × alive, by 80.0 instructions a pair (idr_for_each 80.0)" in text
     assert "On 7.3.4 the walk is a part for each dying one and one for each alive one" in text
