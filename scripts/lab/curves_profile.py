@@ -25,6 +25,7 @@ LEAST = 0.001
 OTHERS = "[others]"
 PERCPU = re.compile(r"pcpu_alloc(_noprof)?")
 UNDER = "pcpu_alloc"
+PAGES = ("clear_page_erms", "clear_page_rep", "clear_page_orig", "kernel_init_pages", "clear_highpages_kasan_tagged")
 Key = tuple[str, str, str]  # owner, under, function
 
 
@@ -81,17 +82,24 @@ class Levels:
             found[name] = found.get(name, 0) + value
         return found
 
-    def split(self, case: str) -> tuple[float, float, float]:
-        """The call: in percpu's allocator, elsewhere, and what ran meanwhile."""
-        percpu = rest = meanwhile = 0.0
-        for (owner, under, _), value in self.of(case, CREATE).items():
+    def most_of_percpu(self, case: str) -> str:
+        """The function with most of what percpu's allocator takes."""
+        own = {name: value for (_, under, name), value in self.of(case, CREATE).items() if under}
+        return max(own, key=lambda name: own[name])
+
+    def split(self, case: str) -> tuple[float, float, float, float]:
+        """The call: in percpu's allocator, clearing pages, elsewhere; and what ran meanwhile."""
+        percpu = pages = rest = meanwhile = 0.0
+        for (owner, under, function), value in self.of(case, CREATE).items():
             if owner not in owners_of(case):
                 meanwhile += value
             elif under:
                 percpu += value
+            elif function in PAGES:
+                pages += value
             else:
                 rest += value
-        return percpu, rest, meanwhile
+        return percpu, pages, rest, meanwhile
 
 
 def read(path: Path) -> Levels:

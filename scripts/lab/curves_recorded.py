@@ -40,7 +40,8 @@ class Kernel:
         return curves.curves_of(run, phases=[phase] if phase else None) if run else []
 
 
-PARTS = ("percpu's allocator", "all else of the call", "what ran meanwhile")
+PERCPU, PAGES, REST, MEANWHILE = "percpu's allocator", "pages cleared", "all else of the call", "what ran meanwhile"
+PARTS = (PERCPU, PAGES, REST, MEANWHILE)
 
 
 def split(one: Curve, kernel: Kernel, recording: str) -> dict[str, Curve]:

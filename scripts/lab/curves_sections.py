@@ -95,25 +95,30 @@ def shares(kernels: Kernels, name: str, case: str) -> list[str]:
 
 
 def parts(kernels: Kernels, name: str, case: str) -> list[str]:
-    """The law of each part of the call; of what ran meanwhile how much it is."""
+    """The law of each part of the call, and how much of the figure percpu's allocator and what ran meanwhile are at most."""
     rows: list[tuple[str, Curve]] = []
-    said = []
+    percpu, meanwhile = [], []
     for kernel in kernels:
         for one in (one for one in kernel.curves(name) if one.case == case):
             found = curves_recorded.split(one, kernel, name)
             whole = [sum(figures) for figures in zip(*(part.figures for part in found.values()))]
             for what, part in found.items():
-                share, level = max((y / z, level) for y, z, level in zip(part.figures, whole, part.levels))
-                if what == curves_recorded.PARTS[-1]:
-                    at = curves_text.level_text(part.parameter, level)
-                    said += [f"{share:.0%} on {kernel.name} (at {at})"] if share >= TOLD else []
-                elif share >= TOLD and part.growth:
+                share, place = max((y / z, place) for place, (y, z) in enumerate(zip(part.figures, whole)))
+                at = f"{share:.0%} on {kernel.name} (at {curves_text.level_text(part.parameter, part.levels[place])}"
+                if share < TOLD:
+                    continue
+                if what == curves_recorded.MEANWHILE:
+                    meanwhile.append(f"{at})")
+                elif part.growth:
                     rows.append((f"{kernel.name}: {what}", part))
+                    percpu += [f"{at}, most of it in {kernel.profiles[name].most_of_percpu(part.cases[place])})"] \
+                        if what == curves_recorded.PERCPU else []
+    if not rows:
+        return []
     lines = ["The call taken apart by the profile, without what ran meanwhile on its CPU (the child, workers, the tick):", "",
-             *laws(rows, "part"), *fits(rows)] if rows else []
-    if said:
-        lines += [f"- What ran meanwhile is at most {', '.join(said)} of the figure.", ""]
-    return lines
+             *laws(rows, "part"), *fits(rows)]
+    lines += [f"- Percpu's allocator is at most {', '.join(percpu)} of the figure."] if percpu else []
+    return [*lines, *([f"- What ran meanwhile is at most {', '.join(meanwhile)} of the figure."] if meanwhile else []), ""]
 
 
 def without(case: str, key: str) -> str:
@@ -162,6 +167,11 @@ def per_one(kernels: Kernels, name: str, key: str) -> list[str]:
             f"{', '.join(said)}.", ""] if said else []
 
 
+def without_steps(parts: dict[str, Curve]) -> list[float]:
+    """The call without what goes by steps: percpu's allocator, and the pages that slabs take."""
+    return parts[curves_recorded.REST].figures
+
+
 def flat(kernels: Kernels) -> list[str]:
     """The ways to a mount namespace, and which of them do not grow: the call without percpu's allocator is within what machines vary
     by, or within FLAT."""
@@ -173,13 +183,13 @@ def flat(kernels: Kernels) -> list[str]:
             varies = float(of["resolution"].fillna(0).astype(float).median())
             first, last = one.levels[0], one.levels[-1]
             parts = curves_recorded.split(one, kernel, "mount_ns")
-            call = parts[curves_recorded.PARTS[1]].figures if parts else one.figures
+            call = without_steps(parts) if parts else one.figures
             least, most = min(call), max(call)
             slope = (call[-1] - call[0]) / (last - first)
             word = "does not grow" if most - least <= max(2 * varies, FLAT * most) else "grows"
             lines.append(f"- {one.case.rpartition('/')[2]} {word} on {kernel.name}: {prefixed(one.figures[0])} at {first:g} mounts, "
                          f"{prefixed(one.figures[-1])} at {last:g} (machines vary by ±{prefixed(varies)}, the median level); without "
-                         f"percpu's allocator {prefixed(call[0])} and {prefixed(call[-1])}, {thousands(slope)} a mount, all levels from "
+                         f"percpu's allocator and cleared pages {prefixed(call[0])} and {prefixed(call[-1])}, {thousands(slope)} a mount, all levels from "
                          f"{prefixed(least)} to {prefixed(most)}.")
     return [*lines, ""] if lines else []
 

@@ -102,7 +102,8 @@ def recorded(tmp_path: Path) -> Path:
 def test_the_call_is_taken_apart_into_the_allocator_and_the_rest(recorded: Path) -> None:
     kernel = curves_recorded.read_all(recorded)[0]
     assert kernel.name == "6.1.9"
-    allocator, rest, meanwhile = curves_recorded.split(kernel.curves("mounts")[0], kernel, "mounts").values()
+    allocator, pages, rest, meanwhile = curves_recorded.split(kernel.curves("mounts")[0], kernel, "mounts").values()
+    assert pages.figures == [0] * len(NUMBERS)
     assert rest.growth and allocator.growth and meanwhile.growth is None and max(meanwhile.figures) == 7
     assert rest.growth.best.law == "linear" and allocator.growth.best.law == "quadratic"
     assert rest.growth.best.coefficients[1].value == pytest.approx(100)
