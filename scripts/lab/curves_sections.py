@@ -187,10 +187,10 @@ def flat(kernels: Kernels) -> list[str]:
             least, most = min(call), max(call)
             slope = (call[-1] - call[0]) / (last - first)
             word = "does not grow" if most - least <= max(2 * varies, FLAT * most) else "grows"
+            rest = f"without percpu's allocator and cleared pages {prefixed(call[0])} and {prefixed(call[-1])}" if parts else "that is"
             lines.append(f"- {one.case.rpartition('/')[2]} {word} on {kernel.name}: {prefixed(one.figures[0])} at {first:g} mounts, "
-                         f"{prefixed(one.figures[-1])} at {last:g} (machines vary by ±{prefixed(varies)}, the median level); without "
-                         f"percpu's allocator and cleared pages {prefixed(call[0])} and {prefixed(call[-1])}, {thousands(slope)} a mount, all levels from "
-                         f"{prefixed(least)} to {prefixed(most)}.")
+                         f"{prefixed(one.figures[-1])} at {last:g} (machines vary by ±{prefixed(varies)}, the median level); {rest}, "
+                         f"{thousands(slope)} a mount, all levels from {prefixed(least)} to {prefixed(most)}.")
     return [*lines, ""] if lines else []
 
 
