@@ -251,7 +251,35 @@ def dying_alive(kernels: Kernels) -> list[str]:
     return [*said, "", *lines]
 
 
+def law_words(one: Curve) -> str:
+    """linear, 1.87 k instructions a mount."""
+    assert one.growth
+    best = one.growth.best
+    return ", ".join(filter(None, (curves_text.law_text(one, best), curves_text.slope_text(one, best))))
+
+
+def short(kernels: Kernels) -> list[str]:
+    """Each case: the law of the call, or, where none fits, of what is left of it without what goes by steps."""
+    lines = []
+    for recording in (one for one in curves.RECORDINGS if one.levels):
+        for group in by_case(kernels, recording.name).values():
+            whole = {one.run.name: one for one in group if one.growth}
+            fitting = [f"{name} {law_words(one)}" for name, one in whole.items() if one.growth and not one.growth.is_misfit]
+            others = [name for name, one in whole.items() if one.growth and one.growth.is_misfit]
+            rests = {kernel.name: curves_recorded.split(one, kernel, recording.name).get(curves_recorded.REST)
+                     for kernel in kernels for one in kernel.curves(recording.name) if one.case == group[0].case}
+            left = [f"{name} {law_words(one)}" for name, one in rests.items()
+                    if name in others and one and one.growth and not one.growth.is_misfit]
+            said = [", ".join(fitting)] if fitting else []
+            said += [f"no single law on {', '.join(others)}"] if others else []
+            said += [f"without percpu's allocator, cleared pages and what ran meanwhile: {', '.join(left)}"] if left else []
+            lines.append(f"- **{called(group[0])}** over {group[0].parameter.key}: {'; '.join(said)}.")
+    walks = [line.replace("- On", "- **Teardown over dying × alive**: on") for line in dying_alive(kernels) if line.startswith("- On")]
+    return [*lines, *walks, ""]
+
+
 SECTIONS = {
+    "short": ("In short", short),
     "mounts": ("A mount namespace over the mounts that it copies", mounts),
     "peers": ("A mount namespace over mounts of one peer group", lambda kernels: each(kernels, "peers")),
     "netns": ("A net namespace beside others that are alive",

@@ -31,7 +31,7 @@ def test_a_recording_of_some_series_is_of_their_kernels_alone() -> None:
 def test_names_are_folders_and_profiles_have_levels() -> None:
     assert len({one.name for one in curves.RECORDINGS}) == len(curves.RECORDINGS)
     assert all(one.levels or one.profiled for one in curves.RECORDINGS)
-    assert set(curves_sections.SECTIONS) == {one.name for one in curves.RECORDINGS}
+    assert set(curves_sections.SECTIONS) == {"short", *(one.name for one in curves.RECORDINGS)}
 
 
 def test_each_curve_is_a_run_and_a_profile_beside_it(lab: FakeLab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,6 +138,7 @@ def test_the_page_is_checked_against_the_files(recorded: Path) -> None:
     text = (recorded / "README.md").read_text()
     assert "| 6.1.9: all else of the call | linear" in text and "pcpu_next_md_free_region" in text
     assert "- One law fits: 6.1.9: percpu's allocator, 6.1.9: all else" in text
+    assert "- **clone NEWNS** over mounts: 6.1.9 quadratic, 100 instructions a mount" in text
     assert "## A fork" not in text  # of what is not recorded nothing is said
     results = recorded / "6.1.9-x" / "mounts" / "results.csv"
     results.write_text(results.read_text().replace("7000.000", "7100.000"))
