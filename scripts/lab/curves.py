@@ -65,7 +65,7 @@ RECORDINGS = (
     Recording("dying", NET, "dying:1..200:8", ("--with=dying:1,20,200",)),
     Recording("rss", ("--op=clone", "--ns=none", "--stack=1M", "--spawn=fork,vm"), "rss:1M..128M:8"),
     Recording("depth", ("--op=clone", "--ns=user", "--ns=pid", "--stack=1M"), "depth:1..28:8"),
-    Recording("mount_ns", ("--op=mount_ns",), "mounts:10..2000:8", ("--curve=mounts:10..2000:8", "--with=via:opentree,empty"),
+    Recording("mount_ns", ("--op=mount_ns",), "mounts:10..2000:8", ("--curve=mounts:10..2000:8", "--with=via:opentree,empty,fsmount"),
               series=("7.3",), machines=3, samples=1),
     # Before and after Linux 7acee67a6bce (February 2026).
     Recording("dying-alive", NET, "", ("--with=dying:1,16,64", "--with=netns:1,16,64,256"), series=("6.18", "7.3")),

@@ -15,7 +15,6 @@ from lab.recorded import ASYNC, CREATE
 
 NAMED = 3  # functions of a cell
 BLOCK = 2  # executions of a block: the lead-in and the sample (orders.SHAPE)
-FLAT = 0.02  # of a figure: what does not grow is within it at all levels
 TOLD = 0.01  # of a figure: smaller parts are not told of
 PER_PAIR = 0.5  # instructions for each dying and each alive namespace that are told from none
 # The walk in net/core/net_namespace.c, and what it calls in lib/idr.c and lib/radix-tree.c; its locks are taken elsewhere, too.
@@ -167,14 +166,9 @@ def per_one(kernels: Kernels, name: str, key: str) -> list[str]:
             f"{', '.join(said)}.", ""] if said else []
 
 
-def without_steps(parts: dict[str, Curve]) -> list[float]:
-    """The call without what goes by steps: percpu's allocator, and the pages that slabs take."""
-    return parts[curves_recorded.REST].figures
-
-
 def flat(kernels: Kernels) -> list[str]:
-    """The ways to a mount namespace, and which of them do not grow: the call without percpu's allocator is within what machines vary
-    by, or within FLAT."""
+    """The ways to a mount namespace, and which of them do not grow: what follows the law `constant`, the call without what goes by
+    steps, percpu's allocator and the pages that slabs take."""
     lines = []
     for kernel in kernels:
         for one in kernel.curves("mount_ns"):
@@ -182,15 +176,14 @@ def flat(kernels: Kernels) -> list[str]:
             of = rows[(rows["phase"] == one.phase) & rows["case"].isin(one.cases)]
             varies = float(of["resolution"].fillna(0).astype(float).median())
             first, last = one.levels[0], one.levels[-1]
-            parts = curves_recorded.split(one, kernel, "mount_ns")
-            call = without_steps(parts) if parts else one.figures
-            least, most = min(call), max(call)
-            slope = (call[-1] - call[0]) / (last - first)
-            word = "does not grow" if most - least <= max(2 * varies, FLAT * most) else "grows"
-            rest = f"without percpu's allocator and cleared pages {prefixed(call[0])} and {prefixed(call[-1])}" if parts else "that is"
-            lines.append(f"- {one.case.rpartition('/')[2]} {word} on {kernel.name}: {prefixed(one.figures[0])} at {first:g} mounts, "
-                         f"{prefixed(one.figures[-1])} at {last:g} (machines vary by ±{prefixed(varies)}, the median level); {rest}, "
-                         f"{thousands(slope)} a mount, all levels from {prefixed(least)} to {prefixed(most)}.")
+            rest = curves_recorded.split(one, kernel, "mount_ns").get(curves_recorded.REST)
+            told = rest or one
+            is_flat = told.growth is not None and told.growth.best.law == "constant" and not told.growth.is_misfit
+            ends = [told.figures[0], told.figures[-1]]
+            what = f"; without percpu's allocator and cleared pages {prefixed(ends[0])} and {prefixed(ends[1])}" if rest else ""
+            lines.append(f"- {one.case.rpartition('/')[2]} {'does not grow' if is_flat else 'grows'} on {kernel.name}: "
+                         f"{prefixed(one.figures[0])} at {first:g} mounts, {prefixed(one.figures[-1])} at {last:g} (machines vary by "
+                         f"±{prefixed(varies)} at the median level){what}, {thousands((ends[1] - ends[0]) / (last - first))} a mount.")
     return [*lines, ""] if lines else []
 
 
