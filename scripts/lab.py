@@ -9,6 +9,8 @@
     scripts/lab.py states --kernel 6.1
     scripts/lab.py atlas [--out DIR]
     scripts/lab.py page [DIR]
+    scripts/lab.py curves [--kernel 6.1] [--only mounts] [--out DIR]
+    scripts/lab.py curves-page [DIR]
     scripts/lab.py agree --kernel 6.1
     scripts/lab.py repeat --kernel 6.1
     scripts/lab.py balance --kernel 6.1
@@ -35,8 +37,8 @@ from pathlib import Path
 from analysis.options import Named
 from analysis.programs import called
 from analysis.script import UNREAD, Unreadable, missing_package, of_system, one_line
-from lab import (agree, atlas, balance, boots, cache, compare, guest, images, in_states, kernel_build, packages, page, profile, repeat,
-                 runs)
+from lab import (agree, atlas, balance, boots, cache, compare, curves, curves_page, guest, images, in_states, kernel_build, packages, page,
+                 profile, repeat, runs)
 from lab.errors import ABORTED, FAILED, IMPOSSIBLE, INTERRUPTED, OK, UNMEASURED, USAGE, LabError
 from lab.options import add_append, add_how, add_jobs, add_machine, how_of
 
@@ -150,6 +152,8 @@ def parser() -> argparse.ArgumentParser:
     compare.add_parser(commands)
     atlas.add_parser(commands)
     page.add_parser(commands)
+    curves.add_parser(commands)
+    curves_page.add_parser(commands)
     in_states.add_parser(commands)
     repeat.add_parser(commands)
     profile.add_parser(commands)

@@ -36,6 +36,7 @@ class Curve:
     parameter: Parameter
     levels: list[float]
     cases: list[str]  # of each level
+    figures: list[float]
     growth: growth.Growth | None
     without: dict[float, str] = field(default_factory=dict)  # levels that have no figure, and why
 
@@ -125,7 +126,7 @@ def _curve(run: Run, rows: pd.DataFrame, case: str, phase: str, parameter: Param
     table = measured.assign(level=measured["case"].map(levels)).sort_values("level")
     points = _points(table, parameter, run.clock == "instructions")
     return Curve(run, case, str(rows["operation"].iloc[0]), phase, parameter, list(map(float, table["level"])), list(table["case"]),
-                 growth.growth_of(points), dict(sorted(without.items())))
+                 list(map(float, table["median"])), growth.growth_of(points), dict(sorted(without.items())))
 
 
 def together(runs: Sequence[Run], key: str | None = None, phases: Sequence[str] | None = None) -> list[Curve]:

@@ -21,13 +21,16 @@ class Plot:
 
 
 def plots(runs: list[Run], folded: list[Path]) -> Iterator[Plot]:
-    """All plots. Unreadable for folded stacks that are none."""
+    """All plots. Unreadable for folded stacks that are none. Curves that several kernels have are one plot of all."""
+    by_kernel = plots_curves.by_kernel(runs)
     for run, begin, file in zip(runs, file_names([run.name for run in runs]), limits.of_each(runs, folded)):
         stacks.of_run(run, file)  # what is no such file is said before anything is drawn
-        for name, make in _of_run(run, file):
+        for name, make in _of_run(run, file, by_kernel):
             yield Plot(name[0], f"{begin}-{name}" if len(runs) > 1 else name, make)
     for name in tables.set_operations(runs[0]) or ["clone"]:
         yield Plot("f", f"f-kernels-{name}", partial(plots_times.kernels, runs, name))
+    for key, name, phase in by_kernel:
+        yield Plot("i", f"i-kernels-{key}-{name}-{phase}", partial(plots_curves.kernels, runs, key, name, phase))
 
 
 def of_loads(loads: list[plots_churn.Load]) -> Iterator[Plot]:
@@ -47,7 +50,7 @@ def file_names(names: list[str]) -> list[str]:
     return found
 
 
-def _of_run(run: Run, folded: Path | None) -> Iterator[tuple[str, Callable[[], Figure | str]]]:
+def _of_run(run: Run, folded: Path | None, by_kernel: list[tuple[str, str, str]]) -> Iterator[tuple[str, Callable[[], Figure | str]]]:
     operations = tables.set_operations(run) or ["clone"]
     measured = list(dict.fromkeys(run.measured["operation"]))
     for name in operations:
@@ -57,7 +60,7 @@ def _of_run(run: Run, folded: Path | None) -> Iterator[tuple[str, Callable[[], F
     for name in measured:
         if columns.has_parameter(name, "stack"):
             yield f"c-stack-{name}", partial(plots_sets.stack_sizes, run, name)
-    for key, name, phase in plots_curves.pictures(run):
+    for key, name, phase in (one for one in plots_curves.pictures(run) if one not in by_kernel):
         yield f"i-curve-{key}-{name}-{phase}", partial(plots_curves.curve, run, key, name, phase)
     others = [name for name in measured if name not in operations]
     yield "e-phases", partial(plots_times.phases, run, [*operations, *others])

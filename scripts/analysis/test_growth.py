@@ -147,6 +147,20 @@ def test_curves_shows_kernels_side_by_side(tmp_path: Path) -> None:
     assert [line.split()[1] for line in lines] == ["old", "new"]
 
 
+def test_curves_of_several_kernels_are_one_plot(tmp_path: Path) -> None:
+    from analysis import plots
+    from analysis.read import read_run
+    runs = [read_run(write_run(tmp_path / name, [*rows(SIZES, kernel=name), *rows(SIZES, "clone/NEWPID", kernel=name)]))
+            for name in ("5.10.0", "6.12.0")]
+    made = {plot.name: plot for plot in plots.plots(runs, []) if plot.letter == "i"}
+    assert list(made) == ["i-kernels-stack-clone-create"]
+    figure = made["i-kernels-stack-clone-create"].make()
+    assert not isinstance(figure, str)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["clone none", "clone pid"]
+    assert all(len(axes.get_lines()) == 2 for axes in figure.axes)
+    assert [plot.name for plot in plots.plots(runs[:1], []) if plot.letter == "i"] == ["i-curve-stack-clone-create"]
+
+
 def test_curves_says_what_is_missing(tmp_path: Path) -> None:
     failed = result_row("clone/none/stack:256M", "create", None, status="failed", errno="ENOMEM", reason="no memory")
     skipped = result_row("clone/none/stack:512M", "create", None, status="skipped", reason="too large")

@@ -53,13 +53,13 @@ class Task:
 
 
 def subject(name: str, kernel: Path, kernel_sha256: str, machine: guest.Machine, state: State, base: bytes,
-            numbers: range, everywhere: str = "") -> Subject:
-    """The machines with these numbers (from 1, as in VARIATIONS)."""
+            numbers: range, everywhere: str = "", more: str = "") -> Subject:
+    """The machines with these numbers (from 1, as in VARIATIONS). `more` is shell text for /init."""
     recipes = {}
     for number in numbers:
         variation = VARIATIONS[number - 1]
         one = variation.machine(machine)
-        initrd = one.initrd("wait", [f"--clock={guest.CLOCKS[machine.accel]}", "--cpu=0"], base,
+        initrd = one.initrd("wait", [f"--clock={guest.CLOCKS[machine.accel]}", "--cpu=0"], base, more,
                             state=variation.script(state.script), settle=variation.settle, padding=variation.padding)
         recipes[number] = saved.Recipe(one, kernel, kernel_sha256, guest.qemu_version(), initrd,
                                        f"{name}, {state.name}, {variation}")

@@ -20,7 +20,8 @@ from lab.errors import USAGE, LabError
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 PART = ".part-"  # folders being made; what a killed lab left of them is removed by the next
 JOURNAL = ".journal-"  # what the copies of a run that is not finished gave back
-LARGE = ("samples.csv", STACKS)  # files that are compressed to be kept
+FUNCTIONS = "functions.csv"  # of recorded curves: lab/curves_profile.py
+LARGE = ("samples.csv", STACKS, FUNCTIONS)  # files that are compressed to be kept
 OUTPUTS = {output["file"] for output in columns.dictionary()["outputs"]} - {""}  # those of nsbench, whatever their names end in
 JOURNAL_AGE = 7 * 24 * 3600  # seconds after which nobody goes on with it
 

@@ -67,12 +67,13 @@ def listed(*words: str) -> list[str]:
     return done.stdout.split()
 
 
-def plan(words: list[str]) -> Plan:
-    """The plan of these options (as runs.arguments() returned them). LabError for what selects nothing."""
+def plan(words: list[str], has_bases: bool = True) -> Plan:
+    """The plan of these options (as runs.arguments() returned them), with the cases that deltas are taken against or without them.
+    LabError for what selects nothing."""
     words = joined(words)
     selecting = [word for word in words if word.split("=")[0] in SELECT]
     rest = [word for word in words if word not in selecting]
-    every = listed("--bases", *selecting)
     cases = listed(*selecting)
+    every = listed("--bases", *selecting) if has_bases else cases
     curve = next((word.partition("=")[2] for word in selecting if word.startswith("--curve=")), None)
     return Plan(tuple(cases), tuple(every[len(cases):]), tuple(rest), curve)

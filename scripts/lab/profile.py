@@ -64,7 +64,7 @@ def measure(one: runs.Wanted, jobs: int, progress: Progress, vmlinux: Path | Non
     the kernel's vmlinux is given. LabError, with the kernel and the case, where one fails."""
     if one.subject is None:
         raise LabError(f"{one.lab['together']}: a profile is made of copies of a saved machine", USAGE)
-    plan = orders.plan(one.options)
+    plan = orders.plan(one.options, one.has_bases)
     marks, lab = exact.marks(), inputs(one, vmlinux)
     number, recipe = next(iter(one.subject.recipes.items()))
     waiting = [task for task in alone.tasks(plan, one.subject) if task.number == number]
@@ -161,6 +161,11 @@ def write(profiled: Profiled, keep: folders.Keep, out: Path) -> None:
                 tree.apart(own.phases[own.shown].tree), what, profiled.lines_of(case),
                 profiled.source.root if profiled.source else "").encode()
     files[STACKS] = "\n".join([*stacks, ""]).encode()
+    publish(profiled, files, keep, out)
+
+
+def publish(profiled: Profiled, files: dict[str, bytes], keep: folders.Keep, out: Path) -> None:
+    """Makes the run's folder, in or below `out`, of these files."""
     part = Path(tempfile.mkdtemp(dir=out, prefix=folders.PART))
     try:
         folders.publish(profiled.one.folder, part, files, {**profiled.lab, "status": profiled.status}, keep)

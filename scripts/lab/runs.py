@@ -18,7 +18,7 @@ from pathlib import Path
 from analysis import columns
 from analysis.record import Lab
 from analysis.stacks import FILE as STACKS
-from lab import alone, initramfs, orders, saved
+from lab import alone, initramfs, modules, orders, saved
 from lab.errors import FAILED, USAGE, LabError
 from lab.folders import JOURNAL, PART, Keep, exclusive, finished, lab_of, publish
 from lab.guest import CLOCKS, SETTLE, Guest, Machine, qemu_version
@@ -46,6 +46,7 @@ class How:
     numbers: range = range(1, 6)
     everywhere: str = ""  # a regular expression: other cases are measured on the first three machines alone
     together: str = ""
+    has_bases: bool = True  # False: without the cases that deltas are taken against, for who wants no deltas
 
 
 @dataclass
@@ -88,7 +89,7 @@ def arguments(options: list[str], accel: str) -> list[str]:
 
 
 def inputs(image: Image, machine: Machine, initrd: bytes, options: list[str], how: How,
-           subject: alone.Subject | None) -> dict[str, object]:
+           subject: alone.Subject | None, loaded: tuple[str, ...] = ()) -> dict[str, object]:
     """The member "lab" of run.json, to which the status comes: all that decides what a run measures."""
     machines = {str(number): {"key": recipe.key, "variation": str(VARIATIONS[number - 1])}
                 for number, recipe in (subject.recipes if subject else {}).items()}
@@ -100,6 +101,7 @@ def inputs(image: Image, machine: Machine, initrd: bytes, options: list[str], ho
         "accel": machine.accel, "memory_mb": machine.memory, "settle_s": SETTLE[machine.accel], "arguments": options,
         "qemu": shlex.join(qemu), **programs, "state": TOGETHER.name if how.together else how.state.name,
         "together": how.together or None, "machines": machines, "on_all_machines": how.everywhere or None,
+        **({} if how.has_bases else {"bases": False}), **({"modules": list(loaded)} if loaded else {}),
     }
 
 
@@ -116,6 +118,7 @@ class Wanted:
     options: list[str]
     base: bytes
     subject: alone.Subject | None = None  # None: together in one boot
+    has_bases: bool = True
 
     def at_once(self, reason: str) -> "Wanted":
         """The same with all cases in one boot. LabError where the state would be lost."""
@@ -143,13 +146,15 @@ def wanted(image: Image, machine: Machine, options: list[str], base: bytes, fold
                            "a saved one is in a state", USAGE)
         how = How(together=f"--accel={machine.accel}: only an emulated machine is saved")
         print(f"lab: {how.together}: all cases are measured together in one boot", file=sys.stderr)
+    loaded = modules.of_run(image, options)
+    brought, more = modules.archive(image, loaded), modules.LOAD if loaded else ""
     if how.together:
-        initrd = machine.initrd("run", [*options, f"--state={TOGETHER.name}"], base)
-        return Wanted(image, machine, initrd, folder, inputs(image, machine, initrd, options, how, None), keep, options, base)
-    subject = alone.subject(image.name, image.path, image.sha256, machine, how.state, base, how.numbers, how.everywhere)
+        initrd = machine.initrd("run", [*options, f"--state={TOGETHER.name}"], base + brought, more)
+        return Wanted(image, machine, initrd, folder, inputs(image, machine, initrd, options, how, None, loaded), keep, options, base)
+    subject = alone.subject(image.name, image.path, image.sha256, machine, how.state, base + brought, how.numbers, how.everywhere, more)
     initrd = next(iter(subject.recipes.values())).initrd
-    return Wanted(image, machine, initrd, folder, inputs(image, machine, initrd, options, how, subject), keep, options, base,
-                  subject)
+    return Wanted(image, machine, initrd, folder, inputs(image, machine, initrd, options, how, subject, loaded), keep, options, base,
+                  subject, how.has_bases)
 
 
 def apart(one: Wanted) -> Wanted:
@@ -253,7 +258,7 @@ def run_copies(one: Wanted, subject: alone.Subject, result: Result, out: Path, j
     journal = alone.Journal(out / f"{JOURNAL}{digest}")
     try:
         with full_disk(result):
-            plan = orders.plan(one.options)
+            plan = orders.plan(one.options, one.has_bases)
             done = alone.measure(alone.tasks(plan, subject), subject, journal, jobs,
                                  lambda state: progress.show(name, state))
             files = alone.merge(plan, done, f"lab-{digest}")  # the same run has the same name, and no other has

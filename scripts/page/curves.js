@@ -9,21 +9,38 @@ function curvesOf(run) {
   return all.filter((curve) => curve.key === all[0].key);
 }
 
-function curvePanel(run, curve, levels) {
-  const placeOf = (index) => levels.indexOf(curve.levels[index]);
-  const figures = curve.cases.flatMap((name, index) => {
+/** Runs of other kernels that have the same cases, the first among them, from the oldest kernel to the newest. */
+function withCurve(first, curve) {
+  const others = byKernel().filter((run) => run !== first && run.kernel !== first.kernel && run.clock === first.clock);
+  const has = (run) => curve.cases.some((name) => rowAt(run, name, curve.phase));
+  const place = ({ kernel }) => DATA.kernels.indexOf(kernel);
+  return [first, ...others.filter(has)].sort((a, b) => place(a) - place(b));
+}
+
+/** Its figures with their intervals. */
+function figuresOf(run, curve, placeOf) {
+  return curve.cases.flatMap((name, index) => {
     const row = rowAt(run, name, curve.phase);
-    const said = `${escaped(run.name)}<br>${escaped(name)}`;
+    const said = `${escaped(run.name)}<br>${escaped(run.kernel)}<br>${escaped(name)}`;
     return row ? [pointOf(placeOf(index), row.median, row.ci_low, row.ci_high, said, run.clock)] : [];
   });
+}
+
+/** One kernel's figures with their law; or those of several kernels, of which the law would be of one alone. */
+function curvePanel(run, curve, levels) {
+  const placeOf = (index) => levels.indexOf(curve.levels[index]);
+  const runs = withCurve(run, curve);
   const law = curve.law.map((value, index) => pointOf(placeOf(index), value, null, null, escaped(curve.said), run.clock));
+  const looks = Object.values(MARKS);
+  const lines = runs.map((one) => {
+    const at = DATA.kernels.indexOf(one.kernel);
+    const look = { colour: SERIES[at % SERIES.length], mark: looks[at % looks.length] };
+    return { name: one.kernel, points: figuresOf(one, curve, placeOf), ...(runs.length > 1 ? { look } : {}) };
+  });
   return {
     set: curve.set,
-    head: [[labelOf(curve.set), ...curve.others].join(" "), curve.said],
-    lines: [
-      { name: run.name, points: figures },
-      { name: "law", points: law },
-    ],
+    head: [[labelOf(curve.set), ...curve.others].join(" "), runs.length > 1 ? `${runs.length} kernels` : curve.said],
+    lines: runs.length > 1 ? lines : [...lines, { name: "law", points: law }],
   };
 }
 
@@ -35,13 +52,17 @@ declare("growth", (width) => {
   const ordered = new Map(curves.flatMap(({ levels, texts }) => levels.map((level, index) => [level, texts[index]])));
   const levels = [...ordered.keys()].sort((a, b) => a - b);
   const panels = curves.map((curve) => curvePanel(first, curve, levels));
+  const looked = panels.flatMap(({ lines }) => lines.filter(({ look }) => look).map(({ name }) => name));
+  const kernels = DATA.kernels.filter((name) => looked.includes(name));
   return {
     ...smallMultiples(
       panels,
       levels.map((level) => ordered.get(level)),
       width,
+      kernels,
     ),
-    caption: `${namedFirst(first)}${operation}, ${phase}: the median in ${unitOf(first.clock)} over ${curves[0].key} (logarithmic), and dashed the law; each panel has its own scale, from zero`,
+    caption: `${namedFirst(first)}${operation}, ${phase}: the median in ${unitOf(first.clock)} over ${curves[0].key} (logarithmic), ${kernels.length ? "a line for each kernel" : "and dashed the law"}; each panel has its own scale, from zero`,
     said: panels.map(({ head }) => head.join(" ")).join(", "),
+    note: kernels.length ? `The law of each kernel: nsbench curves RUN… (of ${first.name}: ${curves.map(({ said }) => said).join("; ")})` : "",
   };
 });

@@ -6,19 +6,24 @@ const PANEL = { least: 158, most: 5, height: 196, head: 44 };
 
 /**
  * `names` are along the panels' x axes; a panel has `set`, `head` (two lines above it) and `lines`, each with `points`: [place,
- * value, low, high] and what a tooltip says of it. Values are in thousands.
+ * value, low, high] and what a tooltip says of it; one with a `look`, { colour, mark }, has that in place of the set's. Values are
+ * in thousands. Lines called as in `told` are in a legend.
  */
-function smallMultiples(panels, names, width) {
+function smallMultiples(panels, names, width, told = []) {
+  const room = told.length
+    ? Math.max(legendRoom(told, width - (toolRoom(width) && TOOLS.width) - 8), toolRoom(width))
+    : toolRoom(width);
   const across = Math.max(1, Math.min(PANEL.most, panels.length, Math.floor(width / PANEL.least)));
   const step = width / across;
   const down = Math.ceil(panels.length / across);
   const place = (index) => ({
     left: (index % across) * step,
-    top: toolRoom(width) + Math.floor(index / across) * PANEL.height,
+    top: room + Math.floor(index / across) * PANEL.height,
   });
   return {
-    pixels: toolRoom(width) + down * PANEL.height + 8,
+    pixels: room + down * PANEL.height + 8,
     isWhole: true,
+    ...(told.length ? { legend: legend(told) } : {}),
     title: panels.map(({ head: [name, text] }, index) => ({
       ...place(index),
       text: name,
@@ -60,17 +65,17 @@ function spanOf({ lines }) {
   };
 }
 
-function panelSeries(set, { name, points }, index, number) {
-  const colour = colourOf(set, index);
+function panelSeries(set, { name, points, look }, index, number) {
+  const colour = look?.colour ?? colourOf(set, index);
   const shared = { name, xAxisIndex: index, yAxisIndex: index, color: colour };
   return [
     {
       ...shared,
       type: "line",
       connectNulls: true,
-      symbol: markOf(set),
+      symbol: look?.mark ?? markOf(set),
       symbolSize: 7,
-      lineStyle: { color: colour, width: 2, type: number ? "dashed" : "solid" },
+      lineStyle: { color: colour, width: 2, type: number && !look ? "dashed" : "solid" },
       data: points.map(({ at, text }) => ({ value: [at[0], at[1]], text })),
     },
     {

@@ -1,0 +1,157 @@
+"""Tests of the recorded curves: what is asked of which kernel, and the page made of what came of it."""
+import argparse
+import lzma
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("statsmodels", reason="python3-statsmodels is missing")
+
+from analysis.fixtures import result_row, write_run  # noqa: E402
+from lab import curves, curves_page, curves_profile, curves_recorded, curves_sections, images, profile, runs  # noqa: E402
+from lab.errors import FAILED, USAGE, LabError  # noqa: E402
+from lab.exact import Cost  # noqa: E402
+from lab.fake_harness import FakeLab  # noqa: E402
+
+NUMBERS = [10, 20, 50, 100, 200, 500, 1000, 2000]
+
+
+# what is recorded
+
+def test_a_recording_of_some_series_is_of_their_kernels_alone() -> None:
+    some = curves.Recording("x", ("--op=clone",), "mounts:1..10", series=("7.3", "6.1"))
+    package = "linux-image-{} {}"
+    assert some.is_of(images.Image("a", Path("a"), "0", package.format("a", "6.1.192-2")))
+    assert not some.is_of(images.Image("a", Path("a"), "0", package.format("a", "6.12.118-1")))
+    assert some.is_of(images.Image("a", Path("a"), "0"))  # of one's own
+
+
+def test_names_are_folders_and_profiles_have_levels() -> None:
+    assert len({one.name for one in curves.RECORDINGS}) == len(curves.RECORDINGS)
+    assert all(one.levels or one.profiled for one in curves.RECORDINGS)
+    assert set(curves_sections.SECTIONS) == {"short", *(one.name for one in curves.RECORDINGS)}
+
+
+def test_each_curve_is_a_run_and_a_profile_beside_it(lab: FakeLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[runs.Wanted] = []
+    explained: list[Path] = []
+    monkeypatch.setenv("PATH", f"{lab.bin}:{os.environ['PATH']}")
+
+    def run_all(every: list[runs.Wanted], *_: object) -> list[runs.Result]:
+        asked.extend(every)
+        return [runs.Result(one.image, one.folder, error=LabError("no") if one.folder.name == "peers" else None) for one in every]
+
+    def measure(one: runs.Wanted, *_: object) -> None:
+        explained.append(one.folder)
+        raise LabError("that is enough")
+    monkeypatch.setattr(runs, "run_all", run_all)
+    monkeypatch.setattr(profile, "measure", measure)
+    monkeypatch.setattr(profile, "inputs", lambda one: one.lab)
+    monkeypatch.setattr(images, "images", lambda names, missing: [images.Image("own", lab.kernel, "0")])
+    (lab.out / "own" / "mounts").mkdir(parents=True)
+    options = argparse.Namespace(accel="tcg", append="", memory=512, timeout=9, kernel=["own"], out=lab.out, again=False, jobs=1,
+                                 only=["mounts", "peers", "dying-alive"])
+    assert curves.curves(options) == FAILED
+    assert [one.folder for one in asked] == [lab.out / "own" / name for name in ("mounts", "peers")]
+    assert all(one.lab["bases"] is False and not one.has_bases for one in asked)
+    assert "--curve=mounts:10..10000:10" in asked[0].options
+    assert explained == [lab.out / "own" / "mounts" / "exact", lab.out / "own" / "dying-alive"]  # peers has nothing to be explained
+
+
+# the page
+
+def record(folder: Path, key: str, case: str, law: Callable[[int], float], kernel: str) -> None:
+    """A curve over NUMBERS, as the lab records one."""
+    more = {"kernel": kernel, "clock": "instructions", "unit": "instructions", "state": "fresh"}
+    rows = [result_row(f"{case}/{key}:{number}", phase, law(number), **more)
+            for number in NUMBERS for phase in ("create", "total")]
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    version = kernel.split("-")[0]
+    write_run(folder, rows, lab={"kernel_package": f"linux-image-{kernel} {version}-1"})
+
+
+def explain(folder: Path, lines: list[str]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    text = "\n".join([",".join(curves_profile.COLUMNS), *lines, ""])
+    (folder / "functions.csv.xz").write_bytes(lzma.compress(text.encode()))
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Path:
+    """Two kernels: mounts cost 100 each and the allocator 10 for a mount's square; the older one's walk is of pairs."""
+    for kernel, a_pair in (("6.1.9-x", 40), ("7.3.4-y", 0)):
+        folder = tmp_path / kernel
+        case = "clone/NEWNS/stack:1M"
+        record(folder / "mounts", "mounts", case, lambda n: 5000 + 100 * n + 10 * n * n, kernel)
+        explain(folder / "mounts" / "exact",
+                [f"{case}/mounts:{n},create,{owner},{own}" for n in NUMBERS
+                 for owner, own in (("[call],,clone_mnt", 5000 + 100 * n), ("[call],pcpu_alloc,pcpu_next_md_free_region", 10 * n * n),
+                                    ("[other tasks],,schedule", 7 if n == 10 else 0))])
+        grid = [f"clone/NEWNET/stack:1M/dying:{d}/netns:{a},async,,,{name},{own}"
+                for d in (1, 16, 64) for a in (1, 16, 64)
+                for name, own in (("idr_for_each", a_pair * d * a), ("ops_undo_list", 1000 * d + 100 * a),
+                                  ("cleanup_net", 9 * d + 7 * a)) if own]
+        rows = [result_row("clone/NEWNET/stack:1M/dying:1/netns:1", "create", 1.0, kernel=kernel, clock="instructions")]
+        write_run(folder / "dying-alive", rows, lab={"kernel_package": f"linux-image-{kernel} {kernel.split('-')[0]}-1"})
+        explain(folder / "dying-alive", grid)
+    return tmp_path
+
+
+def test_the_call_is_taken_apart_into_the_allocator_and_the_rest(recorded: Path) -> None:
+    kernel = curves_recorded.read_all(recorded)[0]
+    assert kernel.name == "6.1.9"
+    allocator, pages, rest, meanwhile = curves_recorded.split(kernel.curves("mounts")[0], kernel, "mounts").values()
+    assert pages.figures == [0] * len(NUMBERS)
+    assert rest.growth and allocator.growth and meanwhile.growth is None and max(meanwhile.figures) == 7
+    assert rest.growth.best.law == "linear" and allocator.growth.best.law == "quadratic"
+    assert rest.growth.best.coefficients[1].value == pytest.approx(100)
+
+
+def test_small_functions_are_one() -> None:
+    tree = {("[call]", "copy_tree", "clone_mnt"): Cost(1, 999), ("[call]", "copy_tree", "pcpu_alloc_noprof", "memset"): Cost(1, 5000),
+            ("[call]", "copy_tree"): Cost(1, 1), ("[other tasks]", "schedule"): Cost(1, 10)}
+    assert curves_profile.functions(tree, True, 0.001) == {
+        ("[call]", "", "clone_mnt"): 999, ("[call]", "pcpu_alloc", "memset"): 5000, ("[call]", "", "[others]"): 1,
+        ("[other tasks]", "", "schedule"): 10}
+
+
+def test_a_walk_of_pairs_is_told_from_a_walk_of_each(recorded: Path) -> None:
+    old, new = curves_recorded.read_all(recorded)
+    found = curves_sections.pairs(old)
+    assert found["idr_for_each"].factor == pytest.approx(40 * curves_sections.BLOCK) and found["idr_for_each"].residual < 1e-9
+    assert found["ops_undo_list"].factor == pytest.approx(0, abs=1e-6)
+    text = "\n".join(curves_sections.dying_alive([old, new]))
+    assert "On 6.1.9 the walk grows with dying × alive, by 80.0 instructions a pair (idr_for_each 80.0)" in text
+    assert "On 7.3.4 the walk is a part for each dying one and one for each alive one" in text
+
+
+def page(directory: Path, check: bool = False) -> int:
+    return curves_page.curves_page(argparse.Namespace(directory=directory, check=check, stdout=False))
+
+
+def test_the_page_is_checked_against_the_files(recorded: Path) -> None:
+    with pytest.raises(LabError, match="README.md is not what the recorded curves give"):
+        page(recorded, check=True)
+    assert page(recorded) == page(recorded, check=True) == 0
+    text = (recorded / "README.md").read_text()
+    assert "| 6.1.9: all else of the call | linear" in text and "pcpu_next_md_free_region" in text
+    assert "- One law fits: 6.1.9: percpu's allocator, 6.1.9: all else" in text
+    assert "- **clone NEWNS** over mounts: 6.1.9 quadratic, 100 instructions a mount" in text
+    assert "## A fork" not in text  # of what is not recorded nothing is said
+    results = recorded / "6.1.9-x" / "mounts" / "results.csv"
+    results.write_text(results.read_text().replace("7000.000", "7100.000"))
+    with pytest.raises(LabError) as error:
+        page(recorded, check=True)
+    assert error.value.code == FAILED
+
+
+def test_what_cannot_be_a_page_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="no curves in it") as error:
+        page(tmp_path)
+    assert error.value.code == USAGE
+    record(tmp_path / "k" / "mounts", "mounts", "clone/NEWNS/stack:1M", lambda n: 1.0 + n, "6.1.9-x")
+    (tmp_path / "k" / "mounts" / "run.json").write_text("{")
+    with pytest.raises(LabError):
+        page(tmp_path)
