@@ -1,0 +1,137 @@
+"""Which functions are behind the steps: exact profiles of the two kernels, made on demand, and what is written of them."""
+import argparse
+import csv
+import io
+import lzma
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from analysis import files, outputs
+from analysis.script import Unreadable
+from lab import explain
+from lab.errors import FAILED, OK, USAGE, LabError
+from lab.exact import Cost
+from lab.history import carry, page, plan, steps, table
+from lab.history.plan import Job
+from lab.history.steps import Step
+from lab.history.table import Row
+from lab.history.versions import Member
+from lab.tree import Tree
+
+FUNCTIONS = "functions.csv.xz"
+STEPS = "steps.json"
+COLUMNS = ("base", "new", "case", "phase", "function", "before", "after")
+LEAST = 100  # instructions by which a row must have moved for its functions to be looked for
+Found = dict[tuple[str, str, str, str], dict[str, tuple[float, float]]]
+
+
+def tree_of(stacks: object) -> Tree:
+    """The tree of a phase in a job's file."""
+    assert isinstance(stacks, dict)
+    return {tuple(path.split(";")): Cost(0, float(own)) for path, own in stacks.items()}
+
+
+def read(path: Path) -> Found:
+    """The functions behind each step; none where there is no file. LabError for one that is not whole."""
+    found: Found = {}
+    try:
+        for row in files.records(path, {**dict.fromkeys(COLUMNS, str), "before": float, "after": float, "case": files.CASE}):
+            of = found.setdefault((row["base"], row["new"], row["case"], row["phase"]), {})
+            if row["function"]:
+                of[row["function"]] = (float(row["before"]), float(row["after"]))
+    except FileNotFoundError:
+        pass
+    except Unreadable as error:
+        raise LabError(str(error), USAGE) from None
+    return found
+
+
+def write(path: Path, found: Found) -> None:
+    """Makes the file. A step behind which no function changed has one line without a function."""
+    text = io.StringIO()
+    out = csv.writer(text, lineterminator="\n")
+    out.writerow(COLUMNS)
+    for name, changes in sorted(found.items()):
+        for function, (before, after) in sorted((changes or {"": (0.0, 0.0)}).items()):
+            out.writerow([*name, function, f"{before:.10g}", f"{after:.10g}"])
+    outputs.replace(path, lzma.compress(text.getvalue().encode(), preset=9))
+
+
+def base_of(case: str) -> str:
+    """The case that this one is compared with."""
+    operation, _, *rest = case.split("/")
+    return "/".join([operation, "none", *rest])
+
+
+@dataclass(frozen=True)
+class Side:
+    """A kernel's profile, by case and phase."""
+
+    stacks: dict[str, dict[str, object]]
+
+    def trees(self, key: table.Key, adds: bool) -> tuple[Tree, Tree | None] | None:
+        """The row's tree, and that of its base where the row is what the case adds to it."""
+        case, phase = key
+        own = self.stacks.get(case, {}).get(phase)
+        base = self.stacks.get(base_of(case), {}).get(phase) if adds else None
+        if own is None or (adds and base is None):
+            return None
+        return tree_of(own), tree_of(base) if base is not None else None
+
+
+def changes(step: Step, base: Side, new: Side, adds: bool) -> dict[str, tuple[float, float]] | None:
+    """Each function's own instructions before and after; None where a profile has not this phase, such as drain."""
+    one, other = base.trees(step.key, adds), new.trees(step.key, adds)
+    if one is None or other is None:
+        return None
+    found = explain.of_trees(one, other)
+    return {name: (found.parts[0].get(name, 0.0), found.parts[1].get(name, 0.0)) for name in found.changes()}
+
+
+def wanted(every: Iterable[Step], known: Found, least: float, most: int) -> list[Step]:
+    """The steps to explain: those of at least that size that are not explained yet, the largest first; so many at most (0: all). What
+    workers do after the samples is no phase of a profile."""
+    waiting = [step for step in every if abs(step.size) >= least and step.name not in known and step.key[1] != "drain"]
+    waiting.sort(key=lambda step: (-abs(step.size), step.name))
+    return waiting[:most] if most else waiting
+
+
+def update(options: argparse.Namespace, rows: list[Row], kernels: dict[tuple[str, str], Job], chosen: plan.Plan, digest: str) -> int:
+    """Writes the steps of these rows, and their page; with --explain also looks for the functions behind them, where both kernels are
+    still to be had. The exit code."""
+    by = table.by_member(rows)
+    every = steps.steps(rows)
+    names = {step.name for step in every}
+    known = {name: found for name, found in read(options.out / FUNCTIONS).items() if name in names}
+    code = OK
+    if options.explain is not None:
+        here = [step for step in every if by[step.edge.base][step.key].plan == digest
+                and {(one.name, one.version) for one in (step.edge.base, step.edge.new)} <= kernels.keys()]
+        waiting = wanted(here, known, options.least, options.explain)
+        cases: dict[Member, set[str]] = {}
+        for step in waiting:
+            for member in (step.edge.base, step.edge.new):
+                cases.setdefault(member, set()).add(step.key[0])
+        jobs = {member: replace(kernels[member.name, member.version], cases=tuple(sorted(of)), profile=True) for member, of in cases.items()}
+        print(f"lab: {len(waiting)} steps to explain on {len(jobs)} kernels", file=sys.stderr)
+        done = carry.carry_out(list(jobs.values()), chosen, digest, options)
+        code = FAILED if len(done) < len(jobs) else OK
+        sides = {member: Side(stacks) for member, one in jobs.items() if one in done and isinstance(stacks := done[one]["stacks"], dict)}
+        for step in waiting:
+            base, new = sides.get(step.edge.base), sides.get(step.edge.new)
+            if base and new and (found := changes(step, base, new, by[step.edge.new][step.key].delta != "")) is not None:
+                known[step.name] = found
+    write(options.out / FUNCTIONS, known)
+    found_entries = steps.entries(every, known)
+    carry.write_json(options.out / STEPS, steps.json_of(found_entries, known))
+    page.write(options.out, rows, found_entries, known)
+    return code
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Those of the steps."""
+    parser.add_argument("--explain", type=int, nargs="?", const=0, default=None, metavar="N",
+                        help="find the functions behind the N largest steps (all) by exact profiles of both kernels")
+    parser.add_argument("--least", type=float, default=LEAST, metavar="N", help="instructions of a step that is explained (%(default)s)")

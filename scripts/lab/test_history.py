@@ -1,0 +1,197 @@
+"""Tests of a history's pure parts: versions and their order, tables, jobs, steps."""
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lab import guest
+from lab.errors import LabError
+from lab.history import explained, job, page, plan, record, steps, table
+from lab.history.plan import Job, Plan, jobs_of
+from lab.history.table import Row
+from lab.history.versions import Kind, Member, compiler_of, edges, lines, ordered, way
+
+
+def kernel(version: str, compiler: str = "gcc-12") -> Member:
+    return Member(f"{version}-cloud-amd64", version, compiler)
+
+
+def row(member: Member, value: float, case: str = "clone/NEWUTS/stack:1M", phase: str = "create", resolution: float = 2, plan: str = "p",
+        status: str = "ok") -> Row:
+    return Row(member.name, member.version, member.order, "0" * 64, member.compiler, plan, case, phase, status, "", f"{value + 1000:g}",
+               f"{resolution:g}", "" if "/none" in case else f"{value:g}", "" if "/none" in case else f"{resolution:g}")
+
+
+@pytest.mark.parametrize(("version", "upstream", "series"), [
+    ("5.10.218-1", (5, 10, 218), "5.10"), ("6.1.172-1~deb11u1", (6, 1, 172), "6.1"), ("6.12.43-1~bpo12+1", (6, 12, 43), "6.12"),
+    ("7.2.13-1", (7, 2, 13), "7.2"), ("", None, ""), ("mine", None, ""),
+])
+def test_a_version_is_read(version: str, upstream: tuple[int, int, int] | None, series: str) -> None:
+    assert (kernel(version).upstream, kernel(version).series) == (upstream, series)
+
+
+def test_versions_are_ordered_by_number_and_a_rebuild_comes_before_its_source() -> None:
+    versions = ["5.10.218-1", "6.1.172-1~deb11u1", "6.1.172-1", "6.1.192-1", "6.1.192-2", "6.12.9-1", "6.12.43-1~bpo12+1", "6.12.90-1", "7.0.4-1"]
+    assert [one.version for one in ordered(kernel(version) for version in reversed(versions))] == versions
+
+
+def test_files_stay_in_the_order_given() -> None:
+    files = [Member("b", order=1), Member("a", order=2), Member("c", order=3)]
+    assert [one.name for one in ordered(reversed(files))] == ["b", "a", "c"]
+    assert [(edge.base.name, edge.new.name, edge.kind) for edge in edges(files)] == [("b", "a", Kind.update), ("a", "c", Kind.update)]
+
+
+@pytest.mark.parametrize(("banner", "compiler"), [
+    ("Linux version 6.1.0 (a@b) (gcc-12 (Debian 12.2.0-14) 12.2.0, GNU ld)", "gcc-12"),
+    ("Linux version 7.3.4 (x86_64-linux-gnu-gcc-14 (Debian 14.2.0-19) 14.2.0)", "gcc-14"),
+    ("Linux version 6.12 (clang version 19.1.7)", "clang-19"), ("Linux version 6.12", ""),
+])
+def test_a_banner_names_the_compiler(banner: str, compiler: str) -> None:
+    assert compiler_of(banner) == compiler
+
+
+ARCHIVE = [kernel("5.10.218-1", "gcc-10"), kernel("5.10.223-1", "gcc-10"), kernel("6.1.170-3"), kernel("6.1.172-1"),
+           kernel("6.1.172-1~deb11u1", "gcc-10"), kernel("6.12.43-1~bpo12+1"), kernel("6.12.90-1~bpo12+1"), kernel("6.12.90-1", "gcc-14"),
+           kernel("6.12.94-1", "gcc-14"), kernel("6.16.3-1~bpo13+1", "gcc-14")]
+
+
+def test_edges_hold_alike_kernels_together() -> None:
+    found = {(edge.base.version, edge.new.version): edge.kind for edge in edges(ARCHIVE)}
+    assert found == {
+        ("5.10.218-1", "5.10.223-1"): Kind.update, ("6.1.170-3", "6.1.172-1"): Kind.update,
+        ("6.1.172-1", "6.1.172-1~deb11u1"): Kind.compiler, ("5.10.218-1", "6.1.172-1~deb11u1"): Kind.series,
+        ("6.1.170-3", "6.12.43-1~bpo12+1"): Kind.series, ("6.12.43-1~bpo12+1", "6.12.90-1~bpo12+1"): Kind.update,
+        ("6.12.90-1~bpo12+1", "6.12.90-1"): Kind.compiler, ("6.12.90-1", "6.12.94-1"): Kind.update,
+        ("6.12.90-1", "6.16.3-1~bpo13+1"): Kind.series,
+    }
+    assert len(found) == len(ARCHIVE) - 1  # a tree
+    assert len(lines(ARCHIVE)) == 6
+
+
+def test_between_any_two_kernels_is_a_way() -> None:
+    found = [one.version for one in way(ARCHIVE, ARCHIVE[3], ARCHIVE[8])]
+    assert found == ["6.1.172-1", "6.1.170-3", "6.12.43-1~bpo12+1", "6.12.90-1~bpo12+1", "6.12.90-1", "6.12.94-1"]
+
+
+def test_a_table_has_the_same_bytes_in_whatever_order_it_came(tmp_path: Path) -> None:
+    rows = [row(one, value) for value, one in enumerate(ARCHIVE)]
+    table.write(tmp_path / "a.csv.xz", rows)
+    table.write(tmp_path / "b.csv.xz", reversed(rows))
+    assert (tmp_path / "a.csv.xz").read_bytes() == (tmp_path / "b.csv.xz").read_bytes()
+    assert sorted(table.read(tmp_path / "a.csv.xz"), key=str) == sorted(rows, key=str)
+    assert table.read(tmp_path / "none.csv.xz") == []
+    (tmp_path / "a.csv.xz").write_bytes((tmp_path / "a.csv.xz").read_bytes()[:-20])
+    with pytest.raises(LabError, match="cut off"):
+        table.read(tmp_path / "a.csv.xz")
+
+
+def test_merging_replaces_another_plan_and_refuses_two_results() -> None:
+    old, other = row(ARCHIVE[0], 1, plan="old"), row(ARCHIVE[1], 1, plan="old")
+    new = row(ARCHIVE[0], 2)
+    assert table.merged([old, other], [new]) == [other, new]
+    assert table.merged([new], [row(ARCHIVE[0], 3, phase="exit")]) == [new, row(ARCHIVE[0], 3, phase="exit")]
+    assert table.merged([], [new, new]) == [new]
+    with pytest.raises(LabError, match="two results differ"):
+        table.merged([], [new, row(ARCHIVE[0], 5)])
+
+
+def test_a_result_is_opened_only_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(job.sealed({"rows": [], "plan": "µ"}))
+    assert job.opened(path) == {"rows": [], "plan": "µ"}
+    for damage in (path.read_bytes()[:-2], path.read_bytes().replace(b"plan", b"plam"), b""):
+        path.write_bytes(damage)
+        with pytest.raises(LabError, match="hash"):
+            job.opened(path)
+
+
+def test_jobs_are_what_is_not_there_yet() -> None:
+    whole = Job("6.1.170-3", "6.1.0-47-cloud-amd64", 0, ("a/b", "a/c", "a/d"))
+    done = [row(ARCHIVE[0], 1, case="a/c"), row(ARCHIVE[0], 1, case="a/d", plan="old")]
+    assert [one.cases for one in jobs_of(whole, done, "p", 0)] == [("a/b", "a/d")]
+    assert [one.cases for one in jobs_of(whole, done, "p", 1)] == [("a/b",), ("a/d",)]
+    assert jobs_of(whole, [row(ARCHIVE[0], 1, case=case) for case in whole.cases], "p", 0) == []
+    assert len({one.key("p") for one in (whole, replace(whole, profile=True), replace(whole, cases=("a/b",)))} | {whole.key("q")}) == 4
+
+
+def test_a_job_is_one_command_line() -> None:
+    words = plan.command(Job("/a b/bzImage", "bzImage-1", 2, ("clone/none/stack:1M",)),
+                         Plan((), ("--samples=3",), guest.Machine(append="a b"), range(1, 4)), "p", Path("/out it/x.json"))
+    assert "'/a b/bzImage'" in words and "'--append=a b'" in words and "'--out=/out it/x.json'" in words and "\n" not in words
+    assert words.endswith("--case=clone/none/stack:1M -- --samples=3")
+
+
+def test_the_newest_of_each_series_come_first() -> None:
+    jobs = [Job(version, version, 0, ()) for version in ("5.10.1-1", "5.10.2-1", "6.1.1-1", "6.12.1-1", "6.12.2-1", "6.12.3-1")]
+    assert [one.kernel for one in record.newest_first(jobs)] == ["5.10.2-1", "6.1.1-1", "6.12.3-1", "5.10.1-1", "6.12.2-1", "6.12.1-1"]
+
+
+def series_of(values: list[float], **more: object) -> list[Row]:
+    return [row(kernel(f"6.1.{at}-1"), value, **more) for at, value in enumerate(values, 170)]  # type: ignore[arg-type]
+
+
+def test_a_step_exceeds_both_resolutions() -> None:
+    found = steps.steps(series_of([100, 104, 99, 300, 300]))
+    assert [(one.edge.base.short, one.edge.new.short, one.size) for one in found] == [("6.1.171", "6.1.172", -5), ("6.1.172", "6.1.173", 201)]
+
+
+def test_what_failed_or_was_measured_otherwise_is_no_step() -> None:
+    assert steps.steps(series_of([100])[:1] + series_of([0, 900], status="failed")[1:]) == []
+    assert steps.steps(series_of([100])[:1] + series_of([0, 900], plan="q")[1:]) == []
+
+
+def test_rows_that_step_by_the_same_function_are_one_entry() -> None:
+    rows = [*series_of([100, 300]), *series_of([50, 250], case="unshare/NEWUTS"), *series_of([10, 90], case="clone/NEWPID/stack:1M")]
+    every = steps.steps(rows)
+    known = {one.name: {"copy_utsname": (10.0, 210.0), "kfree": (5.0, 4.0)} for one in every if "UTS" in one.key[0]}
+    known |= {one.name: {"alloc_pid": (0.0, 80.0)} for one in every if "PID" in one.key[0]}
+    found = steps.entries(every, known)
+    assert [(one.function, one.size, len(one.steps)) for one in found] == [("copy_utsname", 200, 2), ("alloc_pid", 80, 1)]
+    assert [len(one.steps) for one in steps.entries(every, {})] == [1, 1, 1]
+
+
+def test_a_backport_is_the_same_step() -> None:
+    newer = [row(kernel(f"6.12.{at}-1", "gcc-14"), value) for at, value in enumerate([80, 290, 290, 500])]
+    every = steps.steps([*series_of([100, 300]), *newer])
+    sizes = {one.name: one.size for one in every if one.edge.kind is Kind.update}
+    found = steps.entries(every, {name: {"copy_utsname": (10.0, 10 + size)} for name, size in sizes.items()})
+    said = {one["to"]: one["also"] for one in steps.json_of(found, {}) if one["kind"] == "update"}
+    first, later = "6.12.1-1-cloud-amd64", "6.12.3-1-cloud-amd64"
+    assert said["6.1.171-1-cloud-amd64"] == [f"6.12.0-1-cloud-amd64 → {first}", f"6.12.2-1-cloud-amd64 → {later}"]
+    assert said[first] == ["6.1.170-1-cloud-amd64 → 6.1.171-1-cloud-amd64"]  # not the other one of its own line
+
+
+def test_functions_are_written_and_read(tmp_path: Path) -> None:
+    found: explained.Found = {("a", "b", "clone/NEWUTS", "create"): {"f": (1.0, 2.5), "g": (0.0, 3.0)}, ("a", "b", "clone/NEWPID", "exit"): {}}
+    explained.write(tmp_path / "f.csv.xz", found)
+    assert explained.read(tmp_path / "f.csv.xz") == found
+    assert explained.read(tmp_path / "none") == {}
+
+
+def test_what_a_case_adds_is_explained_without_its_base() -> None:
+    def side(own: float, none: float) -> explained.Side:
+        return explained.Side({"clone/NEWUTS/stack:1M": {"create": {"[call];f": own, "[call];f;g": 7.0}},
+                               "clone/none/stack:1M": {"create": {"[call];f": none}}})
+    step = steps.steps(series_of([100, 300]))[0]
+    assert explained.changes(step, side(10, 4), side(215, 9), True) == {"f": (6.0, 206.0)}
+    assert explained.changes(step, side(10, 4), side(215, 9), False) == {"f": (10.0, 215.0)}
+    assert explained.changes(replace(step, key=("clone/NEWUTS/stack:1M", "drain")), side(1, 1), side(2, 2), False) is None
+
+
+def test_the_largest_unexplained_steps_come_first() -> None:
+    every = steps.steps(series_of([100, 300, 1300, 1350]))
+    assert [one.size for one in explained.wanted(every, {}, 100, 0)] == [1000, 200]
+    assert [one.size for one in explained.wanted(every, {every[1].name: {}}, 100, 1)] == [200]
+
+
+def test_the_page_has_the_steps(tmp_path: Path) -> None:
+    rows = series_of([100, 300])
+    every = steps.steps(rows)
+    known = {every[0].name: {"copy_utsname": (10.0, 210.0)}}
+    text = page.text(rows, steps.entries(every, known), known, None)
+    assert "| 6.1.170-1 | 6.1.171-1 |  | clone/NEWUTS create +200 | copy_utsname +200 |" in text
+    assert "not profiled" in page.text(rows, steps.entries(every, {}), {}, None)
+    page.write(tmp_path, rows, steps.entries(every, known), known)
+    first = (tmp_path / "README.md").read_bytes()
+    page.write(tmp_path, rows, steps.entries(every, known), known)
+    assert (tmp_path / "README.md").read_bytes() == first
