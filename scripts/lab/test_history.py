@@ -31,7 +31,8 @@ def test_a_version_is_read(version: str, upstream: tuple[int, int, int] | None, 
 
 
 def test_versions_are_ordered_by_number_and_a_rebuild_comes_before_its_source() -> None:
-    versions = ["5.10.218-1", "6.1.172-1~deb11u1", "6.1.172-1", "6.1.192-1", "6.1.192-2", "6.12.9-1", "6.12.43-1~bpo12+1", "6.12.90-1", "7.0.4-1"]
+    versions = ["5.10.218-1", "6.1.172-1~deb11u1", "6.1.172-1", "6.1.192-1", "6.1.192-2", "6.12.9-1", "6.12.43-1~bpo12+1", "6.12.90-1",
+                "7.0.4-1"]
     assert [one.version for one in ordered(kernel(version) for version in reversed(versions))] == versions
 
 
@@ -132,7 +133,8 @@ def series_of(values: list[float], **more: object) -> list[Row]:
 
 def test_a_step_exceeds_both_resolutions() -> None:
     found = steps.steps(series_of([100, 104, 99, 300, 300]))
-    assert [(one.edge.base.short, one.edge.new.short, one.size) for one in found] == [("6.1.171", "6.1.172", -5), ("6.1.172", "6.1.173", 201)]
+    assert [(one.edge.base.short, one.edge.new.short, one.size) for one in found] == [("6.1.171", "6.1.172", -5),
+                                                                                      ("6.1.172", "6.1.173", 201)]
 
 
 def test_what_failed_or_was_measured_otherwise_is_no_step() -> None:
@@ -141,7 +143,8 @@ def test_what_failed_or_was_measured_otherwise_is_no_step() -> None:
 
 
 def test_rows_that_step_by_the_same_function_are_one_entry() -> None:
-    rows = [*series_of([100, 300]), *series_of([50, 250], case="unshare/NEWUTS"), *series_of([10, 90], case="clone/NEWPID/stack:1M")]
+    rows = [*series_of([100, 300]), *series_of([50, 250], case="unshare/NEWUTS"),
+            *series_of([10, 90], case="clone/NEWPID/stack:1M")]
     every = steps.steps(rows)
     known = {one.name: {"copy_utsname": (10.0, 210.0), "kfree": (5.0, 4.0)} for one in every if "UTS" in one.key[0]}
     known |= {one.name: {"alloc_pid": (0.0, 80.0)} for one in every if "PID" in one.key[0]}
@@ -162,7 +165,8 @@ def test_a_backport_is_the_same_step() -> None:
 
 
 def test_functions_are_written_and_read(tmp_path: Path) -> None:
-    found: explained.Found = {("a", "b", "clone/NEWUTS", "create"): {"f": (1.0, 2.5), "g": (0.0, 3.0)}, ("a", "b", "clone/NEWPID", "exit"): {}}
+    found: explained.Found = {("a", "b", "clone/NEWUTS", "create"): {"f": (1.0, 2.5), "g": (0.0, 3.0)},
+                              ("a", "b", "clone/NEWPID", "exit"): {}}
     explained.write(tmp_path / "f.csv.xz", found)
     assert explained.read(tmp_path / "f.csv.xz") == found
     assert explained.read(tmp_path / "none") == {}

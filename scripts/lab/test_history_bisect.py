@@ -38,7 +38,9 @@ def test_what_cannot_be_measured_is_left_out() -> None:
     assert (found.before, found.after, found.left_out) == (2, 4, [3])
 
 
-@pytest.mark.parametrize(("line", "says"), [([None, 1.0], "cannot be measured"), ([1.0, None], "cannot be measured"), ([1.0, 2, 1], "the same")])
+@pytest.mark.parametrize(("line", "says"), [
+    ([None, 1.0], "cannot be measured"), ([1.0, None], "cannot be measured"), ([1.0, 2, 1], "the same"),
+])
 def test_ends_that_do_not_differ_are_refused(line: list[float | None], says: str) -> None:
     with pytest.raises(LabError, match=says):
         bisection.search(range(len(line)), measure_in(line, []))

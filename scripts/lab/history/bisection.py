@@ -87,7 +87,8 @@ def search_tree(tree: Path, good: str, bad: str, measure: Callable[[str], float 
         raise LabError(f"{tree}: it has changes that are not committed, which a checkout of other commits could lose", USAGE)
     if (tree / git(tree, "rev-parse", "--git-path", "BISECT_START").strip()).exists():
         raise LabError(f"{tree}: git is bisecting there already: git bisect reset ends that", USAGE)
-    before = packages.call("git", "-C", tree, "symbolic-ref", "--short", "-q", "HEAD").stdout.strip() or git(tree, "rev-parse", "HEAD").strip()
+    branch = packages.call("git", "-C", tree, "symbolic-ref", "--short", "-q", "HEAD").stdout.strip()
+    before = branch or git(tree, "rev-parse", "HEAD").strip()
     commits = [git(tree, "rev-parse", "--verify", f"{name}^{{commit}}").strip() for name in (good, bad)]
     figures: dict[str, float | None] = {}
     try:

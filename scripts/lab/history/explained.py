@@ -114,7 +114,8 @@ def update(options: argparse.Namespace, rows: list[Row], kernels: dict[tuple[str
         for step in waiting:
             for member in (step.edge.base, step.edge.new):
                 cases.setdefault(member, set()).add(step.key[0])
-        jobs = {member: replace(kernels[member.name, member.version], cases=tuple(sorted(of)), profile=True) for member, of in cases.items()}
+        jobs = {member: replace(kernels[member.name, member.version], cases=tuple(sorted(of)), profile=True)
+                for member, of in cases.items()}
         print(f"lab: {len(waiting)} steps to explain on {len(jobs)} kernels", file=sys.stderr)
         done = carry.carry_out(list(jobs.values()), chosen, digest, options)
         code = FAILED if len(done) < len(jobs) else OK

@@ -12,12 +12,12 @@ from pathlib import Path
 from analysis import files, programs
 from lab import guest, images, packages
 from lab.commands import Commands
-from lab.errors import FAILED, OK, USAGE, LabError
+from lab.errors import FAILED, USAGE, LabError
 from lab.folders import exclusive
 from lab.history import carry, engines, explained, job, plan, table
 from lab.history.plan import Job
 from lab.history.table import Row
-from lab.options import add_append, add_jobs, add_machine, machine_numbers
+from lab.options import add_append, add_machine, machine_numbers
 
 RESULTS = programs.recorded() / "history"
 WORK = Path("lab-results") / "history"
