@@ -76,6 +76,8 @@ def change_points(figures: Floats, rows: int = 1, alpha: float = ALPHA) -> list[
     """All of them, in order; of so many rows that are looked at, a false one is to be found in any with this probability at most. The
     figures' logarithms are looked at, since noise grows with a time."""
     alpha /= rows
+    if not len(figures):
+        return []
     series = np.log(figures)
     random = np.random.default_rng(SEED)
     bounds: dict[int, float] = {}

@@ -1,0 +1,86 @@
+"""Tests of a history's engines: the same list of jobs by each, and the same bytes. Run by scripts/test-kernels, since guests boot."""
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lab import guest, initramfs, packages
+from lab.errors import LabError
+from lab.slurm_harness import missing, slurm
+
+PROGRAM = Path(__file__).resolve().parents[1] / "lab.py"
+SERIES = ("6.1", "5.10")
+# Twenty cases that take a second each: 40 jobs of one case on two kernels.
+FILTER = "^(setns/NEW[A-Z]+/via:(nsfd|pidfd)|unshare/(none|NEWUTS|NEWPID|NEWUSER))$"
+JOBS = 40
+FILES = ("history.csv.xz", "steps.json", "plans.json", "functions.csv.xz", "README.md")
+
+
+def begun(folder: Path, *words: str, environment: dict[str, str] | None = None) -> "subprocess.Popen[str]":
+    command = [sys.executable, PROGRAM, "history", "--images", ",".join(str(path) for path in sorted(folder.parent.glob("bzImage-*"))),
+               "--out", folder / "out", "--work", folder / "work", "--machines=1", "--split=1", *words, "--", f"--filter={FILTER}"]
+    folder.mkdir(exist_ok=True)
+    return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+
+
+def ended(process: "subprocess.Popen[str]") -> str:
+    out, err = process.communicate(timeout=1200)
+    assert process.returncode == 0, err
+    return out
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The history as this machine makes it."""
+    folder = tmp_path_factory.mktemp("engines")
+    try:
+        guest.qemu_version()
+        initramfs.base()
+        for number, kernel in enumerate(packages.find(list(SERIES))):
+            shutil.copy(packages.fetch(kernel), folder / f"bzImage-{number}")
+    except LabError as error:
+        pytest.skip(str(error))
+    out = ended(begun(folder / "local", f"--at-once={os.cpu_count()}"))
+    assert f"{JOBS} of {JOBS} jobs done" in out
+    return folder / "local"
+
+
+def same(one: Path, other: Path) -> None:
+    for name in FILES:
+        assert (one / "out" / name).read_bytes() == (other / "out" / name).read_bytes(), name
+
+
+def test_gnu_parallel_gives_the_same_bytes(local: Path) -> None:
+    if not shutil.which("parallel"):
+        pytest.skip("GNU parallel is missing: apt-get install parallel")
+    other = local.parent / "parallel"
+    ended(begun(other, "--engine=parallel", "--at-once=2", "--sshlogin=:"))
+    same(local, other)
+
+
+def test_slurm_gives_the_same_bytes_though_a_node_dies(local: Path, tmp_path: Path) -> None:
+    if why := missing():
+        pytest.skip(why)
+    other = local.parent / "slurm"
+    with slurm(tmp_path / "slurm") as cluster:
+        process = begun(other, "--engine=slurm", environment=cluster.environment)
+        results = other / "work" / "results"
+        while process.poll() is None and len(list(results.glob("*.json")) if results.exists() else []) < JOBS // 4:
+            time.sleep(0.1)
+        assert process.poll() is None, process.communicate()
+        cluster.kill("node2")
+        ended(process)
+        assert "down" in " ".join(cluster.states())
+    same(local, other)
+
+
+def test_a_history_goes_on_where_it_was(local: Path) -> None:
+    before = {name: (local / "out" / name).read_bytes() for name in FILES}
+    folder = local.parent / "again"
+    shutil.copytree(local / "out", folder / "out")
+    assert "0 of 0 jobs done" in ended(begun(folder))
+    assert {name: (folder / "out" / name).read_bytes() for name in FILES} == before
