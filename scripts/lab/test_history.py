@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from analysis.script import Unreadable
 from lab import guest
 from lab.errors import LabError
-from lab.history import explained, job, page, plan, record, steps, table
+from lab.history import carry, explained, interactive, job, page, plan, record, steps, table
 from lab.history.plan import Job, Plan, jobs_of
 from lab.history.table import Row
 from lab.history.versions import Kind, Member, compiler_of, edges, lines, ordered, way
@@ -199,3 +200,21 @@ def test_the_page_has_the_steps(tmp_path: Path) -> None:
     first = (tmp_path / "README.md").read_bytes()
     page.write(tmp_path, rows, steps.entries(every, known), known)
     assert (tmp_path / "README.md").read_bytes() == first
+
+
+def test_the_interactive_page_has_kernels_rows_and_steps(tmp_path: Path) -> None:
+    rows = [*series_of([100, 300]), *series_of([7], case="setns/NEWNET/via:nsfd", phase="switch")]
+    assert not interactive.is_history(tmp_path)
+    table.write(tmp_path / table.FILE, rows)
+    assert interactive.is_history(tmp_path)
+    with pytest.raises(Unreadable, match="steps.json"):
+        interactive.payload(tmp_path)
+    carry.write_json(tmp_path / explained.STEPS, steps.json_of(steps.entries(steps.steps(rows), {}), {}))
+    found = interactive.payload(tmp_path)
+    assert found["rows"] == {"create": {"clone/NEWUTS/stack:1M": [100, 300]}, "switch": {"setns/NEWNET/via:nsfd": [7, None]}}
+    assert [one["short"] for one in found["kernels"]] == ["6.1.170", "6.1.171"]  # type: ignore[attr-defined]
+    try:
+        text = interactive.build(tmp_path).decode()
+    except Unreadable as error:
+        pytest.skip(str(error))
+    assert "{{" not in text.split("<script>")[0] and "6.1.0" not in text and '"instructions":200' in text
