@@ -1,4 +1,5 @@
 """Tests of a history's engines: the same list of jobs by each, and the same bytes. Run by scripts/test-kernels, since guests boot."""
+import json
 import os
 import shutil
 import subprocess
@@ -84,3 +85,39 @@ def test_a_history_goes_on_where_it_was(local: Path) -> None:
     shutil.copytree(local / "out", folder / "out")
     assert "0 of 0 jobs done" in ended(begun(folder))
     assert {name: (folder / "out" / name).read_bytes() for name in FILES} == before
+
+
+def test_steps_are_explained_by_functions(local: Path) -> None:
+    folder = local.parent / "explained"
+    shutil.copytree(local / "out", folder / "out")
+    ended(begun(folder, "--explain=3", "--at-once=2"))
+    steps = json.loads((folder / "out" / "steps.json").read_text())
+    explained = [one for one in steps if one["functions"]]
+    assert explained and all(one["function"] == one["functions"][0]["function"] for one in explained)
+    largest = max(steps, key=lambda one: abs(one["instructions"]))
+    assert largest in explained
+
+
+def test_bisect_finds_the_commit_of_a_tree(local: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seven commits, whose kernels are two images, or none."""
+    old, new = sorted(local.parent.glob("bzImage-*"))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    for role in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{role}_NAME", "t")
+        monkeypatch.setenv(f"GIT_{role}_EMAIL", "t@localhost")
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=tmp_path, text=True, capture_output=True, check=True).stdout.strip()
+    git("init", "-q", "-b", "main", ".")
+    commits = []
+    for number, kernel in enumerate([old, old, tmp_path / "missing", old, new, new, new]):
+        (tmp_path / "kernel").write_text(f"{kernel}\n{number}\n")
+        git("add", "kernel")
+        git("commit", "-q", "-m", "one")
+        commits.append(git("rev-parse", "HEAD"))
+    done = subprocess.run([sys.executable, PROGRAM, "bisect", commits[0], "main", "--tree", tmp_path, "--build",
+                           'cp "$(head -1 kernel)" image', "--image=image", "--", "clone/NEWUTS/stack:1M"], text=True, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{commits[4]}: the first in which clone/NEWUTS/stack:1M create adds ")
+    assert "functions: " in done.stdout and f"{commits[2]}: left out" in done.stderr
+    assert git("symbolic-ref", "--short", "HEAD") == "main"
