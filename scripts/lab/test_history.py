@@ -168,9 +168,11 @@ def test_a_backport_is_the_same_step() -> None:
 def test_functions_are_written_and_read(tmp_path: Path) -> None:
     found: explained.Found = {("a", "b", "clone/NEWUTS", "create"): {"f": (1.0, 2.5), "g": (0.0, 3.0)},
                               ("a", "b", "clone/NEWPID", "exit"): {}}
-    explained.write(tmp_path / "f.csv.xz", found)
-    assert explained.read(tmp_path / "f.csv.xz") == found
-    assert explained.read(tmp_path / "none") == {}
+    plans = dict.fromkeys(found, "p")
+    explained.write(tmp_path / "f.csv.xz", found, plans)
+    assert explained.read(tmp_path / "f.csv.xz", plans) == found
+    assert explained.read(tmp_path / "f.csv.xz", dict.fromkeys(found, "another")) == {}
+    assert explained.read(tmp_path / "none", plans) == {}
 
 
 def test_what_a_case_adds_is_explained_without_its_base() -> None:

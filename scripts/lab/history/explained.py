@@ -4,7 +4,7 @@ import csv
 import io
 import lzma
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,9 +22,10 @@ from lab.tree import Tree
 
 FUNCTIONS = "functions.csv.xz"
 STEPS = "steps.json"
-COLUMNS = ("base", "new", "case", "phase", "function", "before", "after")
+COLUMNS = ("base", "new", "plan", "case", "phase", "function", "before", "after")
 LEAST = 100  # instructions by which a row must have moved for its functions to be looked for
-Found = dict[tuple[str, str, str, str], dict[str, tuple[float, float]]]
+Name = tuple[str, str, str, str]  # of a step
+Found = dict[Name, dict[str, tuple[float, float]]]
 
 
 def tree_of(stacks: object) -> Tree:
@@ -33,12 +34,16 @@ def tree_of(stacks: object) -> Tree:
     return {tuple(path.split(";")): Cost(0, float(own)) for path, own in stacks.items()}
 
 
-def read(path: Path) -> Found:
-    """The functions behind each step; none where there is no file. LabError for one that is not whole."""
+def read(path: Path, plans: Mapping[Name, str]) -> Found:
+    """The functions behind each of these steps, of rows that were measured by this plan; none where there is no file. LabError for
+    one that is not whole."""
     found: Found = {}
     try:
         for row in files.records(path, {**dict.fromkeys(COLUMNS, str), "before": float, "after": float, "case": files.CASE}):
-            of = found.setdefault((row["base"], row["new"], row["case"], row["phase"]), {})
+            name = row["base"], row["new"], row["case"], row["phase"]
+            if plans.get(name) != row["plan"]:
+                continue
+            of = found.setdefault(name, {})
             if row["function"]:
                 of[row["function"]] = (float(row["before"]), float(row["after"]))
     except FileNotFoundError:
@@ -48,14 +53,15 @@ def read(path: Path) -> Found:
     return found
 
 
-def write(path: Path, found: Found) -> None:
+def write(path: Path, found: Found, plans: Mapping[Name, str]) -> None:
     """Makes the file. A step behind which no function changed has one line without a function."""
     text = io.StringIO()
     out = csv.writer(text, lineterminator="\n")
     out.writerow(COLUMNS)
     for name, changes in sorted(found.items()):
+        base, new, case, phase = name
         for function, (before, after) in sorted((changes or {"": (0.0, 0.0)}).items()):
-            out.writerow([*name, function, f"{before:.10g}", f"{after:.10g}"])
+            out.writerow([base, new, plans[name], case, phase, function, f"{before:.10g}", f"{after:.10g}"])
     outputs.replace(path, lzma.compress(text.getvalue().encode(), preset=9))
 
 
@@ -103,8 +109,8 @@ def update(options: argparse.Namespace, rows: list[Row], kernels: dict[tuple[str
     still to be had. The exit code."""
     by = table.by_member(rows)
     every = steps.steps(rows)
-    names = {step.name for step in every}
-    known = {name: found for name, found in read(options.out / FUNCTIONS).items() if name in names}
+    plans = {step.name: by[step.edge.new][step.key].plan for step in every}
+    known = read(options.out / FUNCTIONS, plans)
     code = OK
     if options.explain is not None:
         here = [step for step in every if by[step.edge.base][step.key].plan == digest
@@ -124,7 +130,7 @@ def update(options: argparse.Namespace, rows: list[Row], kernels: dict[tuple[str
             base, new = sides.get(step.edge.base), sides.get(step.edge.new)
             if base and new and (found := changes(step, base, new, by[step.edge.new][step.key].delta != "")) is not None:
                 known[step.name] = found
-    write(options.out / FUNCTIONS, known)
+    write(options.out / FUNCTIONS, known, plans)
     found_entries = steps.entries(every, known)
     carry.write_json(options.out / STEPS, steps.json_of(found_entries, known))
     page.write(options.out, rows, found_entries, known)

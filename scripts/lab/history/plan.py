@@ -102,7 +102,7 @@ def command(job: Job, plan: Plan, digest: str, out: Path) -> str:
     machine = plan.machine
     words = [sys.executable, str(programs.SCRIPTS / "lab.py"), "history-job", job.kernel, f"--name={job.name}", f"--order={job.order}",
              f"--plan={digest}", f"--out={out}", f"--machines={numbers_of(plan.numbers)}", f"--memory={machine.memory}",
-             f"--timeout={machine.timeout:g}", *([f"--append={machine.append}"] if machine.append else []),
+             f"--timeout={machine.timeout:g}", "--jobs=1", *([f"--append={machine.append}"] if machine.append else []),
              *(["--profile"] if job.profile else []), *(f"--case={case}" for case in job.cases), "--", *plan.options]
     carried = [f"{name}={os.environ[name]}" for name in CARRIED if name in os.environ]
     return shlex.join(["env", *carried, *words] if carried else words)
