@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lab.errors import LabError
-from lab.history import bisection
+from lab.history import bisection, search
 
 
 def measure_in(line: list[float | None], asked: list[int]):
@@ -20,21 +20,21 @@ def measure_in(line: list[float | None], asked: list[int]):
 def test_a_step_is_found_in_the_logarithm_of_looks(place: int) -> None:
     asked: list[int] = []
     line = [100.0 if at < place else 300.0 for at in range(17)]
-    found = bisection.search(range(17), measure_in(line, asked))
+    found = search.search(range(17), measure_in(line, asked))
     assert (found.before, found.after, found.figures, found.left_out) == (place - 1, place, (100, 300), [])
     assert len(asked) <= 2 + 4 and len(asked) == len(set(asked)) == found.tried
 
 
 def test_a_step_is_told_from_small_changes_beside_it() -> None:
     line = [100.0, 104, 99, 101, 290, 310, 295, 300]
-    found = bisection.search(range(8), measure_in(line, []))
+    found = search.search(range(8), measure_in(line, []))
     assert (found.before, found.after, found.figures) == (3, 4, (101, 290))
 
 
 def test_what_cannot_be_measured_is_left_out() -> None:
-    found = bisection.search(range(6), measure_in([1.0, None, None, None, 5, 5], []))
+    found = search.search(range(6), measure_in([1.0, None, None, None, 5, 5], []))
     assert (found.before, found.after, found.left_out) == (0, 4, [1, 2, 3])
-    found = bisection.search(range(6), measure_in([1.0, None, 1, None, 5, 5], []))
+    found = search.search(range(6), measure_in([1.0, None, 1, None, 5, 5], []))
     assert (found.before, found.after, found.left_out) == (2, 4, [3])
 
 
@@ -43,7 +43,7 @@ def test_what_cannot_be_measured_is_left_out() -> None:
 ])
 def test_ends_that_do_not_differ_are_refused(line: list[float | None], says: str) -> None:
     with pytest.raises(LabError, match=says):
-        bisection.search(range(len(line)), measure_in(line, []))
+        search.search(range(len(line)), measure_in(line, []))
 
 
 class Repository:
@@ -87,7 +87,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
 @pytest.mark.parametrize("place", (1, 7, 16))
 def test_a_commit_is_found(repository: Repository, place: int) -> None:
     commits = repository.commits([100.0 if at < place else 300.0 for at in range(17)])
-    found = bisection.search_tree(repository.path, commits[0], "main", repository.measure)
+    found = search.search_tree(repository.path, commits[0], "main", repository.measure)
     assert (found.before, found.after, found.figures) == (commits[place - 1], commits[place], (100, 300))
     assert len(repository.asked) <= 2 + 4
     assert repository.git("symbolic-ref", "--short", "HEAD") == "main"
@@ -96,7 +96,7 @@ def test_a_commit_is_found(repository: Repository, place: int) -> None:
 
 def test_commits_that_do_not_build_are_left_out(repository: Repository) -> None:
     commits = repository.commits([1.0, 1.0, None, None, 9.0, 9.0])
-    found = bisection.search_tree(repository.path, commits[0], commits[-1], repository.measure)
+    found = search.search_tree(repository.path, commits[0], commits[-1], repository.measure)
     assert (found.before, found.after, found.left_out) == (commits[1], commits[4], commits[2:4])
     assert repository.git("symbolic-ref", "--short", "HEAD") == "main"
 
@@ -105,14 +105,14 @@ def test_a_tree_with_changes_is_left_alone(repository: Repository) -> None:
     commits = repository.commits([1.0, 2.0, 3.0])
     (repository.path / "figure").write_text("mine")
     with pytest.raises(LabError, match="not committed"):
-        bisection.search_tree(repository.path, commits[0], commits[-1], repository.measure)
+        search.search_tree(repository.path, commits[0], commits[-1], repository.measure)
     assert (repository.path / "figure").read_text() == "mine"
 
 
 def test_a_tree_is_as_before_when_nothing_is_to_be_found(repository: Repository) -> None:
     commits = repository.commits([1.0, 1.0])
     with pytest.raises(LabError, match="the same in both"):
-        bisection.search_tree(repository.path, commits[0], commits[-1], repository.measure)
+        search.search_tree(repository.path, commits[0], commits[-1], repository.measure)
     assert repository.git("symbolic-ref", "--short", "HEAD") == "main"
 
 
