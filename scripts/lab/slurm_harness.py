@@ -90,7 +90,8 @@ def slurm(folder: Path) -> Iterator[Slurm]:
         end = time.monotonic() + START
         while one.states() != ["idle", "idle"]:
             if time.monotonic() > end:
-                logs = "\n".join(f"{path.name}: {path.read_text(errors='replace')[-2000:]}" for path in sorted(folder.glob("*.[lo][ou][gt]")))
+                logs = "\n".join(f"{path.name}: {path.read_text(errors='replace')[-2000:]}"
+                                 for path in sorted([*folder.glob("*.log"), *folder.glob("*.out")]))
                 raise AssertionError(f"the nodes are {one.states()}\n{logs}")
             time.sleep(0.5)
         yield one
