@@ -3,7 +3,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from analysis.change_points import change_points
+from analysis.change_points import Floats, change_points
 from analysis.running import standard_error
 
 RUNS = 30
@@ -16,13 +16,13 @@ ALARMS_LIMIT, FOUND_LIMIT = 0.05, 0.9
 
 Random = np.random.Generator
 # Noise of one run, as a multiple of NOISE: what wall time has beside a normal distribution is a tail of slow runs.
-NOISES: dict[str, Callable[[Random], np.ndarray]] = {
+NOISES: dict[str, Callable[[Random], Floats]] = {
     "normal": lambda random: random.standard_normal(RUNS),
     "with a slow tail": lambda random: (random.gamma(4.0, 0.5, RUNS) - 2.0),
 }
 
 
-def series(random: Random, noise: str, step: float, at: int) -> np.ndarray:
+def series(random: Random, noise: str, step: float, at: int) -> Floats:
     """Figures that grow by this share at that run."""
     level = np.where(np.arange(RUNS) < at, 1.0, 1.0 + step)
     return np.asarray(START * level * (1 + NOISE * NOISES[noise](random)))

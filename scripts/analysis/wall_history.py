@@ -67,8 +67,8 @@ def points_of(source: Source) -> list[Point]:
 def read(path: Path) -> list[Point]:
     """What is in the file; nothing where there is none. Unreadable for one that is not whole."""
     try:
-        return [Point(**{**{name: row[name] for name in COLUMNS}, "figure": float(row["figure"])})  # type: ignore[arg-type]
-                for row in files.records(path, KINDS, lambda row: None if row["figure"] else "it has no figure")]
+        found = files.records(path, KINDS, lambda row: None if row["figure"] else "it has no figure")
+        return [Point(*(row[name] for name in COLUMNS[:-1]), figure=float(row["figure"])) for row in found]
     except FileNotFoundError:
         return []
 

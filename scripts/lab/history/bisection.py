@@ -22,7 +22,7 @@ from analysis.exact import MEASURED
 from lab import guest, images, packages
 from lab.commands import Commands
 from lab.errors import FAILED, OK, USAGE, LabError
-from lab.explain import NAMED, sentence
+from lab.explain import NAMED, of_trees, sentence
 from lab.history import explained, job, plan, record
 from lab.history.search import Ended, search, search_tree
 from lab.history.versions import Member, ordered, way
@@ -77,7 +77,7 @@ class Measurer:
                 stacks[case] = dict(phases)
             sides.append(explained.Side(stacks).trees((self.case, self.phase), self.is_added))
         one, other = sides
-        return explained.explain.of_trees(one, other).changes() if one and other else {}
+        return of_trees(one, other).changes() if one and other else {}
 
 
 def archive_line(good: str, bad: str) -> list[Member]:

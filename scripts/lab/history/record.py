@@ -95,7 +95,7 @@ def history(options: argparse.Namespace) -> int:
         rows = table.merged(old, (row for content in done.values() for row in job.rows_of(content)))
         table.write(options.out / table.FILE, rows)
         used = {row.plan for row in rows}
-        known = {**plans(options.out / PLANS), digest: about}
+        known: dict[str, object] = {**plans(options.out / PLANS), digest: about}
         carry.write_json(options.out / PLANS, {name: what for name, what in known.items() if name in used})
         code = explained.update(options, rows, {names_of(one): one for one in every}, chosen, digest)
     kernels = len(table.by_member(rows))

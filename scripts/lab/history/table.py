@@ -97,7 +97,7 @@ def read(path: Path) -> list[Row]:
         return []
     except Unreadable as error:
         raise LabError(str(error), USAGE) from None
-    return [Row(**{**{name: row[name] for name in COLUMNS}, "order": int(row["order"])}) for row in found]
+    return [Row(row["kernel"], row["version"], int(row["order"]), *(row[name] for name in COLUMNS[3:])) for row in found]
 
 
 def merged(old: Iterable[Row], new: Iterable[Row]) -> list[Row]:
