@@ -9,7 +9,7 @@
     scripts/validate.py prepare [--runs=N]               so many runs with nsbench doctor --prepare and without: do they scatter less?
     scripts/validate.py median [--trials=N] [--seed=N]   do nsbench's intervals hold the truth, on synthetic runs?
     scripts/validate.py growth [--trials=N] [--seed=N]   does nsbench curves find a growth law again, on synthetic figures?
-    scripts/validate.py changes [--trials=N] [--seed=N]  does nsbench history find change points, and no others, on synthetic series?
+    scripts/validate.py changes [--trials=N] [--seed=N]  are change points found, and none where nothing changed?
     scripts/validate.py model [--runs=N] [RUN...]        do the intervals of nsbench model hold from run to run?
     scripts/validate.py position [--seconds=N]           does a sample's place in its block explain anything?
 
