@@ -5,12 +5,14 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from lab import guest, initramfs, packages
 from lab.errors import LabError
+from lab.history import engines
 from lab.slurm_harness import missing, slurm
 
 PROGRAM = Path(__file__).resolve().parents[1] / "lab.py"
@@ -53,6 +55,50 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def same(one: Path, other: Path) -> None:
     for name in FILES:
         assert (one / "out" / name).read_bytes() == (other / "out" / name).read_bytes(), name
+
+
+def commands(folder: Path, seconds: float) -> list[str]:
+    """Forty jobs that each write a file, whole or not at all, and one that fails."""
+    written = [f"sh -c 'sleep {seconds}; echo {number} >{folder}/{number}.part; mv {folder}/{number}.part {folder}/{number}'"
+               for number in range(JOBS)]
+    return [*written, "false"]
+
+
+def all_written(folder: Path) -> bool:
+    return {path.name: path.read_text() for path in folder.iterdir()} == {f"{number}": f"{number}\n" for number in range(JOBS)}
+
+
+def listed(folder: Path, seconds: float) -> list[str]:
+    (folder / "results").mkdir()
+    every = commands(folder / "results", seconds)
+    engines.write_list(folder, every)
+    return every
+
+
+@pytest.mark.parametrize("name", ("local", "parallel"))
+def test_an_engine_carries_out_every_job(tmp_path: Path, name: str) -> None:
+    if name == "parallel" and not shutil.which("parallel"):
+        pytest.skip("GNU parallel is missing: apt-get install parallel")
+    engines.ENGINES[name](tmp_path, listed(tmp_path, 0.01), engines.Settings(at_once=4))
+    assert all_written(tmp_path / "results")
+
+
+def test_slurm_carries_out_every_job_though_a_node_dies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if why := missing():
+        pytest.skip(why)
+    with slurm(tmp_path / "slurm") as cluster:
+        for name in ("SLURM_CONF", "PATH"):
+            monkeypatch.setenv(name, cluster.environment[name])
+        every = listed(tmp_path, 1)
+        with ThreadPoolExecutor(1) as pool:
+            done = pool.submit(engines.slurm, tmp_path, every, engines.Settings())
+            while not done.done() and len(list((tmp_path / "results").iterdir())) < JOBS // 4:
+                time.sleep(0.1)
+            assert not done.done()
+            cluster.kill("node2")
+            done.result(timeout=300)
+        assert "down" in " ".join(cluster.states())
+    assert all_written(tmp_path / "results")
 
 
 def test_gnu_parallel_gives_the_same_bytes(local: Path) -> None:

@@ -3,7 +3,7 @@ import io
 from pathlib import Path
 
 from analysis import outputs
-from analysis.kinds import KINDS
+from analysis.kinds import KINDS, label
 from lab.explain import thousands
 from lab.history.steps import Entry, Explained
 from lab.history.table import Row, by_member
@@ -29,9 +29,15 @@ def functions_of(one: Entry, explained: Explained) -> str:
     return ", ".join(f"{name} {thousands(size)}" for size, name in sizes[:NAMED]) or "no function differs"
 
 
+def shortened(case: str) -> str:
+    """A case's id with the short name of a set of several kinds."""
+    operation, name, *rest = case.removesuffix("/stack:1M").split("/")
+    return "/".join([operation, label(name) if "-" in name else name, *rest])
+
+
 def rows_of(one: Entry) -> str:
     """The rows that moved most."""
-    said = [f"{step.key[0].removesuffix('/stack:1M')} {step.key[1]} {thousands(step.size)}" for step in one.steps[:CASES]]
+    said = [f"{shortened(step.key[0])} {step.key[1]} {thousands(step.size)}" for step in one.steps[:CASES]]
     left = len(one.steps) - CASES
     return ", ".join(said) + (f" and {left} more" if left > 0 else "")
 
