@@ -7,6 +7,8 @@
     scripts/lab.py compare 6.1 7 -- --filter='^clone/NEWPID/stack:1M$'
     scripts/lab.py profile --kernel 6.1 [--against 5.10] [--out DIR] -- --filter='^clone/NEWPID/stack:1M$'
     scripts/lab.py states --kernel 6.1
+    scripts/lab.py history [--series 6.1,6.12] [--explain]
+    scripts/lab.py bisect 6.1 6.12 -- --filter='^clone/NEWPID/stack:1M$'
     scripts/lab.py atlas [--out DIR]
     scripts/lab.py page [DIR]
     scripts/lab.py curves [--kernel 6.1] [--only mounts] [--out DIR]
@@ -39,6 +41,7 @@ from analysis.programs import called
 from analysis.script import UNREAD, Unreadable, missing_package, of_system, one_line
 from lab import (agree, atlas, balance, boots, cache, compare, curves, curves_page, guest, images, in_states, kernel_build, packages, page,
                  profile, repeat, runs)
+from lab.history import bisection, job, record
 from lab.errors import ABORTED, FAILED, IMPOSSIBLE, INTERRUPTED, OK, UNMEASURED, USAGE, LabError
 from lab.options import add_append, add_how, add_jobs, add_machine, how_of
 
@@ -162,6 +165,9 @@ def parser() -> argparse.ArgumentParser:
     cache.add_parser(commands)
     agree.add_parser(commands)
     balance.add_parser(commands)
+    record.add_parser(commands)
+    job.add_parser(commands)
+    bisection.add_parser(commands)
     return top
 
 
@@ -171,8 +177,8 @@ def parse(words: list[str]) -> argparse.Namespace:
     given = parser()
     options = given.parse_args(words[:split], argparse.Namespace(nsbench=words[split + 1:], takes_nsbench=False))
     if options.nsbench and not options.takes_nsbench:
-        given.error(f"{options.nsbench[0]!r} behind --: only run, compare, states, repeat, profile, balance and atlas take "
-                    "nsbench's options")
+        given.error(f"{options.nsbench[0]!r} behind --: only run, compare, states, repeat, profile, balance, atlas, history "
+                    "and bisect take nsbench's options")
     return options
 
 

@@ -36,7 +36,7 @@ def parser() -> Parser:
         description=__doc__.splitlines()[0],
         epilog="Exit codes: 0 the report was made; 2 wrong use, or a run that cannot be read.",
     )
-    one.add_argument("runs", nargs="+", metavar="RUN", help="a run's folder, or a results.csv")
+    one.add_argument("runs", nargs="+", metavar="RUN", help="a run's folder, or a results.csv; or the folder of a history of kernels")
     one.add_argument("-o", "--out", default="report.html", metavar="FILE|-", help="where to (report.html)")
     one.add_argument(
         "--folded",
@@ -55,16 +55,24 @@ def body(words: list[str]) -> int:
     options = parser().parse_args(words)
     out = output(options.out) if options.out != "-" else None
     from analysis import limits, page  # only now: --help is there without pandas
+    from lab.history import interactive
     interrupt.ready()
 
+    if len(options.runs) == 1 and interactive.is_history(Path(options.runs[0])):
+        return write(interactive.build(Path(options.runs[0])), out, "" if options.quiet else "a history of kernels")
     runs = limits.read_runs(options.runs)
     made = page.build(runs, limits.of_each(runs, options.folded))
+    return write(made, out, "" if options.quiet else f"{len(runs)} run{'s' if len(runs) > 1 else ''}")
+
+
+def write(made: bytes, out: Path | None, what: str) -> int:
+    """Puts the page where it is to be, and says so where there is something to say."""
     if out is None:
         sys.stdout.buffer.write(made)
         return 0
     outputs.replace(out, made)
-    if not options.quiet:
-        print(f"{out}: {len(made) / 1e6:.1f} MB, {len(runs)} run{'s' if len(runs) > 1 else ''}")
+    if what:
+        print(f"{out}: {len(made) / 1e6:.1f} MB, {what}")
     return 0
 
 

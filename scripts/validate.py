@@ -9,10 +9,12 @@
     scripts/validate.py prepare [--runs=N]               so many runs with nsbench doctor --prepare and without: do they scatter less?
     scripts/validate.py median [--trials=N] [--seed=N]   do nsbench's intervals hold the truth, on synthetic runs?
     scripts/validate.py growth [--trials=N] [--seed=N]   does nsbench curves find a growth law again, on synthetic figures?
+    scripts/validate.py changes [--trials=N] [--seed=N]  are change points found, and none where nothing changed?
     scripts/validate.py model [--runs=N] [RUN...]        do the intervals of nsbench model hold from run to run?
     scripts/validate.py position [--seconds=N]           does a sample's place in its block explain anything?
 
-All but compare, growth and median need root for the namespaces. Times are wall time in ns, ratios nsbench's median over the yardstick's.
+All but compare, growth, changes and median need root for the namespaces. Times are wall time in ns, ratios nsbench's median over the
+yardstick's.
 Exit codes: 0 within the limits printed; 1 not; 2 usage, or a program that it runs failed.
 """
 from analysis import interrupt  # first, for a Ctrl-C among the imports
@@ -184,6 +186,13 @@ def growth(trials: int, seed: int) -> bool:
     return growth_check.check(trials, seed, lambda line: print(line, flush=True))
 
 
+def change_points(trials: int, seed: int) -> bool:
+    """Whether change points are found as often, and false ones are as rare, as they have to be."""
+    from analysis import change_points_check
+    interrupt.ready()
+    return change_points_check.check(trials, seed, lambda line: print(line, flush=True))
+
+
 def at_least(least: int) -> Callable[[str], int]:
     """The kind of an option that is a whole number from there."""
     def number(text: str) -> int:
@@ -231,6 +240,10 @@ def parser() -> Parser:
     of_growth = commands.add_parser("growth")
     of_growth.add_argument("--trials", type=at_least(1), default=1000, help="of each law at each number of levels (%(default)s)")
     of_growth.add_argument("--seed", type=at_least(0), default=1)
+    of_changes = commands.add_parser("changes")
+    of_changes.add_argument("--trials", type=at_least(1), default=500,
+                            help="histories of one row for each noise, with a step and without; a tenth as many of many rows (%(default)s)")
+    of_changes.add_argument("--seed", type=at_least(0), default=1)
     add_recording(commands)
     of_median = commands.add_parser("median")
     of_median.add_argument("--trials", type=at_least(1), default=1000)
@@ -246,6 +259,8 @@ def validate(words: list[str]) -> int:
         return 0 if known_truths(options.trials, options.seed) else 1
     if options.command == "growth":
         return 0 if growth(options.trials, options.seed) else 1
+    if options.command == "changes":
+        return 0 if change_points(options.trials, options.seed) else 1
     interrupt.ready()
     is_given = options.command == "model" and options.given  # and nothing is measured
     if not is_given and not (options.build / "nsbench").exists():

@@ -12,7 +12,7 @@ STARTED_BY = "NSBENCH_PROGRAM"  # src/cli/script.cpp sets it
 SCRIPTS = Path(__file__).resolve().parents[1]
 IS_TREE = (SCRIPTS.parent / "CMakeLists.txt").is_file()  # and no installation
 # The commands that are scripts: src/cli/command_table.cpp; a test holds them against it.
-COMMANDS = ("compare", "ab", "plot", "report", "lab", "validate", "model", "export", "curves", "scaling", "preset")
+COMMANDS = ("compare", "ab", "plot", "report", "lab", "validate", "model", "export", "curves", "scaling", "preset", "history")
 AS_A_FILE = re.compile(rf"(?:\bscripts/|(?<![\w./-]))({'|'.join(COMMANDS)})\.py\b")
 
 

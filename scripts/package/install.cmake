@@ -45,7 +45,7 @@ install(FILES ${COMPLETIONS}/_nsbench DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/$
 install(FILES ${COMPLETIONS}/nsbench.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 
 # Documents keep their folders, by which they lead to one another.
-foreach(folder . bench bpf src src/isolate scripts scripts/lab results results/curves results/host)
+foreach(folder . bench bpf src src/isolate scripts scripts/lab results results/curves results/history results/host)
     install(FILES ${folder}/README.md DESTINATION ${DOCUMENTS}/${folder})
 endforeach()
 install(FILES LICENSE DESTINATION ${DOCUMENTS})

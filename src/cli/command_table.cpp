@@ -55,6 +55,8 @@ constexpr CommandText kCommands[]{
      ""},
     {Command::script, Group::compare, "ab", "nsbench ab [OPTIONS] 'COMMAND A' 'COMMAND B'",
      "which of two commands is slower? in turn, here", ""},
+    {Command::script, Group::compare, "history", "nsbench history add RUN... | show [OPTIONS]",
+     "since when are a machine's runs otherwise?", ""},
     {Command::script, Group::kernels, "lab", "nsbench lab COMMAND [OPTIONS]",
      "boot other kernels in QEMU and measure in them", ""},
     {Command::guest, Group::kernels, "guest", "nsbench guest [OPTIONS]", "the lab's part in its guests",

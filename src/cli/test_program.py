@@ -12,7 +12,7 @@ import pytest
 
 from nsbench_harness import assert_one_line, binary, list_ids, measure, run
 
-SCRIPTS = ("validate", "report", "plot", "model", "curves", "scaling", "export", "preset", "compare", "ab", "lab")
+SCRIPTS = ("validate", "report", "plot", "model", "curves", "scaling", "export", "preset", "compare", "ab", "history", "lab")
 COMMANDS = ("run", "list", "benchmark", "churn", "doctor", "summary", "dictionary", "guest", "exec", "verify", "help", *SCRIPTS)
 
 

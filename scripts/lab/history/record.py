@@ -1,0 +1,135 @@
+"""history: what every kernel of Debian's archive costs, case by case, when that changed, and in which function.
+
+Kernels whose rows are there by the same plan are left out: a stopped history goes on where it was, and a kernel that is new in the
+archive is one more. Every kernel is a job (--split: several), without any state: --engine says what carries the jobs out, here, on
+many machines by GNU parallel, or by Slurm. The merged files are the same to the byte.
+Exit codes: 0 done; 1 a kernel could not be measured (it is tried again the next time); 2 usage; 3 not possible here.
+"""
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from analysis import files, programs
+from lab import guest, images, packages
+from lab.commands import Commands
+from lab.errors import FAILED, USAGE, LabError
+from lab.folders import exclusive
+from lab.history import carry, engines, explained, job, plan, table
+from lab.history.plan import Job
+from lab.history.table import Row
+from lab.options import add_append, add_machine, machine_numbers, positive
+
+RESULTS = programs.recorded() / "history"
+WORK = Path("lab-results") / "history"
+PLANS = "plans.json"
+
+
+def of_archive(series: list[str]) -> list[Job]:
+    """The archive's kernels (only of these series), without cases. LabError where no list can be had, or a series has none."""
+    with packages.locked():
+        apt = packages.Apt()
+        if apt.age() > packages.LISTS_AGE:
+            try:
+                apt.update()
+            except LabError as error:
+                if not apt.known():
+                    raise
+                print(f"lab: {error}; these are the lists of an earlier day", file=sys.stderr)
+        every = apt.known()
+    chosen = [one for one in every if not series or one.version.startswith(tuple(f"{name}." for name in series))]
+    for name in series:
+        if not any(one.version.startswith(f"{name}.") for one in chosen):
+            raise LabError(f"--series={name}: the archive has no kernel of it", USAGE)
+    return [Job(one.version, one.release, 0, ()) for one in chosen]
+
+
+def of_files(paths: list[str]) -> list[Job]:
+    """Files of one's own, in the order given. LabError for what is no file."""
+    missing = next((path for path in paths if not Path(path).is_file()), None)
+    if missing is not None:
+        raise LabError(f"--images: {missing!r} is no file: the archive's kernels are --series'", USAGE)
+    found = [Job(str(Path(path).resolve()), images.image_of(path).name, number, ()) for number, path in enumerate(paths, 1)]
+    if len({one.name for one in found}) < len(found):
+        raise LabError("--images: one of them is there twice", USAGE)
+    return found
+
+
+def newest_first(every: list[Job]) -> list[Job]:
+    """The newest of each series, then what comes before each, so that a history that is stopped is one of all series."""
+    by_series: dict[str, list[Job]] = {}
+    for one in every:
+        by_series.setdefault(".".join(one.kernel.split(".")[:2]), []).insert(0, one)
+    return [line[at] for at in range(max(map(len, by_series.values()), default=0)) for line in by_series.values() if at < len(line)]
+
+
+def plans(path: Path) -> dict[str, object]:
+    """What the plans' digests stand for."""
+    try:
+        found = files.json_of(path)
+    except FileNotFoundError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def history(options: argparse.Namespace) -> int:
+    """The command."""
+    if options.images and options.series:
+        raise LabError("--images and --series: one of the two", USAGE)
+    machine = guest.Machine(options.accel, options.append, options.memory, options.timeout)
+    chosen = plan.of_options(options.nsbench, machine, options.machines)
+    about = chosen.about()
+    digest = plan.digest_of(about)
+    every = of_files(options.images.split(",")) if options.images else of_archive(options.series.split(",") if options.series else [])
+    with exclusive(options.out), exclusive(options.work):
+        old = table.read(options.out / table.FILE)
+        if not options.replace:
+            table.refuse_another_plan(old, (one.of for one in every), digest, chosen.cases)
+        there: dict[table.Kernel, list[Row]] = {}
+        for row in old:
+            there.setdefault(row.of, []).append(row)
+        left = carry.failed_last((part for one in newest_first(every)
+                                  for part in plan.jobs_of(Job(one.kernel, one.name, one.order, chosen.cases), there.get(one.of, []),
+                                                           digest, options.split)), digest, options.work)
+        jobs = left[:options.most] if options.most else left
+        begun = time.monotonic()
+        done = carry.carry_out(jobs, chosen, digest, options)
+        took = time.monotonic() - begun
+        both = table.merged(old, {f"results/{one.key(digest)}.json": job.rows_of(content) for one, content in done.items()},
+                            options.replace)
+        for name, version in both.held_back:
+            print(f"lab: {name} {version}: not all cases are there by the new plan: the rows by the old one stay", file=sys.stderr)
+        rows = table.in_order(both.rows, (one.name for one in every if one.order))
+        table.write(options.out / table.FILE, rows)
+        used = {row.plan for row in rows}
+        known: dict[str, object] = {**plans(options.out / PLANS), digest: about}
+        carry.write_json(options.out / PLANS, {name: what for name, what in known.items() if name in used})
+        code = explained.update(options, rows, {one.of: one for one in every}, chosen, digest)
+    kernels = len(table.by_member(rows))
+    print(f"{options.out}: {kernels} kernels, {len(rows)} rows; {len(done)} of {len(jobs)} jobs done"
+          + (f", in {took:.0f} s" if jobs else "") + (f"; {len(left) - len(done)} are left" if len(left) > len(done) else ""))
+    return FAILED if len(done) < len(jobs) else code
+
+
+def add_parser(commands: Commands) -> None:
+    """Adds the command to lab.py's."""
+    one = commands.add_parser("history", help="what every kernel of the archive costs, and when that changed", description=__doc__,
+                              allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
+    one.add_argument("--series", default="", metavar="SERIES,...", help="only these, such as 6.1,6.12")
+    one.add_argument("--images", default="", metavar="FILE,...", help="bzImages of your own, in their order, instead")
+    one.add_argument("--out", type=Path, default=RESULTS, metavar="DIR", help="the history's files (results/history)")
+    one.add_argument("--work", type=Path, default=WORK, metavar="DIR", help="the jobs and what each gave (%(default)s); for several "
+                     "machines a folder that all of them see")
+    one.add_argument("--engine", choices=sorted(engines.ENGINES), default="local", help="what carries the jobs out (%(default)s)")
+    one.add_argument("--at-once", type=positive, default=0, metavar="N", help="jobs (local: 1; others: as the engine has it)")
+    one.add_argument("--replace", action="store_true", help="take what is measured in place of the history's rows, also of more cases "
+                     "by another plan")
+    one.add_argument("--sshlogin", action="append", default=[], metavar="LOGIN", help="of GNU parallel; repeatable")
+    one.add_argument("--sbatch", action="append", default=[], metavar="WORD", help="one more word for sbatch; repeatable")
+    one.add_argument("--split", type=positive, default=0, metavar="N", help="cases of a job (all of a kernel's)")
+    one.add_argument("--most", type=positive, default=0, metavar="N", help="jobs of this call (all)")
+    one.add_argument("--machines", type=machine_numbers, default=plan.MACHINES, metavar="N", help="saved machines (%(default)s)")
+    explained.add_options(one)
+    add_append(one)
+    add_machine(one)
+    one.set_defaults(command=history, takes_nsbench=True)
