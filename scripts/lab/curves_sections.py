@@ -271,6 +271,18 @@ def short(kernels: Kernels) -> list[str]:
     return [*lines, *walks, ""]
 
 
+def absent(kernels: Kernels) -> list[str]:
+    """What of the recordings that are of every kernel is not there."""
+    lines = []
+    for kernel in kernels:
+        every = [one.name for one in curves.RECORDINGS if not one.series]
+        runs = [name for name in every if name not in kernel.runs]
+        profiles = [name for name in every if name in kernel.runs and name not in kernel.profiles]
+        said = [f"{what} {', '.join(names)}" for what, names in (("curves over", runs), ("profiles of", profiles)) if names]
+        lines += [f"- {kernel.name} has no {'; no '.join(said)}."] if said else []
+    return ["Not recorded yet; `scripts/lab.py curves` goes on with what is missing:", "", *lines, ""] if lines else []
+
+
 SECTIONS = {
     "short": ("In short", short),
     "mounts": ("A mount namespace over the mounts that it copies", mounts),
