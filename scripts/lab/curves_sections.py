@@ -84,8 +84,10 @@ def shares(kernels: Kernels, name: str, case: str) -> list[str]:
     rows = []
     for kernel in kernels:
         profile = kernel.profiles.get(name)
-        cases = [one for one in (profile.parts if profile else ()) if without(one, key) == case]
-        for one in dict.fromkeys(cases[at] for at in (0, len(cases) // 2, -1)) if profile and cases else ():
+        cases = [one for one in profile.parts if without(one, key) == case] if profile else []
+        if profile is None or not cases:
+            continue
+        for one in dict.fromkeys(cases[at] for at in (0, len(cases) // 2, -1)):
             own, whole = profile.own(one, CREATE), profile.whole(one, CREATE)
             largest = sorted(own.items(), key=lambda item: -item[1])[:NAMED]
             rows.append([kernel.name, one_level(one, key), k(whole),
