@@ -64,7 +64,7 @@ def kernels(runs: Sequence[Run], key: str, operation: str, phase: str) -> Figure
     scale, unit = kinds.axis_unit(runs[0].clock)
     across = min(ACROSS, len(found))
     down = -(-len(found) // across)
-    figure, panels = plot_style.grid(3.6 * across + 2, 3.2 * down + 1, down, across)
+    figure, panels = plot_style.grid(max(3.6 * across + 2, 7.5), 3.2 * down + 1, down, across)
     for axes, (case, group) in zip(plot_style.flat(panels), found.items()):
         for one in group:
             at = names.index(one.run.kernel)
@@ -77,7 +77,7 @@ def kernels(runs: Sequence[Run], key: str, operation: str, phase: str) -> Figure
     plot_style.outer_labels(panels, len(found), f"{key} (logarithmic)", f"{unit} (logarithmic)")
     lines = {line.get_label(): line for axes in plot_style.flat(panels)[:len(found)] for line in axes.get_lines()}
     panels[0][-1].legend(lines.values(), lines.keys(), loc="center left", bbox_to_anchor=(1, 0.5))
-    plot_style.title(figure, f"How {operation} grows with {key}, kernel by kernel (phase {phase}, median)")
+    plot_style.title(figure, f"How {operation} grows with {key}, kernel by kernel (phase {phase})")
     plot_style.identify(figure, list({one.run.kernel: one.run for one in every}.values()))
     return figure
 

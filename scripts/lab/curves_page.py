@@ -40,10 +40,10 @@ the law of a figure is spoilt, see that of the call alone below it.
 
 def text_of(kernels: "list[Kernel]") -> str:
     """The page."""
-    from lab.curves_sections import SECTIONS
+    from lab.curves_sections import SECTIONS, absent
     names = [kernel.name for kernel in kernels]
     named = ", ".join(names[:-1]) + (" and " if len(names) > 1 else "") + names[-1]
-    lines = [*HEAD.format(kernels=named).splitlines(), ""]
+    lines = [*HEAD.format(kernels=named).splitlines(), "", *absent(kernels)]
     for title, make in SECTIONS.values():
         if found := make(kernels):
             lines += [f"## {title}", "", *found]

@@ -37,7 +37,8 @@ def functions(tree: Tree, has_owners: bool, least: float) -> dict[Key, float]:
         under = UNDER if any(map(PERCPU.fullmatch, names)) else ""
         key = (path[0] if has_owners else "", under, names[-1] if names else OTHERS)
         found[key] = found.get(key, 0) + cost.self
-    whole, kept = sum(found.values()), {}
+    whole = sum(found.values())
+    kept: dict[Key, float] = {}
     for (owner, under, name), own in found.items():
         key = (owner, under, name if own >= least * whole else OTHERS)
         kept[key] = kept.get(key, 0) + own

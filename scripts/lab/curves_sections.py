@@ -84,8 +84,10 @@ def shares(kernels: Kernels, name: str, case: str) -> list[str]:
     rows = []
     for kernel in kernels:
         profile = kernel.profiles.get(name)
-        cases = [one for one in (profile.parts if profile else ()) if without(one, key) == case]
-        for one in dict.fromkeys(cases[at] for at in (0, len(cases) // 2, -1)) if profile and cases else ():
+        cases = [one for one in profile.parts if without(one, key) == case] if profile else []
+        if profile is None or not cases:
+            continue
+        for one in dict.fromkeys(cases[at] for at in (0, len(cases) // 2, -1)):
             own, whole = profile.own(one, CREATE), profile.whole(one, CREATE)
             largest = sorted(own.items(), key=lambda item: -item[1])[:NAMED]
             rows.append([kernel.name, one_level(one, key), k(whole),
@@ -269,6 +271,18 @@ def short(kernels: Kernels) -> list[str]:
             lines.append(f"- **{called(group[0])}** over {group[0].parameter.key}: {'; '.join(said)}.")
     walks = [line.replace("- On", "- **Teardown over dying × alive**: on") for line in dying_alive(kernels) if line.startswith("- On")]
     return [*lines, *walks, ""]
+
+
+def absent(kernels: Kernels) -> list[str]:
+    """What of the recordings that are of every kernel is not there."""
+    lines = []
+    for kernel in kernels:
+        every = [one.name for one in curves.RECORDINGS if not one.series]
+        runs = [name for name in every if name not in kernel.runs]
+        profiles = [name for name in every if name in kernel.runs and name not in kernel.profiles]
+        said = [f"{what} {', '.join(names)}" for what, names in (("curves over", runs), ("profiles of", profiles)) if names]
+        lines += [f"- {kernel.name} has no {'; no '.join(said)}."] if said else []
+    return ["Not recorded yet; `scripts/lab.py curves` goes on with what is missing:", "", *lines, ""] if lines else []
 
 
 SECTIONS = {
