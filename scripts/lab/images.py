@@ -51,13 +51,17 @@ def images(wanted: list[str], missing: Callable[[str, LabError], None] | None = 
     return list(found.values())
 
 
+class NoProgram(LabError):
+    """A program that would unpack a kernel is not on this machine, and may well be on another."""
+
+
 # What unpacks the kernel in an image, by its first bytes.
 UNPACK = {b"\x1f\x8b": "gzip", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"\x02\x21\x4c\x18": "lz4"}
 PACKAGES = {"xz": "xz-utils"}  # of a program, where it is not called so
 
 
 def unpacked(path: Path) -> bytes:
-    """The kernel in an image, an ELF file. LabError where nothing here unpacks it."""
+    """The kernel in an image, an ELF file. NoProgram where the program that unpacks it is missing, LabError where none is known."""
     data = path.read_bytes()
     if data.startswith(b"\x7fELF"):
         return data
@@ -70,7 +74,7 @@ def unpacked(path: Path) -> bytes:
         found = subprocess.run([program, "-dc"], input=payload, capture_output=True).stdout if program else b""
     except FileNotFoundError:
         package = PACKAGES.get(program or "", program)
-        raise LabError(f"kernel {path}: to look into it needs apt-get install {package}", IMPOSSIBLE) from None
+        raise NoProgram(f"kernel {path}: to look into it needs apt-get install {package}", IMPOSSIBLE) from None
     if not found.startswith(b"\x7fELF"):
         raise LabError(f"kernel {path}: no known program unpacks it", IMPOSSIBLE)
     return found

@@ -46,11 +46,17 @@ def joined(words: list[str]) -> list[str]:
     """Options with their values in one word each: `--filter X` becomes `--filter=X`."""
     found: list[str] = []
     for word in words:
-        if not word.startswith("-") and found and "=" not in found[-1] and found[-1] not in FLAGS:
+        if not word.startswith("-") and found and found[-1].startswith("-") and "=" not in found[-1] and found[-1] not in FLAGS:
             found[-1] += "=" + word
         else:
             found.append(word)
     return found
+
+
+def base_of(case: str) -> str:
+    """The id of the case that this one is compared with."""
+    operation, _, *rest = case.split("/")
+    return "/".join([operation, "none", *rest])
 
 
 def nsbench(*words: str) -> subprocess.CompletedProcess[str]:

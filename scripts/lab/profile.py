@@ -122,8 +122,7 @@ def ask(every: list[Profiled], phase: str) -> None:
 
 def base_of(profiled: Profiled, case: str) -> Books | None:
     """The books of the case that this one is compared with."""
-    operation, kinds, *rest = case.split("/")
-    base = profiled.books.get("/".join([operation, "none", *rest])) if kinds != "none" else None
+    base = profiled.books.get(orders.base_of(case)) if orders.base_of(case) != case else None
     return base if base and base.shown == profiled.books[case].shown else None
 
 

@@ -1,13 +1,17 @@
 """Tests of a history's pure parts: versions and their order, tables, jobs, steps."""
-from dataclasses import replace
+import argparse
+import os
+import shutil
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from analysis.script import Unreadable
-from lab import guest
-from lab.errors import LabError
-from lab.history import carry, explained, interactive, job, page, plan, record, steps, table
+from lab import books, guest, images
+from lab.errors import IMPOSSIBLE, LabError
+from lab.exact import Cost
+from lab.history import carry, engines, explained, interactive, job, page, plan, record, steps, table
 from lab.history.plan import Job, Plan, jobs_of
 from lab.history.table import Row
 from lab.history.versions import Kind, Member, compiler_of, edges, lines, ordered, way
@@ -70,6 +74,9 @@ def test_edges_hold_alike_kernels_together() -> None:
     assert len(lines(ARCHIVE)) == 6
 
 
+ARCHIVE_NAMES = [(one.name, one.version) for one in ARCHIVE]
+
+
 def test_between_any_two_kernels_is_a_way() -> None:
     found = [one.version for one in way(ARCHIVE, ARCHIVE[3], ARCHIVE[8])]
     assert found == ["6.1.172-1", "6.1.170-3", "6.12.43-1~bpo12+1", "6.12.90-1~bpo12+1", "6.12.90-1", "6.12.94-1"]
@@ -87,14 +94,150 @@ def test_a_table_has_the_same_bytes_in_whatever_order_it_came(tmp_path: Path) ->
         table.read(tmp_path / "a.csv.xz")
 
 
-def test_merging_replaces_another_plan_and_refuses_two_results() -> None:
-    old, other = row(ARCHIVE[0], 1, plan="old"), row(ARCHIVE[1], 1, plan="old")
+def test_merging_refuses_two_results_that_differ() -> None:
     new = row(ARCHIVE[0], 2)
-    assert table.merged([old, other], [new]) == [other, new]
-    assert table.merged([new], [row(ARCHIVE[0], 3, phase="exit")]) == [new, row(ARCHIVE[0], 3, phase="exit")]
-    assert table.merged([], [new, new]) == [new]
-    with pytest.raises(LabError, match="two results differ"):
-        table.merged([], [new, row(ARCHIVE[0], 5)])
+    assert table.merged([], {"a": [new], "b": [new]}).rows == [new]
+    assert table.merged([new], {"a": [row(ARCHIVE[0], 3, phase="exit")]}).rows == [new, row(ARCHIVE[0], 3, phase="exit")]
+    with pytest.raises(LabError, match="two results differ: median 1002 and 1005, delta 2 and 5.*: a or b"):
+        table.merged([], {"a": [new], "b": [row(ARCHIVE[0], 5)]})
+    with pytest.raises(LabError, match="the history and a differ: median 1005 and 1002.*--replace"):
+        table.merged([row(ARCHIVE[0], 5)], {"a": [new]})
+    assert table.merged([row(ARCHIVE[0], 5)], {"a": [new]}, replaces=True).rows == [new]
+    with pytest.raises(LabError, match="two kernels of that name.*gcc-10 and 000000000000 by gcc-14"):
+        table.merged([new], {"a": [replace(row(ARCHIVE[0], 5, phase="exit"), compiler="gcc-14")]})
+
+
+def test_another_plan_takes_the_place_of_a_kernel_s_rows_when_it_has_all_cases() -> None:
+    old = [row(ARCHIVE[0], 1, plan="old"), row(ARCHIVE[0], 1, "clone/NEWPID/stack:1M", plan="old")]
+    other = row(ARCHIVE[1], 1, plan="old")
+    first, second = row(ARCHIVE[0], 2), row(ARCHIVE[0], 2, "clone/NEWPID/stack:1M")
+    some = table.merged([*old, other], {"a": [first]})
+    assert (some.rows, some.held_back) == ([*old, other], [ARCHIVE_NAMES[0]])
+    assert table.merged([*old, other], {"a": [first], "b": [second]}) == table.Merged([other, first, second], [])
+    assert table.merged([*old, other], {"a": [first]}, replaces=True).rows == [other, first]
+
+
+def test_a_plan_of_fewer_cases_is_refused() -> None:
+    old = [row(ARCHIVE[0], 1, plan="old"), row(ARCHIVE[0], 1, "clone/NEWPID/stack:1M", plan="old")]
+    table.refuse_another_plan(old, ARCHIVE_NAMES, "p", [one.case for one in old])
+    table.refuse_another_plan(old, ARCHIVE_NAMES, "old", [old[0].case])
+    table.refuse_another_plan(old, ARCHIVE_NAMES[1:], "p", [old[0].case])
+    with pytest.raises(LabError, match="another --out, or --replace"):
+        table.refuse_another_plan(old, ARCHIVE_NAMES, "p", [old[0].case])
+
+
+def test_files_are_in_the_order_of_the_newest_list() -> None:
+    rows = [row(Member(name, order=number), 1) for number, name in enumerate("abc", 1)]
+    assert [(one.kernel, one.order) for one in table.in_order(rows, ["c", "b"])] == [("a", 1), ("b", 3), ("c", 2)]
+    assert table.in_order([row(ARCHIVE[0], 1)], ["a"]) == [row(ARCHIVE[0], 1)]
+    assert table.in_order(rows, []) == rows
+
+
+def test_what_is_no_file_is_refused() -> None:
+    with pytest.raises(LabError, match="'6.1' is no file"):
+        record.of_files(["6.1"])
+
+
+def test_a_result_that_is_another_job_s_counts_as_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    member, case = ARCHIVE[0], "clone/NEWUTS/stack:1M"
+    one = Job(member.version, member.name, 0, (case,))
+
+    def given(**more: object) -> tuple[int, str]:
+        content = {"plan": "p", "kernel": "0" * 64, "rows": [asdict(row(member, 1)), asdict(row(member, 1, "clone/none/stack:1M"))]}
+        (tmp_path / "k.json").write_bytes(job.sealed({**content, **more}))
+        found, missing = carry.collected(tmp_path, {one: "k"}, "p")
+        assert bool(found) == (missing == []) == (tmp_path / "k.json").exists()
+        return len(found), capsys.readouterr().err
+    assert given() == (1, "")
+    for more, says in (({"plan": "q"}, "of plan q"), ({"kernel": "1"}, "is of 5.10.218"),
+                       ({"rows": [asdict(row(ARCHIVE[1], 1))]}, "5.10.223"),
+                       ({"rows": []}, "its cases"), ({"rows": [asdict(row(member, 1, "clone/NEWPID/stack:1M"))]}, "its cases")):
+        count, said = given(**more)
+        assert count == 0 and says in said
+
+
+def options_of(work: Path, **more: object) -> argparse.Namespace:
+    return argparse.Namespace(**{"work": work, "engine": "local", "at_once": 1, "sshlogin": [], "sbatch": [], **more})
+
+
+def carried(monkeypatch: pytest.MonkeyPatch, work: Path, commands: dict[str, str], **more: object) -> tuple[list[str], list[Job]]:
+    """The names of the jobs that gave something, and all of them, with these command lines."""
+    every = [Job(f"5.10.{number}-1", name, 0, ("clone/NEWUTS/stack:1M",)) for number, name in enumerate(commands)]
+    for one in every:
+        content = {"plan": "p", "kernel": "0" * 64, "rows": [asdict(row(Member(one.name, one.kernel), 1))]}
+        (work / f"{one.name}.made").write_bytes(job.sealed(content))
+    monkeypatch.setattr(plan, "command", lambda one, chosen, digest, out: commands[one.name].format(work / f"{one.name}.made", out))
+    chosen = Plan((), (), guest.Machine(), range(1, 2))
+    monkeypatch.setattr(Plan, "about", lambda self: {"a": 1})
+    found = carry.carry_out(every, chosen, "p", options_of(work, **more))
+    return [one.name for one in found], every
+
+
+@pytest.mark.parametrize("engine", sorted(engines.ENGINES))
+def test_a_job_that_fails_takes_nothing_from_the_others(engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                        capsys: pytest.CaptureFixture[str]) -> None:
+    if engine == "parallel" and not shutil.which("parallel"):
+        pytest.skip("GNU parallel is missing: apt-get install parallel")
+    if engine == "slurm":  # what it says where a task fails: its number, and the task's code as its own
+        (tmp_path / "bin").mkdir()
+        (tmp_path / "bin/sbatch").write_text("""#!/bin/sh
+echo Submitted batch job 7
+for word; do case $word in --array=1-*) count=${word#--array=1-} ;; --wrap=*) line=${word#--wrap=} ;; esac; done
+for task in $(seq "${count%%%*}"); do SLURM_ARRAY_TASK_ID=$task sh -c "$line"; done
+exit 3
+""")
+        (tmp_path / "bin/sbatch").chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    commands = {"a": "sh -c 'echo lab: error: no such guest >&2; exit 3'", "b": "cp {} {}"}
+    names, every = carried(monkeypatch, tmp_path, commands, engine=engine)
+    assert names == ["b"]
+    assert "a: error: no such guest" in capsys.readouterr().err
+    assert carry.failed_last(every, "p", tmp_path) == every[::-1]
+    assert carried(monkeypatch, tmp_path, {"a": "cp {} {}"}, engine=engine)[0] == ["a"]
+    assert carry.failed_before(tmp_path) == set()
+
+
+def test_an_engine_that_fails_is_said_and_what_is_there_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                               capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "bin").mkdir()
+    for name, code in (("sbatch", 1), ("parallel", 255)):
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\necho {name}: error: no controller >&2; exit {code}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    carried(monkeypatch, tmp_path, {"a": "cp {} {}"})
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    for engine in ("slurm", "parallel"):
+        assert carried(monkeypatch, tmp_path, {"a": "true", "b": "true"}, engine=engine)[0] == ["a"]
+        assert "error: no controller" in capsys.readouterr().err
+
+
+def test_a_job_of_another_plan_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Plan, "about", lambda self: {"memory_mb": 256, "qemu": "q"})
+    options = argparse.Namespace(accel="tcg", append="", memory=256, timeout=1, case=["c"], nsbench=[], machines=range(1, 2),
+                                 out=tmp_path / "x.json", plan="")
+    job.check_plan(options)
+    options.plan = plan.digest_of({"memory_mb": 256, "qemu": "q"})
+    job.check_plan(options)
+    options.plan = "another"
+    with pytest.raises(LabError, match="and not by another$") as raised:
+        job.check_plan(options)
+    assert raised.value.code == IMPOSSIBLE
+    plan.mean(tmp_path, "another", {"memory_mb": 512, "qemu": "q"})
+    with pytest.raises(LabError, match="here memory_mb is 256, and not 512"):
+        job.check_plan(options)
+
+
+def test_a_program_that_is_missing_is_no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(_: Path) -> bytes:
+        raise images.NoProgram("it needs apt-get install zstd", IMPOSSIBLE)
+
+    def unknown(_: Path) -> bytes:
+        raise LabError("no known program unpacks it")
+    image = images.Image("k", Path("k"), "0" * 64)
+    monkeypatch.setattr(images, "unpacked", missing)
+    with pytest.raises(LabError, match="install zstd"):
+        job.compiler_in(image)
+    monkeypatch.setattr(images, "unpacked", unknown)
+    assert job.compiler_in(image) == ""
 
 
 def test_a_result_is_opened_only_whole(tmp_path: Path) -> None:
@@ -132,21 +275,45 @@ def series_of(values: list[float], **more: object) -> list[Row]:
     return [row(kernel(f"6.1.{at}-1"), value, **more) for at, value in enumerate(values, 170)]  # type: ignore[arg-type]
 
 
+def steps_of(rows: list[Row]) -> list[steps.Step]:
+    return steps.compared(rows).steps
+
+
 def test_a_step_exceeds_both_resolutions() -> None:
-    found = steps.steps(series_of([100, 104, 99, 300, 300]))
+    found = steps_of(series_of([100, 104, 99, 300, 300]))
     assert [(one.edge.base.short, one.edge.new.short, one.size) for one in found] == [("6.1.171", "6.1.172", -5),
                                                                                       ("6.1.172", "6.1.173", 201)]
 
 
 def test_what_failed_or_was_measured_otherwise_is_no_step() -> None:
-    assert steps.steps(series_of([100])[:1] + series_of([0, 900], status="failed")[1:]) == []
-    assert steps.steps(series_of([100])[:1] + series_of([0, 900], plan="q")[1:]) == []
+    assert steps_of(series_of([100])[:1] + series_of([0, 900], status="failed")[1:]) == []
+    found = steps.compared(series_of([100])[:1] + series_of([0, 900], plan="q")[1:])
+    assert (found.steps, found.left_out) == ([], ["1 edges between different plans are not compared"])
+
+
+def test_a_median_is_no_delta() -> None:
+    rows = series_of([100, 900, 120])
+    rows[1] = replace(rows[1], delta="", delta_resolution="")
+    found = steps.compared(rows)
+    assert (found.steps, found.left_out) == ([], ["2 pairs of a delta and a median are not compared"])
+    assert page.points(rows, *rows[0].key) == {("6.1", "gcc-12"): [(0, 100), (2, 120)]}
+
+
+def test_what_is_no_function_makes_no_entry_and_explains_nothing() -> None:
+    every = steps_of([*series_of([100, 300]), *series_of([300, 100], case="clone/NEWPID/stack:1M")])
+    known = {one.name: {"[interrupts]": (0.0, 900.0), "kfree": (5.0, 95.0), "down": (90.0, 0.0)} for one in every}
+    found = steps.entries(every, known)
+    assert {(one.function, one.size) for one in found} == {("kfree", 200), ("down", -200)}
+    said = {one["function"]: one for one in steps.json_of(found, known)}
+    assert said["kfree"]["unexplained"] == 200 and [one["function"] for one in said["kfree"]["functions"]] == ["down", "kfree"]
+    assert "unexplained" not in steps.json_of(found, {one.name: {"kfree": (0.0, one.size + 3)} for one in every})[0]
+    assert page.functions_of(found[0], known).endswith("; unexplained −200")
 
 
 def test_rows_that_step_by_the_same_function_are_one_entry() -> None:
     rows = [*series_of([100, 300]), *series_of([50, 250], case="unshare/NEWUTS"),
             *series_of([10, 90], case="clone/NEWPID/stack:1M")]
-    every = steps.steps(rows)
+    every = steps_of(rows)
     known = {one.name: {"copy_utsname": (10.0, 210.0), "kfree": (5.0, 4.0)} for one in every if "UTS" in one.key[0]}
     known |= {one.name: {"alloc_pid": (0.0, 80.0)} for one in every if "PID" in one.key[0]}
     found = steps.entries(every, known)
@@ -156,7 +323,7 @@ def test_rows_that_step_by_the_same_function_are_one_entry() -> None:
 
 def test_a_backport_is_the_same_step() -> None:
     newer = [row(kernel(f"6.12.{at}-1", "gcc-14"), value) for at, value in enumerate([80, 290, 290, 500])]
-    every = steps.steps([*series_of([100, 300]), *newer])
+    every = steps_of([*series_of([100, 300]), *newer])
     sizes = {one.name: one.size for one in every if one.edge.kind is Kind.update}
     found = steps.entries(every, {name: {"copy_utsname": (10.0, 10 + size)} for name, size in sizes.items()})
     said = {one["to"]: one["also"] for one in steps.json_of(found, {}) if one["kind"] == "update"}
@@ -179,21 +346,29 @@ def test_what_a_case_adds_is_explained_without_its_base() -> None:
     def side(own: float, none: float) -> explained.Side:
         return explained.Side({"clone/NEWUTS/stack:1M": {"create": {"[call];f": own, "[call];f;g": 7.0}},
                                "clone/none/stack:1M": {"create": {"[call];f": none}}})
-    step = steps.steps(series_of([100, 300]))[0]
+    step = steps_of(series_of([100, 300]))[0]
     assert explained.changes(step, side(10, 4), side(215, 9), True) == {"f": (6.0, 206.0)}
     assert explained.changes(step, side(10, 4), side(215, 9), False) == {"f": (10.0, 215.0)}
     assert explained.changes(replace(step, key=("clone/NEWUTS/stack:1M", "drain")), side(1, 1), side(2, 2), False) is None
 
 
+def test_what_workers_do_later_is_drain_s() -> None:
+    def own(left_out: dict[str, str]) -> books.Books:
+        return books.Books("c", {"create": books.Book(7, {("[call]", "f"): Cost(1, 7)}, 0)}, {("process_one_work", "g"): Cost(1, 5)},
+                           left_out=left_out)
+    assert job.stacks_of_phases(own({"drain": books.WORKERS})) == {"create": {"[call];f": 7}, "drain": {"process_one_work;g": 5}}
+    assert job.stacks_of_phases(own({})) == {"create": {"[call];f": 7}}
+
+
 def test_the_largest_unexplained_steps_come_first() -> None:
-    every = steps.steps(series_of([100, 300, 1300, 1350]))
+    every = steps_of(series_of([100, 300, 1300, 1350]))
     assert [one.size for one in explained.wanted(every, {}, 100, 0)] == [1000, 200]
     assert [one.size for one in explained.wanted(every, {every[1].name: {}}, 100, 1)] == [200]
 
 
 def test_the_page_has_the_steps(tmp_path: Path) -> None:
     rows = series_of([100, 300])
-    every = steps.steps(rows)
+    every = steps_of(rows)
     known = {every[0].name: {"copy_utsname": (10.0, 210.0)}}
     text = page.text(rows, steps.entries(every, known), known, None)
     assert "| 6.1.170-1 | 6.1.171-1 |  | clone/NEWUTS create +200 | copy_utsname +200 |" in text
@@ -211,7 +386,7 @@ def test_the_interactive_page_has_kernels_rows_and_steps(tmp_path: Path) -> None
     assert interactive.is_history(tmp_path)
     with pytest.raises(Unreadable, match="steps.json"):
         interactive.payload(tmp_path)
-    carry.write_json(tmp_path / explained.STEPS, steps.json_of(steps.entries(steps.steps(rows), {}), {}))
+    carry.write_json(tmp_path / explained.STEPS, steps.json_of(steps.entries(steps_of(rows), {}), {}))
     found = interactive.payload(tmp_path)
     assert found["rows"] == {"create": {"clone/NEWUTS/stack:1M": [100, 300]}, "switch": {"setns/NEWNET/via:nsfd": [7, None]}}
     assert [one["short"] for one in found["kernels"]] == ["6.1.170", "6.1.171"]  # type: ignore[attr-defined]

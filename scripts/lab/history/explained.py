@@ -10,7 +10,7 @@ from pathlib import Path
 
 from analysis import files, outputs
 from analysis.script import Unreadable
-from lab import explain
+from lab import explain, orders
 from lab.errors import FAILED, OK, USAGE, LabError
 from lab.exact import Cost
 from lab.history import carry, page, plan, steps, table
@@ -18,6 +18,7 @@ from lab.history.plan import Job
 from lab.history.steps import Step
 from lab.history.table import Row
 from lab.history.versions import Member
+from lab.options import positive
 from lab.tree import Tree
 
 FUNCTIONS = "functions.csv.xz"
@@ -65,12 +66,6 @@ def write(path: Path, found: Found, plans: Mapping[Name, str]) -> None:
     outputs.replace(path, lzma.compress(text.getvalue().encode(), preset=9))
 
 
-def base_of(case: str) -> str:
-    """The case that this one is compared with."""
-    operation, _, *rest = case.split("/")
-    return "/".join([operation, "none", *rest])
-
-
 @dataclass(frozen=True)
 class Side:
     """A kernel's profile, by case and phase."""
@@ -81,14 +76,14 @@ class Side:
         """The row's tree, and that of its base where the row is what the case adds to it."""
         case, phase = key
         own = self.stacks.get(case, {}).get(phase)
-        base = self.stacks.get(base_of(case), {}).get(phase) if adds else None
+        base = self.stacks.get(orders.base_of(case), {}).get(phase) if adds else None
         if own is None or (adds and base is None):
             return None
         return tree_of(own), tree_of(base) if base is not None else None
 
 
 def changes(step: Step, base: Side, new: Side, adds: bool) -> dict[str, tuple[float, float]] | None:
-    """Each function's own instructions before and after; None where a profile has not this phase, such as drain."""
+    """Each function's own instructions before and after; None where a profile has not this phase."""
     one, other = base.trees(step.key, adds), new.trees(step.key, adds)
     if one is None or other is None:
         return None
@@ -97,9 +92,8 @@ def changes(step: Step, base: Side, new: Side, adds: bool) -> dict[str, tuple[fl
 
 
 def wanted(every: Iterable[Step], known: Found, least: float, most: int) -> list[Step]:
-    """The steps to explain: those of at least that size that are not explained yet, the largest first; so many at most (0: all). What
-    workers do after the samples is no phase of a profile."""
-    waiting = [step for step in every if abs(step.size) >= least and step.name not in known and step.key[1] != "drain"]
+    """The steps to explain: those of at least that size that are not explained yet, the largest first; so many at most (0: all)."""
+    waiting = [step for step in every if abs(step.size) >= least and step.name not in known]
     waiting.sort(key=lambda step: (-abs(step.size), step.name))
     return waiting[:most] if most else waiting
 
@@ -108,7 +102,8 @@ def update(options: argparse.Namespace, rows: list[Row], kernels: dict[tuple[str
     """Writes the steps of these rows, and their page; with --explain also looks for the functions behind them, where both kernels are
     still to be had. The exit code."""
     by = table.by_member(rows)
-    every = steps.steps(rows)
+    compared = steps.compared(rows)
+    every = compared.steps
     plans = {step.name: by[step.edge.new][step.key].plan for step in every}
     known = read(options.out / FUNCTIONS, plans)
     code = OK
@@ -133,12 +128,14 @@ def update(options: argparse.Namespace, rows: list[Row], kernels: dict[tuple[str
     write(options.out / FUNCTIONS, known, plans)
     found_entries = steps.entries(every, known)
     carry.write_json(options.out / STEPS, steps.json_of(found_entries, known))
-    page.write(options.out, rows, found_entries, known)
+    page.write(options.out, rows, found_entries, known, compared.left_out)
+    for said in compared.left_out:
+        print(f"lab: {said}", file=sys.stderr)
     return code
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Those of the steps."""
-    parser.add_argument("--explain", type=int, nargs="?", const=0, default=None, metavar="N",
+    parser.add_argument("--explain", type=positive, nargs="?", const=0, default=None, metavar="N",
                         help="find the functions behind the N largest steps (all) by exact profiles of both kernels")
-    parser.add_argument("--least", type=float, default=LEAST, metavar="N", help="instructions of a step that is explained (%(default)s)")
+    parser.add_argument("--least", type=positive, default=LEAST, metavar="N", help="instructions of a step that is explained (%(default)s)")

@@ -33,8 +33,9 @@ def payload(folder: Path) -> dict[str, object]:
     by = table.by_member(rows)
     members = ordered(by)
     found: dict[str, dict[str, list[float | None]]] = {}
-    for case, phase in dict.fromkeys(row.key for row in rows):
-        values = [row.shown.value if (row := by[member].get((case, phase))) and row.shown else None for member in members]
+    for (case, phase), what in table.what_of(rows).items():
+        shown = [row.shown if (row := by[member].get((case, phase))) else None for member in members]
+        values = [one.value if one and one.what is what else None for one in shown]
         if any(value is not None for value in values):
             found.setdefault(phase, {})[case] = values
     return {"kernels": [{"name": one.name, "short": one.short, "series": one.series, "compiler": one.compiler} for one in members],

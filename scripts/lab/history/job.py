@@ -13,10 +13,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from analysis import outputs
-from lab import explain, guest, images, initramfs, profile, runs
+from lab import books, explain, guest, images, initramfs, profile, runs
 from lab.commands import Commands
-from lab.errors import FAILED, OK, USAGE, LabError
-from lab.history import table
+from lab.errors import FAILED, IMPOSSIBLE, OK, USAGE, LabError
+from lab.history import plan, table
 from lab.history.table import Row
 from lab.history.versions import Member, compiler_of
 from lab.options import add_append, add_jobs, add_machine, machine_numbers
@@ -24,6 +24,7 @@ from lab.progress import Progress
 from lab.tree import Tree
 
 BANNER = re.compile(rb"Linux version [^\0\n]{1,400}")
+DRAIN = "drain"
 Stacks = dict[str, dict[str, dict[str, float]]]  # by case, phase and path, functions joined by ;
 
 
@@ -55,10 +56,13 @@ def rows_of(content: dict[str, object]) -> list[Row]:
 
 
 def compiler_in(image: images.Image) -> str:
-    """What compiled the kernel, as its banner says; empty where nothing here unpacks it."""
+    """What compiled the kernel, as its banner says; empty where no known program unpacks it. NoProgram where one
+    that does is missing: the same kernel would be another one here."""
     try:
         match = BANNER.search(images.unpacked(image.path))
-    except LabError:
+    except images.NoProgram:
+        raise
+    except LabError:  # a format that no node knows
         return ""
     return compiler_of(match[0].decode(errors="replace")) if match else ""
 
@@ -88,8 +92,15 @@ def figures(image: images.Image, options: argparse.Namespace) -> list[Row]:
 
 
 def stacks_of(tree: Tree) -> dict[str, float]:
-    """Each path's own instructions, with functions by the names of the source."""
-    return {";".join(path): cost.self for path, cost in sorted(explain.named(tree).items()) if cost.self}
+    """Each path's own instructions."""
+    return {";".join(path): cost.self for path, cost in sorted(tree.items()) if cost.self}
+
+
+def stacks_of_phases(own: books.Books) -> dict[str, dict[str, float]]:
+    """Of each phase, with functions by the names of the source; what workers execute after the samples as that of drain,
+    whose other part is waiting."""
+    later = {DRAIN: stacks_of(explain.plain(own.later))} if DRAIN in own.left_out else {}
+    return {phase: stacks_of(explain.named(book.tree)) for phase, book in own.phases.items()} | later
 
 
 def profiled(image: images.Image, options: argparse.Namespace) -> Stacks:
@@ -98,11 +109,24 @@ def profiled(image: images.Image, options: argparse.Namespace) -> Stacks:
     with tempfile.TemporaryDirectory(prefix="nsbench-lab-") as name:
         one = wanted(image, options, first, Path(name))
         found = profile.measure(one, options.jobs, Progress([image.name]))
-    return {case: {phase: stacks_of(book.tree) for phase, book in own.phases.items()} for case, own in found.books.items()}
+    return {case: stacks_of_phases(own) for case, own in found.books.items()}
+
+
+def check_plan(options: argparse.Namespace) -> None:
+    """LabError where this machine measures by another plan than that whose name the job writes: another nsbench, or QEMU."""
+    machine = guest.Machine(options.accel, options.append, options.memory, options.timeout)
+    about = plan.Plan(tuple(options.case), tuple(options.nsbench), machine, options.machines).about()
+    if options.plan in ("", plan.digest_of(about)):
+        return
+    said = plan.meant(options.out.parent, options.plan)
+    names = [name for name in sorted(about.keys() | said.keys()) if json.dumps(about.get(name)) != json.dumps(said.get(name))]
+    differs = f": here {names[0]} is {about.get(names[0])}, and not {said.get(names[0])}" if said and names else ""
+    raise LabError(f"this machine measures by plan {plan.digest_of(about)}, and not by {options.plan}{differs}", IMPOSSIBLE)
 
 
 def contents(options: argparse.Namespace) -> dict[str, object]:
     """Carries the job out."""
+    check_plan(options)
     image = images.image_of(options.kernel)
     if options.profile:
         return {"kernel": image.sha256, "plan": options.plan, "stacks": profiled(image, options)}

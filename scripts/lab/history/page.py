@@ -1,15 +1,18 @@
 """results/history/README.md: the largest steps, and every kind over the kernels as small multiples."""
 import io
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from analysis import outputs
 from analysis.kinds import KINDS, label
 from lab.explain import thousands
-from lab.history.steps import Entry, Explained
-from lab.history.table import Row, by_member
+from lab.history.steps import Entry, Explained, by_size, functions_in, unexplained
+from lab.history.table import Row, by_member, what_of
 from lab.history.versions import Kind, ordered
 
 README = "README.md"
+PICTURE = "kinds.svg"
 LARGEST = 20
 NAMED = 4  # functions of a step
 CASES = 3  # rows of a step
@@ -25,8 +28,10 @@ def functions_of(one: Entry, explained: Explained) -> str:
     changes = explained.get(one.steps[0].name)
     if changes is None:
         return "not profiled"
-    sizes = sorted(((after - before, name) for name, (before, after) in changes.items()), key=lambda item: (-abs(item[0]), item[1]))
-    return ", ".join(f"{name} {thousands(size)}" for size, name in sizes[:NAMED]) or "no function differs"
+    sizes = functions_in(changes)
+    said = ", ".join(f"{name} {thousands(sizes[name])}" for name in by_size(sizes)[:NAMED]) or "no function differs"
+    left = unexplained(one.steps[0], changes)
+    return said if left is None else f"{said}; unexplained {thousands(left)}"
 
 
 def shortened(case: str) -> str:
@@ -51,8 +56,8 @@ def table_of(entries: list[Entry], explained: Explained, count: int = LARGEST) -
     return lines
 
 
-def text(rows: list[Row], entries: list[Entry], explained: Explained, picture: str | None) -> str:
-    """The whole page."""
+def text(rows: list[Row], entries: list[Entry], explained: Explained, picture: str | None, left_out: Sequence[str] = ()) -> str:
+    """The whole page; `left_out` are sentences on what was not held against each other."""
     by = by_member(rows)
     members = ordered(by)
     named = [one for one in members if one.version]
@@ -66,7 +71,7 @@ def text(rows: list[Row], entries: list[Entry], explained: Explained, picture: s
         "that the guest executes (path length, not time): what a case adds to a clone without namespaces, or the median where there is",
         "nothing to compare with. A step is a change from one kernel to the next that exceeds both kernels' resolutions.", "",
         f"{len(members)} kernels ({span}; {', '.join(series)}), {len({row.key for row in rows})} rows each at most, {len(entries)} entries "
-        f"of {sum(len(one.steps) for one in entries)} steps.", ""]
+        f"of {sum(len(one.steps) for one in entries)} steps.", *(f"{said[0].upper()}{said[1:]}." for said in left_out), ""]
     if picture:
         lines += [f"![Each kind over the kernels]({picture})", ""]
     lines += [f"## The {min(LARGEST, len(updates))} largest steps between updates of a series", "", *table_of(updates, explained), "",
@@ -77,7 +82,8 @@ def text(rows: list[Row], entries: list[Entry], explained: Explained, picture: s
                   *table_of(twice, explained, 5), ""]
     lines += ["## Files", "", "| file | what is in it |", "|---|---|", "| history.csv.xz | each row of each kernel |",
               "| functions.csv.xz | for each explained step its functions, before and after |",
-              "| steps.json | all steps, the largest first; `also`: the same step in another line of kernels |",
+              "| steps.json | all steps, the largest first; `also`: the same step in another line of kernels; `unexplained`: what the "
+              "functions do not have of it, where that exceeds the resolution (of `drain`: waiting) |",
               "| plans.json | how each row was measured |", ""]
     return "\n".join(lines)
 
@@ -86,24 +92,22 @@ def points(rows: list[Row], case: str, phase: str) -> dict[tuple[str, str], list
     """By series and compiler the figures over the kernels' places."""
     found: dict[tuple[str, str], list[tuple[int, float]]] = {}
     by = by_member(rows)
+    what = what_of(rows).get((case, phase))
     for place, member in enumerate(ordered(by)):
         row = by[member].get((case, phase))
-        if row and row.shown:
+        if row and row.shown and row.shown.what is what:
             found.setdefault((member.series, member.compiler), []).append((place, row.shown.value))
     return found
 
 
 def picture_of(rows: list[Row]) -> bytes | None:
-    """Small multiples as SVG; None where there is nothing to draw, or matplotlib is missing."""
+    """Small multiples as SVG; None where there is nothing to draw. ImportError where matplotlib is missing."""
     cases = [f"clone/{kind}/stack:1M" for kind in ("none", *KINDS)]
     drawn = [(case, points(rows, case, "create")) for case in cases]
     drawn = [(case, found) for case, found in drawn if found]
-    try:
-        import matplotlib
-    except ImportError:
-        return None
     if not drawn:
         return None
+    import matplotlib
     matplotlib.use("Agg")
     from matplotlib import pyplot
     members = ordered(by_member(rows))
@@ -127,9 +131,17 @@ def picture_of(rows: list[Row]) -> bytes | None:
     return out.getvalue()
 
 
-def write(folder: Path, rows: list[Row], entries: list[Entry], explained: Explained) -> None:
-    """Makes the page and its picture."""
-    picture = picture_of(rows)
-    if picture:
-        outputs.replace(folder / "kinds.svg", picture)
-    outputs.replace(folder / README, text(rows, entries, explained, "kinds.svg" if picture else None).encode())
+def write(folder: Path, rows: list[Row], entries: list[Entry], explained: Explained, left_out: Sequence[str] = ()) -> None:
+    """Makes the page and its picture; without matplotlib a picture that is there already stays, and is of the history before."""
+    path = folder / PICTURE
+    try:
+        picture = picture_of(rows)
+    except ImportError:
+        stays = f"; {path} is the one of before" if path.exists() else ""
+        print(f"lab: no picture of the history: matplotlib is missing: apt-get install python3-matplotlib{stays}", file=sys.stderr)
+    else:
+        if picture:
+            outputs.replace(path, picture)
+        else:
+            path.unlink(missing_ok=True)
+    outputs.replace(folder / README, text(rows, entries, explained, PICTURE if path.exists() else None, left_out).encode())

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis import programs
+from analysis import outputs, programs
 from analysis.kinds import ALL
 from lab import guest, initramfs, orders, runs
 from lab.errors import USAGE, LabError
-from lab.history.table import Row
+from lab.history.table import Kernel, Row
 from lab.images import Image
 
 # The kinds by clone with its five phases, drain among them; all kinds by unshare, and as a whole container; entering
@@ -56,6 +56,20 @@ def digest_of(about: dict[str, object]) -> str:
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def mean(folder: Path, digest: str, about: dict[str, object]) -> None:
+    """Writes beside the jobs' files what the plan's name stands for, so that a job can say what is otherwise where it runs."""
+    outputs.replace(folder / f"{digest}.plan", json.dumps(about, sort_keys=True).encode())
+
+
+def meant(folder: Path, digest: str) -> dict[str, object]:
+    """What mean() wrote; nothing where that is not there."""
+    try:
+        found = json.loads((folder / f"{digest}.plan").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def of_options(given: Sequence[str], machine: guest.Machine, numbers: range) -> Plan:
     """The plan of nsbench's options; those that select cases have defaults. LabError for what selects nothing."""
     if machine.accel != "tcg":
@@ -82,6 +96,11 @@ class Job:
     order: int
     cases: tuple[str, ...]
     profile: bool = False
+
+    @property
+    def of(self) -> Kernel:
+        """The name and the version that its rows have."""
+        return self.name, "" if self.order else self.kernel
 
     def key(self, plan: str) -> str:
         """The name of its file: of the same job the same."""

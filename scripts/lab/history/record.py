@@ -7,6 +7,7 @@ Exit codes: 0 done; 1 a kernel could not be measured (it is tried again the next
 """
 import argparse
 import sys
+import time
 from pathlib import Path
 
 from analysis import files, programs
@@ -17,7 +18,7 @@ from lab.folders import exclusive
 from lab.history import carry, engines, explained, job, plan, table
 from lab.history.plan import Job
 from lab.history.table import Row
-from lab.options import add_append, add_machine, machine_numbers
+from lab.options import add_append, add_machine, machine_numbers, positive
 
 RESULTS = programs.recorded() / "history"
 WORK = Path("lab-results") / "history"
@@ -44,16 +45,14 @@ def of_archive(series: list[str]) -> list[Job]:
 
 
 def of_files(paths: list[str]) -> list[Job]:
-    """Files of one's own, in the order given."""
+    """Files of one's own, in the order given. LabError for what is no file."""
+    missing = next((path for path in paths if not Path(path).is_file()), None)
+    if missing is not None:
+        raise LabError(f"--images: {missing!r} is no file: the archive's kernels are --series'", USAGE)
     found = [Job(str(Path(path).resolve()), images.image_of(path).name, number, ()) for number, path in enumerate(paths, 1)]
     if len({one.name for one in found}) < len(found):
         raise LabError("--images: one of them is there twice", USAGE)
     return found
-
-
-def names_of(one: Job) -> tuple[str, str]:
-    """The kernel and the version that its rows have."""
-    return one.name, "" if one.order else one.kernel
 
 
 def newest_first(every: list[Job]) -> list[Job]:
@@ -84,22 +83,31 @@ def history(options: argparse.Namespace) -> int:
     every = of_files(options.images.split(",")) if options.images else of_archive(options.series.split(",") if options.series else [])
     with exclusive(options.out), exclusive(options.work):
         old = table.read(options.out / table.FILE)
-        there: dict[tuple[str, str], list[Row]] = {}
+        if not options.replace:
+            table.refuse_another_plan(old, (one.of for one in every), digest, chosen.cases)
+        there: dict[table.Kernel, list[Row]] = {}
         for row in old:
-            there.setdefault((row.kernel, row.version), []).append(row)
-        jobs = [part for one in newest_first(every)
-                for part in plan.jobs_of(Job(one.kernel, one.name, one.order, chosen.cases), there.get(names_of(one), []), digest,
-                                         options.split)]
-        jobs = jobs[:options.most] if options.most else jobs
+            there.setdefault(row.of, []).append(row)
+        left = carry.failed_last((part for one in newest_first(every)
+                                  for part in plan.jobs_of(Job(one.kernel, one.name, one.order, chosen.cases), there.get(one.of, []),
+                                                           digest, options.split)), digest, options.work)
+        jobs = left[:options.most] if options.most else left
+        begun = time.monotonic()
         done = carry.carry_out(jobs, chosen, digest, options)
-        rows = table.merged(old, (row for content in done.values() for row in job.rows_of(content)))
+        took = time.monotonic() - begun
+        both = table.merged(old, {f"results/{one.key(digest)}.json": job.rows_of(content) for one, content in done.items()},
+                            options.replace)
+        for name, version in both.held_back:
+            print(f"lab: {name} {version}: not all cases are there by the new plan: the rows by the old one stay", file=sys.stderr)
+        rows = table.in_order(both.rows, (one.name for one in every if one.order))
         table.write(options.out / table.FILE, rows)
         used = {row.plan for row in rows}
         known: dict[str, object] = {**plans(options.out / PLANS), digest: about}
         carry.write_json(options.out / PLANS, {name: what for name, what in known.items() if name in used})
-        code = explained.update(options, rows, {names_of(one): one for one in every}, chosen, digest)
+        code = explained.update(options, rows, {one.of: one for one in every}, chosen, digest)
     kernels = len(table.by_member(rows))
-    print(f"{options.out}: {kernels} kernels, {len(rows)} rows; {len(done)} of {len(jobs)} jobs done")
+    print(f"{options.out}: {kernels} kernels, {len(rows)} rows; {len(done)} of {len(jobs)} jobs done"
+          + (f", in {took:.0f} s" if jobs else "") + (f"; {len(left) - len(done)} are left" if len(left) > len(done) else ""))
     return FAILED if len(done) < len(jobs) else code
 
 
@@ -113,11 +121,13 @@ def add_parser(commands: Commands) -> None:
     one.add_argument("--work", type=Path, default=WORK, metavar="DIR", help="the jobs and what each gave (%(default)s); for several "
                      "machines a folder that all of them see")
     one.add_argument("--engine", choices=sorted(engines.ENGINES), default="local", help="what carries the jobs out (%(default)s)")
-    one.add_argument("--at-once", type=int, default=0, metavar="N", help="jobs (local: 1; others: as the engine has it)")
+    one.add_argument("--at-once", type=positive, default=0, metavar="N", help="jobs (local: 1; others: as the engine has it)")
+    one.add_argument("--replace", action="store_true", help="take what is measured in place of the history's rows, also of more cases "
+                     "by another plan")
     one.add_argument("--sshlogin", action="append", default=[], metavar="LOGIN", help="of GNU parallel; repeatable")
     one.add_argument("--sbatch", action="append", default=[], metavar="WORD", help="one more word for sbatch; repeatable")
-    one.add_argument("--split", type=int, default=0, metavar="N", help="cases of a job (all of a kernel's)")
-    one.add_argument("--most", type=int, default=0, metavar="N", help="jobs of this call (all)")
+    one.add_argument("--split", type=positive, default=0, metavar="N", help="cases of a job (all of a kernel's)")
+    one.add_argument("--most", type=positive, default=0, metavar="N", help="jobs of this call (all)")
     one.add_argument("--machines", type=machine_numbers, default=plan.MACHINES, metavar="N", help="saved machines (%(default)s)")
     explained.add_options(one)
     add_append(one)

@@ -50,36 +50,68 @@ class Entry:
         return self.steps[0].size
 
 
-def steps(rows: Iterable[Row]) -> list[Step]:
-    """All of them, in the order of the newer kernel. Kernels that were measured by different plans are not held against each
-    other."""
+@dataclass(frozen=True)
+class Compared:
+    """The steps, in the order of the newer kernel, and what was not held against each other: edges between kernels that have no row of
+    the same plan, and rows that are a delta on one side and a median on the other."""
+
+    steps: list[Step]
+    other_plans: int
+    other_kinds: int
+
+    @property
+    def left_out(self) -> list[str]:
+        """A sentence for each."""
+        return [f"{count} {what}" for count, what in (
+            (self.other_plans, "edges between different plans are not compared"),
+            (self.other_kinds, "pairs of a delta and a median are not compared")) if count]
+
+
+def compared(rows: Iterable[Row]) -> Compared:
+    """Each kernel with the one before it."""
     by = by_member(rows)
-    found = []
+    found, other_plans, other_kinds = [], 0, 0
     for edge in edges(by):
         base, new = by[edge.base], by[edge.new]
-        for key in sorted(base.keys() & new.keys()):
+        common = [key for key in sorted(base.keys() & new.keys()) if base[key].plan == new[key].plan]
+        other_plans += not common
+        for key in common:
             before, after = base[key].shown, new[key].shown
-            if before and after and base[key].plan == new[key].plan and \
-                    abs(after.value - before.value) > before.resolution + after.resolution:
+            if not before or not after:
+                continue
+            if before.what is not after.what:
+                other_kinds += 1
+            elif abs(after.value - before.value) > before.resolution + after.resolution:
                 found.append(Step(edge, key, before, after))
-    return found
+    return Compared(found, other_plans, other_kinds)
 
 
-def main_function(changes: Changes) -> tuple[str, float]:
-    """The function whose own instructions changed most, and by how much."""
-    sizes = {name: after - before for name, (before, after) in changes.items()}
+def functions_in(changes: Changes) -> dict[str, float]:
+    """By how much each function changed. A name in brackets is none: it stands for the tick, another task, or the call's own entry."""
+    return {name: after - before for name, (before, after) in changes.items() if not name.startswith("[")}
+
+
+def main_function(changes: Changes, size: float) -> tuple[str, float]:
+    """The function whose own instructions changed most in the direction of the step, and by how much."""
+    sizes = {name: change for name, change in functions_in(changes).items() if change * size > 0}
     name = max(sorted(sizes), key=lambda one: abs(sizes[one]), default="")
     return name, sizes.get(name, 0.0)
 
 
+def unexplained(step: Step, changes: Changes) -> float | None:
+    """What the functions do not have of the step; None where that is within its resolution."""
+    left = step.size - sum(functions_in(changes).values())
+    return left if abs(left) > step.resolution else None
+
+
 def entries(every: Iterable[Step], explained: Explained) -> list[Entry]:
-    """The steps put together, the largest first."""
-    groups: dict[tuple[Edge, str, str], list[tuple[Step, float]]] = {}
+    """The steps put together, the largest first. One function makes an entry of those that it moved in the same direction."""
+    groups: dict[tuple[Edge, str, str, bool], list[tuple[Step, float]]] = {}
     for step in every:
-        function, change = main_function(explained.get(step.name, {}))
-        groups.setdefault((step.edge, function, "" if function else step.key[0]), []).append((step, change))
+        function, change = main_function(explained.get(step.name, {}), step.size)
+        groups.setdefault((step.edge, function, "" if function else step.key[0], change > 0), []).append((step, change))
     found = []
-    for (edge, function, _), group in groups.items():
+    for (edge, function, *_), group in groups.items():
         group.sort(key=lambda one: (-abs(one[0].size), one[0].key))
         found.append(Entry(edge, function, group[0][1], tuple(step for step, _ in group)))
     return sorted(found, key=lambda one: (-abs(one.size), one.edge.new.key, one.edge.base.key, one.steps[0].key))
@@ -95,17 +127,24 @@ def alike(one: Entry, other: Entry) -> bool:
         abs(one.change - other.change) <= ALIKE * max(abs(one.change), abs(other.change))
 
 
+def by_size(changes: Mapping[str, float]) -> list[str]:
+    """The names, what changed most first."""
+    return sorted(changes, key=lambda name: (-abs(changes[name]), name))
+
+
 def json_of(found: list[Entry], explained: Explained, named: int = 12) -> list[dict[str, object]]:
     """The entries as they stand in steps.json: of the functions those that changed most."""
     content: list[dict[str, object]] = []
     for one in found:
-        changes = explained.get(one.steps[0].name, {})
-        largest = sorted(changes.items(), key=lambda item: (-abs(item[1][1] - item[1][0]), item[0]))[:named]
+        changes = explained.get(one.steps[0].name)
+        left = None if changes is None else unexplained(one.steps[0], changes)
+        largest = [(name, *(changes or {})[name]) for name in by_size(functions_in(changes or {}))[:named]]
         content.append({
             "from": one.edge.base.name, "from_version": one.edge.base.version, "to": one.edge.new.name,
             "to_version": one.edge.new.version, "kind": one.edge.kind.value, "function": one.function or None, "instructions": one.size,
             "rows": [{"case": step.key[0], "phase": step.key[1], "before": step.before.value, "after": step.after.value,
                       "resolution": step.resolution} for step in one.steps],
-            "functions": [{"function": name, "before": round(before, 1), "after": round(after, 1)} for name, (before, after) in largest],
+            "functions": [{"function": name, "before": round(before, 1), "after": round(after, 1)} for name, before, after in largest],
+            **({} if left is None else {"unexplained": round(left, 1)}),
             "also": [f"{other.edge.base.name} → {other.edge.new.name}" for other in found if other is not one and alike(one, other)]})
     return content

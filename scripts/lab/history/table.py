@@ -2,8 +2,9 @@
 import csv
 import io
 import lzma
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from enum import Enum
 from pathlib import Path
 
 from analysis import files, outputs
@@ -15,14 +16,24 @@ from lab.history.versions import Member, ordered
 
 FILE = "history.csv.xz"
 Key = tuple[str, str]  # case and phase
+Kernel = tuple[str, str]  # name and version
+
+
+class What(Enum):
+    """What a figure is."""
+
+    delta = "adds to none"
+    median = "median"
 
 
 @dataclass(frozen=True)
 class Value:
-    """A figure in instructions, and by how much meaningless variations of the machine move it."""
+    """A figure in instructions, by how much meaningless variations of the machine move it, and what it is: a delta and a median are not
+    held against each other."""
 
     value: float
     resolution: float
+    what: What
 
 
 @dataclass(frozen=True)
@@ -53,10 +64,20 @@ class Row:
         return self.case, self.phase
 
     @property
+    def of(self) -> Kernel:
+        return self.kernel, self.version
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What two rows of the same have in common."""
+        return *self.of, self.plan, *self.key
+
+    @property
     def shown(self) -> Value | None:
         """What the case adds to `none`, or the median where there is no `none`; None where the case failed."""
         value, resolution = (self.delta, self.delta_resolution) if self.delta else (self.median, self.resolution)
-        return Value(float(value), float(resolution)) if self.status in MEASURED and value and resolution else None
+        what = What.delta if self.delta else What.median
+        return Value(float(value), float(resolution), what) if self.status in MEASURED and value and resolution else None
 
 
 COLUMNS = tuple(field.name for field in fields(Row))
@@ -100,18 +121,75 @@ def read(path: Path) -> list[Row]:
     return [Row(row["kernel"], row["version"], int(row["order"]), *(row[name] for name in COLUMNS[3:])) for row in found]
 
 
-def merged(old: Iterable[Row], new: Iterable[Row]) -> list[Row]:
-    """Both, with the new row where both have one of the same kernel, plan, case and phase; of a kernel that was measured by another
-    plan, the old rows go. LabError where two new rows of the same differ: one of the two machines does not count right."""
-    fresh: dict[tuple[str, ...], Row] = {}
-    for row in new:
-        key = (row.kernel, row.version, row.plan, *row.key)
-        if fresh.setdefault(key, row) != row:
-            raise LabError(f"{row.kernel}, {row.case} {row.phase}: two results differ: {fresh[key].median} and {row.median}")
-    plans = {(row.kernel, row.version): row.plan for row in fresh.values()}
-    kept = [row for row in old if plans.get((row.kernel, row.version), row.plan) == row.plan
-            and (row.kernel, row.version, row.plan, *row.key) not in fresh]
-    return [*kept, *fresh.values()]
+def differing(one: Row, other: Row) -> str:
+    """What is not the same in two rows: empty where all is but the place in the list of files."""
+    names = [name for name in COLUMNS if name != "order" and getattr(one, name) != getattr(other, name)]
+    return ", ".join(f"{name} {getattr(one, name) or '(nothing)'} and {getattr(other, name) or '(nothing)'}" for name in names)
+
+
+@dataclass(frozen=True)
+class Merged:
+    """The rows of both, and what is held back: of these kernels the new plan has not all cases yet that the old one has."""
+
+    rows: list[Row]
+    held_back: list[Kernel]
+
+
+def merged(old: Iterable[Row], new: Mapping[str, Iterable[Row]], replaces: bool = False) -> Merged:
+    """The old rows and those of results, by where each is. Of a kernel that was measured by another plan, the old rows go when all their
+    cases are there by the new one, or at once with `replaces`. LabError where two rows of the same plan differ, or two of a kernel's
+    compiler or file: one of the two machines does not count right, or two kernels have one name. `replaces` takes the new one for
+    what the history has."""
+    fresh: dict[tuple[str, ...], tuple[str, Row]] = {}
+    for where, rows in new.items():
+        for row in rows:
+            before, one = fresh.setdefault(row.identity, (where, row))
+            if said := differing(one, row):
+                raise LabError(f"{row.kernel}, {row.case} {row.phase}: two results differ: {said}: see which machine is wrong, and remove "
+                               f"its result: {before} or {where}")
+    there = list(old)
+    for row in there:
+        where, one = fresh.get(row.identity, ("", row))
+        if (said := differing(row, one)) and not replaces:
+            raise LabError(f"{row.kernel}, {row.case} {row.phase}: the history and {where} differ: {said}: remove that file where its "
+                           "machine is wrong; --replace takes it in place of what the history has")
+    plans = {row.of: row.plan for _, row in fresh.values()}
+    cases: dict[tuple[Kernel, str], set[str]] = {}
+    for row in (*there, *(row for _, row in fresh.values())):
+        cases.setdefault((row.of, row.plan), set()).add(row.case)
+    waiting = {of for of, plan in cases if plans.get(of, plan) != plan and not replaces and not cases[of, plan] <= cases[of, plans[of]]}
+    kept = [row for row in there if row.of in waiting or (row.identity not in fresh and plans.get(row.of, row.plan) == row.plan)]
+    found = [*kept, *(row for _, row in fresh.values() if row.of not in waiting)]
+    one_file(found)
+    return Merged(found, sorted(waiting))
+
+
+def one_file(rows: Iterable[Row]) -> None:
+    """LabError where two rows of a kernel say that it is another file, or that another compiler made it."""
+    seen: dict[Kernel, Row] = {}
+    for row in rows:
+        one = seen.setdefault(row.of, row)
+        if (one.kernel_sha256, one.compiler) != (row.kernel_sha256, row.compiler):
+            raise LabError(f"{row.kernel} {row.version}: two kernels of that name: SHA-256 {one.kernel_sha256[:12]} by "
+                           f"{one.compiler or '?'} and {row.kernel_sha256[:12]} by {row.compiler or '?'}: give another --out")
+
+
+def refuse_another_plan(old: Iterable[Row], kernels: Iterable[Kernel], plan: str, cases: Iterable[str]) -> None:
+    """LabError where these cases by this plan would take the place of more of these kernels' rows by another."""
+    wanted, measured = set(kernels), set(cases)
+    row = next((row for row in old if row.of in wanted and row.plan != plan and row.case not in measured), None)
+    if row:
+        raise LabError(f"{row.kernel}: the history has {row.case}, and more, by another plan: give another --out, or --replace", USAGE)
+
+
+def in_order(rows: Iterable[Row], files: Iterable[str]) -> list[Row]:
+    """The rows with files of one's own in this order, behind those that an earlier list had and this one has not."""
+    every, names = list(rows), list(files)
+    if not names:
+        return every
+    earlier = sorted({(row.order, row.kernel) for row in every if not row.version and row.kernel not in names})
+    places = {name: number for number, name in enumerate([*dict.fromkeys(name for _, name in earlier), *names], 1)}
+    return [row if row.version else replace(row, order=places[row.kernel]) for row in every]
 
 
 def by_member(rows: Iterable[Row]) -> dict[Member, dict[Key, Row]]:
@@ -119,4 +197,13 @@ def by_member(rows: Iterable[Row]) -> dict[Member, dict[Key, Row]]:
     found: dict[Member, dict[Key, Row]] = {}
     for row in rows:
         found.setdefault(row.member, {})[row.key] = row
+    return found
+
+
+def what_of(rows: Iterable[Row]) -> dict[Key, What]:
+    """What is shown of each case and phase over all kernels: where one of them has a delta, deltas alone."""
+    found: dict[Key, What] = {}
+    for row in rows:
+        if row.shown and found.get(row.key) is not What.delta:
+            found[row.key] = row.shown.what
     return found

@@ -7,7 +7,7 @@ from one line of a series to another, where two compilers made nearly the same s
 """
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 VERSION = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?-(\d+)(?:\.\d+)?(~[\w.+~]+)?", re.ASCII)
@@ -17,13 +17,13 @@ OLDEST_FIRST = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Member:
-    """A kernel of a history: `version` is its package's, empty for a file of one's own, whose `order` is its place in the list
-    that was given; `compiler` as in "gcc-12", empty where it is not known."""
+    """A kernel of a history, told from others by its name and version: `version` is its package's, empty for a file of one's own, whose
+    `order` is its place in the list that was given; `compiler` as in "gcc-12", empty where the kernel does not say."""
 
     name: str
     version: str = ""
-    compiler: str = ""
-    order: int = 0
+    compiler: str = field(default="", compare=False)
+    order: int = field(default=0, compare=False)
 
     @property
     def upstream(self) -> tuple[int, int, int] | None:
