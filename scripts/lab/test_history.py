@@ -143,16 +143,18 @@ def test_a_result_that_is_another_job_s_counts_as_none(tmp_path: Path, capsys: p
     one = Job(member.version, member.name, 0, (case,))
 
     def given(**more: object) -> tuple[int, str]:
-        content = {"plan": "p", "kernel": "0" * 64, "rows": [asdict(row(member, 1)), asdict(row(member, 1, "clone/none/stack:1M"))]}
+        content: dict[str, object] = {
+            "plan": "p", "kernel": "0" * 64, "rows": [asdict(row(member, 1)), asdict(row(member, 1, "clone/none/stack:1M"))]}
         (tmp_path / "k.json").write_bytes(job.sealed({**content, **more}))
         found, missing = carry.collected(tmp_path, {one: "k"}, "p")
         assert bool(found) == (missing == []) == (tmp_path / "k.json").exists()
         return len(found), capsys.readouterr().err
     assert given() == (1, "")
-    for more, says in (({"plan": "q"}, "of plan q"), ({"kernel": "1"}, "is of 5.10.218"),
-                       ({"rows": [asdict(row(ARCHIVE[1], 1))]}, "5.10.223"),
-                       ({"rows": []}, "its cases"), ({"rows": [asdict(row(member, 1, "clone/NEWPID/stack:1M"))]}, "its cases")):
-        count, said = given(**more)
+    wrong: list[tuple[str, object, str]] = [
+        ("plan", "q", "of plan q"), ("kernel", "1", "is of 5.10.218"), ("rows", [asdict(row(ARCHIVE[1], 1))], "5.10.223"),
+        ("rows", [], "its cases"), ("rows", [asdict(row(member, 1, "clone/NEWPID/stack:1M"))], "its cases")]
+    for name, what, says in wrong:
+        count, said = given(**{name: what})
         assert count == 0 and says in said
 
 
@@ -164,7 +166,7 @@ def carried(monkeypatch: pytest.MonkeyPatch, work: Path, commands: dict[str, str
     """The names of the jobs that gave something, and all of them, with these command lines."""
     every = [Job(f"5.10.{number}-1", name, 0, ("clone/NEWUTS/stack:1M",)) for number, name in enumerate(commands)]
     for one in every:
-        content = {"plan": "p", "kernel": "0" * 64, "rows": [asdict(row(Member(one.name, one.kernel), 1))]}
+        content: dict[str, object] = {"plan": "p", "kernel": "0" * 64, "rows": [asdict(row(Member(one.name, one.kernel), 1))]}
         (work / f"{one.name}.made").write_bytes(job.sealed(content))
     monkeypatch.setattr(plan, "command", lambda one, chosen, digest, out: commands[one.name].format(work / f"{one.name}.made", out))
     chosen = Plan((), (), guest.Machine(), range(1, 2))
@@ -305,7 +307,9 @@ def test_what_is_no_function_makes_no_entry_and_explains_nothing() -> None:
     found = steps.entries(every, known)
     assert {(one.function, one.size) for one in found} == {("kfree", 200), ("down", -200)}
     said = {one["function"]: one for one in steps.json_of(found, known)}
-    assert said["kfree"]["unexplained"] == 200 and [one["function"] for one in said["kfree"]["functions"]] == ["down", "kfree"]
+    assert said["kfree"]["unexplained"] == 200
+    functions = said["kfree"]["functions"]
+    assert isinstance(functions, list) and [one["function"] for one in functions] == ["kfree", "down"]
     assert "unexplained" not in steps.json_of(found, {one.name: {"kfree": (0.0, one.size + 3)} for one in every})[0]
     assert page.functions_of(found[0], known).endswith("; unexplained −200")
 

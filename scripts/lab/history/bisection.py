@@ -3,14 +3,14 @@
     scripts/lab.py bisect 6.12.43 6.12.118 -- clone/NEWNET/stack:1M
     scripts/lab.py bisect v6.15 v6.16 --tree linux --build 'make -j8 bzImage' -- clone/NEWPID/stack:1M
 
-GOOD and BAD are kernels of the archive, and those between them are tried, along the updates of a series and from one series to the
-next; or they are commits of --tree, which git bisect chooses from, and --build makes the image of each. A kernel counts as bad if its
-figure is nearer to that of BAD: figures are exact, so that one look at each kernel is enough. What does not build, or boot, is left
-out. Exit codes: 0 found; 1 not found; 2 usage, or the row is the same in both; 3 not possible here.
+GOOD and BAD are kernels of the archive, and those between them are tried: first the ends of each line of updates that lies between
+them, then the line, or the step from one line to the next, in which the row moved most. Or they are commits of --tree, which git bisect
+chooses from, and --build makes the image of each. A kernel counts as bad if its figure is nearer to that of BAD: figures are exact, so
+that one look at each kernel is enough. What fails to build, to boot or to carry the case out is left out.
+Exit codes: 0 found; 1 not found; 2 usage, or the row is the same in both; 3 not possible here.
 """
 import argparse
 import copy
-import re
 import shutil
 import subprocess
 import sys
@@ -19,17 +19,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from analysis.exact import MEASURED
-from lab import guest, images, packages
+from lab import guest, images, orders, packages
 from lab.commands import Commands
 from lab.errors import FAILED, OK, USAGE, LabError
 from lab.explain import NAMED, of_trees, sentence
-from lab.history import explained, job, plan, record
+from lab.history import explained, job, plan, record, table
 from lab.history.search import Ended, search, search_tree
-from lab.history.versions import Member, ordered, way
+from lab.history.table import Value, What
+from lab.history.versions import Member, segments, way
 from lab.options import add_append, add_jobs, add_machine, machine_numbers
 
 BUILT = "arch/x86/boot/bzImage"
-RELEASE = re.compile(r"(?:~bpo|~deb|\+deb)(\d+)")
 
 
 class Measurer:
@@ -40,32 +40,39 @@ class Measurer:
         self.options.case, self.options.name, self.options.order, self.options.plan = [case], "", 0, ""
         self.case, self.phase = case, options.phase
         self.images: dict[str, images.Image] = {}
-        self.is_added = False
+        self.what: What | None = None
 
-    def figure(self, name: str, image: images.Image) -> float:
-        """The row's. LabError where the case fails, or has no such phase."""
+    def figure(self, name: str, image: images.Image) -> Value:
+        """The row's. LabError where the case fails, or has no such phase, or what it adds is not known where it was for another kernel."""
         self.images[name] = image
         rows = [row for row in job.figures(image, self.options) if row.case == self.case]
         phases = list(dict.fromkeys(row.phase for row in rows))
         self.phase = self.phase or ("create" if "create" in phases else phases[0] if phases else "")
         row = next((row for row in rows if row.phase == self.phase), None)
         if row is None:
-            raise LabError(f"--phase={self.phase}: {self.case} has {', '.join(phases)}", USAGE)
+            raise LabError(f"--phase={self.phase}: {self.case} has {', '.join(phases)}", FAILED if self.what else USAGE)
         if row.status not in MEASURED:
             raise LabError(f"{self.case}: {row.errno or row.status}", FAILED)
-        self.is_added = row.delta != ""
-        return float(row.delta or row.median)
+        what = What.delta if row.delta else What.median
+        if self.what not in (None, what):
+            raise LabError(f"{self.case}: it has a {what.name}, the others a {self.what.name if self.what else ''}", FAILED)
+        self.what = what
+        return Value(float(row.delta or row.median), float((row.delta_resolution if row.delta else row.resolution) or 0), what)
 
-    def tell(self, name: str, image: Callable[[], images.Image]) -> float | None:
+    @property
+    def is_added(self) -> bool:
+        return self.what is What.delta
+
+    def tell(self, name: str, image: Callable[[], images.Image]) -> Value | None:
         """The same, said on standard error; None where that kernel cannot be measured."""
         try:
             found = self.figure(name, image())
         except LabError as error:
-            if error.code == USAGE:
+            if error.code != FAILED:
                 raise
             print(f"lab: {name}: left out: {error}", file=sys.stderr)
             return None
-        print(f"lab: {name}: {found:.10g}", file=sys.stderr)
+        print(f"lab: {name}: {found.value:.10g}", file=sys.stderr)
         return found
 
     def functions(self, before: str, after: str) -> dict[str, float]:
@@ -80,23 +87,30 @@ class Measurer:
         return of_trees(one, other).changes() if one and other else {}
 
 
-def archive_line(good: str, bad: str) -> list[Member]:
-    """The archive's kernels from the one to the other."""
-    members = []
-    by_version = {}
-    for one in record.of_archive([]):
-        release = RELEASE.search(one.kernel) or RELEASE.search(one.name)
-        member = Member(one.name, one.kernel, f"deb{release[1]}" if release else "")
-        by_version[one.kernel] = member
-        members.append(member)
-    ends = [by_version[kernel.version] for kernel in packages.find([good, bad])] if good != bad else []
-    if len(ends) < 2 or ends[0] == ends[1]:
+def compilers(every: list[plan.Job]) -> dict[str, str]:
+    """What compiled each, by version: as the recorded history says it, else as the kernel does, which is fetched for that."""
+    known = {row.version: row.compiler for row in table.read(record.RESULTS / table.FILE)}
+    missing = [one for one in every if one.kernel not in known]
+    if missing:
+        print(f"lab: {len(missing)} kernels are fetched for what compiled them", file=sys.stderr)
+    return known | {one.kernel: job.compiler_in(images.image_of(one.kernel)) for one in missing}
+
+
+def archive_lines(good: str, bad: str) -> list[list[Member]]:
+    """The archive's kernels on the way from the one to the other, line by line."""
+    ends = [Member(one.release, one.version) for one in packages.find([good, bad])] if good != bad else []
+    if len(ends) < 2 or ends[0] == ends[1] or not all(one.upstream for one in ends):
         raise LabError(f"{good} and {bad}: two kernels of the archive are needed", USAGE)
-    return way(ordered(members), *ends)
+    first, last = sorted(one.key[:2] for one in ends)
+    between = [one for one in record.of_archive([]) if first <= Member(one.name, one.kernel).key[:2] <= last]
+    compiler = compilers(between)
+    members = {one.kernel: Member(one.name, one.kernel, compiler[one.kernel]) for one in between}
+    return segments(way(members.values(), *(members[one.version] for one in ends)))
 
 
 def build(tree: Path, command: str, image: Path, log: Path) -> None:
-    """Builds what is checked out. LabError with the last line that the command said."""
+    """Builds what is checked out. LabError with the last line that the command said. An image that is there is another commit's."""
+    image.unlink(missing_ok=True)
     with open(log, "wb") as file:
         done = subprocess.run(["sh", "-c", command], cwd=tree, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
     if done.returncode:
@@ -111,8 +125,9 @@ def bisect(options: argparse.Namespace) -> int:
     if bool(options.tree) != bool(options.build):
         raise LabError("--tree and --build belong together", USAGE)
     machine = guest.Machine(options.accel, options.append, options.memory, options.timeout)
-    chosen = [word for word in options.nsbench if not word.startswith("-")]
-    options.nsbench = [word for word in options.nsbench if word.startswith("-")]
+    words = orders.joined(options.nsbench)
+    chosen = [word for word in words if not word.startswith("-")]
+    options.nsbench = [word for word in words if word.startswith("-")]
     selecting = [f"--case={case}" for case in chosen]
     found = plan.of_options([*selecting, *options.nsbench], machine, options.machines)
     cases = chosen or [case for case in found.cases if case.split("/")[1] != "none"]
@@ -124,10 +139,12 @@ def bisect(options: argparse.Namespace) -> int:
         if options.tree:
             ended = of_tree(options, measurer, Path(name))
         else:
-            line = archive_line(options.good, options.bad)
-            print(f"lab: {len(line)} kernels from {line[0].version} to {line[-1].version}", file=sys.stderr)
-            ended = search([one.version for one in line], lambda one: measurer.tell(one, lambda: images.image_of(one)))
-        return told(measurer, ended)
+            lines = archive_lines(options.good, options.bad)
+            ages = {one.version: one.key for line in lines for one in line}
+            print(f"lab: {len(ages)} kernels in {len(lines)} lines from {lines[0][0].version} to {lines[-1][-1].version}", file=sys.stderr)
+            ended = search([[one.version for one in line] for line in lines],
+                           lambda one: measurer.tell(one, lambda: images.image_of(one)), ages.__getitem__)
+        return told(measurer, ended, bool(options.tree))
 
 
 def of_tree(options: argparse.Namespace, measurer: Measurer, kept: Path) -> Ended[str]:
@@ -142,19 +159,37 @@ def of_tree(options: argparse.Namespace, measurer: Measurer, kept: Path) -> Ende
     return search_tree(tree, options.good, options.bad, lambda commit: measurer.tell(commit, lambda: built(commit)))
 
 
-def told(measurer: Measurer, ended: Ended[str]) -> int:
-    """Prints where the row moved, by how much, and in which functions."""
-    before, after = ended.figures
+def where(measurer: Measurer, ended: Ended[str], is_tree: bool) -> list[str]:
+    """Where the row moved, and by how much."""
     what = f"{measurer.case} {measurer.phase}{' adds' if measurer.is_added else ''}"
-    print(f"{ended.after}: the first in which {what} {after:.10g} instructions; {ended.before} has {before:.10g} "
-          f"({after - before:+.10g}); {ended.tried} kernels were measured")
+    tried = f"{ended.tried} {'commits' if is_tree else 'kernels'} were measured"
+    if not ended.figures or ended.before is None:
+        why = "none before it in one line was measured" if ended.left_out else "it is a merge, or its parent was not measured"
+        return [f"{ended.after}: the first in which {what} another figure; by how much is not measured: {why}; {tried}"]
+    before, after = (figure.value for figure in ended.figures)
+    size = f"({after - before:+.10g})"
+    if is_tree:
+        lines = [f"{ended.after}: the first in which {what} {after:.10g} instructions; {ended.before} has {before:.10g} {size}; {tried}"]
+    else:
+        lines = [f"between {ended.before} (older) and {ended.after} (newer): {what} {before:.10g} and {after:.10g} instructions {size}",
+                 tried]
+    if abs(abs(after - before) - abs(ended.whole)) > 0.5:
+        lines.append(f"of {ended.whole:+.10g} from GOOD to BAD; the rest lies elsewhere")
+    return lines
+
+
+def told(measurer: Measurer, ended: Ended[str], is_tree: bool) -> int:
+    """Prints where the row moved, by how much, and in which functions."""
+    print("\n".join(where(measurer, ended, is_tree)))
     if ended.left_out:
-        print(f"between them, left out: {', '.join(map(str, ended.left_out))}")
+        print(f"left out, and any of them could be the first: {', '.join(ended.left_out)}")
+    if not ended.figures or ended.before is None:
+        return OK
     changes = measurer.functions(ended.before, ended.after)
     if changes:
         print(sentence("functions", changes, NAMED))
     else:
-        print(f"{measurer.phase} is not profiled" if measurer.phase == "drain" else "functions: no function differs")
+        print("functions: no function differs")
     return OK
 
 

@@ -61,11 +61,14 @@ def carry_out(every: list[Job], chosen: plan.Plan, digest: str, options: argpars
     _, waiting = collected(folder, keys, digest)
     if waiting:
         plan.mean(folder, digest, chosen.about())
-        list_ = engines.write_list(work, {keys[one]: plan.command(one, chosen, digest, path_of(folder, keys[one])) for one in waiting})
-        print(f"lab: {len(waiting)} jobs, {list_}", file=sys.stderr)
+        for one in waiting:
+            log_of(work, keys[one]).unlink(missing_ok=True)
+        commands = [engines.logged(plan.command(one, chosen, digest, path_of(folder, keys[one])), log_of(work, keys[one]))
+                    for one in waiting]
+        print(f"lab: {len(waiting)} jobs, {engines.write_list(work, commands)}", file=sys.stderr)
         settings = engines.Settings(options.at_once, tuple(options.sshlogin), tuple(options.sbatch))
         try:
-            engines.ENGINES[options.engine](list_, len(waiting), settings)
+            engines.ENGINES[options.engine](work, commands, settings)
         except LabError as error:
             if error.code != FAILED:
                 raise
@@ -81,6 +84,11 @@ def carry_out(every: list[Job], chosen: plan.Plan, digest: str, options: argpars
 def path_of(folder: Path, key: str) -> Path:
     """Where a job puts what it gives."""
     return folder / f"{key}.json"
+
+
+def log_of(work: Path, key: str) -> Path:
+    """What a job says."""
+    return work / engines.LOGS / key
 
 
 def failed_before(work: Path) -> set[str]:
@@ -101,7 +109,7 @@ def failed_last(every: Iterable[Job], digest: str, work: Path) -> list[Job]:
 def said_of(work: Path, key: str) -> str:
     """The last line of a job's log."""
     try:
-        text = engines.log_of(work, key).read_text(errors="replace").strip()
+        text = log_of(work, key).read_text(errors="replace").strip()
     except FileNotFoundError:
         text = ""
     return text.splitlines()[-1].removeprefix("lab: ") if text else "it gave no result"

@@ -31,19 +31,25 @@ class Settings:
     sbatch: tuple[str, ...] = ()
 
 
-def log_of(folder: Path, key: str) -> Path:
-    """What the job with this key says, whatever runs it."""
-    return folder / LOGS / key
+def logged(command: str, log: Path) -> str:
+    """The command line with what it says in a file, whatever runs it."""
+    return f"{command} >{shlex.quote(str(log))} 2>&1"
 
 
-def write_list(folder: Path, commands: dict[str, str]) -> Path:
-    """The list of jobs, by their keys, in a folder that all machines see; what they said before is gone."""
+def list_of(folder: Path, commands: list[str]) -> Path:
+    """The file of this list: another list is another file."""
+    return folder / f"{LIST}-{hashlib.sha256(text_of(commands)).hexdigest()[:12]}"
+
+
+def text_of(commands: list[str]) -> bytes:
+    return "".join(f"{command}\n" for command in commands).encode()
+
+
+def write_list(folder: Path, commands: list[str]) -> Path:
+    """The list of jobs, in a folder that all machines see."""
+    path = list_of(folder, commands)
+    outputs.replace(path, text_of(commands))
     (folder / LOGS).mkdir(exist_ok=True)
-    for key in commands:
-        log_of(folder, key).unlink(missing_ok=True)
-    text = "".join(f"{command} >{shlex.quote(str(log_of(folder, key)))} 2>&1\n" for key, command in commands.items()).encode()
-    path = folder / f"{LIST}-{hashlib.sha256(text).hexdigest()[:12]}"
-    outputs.replace(path, text)
     return path
 
 
@@ -52,40 +58,40 @@ def needs(program: str, package: str) -> None:
         raise LabError(f"{program} is missing: apt-get install {package}", IMPOSSIBLE)
 
 
-def local(list_: Path, count: int, settings: Settings) -> None:
+def local(folder: Path, commands: list[str], settings: Settings) -> None:
     """On this machine, so many at once (1)."""
-    def one(line: str) -> None:
-        subprocess.run(["sh", "-c", f"exec {line}"], stdin=subprocess.DEVNULL)
+    def one(command: str) -> None:
+        subprocess.run(["sh", "-c", f"exec {command}"], stdin=subprocess.DEVNULL)
     pool = ThreadPoolExecutor(settings.at_once or 1)
     try:
-        list(pool.map(one, list_.read_text().splitlines()[:count]))
+        list(pool.map(one, commands))
     except BaseException:
         pool.shutdown(cancel_futures=True)
         raise
     pool.shutdown()
 
 
-def parallel(list_: Path, count: int, settings: Settings) -> None:
+def parallel(folder: Path, commands: list[str], settings: Settings) -> None:
     """By GNU parallel, on this machine or on those that --sshlogin names."""
     needs("parallel", "parallel")
-    words = ["parallel", "--halt=never", "--retries=3", f"--joblog={list_.parent / 'joblog'}",
+    words = ["parallel", "--halt=never", "--retries=3", f"--joblog={folder / 'joblog'}",
              *([f"--jobs={settings.at_once}"] if settings.at_once else []), *(f"--sshlogin={login}" for login in settings.sshlogin),
-             f"--arg-file={list_}"]
+             f"--arg-file={list_of(folder, commands)}"]
     done = called(words)
     if done.returncode == NOT_RUN or done.returncode < 0:
         raise not_started(done)
 
 
-def slurm(list_: Path, count: int, settings: Settings) -> None:
+def slurm(folder: Path, commands: list[str], settings: Settings) -> None:
     """As array jobs, whose tasks Slurm starts again where a node has died; waits for their end."""
     needs("sbatch", "slurm-client")
-    for part in range(math.ceil(count / LARGEST_ARRAY)):
+    for part in range(math.ceil(len(commands) / LARGEST_ARRAY)):
         first = part * LARGEST_ARRAY
-        tasks = min(LARGEST_ARRAY, count - first)
+        tasks = min(LARGEST_ARRAY, len(commands) - first)
         limit = f"%{settings.at_once}" if settings.at_once else ""
-        line = f"exec sh -c \"$(sed -n \"$(({first} + SLURM_ARRAY_TASK_ID))p\" {shlex.quote(str(list_))})\""
+        line = f"exec sh -c \"$(sed -n \"$(({first} + SLURM_ARRAY_TASK_ID))p\" {shlex.quote(str(list_of(folder, commands)))})\""
         words = ["sbatch", "--wait", "--requeue", f"--array=1-{tasks}{limit}", "--job-name=nsbench-history",
-                 f"--output={list_.parent / LOGS}/slurm-{first}-%a", "--open-mode=append", *settings.sbatch, f"--wrap={line}"]
+                 f"--output={folder / LOGS}/slurm-{first}-%a", "--open-mode=append", *settings.sbatch, f"--wrap={line}"]
         done = called(words)
         if SUBMITTED not in done.stdout:
             raise not_started(done)

@@ -133,12 +133,13 @@ def by_size(changes: Mapping[str, float]) -> list[str]:
 
 
 def json_of(found: list[Entry], explained: Explained, named: int = 12) -> list[dict[str, object]]:
-    """The entries as they stand in steps.json: of the functions those that changed most."""
+    """The entries as they stand in steps.json: of the functions the one that made it an entry, and those that changed most."""
     content: list[dict[str, object]] = []
     for one in found:
         changes = explained.get(one.steps[0].name)
         left = None if changes is None else unexplained(one.steps[0], changes)
-        largest = [(name, *(changes or {})[name]) for name in by_size(functions_in(changes or {}))[:named]]
+        names = sorted(by_size(functions_in(changes or {})), key=lambda name: name != one.function)[:named]
+        largest = [(name, *(changes or {})[name]) for name in names]
         content.append({
             "from": one.edge.base.name, "from_version": one.edge.base.version, "to": one.edge.new.name,
             "to_version": one.edge.new.version, "kind": one.edge.kind.value, "function": one.function or None, "instructions": one.size,

@@ -5,6 +5,7 @@ compiler changes figures, too: a line is therefore the kernels of one series by 
 next of its line; from the oldest of a series to the oldest of the next series, by the same compiler where there are two such; and
 from one line of a series to another, where two compilers made nearly the same source.
 """
+import itertools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -143,3 +144,8 @@ def way(members: Iterable[Member], first: Member, last: Member) -> list[Member]:
         found.append(at)
         at = before[at]
     return found[::-1]
+
+
+def segments(line: Iterable[Member]) -> list[list[Member]]:
+    """A way taken apart where it crosses from one line to another: by series or compiler."""
+    return [list(of) for _, of in itertools.groupby(line, lambda one: (one.series, one.compiler if one.series else ""))]
