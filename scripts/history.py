@@ -42,9 +42,8 @@ def history(words: list[str]) -> int:
     found, long, rows = wall_history.changes(points)
     runs = len({point.run_id for point in points})
     for one in found:
-        kernel = "" if one.before.kernel == one.after.kernel else f", kernel {one.before.kernel} → {one.after.kernel}"
         print(f"{one.key[0]} {one.key[1]}: {one.point.ratio - 1:+.1%} since {one.after.started} ({one.point.before:.4g} → "
-              f"{one.point.after:.4g} ns, p {one.point.p:.2g}{kernel})")
+              f"{one.point.after:.4g} ns, {', '.join([f'p {one.point.p:.2g}', *one.beside])})")
     print(f"{len(found)} change points in {long} rows of {runs} runs"
           + (f"; {rows - long} rows have too few runs" if long < rows else ""))
     return 0
