@@ -13,7 +13,8 @@
     scripts/validate.py model [--runs=N] [RUN...]        do the intervals of nsbench model hold from run to run?
     scripts/validate.py position [--seconds=N]           does a sample's place in its block explain anything?
 
-All but compare, growth, changes and median need root for the namespaces. Times are wall time in ns, ratios nsbench's median over the yardstick's.
+All but compare, growth, changes and median need root for the namespaces. Times are wall time in ns, ratios nsbench's median over the
+yardstick's.
 Exit codes: 0 within the limits printed; 1 not; 2 usage, or a program that it runs failed.
 """
 from analysis import interrupt  # first, for a Ctrl-C among the imports
@@ -308,7 +309,8 @@ def parser() -> Parser:
     of_growth.add_argument("--trials", type=at_least(1), default=1000, help="of each law at each number of levels (%(default)s)")
     of_growth.add_argument("--seed", type=at_least(0), default=1)
     of_changes = commands.add_parser("changes")
-    of_changes.add_argument("--trials", type=at_least(1), default=500, help="series of each noise, with a step and without (%(default)s)")
+    of_changes.add_argument("--trials", type=at_least(1), default=500,
+                            help="histories of one row for each noise, with a step and without; a tenth as many of many rows (%(default)s)")
     of_changes.add_argument("--seed", type=at_least(0), default=1)
     add_recording(commands)
     of_median = commands.add_parser("median")

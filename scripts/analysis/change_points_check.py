@@ -105,8 +105,8 @@ def looks(random: Random, trials: int) -> float:
 def check(trials: int, seed: int, say: Callable[[str], None]) -> bool:
     """Whether false alarms are as rare, and steps found as often, as they have to be."""
     few = max(trials // 10, 1)
-    say(f"{trials} histories of {RUNS} runs, {NOISE:.0%} noise; a step of {STEP:.0%} counts as found within {NEAR} runs of its place; "
-        f"of {ROWS} rows, whose noise is {COMMON:.0%} in common and of which a tenth have the step, {few} histories")
+    say(f"{trials} histories of {RUNS} runs, {NOISE:.0%} noise; a step of {STEP:.0%} counts as found within {NEAR} runs of its place")
+    say(f"{few} histories of {ROWS} rows, whose noise is {COMMON:.0%} in common, and of which a tenth have the step")
     say(f"{'':<34}{'false alarms':>14}{'step found':>14}{'nothing else':>14}{'rows found':>14}")
     found = {f"one row, noise {noise}": of_one_row(np.random.default_rng((seed, number)), noise, trials)
              for number, noise in enumerate(NOISES)}

@@ -81,7 +81,7 @@ def test_the_check_says_what_it_saw(monkeypatch):
     said: list[str] = []
     monkeypatch.setattr(change_points_check, "ROWS", 20)
     assert change_points_check.check(3, 1, said.append)
-    assert "normal" in said[2] and "slow tail" in said[3] and said[4].startswith("20 rows") and "one look" in said[6]
+    assert "normal" in said[3] and "slow tail" in said[4] and said[5].startswith("20 rows") and "one look" in said[7]
 
 
 def source(run, figure, clock="wall", started="2026-03-0{}T00:00:00Z", cpu="a CPU"):
