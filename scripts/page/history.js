@@ -35,6 +35,7 @@ function showHistoryStep(step) {
   const functions = step.functions.map((one) => [
     one.function, historyWhole(one.before), historyWhole(one.after), historySigned(one.after - one.before),
   ]);
+  if (step.unexplained !== undefined) functions.push(["not explained", "", "", historySigned(step.unexplained)]);
   historyById("history-steps").replaceChildren(
     historyTable(["case", "phase", "before", "after", "change", "resolution"], rows),
     functions.length ? historyTable(["function", "before", "after", "change"], functions) : historyCell("Its functions were not looked for.", "p"),
