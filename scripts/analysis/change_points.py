@@ -6,6 +6,7 @@ if, with whole runs in a random order, seldom any row has one as large: rows of 
 then looked at in the same way, rows with the same split together. Nothing is assumed about the noise but that runs are
 exchangeable: a host that drifts is a change, too.
 """
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,25 +64,36 @@ def energy(far: Floats, present: NDArray[np.bool_], orders: Whole) -> Floats:
     return np.asarray(np.where((k >= LEAST) & (rest >= LEAST), found, -np.inf))
 
 
-def by_chance(far: Floats, present: NDArray[np.bool_], seen: Floats, alpha: float, random: np.random.Generator) -> Floats | None:
+def largest(rows: Floats, orders: Whole) -> tuple[Floats, Whole]:
+    """By order and row the largest energy distance of all splits, and at which run the second side then begins; so many rows at once
+    as there is memory for."""
+    parts = [energy(distances(part), ~np.isnan(part), orders) for part in np.array_split(rows, math.ceil(len(rows) / at_once(rows)))]
+    return np.hstack([part.max(1) for part in parts]), np.hstack([part.argmax(1) for part in parts]) + 1
+
+
+def at_once(rows: Floats) -> int:
+    """Rows whose distances are a quarter of the memory."""
+    return max(1, min(len(rows), MEMORY // (4 * 8 * rows.shape[1]**2)))
+
+
+def by_chance(rows: Floats, seen: Floats, alpha: float, random: np.random.Generator) -> Floats | None:
     """By row how often chance does as much in any row, but for those that have changed more; None where it is too often for all of
     them, which a part of the orders may already say."""
-    rows, n = present.shape
-    batch = max(1, MEMORY // (8 * n * (n + 6 * rows)))
+    count, n = rows.shape
+    batch = max(1, MEMORY // (8 * n * (n + 6 * at_once(rows))))
     descending = np.argsort(-seen)
     allowed = alpha * (ORDERS + 1) - 1
-    counts = np.zeros(rows)
+    counts = np.zeros(count)
     done = 0
     while done < ORDERS:
-        count = min(batch, ORDERS - done)
-        orders = random.permuted(np.tile(np.arange(n), (count, 1)), axis=1)
-        chance = energy(far, present, orders).max(1)[:, descending]
-        largest = np.maximum.accumulate(chance[:, ::-1], 1)[:, ::-1]  # of this row and those that changed less
-        counts += (largest >= seen[descending] * (1 - ALIKE)).sum(0)
-        done += count
+        orders = random.permuted(np.tile(np.arange(n), (min(batch, ORDERS - done), 1)), axis=1)
+        chance = largest(rows, orders)[0][:, descending]
+        below = np.maximum.accumulate(chance[:, ::-1], 1)[:, ::-1]  # of this row and those that changed less
+        counts += (below >= seen[descending] * (1 - ALIKE)).sum(0)
+        done += len(orders)
         if counts[0] > allowed:
             return None
-    p = np.empty(rows)
+    p = np.empty(count)
     p[descending] = np.maximum.accumulate((counts + 1) / (ORDERS + 1))
     return p
 
@@ -91,15 +103,13 @@ def splits(rows: Floats, alpha: float, random: np.random.Generator) -> list[tupl
     n = rows.shape[1]
     if n < 2 * LEAST:
         return []
-    far, present = distances(rows), ~np.isnan(rows)
-    own = energy(far, present, np.arange(n)[None, :])[0]
-    seen = own.max(0)
+    present = ~np.isnan(rows)
+    seen, first = (of[0] for of in largest(rows, np.arange(n)[None, :]))
     if not (seen > 0).any():
         return []
-    p = by_chance(far, present, seen, alpha, random)
+    p = by_chance(rows, seen, alpha, random)
     if p is None:
         return []
-    first = own.argmax(0) + 1
     return [(row, int(first[row] + present[row, first[row]:].argmax()), float(p[row])) for row in np.flatnonzero(p <= alpha)]
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis import change_points as change_points_module
 from analysis import change_points_check, wall_history
 from analysis.change_points import ENOUGH, change_points, energy
 from analysis.script import Unreadable
@@ -72,6 +73,17 @@ def test_rows_that_lack_runs_are_judged_by_those_that_they_have():
     assert [[point.at for point in row] for row in change_points(figures)] == [[], [14], []]
 
 
+def test_rows_a_few_at_a_time_give_the_same(monkeypatch):
+    figures = many(9)
+    figures[7, 10:] *= 1.12
+    monkeypatch.setattr(change_points_module, "ORDERS", 199)
+    whole = change_points(figures)
+    monkeypatch.setattr(change_points_module, "MEMORY", 8 * 4 * 20**2 * 2)
+    parts = change_points(figures)
+    assert change_points_module.at_once(figures) == 2
+    assert [[point.at for point in row] for row in parts] == [[point.at for point in row] for row in whole] and whole[7]
+
+
 def test_so_many_runs_can_show_a_change():
     plain = [100.0, 101, 100.5, 101.5, 200, 201, 200.5, 201.5, 200.2]
     assert points_in(plain[:ENOUGH - 2]) == [] and [point.at for point in points_in(plain)] == [4] and len(plain) == ENOUGH
@@ -119,6 +131,8 @@ def test_a_change_names_its_runs():
     assert [(change.before.run_id, change.after.run_id) for change in found] == [("8", "9")]
     assert (long, rows) == (1, 2)
     assert found[0].beside == ["kernel 6.1 → 6.2"]
+    sides = (replace(found[0].before, options=options) for options in ("a=1 b=3", "a=1 b=2"))
+    assert replace(found[0], **dict(zip(("before", "after"), sides))).beside == ["options b=3 → b=2"]
 
 
 def test_runs_are_in_the_order_of_time_and_not_of_text():

@@ -2,7 +2,6 @@
 import csv
 import datetime
 import io
-import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -56,7 +55,12 @@ class Change:
     def beside(self) -> list[str]:
         """What else is different between the two runs."""
         pairs = {said: (getattr(self.before, name), getattr(self.after, name)) for name, said in TOLD.items()}
-        return [f"{said} {one or 'unknown'} → {other or 'unknown'}" for said, (one, other) in pairs.items() if one != other]
+        return [f"{said} {only(one, other)} → {only(other, one)}" for said, (one, other) in pairs.items() if one != other]
+
+
+def only(one: str, other: str) -> str:
+    """The words of the one that the other does not have."""
+    return " ".join(word for word in one.split() if word not in other.split()) or "–"
 
 
 def machine_of(source: Source) -> str:
@@ -67,9 +71,10 @@ def machine_of(source: Source) -> str:
 
 
 def options_of(source: Source) -> str:
-    """How it was measured: nsbench's options but for those that stand by themselves, as JSON; empty where it does not say."""
+    """How it was measured: nsbench's options, NAME=VALUE, but for the choice of cases, which the rows say, and what stands by itself."""
     options = source.run.info.get("options", {}) if source.run else {}
-    return json.dumps({name: value for name, value in options.items() if name not in ("cpu", "seed")}, sort_keys=True) if options else ""
+    return " ".join(f"{name}={value}".replace(" ", "") for name, value in sorted(options.items())
+                    if value is not None and name not in ("cpu", "seed", "clock", "selection"))
 
 
 def points_of(source: Source) -> list[Point]:
