@@ -24,8 +24,9 @@ FILES = ("history.csv.xz", "steps.json", "plans.json", "functions.csv.xz", "READ
 
 
 def begun(folder: Path, *words: str, environment: dict[str, str] | None = None) -> "subprocess.Popen[str]":
-    command = [sys.executable, PROGRAM, "history", "--images", ",".join(str(path) for path in sorted(folder.parent.glob("bzImage-*"))),
-    command = [sys.executable, str(PROGRAM), "history", "--images", ",".join(str(path) for path in sorted(folder.parent.glob("bzImage-*"))),
+    images = ",".join(str(path) for path in sorted(folder.parent.glob("bzImage-*")))
+    command: list[str | Path] = [sys.executable, PROGRAM, "history", "--images", images, "--out", folder / "out", "--work", folder / "work",
+                                 "--machines=1", "--split=1", *words, "--", f"--filter={FILTER}"]
     folder.mkdir(exist_ok=True)
     return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
 
