@@ -209,7 +209,7 @@ def test_options_behind_the_dashes_are_for_those_that_take_them(tmp_path: Path) 
     for words in (["page", str(tmp_path)], ["kernels"], ["fetch", "6.1"], ["shell", "--kernel=6.1"], ["agree", "--kernel=6.1"]):
         done = subprocess.run([sys.executable, PROGRAM, *words, "--", "--samples=3"], text=True, capture_output=True)
         assert (done.returncode, done.stdout) == (USAGE, "")
-        assert "only run, compare, states, repeat, profile, balance and atlas" in done.stderr
+        assert "only run, compare, states, repeat, profile, balance, atlas, history and bisect take" in done.stderr
 
 
 @pytest.mark.parametrize(("redirection", "code"), [(">&-", USAGE), (">/dev/full", 1), ("2>&-", 0), (">&- 2>&-", USAGE)])
