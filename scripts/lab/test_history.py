@@ -1,17 +1,14 @@
 """Tests of a history's pure parts: versions and their order, tables, jobs, steps."""
-import argparse
-import os
-import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from analysis.script import Unreadable
-from lab import books, guest, images
-from lab.errors import IMPOSSIBLE, LabError
+from lab import books, guest
+from lab.errors import LabError
 from lab.exact import Cost
-from lab.history import carry, engines, explained, interactive, job, page, plan, record, steps, table
+from lab.history import carry, explained, interactive, job, page, plan, record, steps, table
 from lab.history.plan import Job, Plan, jobs_of
 from lab.history.table import Row
 from lab.history.versions import Kind, Member, compiler_of, edges, lines, ordered, way
@@ -156,100 +153,6 @@ def test_a_result_that_is_another_job_s_counts_as_none(tmp_path: Path, capsys: p
     for name, what, says in wrong:
         count, said = given(**{name: what})
         assert count == 0 and says in said
-
-
-def options_of(work: Path, **more: object) -> argparse.Namespace:
-    return argparse.Namespace(**{"work": work, "engine": "local", "at_once": 1, "sshlogin": [], "sbatch": [], **more})
-
-
-def carried(monkeypatch: pytest.MonkeyPatch, work: Path, commands: dict[str, str], **more: object) -> tuple[list[str], list[Job]]:
-    """The names of the jobs that gave something, and all of them, with these command lines."""
-    every = [Job(f"5.10.{number}-1", name, 0, ("clone/NEWUTS/stack:1M",)) for number, name in enumerate(commands)]
-    for one in every:
-        content: dict[str, object] = {"plan": "p", "kernel": "0" * 64, "rows": [asdict(row(Member(one.name, one.kernel), 1))]}
-        (work / f"{one.name}.made").write_bytes(job.sealed(content))
-    monkeypatch.setattr(plan, "command", lambda one, chosen, digest, out: commands[one.name].format(work / f"{one.name}.made", out))
-    chosen = Plan((), (), guest.Machine(), range(1, 2))
-    monkeypatch.setattr(Plan, "about", lambda self: {"a": 1})
-    found = carry.carry_out(every, chosen, "p", options_of(work, **more))
-    return [one.name for one in found], every
-
-
-@pytest.mark.parametrize("engine", sorted(engines.ENGINES))
-def test_a_job_that_fails_takes_nothing_from_the_others(engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-                                                        capsys: pytest.CaptureFixture[str]) -> None:
-    if engine == "parallel" and not shutil.which("parallel"):
-        pytest.skip("GNU parallel is missing: apt-get install parallel")
-    if engine == "slurm":  # what it says where a task fails: its number, and the task's code as its own
-        (tmp_path / "bin").mkdir()
-        (tmp_path / "bin/sbatch").write_text("""#!/bin/sh
-echo Submitted batch job 7
-for word; do case $word in --array=1-*) count=${word#--array=1-} ;; --wrap=*) line=${word#--wrap=} ;; esac; done
-for task in $(seq "${count%%%*}"); do SLURM_ARRAY_TASK_ID=$task sh -c "$line"; done
-exit 3
-""")
-        (tmp_path / "bin/sbatch").chmod(0o755)
-        monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
-    commands = {"a": "sh -c 'echo lab: error: no such guest >&2; exit 3'", "b": "cp {} {}"}
-    names, every = carried(monkeypatch, tmp_path, commands, engine=engine)
-    assert names == ["b"]
-    assert "a: error: no such guest" in capsys.readouterr().err
-    assert carry.failed_last(every, "p", tmp_path) == every[::-1]
-    assert carried(monkeypatch, tmp_path, {"a": "cp {} {}"}, engine=engine)[0] == ["a"]
-    assert carry.failed_before(tmp_path) == set()
-
-
-def test_an_engine_that_fails_is_said_and_what_is_there_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-                                                               capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "bin").mkdir()
-    for name, code in (("sbatch", 1), ("parallel", 255)):
-        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\necho {name}: error: no controller >&2; exit {code}\n")
-        (tmp_path / "bin" / name).chmod(0o755)
-    carried(monkeypatch, tmp_path, {"a": "cp {} {}"})
-    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
-    for engine in ("slurm", "parallel"):
-        assert carried(monkeypatch, tmp_path, {"a": "true", "b": "true"}, engine=engine)[0] == ["a"]
-        assert "error: no controller" in capsys.readouterr().err
-
-
-def test_a_job_of_another_plan_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Plan, "about", lambda self: {"memory_mb": 256, "qemu": "q"})
-    options = argparse.Namespace(accel="tcg", append="", memory=256, timeout=1, case=["c"], nsbench=[], machines=range(1, 2),
-                                 out=tmp_path / "x.json", plan="")
-    job.check_plan(options)
-    options.plan = plan.digest_of({"memory_mb": 256, "qemu": "q"})
-    job.check_plan(options)
-    options.plan = "another"
-    with pytest.raises(LabError, match="and not by another$") as raised:
-        job.check_plan(options)
-    assert raised.value.code == IMPOSSIBLE
-    plan.mean(tmp_path, "another", {"memory_mb": 512, "qemu": "q"})
-    with pytest.raises(LabError, match="here memory_mb is 256, and not 512"):
-        job.check_plan(options)
-
-
-def test_a_program_that_is_missing_is_no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(_: Path) -> bytes:
-        raise images.NoProgram("it needs apt-get install zstd", IMPOSSIBLE)
-
-    def unknown(_: Path) -> bytes:
-        raise LabError("no known program unpacks it")
-    image = images.Image("k", Path("k"), "0" * 64)
-    monkeypatch.setattr(images, "unpacked", missing)
-    with pytest.raises(LabError, match="install zstd"):
-        job.compiler_in(image)
-    monkeypatch.setattr(images, "unpacked", unknown)
-    assert job.compiler_in(image) == ""
-
-
-def test_a_result_is_opened_only_whole(tmp_path: Path) -> None:
-    path = tmp_path / "a.json"
-    path.write_bytes(job.sealed({"rows": [], "plan": "µ"}))
-    assert job.opened(path) == {"rows": [], "plan": "µ"}
-    for damage in (path.read_bytes()[:-2], path.read_bytes().replace(b"plan", b"plam"), b""):
-        path.write_bytes(damage)
-        with pytest.raises(LabError, match="hash"):
-            job.opened(path)
 
 
 def test_jobs_are_what_is_not_there_yet() -> None:
