@@ -18,7 +18,8 @@ CallNode node(std::optional<std::size_t> caller, std::string_view function, Stag
 }
 
 TEST(Added, IsWhatFunctionsTakeLongerInTheSystemCall) {
-    ProbedCase none, uts;
+    ProbedCase none;
+    ProbedCase uts;
     none.calls = {node({}, "kernel_clone", Stage::call, 100), node(0, "copy_process", Stage::call, 5000)};
     uts.calls = {node({}, "kernel_clone", Stage::call, 90), node(0, "copy_process", Stage::call, 5000),
                  node(1, "copy_utsname", Stage::call, 700),

@@ -78,8 +78,10 @@ TEST(CpuLoad, TakesRunTimeFromIdleTimeWhereThereIsNoSchedstat) {
     const CpuUse use = use_between(begin, end, 1);
     EXPECT_NEAR(static_cast<double>(*use.ran), static_cast<double>(passed + 500'000 - 360'000), 2);
     // Idle time may go backwards.
-    EXPECT_EQ(use_between(end, begin, 1).ran, 0);
-    EXPECT_EQ(use_between(end, begin, 1).steal, 0);
+    // NOLINTNEXTLINE(readability-suspicious-call-argument): backwards is meant
+    const CpuUse backwards = use_between(end, begin, 1);
+    EXPECT_EQ(backwards.ran, 0);
+    EXPECT_EQ(backwards.steal, 0);
 }
 
 TEST(CpuLoad, CountsKernelThreadsThatMayHaveRunThere) {

@@ -31,7 +31,7 @@ class ExecutedBlocks {
     /// Executes `instructions` of a block of so many at this offset, if not all.
     void run(Function function, std::uint64_t offset, std::uint32_t instructions,
              BlockEnd last = BlockEnd::none, Entry entry = Entry::none, std::uint32_t executed = 0) {
-        const std::uint64_t begin = function * 1000U + offset;
+        const std::uint64_t begin = std::uint64_t{function} * 1000 + offset;
         blocks_.push_back({begin, begin + instructions, instructions, function, last, entry,
                            offset == 0 && function != kUser, static_cast<std::uint32_t>(blocks_.size())});
         trace.enter(blocks_.back(), count_);
