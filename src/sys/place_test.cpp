@@ -29,7 +29,7 @@ class PlaceTest : public FolderTest {
         return "";
     }
 
-    void expect_not_followed(const fs::path& path, const fs::path& target, uid_t owner) {
+    static void expect_not_followed(const fs::path& path, const fs::path& target, uid_t owner) {
         const std::string said = refusal(path);
         EXPECT_NE(said.find("is a link of user " + std::to_string(owner)), std::string::npos) << said;
         EXPECT_EQ(text_of(target), "old");
@@ -39,7 +39,7 @@ class PlaceTest : public FolderTest {
 TEST_F(PlaceTest, RootFollowsNoLinkThatSomebodyPlanted) {
     NSB_NEEDS_ROOT();
     put(folder_ / "precious", "old");
-    for (const mode_t mode : {01777, 0777, 01757, 0775}) {
+    for (const mode_t mode : {01777U, 0777U, 01757U, 0775U}) {
         const fs::path shared = make("shared", mode);
         link_of(kNobody, folder_ / "precious", shared / "csv");
         expect_not_followed(shared / "csv", folder_ / "precious", kNobody);
@@ -91,7 +91,7 @@ TEST_F(PlaceTest, APipeOfSomebodyElseIsNotWaitedFor) {
 
 TEST_F(PlaceTest, AFileThatSomebodyPlantedIsNotGivenToThem) {
     NSB_NEEDS_ROOT();
-    for (const mode_t mode : {01777, 01775, 0777, 0755}) {
+    for (const mode_t mode : {01777U, 01775U, 0777U, 0755U}) {
         const fs::path shared = make("shared", mode);
         put(shared / "csv", "old");
         ASSERT_EQ(chown((shared / "csv").c_str(), kNobody, kNobody), 0);
