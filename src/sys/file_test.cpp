@@ -30,7 +30,7 @@ class FileTest : public FolderTest {
         EXPECT_EQ(stat(path.c_str(), &status), 0);
         return fmt::format("{}:{} {:04o}", status.st_uid, status.st_gid, status.st_mode & 07777U);
     }
-    void give(const fs::path& path, uid_t owner, mode_t mode) {
+    static void give(const fs::path& path, uid_t owner, mode_t mode) {
         put(path, "old");
         EXPECT_EQ(chown(path.c_str(), owner, owner), 0);
         EXPECT_EQ(chmod(path.c_str(), mode), 0);
@@ -73,7 +73,7 @@ TEST_F(FileTest, NothingElseIsTouched) {
 }
 
 TEST_F(FileTest, NamesMayBeAsLongAsAny) {
-    for (const std::size_t length : {250, 251, 254, 255}) {
+    for (const std::size_t length : {250U, 251U, 254U, 255U}) {
         const fs::path path = folder_ / std::string(length, 'x');
         check_writable(path);
         replace_file(path, "one");
@@ -210,7 +210,7 @@ TEST_F(FileTest, OnlyLeftoversAreRemoved) {
 
 TEST_F(FileTest, LeftoversOfOthersStayWhereTheyMayBe) {
     NSB_NEEDS_ROOT();
-    for (const mode_t mode : {01777, 0775, 0755}) {
+    for (const mode_t mode : {01777U, 0775U, 0755U}) {
         const fs::path shared = make("shared", mode);
         give(shared / ".part-00000001", kNobody, 0600);
         put(shared / ".part-00000002", "");
@@ -234,7 +234,7 @@ TEST_F(FileTest, WhatSomebodyElseCanHavePutThereIsNotRead) {
             return false;
         }
     };
-    for (const mode_t mode : {01777, 0777, 0775, 0755}) {
+    for (const mode_t mode : {01777U, 0777U, 0775U, 0755U}) {
         const fs::path roots = make("roots", mode);
         give(roots / "a", kAnother, 0644);
         EXPECT_EQ(is_read(roots), mode == 0755) << std::oct << mode;

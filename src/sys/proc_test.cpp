@@ -79,8 +79,8 @@ TEST(Proc, AChildsNamespaceIsItsOwnThereToo) {
                       options, *stack, [](void*) { return pause(); }, nullptr);
                   if (!child) return 1;
                   const auto net = open_in_proc(*child, "ns/net", O_RDONLY);
-                  struct stat of_child {
-                  }, own{};
+                  struct stat of_child {};
+                  struct stat own {};
                   const bool is_known =
                       net && fstat(net->get(), &of_child) == 0 && stat("/proc/self/ns/net", &own) == 0;
                   kill(*child, SIGKILL);
