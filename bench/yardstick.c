@@ -68,9 +68,8 @@ int main(int argc, char** argv) {
     char* stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     if (argc > 5 || count < 1 || blocks < 1 || count > MOST / blocks || stack == MAP_FAILED) {
         fprintf(stderr,
-                "usage: nsbench-yardstick FLAGS COUNT [BLOCKS [PAUSE]] (FLAGS in hexadecimal, at most %d "
-                "samples, "
-                "PAUSE in µs)\n",
+                "usage: nsbench-yardstick FLAGS COUNT [BLOCKS [PAUSE]]\n"
+                "FLAGS in hexadecimal, at most %d samples, PAUSE in µs\n",
                 MOST);
         return 2;
     }

@@ -65,13 +65,7 @@ def kernels(options: argparse.Namespace) -> int:
     """Lists what can be had, newest last: version, release, package size, and whether it is in the cache."""
     with packages.locked():
         apt = packages.Apt()
-        if apt.age() > packages.LISTS_AGE:
-            try:
-                apt.update()
-            except LabError as error:
-                if not apt.kernels():
-                    raise
-                print(f"lab: {one_line(error)}; these are the lists of an earlier day", file=sys.stderr)
+        apt.refresh()
         found = apt.kernels(None if options.all else packages.archives()[1])
     for kernel in found:
         cached = "cached" if kernel.image.exists() else ""

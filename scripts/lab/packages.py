@@ -15,6 +15,7 @@ import re
 import shutil
 import stat
 import subprocess
+import sys
 import tarfile
 import tempfile
 import time
@@ -24,7 +25,7 @@ from pathlib import Path
 from types import ModuleType
 
 from analysis import outputs
-from analysis.script import of_system
+from analysis.script import of_system, one_line
 from lab.errors import IMPOSSIBLE, USAGE, LabError
 from lab.guest import check_image
 
@@ -161,6 +162,17 @@ class Apt:
             raise LabError(f"no list of kernels could be fetched: {complaint(done)}: see to the network, to http_proxy and to "
                            "apt's sources, or give --kernel a path to a bzImage", IMPOSSIBLE)
         self.stamp.touch()
+
+    def refresh(self) -> None:
+        """Fetches lists older than a day. Where none comes, it says so and older ones serve; LabError where there are none."""
+        if self.age() <= LISTS_AGE:
+            return
+        try:
+            self.update()
+        except LabError as error:
+            if not self.kernels():
+                raise
+            print(f"lab: {one_line(error)}; these are the lists of an earlier day", file=sys.stderr)
 
     def known(self) -> list[Kernel]:
         """The kernels in all lists, oldest first, as they were when the lists were fetched last: apt takes two seconds."""

@@ -29,13 +29,7 @@ def of_archive(series: list[str]) -> list[Job]:
     """The archive's kernels (only of these series), without cases. LabError where no list can be had, or a series has none."""
     with packages.locked():
         apt = packages.Apt()
-        if apt.age() > packages.LISTS_AGE:
-            try:
-                apt.update()
-            except LabError as error:
-                if not apt.known():
-                    raise
-                print(f"lab: {error}; these are the lists of an earlier day", file=sys.stderr)
+        apt.refresh()
         every = apt.known()
     chosen = [one for one in every if not series or one.version.startswith(tuple(f"{name}." for name in series))]
     for name in series:
