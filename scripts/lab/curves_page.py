@@ -34,7 +34,7 @@ nsbench curves results/curves/*/mounts
 ```
 
 Other tasks of the guest's one CPU run in some of these calls, and are in their figures. The exact profile has them apart: where
-the law of a figure is spoilt, see that of the call alone below it.
+six levels or more were profiled, the law of the call alone stands below that of the whole figure.
 """
 
 
