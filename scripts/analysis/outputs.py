@@ -48,9 +48,31 @@ def _may_be_several(user: int) -> bool:
     return False
 
 
+def sudo_caller() -> tuple[int, int] | None:
+    """User and group of who called sudo: src/sys/caller.h."""
+    ids = [os.environ.get(name, "") for name in ("SUDO_UID", "SUDO_GID")]
+    if os.geteuid() or not all(text.isascii() and text.isdecimal() and int(text) < 2**32 - 1 for text in ids) or not int(ids[0]):
+        return None
+    return int(ids[0]), int(ids[1])
+
+
+def is_ours(owner: int) -> bool:
+    """Whether it is this process's user, or sudo's caller, who may do as root anyway."""
+    caller = sudo_caller()
+    return owner == os.geteuid() or (caller is not None and owner == caller[0])
+
+
+def _give_to_caller(made: int, folder: int) -> None:
+    """Gives what was just made in a folder to sudo's caller, where they could have made it themselves."""
+    caller, around = sudo_caller(), os.fstat(folder)
+    if caller and (around.st_uid == caller[0] or around.st_mode & (stat.S_IWOTH | stat.S_IWGRP)):
+        with contextlib.suppress(OSError):
+            os.chown(f"/proc/self/fd/{made}", *caller)
+
+
 def _check(path: Path, name: str, folder: os.stat_result, found: os.stat_result) -> None:
     """OSError for a link or a pipe of somebody else in a folder that others can write to, unless it is the folder's owner's."""
-    if not folder.st_mode & (stat.S_IWOTH | stat.S_IWGRP) or found.st_uid == os.geteuid():
+    if not folder.st_mode & (stat.S_IWOTH | stat.S_IWGRP) or is_ours(found.st_uid):
         return
     if found.st_uid == folder.st_uid and not _may_be_several(found.st_uid):
         return
@@ -75,9 +97,13 @@ def _walk(path: Path, make: int, stack: contextlib.ExitStack) -> Place:
             handle = opened(name, os.O_PATH | os.O_NOFOLLOW, folder)
         except FileNotFoundError:
             if make:
+                made = False
                 with contextlib.suppress(FileExistsError):
                     os.mkdir(name, make, dir_fd=folder)
+                    made = True
                 handle = opened(name, os.O_PATH | os.O_NOFOLLOW, folder)
+                if made:
+                    _give_to_caller(handle, folder)
             elif last and not slash:
                 return Place(folder, name)
             else:
@@ -175,6 +201,8 @@ def _temporary(place: Place) -> Iterator[tuple[str, int]]:
     """A new file beside that place, which is removed if it is still there afterwards."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     name, handle = _new(lambda new: os.open(new, flags, 0o600 if place.found else 0o666, dir_fd=place.folder))
+    if not place.found:
+        _give_to_caller(handle, place.folder)
     try:
         yield name, handle
     finally:
@@ -240,7 +268,7 @@ def own_folder(path: Path, mode: int = 0o777) -> None:
         if place.name or place.descriptor >= 0:
             raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         owner = os.fstat(place.folder).st_uid
-        if owner not in (os.geteuid(), 0):
+        if owner != 0 and not is_ours(owner):
             raise _refusal(path, f"this folder belongs to user {owner}, who could change what is written there: name one of your own")
 
 

@@ -139,6 +139,27 @@ def test_what_an_output_may_be(top: Path) -> None:
 
 
 @needs_root
+def test_under_sudo_what_is_made_belongs_to_its_caller(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (top / "theirs/roots").write_text("old")
+    monkeypatch.setenv("SUDO_UID", str(NOBODY))
+    monkeypatch.setenv("SUDO_GID", str(ANOTHER))
+    outputs.own_folder(top / "theirs/one/two")
+    outputs.own_folder(top / "theirs")
+    for name in ("theirs/new", "theirs/roots", "shared/new", "new"):
+        outputs.replace(top / name, b"new")
+    names = ("theirs/one", "theirs/one/two", "theirs/new", "shared/new", "theirs/roots", "new")
+    owners = {name: (top / name).stat().st_uid for name in names}
+    # What is replaced keeps its owner, and where they could not have written it is root's.
+    assert owners == dict.fromkeys(owners, NOBODY) | {"theirs/roots": 0, "new": 0}
+    assert (top / "theirs/new").stat().st_gid == ANOTHER
+    for number in ("0", "", "x", "-1", str(2**32 - 1)):
+        monkeypatch.setenv("SUDO_UID", number)
+        assert outputs.sudo_caller() is None
+        with pytest.raises(OSError, match=f"belongs to user {NOBODY}"):
+            outputs.own_folder(top / "theirs")
+
+
+@needs_root
 def test_folders_of_somebody_else_are_refused(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By each script that fills a folder."""
     plant(top / "shared" / "out", top / "theirs")

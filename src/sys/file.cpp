@@ -11,6 +11,7 @@
 
 #include <cstdint>
 
+#include "sys/caller.h"
 #include "sys/error.h"
 #include "sys/place.h"
 
@@ -84,6 +85,7 @@ class Temporary {
         const mode_t mode = place.found ? 0600 : 0666;
         fd_ = Fd(make_new(name_, "open", path,
                           [&](const char* name) { return openat(place.folder.get(), name, kFlags, mode); }));
+        if (!place.found) give_to_caller(fd_, place.folder);
     }
     Temporary(const Temporary&) = delete;
     Temporary& operator=(const Temporary&) = delete;
@@ -248,7 +250,7 @@ void remove_leftovers(const Fd& folder) {
         if (!is_part(entry->d_name)) continue;
         struct stat left {};
         if (fstatat(folder.get(), entry->d_name, &left, AT_SYMLINK_NOFOLLOW) != 0) continue;
-        if (is_shared && left.st_uid != geteuid()) continue;
+        if (is_shared && !is_ours(left.st_uid)) continue;
         // A folder is what check_renamable() was killed with.
         if (unlinkat(folder.get(), entry->d_name, 0) != 0)
             unlinkat(folder.get(), entry->d_name, AT_REMOVEDIR);

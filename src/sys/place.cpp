@@ -8,6 +8,7 @@
 #include <climits>
 
 #include "core/text.h"
+#include "sys/caller.h"
 #include "sys/error.h"
 #include "sys/file.h"
 
@@ -31,14 +32,15 @@ struct stat status_of(const Fd& fd) {
 
 bool is_trusted(const struct stat& found, const struct stat& folder) {
     if (!can_be_written_by_others(folder)) return true;
-    const bool is_theirs = found.st_uid == geteuid() || found.st_uid == folder.st_uid;
+    const bool is_theirs = is_ours(found.st_uid) || found.st_uid == folder.st_uid;
     return is_theirs && !may_be_several(found.st_uid);
 }
 
 /// Whether the folder is the caller's, who may be without an id here as well: only its owner may have the
 /// time of access left as it is (open(2), O_NOATIME).
 bool is_callers(const Place& place) {
-    if (place.status.st_uid != geteuid()) return false;
+    if (!is_ours(place.status.st_uid)) return false;
+    if (place.status.st_uid != geteuid()) return true;
     const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOATIME;
     return !may_be_several(place.status.st_uid) || Fd::own(openat(place.folder.get(), ".", flags));
 }
@@ -86,10 +88,10 @@ class Walk {
         auto found = Fd::own(openat(folder_.get(), name_.c_str(), flags | O_DIRECTORY));
         if (!found && found.error() == ENOTDIR) found = Fd::own(openat(folder_.get(), name_.c_str(), flags));
         if (!found && found.error() == ENOENT && missing_ == Missing::is_made) {
-            if (mkdirat(folder_.get(), name_.c_str(), 0777) != 0 && errno != EEXIST) {
-                throw SystemError("mkdir", path_, errno);
-            }
+            const bool is_made = mkdirat(folder_.get(), name_.c_str(), 0777) == 0;
+            if (!is_made && errno != EEXIST) throw SystemError("mkdir", path_, errno);
             found = Fd::own(openat(folder_.get(), name_.c_str(), flags | O_DIRECTORY));
+            if (is_made && found) give_to_caller(*found, folder_);
         }
         if (!found && found.error() == ENOENT && is_last && rest_.empty()) return here({});
         if (!found) fail(found.error());

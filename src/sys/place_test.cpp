@@ -1,5 +1,6 @@
 #include "sys/place.h"
 
+#include "sys/caller.h"
 #include "sys/error.h"
 #include "sys/file.h"
 #include "sys/test_folder.h"
@@ -142,6 +143,67 @@ TEST_F(PlaceTest, AFolderOfSomebodyElseIsRefused) {
     EXPECT_TRUE(open_own_folder(theirs, Missing::is_made));
     EXPECT_TRUE(open_own_folder(shared, Missing::is_made));  // root's
     EXPECT_THROW(open_own_folder(theirs / "new", Missing::is_an_error), SystemError);
+}
+
+/// This process as sudo starts it, for as long as it lives.
+class UnderSudo {
+  public:
+    UnderSudo(const char* user, const char* group) {
+        setenv("SUDO_UID", user, 1);
+        setenv("SUDO_GID", group, 1);
+    }
+    UnderSudo(const UnderSudo&) = delete;
+    UnderSudo& operator=(const UnderSudo&) = delete;
+    ~UnderSudo() {
+        unsetenv("SUDO_UID");
+        unsetenv("SUDO_GID");
+    }
+};
+
+std::pair<uid_t, gid_t> owners(const fs::path& path) {
+    struct stat status {};
+    EXPECT_EQ(lstat(path.c_str(), &status), 0) << path;
+    return {status.st_uid, status.st_gid};
+}
+
+TEST_F(PlaceTest, UnderSudoWhatIsMadeBelongsToItsCaller) {
+    NSB_NEEDS_ROOT();
+    const fs::path home = make("home", 0755, kNobody);
+    put(home / "roots", "old");
+    const UnderSudo sudo("65534", "65533");
+    EXPECT_EQ(refusal(home / "new"), "");
+    EXPECT_EQ(refusal(home / "roots"), "");
+    EXPECT_TRUE(open_own_folder(home / "one" / "two", Missing::is_made));
+    EXPECT_TRUE(open_own_folder(home, Missing::is_an_error));
+    const std::pair<uid_t, gid_t> callers(kNobody, kAnother);
+    for (const char* name : {"new", "one", "one/two"}) EXPECT_EQ(owners(home / name), callers) << name;
+    EXPECT_EQ(refusal(make("shared", 01777) / "new"), "");
+    EXPECT_EQ(owners(folder_ / "shared/new"), callers);
+    EXPECT_EQ(refusal(make("roots", 0755) / "new"), "");
+    EXPECT_EQ(owners(folder_ / "roots/new").first, 0U) << "they could not have made it";
+    EXPECT_EQ(owners(home / "roots").first, 0U) << "what is replaced keeps its owner";
+    EXPECT_THROW(open_own_folder(make("others", 0755, kAnother), Missing::is_made), SystemError);
+}
+
+TEST_F(PlaceTest, WhatIsNoCallerOfSudoIsNobody) {
+    NSB_NEEDS_ROOT();
+    for (const auto& [user, group] :
+         std::initializer_list<std::pair<const char*, const char*>>{{"0", "0"},
+                                                                    {"", "1"},
+                                                                    {"1", ""},
+                                                                    {"-1", "1"},
+                                                                    {"4294967295", "1"},
+                                                                    {"1000x", "1"},
+                                                                    {" 1", "1"}}) {
+        const UnderSudo sudo(user, group);
+        EXPECT_FALSE(sudo_caller()) << user << "/" << group;
+        EXPECT_EQ(refusal(make("shared", 01777) / "new"), "");
+        EXPECT_EQ(owners(folder_ / "shared/new").first, 0U);
+    }
+    const UnderSudo sudo("65534", "65534");
+    EXPECT_TRUE(sudo_caller());
+    const AsUser user(kAnother);
+    EXPECT_FALSE(sudo_caller()) << "only root's runs are anybody else's";
 }
 
 }  // namespace
