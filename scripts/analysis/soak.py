@@ -134,6 +134,8 @@ def judged(results: Sequence[Result]) -> list[float]:
 
 def table(results: Sequence[Result], print_line: Say) -> bool:
     """Prints what is judged, and what is only shown; whether nothing has a trend."""
+    print_line("in bytes, but for descriptors (a number) and figures (plan: 1 is as usual; churn: ns); p (Holm's, of all that are judged) "
+               f"of at most {ALPHA} and a line that moves make a trend")
     print_line(f"{'job':<6} {'what':<21} {'looks':>6} {'level':>14} {'change':>14} {'':>7} {'p':>7}")
     good = True
     for result, p in zip(results, judged(results)):
@@ -160,17 +162,20 @@ def place(keep: Path | None) -> Iterator[Path]:
 
 
 def soak(work: Soak, jobs: Sequence[str], print_line: Say) -> bool:
-    """Whether nothing has a trend, and all copies were alike."""
+    """Whether nothing has a trend, and all copies were alike. What the jobs before a failed, or interrupted, one have shown is
+    printed all the same."""
     results: list[Result] = []
-    alike = True
-    for job in jobs:
-        found: Watched = {}
-        getattr(work, job)(found)
-        results += results_of(job, found)
-        if (copies := found.get(DIFFERENT)) is not None:
-            differ = int(sum(copies.values))
-            alike = alike and not differ
-            print_line(f"{differ} of {len(copies.values)} runs in copies of saved machines differ from the first")
-    print_line("in bytes, but for descriptors (a number) and figures (plan: 1 is as usual; churn: ns); p is Holm's of all that are judged, "
-               f"and at most {ALPHA} of a trend")
-    return table(results, print_line) and alike
+    alike, good = True, False
+    try:
+        for job in jobs:
+            found: Watched = {}
+            getattr(work, job)(found)
+            results += results_of(job, found)
+            if (copies := found.get(DIFFERENT)) is not None:
+                differ = int(sum(copies.values))
+                alike = alike and not differ
+                print_line(f"{differ} of {len(copies.values)} runs in copies of saved machines differ from the first")
+    finally:
+        if results:
+            good = table(results, print_line)
+    return good and alike
