@@ -1,4 +1,5 @@
 """What a job and the kernel hold while the job runs, looked at now and then."""
+import contextlib
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -32,12 +33,12 @@ Watched = dict[str, Series]
 
 
 def descendants(pid: int) -> Iterator[int]:
-    """A process's children, and theirs."""
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except OSError:
-        return
-    for child in map(int, children):
+    """A process's children, and theirs. Each has the thread that made it for a parent."""
+    children: list[int] = []
+    with contextlib.suppress(OSError):  # it is gone
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            children += map(int, (task / "children").read_text().split())
+    for child in children:
         yield child
         yield from descendants(child)
 
@@ -69,7 +70,7 @@ def look(pid: int, at: float, found: Watched) -> None:
     """Adds what a process, its descendants and the kernel hold now."""
     every = [pid, *descendants(pid)]
     values: dict[str, float] = {"descriptors": sum(map(descriptors, every)), "resident": resident(pid),
-                                "resident of children": sum(map(resident, every[1:])), **kernel_memory()}
+                                "resident of a child": max(map(resident, every[1:]), default=0), **kernel_memory()}
     for name, value in values.items():
         found.setdefault(name, Series()).add(at, value)
 

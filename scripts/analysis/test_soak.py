@@ -75,5 +75,5 @@ def test_a_process_and_its_children_are_looked_at() -> None:
     found: soak_watch.Watched = {}
     code, _ = soak_watch.watched([sys.executable, "-c", parent], 0.2, found, time.monotonic())
     assert code == 3
-    assert max(found["descriptors"].values) >= 40 and max(found["resident of children"].values) > 0
+    assert max(found["descriptors"].values) >= 40 and max(found["resident of a child"].values) > 0
     assert all(value > 0 for value in found["Percpu"].values)
