@@ -12,6 +12,7 @@
     scripts/validate.py changes [--trials=N] [--seed=N]  are change points found, and none where nothing changed?
     scripts/validate.py model [--runs=N] [RUN...]        do the intervals of nsbench model hold from run to run?
     scripts/validate.py position [--seconds=N]           does a sample's place in its block explain anything?
+    scripts/validate.py soak [--for=2h] [--job=JOB]      hours of work: does anything grow meanwhile?
 
 All but compare, growth, changes and median need root for the namespaces. Times are wall time in ns, ratios nsbench's median over the
 yardstick's.
@@ -23,6 +24,8 @@ import contextlib
 import csv
 import io
 import random
+import re
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -193,6 +196,30 @@ def change_points(trials: int, seed: int) -> bool:
     return change_points_check.check(trials, seed, lambda line: print(line, flush=True))
 
 
+def soaked(options: argparse.Namespace) -> bool:
+    """Whether nothing grows in hours of work."""
+    from analysis import soak
+    jobs = options.job or soak.JOBS
+    with soak.place(options.keep) as folder:
+        last = ""
+
+        def say(text: str) -> None:
+            nonlocal last
+            last = f"\r{text:<{len(last)}}"
+            if sys.stderr.isatty():
+                print(last, end="", file=sys.stderr)
+
+        work = soak.Soak(options.build / "nsbench", folder, options.time / len(jobs), options.every, options.kernel, say)
+        return soak.soak(work, jobs, lambda line: print(line, flush=True))
+
+
+def duration(text: str) -> float:
+    """2h → 7200; s, m and h, whole numbers."""
+    if not (match := re.fullmatch(r"([1-9]\d{0,5})([smh])", text, re.ASCII)):
+        raise argparse.ArgumentTypeError(f"{text!r}: a time such as 90s, 30m or 2h is needed")
+    return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
+
+
 def at_least(least: int) -> Callable[[str], int]:
     """The kind of an option that is a whole number from there."""
     def number(text: str) -> int:
@@ -245,6 +272,12 @@ def parser() -> Parser:
                             help="histories of one row for each noise, with a step and without; a tenth as many of many rows (%(default)s)")
     of_changes.add_argument("--seed", type=at_least(0), default=1)
     add_recording(commands)
+    of_soak = commands.add_parser("soak")
+    of_soak.add_argument("--for", type=duration, default="2h", dest="time", metavar="TIME", help="of all jobs together (%(default)s)")
+    of_soak.add_argument("--job", action="append", choices=("plan", "churn", "lab"), help="only this one; repeatable")
+    of_soak.add_argument("--every", type=duration, default="5s", metavar="TIME", help="from one look to the next (%(default)s)")
+    of_soak.add_argument("--kernel", default="6.1", help="of the lab's machines (%(default)s)")
+    of_soak.add_argument("--keep", type=Path, metavar="DIR", help="a new folder, in which the jobs' files stay")
     of_median = commands.add_parser("median")
     of_median.add_argument("--trials", type=at_least(1), default=1000)
     of_median.add_argument("--seed", type=at_least(0), default=1)
@@ -272,6 +305,7 @@ def validate(words: list[str]) -> int:
         "median": lambda: median(options.build, options.trials, options.seed),
         "replicate": lambda: replicate(options),
         "model": lambda: model_runs(options),
+        "soak": lambda: soaked(options),
         "prepare": lambda: prepared_runs(options.build, options.runs, options.leave,
                                          (f"--filter={options.filter}", f"--budget={options.budget}")),
         "runs": lambda: ten_runs(options.build, options.runs, options.filter, options.budget)}

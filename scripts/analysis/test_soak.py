@@ -1,0 +1,79 @@
+"""validate.py soak: what grows is found, what does not is not."""
+import sys
+import time
+
+import pytest
+
+for module in ("numpy", "pandas", "scipy"):
+    pytest.importorskip(module, reason=f"python3-{module} is missing")
+import numpy as np
+
+from analysis import soak, soak_watch
+from analysis.soak import Result
+from analysis.trends import trend
+
+RANDOM = 5
+
+
+def p_of(values: np.ndarray) -> float:
+    found = trend(np.arange(len(values), dtype=float), values)
+    assert found is not None
+    return found.p
+
+
+def wandering(random: np.random.Generator, count: int, follows: float) -> np.ndarray:
+    """Values each of which follows the one before."""
+    steps, values = random.normal(size=count), np.zeros(count)
+    for i in range(1, count):
+        values[i] = follows * values[i - 1] + steps[i]
+    return values
+
+
+@pytest.mark.parametrize("follows, most", [(0.0, 4), (0.9, 4), (0.99, 8)])
+def test_what_only_scatters_or_wanders_has_no_trend(follows: float, most: int) -> None:
+    random = np.random.default_rng(RANDOM)
+    assert sum(p_of(1000 + wandering(random, 400, follows)) <= soak.ALPHA for _ in range(200)) <= most
+
+
+def test_a_leak_is_found_by_its_size() -> None:
+    random = np.random.default_rng(RANDOM)
+    times = np.arange(400, dtype=float)
+    found = [trend(times, 1000 + 0.05 * times + random.normal(size=400)) for _ in range(50)]
+    assert sum(one is not None and one.p <= soak.ALPHA / 20 for one in found) >= 48
+    assert np.median([one.change for one in found if one is not None]) == pytest.approx(0.05 * 359, rel=0.05)
+
+
+def test_what_fills_once_is_no_trend() -> None:
+    values = np.full(400, 100.0)
+    values[:40] = np.arange(40)
+    assert p_of(values) == 1
+
+
+def test_a_few_values_say_nothing() -> None:
+    assert trend(np.arange(5.0), np.arange(5.0)) is None
+    assert trend(np.zeros(0), np.zeros(0)) is None
+
+
+def of(job: str, name: str, change: float, level: float = 100.0) -> Result:
+    values = level + np.linspace(0, change / 0.9, 200)
+    return Result(job, name, 200, trend(np.arange(200.0), values))
+
+
+def test_the_table_names_what_grows(capsys: pytest.CaptureFixture[str]) -> None:
+    lines: list[str] = []
+    assert soak.table([of("churn", "descriptors", 0.3), of("churn", "resident", 0.5)], lines.append)  # too little to be of use
+    assert soak.table([of("plan", "resident", 50), of("lab", soak.CACHES, 50)], lines.append)  # not judged
+    assert not soak.table([of("churn", "descriptors", 1), of("churn", "Percpu", 0)], lines.append)
+    assert [line.split()[:2] for line in lines if line.endswith("  a trend")] == [["churn", "descriptors"]]
+    assert sum("not judged: it keeps its samples" in line for line in lines) == 1
+
+
+def test_a_process_and_its_children_are_looked_at() -> None:
+    child = "import time; f = [open('/dev/null') for _ in range(40)]; time.sleep(30)"
+    parent = (f"import subprocess, sys, time; p = subprocess.Popen([sys.executable, '-c', {child!r}]); "
+              "time.sleep(1.5); p.kill(); p.wait(); sys.exit(3)")
+    found: soak_watch.Watched = {}
+    code, _ = soak_watch.watched([sys.executable, "-c", parent], 0.2, found, time.monotonic())
+    assert code == 3
+    assert max(found["descriptors"].values) >= 40 and max(found["resident of a child"].values) > 0
+    assert all(value > 0 for value in found["Percpu"].values)
