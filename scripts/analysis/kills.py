@@ -60,7 +60,7 @@ def cgroups() -> set[str]:
 def of_the_living(folder: str) -> bool:
     """Whether the process that a cgroup is named after is there: it is another run's then."""
     number = re.search(r"-(\d+)-[0-9a-f]+$", folder)
-    return bool(number) and Path(f"/proc/{number[1]}").exists()
+    return number is not None and Path(f"/proc/{number[1]}").exists()
 
 
 def counted() -> dict[str, int]:
@@ -184,7 +184,8 @@ def check(build: Path, number: int, seed: int, tell: Callable[[str], object], do
         surrounded[attempt.condition] += is_surrounded
         if left:
             good = False
-            tell(f"kill {index + 1}, {attempt.condition}: {attempt.victim} after {attempt.moment:.3f} s and {attempt.later:.3f} s has left " + "; ".join(left))
+            tell(f"kill {index + 1}, {attempt.condition}: {attempt.victim} after {attempt.moment:.3f} s and {attempt.later:.3f} s "
+                 f"has left {'; '.join(left)}")
             host = Host.noted(folder)  # what is left once is said once
         done(index)
     for condition, count in kills.items():
