@@ -146,3 +146,12 @@ struct nsb_config {
     __u32 slab_has_cache;      // kmem_cache_alloc's third argument is the cache, and no other one its size
     __u32 slab_size_argument;  // else: which argument is the size
 };
+
+// Of batches.bpf.c: a batch of net namespaces that was torn down, in ns of CLOCK_MONOTONIC.
+struct nsb_batch {
+    __u64 begin;
+    __u64 end;
+    __u64 namespaces;
+    __u64 unused;
+};
+enum { NSB_BATCHES = 4096 };  // kept until they are read

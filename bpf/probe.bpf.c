@@ -11,6 +11,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "argument.bpf.h"
 #include "events.h"
 #include "kernel.h"
 
@@ -152,13 +153,6 @@ static __always_inline void count(__u64 stack, __u32 what, __u32 async, __u64 su
     } else {
         lose(NSB_LOST_PROFILE);
     }
-}
-
-// The template's argument. A move of a 32-bit constant, which src/probe looks for.
-static __always_inline __u64 argument(void) {
-    __u64 value;
-    asm volatile("%[value] = %[magic]" : [value] "=r"(value) : [magic] "i"(NSB_ARGUMENT));
-    return value;
 }
 
 #include "calls.bpf.h"

@@ -13,6 +13,7 @@
     scripts/validate.py model [--runs=N] [RUN...]        do the intervals of nsbench model hold from run to run?
     scripts/validate.py position [--seconds=N]           does a sample's place in its block explain anything?
     scripts/validate.py soak [--for=2h] [--job=JOB]      hours of work: does anything grow meanwhile?
+    scripts/validate.py kills [--kills=N] [--seed=N]     is nothing left of runs that are killed while conditions are set up?
 
 All but compare, growth, changes and median need root for the namespaces. Times are wall time in ns, ratios nsbench's median over the
 yardstick's.
@@ -218,6 +219,13 @@ def duration(text: str) -> float:
     if not (match := re.fullmatch(r"([1-9]\d{0,5})([smh])", text, re.ASCII)):
         raise argparse.ArgumentTypeError(f"{text!r}: a time such as 90s, 30m or 2h is needed")
     return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
+def kills(build: Path, number: int, seed: int | None) -> bool:
+    """Whether nothing is left of runs that are killed."""
+    from analysis.kills import check
+    seed = random.getrandbits(31) if seed is None else seed
+    print(f"{number} kills, --seed={seed}", flush=True)
+    with progress("kill", number) as done:
+        return check(build, number, seed, lambda line: print(line, flush=True), done)
 
 
 def at_least(least: int) -> Callable[[str], int]:
@@ -261,6 +269,9 @@ def parser() -> Parser:
     commands.add_parser("yardstick").add_argument("--pairs", type=at_least(2), default=60)  # quartiles are of two or more
     commands.add_parser("aa").add_argument("--trials", type=at_least(1), default=200)
     commands.add_parser("position").add_argument("--seconds", type=at_least(1), default=60, help="of each of two runs (60)")
+    of_kills = commands.add_parser("kills")
+    of_kills.add_argument("--kills", type=at_least(1), default=200, help="each condition in turn (%(default)s)")
+    of_kills.add_argument("--seed", type=at_least(0), help="of victims and moments (a random one, which is printed)")
     of_compare = commands.add_parser("compare")
     of_compare.add_argument("--trials", type=at_least(1), default=500)
     of_compare.add_argument("--seed", type=at_least(0), default=1)
@@ -302,6 +313,7 @@ def validate(words: list[str]) -> int:
         "yardstick": lambda: yardstick(options.build, options.pairs),
         "aa": lambda: same_twice(options.build, options.trials),
         "position": lambda: position(options.build, options.seconds),
+        "kills": lambda: kills(options.build, options.kills, options.seed),
         "median": lambda: median(options.build, options.trials, options.seed),
         "replicate": lambda: replicate(options),
         "model": lambda: model_runs(options),

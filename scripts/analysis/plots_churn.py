@@ -10,6 +10,7 @@ from analysis import files, kinds, plot_style, read
 from analysis.script import Unreadable
 
 CSV = "churn.csv"
+BATCHES = "batches.csv"  # beside it, of --probe
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Load:
 
     name: str
     table: pd.DataFrame
+    batches: pd.DataFrame | None = None  # those that a load without --probe, or without any, does not have
 
     def identity(self) -> str:
         first = self.table.iloc[0]
@@ -37,7 +39,11 @@ def read_load(path: str) -> Load:
         raise Unreadable(f"{file}: no interval: the load ended before the first")
     if table["case"].nunique() > 1:
         raise Unreadable(f"{file}: of several loads: {', '.join(map(files.shown, table['case'].unique()[:2]))}")
-    return Load(file.resolve().parent.name, table)
+    beside = file.parent / BATCHES
+    batches = read.read_table(beside, BATCHES) if beside.is_file() else None
+    if batches is not None and set(batches["run_id"]) - set(table["run_id"]):
+        raise Unreadable(f"{beside}: of another load than {file}")
+    return Load(file.resolve().parent.name, table, None if batches is None or batches.empty else batches)
 
 
 def _ended(load: Load) -> tuple[pd.Series, float]:
@@ -93,18 +99,34 @@ def _memory(axis: Axes, load: Load, ends: pd.Series) -> None:
                       linestyle=("-", "--", "-.", ":")[index])
     axis.set_ylim(bottom=0)
     axis.set_ylabel("MiB")
-    axis.set_xlabel("s since the load began; the line: its end")
     if axis.lines:
         axis.legend(loc="best", ncols=4)
 
 
+def _batches(axis: Axes, load: Load, _: pd.Series) -> None:
+    """A point for each batch: how long it took, and beside it how many namespaces it had."""
+    assert load.batches is not None
+    axis.scatter(load.batches["begin"], load.batches["duration"] / 1e6, color=plot_style.SERIES[0], s=6, label="ms that it took")
+    counted = load.batches["namespaces"].notna()
+    if counted.any():
+        axis.scatter(load.batches["begin"][counted], load.batches["namespaces"][counted], color=plot_style.SERIES[1], s=6, marker="x",
+                     label="net namespaces in it")
+    axis.set_yscale("symlog", linthresh=1)
+    axis.set_ylim(bottom=0)
+    plot_style.plain_ticks(axis.yaxis)
+    axis.set_ylabel("a batch")
+    axis.legend(loc="best", ncols=2)
+
+
 def over_time(load: Load) -> Figure:
-    """(k) rate, times, what waits or is not freed, and the kernel's memory."""
+    """(k) rate, times, what waits or is not freed, the kernel's memory, and the batches of teardown where there are any."""
     ends, end = _ended(load)
-    figure, axes = plot_style.grid(9, 9, 4, 1, sharex=True)
-    for axis, draw in zip(plot_style.flat(axes), (_rates, _latencies, _backlogs, _memory)):
+    draws = [_rates, _latencies, _backlogs, _memory, *([_batches] if load.batches is not None else [])]
+    figure, axes = plot_style.grid(9, 2.25 * len(draws), len(draws), 1, sharex=True)
+    for axis, draw in zip(plot_style.flat(axes), draws):
         draw(axis, load, ends)
         axis.axvline(end, color="#555555", linewidth=0.8)
+    plot_style.flat(axes)[-1].set_xlabel("s since the load began; the line: its end")
     plot_style.title(figure, load.table["case"].iloc[0])
     plot_style.identify(figure, [load])
     return figure

@@ -43,10 +43,42 @@ def load(folder: Path) -> Path:
 def test_a_load_has_a_plot_over_time(tmp_path: Path) -> None:
     made = plot(load(tmp_path / "one"), "-o", tmp_path / "plots", "--format=svg")
     assert (made.returncode, made.stderr) == (0, "") and made.stdout == f"{tmp_path}/plots/k-churn.svg\n"
-    shown = " ".join(re.findall(r"<text[^>]*>([^<]*)</text>", (tmp_path / "plots/k-churn.svg").read_text()))
+    shown = words(tmp_path / "plots/k-churn.svg")
     for word in ("churn/NEWNET/rate:200", "one · kernel 6.1.0 · id-load", "each second", "µs", "MiB", "p99", "namespaces not freed",
                  "arrivals that wait", "Slab"):
         assert word in shown, word
+
+
+def write_batches(folder: Path, rows: list[dict[str, object]]) -> None:
+    """batches.csv beside churn.csv, likewise."""
+    names = list(columns.of("batches.csv"))
+    plain = {"run_id": "id-load", "kernel": "6.1.0", "case": "churn/NEWNET/rate:200", "duration": 3e7}
+    lines = [",".join(str({**plain, **row}.get(name, "")) for name in names) for row in rows]
+    (folder / "batches.csv").write_text("\n".join([",".join(names), *lines]) + "\n")
+
+
+def words(svg: Path) -> str:
+    return " ".join(re.findall(r"<text[^>]*>([^<]*)</text>", svg.read_text()))
+
+
+@pytest.mark.parametrize("namespaces", [7, ""], ids=["counted", "not counted"])
+def test_batches_are_drawn_where_there_are_any(tmp_path: Path, namespaces: object) -> None:
+    folder = load(tmp_path / "one")
+    plot(folder, "-o", tmp_path / "without", "--format=svg")
+    assert "a batch" not in words(tmp_path / "without/k-churn.svg")
+    write_batches(folder, [{"batch": i + 1, "begin": 0.2 * i, "namespaces": namespaces} for i in range(5)])
+    made = plot(folder, "-o", tmp_path / "plots", "--format=svg")
+    assert (made.returncode, made.stderr) == (0, "")
+    shown = words(tmp_path / "plots/k-churn.svg")
+    assert "a batch" in shown and "ms that it took" in shown
+    assert ("net namespaces in it" in shown) == (namespaces != "")
+
+
+def test_batches_of_another_load_are_refused(tmp_path: Path) -> None:
+    folder = load(tmp_path / "one")
+    write_batches(folder, [{"run_id": "id-other", "batch": 1, "begin": 0}])
+    made = plot(folder, "-o", tmp_path / "plots")
+    assert made.returncode == 2 and "of another load" in made.stderr and "Traceback" not in made.stderr
 
 
 def test_what_the_kernel_did_not_tell_is_said_to_be_unknown(tmp_path: Path) -> None:

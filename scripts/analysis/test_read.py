@@ -21,7 +21,8 @@ ROWS = [result_row("clone/none/stack:1M", "create", 1000.0),
 
 
 def test_the_dictionary_has_all_files_and_types() -> None:
-    assert list(columns.tables()) == ["results.csv", "samples.csv", "rounds.csv", "probe.csv", "memory.csv", "churn.csv", "bursts.csv"]
+    assert list(columns.tables()) == ["results.csv", "samples.csv", "rounds.csv", "probe.csv", "memory.csv", "churn.csv", "bursts.csv",
+                                      "batches.csv"]
     results = columns.of("results.csv")
     assert list(results)[:4] == ["run_id", "kernel", "clock", "case"]
     text = {name for name, column in results.items() if not column.is_number}

@@ -59,7 +59,7 @@ def in_states(options: argparse.Namespace) -> int:
     machine = guest.Machine(options.accel, options.append, options.memory, options.timeout)
     root = options.out or packages.cache() / "states"
     code = OK
-    wanted = [states.find(state) for state in options.state or states.STATES]
+    wanted = [states.find(state) for state in options.state or [one.name for one in states.STATES.values() if one.usual]]
     for name in options.kernel:
         by_state: dict[str, Rows] = {}
         try:

@@ -155,7 +155,7 @@ def test_a_state_is_a_name_or_a_script(tmp_path: Path) -> None:
     assert states.find("churned").name == "churned"
     (tmp_path / "my state.sh").write_text("true\n")
     assert states.find(str(tmp_path / "my state.sh")).name.startswith("my_state-")
-    with pytest.raises(LabError, match="neither one of fresh, churned, crowded nor a script"):
+    with pytest.raises(LabError, match="neither one of fresh, churned, crowded, favordynmods nor a script"):
         states.find("fersh")
 
 

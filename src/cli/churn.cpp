@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/outcome.h"
+#include "cli/probing.h"
 #include "report/load_columns.h"
 #include "run/churn_folder.h"
 #include "run/interrupt.h"
@@ -104,6 +105,8 @@ int run_churn(const Options& options) {
     if (in_userns)
         start.warnings.emplace_back(
             "not root: through a user namespace, so each set but none includes NEWUSER (sudo nsbench)");
+    OpenedBatches batches = open_batches(options);
+    start.warnings.insert(start.warnings.end(), batches.warnings.begin(), batches.warnings.end());
     introduce(options, start);
     run::catch_signals();
     const bool shows_progress = !options.quiet && !options.no_progress && isatty(STDERR_FILENO) == 1;
@@ -117,10 +120,12 @@ int run_churn(const Options& options) {
                 // The load goes on: there may be room at its end, and if not, it is said then.
             }
         };
-        result = carry_out(plan, {[&](const std::string& text) {
-                                      if (shows_progress) line.show(text);
-                                  },
-                                  save});
+        result = carry_out(plan,
+                           {[&](const std::string& text) {
+                                if (shows_progress) line.show(text);
+                            },
+                            save},
+                           batches.source.get());
     }
     put_out(options, folder, {start, plan, in_userns, result});
     return exit_code(result);

@@ -97,10 +97,15 @@ std::vector<po::options_description> churn_options() {
     po::options_description watch("Watching");
     watch.add_options()  //
         ("interval", value("TIME"), "a line of the time line is about so long (250ms)")(
-            "drain", value("TIME"), "wait so long, at most, for the kernel to settle after the load (60s)");
+            "drain", value("TIME"), "wait so long, at most, for the kernel to settle after the load (60s)")(
+            "probe",
+            po::value<std::string>()->implicit_value("auto")->value_name("auto|fentry|kprobe|tracepoint|off"),
+            "the batches in which net namespaces are torn down (cleanup_net), by the best that there is or "
+            "by "
+            "one way (off)");
     po::options_description output("Output");
     output.add_options()  //
-        ("out", value("DIR"), "churn.csv, churn.json, and of bursts bursts.csv")(
+        ("out", value("DIR"), "churn.csv, churn.json, of bursts bursts.csv, with --probe batches.csv")(
             "csv", value("FILE|-"), "the time line")("format", value("text|json"),
                                                      "text, or in its place what churn.json has (text)")(
             "quiet", "the summary alone")("no-progress", "no progress line, also on a terminal");

@@ -12,7 +12,7 @@ namespace {
 std::vector<std::string> line_of(const CommandText& command) {
     if (command.command == Command::summary) return {"summary", "folder"};
     if (command.command == Command::exec) return {"exec", "--ns=uts"};
-    if (command.command == Command::churn) return {"churn", "--ns=none"};
+    if (command.command == Command::churn) return {"churn", "--ns=net"};
     return {std::string(command.name)};
 }
 

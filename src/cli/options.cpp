@@ -110,6 +110,17 @@ void parse_repeat(const po::variables_map& values, Options& options) {
     if (options.repeat == 1) throw UsageError("--apart: is between repeats; add --repeat=N");
 }
 
+void parse_probe(const po::variables_map& values, Options& options) {
+    const auto text = value_of(values, "probe");
+    if (!text) return;
+    static constexpr std::array<std::string_view, 5> kProbes{"auto", "fentry", "kprobe", "tracepoint", "off"};
+    if (std::ranges::find(kProbes, *text) == kProbes.end()) {
+        throw UsageError(fmt::format("--probe={}: accepted is {}{}", *text, fmt::join(kProbes, ", "),
+                                     nearest_hint(*text, kProbes)));
+    }
+    options.probe = *text;
+}
+
 void parse_measuring(const po::variables_map& values, Options& options) {
     const auto given = [&](const char* name) { return value_of(values, name); };
     options.run.budget = run::budget_of(options.run.selection.extent);
@@ -147,15 +158,7 @@ void parse_measuring(const po::variables_map& values, Options& options) {
         if (!clock) throw UsageError(fmt::format("--clock={}: accepted is {}", *text, kTickClockNames));
         options.run.clock = *clock;
     }
-    if (const auto text = given("probe")) {
-        static constexpr std::array<std::string_view, 5> kProbes{"auto", "fentry", "kprobe", "tracepoint",
-                                                                 "off"};
-        if (std::ranges::find(kProbes, *text) == kProbes.end()) {
-            throw UsageError(fmt::format("--probe={}: accepted is {}{}", *text, fmt::join(kProbes, ", "),
-                                         nearest_hint(*text, kProbes)));
-        }
-        options.probe = *text;
-    }
+    parse_probe(values, options);
 }
 
 void parse_disturbed(const po::variables_map& values, Options& options) {
@@ -232,6 +235,10 @@ void parse_output(const po::variables_map& values, Options& options) {
 
 void take_churn(const po::variables_map& values, Options& options) {
     options.churn.plan = parse_churn(values);
+    parse_probe(values, options);
+    if (options.probe != "off" && !options.churn.plan.made().contains(Kind::net))
+        throw UsageError(
+            "--probe: it notes the batches in which net namespaces are torn down; add net to --ns");
     options.churn.out = value_of(values, "out");
     options.churn.csv = value_of(values, "csv");
     options.quiet = values.count("quiet") != 0;

@@ -51,9 +51,9 @@ TEST(Outcome, ALimitOfAConditionIsNamedAndEndsNsbenchAsAnyLimitDoes) {
     Row row = failed_row(ENOSPC);
     row.reason = explain({protocol::Call::set_mounts, ENOSPC});
     EXPECT_EQ(exit_code({}, {row}), kNotPermitted);
-    EXPECT_EQ(
-        row.reason,
-        "mounts: mount: No space left on device (fs.mount-max is reached: sysctl -w fs.mount-max=1000000)");
+    EXPECT_EQ(row.reason,
+              "mounts: mount: No space left on device (fs.mount-max "
+              "(sysctl -w fs.mount-max=1000000) or user.max_mnt_namespaces is reached)");
     const std::string delegated = explain({protocol::Call::set_cgroups, EACCES});
     EXPECT_NE(delegated.find("Delegate=yes"), std::string::npos) << delegated;
     // What has no words of its own has those of any call.

@@ -7,6 +7,8 @@
 #include <span>
 
 #include "cli/outcome.h"
+#include "env/batch_watch.h"
+#include "probe/batch_probe.h"
 #include "report/probe_text.h"
 #include "run/interrupt.h"
 #include "run/probed_pass.h"
@@ -48,6 +50,43 @@ OpenedProbe open_probe(const Options& options, const std::vector<Case>& plan) {
     // What was asked for and is not in the files is said also to who wants nothing else to be said.
     if (options.quiet) sys::try_write(STDERR_FILENO, fmt::format("nsbench: {}\n", warning));
     return {std::nullopt, {std::move(warning)}};
+}
+
+namespace {
+
+/// Stands for batches that cannot be seen.
+class NoBatches final : public BatchSource {
+  public:
+    explicit NoBatches(std::string reason) : view_{Backend::none, std::move(reason), ""} {}
+    std::vector<Batch> take() override { return {}; }
+    [[nodiscard]] std::uint64_t lost() const override { return 0; }
+    [[nodiscard]] const BatchView& view() const override { return view_; }
+
+  private:
+    BatchView view_;
+};
+
+}  // namespace
+
+OpenedBatches open_batches(const Options& options) {
+    if (options.probe == "off") return {};
+    const probe::Choice choice = choice_of(options.probe);
+    std::string why;
+    if (choice != probe::Choice::tracepoint) {
+        auto probed = probe::open_batches(choice);
+        if (probed) return {std::move(*probed), {}};
+        why = probed.error().text();
+    }
+    if (choice == probe::Choice::automatic || choice == probe::Choice::tracepoint) {
+        auto watched = env::watch_batches(why);
+        if (watched) return {std::move(*watched), {}};
+        why += fmt::format("{}tracepoints: {}", why.empty() ? "" : "; ", watched.error().text());
+    }
+    if (choice != probe::Choice::automatic)
+        throw run::NotPermitted(fmt::format("--probe={}: cannot be had here: {}", options.probe, why));
+    std::string warning = fmt::format("--probe: cannot be had here, measured without: {}", why);
+    if (options.quiet) sys::try_write(STDERR_FILENO, fmt::format("nsbench: {}\n", warning));
+    return {std::make_unique<NoBatches>(std::move(why)), {std::move(warning)}};
 }
 
 run::Probed run_probed_pass(const Options& options, const run::RunOptions& run, run::Measurement& measurement,

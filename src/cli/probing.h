@@ -2,12 +2,14 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "cli/options.h"
+#include "core/batch.h"
 #include "probe/probe.h"
 #include "run/measurement.h"
 
@@ -20,6 +22,14 @@ struct OpenedProbe {
     std::vector<std::string> warnings;
 };
 OpenedProbe open_probe(const Options& options, const std::vector<Case>& plan);
+
+/// What tells of the batches of cleanup_net, if they were asked for, by the best means that can be had; and
+/// where there are none, the warning that says so. Throws run::NotPermitted where one was forced.
+struct OpenedBatches {
+    std::unique_ptr<BatchSource> source;
+    std::vector<std::string> warnings;
+};
+OpenedBatches open_batches(const Options& options);
 
 /// Probes what the rounds have measured.
 run::Probed run_probed_pass(const Options& options, const run::RunOptions& run, run::Measurement& measurement,

@@ -150,7 +150,7 @@ def test_the_dictionary_as_json_is_whole():
     text = " ".join(measure("--help").stdout.split())
     for output in said["outputs"]:  # each is in the help, by its option or among what --out writes
         assert f"--{output['option']} FILE|- {output['meaning']}" in text if output["option"] else output["file"] in text
-    of_loads = {"churn.csv", "bursts.csv"}
+    of_loads = {"churn.csv", "bursts.csv", "batches.csv"}
     assert {output["file"] for output in said["outputs"]} >= {"run.json", *said["files"]} - of_loads
 
 

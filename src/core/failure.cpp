@@ -56,6 +56,8 @@ constexpr std::string_view kFewFiles =
 constexpr std::string_view kFewNetNamespaces =
     "user.max_net_namespaces is reached, with those that are still being torn down: sysctl -w "
     "user.max_net_namespaces=100000";
+constexpr std::string_view kFewMounts =
+    "fs.mount-max (sysctl -w fs.mount-max=1000000) or user.max_mnt_namespaces is reached";
 constexpr std::string_view kFewCgroups =
     "cgroup.max.descendants or cgroup.max.depth of a cgroup above is reached";
 constexpr std::string_view kNotDelegated =
@@ -66,8 +68,8 @@ constexpr std::string_view kNoUserNamespace =
     "seccomp filter forbids; run as root";
 using protocol::Call;
 constexpr auto kLimitsOfCalls = std::to_array<LimitOfCall>({
-    {Call::set_mounts, ENOSPC, "fs.mount-max is reached: sysctl -w fs.mount-max=1000000"},
-    {Call::set_peers, ENOSPC, "fs.mount-max is reached: sysctl -w fs.mount-max=1000000"},
+    {Call::set_mounts, ENOSPC, kFewMounts},
+    {Call::set_peers, ENOSPC, kFewMounts},
     {Call::set_netns, ENOSPC, kFewNetNamespaces},
     {Call::set_dying, ENOSPC, kFewNetNamespaces},
     {Call::set_pidns, ENOSPC,

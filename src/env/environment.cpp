@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/text.h"
 #include "env/machine.h"
 
 namespace nsb::env {
@@ -74,6 +75,17 @@ std::string cgroup_version(const Root& root) {
     return v1 ? "v1" : "none mounted";
 }
 
+/// Whether the hierarchy of version 2 is mounted so that processes are moved without a wait for all forks
+/// (kernel/cgroup/cgroup.c: CGRP_ROOT_FAVOR_DYNMODS, from 6.0; kernels before that never wait).
+std::string favours_dynmods(const Root& root) {
+    const auto all = mounts(root);
+    if (!all) return std::string(kUnknown);
+    const auto at = std::ranges::find(*all, "cgroup2", &Mount::type);
+    if (at == all->end()) return "none mounted";
+    const std::vector<std::string> options = split(at->options, ",");
+    return std::ranges::find(options, "favordynmods") != options.end() ? "yes" : "no";
+}
+
 std::string mount_count(const Root& root) {
     const auto all = mounts(root);
     return all ? fmt::format("{}", all->size()) : std::string(kUnknown);
@@ -133,6 +145,7 @@ constexpr auto kFactSources = std::to_array<FactSource>({
     {"lockdown", [](const Root& root) { return choice_of(root, "/sys/kernel/security/lockdown"); }},
     {"lsms", [](const Root& root) { return line_of(root, "/sys/kernel/security/lsm"); }},
     {"cgroup", cgroup_version},
+    {"cgroup_favordynmods", favours_dynmods},
     {"mounts", mount_count},
     {"loaded_modules", loaded_modules},
     {"kernel_command_line", kernel_command_line},

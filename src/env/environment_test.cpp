@@ -122,6 +122,18 @@ TEST_F(Environment, TellsUserNamespacesApart) {
     EXPECT_EQ(find(describe(nested.root()), "user_namespace"), "nested");
 }
 
+TEST_F(Environment, TellsWhetherCgroupsFavourDynamicChanges) {
+    EXPECT_EQ(fact("cgroup_favordynmods"), kUnknown);
+    const std::string other = "20 1 8:1 / / rw shared:1 - ext4 /dev/vda favordynmods\n";
+    tree.file("/proc/self/mountinfo", other);
+    EXPECT_EQ(fact("cgroup_favordynmods"), "none mounted");
+    const std::string mount = "30 20 0:25 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 ";
+    tree.file("/proc/self/mountinfo", other + mount + "rw,nsdelegate\n");
+    EXPECT_EQ(fact("cgroup_favordynmods"), "no");
+    tree.file("/proc/self/mountinfo", other + mount + "rw,favordynmods,nsdelegate\n");
+    EXPECT_EQ(fact("cgroup_favordynmods"), "yes");
+}
+
 TEST_F(Environment, CountsVulnerabilities) {
     const std::string directory = "/sys/devices/system/cpu/vulnerabilities/";
     tree.file(directory + "l1tf", "Mitigation: PTE Inversion; VMX: SMT vulnerable\n")

@@ -91,7 +91,8 @@ std::optional<std::vector<Mount>> mounts(const Root& root) {
         if (part.size() < 9 || dash - part.begin() < 6 || part.end() - dash < 2) continue;
         const bool shared =
             std::any_of(part.begin() + 6, dash, [](const auto& f) { return f.starts_with("shared:"); });
-        all.push_back({part[0], part[1], part[3], part[4], *(dash + 1), shared});
+        all.push_back({part[0], part[1], part[3], part[4], *(dash + 1), shared,
+                       part.end() - dash > 3 ? *(dash + 3) : ""});
     }
     return all;
 }

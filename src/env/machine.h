@@ -17,6 +17,7 @@ struct Mount {
     std::string point;  ///< where, with white space as \040
     std::string type;
     bool shared = false;  ///< a mount below it appears in its whole peer group
+    std::string options;  ///< of the file system, joined by commas; not those of this mount of it
 };
 
 /// This process's mounts; nothing where they cannot be read.

@@ -107,6 +107,7 @@ std::uint32_t Attacher::Wanted::argument(bool is_entry) const {
 
 sys::Expected<std::uint32_t> Attacher::fentry_target(const std::string& symbol, std::size_t number) const {
     if (symbol != kTraced[number].name) return refused(fmt::format("the compiler made it {}", symbol));
+    if (kernel_ == nullptr) return refused("no BTF of the kernel");
     const int id = btf__find_by_name_kind(kernel_, symbol.c_str(), BTF_KIND_FUNC);
     if (id < 0) return refused("not in the kernel's BTF");
     // Before trampolines were images of their own, one could be freed under a function that slept.

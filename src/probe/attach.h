@@ -45,7 +45,8 @@ struct AllServed {
 /// Attaches both ends of functions, by fentry, kprobe or kprobe.multi.
 class Attacher {
   public:
-    /// `kernel`: the running kernel's BTF; `only` narrows the ladder to one backend; none does not.
+    /// `kernel`: the running kernel's BTF, or null where there is none; `only` narrows the ladder to one
+    /// backend; none does not.
     Attacher(const Programs& programs, const btf* kernel, const Symbols& symbols, Backend only)
         : programs_(programs), kernel_(kernel), symbols_(symbols), only_(only) {}
 

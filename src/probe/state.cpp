@@ -35,11 +35,24 @@ std::string what_helps(int error) {
     return why_not_permitted((is_admin ? 0 : kNeeded) | kForAddresses, held);
 }
 
+}  // namespace
+
 std::span<const bpf_insn> code_of(const bpf_program* program) {
     return {bpf_program__insns(program), bpf_program__insn_cnt(program)};
 }
 
-}  // namespace
+void leave_out_multi(bpf_program* enter, bpf_program* leave) {
+    // For kprobes it is there from 5.15.
+    const bool has_cookies =
+        libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_get_attach_cookie, nullptr) == 1;
+    bpf_program__set_autoload(enter, has_cookies);
+    bpf_program__set_autoload(leave, has_cookies);
+}
+
+Backend backend_of(Choice choice) {
+    if (choice == Choice::fentry) return Backend::fentry;
+    return choice == Choice::kprobe ? Backend::kprobe : Backend::none;
+}
 
 tl::unexpected<sys::Refusal> refuse(std::string call, int error, std::string arguments,
                                     std::string_view remedy) {
@@ -56,11 +69,7 @@ sys::Expected<void> Probe::State::load() {
     bpf_program__set_autoload(progs.on_kmem_cache_alloc_node,
                               count_arguments(kernel.get(), "kmem_cache_alloc_node") > 0);
     const bool percpu_is_new = count_arguments(kernel.get(), "percpu_alloc_percpu") > 7;
-    // For kprobes it is there from 5.15.
-    const bool has_cookies =
-        libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_get_attach_cookie, nullptr) == 1;
-    bpf_program__set_autoload(progs.enter_multi, has_cookies);
-    bpf_program__set_autoload(progs.leave_multi, has_cookies);
+    leave_out_multi(progs.enter_multi, progs.leave_multi);
     bpf_program__set_autoload(percpu_is_new ? progs.on_percpu_alloc_old : progs.on_percpu_alloc_new, false);
     if (const int error = nsb_probe::load(skeleton.get()); error != 0) {
         return refuse("loading the probe", -error);
@@ -97,9 +106,7 @@ sys::Expected<void> Probe::State::attach_functions() {
             service.reason = "only tracepoints asked for";
         }
     } else {
-        const Backend only = choice == Choice::fentry   ? Backend::fentry
-                             : choice == Choice::kprobe ? Backend::kprobe
-                                                        : Backend::none;
+        const Backend only = backend_of(choice);
         const auto& progs = skeleton->progs;
         const Attacher attacher({code_of(progs.enter),
                                  code_of(progs.leave),

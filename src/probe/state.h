@@ -55,6 +55,16 @@ class SharedArray {
 tl::unexpected<sys::Refusal> refuse(std::string call, int error, std::string arguments = "",
                                     std::string_view remedy = "");
 
+/// A loaded template's instructions.
+std::span<const bpf_insn> code_of(const bpf_program* program);
+
+/// Before an object is loaded: programs for kprobe.multi are left out where the kernel does not give them
+/// what they need.
+void leave_out_multi(bpf_program* enter, bpf_program* leave);
+
+/// The one that functions are to be attached by; none where the best is.
+Backend backend_of(Choice choice);
+
 struct Probe::State {
     Choice choice = Choice::automatic;
     KindSet kinds;

@@ -75,6 +75,13 @@ std::string bursts_csv(const RunIdentity& run, const std::string& id, std::span<
     return text;
 }
 
+std::string batches_csv(const RunIdentity& run, const std::string& id, std::span<const BatchRow> rows) {
+    std::string text = csv_header(batch_columns());
+    std::size_t number = 0;
+    for (const BatchRow& row : rows) append_csv(text, batch_columns(), BatchRecord{run, id, row, ++number});
+    return text;
+}
+
 std::vector<std::string> split_csv(const std::string& line) {
     // RFC 4180 knows no escapes.
     const boost::tokenizer<boost::escaped_list_separator<char>> fields(

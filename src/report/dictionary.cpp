@@ -28,6 +28,9 @@ void each_file(Visit visit) {
     visit("churn.csv", "of nsbench churn: a row for each interval of the load and of the drain after it",
           load_columns());
     visit("bursts.csv", "of nsbench churn --burst: a row for each burst", burst_columns());
+    visit("batches.csv",
+          "of nsbench churn --probe: a row for each batch in which net namespaces were torn down",
+          batch_columns());
 }
 
 Json names_of(KindSet set) {

@@ -9,6 +9,7 @@ namespace {
 
 using L = LoadRecord;
 using B = BurstRecord;
+using T = BatchRecord;
 
 std::string seconds(double value) {
     return fmt::format("{:.3f}", value);
@@ -107,6 +108,22 @@ constexpr auto kBurstColumns = std::to_array<Column<B>>({
      [](const B& r) { return r.row.latency.count == 0 ? "" : rate(r.row.rate); }},
 });
 
+constexpr auto kBatchColumns = std::to_array<Column<T>>({
+    {"run_id", "", "as in results.csv", [](const T& r) { return r.run.run_id; }},
+    {"kernel", "", "as in results.csv", [](const T& r) { return r.run.kernel; }},
+    {"case", "", "as in churn.csv", [](const T& r) { return r.id; }},
+    {"batch", "number", "from 1 on; those that began before the load are left out",
+     [](const T& r) { return std::to_string(r.number); }},
+    {"begin", "s", "when cleanup_net began, since the load did",
+     [](const T& r) { return fmt::format("{:.6f}", r.row.begin_s); }},
+    {"duration", "ns", "until it returned, waits included",
+     [](const T& r) { return std::to_string(r.row.duration); }},
+    {"namespaces", "number",
+     "net namespaces of the whole machine that it tore down; 0 of one that found none left; empty where they "
+     "are not counted, and churn.json says why",
+     [](const T& r) { return told(r.row.namespaces); }},
+});
+
 }  // namespace
 
 std::span<const Column<LoadRecord>> load_columns() {
@@ -115,6 +132,10 @@ std::span<const Column<LoadRecord>> load_columns() {
 
 std::span<const Column<BurstRecord>> burst_columns() {
     return kBurstColumns;
+}
+
+std::span<const Column<BatchRecord>> batch_columns() {
+    return kBatchColumns;
 }
 
 }  // namespace nsb::report

@@ -98,7 +98,7 @@ class Source {
             std::min<std::uint64_t>(static_cast<std::uint64_t>(left), largest_block()));
         draining_.begin();
         TakenBlock block = take_block(samplers_, case_, lead_in_, samples, limit_);
-        draining_.add(block.pending);
+        draining_.add(block);
         const std::optional<env::Drained> drained = draining_.wait(kLongestDrain);
         if (block.failure) {
             failure_ = block.failure;

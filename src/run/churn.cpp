@@ -33,7 +33,7 @@ std::uint64_t ns_of(std::chrono::nanoseconds time) {
 /// One load: what is done in turn until it is over, and after that.
 class Carrying {
   public:
-    Carrying(const ChurnPlan& plan, const ChurnHooks& hooks)
+    Carrying(const ChurnPlan& plan, const ChurnHooks& hooks, BatchSource* batches)
         : plan_(plan),
           hooks_(hooks),
           reader_(plan.made()),
@@ -41,7 +41,9 @@ class Carrying {
           before_(reader_.read()),
           load_(plan),
           begin_(load_.begin()),
-          recorder_(plan, begin_, before_) {}
+          recorder_(plan, begin_, before_) {
+        if (batches != nullptr) batches_.emplace(*batches, begin_);
+    }
 
     ChurnResult run() {
         load();
@@ -98,6 +100,7 @@ class Carrying {
     }
 
     void take() {
+        if (batches_) batches_->take();
         load_.take([&](std::size_t group, const churn::Record& record) {
             recorder_.add(group, record);
             failures_[group].see(record);
@@ -141,6 +144,7 @@ class Carrying {
         std::uint64_t next = sys::now() + ns_of(plan_.interval());
         for (bool is_over = false; !is_over && interrupted_by() == 0;) {
             std::this_thread::sleep_for(std::min<std::chrono::nanoseconds>(kLook, plan_.drain));
+            if (batches_) batches_->take();
             const std::uint64_t now = sys::now();
             is_over = now >= limit;
             if (now < next && !is_over) continue;
@@ -205,6 +209,7 @@ class Carrying {
         result.teardown_unseen = teardown_.unseen();
         result.was_drained = was_drained_;
         result.drained_s = result.rows.empty() ? 0 : result.rows.back().end_s() - result.seconds;
+        if (batches_) result.batches = batches_->figures();
         if (was_drained_ && settled_) result.settled_s = std::max(0.0, *settled_ - result.seconds);
         return result;
     }
@@ -217,6 +222,7 @@ class Carrying {
     ChurnLoad load_;
     std::uint64_t begin_;
     ChurnRecorder recorder_;
+    std::optional<BatchRecorder> batches_;
     FailureWatch failures_[churn::kGroups];
     LoadEnd end_;
     bool is_stopped_ = false, is_killed_ = false, was_drained_ = false;
@@ -246,8 +252,8 @@ std::optional<LoadEnd> FailureWatch::end(std::uint64_t now_ns, KindSet set) cons
     return LoadEnd{is_limit ? LoadEnd::Because::limit : LoadEnd::Because::fault, why};
 }
 
-ChurnResult carry_out(const ChurnPlan& plan, const ChurnHooks& hooks) {
-    return Carrying(plan, hooks).run();
+ChurnResult carry_out(const ChurnPlan& plan, const ChurnHooks& hooks, BatchSource* batches) {
+    return Carrying(plan, hooks, batches).run();
 }
 
 }  // namespace nsb::run

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/load.h"
+#include "run/churn_batches.h"
 #include "run/churn_plan.h"
 #include "run/churn_recorder.h"
 #include "run/run_info.h"
@@ -38,12 +39,13 @@ struct ChurnResult {
     std::uint64_t unserved = 0;    ///< open loop: arrivals that were due at the end, and not done
     std::uint64_t unrecorded = 0;  ///< operations that were done and are in no figure
     KernelUse before;
-    std::vector<std::string> caches;  ///< in which namespaces are counted
-    std::string not_counted;          ///< why they are not
-    std::string teardown_unseen;      ///< why the kernel's workers are not seen; empty where they are
-    double drained_s = 0;             ///< how long it was watched after the load
-    std::optional<double> settled_s;  ///< after the load
-    bool was_drained = false;         ///< not after a signal, nor where the kernel tells nothing
+    std::vector<std::string> caches;      ///< in which namespaces are counted
+    std::string not_counted;              ///< why they are not
+    std::string teardown_unseen;          ///< why the kernel's workers are not seen; empty where they are
+    double drained_s = 0;                 ///< how long it was watched after the load
+    std::optional<double> settled_s;      ///< after the load
+    bool was_drained = false;             ///< not after a signal, nor where the kernel tells nothing
+    std::optional<BatchFigures> batches;  ///< nothing where they were not asked for
 
     [[nodiscard]] double rate() const {
         return seconds > 0 ? static_cast<double>(total.done()) / seconds : 0;
@@ -71,8 +73,8 @@ class FailureWatch {
 inline constexpr std::chrono::seconds kPatienceWithLimits{2};
 
 /// Carries the load out, and watches the kernel until it has settled. Signals end the load, or the watching.
-/// Throws sys::SystemError where it cannot be started.
-ChurnResult carry_out(const ChurnPlan& plan, const ChurnHooks& hooks);
+/// `batches` are noted meanwhile, if there are any to be. Throws sys::SystemError where it cannot be started.
+ChurnResult carry_out(const ChurnPlan& plan, const ChurnHooks& hooks, BatchSource* batches = nullptr);
 
 /// All that is known of a load: what its files and its summary are made of.
 struct ChurnReport {

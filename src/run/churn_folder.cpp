@@ -17,6 +17,7 @@ namespace {
 constexpr const char* kJson = "churn.json";
 constexpr const char* kCsv = "churn.csv";
 constexpr const char* kBurstsCsv = "bursts.csv";
+constexpr const char* kBatchesCsv = "batches.csv";
 
 }  // namespace
 
@@ -30,7 +31,8 @@ ChurnFolder::ChurnFolder(std::filesystem::path path)
         if (faccessat(folder_.get(), name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
             throw StoreError(fmt::format("{}: holds {} already; name another folder", path_.native(), name));
     }
-    for (const char* const name : {kJson, kCsv, kBurstsCsv}) sys::check_writable(name, folder_.get());
+    for (const char* const name : {kJson, kCsv, kBurstsCsv, kBatchesCsv})
+        sys::check_writable(name, folder_.get());
 }
 
 void ChurnFolder::replace(std::string_view name, std::string_view text) const {
@@ -50,6 +52,11 @@ void ChurnFolder::save(const ChurnReport& report) const {
         [&] {
             if (report.plan.loop == churn::Loop::burst)
                 replace(kBurstsCsv, report::bursts_csv(identity, id, report.result.bursts));
+        },
+        [&] {
+            const auto& batches = report.result.batches;
+            if (batches && batches->view.backend != Backend::none)
+                replace(kBatchesCsv, report::batches_csv(identity, id, batches->rows));
         },
     });
 }

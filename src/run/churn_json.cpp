@@ -135,6 +135,28 @@ Json load_json(const ChurnReport& report) {
     return json;
 }
 
+/// Of --probe; null without it.
+Json batches_json(const ChurnResult& result) {
+    if (!result.batches) return {};
+    const BatchFigures& batches = *result.batches;
+    const bool is_seen = batches.view.backend != Backend::none;
+    const double watched = result.rows.empty() ? 0 : result.rows.back().end_s();
+    const double busy = static_cast<double>(batches.busy) / 1e9;
+    Json json{{"backend", nsb::to_string(batches.view.backend)},
+              {"because", batches.view.reason.empty() ? Json() : Json(batches.view.reason)}};
+    if (!is_seen) return json;
+    json["count"] = batches.count;
+    json["unlisted"] = batches.count - batches.rows.size();
+    json["lost"] = batches.lost;
+    json["duration"] = times_json(batches.durations);
+    json["busy_s"] = busy;
+    json["busy_share"] = watched > 0 ? Json(busy / watched) : Json();
+    json["namespaces"] = times_json(batches.namespaces);
+    if (batches.namespaces.count > 0) json["namespaces"]["sum"] = batches.namespaces_sum;
+    json["namespaces_unknown"] = batches.view.uncounted.empty() ? Json() : Json(batches.view.uncounted);
+    return json;
+}
+
 }  // namespace
 
 std::string churn_json(const ChurnReport& report) {
@@ -158,6 +180,7 @@ std::string churn_json(const ChurnReport& report) {
     json["interrupted_by_signal"] = report.result.interrupted_by;
     json["load"] = load_json(report);
     json["kernel_use"] = kernel_json(report.result);
+    json["batches"] = batches_json(report.result);
     change_strings(json, as_utf8);
     return json.dump(2) + "\n";
 }

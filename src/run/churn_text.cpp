@@ -196,6 +196,30 @@ std::string settled_line(const ChurnReport& report) {
                        is_busy ? ": the kernel's workers still tear down" : "", unseen);
 }
 
+std::string batch_lines(const ChurnReport& report) {
+    if (!report.result.batches) return "";
+    const BatchFigures& batches = *report.result.batches;
+    if (batches.view.backend == Backend::none)
+        return fmt::format("{:<12}unknown: {}\n", "batches", batches.view.reason);
+    const std::string by =
+        fmt::format("by {}{}{}", nsb::to_string(batches.view.backend),
+                    batches.view.reason.empty() ? "" : fmt::format(" ({})", batches.view.reason),
+                    batches.lost == 0 ? "" : fmt::format("; {} of their events are lost", batches.lost));
+    if (batches.count == 0) return fmt::format("{:<12}no cleanup_net was seen to end, {}\n", "batches", by);
+    const double watched = report.result.rows.empty() ? 0 : report.result.rows.back().end_s();
+    const double busy = static_cast<double>(batches.busy) / 1e9;
+    std::string text =
+        times_line(report, "batches", batches.durations, fmt::format("{} of cleanup_net", batches.count)) +
+        fmt::format("{:<12}{:.1f} s of {:.1f} s, {}\n", "  busy", busy, watched, by);
+    const Latencies& each = batches.namespaces;
+    if (each.count == 0)
+        return text + fmt::format("{:<12}unknown: {}\n", "  in each", batches.view.uncounted);
+    return text + fmt::format("{:<12}p50 {}, p90 {}, max {} namespaces, {:.1f} on average; {} in all\n",
+                              "  in each", each.p50, each.p90, each.max,
+                              static_cast<double>(batches.namespaces_sum) / static_cast<double>(each.count),
+                              batches.namespaces_sum);
+}
+
 }  // namespace
 
 std::string churn_table(const ChurnReport& report) {
@@ -223,7 +247,7 @@ std::string churn_table(const ChurnReport& report) {
 std::string churn_summary(const ChurnReport& report) {
     return fmt::format("{}: {}\n", to_string(report.plan), describe(report.plan)) + end_lines(report) +
            rate_lines(report) + latency_lines(report) + namespaces_line(report) + memory_lines(report) +
-           settled_line(report);
+           settled_line(report) + batch_lines(report);
 }
 
 }  // namespace nsb::run

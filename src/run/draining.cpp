@@ -28,19 +28,24 @@ void Draining::begin() {
     if (watch_) watch_->begin();
 }
 
-void Draining::add(const env::PendingTeardown& pending, std::uint64_t of_conditions) {
-    of_conditions_ += of_conditions;
-    std::ranges::transform(pending, pending_, pending_.begin(), std::plus<>());
+void Draining::add(const TakenBlock& block) {
+    of_conditions_ += block.of_conditions;
+    is_uncounted_ = is_uncounted_ || block.is_uncounted;
+    std::ranges::transform(block.pending, pending_, pending_.begin(), std::plus<>());
 }
 
 std::optional<env::Drained> Draining::wait(std::chrono::nanoseconds limit) {
     const env::PendingTeardown pending = std::exchange(pending_, {});
     const std::uint64_t of_conditions = std::exchange(of_conditions_, 0);
+    const bool is_uncounted = std::exchange(is_uncounted_, false);
     if (std::ranges::all_of(pending, [](std::uint32_t n) { return n == 0; })) return std::nullopt;
     if (!watch_) {
         std::this_thread::sleep_for(kBlindPause + kBlindPauseEach * of_conditions);
         return std::nullopt;
     }
+    // The last process of a user or pid namespace lets go of it by way of RCU, for a worker or not: with no
+    // number to wait for, it has to be given time.
+    if (is_uncounted) std::this_thread::sleep_for(kBlindPause);
     if (!watch_->watches(pending)) return std::nullopt;
     const env::Drained drained = watch_->wait(pending, limit + kLimitEach * of_conditions);
     watch_->begin();

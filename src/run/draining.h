@@ -10,6 +10,7 @@
 #include "core/series.h"
 #include "env/teardown.h"
 #include "run/cases.h"
+#include "run/taken_block.h"
 
 namespace nsb::run {
 
@@ -21,8 +22,8 @@ class Draining {
     /// Forgets what has been seen of others: a batch of blocks begins.
     void begin();
 
-    /// A block of the batch has left these; so many of them, at most, are of its conditions.
-    void add(const env::PendingTeardown& pending, std::uint64_t of_conditions = 0);
+    /// The batch has this block: what it has left, and how many of that are of its conditions.
+    void add(const TakenBlock& block);
 
     /// Waits until what was added is torn down, or for `limit` (longer for what conditions have left), and
     /// begins a new batch. Nothing where nothing was to be waited for, or it cannot be watched.
@@ -32,6 +33,7 @@ class Draining {
     std::unique_ptr<env::Teardown> watch_;
     env::PendingTeardown pending_{};
     std::uint64_t of_conditions_ = 0;
+    bool is_uncounted_ = false;
 };
 
 /// The way to watch teardown: with what is said of a run that has none.

@@ -16,6 +16,12 @@ env::PendingTeardown pending(std::uint32_t net, std::uint32_t user) {
     return all;
 }
 
+TakenBlock block(std::uint32_t net, std::uint32_t user) {
+    TakenBlock taken;
+    taken.pending = pending(net, user);
+    return taken;
+}
+
 class DrainingTest : public testing::Test {
   protected:
     TeardownLog log_;
@@ -24,8 +30,8 @@ class DrainingTest : public testing::Test {
 
 TEST_F(DrainingTest, WaitsForAllThatBlocksHaveLeft) {
     draining_.begin();
-    draining_.add(pending(3, 0));
-    draining_.add(pending(4, 2));
+    draining_.add(block(3, 0));
+    draining_.add(block(4, 2));
     EXPECT_TRUE(draining_.wait(7ms));
     ASSERT_EQ(log_.waited.size(), 1U);
     EXPECT_EQ(log_.waited[0], pending(7, 2));
@@ -34,22 +40,34 @@ TEST_F(DrainingTest, WaitsForAllThatBlocksHaveLeft) {
 }
 
 TEST_F(DrainingTest, WaitsForNothingTwice) {
-    draining_.add(pending(1, 1));
+    draining_.add(block(1, 1));
     EXPECT_TRUE(draining_.wait(1s));
     EXPECT_FALSE(draining_.wait(1s));
     EXPECT_EQ(log_.waited.size(), 1U);
 }
 
 TEST_F(DrainingTest, WaitsForNothingThatNobodyTearsDownLater) {
-    draining_.add({});
+    draining_.add(TakenBlock{});
     EXPECT_FALSE(draining_.wait(1s));
     EXPECT_TRUE(log_.waited.empty());
+}
+
+TEST_F(DrainingTest, GivesTimeToWhatNobodyHasCounted) {
+    TakenBlock half = block(0, 1);
+    half.of_conditions = 30;
+    half.is_uncounted = true;
+    draining_.add(half);
+    const auto begin = std::chrono::steady_clock::now();
+    EXPECT_TRUE(draining_.wait(1s));
+    EXPECT_GE(std::chrono::steady_clock::now() - begin, 50ms);
+    EXPECT_EQ(log_.waited[0], pending(0, 1));
+    EXPECT_GT(log_.limits[0], 1s);
 }
 
 TEST(Draining, PausesWhereNothingCanBeWatched) {
     Draining blind(nullptr);
     blind.begin();
-    blind.add(pending(1, 0));
+    blind.add(block(1, 0));
     const auto begin = std::chrono::steady_clock::now();
     EXPECT_FALSE(blind.wait(1s));
     EXPECT_GE(std::chrono::steady_clock::now() - begin, 50ms);

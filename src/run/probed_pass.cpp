@@ -91,7 +91,7 @@ std::vector<double> ProbedPass::take(Work& work, std::uint32_t samples) {
     draining_.begin();
     const TakenBlock taken = take_block(samplers_, work.c, lead_in(work), samples, limit_);
     if (taken.failure) work.error = explain(*taken.failure);
-    draining_.add(taken.pending);
+    draining_.add(taken);
     (void)draining_.wait(1s);
     return taken.counted(work.c.phases().front());
 }

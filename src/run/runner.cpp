@@ -160,7 +160,7 @@ tl::expected<std::vector<double>, std::string> Runner::measure_block(const Plann
     const TakenBlock taken =
         take_block(samplers_, series.measured, block.lead_in, block.samples, longest_block_);
     ++blocks_;
-    draining_.add(taken.pending, taken.of_conditions);
+    draining_.add(taken);
     for (const TakenBlock::Sample& sample : taken.samples) {
         series.samples.push_back({round, blocks_, block.counted && !sample.is_lead_in, sample.times, 0,
                                   sample.sampler, sample.ended});

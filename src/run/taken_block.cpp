@@ -42,6 +42,7 @@ TakenBlock take_block(Samplers& samplers, const Case& c, std::uint32_t lead_in, 
                 pending_teardown(c, static_cast<std::uint32_t>(made), samplers.in_userns());
             std::ranges::transform(pending, taken.pending, taken.pending.begin(), std::plus<>());
             taken.of_conditions += left_by_conditions(c);
+            taken.is_uncounted = taken.is_uncounted || (made == 0 && left_by_conditions(c) > 0);
         }
         for (std::size_t i = 0; i < records.size(); ++i) {
             if (records[i].failure.error != 0) {

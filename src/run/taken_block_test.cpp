@@ -42,6 +42,7 @@ TEST(TakenBlock, HasTheSamplesOfAllSamplersAndTellsTheirLeadIns) {
     EXPECT_EQ(taken.counted(Phase::exit), both);
     EXPECT_FALSE(taken.failure);
     EXPECT_EQ(of(taken.pending, Kind::net), 10U);
+    EXPECT_FALSE(taken.is_uncounted);
 }
 
 TEST(TakenBlock, KeepsAFailureApartFromTimes) {
@@ -93,10 +94,12 @@ TEST(TakenBlock, OfConditionsThatAreRefusedNothingIsWaitedFor) {
     const TakenBlock refused = take_block(samplers, c, kLeadIn, 3, 1s);
     EXPECT_EQ(refused.failure->error, EPERM);
     EXPECT_EQ(refused.of_conditions, 0U);
+    EXPECT_FALSE(refused.is_uncounted);
     EXPECT_EQ(of(refused.pending, Kind::net), 0U);
     error = ENOSPC;
     const TakenBlock reached = take_block(samplers, c, kLeadIn, 3, 1s);
     EXPECT_EQ(reached.of_conditions, 50U);
+    EXPECT_TRUE(reached.is_uncounted);
     EXPECT_EQ(of(reached.pending, Kind::net), 1U);
 }
 

@@ -276,6 +276,7 @@ def test_an_ordinary_user_goes_through_a_user_namespace(home):
     (("--ns=net", "--background=net*0"), "--background=net*0"), (("--ns=net", "--for=0s"), "--for=0s"),
     (("--ns=net", "--interval=1ms"), "50 ms or more"), (("--ns=net", "--format=csv"), "accepted is text, json"),
     (("--ns=net", "--csv=-", "--format=json"), "standard output"), (("--ns=net", "--csv=/nowhere/a.csv"), "cannot be written"),
+    (("--ns=uts", "--probe"), "add net to --ns"), (("--ns=net", "--probe=kprob"), "nearest: 'kprobe'"),
     (("--ns=net", "--op=clone"), "one of nsbench run"), (("--ns=net", "net"), "a word that is no option"),
 ])
 def test_wrong_use_is_one_line(args, said):
@@ -318,3 +319,74 @@ def test_another_build_s_sampler_is_refused(tmp_path):
     (tmp_path / SAMPLER).chmod(0o755)
     done = subprocess.run([tmp_path / "nsbench", "churn", "--ns=none", "--for=1s"], capture_output=True, text=True, timeout=30)
     assert done.returncode == 1 and "different builds" in done.stderr
+
+
+# the batches in which net namespaces are torn down
+
+def programs():
+    """The ids of the BPF programs that are loaded."""
+    said = subprocess.run(["bpftool", "prog", "-j"], capture_output=True, text=True, check=True,
+                          env={**os.environ, "PATH": "/usr/sbin:" + os.environ["PATH"]})
+    return {program["id"] for program in json.loads(said.stdout)}
+
+
+@needs_root
+@pytest.mark.parametrize("probe", ["--probe", "--probe=tracepoint"])
+def test_batches_have_the_namespaces_of_the_load(probe, tmp_path):
+    done = measure("churn", "--ns=net", "--for=2s", "--drain=30s", probe, f"--out={tmp_path}/out", timeout=120)
+    _, info = read_load(tmp_path / "out")
+    batches = info["batches"]
+    if batches["backend"] == "none":
+        pytest.skip(batches["because"])
+    assert batches["backend"] == "tracepoint" or probe == "--probe"
+    assert batches["because"] or batches["backend"] == "fentry" or probe != "--probe", "why no better one"
+    rows = read_csv(tmp_path / "out" / "batches.csv")
+    assert batches["count"] == len(rows) > 0 and batches["unlisted"] == 0
+    assert all(int(row["duration"]) > 0 and float(row["begin"]) >= 0 and row["case"] == info["case"] for row in rows)
+    assert f"{len(rows)} of cleanup_net" in done.stdout
+    if batches["namespaces_unknown"]:
+        assert not any(row["namespaces"] for row in rows) and batches["namespaces_unknown"] in done.stdout
+        return
+    counted = [int(row["namespaces"]) for row in rows if row["namespaces"]]
+    assert sum(counted) == batches["namespaces"]["sum"]
+    # Others on this machine may make some, too.
+    if batches["lost"] == 0 and info["kernel_use"]["settled_s"] is not None:
+        assert sum(counted) >= info["load"]["operations"]
+
+
+@needs_root
+def test_nothing_stays_attached(tmp_path):
+    if not shutil.which("bpftool", path="/usr/sbin:" + os.environ["PATH"]):
+        pytest.skip("no bpftool")
+    before = programs()
+    with Started("churn", "--ns=net", "--for=600s", "--probe", f"--out={tmp_path}/out") as started:
+        wait_for(lambda: worker_of(started), 30, "a worker")
+        time.sleep(1)
+        started.signal(signal.SIGKILL)
+        started.finish()
+        wait_for(lambda: not started.living(), 30, "the end of all processes")
+    wait_for(lambda: programs() <= before, 15, "the end of all programs")
+
+
+@needs_root
+def test_a_means_that_cannot_be_had_is_refused(tmp_path):
+    done = run("churn", "--ns=net", "--for=100ms", "--drain=1ms", "--probe=fentry", f"--out={tmp_path}/out")
+    if done.returncode == 0:
+        assert json.loads((tmp_path / "out" / "churn.json").read_text())["batches"]["backend"] == "fentry"
+        return
+    assert done.returncode == 3
+    assert_one_line(done.stderr)
+    assert "--probe=fentry: cannot be had here: cleanup_net: fentry: " in done.stderr
+
+
+def test_without_the_right_to_look_a_load_has_no_batches(home):
+    folder = home / "blind"
+    done = as_user(home, home / "nsbench", "churn", "--ns=net", "--for=300ms", "--drain=1ms", "--probe", f"--out={folder}")
+    if done.returncode == 3:
+        pytest.skip(f"nothing can be measured here: {done.stderr.strip()}")
+    _, info = read_load(folder)
+    if info["batches"]["backend"] != "none":
+        pytest.skip("any user may look at the kernel's work here")
+    assert done.returncode == 0 and set(info["batches"]) == {"backend", "because"} and info["batches"]["because"]
+    assert not (folder / "batches.csv").exists()
+    assert "warning: --probe: cannot be had here" in done.stdout and "batches     unknown: " in done.stdout

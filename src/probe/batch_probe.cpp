@@ -1,0 +1,100 @@
+#include "probe/batch_probe.h"
+
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <fmt/format.h>
+
+#include <atomic>
+
+#include "batches.skel.h"
+#include "bpf/events.h"
+#include "probe/attach.h"
+#include "probe/state.h"
+#include "probe/symbols.h"
+
+namespace nsb::probe {
+namespace {
+
+static_assert(kBatchWork == NSB_F_cleanup_net, "the worker whose batches the programs note");
+
+struct CloseBatches {
+    void operator()(nsb_batches* skeleton) const { nsb_batches::destroy(skeleton); }
+};
+using Skeleton = std::unique_ptr<nsb_batches, CloseBatches>;
+
+class BatchProbe final : public BatchSource {
+  public:
+    BatchProbe(Skeleton skeleton, AllServed functions)
+        : skeleton_(std::move(skeleton)), functions_(std::move(functions)) {
+        const Served& worker = functions_.each[kBatchWork];
+        const Served& gone = functions_.each[kNetGone];
+        view_ = {worker.backend, worker.reason, ""};
+        if (gone.backend == Backend::none)
+            view_.uncounted = fmt::format("{}: {}", kTraced[kNetGone].name, gone.reason);
+    }
+
+    std::vector<Batch> take() override {
+        const std::uint64_t ended = std::atomic_ref(skeleton_->bss->ended).load();
+        // One less than there are places: the next may be written to while it is read.
+        const std::uint64_t oldest = ended < NSB_BATCHES ? 0 : ended - (NSB_BATCHES - 1);
+        if (read_ < oldest) {
+            overwritten_ += oldest - read_;
+            read_ = oldest;
+        }
+        std::vector<Batch> taken;
+        for (; read_ < ended; ++read_) {
+            const nsb_batch& batch = skeleton_->bss->batches[read_ % NSB_BATCHES];
+            taken.push_back({batch.begin, batch.end,
+                             view_.uncounted.empty() ? std::optional(batch.namespaces) : std::nullopt});
+        }
+        return taken;
+    }
+
+    [[nodiscard]] std::uint64_t lost() const override {
+        std::uint64_t sum = overwritten_;
+        for (const std::size_t number : {kBatchWork, kNetGone})
+            sum += missed(functions_.each[number].ends).value_or(0);
+        for (const End& end : functions_.shared) sum += end.link ? missed_by_link(end.link) : 0;
+        return sum;
+    }
+
+    [[nodiscard]] const BatchView& view() const override { return view_; }
+
+  private:
+    Skeleton skeleton_;
+    AllServed functions_;
+    BatchView view_;
+    std::uint64_t read_ = 0, overwritten_ = 0;
+};
+
+}  // namespace
+
+sys::Expected<std::unique_ptr<BatchSource>> open_batches(Choice choice) {
+    if (choice == Choice::tracepoint) return refuse("only tracepoints asked for", 0);
+    libbpf_set_print([](libbpf_print_level, const char*, va_list) { return 0; });
+    auto symbols = Symbols::load();
+    if (!symbols) return refuse(std::move(symbols.error().call), symbols.error().error);
+    // Without it there is no fentry, and the rest is as it was.
+    const std::unique_ptr<btf, FreeBtf> kernel(btf__load_vmlinux_btf());
+    Skeleton skeleton(nsb_batches::open());
+    if (!skeleton) return refuse("opening the object of batches", errno);
+    const auto& progs = skeleton->progs;
+    leave_out_multi(progs.enter_multi, progs.leave_multi);
+    if (const int error = nsb_batches::load(skeleton.get()); error != 0)
+        return refuse("loading the programs of batches", -error);
+    const auto enter = code_of(progs.enter);
+    const Attacher attacher({enter,
+                             code_of(progs.leave),
+                             enter,
+                             enter,
+                             {bpf_program__fd(progs.enter_multi), bpf_program__fd(progs.leave_multi)}},
+                            kernel.get(), *symbols, backend_of(choice));
+    AllServed functions = attacher.serve(std::array{kBatchWork, kNetGone});
+    const Served& worker = functions.each[kBatchWork];
+    if (worker.backend == Backend::none)
+        return tl::unexpected(
+            sys::Refusal{.call = fmt::format("{}: {}", kTraced[kBatchWork].name, worker.reason)});
+    return std::make_unique<BatchProbe>(std::move(skeleton), std::move(functions));
+}
+
+}  // namespace nsb::probe
