@@ -12,6 +12,8 @@
     scripts/validate.py changes [--trials=N] [--seed=N]  are change points found, and none where nothing changed?
     scripts/validate.py model [--runs=N] [RUN...]        do the intervals of nsbench model hold from run to run?
     scripts/validate.py position [--seconds=N]           does a sample's place in its block explain anything?
+    scripts/validate.py faults [--most=N] [--keep=DIR]   each system call of each job made to fail: does it end as it should?
+    scripts/validate.py memory [--most=N] [--keep=DIR]   the same for each allocation, and each mmap
 
 All but compare, growth, changes and median need root for the namespaces. Times are wall time in ns, ratios nsbench's median over the
 yardstick's.
@@ -24,6 +26,7 @@ import csv
 import io
 import random
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import count
@@ -193,6 +196,13 @@ def change_points(trials: int, seed: int) -> bool:
     return change_points_check.check(trials, seed, lambda line: print(line, flush=True))
 
 
+def faults(options: argparse.Namespace) -> bool:
+    """Whether each job ends as it should, whichever of its system calls or allocations fails."""
+    from faults import campaign
+    interrupt.ready()
+    return campaign.run(options)
+
+
 def at_least(least: int) -> Callable[[str], int]:
     """The kind of an option that is a whole number from there."""
     def number(text: str) -> int:
@@ -224,6 +234,23 @@ def add_recording(commands: "argparse._SubParsersAction[Parser]") -> None:
         command.add_argument("--budget", default=budget, metavar="TIME", help="of each run (%(default)s)")
 
 
+def add_faults(commands: "argparse._SubParsersAction[Parser]") -> None:
+    """The commands that make calls fail."""
+    from faults.jobs import BY_NAME
+    for name in ("faults", "memory"):
+        one = commands.add_parser(name)
+        one.add_argument("--most", type=at_least(1), metavar="N", help="so many of all, drawn by the seed")
+        one.add_argument("--seed", type=at_least(0), default=int(time.strftime("%Y%m%d")), help="of what is drawn (the date)")
+        one.add_argument("--job", action="append", choices=BY_NAME, metavar="JOB", help="this one alone; may be given several times")
+        one.add_argument("--call", metavar="CALL", help="this system call alone" if name == "faults" else
+                         "malloc or mmap alone; with a + all behind it, too")
+        one.add_argument("--error", metavar="ERRNO", help="this errno alone, such as ENOMEM")
+        one.add_argument("--role", metavar="NAME", help="this process alone: nsbench, nsbench-sampler, …; with a + what these fork")
+        one.add_argument("--when", type=at_least(1), metavar="N", help="at this occurrence alone")
+        one.add_argument("--jobs", type=at_least(1), default=1, metavar="N", help="so many at once (%(default)s)")
+        one.add_argument("--keep", type=Path, metavar="DIR", help="faults.csv, and the files of each run that fell short")
+
+
 def parser() -> Parser:
     """The command line."""
     top = Parser(prog="scripts/validate.py", description=__doc__, allow_abbrev=False,
@@ -245,6 +272,7 @@ def parser() -> Parser:
                             help="histories of one row for each noise, with a step and without; a tenth as many of many rows (%(default)s)")
     of_changes.add_argument("--seed", type=at_least(0), default=1)
     add_recording(commands)
+    add_faults(commands)
     of_median = commands.add_parser("median")
     of_median.add_argument("--trials", type=at_least(1), default=1000)
     of_median.add_argument("--seed", type=at_least(0), default=1)
@@ -271,6 +299,8 @@ def validate(words: list[str]) -> int:
         "position": lambda: position(options.build, options.seconds),
         "median": lambda: median(options.build, options.trials, options.seed),
         "replicate": lambda: replicate(options),
+        "faults": lambda: faults(options),
+        "memory": lambda: faults(options),
         "model": lambda: model_runs(options),
         "prepare": lambda: prepared_runs(options.build, options.runs, options.leave,
                                          (f"--filter={options.filter}", f"--budget={options.budget}")),
