@@ -42,6 +42,7 @@ sendto 44 {_MESSAGE}
 recvfrom 45 EINTR ENOMEM ECONNRESET
 sendmsg 46 {_MESSAGE}
 recvmsg 47 EINTR ENOMEM ECONNRESET
+shutdown 48 ENOTCONN
 bind 49 EADDRINUSE EACCES ENOMEM
 listen 50 EADDRINUSE
 getsockname 51 ENOBUFS
@@ -71,6 +72,7 @@ rmdir 84 EBUSY EACCES
 unlink 87 EACCES EROFS EIO
 symlink 88 ENOSPC EACCES
 readlink 89 EACCES ENOENT ENOMEM
+creat 85 EACCES ENOSPC EROFS
 chmod 90 EPERM EROFS
 fchmod 91 EPERM EROFS
 chown 92 EPERM EROFS
@@ -84,6 +86,7 @@ setsid 112 EPERM
 setgroups 116 EPERM ENOMEM
 setresuid 117 EPERM EAGAIN
 setresgid 119 EPERM
+capget 125 EPERM
 capset 126 EPERM
 rt_sigtimedwait 128 EAGAIN EINTR
 personality 135 EINVAL
@@ -179,10 +182,12 @@ rt_sigaction 13
 rt_sigprocmask 14
 rt_sigreturn 15
 sched_yield 24
+pause 34
 getpid 39
 exit 60
 uname 63
 umask 95
+sysinfo 99
 getuid 102
 getgid 104
 geteuid 107

@@ -9,7 +9,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
-#include <new>
 #include <system_error>
 #include <vector>
 
