@@ -86,7 +86,6 @@ setsid 112 EPERM
 setgroups 116 EPERM ENOMEM
 setresuid 117 EPERM EAGAIN
 setresgid 119 EPERM
-capget 125 EPERM
 capset 126 EPERM
 rt_sigtimedwait 128 EAGAIN EINTR
 personality 135 EINVAL
@@ -195,6 +194,7 @@ getegid 108
 getppid 110
 getpgid 121
 getsid 124
+capget 125
 sigaltstack 131
 arch_prctl 158
 gettid 186

@@ -30,6 +30,7 @@ from faults.judge import shortfalls
 
 MEMORY_JOBS = ("version", "list", "doctor", "clone", "summary", "resume")
 LATE = 0.9  # where a late occurrence is among those that were recorded: a run makes a few calls more or less than the last
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SETTLING = 3.0  # seconds that what a run leaves on the machine has to go
 ON = "+"  # behind a call's name: it and all that follow fail
 MALLOC = "malloc"  # in a call's place: an allocation (src/failing/malloc.c)
@@ -98,7 +99,8 @@ class Place:
     @staticmethod
     def enter() -> None:
         """Takes this process there; before anything else that it does. OSError where that is not permitted."""
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one that hands out the work
+        for number in ENDING:  # are for the one that hands out the work
+            signal.signal(number, signal.SIG_IGN)
         libc = ctypes.CDLL(None, use_errno=True)
         private = (1 << 14) | (1 << 18)  # MS_REC | MS_PRIVATE
         for returned, what in ((libc.prctl(36, 1, 0, 0, 0), "prctl(PR_SET_CHILD_SUBREAPER)"),
@@ -356,32 +358,42 @@ def _try_all(pool: concurrent.futures.Executor, faults: Sequence[Fault], jobs: d
                 file.flush()
 
 
+def _draw(options: argparse.Namespace, jobs: dict[str, Recorded]) -> list[Fault]:
+    """Those to try, of all that the options leave; says how many that are."""
+    every = [fault for name, one in jobs.items() for fault in faults_of(name, one.counts, options.seed, options)]
+    if not every:
+        raise Unreadable("faults: no such call is made: nothing to try")
+    drawn = every
+    if options.most and options.most < len(every):
+        drawn = random.Random(options.seed).sample(every, options.most)
+    print(*(f"{name:<20} {one.seconds:>6.1f} s, {sum(one.counts.values())} calls" for name, one in jobs.items()), sep="\n")
+    print(f"{len(drawn)} of {len(every)} faults in {len(jobs)} jobs, seed {options.seed}", flush=True)
+    return drawn
+
+
 def run(options: argparse.Namespace) -> bool:
-    """Tries what the options ask for, prints it, and says whether all of it held."""
+    """Tries what the options ask for, prints it, and says whether all of it held. After Ctrl-C, or a signal that asks it to end,
+    it prints what was tried until then: KeyboardInterrupt."""
     import pandas  # noqa: F401  before the workers are forked: each would take half a second
     if os.geteuid() != 0:
         raise Unreadable("faults: needs root")
     of_memory = options.command == "memory"
     if of_memory and not programs.find(LIBRARY, options.build):
         raise Unreadable(f"{LIBRARY} is missing in {options.build}: it is built with the tests, by cmake -DNSB_TESTS=ON")
+    for number in ENDING:
+        signal.signal(number, signal.default_int_handler)
     names = [job.name for job in JOBS if job.name in (options.job or (MEMORY_JOBS if of_memory else BY_NAME))]
     outcomes: list[Outcome] = []
-    with _workers(options.build / "nsbench", options.jobs) as pool:
-        try:
-            jobs = recorded(pool, names, of_memory)
-            every = [fault for name, one in jobs.items() for fault in faults_of(name, one.counts, options.seed, options)]
-            if not every:
-                raise Unreadable("faults: no such call is made: nothing to try")
-            drawn = every
-            if options.most and options.most < len(every):
-                drawn = random.Random(options.seed).sample(every, options.most)
-            print(*(f"{name:<20} {one.seconds:>6.1f} s, {sum(one.counts.values())} calls" for name, one in jobs.items()), sep="\n")
-            print(f"{len(drawn)} of {len(every)} faults in {len(jobs)} jobs, seed {options.seed}", flush=True)
-            if not of_memory and (never := never_failed(jobs)):
-                print(f"never made to fail: {', '.join(never)}", flush=True)
-            _try_all(pool, drawn, jobs, options.keep, outcomes)
-        except KeyboardInterrupt:
-            print("interrupted: what was tried until then", file=sys.stderr)
+    is_whole = False
+    with _workers(options.build / "nsbench", options.jobs) as pool, contextlib.suppress(KeyboardInterrupt):
+        jobs = recorded(pool, names, of_memory)
+        drawn = _draw(options, jobs)
+        if not of_memory and (never := never_failed(jobs)):
+            print(f"never made to fail: {', '.join(never)}", flush=True)
+        _try_all(pool, drawn, jobs, options.keep, outcomes)
+        is_whole = True
     outcomes.sort(key=lambda one: (one.fault.job, one.fault.role, one.fault.call, one.fault.error, one.fault.occurrence))
     print(*tables(outcomes), sep="\n")
-    return bool(outcomes) and all(one.outcome != "short" for one in outcomes)
+    if not is_whole:
+        raise KeyboardInterrupt
+    return all(one.outcome != "short" for one in outcomes)

@@ -158,7 +158,8 @@ class _Run:
         """In the child."""
         try:
             os.setsid()
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
+                signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_SETMASK, [])
             null = os.open("/dev/null", os.O_RDONLY)
             for stream, name in ((1, "stdout"), (2, "stderr")):

@@ -1,9 +1,12 @@
 """validate.py faults and memory: what they make fail, what they notice, and that nsbench holds."""
 import csv
 import errno
+import io
 import os
 import random
 import re
+import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -152,6 +155,23 @@ def test_a_program_that_does_not_hold_is_told(other, script, wrong, tmp_path):
     else:
         assert code == 1 and short and all(wrong in row["shortfall"] for row in short), out
         assert "scripts/validate.py faults --job=version --role=nsbench --call=write --error=" in out
+
+
+@needs_root
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_was_tried_until_it_is_stopped_is_kept(other, number, tmp_path):
+    kept = tmp_path / "kept/faults.csv"
+    with subprocess.Popen([VALIDATE, other("echo nsbench 1; sleep 0.2"), "faults", "--job=version", f"--keep={kept.parent}"],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8") as started:
+        end = time.monotonic() + 60
+        while started.poll() is None and time.monotonic() < end and not (kept.exists() and kept.read_text().count("\n") > 2):
+            time.sleep(0.05)
+        started.send_signal(number)
+        out, err = started.communicate(timeout=60)
+    if "no seccomp notifier" in err:
+        pytest.skip(err)
+    rows = len(list(csv.DictReader(io.StringIO(kept.read_text(encoding="utf-8")))))
+    assert started.returncode == 130 and rows > 1 and re.search(rf"^version +{rows} ", out, re.MULTILINE), out + err
 
 
 def test_the_command_that_repeats_one():
