@@ -34,7 +34,7 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SETTLING = 3.0  # seconds that what a run leaves on the machine has to go
 ON = "+"  # behind a call's name: it and all that follow fail
 MALLOC = "malloc"  # in a call's place: an allocation (src/failing/malloc.c)
-OF_MEMORY = (MALLOC, "mmap", "brk")
+OF_MEMORY = (MALLOC, "mmap")
 LIBRARY = "nsbench-failing.so"
 OURS = "nsbench"  # the names of nsbench's processes begin so; other programs' calls are not made to fail
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "HOME": "/root"}
@@ -227,7 +227,7 @@ def faults_of(job: str, counts: Counts, seed: int, wanted: argparse.Namespace) -
         if not role.startswith(OURS):
             continue
         of_memory = wanted.command == "memory"
-        if of_memory and call not in (MALLOC, "mmap") or not of_memory and call not in ERRNOS:
+        if of_memory and call not in OF_MEMORY or not of_memory and call not in ERRNOS:
             continue
         for error in ("ENOMEM",) if of_memory else ERRNOS[call]:
             occurrences: Sequence[int] = range(1, count + 1)
