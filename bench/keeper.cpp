@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 #include "conditions.h"
+#include "sys/patience.h"
 
 namespace nsb::bench {
 namespace {
@@ -22,8 +23,11 @@ void close_others(int kept) {
     }
 }
 
-void report(int end, const Failure& failure) {
-    (void)sys::retried([&] { return send(end, &failure, sizeof failure, MSG_NOSIGNAL); });
+/// Whether the sampler has it, which waits for this.
+bool report(int end, const Failure& failure) {
+    return sys::patiently([&] { return send(end, &failure, sizeof failure, MSG_NOSIGNAL); },
+                          [&](int /*error*/) { return !sys::is_hung_up(end); })
+        .has_value();
 }
 
 /// Until the other end is closed or shut down.
@@ -38,15 +42,15 @@ void wait_for_end(int end) {
     close_others(end);
     here.let_go = end;
     if (!survives) die_with_parent(end);
-    if (const Failure failure = set_up(here); failure.error != 0) report(end, failure);
+    if (const Failure failure = set_up(here); failure.error != 0) (void)report(end, failure);
     _exit(0);
 }
 
 }  // namespace
 
 void hold(const Setting& here) {
-    report(here.let_go, {});
-    wait_for_end(here.let_go);
+    // Who could not be told reads the end of this process instead.
+    if (report(here.let_go, {})) wait_for_end(here.let_go);
 }
 
 tl::expected<Keeper, Failure> Keeper::start(Setting& here, SetUp set_up, bool survives) {

@@ -14,6 +14,8 @@
     scripts/validate.py position [--seconds=N]           does a sample's place in its block explain anything?
     scripts/validate.py soak [--for=2h] [--job=JOB]      hours of work: does anything grow meanwhile?
     scripts/validate.py kills [--kills=N] [--seed=N]     is nothing left of runs that are killed while conditions are set up?
+    scripts/validate.py faults [--most=N] [--keep=DIR]   each system call of each job made to fail: does it end as it should?
+    scripts/validate.py memory [--most=N] [--keep=DIR]   the same for each allocation, and each mmap
 
 All but compare, growth, changes and median need root for the namespaces. Times are wall time in ns, ratios nsbench's median over the
 yardstick's.
@@ -25,9 +27,8 @@ import contextlib
 import csv
 import io
 import random
-import re
-import sys
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import count
@@ -38,6 +39,7 @@ from analysis.options import Parser
 from analysis.place import position
 from analysis.running import output_of, progress, standard_error
 from analysis.script import Unreadable, main
+from analysis.soak_command import add_soak, soaked
 
 FALSE_ALARM_LIMIT = 0.08
 # Of comparisons of 100 rows, at compare.py's defaults.
@@ -197,28 +199,6 @@ def change_points(trials: int, seed: int) -> bool:
     return change_points_check.check(trials, seed, lambda line: print(line, flush=True))
 
 
-def soaked(options: argparse.Namespace) -> bool:
-    """Whether nothing grows in hours of work."""
-    from analysis import soak
-    jobs = options.job or soak.JOBS
-    with soak.place(options.keep) as folder:
-        last = ""
-
-        def say(text: str) -> None:
-            nonlocal last
-            last = f"\r{text:<{len(last)}}"
-            if sys.stderr.isatty():
-                print(last, end="", file=sys.stderr)
-
-        work = soak.Soak(options.build / "nsbench", folder, options.time / len(jobs), options.every, options.kernel, say)
-        return soak.soak(work, jobs, lambda line: print(line, flush=True))
-
-
-def duration(text: str) -> float:
-    """2h → 7200; s, m and h, whole numbers."""
-    if not (match := re.fullmatch(r"([1-9]\d{0,5})([smh])", text, re.ASCII)):
-        raise argparse.ArgumentTypeError(f"{text!r}: a time such as 90s, 30m or 2h is needed")
-    return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
 def kills(build: Path, number: int, seed: int | None) -> bool:
     """Whether nothing is left of runs that are killed."""
     from analysis.kills import check
@@ -226,6 +206,13 @@ def kills(build: Path, number: int, seed: int | None) -> bool:
     print(f"{number} kills, --seed={seed}", flush=True)
     with progress("kill", number) as done:
         return check(build, number, seed, lambda line: print(line, flush=True), done)
+
+
+def faults(options: argparse.Namespace) -> bool:
+    """Whether each job ends as it should, whichever of its system calls or allocations fails."""
+    from faults import campaign
+    interrupt.ready()
+    return campaign.run(options)
 
 
 def at_least(least: int) -> Callable[[str], int]:
@@ -259,6 +246,23 @@ def add_recording(commands: "argparse._SubParsersAction[Parser]") -> None:
         command.add_argument("--budget", default=budget, metavar="TIME", help="of each run (%(default)s)")
 
 
+def add_faults(commands: "argparse._SubParsersAction[Parser]") -> None:
+    """The commands that make calls fail."""
+    from faults.jobs import BY_NAME
+    for name in ("faults", "memory"):
+        one = commands.add_parser(name)
+        one.add_argument("--most", type=at_least(1), metavar="N", help="so many of all, drawn by the seed")
+        one.add_argument("--seed", type=at_least(0), default=int(time.strftime("%Y%m%d")), help="of what is drawn (the date)")
+        one.add_argument("--job", action="append", choices=BY_NAME, metavar="JOB", help="this one alone; may be given several times")
+        one.add_argument("--call", metavar="CALL", help="this system call alone" if name == "faults" else
+                         "malloc or mmap alone; with a + all behind it, too")
+        one.add_argument("--error", metavar="ERRNO", help="this errno alone, such as ENOMEM")
+        one.add_argument("--role", metavar="NAME", help="this process alone: nsbench, nsbench-sampler, …; with a + what these fork")
+        one.add_argument("--when", type=at_least(1), metavar="N", help="at this occurrence alone")
+        one.add_argument("--jobs", type=at_least(1), default=1, metavar="N", help="so many at once (%(default)s)")
+        one.add_argument("--keep", type=Path, metavar="DIR", help="faults.csv, and the files of each run that fell short")
+
+
 def parser() -> Parser:
     """The command line."""
     top = Parser(prog="scripts/validate.py", description=__doc__, allow_abbrev=False,
@@ -283,12 +287,8 @@ def parser() -> Parser:
                             help="histories of one row for each noise, with a step and without; a tenth as many of many rows (%(default)s)")
     of_changes.add_argument("--seed", type=at_least(0), default=1)
     add_recording(commands)
-    of_soak = commands.add_parser("soak")
-    of_soak.add_argument("--for", type=duration, default="2h", dest="time", metavar="TIME", help="of all jobs together (%(default)s)")
-    of_soak.add_argument("--job", action="append", choices=("plan", "churn", "lab"), help="only this one; repeatable")
-    of_soak.add_argument("--every", type=duration, default="5s", metavar="TIME", help="from one look to the next (%(default)s)")
-    of_soak.add_argument("--kernel", default="6.1", help="of the lab's machines (%(default)s)")
-    of_soak.add_argument("--keep", type=Path, metavar="DIR", help="a new folder, in which the jobs' files stay")
+    add_soak(commands)
+    add_faults(commands)
     of_median = commands.add_parser("median")
     of_median.add_argument("--trials", type=at_least(1), default=1000)
     of_median.add_argument("--seed", type=at_least(0), default=1)
@@ -316,6 +316,8 @@ def validate(words: list[str]) -> int:
         "kills": lambda: kills(options.build, options.kills, options.seed),
         "median": lambda: median(options.build, options.trials, options.seed),
         "replicate": lambda: replicate(options),
+        "faults": lambda: faults(options),
+        "memory": lambda: faults(options),
         "model": lambda: model_runs(options),
         "soak": lambda: soaked(options),
         "prepare": lambda: prepared_runs(options.build, options.runs, options.leave,

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <exception>
+#include <new>
 #include <string_view>
 
 #include "cli/commands.h"
@@ -29,13 +30,20 @@ void occupy_standard_streams() {
     }
 }
 
-/// So libstdc++ ends where there is no memory left even for an exception. Nothing here may take any.
+/// Where operator new finds no memory. It ends here, as if it were killed, which a run is made for: an
+/// exception would unwind through libraries that cannot have one there (a JSON value of nlohmann's is
+/// destroyed half made, and crashes), and would need memory for its own message. Nothing here may take any.
 [[noreturn]] void end_without_memory() {
-    if (std::current_exception()) std::abort();
     for (const std::string_view text :
          {std::string_view("nsbench: "), nsb::limit_behind(ENOMEM), std::string_view("\n")})
         nsb::sys::try_write(STDERR_FILENO, text);
     _exit(kNotPermitted);
+}
+
+/// So libstdc++ ends where there is no memory left even for an exception.
+[[noreturn]] void end_without_exception() {
+    if (std::current_exception()) std::abort();
+    end_without_memory();
 }
 
 void require_standard_output() {
@@ -85,7 +93,8 @@ int dispatch(const Options& options, const nsb::isolate::Dispositions& inherited
 }
 
 void mind_memory() {
-    std::set_terminate(end_without_memory);
+    std::set_new_handler(end_without_memory);
+    std::set_terminate(end_without_exception);
 }
 
 /// Before the constructors of shared libraries too, which take memory (ELF gABI, DT_PREINIT_ARRAY).

@@ -23,6 +23,8 @@ from typing import Any, TypeVar
 
 import pytest
 
+from faults import machine
+
 Value = TypeVar("Value")
 KINDS = {
     "mnt": "NEWNS", "uts": "NEWUTS", "ipc": "NEWIPC", "pid": "NEWPID",
@@ -284,34 +286,9 @@ def left_processes() -> list[tuple[int, str]]:
     return sorted(left.items())
 
 
-def posix_queues() -> list[str]:
-    """Their names; nothing where they cannot be looked at."""
-    if os.path.isdir("/dev/mqueue") and os.path.ismount("/dev/mqueue"):
-        return sorted(os.listdir("/dev/mqueue"))
-    shown = subprocess.run(["unshare", "--mount", "sh", "-c", "mount -t mqueue none /mnt && ls -A /mnt"], check=False,
-                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8")
-    return shown.stdout.split()
-
-
 def host_state() -> dict[str, object]:
     """What a run must leave as it was: mounts, hostname, links, IPC objects; and its processes, which must be gone."""
-    state: dict[str, object] = {"processes": left_processes(), "queues": posix_queues()}
-    with open("/proc/self/mountinfo", encoding="utf-8") as file:
-        state["mounts"] = file.read()
-    state["hostname"] = os.uname().nodename
-    state["links"] = sorted(os.listdir("/sys/class/net")) if os.path.isdir("/sys/class/net") else None
-    try:
-        shown = subprocess.run(["ip", "-o", "link"], stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout
-        state["ip link"] = [line.split(":")[:2] for line in shown.splitlines()]
-    except (OSError, subprocess.CalledProcessError):
-        pass
-    for kind in ("msg", "sem", "shm"):
-        try:
-            with open(f"/proc/sysvipc/{kind}", encoding="utf-8") as file:
-                state[kind] = [line.split()[:2] for line in file]
-        except OSError:
-            pass
-    return state
+    return {"processes": left_processes(), **machine.state()}
 
 
 @contextlib.contextmanager

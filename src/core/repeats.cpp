@@ -24,6 +24,10 @@ double deviation_of(std::span<const double> values) {
     return std::sqrt(squares / static_cast<double>(values.size() - 1));
 }
 
+/// Of any figure that a reader takes (scripts/analysis/files.py). The interval of two repeats that lie far
+/// apart reaches beyond it.
+constexpr double kLargest = 0x1p64;
+
 /// That of the values' geometric mean; of their mean where one of them is 0.
 std::optional<Interval> times_interval(std::vector<double> values) {
     if (std::ranges::any_of(values, [](double value) { return value <= 0; })) return mean_interval(values);
@@ -73,6 +77,7 @@ Figures combine(std::span<const Figures> repeats) {
     }
     all.ci = times_interval(each(repeats, &Figures::median));
     widen(all.ci, all.median);
+    if (all.ci && all.ci->high > kLargest) all.ci.reset();
     if (all.ci && all.median > 0) all.precision = (all.ci->high - all.ci->low) / 2 / all.median;
     return all;
 }
@@ -90,7 +95,8 @@ void judge(Row& row, double target) {
     const Figures& figures = *row.figures;
     if (figures.precision && *figures.precision <= target) return;
     row.status = Status::imprecise;
-    row.reason = !figures.ci          ? fmt::format("an interval needs 2 repeats, there was {}", row.repeats)
+    row.reason = row.repeats < 2      ? fmt::format("an interval needs 2 repeats, there was {}", row.repeats)
+                 : !figures.ci        ? "the repeats lie too far apart for an interval"
                  : !figures.precision ? "a median of 0 has no relative precision"
                                       : fmt::format("{:.1f}% reached of {:.1f}%, between repeats",
                                                     100 * *figures.precision, 100 * target);

@@ -105,6 +105,14 @@ TEST(CombineRepeats, ATimesIntervalStaysAboveZero) {
     EXPECT_NEAR(close.figures->ci->low, 100 - 2.48, 0.05);
 }
 
+TEST(CombineRepeats, AnIntervalThatNoReaderTakesIsNone) {
+    const Row row = combined({1e4, 1e8});
+    EXPECT_FALSE(row.figures->ci);
+    EXPECT_FALSE(row.figures->precision);
+    EXPECT_EQ(row.status, Status::imprecise);
+    EXPECT_EQ(row.reason, "the repeats lie too far apart for an interval");
+}
+
 TEST(CombineRepeats, AnIntervalHoldsWhatItIsAbout) {
     std::vector<double> medians(40, 100);
     for (std::size_t i = 0; i < 19; ++i) medians[i] = 200;

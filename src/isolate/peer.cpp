@@ -9,7 +9,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
-#include <new>
 #include <system_error>
 #include <vector>
 
@@ -70,8 +69,6 @@ PeerAnswer carry_out(PeerRequest request, const std::string& argument) {
         return {EACCES, error.what()};          // as any that lacks a permission
     } catch (const std::system_error& error) {  // of the library's: a folder that cannot be read
         return {error.code().value(), error.what()};
-    } catch (const std::bad_alloc& error) {
-        return {ENOMEM, error.what()};
     }
 }
 

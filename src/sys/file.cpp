@@ -24,7 +24,7 @@ constexpr std::size_t kDigits = 8;
 
 std::string new_name() {
     std::uint32_t number = 0;
-    must(getrandom(&number, sizeof number, 0), "getrandom");
+    must(retried([&] { return getrandom(&number, sizeof number, 0); }), "getrandom");
     return fmt::format("{}{:0{}x}", kPart, number, kDigits);
 }
 

@@ -1,0 +1,91 @@
+"""What is wrong with a run that had a fault."""
+import os
+import re
+import signal
+
+from analysis.script import Unreadable
+from faults.calls import number_of
+from faults.inject import Ended
+from faults.jobs import IN_USERNS, OUT, Facts, Job, Told
+
+REMOVED, REMOVING = " was left", ("unlink", "unlinkat")
+CRASHES = ("terminate called", "Assertion", "what():", "Sanitizer", "core dumped", "Traceback", "stack smashing", "corrupted")
+# Of errnos that nsbench puts in other words; the last are Google Benchmark's.
+MEANINGS = ("limit", "not enough memory", "not permitted", "killed or crashed", "cannot be", "Failed to read")
+FAILED, USAGE, NOT_PERMITTED = 1, 2, 3  # src/README.md, "Exit codes"
+UNREAD = {"EPIPE": 128 + signal.SIGPIPE, "EIO": 128 + signal.SIGHUP}  # the reader has gone, the terminal was closed
+# The dynamic loader's own end, before nsbench begins: where there is no memory.
+BEFORE, LOADERS_WORDS = 127, "error while loading shared libraries"
+
+
+def is_of_loader(ended: Ended) -> bool:
+    """Whether nsbench has not begun, and the loader says why."""
+    return ended.code == BEFORE and LOADERS_WORDS in ended.err
+
+
+def is_documented(job: Job, ended: Ended, error: str) -> bool:
+    """Whether the exit code is one that nsbench says it has."""
+    if ended.code in (*job.own_codes, FAILED, NOT_PERMITTED) or ended.code == UNREAD.get(error):
+        return True
+    if ended.code == USAGE:  # also of a folder that was named and cannot be used
+        return any(OUT in word for word in job.words)
+    return is_of_loader(ended)
+
+
+def names_it(text: str, error: str) -> bool:
+    """Whether a message says what failed: an errno, by its name or its words; or a limit that is behind it. Which errno may be
+    another one: a child's end tells its parent less than it knew."""
+    return any(word in text for word in (os.strerror(number_of(error)), *MEANINGS)) or re.search(r"\bE[A-Z0-9]{2,}\b", text) is not None
+
+
+def ending(job: Job, ended: Ended, error: str, reasons: str) -> str | None:
+    """What is wrong with how it ended; `reasons` are those of the rows of its files."""
+    if ended.is_hung:
+        return f"it had not ended after {job.seconds:.0f} s"
+    if ended.code < 0:
+        return f"ended by {signal.Signals(-ended.code).name}"
+    if crash := next((word for word in CRASHES if word in ended.out + ended.err), None):
+        return f"a crash: {crash}"
+    if not is_documented(job, ended, error):
+        return f"exit code {ended.code}"
+    said = ended.err + ended.out + reasons
+    if ended.code == USAGE and ended.err:  # what is wrong with the folder
+        return None
+    if ended.code in job.own_codes or ended.code == UNREAD.get(error) or is_of_loader(ended):
+        return None
+    if not ended.err and not reasons and ended.code != FAILED:
+        return f"exit code {ended.code} without a message"
+    if names_it(said, error):
+        return None
+    return f"exit code {ended.code}, and what failed is not said: {ended.err.strip()[-200:]!r}"
+
+
+def differing(job: Job, code: int, facts: Facts, whole: Facts) -> str | None:
+    """What a run that says that all went well has not, or has otherwise. One that took the first refusal for a lack of rights
+    went on as without root, with other cases."""
+    if code not in job.own_codes or IN_USERNS in facts:
+        return None
+    if missing := sorted(whole.keys() - facts.keys()):
+        return f"exit code {code}, and {missing[0]} is missing" + (f" with {len(missing) - 1} others" if len(missing) > 1 else "")
+    for name, value in whole.items():
+        if facts[name] != value and "skipped" not in (value, facts[name]):
+            return f"exit code {code}, and {name} is {facts[name][:80]!r}, not {value[:80]!r}"
+    return None
+
+
+def shortfalls(job: Job, ended: Ended, told: Told, whole: Facts, error: str, call: str) -> list[str]:
+    """Everything that is wrong, but for what it left on the machine."""
+    found: list[str | None] = []
+    reasons = ""
+    try:
+        facts = job.facts(told)
+        found.append(differing(job, told.code, facts, whole))
+        reasons = "".join(path.read_text(errors="replace") for path in told.folder.glob("**/results.csv"))
+    except Unreadable as unreadable:
+        may_be = not told.folder.is_dir() and told.code not in job.own_codes  # a text that broke off
+        is_kept = REMOVED in str(unreadable) and call in REMOVING  # what could not be removed
+        found.append(None if may_be or is_kept else str(unreadable))
+    found.append(ending(job, ended, error, reasons))
+    if ended.left:
+        found.append(f"left {', '.join(ended.left)}")
+    return [one for one in found if one]
