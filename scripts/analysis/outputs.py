@@ -53,26 +53,32 @@ def sudo_caller() -> tuple[int, int] | None:
     ids = [os.environ.get(name, "") for name in ("SUDO_UID", "SUDO_GID")]
     if os.geteuid() or not all(text.isascii() and text.isdecimal() and int(text) < 2**32 - 1 for text in ids) or not int(ids[0]):
         return None
-    return int(ids[0]), int(ids[1])
+    with contextlib.suppress(OSError):  # in a user namespace ids stand for others
+        if Path("/proc/self/uid_map").read_text().endswith(" 4294967295\n"):
+            return int(ids[0]), int(ids[1])
+    return None
 
 
-def is_ours(owner: int) -> bool:
-    """Whether it is this process's user, or sudo's caller, who may do as root anyway."""
+def _is_caller(user: int) -> bool:
+    """Whether that is sudo's caller."""
     caller = sudo_caller()
-    return owner == os.geteuid() or (caller is not None and owner == caller[0])
+    return caller is not None and user == caller[0]
 
 
 def _give_to_caller(made: int, folder: int) -> None:
     """Gives what was just made in a folder to sudo's caller, where they could have made it themselves."""
     caller, around = sudo_caller(), os.fstat(folder)
-    if caller and (around.st_uid == caller[0] or around.st_mode & (stat.S_IWOTH | stat.S_IWGRP)):
+    if caller is None:
+        return
+    is_groups = around.st_mode & stat.S_IWGRP and around.st_gid == caller[1]
+    if around.st_uid == caller[0] or around.st_mode & stat.S_IWOTH or is_groups:
         with contextlib.suppress(OSError):
-            os.chown(f"/proc/self/fd/{made}", *caller)
+            os.chown(f"/proc/self/fd/{made}", caller[0], -1 if around.st_mode & stat.S_ISGID else caller[1])
 
 
 def _check(path: Path, name: str, folder: os.stat_result, found: os.stat_result) -> None:
     """OSError for a link or a pipe of somebody else in a folder that others can write to, unless it is the folder's owner's."""
-    if not folder.st_mode & (stat.S_IWOTH | stat.S_IWGRP) or is_ours(found.st_uid):
+    if not folder.st_mode & (stat.S_IWOTH | stat.S_IWGRP) or found.st_uid == os.geteuid():
         return
     if found.st_uid == folder.st_uid and not _may_be_several(found.st_uid):
         return
@@ -102,7 +108,8 @@ def _walk(path: Path, make: int, stack: contextlib.ExitStack) -> Place:
                     os.mkdir(name, make, dir_fd=folder)
                     made = True
                 handle = opened(name, os.O_PATH | os.O_NOFOLLOW, folder)
-                if made:
+                # Whoever may write to the folder may have put another one there by now: that one is not given away.
+                if made and os.fstat(handle).st_uid == os.geteuid() and not os.listdir(f"/proc/self/fd/{handle}"):
                     _give_to_caller(handle, folder)
             elif last and not slash:
                 return Place(folder, name)
@@ -201,8 +208,6 @@ def _temporary(place: Place) -> Iterator[tuple[str, int]]:
     """A new file beside that place, which is removed if it is still there afterwards."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     name, handle = _new(lambda new: os.open(new, flags, 0o600 if place.found else 0o666, dir_fd=place.folder))
-    if not place.found:
-        _give_to_caller(handle, place.folder)
     try:
         yield name, handle
     finally:
@@ -238,6 +243,8 @@ def replace(path: Path, data: bytes) -> None:
                 _write(handle, data)
                 _take_access(handle, place)
                 os.rename(name, place.name, src_dir_fd=place.folder, dst_dir_fd=place.folder)
+                if not place.found:  # not before: what is theirs they may rename, in a sticky folder, too
+                    _give_to_caller(handle, place.folder)
 
 
 def check(path: Path) -> None:
@@ -268,7 +275,7 @@ def own_folder(path: Path, mode: int = 0o777) -> None:
         if place.name or place.descriptor >= 0:
             raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         owner = os.fstat(place.folder).st_uid
-        if owner != 0 and not is_ours(owner):
+        if owner not in (os.geteuid(), 0) and not _is_caller(owner):
             raise _refusal(path, f"this folder belongs to user {owner}, who could change what is written there: name one of your own")
 
 

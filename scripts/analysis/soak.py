@@ -1,4 +1,4 @@
-"""Hours of work, and whether anything grows meanwhile: what nsbench and its children hold, what the kernel holds, the figures.
+"""Hours of work, and whether anything moves steadily meanwhile: what nsbench and its children hold, what the kernel holds, the figures.
 
 Three jobs in turn, each for a third of the time: the default plan, a load of net namespaces, and copies of the lab's saved
 machines. A series has a trend if Kendall's test says so among all series of all jobs, by Holm, and its line moves by more than
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis import effects, programs
+from analysis import effects, outputs, programs
 from analysis.read import read_table
 from analysis.script import Unreadable, last_line
 from analysis.soak_watch import CACHES, KERNEL, Series, Watched, watched
@@ -105,11 +105,13 @@ class Soak:
         """Copies of saved machines, again and again: what any of them measures is what the first one did."""
         began, first = time.monotonic(), ""
         different = Series()
-        while time.monotonic() - began < self.seconds or not first:
+        while time.monotonic() - began < self.seconds:
             with tempfile.TemporaryDirectory(dir=self.folder) as place:
                 self._run("lab", [programs.SCRIPTS / "lab.py", "run", f"--kernel={self.kernel}", "--machines=2", f"--out={place}/run", "--",
                                   "--case=clone/NEWNET/stack:1M", "--samples=2"], found, began)
                 figures = "".join(sorted(without_ids(path) for path in Path(place).glob("run/**/results.csv")))
+            if not figures:
+                raise Unreadable("lab: a run has no results.csv")
             first = first or figures
             different.add(time.monotonic() - began, float(figures != first))
         found[DIFFERENT] = different
@@ -143,9 +145,9 @@ def table(results: Sequence[Result], print_line: Say) -> bool:
         if result.trend is not None:
             line += f" {result.trend.level:>14,.4g} {result.trend.change:>+14,.3g} {result.trend.share:>+7.1%}"
             if not result.why_not:
-                grows = p <= ALPHA and result.is_of_use()
-                good = good and not grows
-                line += f" {p:>7.2g}{'  a trend' if grows else ''}"
+                moves = p <= ALPHA and result.is_of_use()
+                good = good and not moves
+                line += f" {p:>7.2g}{'  a trend' if moves else ''}"
         print_line(line + (f"  not judged: {result.why_not}" if result.why_not else ""))
     return good
 
@@ -154,7 +156,9 @@ def table(results: Sequence[Result], print_line: Say) -> bool:
 def place(keep: Path | None) -> Iterator[Path]:
     """Where the jobs' files are."""
     if keep is not None:
-        keep.mkdir(parents=True)
+        outputs.own_folder(keep)
+        if any(keep.iterdir()):
+            raise Unreadable(f"--keep: {keep} is not empty")
         yield keep
         return
     with tempfile.TemporaryDirectory(prefix="nsbench-soak-") as name:

@@ -5,6 +5,9 @@ import sys
 from pathlib import Path
 
 from analysis.options import Parser
+from analysis.script import Unreadable
+
+LEAST = 10  # seconds of a job
 
 
 def duration(text: str) -> float:
@@ -28,6 +31,8 @@ def soaked(options: argparse.Namespace) -> bool:
     """Whether nothing grows in hours of work. Says on a terminal how far it is."""
     from analysis import soak
     jobs = options.job or soak.JOBS
+    if options.time < LEAST * len(jobs):
+        raise Unreadable(f"--for: {len(jobs)} jobs take {LEAST * len(jobs)}s at least")
     last = ""
 
     def say(text: str) -> None:

@@ -1,6 +1,7 @@
 """validate.py soak: what grows is found, what does not is not."""
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -68,12 +69,22 @@ def test_the_table_names_what_grows(capsys: pytest.CaptureFixture[str]) -> None:
     assert sum("not judged: it keeps its samples" in line for line in lines) == 1
 
 
-def test_a_process_and_its_children_are_looked_at() -> None:
-    child = "import time; f = [open('/dev/null') for _ in range(40)]; time.sleep(30)"
-    parent = (f"import subprocess, sys, time; p = subprocess.Popen([sys.executable, '-c', {child!r}]); "
-              "time.sleep(1.5); p.kill(); p.wait(); sys.exit(3)")
+def test_a_process_and_its_children_are_looked_at(tmp_path: Path) -> None:
+    """The child lives until a look has seen all that it has open."""
+    seen = tmp_path / "seen"
+    child = "f = [open('/dev/null') for _ in range(40)]; print('ready', flush=True); input()"
+    parent = ("import os, subprocess, sys, time; "
+              f"p = subprocess.Popen([sys.executable, '-c', {child!r}], stdin=subprocess.PIPE, stdout=subprocess.PIPE); "
+              "p.stdout.readline()\n"
+              f"while not os.path.exists({str(seen)!r}): time.sleep(0.01)\n"
+              "p.stdin.close(); p.wait(); sys.exit(3)")
     found: soak_watch.Watched = {}
-    code, _ = soak_watch.watched([sys.executable, "-c", parent], 0.2, found, time.monotonic())
+
+    def say(_: str) -> None:
+        if max(found["descriptors"].values) >= 40:
+            seen.touch()
+
+    code, _ = soak_watch.watched([sys.executable, "-c", parent], 0.05, found, time.monotonic(), say)
     assert code == 3
     assert max(found["descriptors"].values) >= 40 and max(found["resident of a child"].values) > 0
     assert all(value > 0 for value in found["Percpu"].values)

@@ -8,7 +8,7 @@
 #include <limits>
 
 #include "core/text.h"
-#include "sys/place.h"
+#include "sys/file.h"
 
 namespace nsb::sys {
 namespace {
@@ -28,21 +28,25 @@ std::optional<Owner> sudo_caller() {
     const auto user = id_in("SUDO_UID");
     const auto group = id_in("SUDO_GID");
     if (!user || !group || *user == 0) return std::nullopt;
+    const auto map = read_file("/proc/self/uid_map");
+    if (!map || !map->ends_with(" 4294967295\n")) return std::nullopt;
     return Owner{*user, *group};
 }
 
-bool is_ours(uid_t owner) {
+bool is_caller(uid_t user) {
     const auto caller = sudo_caller();
-    return owner == geteuid() || (caller && owner == caller->user);
+    return caller && user == caller->user;
 }
 
 void give_to_caller(const Fd& made, const Fd& folder) {
     const auto caller = sudo_caller();
     struct stat around {};
     if (!caller || fstat(folder.get(), &around) != 0) return;
-    if (around.st_uid != caller->user && !can_be_written_by_others(around)) return;
+    const bool is_groups = (around.st_mode & S_IWGRP) != 0 && around.st_gid == caller->group;
+    if (around.st_uid != caller->user && (around.st_mode & S_IWOTH) == 0 && !is_groups) return;
+    const gid_t group = (around.st_mode & S_ISGID) != 0 ? static_cast<gid_t>(-1) : caller->group;
     [[maybe_unused]] const int given =
-        fchownat(made.get(), "", caller->user, caller->group, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW);
+        fchownat(made.get(), "", caller->user, group, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW);
 }
 
 }  // namespace nsb::sys

@@ -15,15 +15,15 @@ struct Owner {
 };
 
 /// Who called sudo, as it says in SUDO_UID and SUDO_GID. Nothing where this process is not root, where either
-/// is missing or no id, and where root called it.
+/// is missing or no id, where root called it, and in a user namespace, where ids stand for others.
 std::optional<Owner> sudo_caller();
 
-/// Whether what has this owner is this process's user's, or sudo's caller's, who may do as root anyway.
-bool is_ours(uid_t owner);
+/// Whether that is sudo's caller.
+bool is_caller(uid_t user);
 
-/// Gives what this process has just made in `folder` to sudo's caller, if the folder is theirs or others can
-/// write to it, as to /tmp: where they could have made it themselves. It stays root's elsewhere, and where
-/// the file system or a user namespace does not know them.
+/// Gives what this process has just made in `folder` to sudo's caller, where they could have made it
+/// themselves: the folder is theirs, or everybody or their group can write to it. In a setgid folder it keeps
+/// its group. It stays root's elsewhere, and where the file system does not know them.
 void give_to_caller(const Fd& made, const Fd& folder);
 
 }  // namespace nsb::sys

@@ -85,7 +85,6 @@ class Temporary {
         const mode_t mode = place.found ? 0600 : 0666;
         fd_ = Fd(make_new(name_, "open", path,
                           [&](const char* name) { return openat(place.folder.get(), name, kFlags, mode); }));
-        if (!place.found) give_to_caller(fd_, place.folder);
     }
     Temporary(const Temporary&) = delete;
     Temporary& operator=(const Temporary&) = delete;
@@ -99,6 +98,8 @@ class Temporary {
         const int folder = place_.folder.get();
         must(renameat(folder, name_.c_str(), folder, place_.name.c_str()), "rename", path_);
         name_.clear();
+        // Not before: what is theirs they may rename, in a sticky folder, too.
+        if (!place_.found) give_to_caller(fd_, place_.folder);
     }
 
   private:
@@ -250,7 +251,7 @@ void remove_leftovers(const Fd& folder) {
         if (!is_part(entry->d_name)) continue;
         struct stat left {};
         if (fstatat(folder.get(), entry->d_name, &left, AT_SYMLINK_NOFOLLOW) != 0) continue;
-        if (is_shared && !is_ours(left.st_uid)) continue;
+        if (is_shared && left.st_uid != geteuid()) continue;
         // A folder is what check_renamable() was killed with.
         if (unlinkat(folder.get(), entry->d_name, 0) != 0)
             unlinkat(folder.get(), entry->d_name, AT_REMOVEDIR);

@@ -1,5 +1,7 @@
 #include "sys/place.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/magic.h>
 #include <sys/vfs.h>
@@ -32,17 +34,28 @@ struct stat status_of(const Fd& fd) {
 
 bool is_trusted(const struct stat& found, const struct stat& folder) {
     if (!can_be_written_by_others(folder)) return true;
-    const bool is_theirs = is_ours(found.st_uid) || found.st_uid == folder.st_uid;
+    const bool is_theirs = found.st_uid == geteuid() || found.st_uid == folder.st_uid;
     return is_theirs && !may_be_several(found.st_uid);
 }
 
 /// Whether the folder is the caller's, who may be without an id here as well: only its owner may have the
 /// time of access left as it is (open(2), O_NOATIME).
 bool is_callers(const Place& place) {
-    if (!is_ours(place.status.st_uid)) return false;
-    if (place.status.st_uid != geteuid()) return true;
+    if (is_caller(place.status.st_uid)) return true;
+    if (place.status.st_uid != geteuid()) return false;
     const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOATIME;
     return !may_be_several(place.status.st_uid) || Fd::own(openat(place.folder.get(), ".", flags));
+}
+
+/// Whether it is as this process makes a folder: its own, with nothing in it.
+bool is_new(const Fd& folder) {
+    if (status_of(folder).st_uid != geteuid()) return false;
+    DIR* const names = fdopendir(openat(folder.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (names == nullptr) return false;
+    int count = 0;
+    while (readdir(names) != nullptr) ++count;
+    closedir(names);
+    return count <= 2;  // . and ..
 }
 
 class Walk {
@@ -91,7 +104,9 @@ class Walk {
             const bool is_made = mkdirat(folder_.get(), name_.c_str(), 0777) == 0;
             if (!is_made && errno != EEXIST) throw SystemError("mkdir", path_, errno);
             found = Fd::own(openat(folder_.get(), name_.c_str(), flags | O_DIRECTORY));
-            if (is_made && found) give_to_caller(*found, folder_);
+            // Whoever may write to the folder may have put another one there by now: that one is not given
+            // away.
+            if (is_made && found && is_new(*found)) give_to_caller(*found, folder_);
         }
         if (!found && found.error() == ENOENT && is_last && rest_.empty()) return here({});
         if (!found) fail(found.error());
@@ -186,6 +201,7 @@ bool is_sticky(const Place& place) {
 }
 
 bool is_trusted(const Place& place) {
+    if (S_ISREG(place.status.st_mode) && is_caller(place.status.st_uid)) return true;
     return is_trusted(place.status, status_of(place.folder));
 }
 

@@ -39,7 +39,8 @@ bool can_be_written_by_others(const struct stat& folder);
 /// Whether only the owner of a file in the place's folder may rename or remove it, as in /tmp.
 bool is_sticky(const Place& place);
 
-/// Whether what was found is the caller's or its folder's owner's, or nobody else can have put it there.
+/// Whether what was found is the caller's or its folder's owner's, or nobody else can have put it there. A
+/// regular file may be sudo's caller's, too.
 bool is_trusted(const Place& place);
 
 /// The folder `path`, held open for reading. Throws SystemError, also where it belongs to somebody else, who

@@ -179,8 +179,22 @@ TEST_F(PlaceTest, UnderSudoWhatIsMadeBelongsToItsCaller) {
     for (const char* name : {"new", "one", "one/two"}) EXPECT_EQ(owners(home / name), callers) << name;
     EXPECT_EQ(refusal(make("shared", 01777) / "new"), "");
     EXPECT_EQ(owners(folder_ / "shared/new"), callers);
-    EXPECT_EQ(refusal(make("roots", 0755) / "new"), "");
-    EXPECT_EQ(owners(folder_ / "roots/new").first, 0U) << "they could not have made it";
+    EXPECT_EQ(refusal(folder_ / "shared/new"), "") << "theirs, and replaced";
+    EXPECT_EQ(owners(folder_ / "shared/new"), callers);
+    for (const mode_t mode : {0755U, 0775U}) {
+        const fs::path roots = make("roots", mode);
+        EXPECT_EQ(refusal(roots / "new"), "");
+        EXPECT_EQ(owners(roots / "new").first, 0U) << "they could not have made it";
+        fs::remove_all(roots);
+    }
+    const fs::path groups = make("groups", 02775);
+    ASSERT_EQ(chown(groups.c_str(), 0, kAnother), 0);
+    ASSERT_EQ(chmod(groups.c_str(), 02775), 0);
+    EXPECT_EQ(refusal(groups / "new"), "");
+    EXPECT_EQ(owners(groups / "new"), callers);
+    link_of(kNobody, home / "roots", folder_ / "shared/link");
+    EXPECT_NE(refusal(folder_ / "shared/link").find("is a link of user"), std::string::npos)
+        << "sudo need not let its caller do all that root may";
     EXPECT_EQ(owners(home / "roots").first, 0U) << "what is replaced keeps its owner";
     EXPECT_THROW(open_own_folder(make("others", 0755, kAnother), Missing::is_made), SystemError);
 }
