@@ -12,8 +12,9 @@
     scripts/validate.py changes [--trials=N] [--seed=N]  are change points found, and none where nothing changed?
     scripts/validate.py model [--runs=N] [RUN...]        do the intervals of nsbench model hold from run to run?
     scripts/validate.py position [--seconds=N]           does a sample's place in its block explain anything?
+    scripts/validate.py size [--cases=N] [--samples=N]   what does a large run take of memory, and its files of time?
 
-All but compare, growth, changes and median need root for the namespaces. Times are wall time in ns, ratios nsbench's median over the
+All but compare, growth, changes, median and size need root for the namespaces. Times are wall time in ns, ratios nsbench's median over the
 yardstick's.
 Exit codes: 0 within the limits printed; 1 not; 2 usage, or a program that it runs failed.
 """
@@ -179,6 +180,12 @@ def median(build: Path, trials: int, seed: int) -> bool:
     return held(build, trials, seed)
 
 
+def size(build: Path, cases: int, samples: int) -> bool:
+    """Whether a large run is within the limits of memory and time."""
+    from analysis import size as sizes
+    return sizes.check(build, cases, samples, lambda line: print(line, flush=True))
+
+
 def growth(trials: int, seed: int) -> bool:
     """Whether the law that figures follow is found as often as it has to be."""
     from analysis import growth_check
@@ -245,6 +252,9 @@ def parser() -> Parser:
                             help="histories of one row for each noise, with a step and without; a tenth as many of many rows (%(default)s)")
     of_changes.add_argument("--seed", type=at_least(0), default=1)
     add_recording(commands)
+    of_size = commands.add_parser("size")
+    of_size.add_argument("--cases", type=at_least(1), default=10_000, help="of the run (%(default)s)")
+    of_size.add_argument("--samples", type=at_least(1), default=1000, help="of each case, with those that do not count (%(default)s)")
     of_median = commands.add_parser("median")
     of_median.add_argument("--trials", type=at_least(1), default=1000)
     of_median.add_argument("--seed", type=at_least(0), default=1)
@@ -269,6 +279,7 @@ def validate(words: list[str]) -> int:
         "yardstick": lambda: yardstick(options.build, options.pairs),
         "aa": lambda: same_twice(options.build, options.trials),
         "position": lambda: position(options.build, options.seconds),
+        "size": lambda: size(options.build, options.cases, options.samples),
         "median": lambda: median(options.build, options.trials, options.seed),
         "replicate": lambda: replicate(options),
         "model": lambda: model_runs(options),
