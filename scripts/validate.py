@@ -16,8 +16,9 @@
     scripts/validate.py kills [--kills=N] [--seed=N]     is nothing left of runs that are killed while conditions are set up?
     scripts/validate.py faults [--most=N] [--keep=DIR]   each system call of each job made to fail: does it end as it should?
     scripts/validate.py memory [--most=N] [--keep=DIR]   the same for each allocation, and each mmap
+    scripts/validate.py size [--cases=N] [--samples=N]   what does a large run take of memory, and its files of time?
 
-All but compare, growth, changes and median need root for the namespaces. Times are wall time in ns, ratios nsbench's median over the
+All but compare, growth, changes, median and size need root for the namespaces. Times are wall time in ns, ratios nsbench's median over the
 yardstick's.
 Exit codes: 0 within the limits printed; 1 not; 2 usage, or a program that it runs failed.
 """
@@ -185,6 +186,12 @@ def median(build: Path, trials: int, seed: int) -> bool:
     return held(build, trials, seed)
 
 
+def size(build: Path, cases: int, samples: int) -> bool:
+    """Whether a large run is within the limits of memory and time."""
+    from analysis import size as sizes
+    return sizes.check(build, cases, samples, lambda line: print(line, flush=True))
+
+
 def growth(trials: int, seed: int) -> bool:
     """Whether the law that figures follow is found as often as it has to be."""
     from analysis import growth_check
@@ -289,6 +296,9 @@ def parser() -> Parser:
     add_recording(commands)
     add_soak(commands)
     add_faults(commands)
+    of_size = commands.add_parser("size")
+    of_size.add_argument("--cases", type=at_least(1), default=10_000, help="of the run (%(default)s)")
+    of_size.add_argument("--samples", type=at_least(1), default=1000, help="of each case, with those that do not count (%(default)s)")
     of_median = commands.add_parser("median")
     of_median.add_argument("--trials", type=at_least(1), default=1000)
     of_median.add_argument("--seed", type=at_least(0), default=1)
@@ -314,6 +324,7 @@ def validate(words: list[str]) -> int:
         "aa": lambda: same_twice(options.build, options.trials),
         "position": lambda: position(options.build, options.seconds),
         "kills": lambda: kills(options.build, options.kills, options.seed),
+        "size": lambda: size(options.build, options.cases, options.samples),
         "median": lambda: median(options.build, options.trials, options.seed),
         "replicate": lambda: replicate(options),
         "faults": lambda: faults(options),

@@ -105,6 +105,7 @@ def write(folder: Path, info: dict[str, Any], header: list[str], base: Floats, n
     info["options"]["samples"] = rounds * per_block
     info["options"]["selection"].update(cases=[of for _, of in ids], filter=None)
     info["measuring"]["rounds"] = rounds
+    info["measuring"]["sample_lines"] = 2 * len(ids) * rounds * per_block
     (folder / "run.json").write_text(json.dumps(info))
     same = {"run_id": info["run_id"], "kernel": info["kernel"], "clock": info["clock"], "counted": "1", "machine": "0",
             "sampler": "0"}

@@ -83,12 +83,25 @@ class Table:
                              f"{f' (and {len(missing) - 1} others)' if len(missing) > 1 else ''}{known}")
 
 
-def table(path: Path) -> Table:
-    """A CSV file, every row of which is as long as the header, and no column of which is there twice. FileNotFoundError
-    where there is none."""
+def _first(path: Path, text: str, rows: int) -> str:
+    """The header and so many rows. What is behind them is no part of the file: it may be half of a line. Unreadable where it has
+    fewer."""
+    end = 0
+    for row in range(rows + 1):
+        end = text.find("\n", end) + 1
+        if not end:
+            raise Unreadable(f"{path}: cut off within line {row + 1}: run.json says that it has {rows + 1}")
+    return text[:end]
+
+
+def table(path: Path, rows: int | None = None) -> Table:
+    """A CSV file, every row of which is as long as the header, and no column of which is there twice; or the first `rows` of it.
+    FileNotFoundError where there is none."""
     text = text_of(path)
     if not text:
         raise Unreadable(f"{path}: empty")
+    if rows is not None:
+        text = _first(path, text, rows)
     if not text.endswith("\n"):
         raise Unreadable(f"{path}: ends within a line: it was cut, or is still being written")
     lines = text[:-1].split("\n")  # and at nothing else that str.splitlines() takes for an end

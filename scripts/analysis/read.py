@@ -37,13 +37,14 @@ def _where(path: Path, rows: "pd.Series") -> str:
     return f"{path}, line {int(rows.to_numpy().argmax()) + 2}"
 
 
-def read_table(path: Path, file: str) -> pd.DataFrame:
+def read_table(path: Path, file: str, rows: int | None = None) -> pd.DataFrame:
     """A file's table with the dictionary's columns: numbers as floats with NaN where the field is empty, text as text.
 
-    `file` names the table in the dictionary, such as samples.csv; `path` may be compressed by xz.
+    `file` names the table in the dictionary, such as samples.csv; `path` may be compressed by xz. `rows`: that it has, where what
+    is behind them is no part of it.
     """
     wanted = columns.of(file)
-    found = files.table(path)
+    found = files.table(path, rows)
     numbers = [name for name, column in wanted.items() if column.is_number]
     # "" alone is no number: NA, nan and the like would pass for one with pandas' defaults.
     texts = dict.fromkeys(wanted.keys() - set(numbers), str)
@@ -216,11 +217,11 @@ class Run:
             parts.append(f"state {self.state}")
         return " · ".join([*parts, f"{self.clock} clock", self.run_id])
 
-    def _table(self, file: str) -> pd.DataFrame | None:
+    def _table(self, file: str, rows: int | None = None) -> pd.DataFrame | None:
         for name in (file, f"{file}.xz"):
             if self.folder:
                 try:
-                    return read_table(self.folder / name, file)
+                    return read_table(self.folder / name, file, rows)
                 except FileNotFoundError:
                     continue
         return None
@@ -234,7 +235,8 @@ class Run:
         return self._samples()
 
     def _samples(self) -> pd.DataFrame | None:
-        table = self._table("samples.csv")
+        # While it is measured, or where that was killed, the file may be longer than this.
+        table = self._table("samples.csv", self.info.get("measuring", {}).get("sample_lines"))
         if table is None or self.rounds is None or self.info.get("options", {}).get("disturbed") != "drop":
             return table
         counted = table["counted"] == 1

@@ -64,6 +64,7 @@ class Measuring(TypedDict, total=False):
     seconds: float
     drains: float | None
     drained_samples: float | None
+    sample_lines: int | None
     block_shapes: dict[str, Shape]
 
 

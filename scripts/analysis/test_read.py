@@ -98,6 +98,27 @@ def test_samples_of_rounds_that_were_left_out_are_not_counted(tmp_path: Path, di
     assert run.rounds is None and run.samples is not None and run.samples["counted"].sum() == 9
 
 
+@pytest.mark.parametrize("name", ["samples.csv", "samples.csv.xz"])
+@pytest.mark.parametrize("left", ["", "id-one,6.1,wa", "a line\n", '"\n\n'])
+def test_what_a_killed_run_left_behind_its_samples_is_none(tmp_path: Path, name: str, left: str) -> None:
+    folder = write_run(tmp_path / "one", ROWS)
+    names = list(columns.of("samples.csv"))
+    row = {"case": "clone/none/stack:1M", "round": 1, "block": 4, "counted": 1, "create": 7}
+    text = "\n".join([",".join(names), *(",".join(str({**row, "sample": number}.get(name, "")) for name in names) for number in range(2)),
+                      left])
+    (folder / name).write_bytes(lzma.compress(text.encode()) if name.endswith(".xz") else text.encode())
+    info = json.loads((folder / "run.json").read_text())
+    for lines in (2, 1, 0):
+        info.setdefault("measuring", {})["sample_lines"] = lines
+        (folder / "run.json").write_text(json.dumps(info))
+        samples = read.read_run(folder).samples
+        assert samples is not None and samples["create"].tolist() == [7.0] * lines
+    info["measuring"]["sample_lines"] = 5
+    (folder / "run.json").write_text(json.dumps(info))
+    with pytest.raises(script.Unreadable, match=rf"{name}: cut off within line \d: run.json says that it has 6$"):
+        assert read.read_run(folder).samples is None
+
+
 def test_samples_of_an_earlier_version_have_fewer_phases(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "one", ROWS)
     names = [name for name in columns.of("samples.csv") if name not in ("start", "cpu")]

@@ -241,6 +241,36 @@ def test_without_the_program_that_stops_half_of_the_answer_is_missing(build: Pat
     assert (code, out) == (2, "") and err.startswith(f"validate: no nsbench-stops in {build}: ") and err.count("\n") == 1
 
 
+def test_without_the_program_nothing_is_known_of_a_large_run(build: Path) -> None:
+    code, out, err = call(VALIDATE, [f"--build={build}", "size"])
+    assert (code, out) == (2, "") and err.startswith(f"validate: no nsbench-size in {build}: ") and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("seconds", "peak", "expected"), [(10.0, 512, 0), (10.1, 100, 1), (1.0, 513, 1)])
+def test_a_large_run_is_held_to_memory_and_time(build: Path, seconds: float, peak: int, expected: int) -> None:
+    (build / "nsbench-size").write_text("#!/bin/sh\n" + "".join(
+        f"echo {stage} {7 * 3} {taken} {held}\n" for stage, taken, held in (
+            ("taken", 99, 50), ("rows", 99, 60), ("written", seconds, 70), ("read", 99, peak))))
+    (build / "nsbench-size").chmod(0o755)
+    code, out, _ = call(VALIDATE, [f"--build={build}", "size", "--cases=7", "--samples=3"])
+    assert code == expected and "7 cases" in out
+
+
+def test_a_run_made_up_is_read_as_it_was_written(tmp_path: Path) -> None:
+    program = Path(os.environ.get("NSBENCH", "/none")).with_name("nsbench-size")
+    if not program.exists():
+        pytest.skip("NSBENCH is not set, or nsbench-size is not built: scripts/test does both")
+    said = subprocess.run([program, "600", "25", tmp_path / "run"], text=True, capture_output=True, check=True)
+    stages = {line.split()[0]: line.split()[1:] for line in said.stdout.splitlines()}
+    assert list(stages) == ["taken", "rows", "written", "read"] and {count for count, *_ in stages.values()} == {"15000"}
+    assert json.loads((tmp_path / "run/run.json").read_text())["measuring"]["sample_lines"] == 15000
+    with (tmp_path / "run/samples.csv").open() as file:
+        assert sum(1 for _ in file) == 15001
+    again = subprocess.run([program, "600", "25", tmp_path / "run"], text=True, capture_output=True, check=False)
+    assert again.returncode == 1 and "holds a run already" in again.stderr
+    assert subprocess.run([program, "600", "0", tmp_path / "new"], capture_output=True).returncode == 2
+
+
 def test_where_a_run_stops_is_told() -> None:
     program = Path(os.environ.get("NSBENCH", "/none")).with_name("nsbench-stops")
     if not program.exists():

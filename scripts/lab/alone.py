@@ -185,6 +185,7 @@ def merge(plan: orders.Plan, done: dict[Task, Files], run_id: str) -> Files:
             lines = plain[number, case]["samples.csv"].decode().splitlines()
             behind = len(lines[0].split(",")) - lines[0].split(",").index("machine")  # columns, it among them
             rows += [renamed(_on_machine(line, number, behind), run_id) for line in lines[1:]]
+    record["measuring"]["sample_lines"] = len(rows)
     files = {"samples.csv": "\n".join([lines[0], *rows, ""]).encode()}
     if probing:
         files |= merge_probed(record, probing)

@@ -5,7 +5,7 @@ set(SCRIPTS lib/nsbench)
 set(DOCUMENTS ${CMAKE_INSTALL_DOCDIR})
 
 install(TARGETS nsbench RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-install(TARGETS nsbench-sampler nsbench-yardstick nsbench-stops RUNTIME DESTINATION ${PROGRAMS})
+install(TARGETS nsbench-sampler nsbench-yardstick nsbench-stops nsbench-size RUNTIME DESTINATION ${PROGRAMS})
 install(TARGETS nsbench-lockstep nsbench-exact LIBRARY DESTINATION ${PROGRAMS})
 
 # Programs and what they read; no tests and what only these need, no linters, and not what builds or packages a source tree.

@@ -15,6 +15,7 @@
 #include "cli/results.h"
 #include "cli/verbose.h"
 #include "core/text.h"
+#include "run/checkpoint.h"
 #include "run/interrupt.h"
 #include "run/summary.h"
 #include "sys/error.h"
@@ -117,30 +118,6 @@ run::Store create_store(const std::string& folder, const std::optional<run::Repe
     }
 }
 
-/// Saves a run's folder after its rounds, but not when rounds are so short that it would take a fifth of the
-/// time.
-class Checkpoint {
-  public:
-    explicit Checkpoint(std::function<void()> save) : save_(std::move(save)) {}
-    void operator()() {
-        const Clock::time_point begin = Clock::now();
-        if (begin - saved_ < 4 * took_) return;
-        try {
-            save_();
-        } catch (const std::exception&) {
-            // Whatever it is, the run goes on. Perhaps there is room again by the end; if not, that is when
-            // it is said.
-        }
-        saved_ = Clock::now();
-        took_ = saved_ - begin;
-    }
-
-  private:
-    std::function<void()> save_;
-    Clock::time_point saved_{};
-    Clock::duration took_{};
-};
-
 /// Writes what was asked for, and prints the table. What cannot be written keeps nothing else from it.
 void put_out(const Options& options, run::Store* store, const run::RunInfo& info, const run::Runner& runner,
              const std::vector<Row>& rows, const std::vector<const Series*>& series) {
@@ -189,9 +166,13 @@ int run_once(const Options& options, Beginning beginning, const std::vector<Case
     std::optional<run::Probed> probed;
     {
         run::ProgressLine line;
-        take_rounds(options, measurement, line, [&, &store = store] {
-            if (store) store->save(measurement.describe(), measurement.rows(), series);
-        });
+        Saving saving;
+        if (store) {
+            saving = {
+                [&, &store = store] { store->save_samples(measurement.describe(), series); },
+                [&, &store = store] { store->save(measurement.describe(), measurement.rows(), series); }};
+        }
+        take_rounds(options, measurement, line, std::move(saving));
         probed = take_probed_pass(options, start.options, measurement, opened.probe, line);
     }
     const run::RunInfo info = measurement.describe(std::move(probed));
@@ -223,13 +204,17 @@ bool shows_progress(const Options& options) {
 }
 
 void take_rounds(const Options& options, run::Measurement& measurement, run::ProgressLine& line,
-                 std::function<void()> save, std::optional<run::RepeatPlace> repeat) {
+                 Saving saving, std::optional<run::RepeatPlace> repeat) {
     const bool is_shown = shows_progress(options);
+    run::Checkpoint samples(std::move(saving.samples));
+    run::Checkpoint all(std::move(saving.all));
     measurement.runner().measure({[&](run::Progress progress) {
                                       progress.repeat = repeat;
                                       if (is_shown) line.show(progress);
                                   },
-                                  Checkpoint(std::move(save))});
+                                  [&] {
+                                      if (!all.reach()) samples.reach();
+                                  }});
 }
 
 int run_measurements(const Options& options) {

@@ -33,9 +33,15 @@ void introduce(const Options& options, const run::RunInfo& info);
 /// Whether it is said on a terminal how far the run is.
 bool shows_progress(const Options& options);
 
-/// Carries out the rounds and saves what there is after each, but not so often that it takes a fifth of the
-/// time.
+/// What is saved after rounds.
+struct Saving {
+    std::function<void()> samples;  ///< and what is small: as much as came since the last time
+    std::function<void()> all;      ///< the rows as well: as much as there is
+};
+
+/// Carries out the rounds and saves what there is after each. Neither is done so often that it takes a tenth
+/// of the time.
 void take_rounds(const Options& options, run::Measurement& measurement, run::ProgressLine& line,
-                 std::function<void()> save, std::optional<run::RepeatPlace> repeat = std::nullopt);
+                 Saving saving, std::optional<run::RepeatPlace> repeat = std::nullopt);
 
 }  // namespace nsb::cli

@@ -8,6 +8,7 @@ import csv
 import ctypes
 import fcntl
 import itertools
+import json
 import os
 import pty
 import shutil
@@ -251,10 +252,18 @@ def refuse(number: int, arguments: dict[int, int]) -> None:
             raise OSError(ctypes.get_errno(), f"prctl{request[:2]}")
 
 
-def read_csv(path: str | Path) -> list[dict[str, str]]:
-    """The rows of a CSV file as dictionaries; every line must have all fields."""
+def read_samples(folder: Path) -> list[dict[str, str]]:
+    """The rows of samples.csv that run.json says are valid: behind them a killed run may have left others, and half of one."""
+    return read_csv(folder / "samples.csv", json.loads((folder / "run.json").read_text())["measuring"]["sample_lines"])
+
+
+def read_csv(path: str | Path, count: int | None = None) -> list[dict[str, str]]:
+    """The rows of a CSV file as dictionaries, or so many of them; every line must have all fields."""
     with open(path, encoding="utf-8", newline="") as file:
         text = file.read()
+    if count is not None:
+        text = "".join(text.splitlines(True)[:count + 1])
+        assert text.count("\n") == count + 1, f"{path}: fewer lines than run.json says"
     assert text.endswith("\n"), f"{path}: its last line is not whole"
     header, *rows = list(csv.reader(text.splitlines()))
     for row in rows:

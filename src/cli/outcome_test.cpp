@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "core/failure.h"
 #include "core/repeats.h"
+#include "core/test_samples.h"
 #include "isolate/container.h"
 #include "report/table.h"
 #include "sys/file.h"
@@ -91,9 +92,8 @@ std::vector<Row> rows_of_repeats(const std::vector<double>& medians) {
         Series series{Case::of(Operation::unshare, Kind::pid), {}, {}};
         Series base{Case::of(Operation::unshare, {}), {}, {}};
         for (std::uint32_t round = 1; round <= 6; ++round) {
-            for (Series* const one : {&series, &base}) one->samples.push_back({round, 0, true, {}});
-            series.samples.back().times.fill(median + round / 10.0);
-            base.samples.back().times.fill(50 + round / 10.0);
+            series.samples.push_back(alike({round, 0, true}, median + round / 10.0));
+            base.samples.push_back(alike({round, 0, true}, 50 + round / 10.0));
         }
         repeats.push_back(make_rows(series, &base, {}));
     }

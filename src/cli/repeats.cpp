@@ -150,7 +150,6 @@ void Repeating::measure(std::uint32_t number, Beginning own, run::ProgressLine& 
                             run::rows_of_bases(runner.bases(), context)};
     };
     const auto save = [&] {
-        if (!own.store) return;
         const run::Summary now = summary(false);
         if (complete_.size() == 0) {  // else the folder of all has a run.json, and rows
             run::Repeats first;
@@ -159,7 +158,9 @@ void Repeating::measure(std::uint32_t number, Beginning own, run::ProgressLine& 
         }
         own.store->save(now.info, now.rows, series);
     };
-    take_rounds(options_, measurement, line, save, place(number));
+    Saving saving;
+    if (own.store) saving = {[&] { own.store->save_samples(measurement.describe(), series); }, save};
+    take_rounds(options_, measurement, line, std::move(saving), place(number));
 
     last_ = number;
     const bool is_complete = runner.totals().interrupted_by == 0;
@@ -177,7 +178,7 @@ run::Summary Repeating::sum_up() const {
 }
 
 void Repeating::save_whole(const run::Summary& summary) const {
-    if (whole_.store) whole_.store->save({summary.info, summary.rows, {}, nullptr, counting().rows});
+    if (whole_.store) whole_.store->save({summary.info, summary.rows, {}, counting().rows});
 }
 
 /// Which repeats the table is not of, and why.
@@ -206,7 +207,7 @@ void Repeating::put_out(const run::Summary& summary) const {
             }
         },
         [&] {
-            run::write(options_.files, {info, rows, {}, nullptr, counting().rows});
+            run::write(options_.files, {info, rows, {}, counting().rows});
         },
         [&] {
             if (is_output_taken(options_) && !options_.quiet) sys::try_write(STDERR_FILENO, lines_of_stop());

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/series.h"
+#include "core/test_samples.h"
 
 namespace nsb {
 namespace {
@@ -96,11 +97,8 @@ TEST(Disturbance, IsCountedByItsName) {
 Series series_of(std::uint32_t rounds, const std::set<std::uint32_t>& disturbed) {
     Series series{Case::of(Operation::unshare, Kind::uts), {}, {}};
     for (std::uint32_t round = 0; round <= rounds; ++round) {
-        for (int i = 0; i < 2; ++i) {
-            Sample sample{round, round + 1, round > 0};
-            sample.times.fill(disturbed.contains(round) ? 1000 : 100);
-            series.samples.push_back(sample);
-        }
+        const double time = disturbed.contains(round) ? 1000 : 100;
+        for (int i = 0; i < 2; ++i) series.samples.push_back(alike({round, round + 1, round > 0}, time));
     }
     return series;
 }

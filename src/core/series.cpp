@@ -38,18 +38,27 @@ std::optional<Delta> make_delta(const std::map<RoundKey, double>& own,
     return Delta{value, median_interval(std::move(differences)), resolution_of(figures, value)};
 }
 
+/// Visits the times of a phase that count, with the stretch that each is of. A drain of 0 was not seen.
+template <typename Visit>
+void each_counted(const Samples& samples, Phase phase, Visit visit) {
+    for (const Stretch& stretch : samples.stretches()) {
+        if (phase == Phase::drain && stretch.drain <= 0) continue;
+        for (std::size_t at = stretch.counted; at < stretch.end; ++at)
+            visit(stretch, samples.time(stretch, phase, at));
+    }
+}
+
 /// The counted samples of a phase with their rounds.
 std::vector<OfRound> by_round(const Series& series, Phase phase) {
     std::vector<OfRound> values;
     std::optional<RoundKey> latest;
     std::uint32_t round = 0;
-    for (const Sample& sample : series.samples) {
-        if (!sample.has(phase)) continue;
-        const RoundKey key{sample.machine, sample.round};
+    each_counted(series.samples, phase, [&](const Stretch& of, double time) {
+        const RoundKey key{of.machine, of.round};
         if (latest && key != *latest) ++round;
         latest = key;
-        values.push_back({sample.time(phase), round});
-    }
+        values.push_back({time, round});
+    });
     return values;
 }
 
@@ -130,9 +139,9 @@ Row make_row(const Series& series, const Series* base, Phase phase, const RowCon
 
 std::map<RoundKey, double> Series::round_medians(Phase phase) const {
     std::map<RoundKey, std::vector<double>> rounds;
-    for (const Sample& sample : samples) {
-        if (sample.has(phase)) rounds[{sample.machine, sample.round}].push_back(sample.time(phase));
-    }
+    each_counted(samples, phase, [&](const Stretch& of, double time) {
+        rounds[{of.machine, of.round}].push_back(time);
+    });
     std::map<RoundKey, double> medians;
     for (auto& [round, values] : rounds) medians[round] = median(std::move(values));
     return medians;
@@ -140,17 +149,14 @@ std::map<RoundKey, double> Series::round_medians(Phase phase) const {
 
 std::map<std::uint32_t, std::vector<double>> Series::by_machine(Phase phase) const {
     std::map<std::uint32_t, std::vector<double>> machines;
-    for (const Sample& sample : samples) {
-        if (sample.has(phase)) machines[sample.machine].push_back(sample.time(phase));
-    }
+    each_counted(samples, phase,
+                 [&](const Stretch& of, double time) { machines[of.machine].push_back(time); });
     return machines;
 }
 
 std::vector<double> Series::counted(Phase phase) const {
     std::vector<double> values;
-    for (const Sample& sample : samples) {
-        if (sample.has(phase)) values.push_back(sample.time(phase));
-    }
+    each_counted(samples, phase, [&](const Stretch&, double time) { values.push_back(time); });
     return values;
 }
 
@@ -172,12 +178,12 @@ bool keeps_rounds(const Series& series, const std::set<std::uint32_t>& rounds) {
     if (rounds.empty()) return false;
     std::set<std::uint32_t> kept;
     bool has_any = false;
-    for (const Sample& sample : series.samples) {
-        if (!sample.counted) continue;
-        if (rounds.contains(sample.round)) {
+    for (const Stretch& stretch : series.samples.stretches()) {
+        if (stretch.counted == stretch.end) continue;
+        if (rounds.contains(stretch.round)) {
             has_any = true;
         } else {
-            kept.insert(sample.round);
+            kept.insert(stretch.round);
         }
     }
     return has_any && kept.size() < kMinForInterval;
@@ -195,28 +201,27 @@ std::vector<std::string> kept_whole(std::span<const Series> series, const std::s
 
 Series without_rounds(const Series& series, const std::set<std::uint32_t>& rounds) {
     Series left = series;
-    if (rounds.empty() || keeps_rounds(series, rounds)) return left;
-    for (Sample& sample : left.samples) sample.counted = sample.counted && !rounds.contains(sample.round);
+    if (!keeps_rounds(series, rounds)) left.samples.leave_out(rounds);
     return left;
 }
 
 std::vector<Row> rows_of(std::span<const Series> series, std::size_t planned, const RowContext& context) {
-    std::vector<Series> left;  // of which rounds were left out
-    for (const Series& s : series) {
-        if (!context.left_out.empty()) left.push_back(without_rounds(s, context.left_out));
-    }
-    const std::span<const Series> counted = left.empty() ? series : std::span<const Series>(left);
+    // One copy at a time: all of them would take as much room as the samples themselves.
+    std::optional<Series> left, left_of_base;
+    const auto counted = [&](const Series& all, std::optional<Series>& copy) -> const Series& {
+        return context.left_out.empty() ? all : copy.emplace(without_rounds(all, context.left_out));
+    };
     std::map<Case, std::size_t> by_case;
     for (std::size_t i = 0; i < series.size(); ++i) by_case[series[i].measured] = i;
     std::vector<Row> rows;
     for (std::size_t i = 0; i < planned; ++i) {
         const auto base_case = series[i].measured.base(context.base_set);
-        const auto base = base_case ? by_case.find(*base_case) : by_case.end();
+        const auto at = base_case ? by_case.find(*base_case) : by_case.end();
+        const Series* base = at == by_case.end() ? nullptr : &series[at->second];
         // A case that keeps all of its rounds is compared with its base in all of them.
-        const auto& of_base = keeps_rounds(series[i], context.left_out) ? series : counted;
-        std::ranges::move(
-            make_rows(counted[i], base == by_case.end() ? nullptr : &of_base[base->second], context),
-            std::back_inserter(rows));
+        if (base != nullptr && !keeps_rounds(series[i], context.left_out))
+            base = &counted(*base, left_of_base);
+        std::ranges::move(make_rows(counted(series[i], left), base, context), std::back_inserter(rows));
     }
     return rows;
 }
@@ -233,14 +238,16 @@ bool is_precise(const Series& series, const RowContext& context) {
 }
 
 void Looks::extend(const Series& series) {
+    const std::span all = series.samples.stretches();
     std::optional<std::uint32_t> round;  // the latest of this call
-    for (; next_ < series.samples.size(); ++next_) {
-        const Sample& sample = series.samples[next_];
-        if (!sample.counted) continue;
-        ++counted_;
-        if (round != sample.round) ++rounds_;
-        round = sample.round;
+    for (auto of = std::ranges::upper_bound(all, next_, {}, &Stretch::end); of != all.end(); ++of) {
+        const std::size_t first = std::max<std::size_t>(next_, of->counted);
+        if (first >= of->end) continue;
+        counted_ += static_cast<std::uint32_t>(of->end - first);
+        if (round != of->round) ++rounds_;
+        round = of->round;
     }
+    next_ = series.samples.size();
 }
 
 bool Looks::is_due() const {

@@ -15,30 +15,11 @@
 #include "core/failure.h"
 #include "core/position.h"
 #include "core/protocol.h"
+#include "core/samples.h"
 #include "core/statistics.h"
 #include "core/tick.h"
 
 namespace nsb {
-
-/// A time for each phase of its case, in ticks of the clock.
-struct Sample {
-    std::uint32_t round = 0;  ///< 0 is the warm-up round
-    std::uint32_t block =
-        0;                 ///< blocks are numbered through the run, in the order in which they are measured
-    bool counted = false;  ///< warm-ups are kept, and enter no figure
-    std::array<double, kPhases> times{};
-    std::uint32_t machine = 0;  ///< of the lab's saved machines; 0 elsewhere
-    std::uint32_t sampler = 0;  ///< of those that carry out a block at the same time; the first is 0
-    double ended = 0;           ///< when its sampler was done with it, since the block began; 0: not known
-
-    [[nodiscard]] double time(Phase phase) const { return times[static_cast<std::size_t>(phase)]; }
-
-    /// Whether it counts for that phase's figures. A drain of 0 is one that was not seen, not one without
-    /// cost.
-    [[nodiscard]] bool has(Phase phase) const {
-        return counted && (phase != Phase::drain || time(phase) > 0);
-    }
-};
 
 /// A round of one machine: what a median is taken of, and what the base is paired by.
 struct RoundKey {
@@ -48,7 +29,7 @@ struct RoundKey {
 
 struct Series {
     Case measured;
-    std::vector<Sample> samples;  ///< in the order in which they were taken
+    Samples samples;  ///< in the order in which they were taken
     std::optional<protocol::Failure> failure;
     std::string said{};  ///< by a runtime that failed, and by whom: better than what the errno says
 
@@ -56,6 +37,7 @@ struct Series {
     [[nodiscard]] std::map<RoundKey, double> round_medians(Phase phase) const;
     /// The counted samples of each machine; a single one where nothing was saved.
     [[nodiscard]] std::map<std::uint32_t, std::vector<double>> by_machine(Phase phase) const;
+    /// A drain of 0 is one that was not seen, not one without cost: it counts for nothing.
     [[nodiscard]] std::vector<double> counted(Phase phase) const;
 };
 

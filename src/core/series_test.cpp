@@ -4,23 +4,28 @@
 
 #include <cerrno>
 
+#include "core/test_samples.h"
+
 namespace nsb {
 namespace {
-
-constexpr auto kCreate = static_cast<std::size_t>(Phase::create);
 
 /// One counted sample per round and value, after a warm-up that would change every figure if it counted.
 Series series_of(const Case& c, const std::vector<double>& values) {
     Series series{c, {}, {}};
-    series.samples.push_back({0, 0, false, {}});
-    series.samples.back().times.fill(1e9);
+    series.samples.push_back(alike({0, 0, false}, 1e9));
     std::uint32_t round = 0;
-    for (const double value : values) {
-        Sample sample{++round, 0, true, {}};
-        sample.times.fill(value);
-        series.samples.push_back(sample);
-    }
+    for (const double value : values) series.samples.push_back(alike({++round, 0, true}, value));
     return series;
+}
+
+/// As where none was seen.
+Series without_drain(const Series& series) {
+    Series left{series.measured, {}, {}};
+    for (Sample sample : series.samples.all()) {
+        sample.times[static_cast<std::size_t>(Phase::drain)] = 0;
+        left.samples.push_back(sample);
+    }
+    return left;
 }
 
 const Row& row_of(const std::vector<Row>& rows, Phase phase) {
@@ -82,9 +87,7 @@ Series on_machines(const Case& c, const std::vector<double>& values) {
     for (const double value : values) {
         ++machine;
         for (std::uint32_t round = 1; round <= 2; ++round) {
-            Sample sample{round, 0, true, {}, machine};
-            sample.times.fill(value);
-            series.samples.push_back(sample);
+            series.samples.push_back(alike({round, 0, true, {}, machine}, value));
         }
     }
     return series;
@@ -151,8 +154,8 @@ TEST(MakeRows, GivesAFailedCaseAnErrnoAndNoFigure) {
 }
 
 TEST(MakeRows, SaysWhyADrainIsMissing) {
-    Series series = series_of(Case::of(Operation::clone, Kind::net), {10, 10, 10, 10, 10, 10});
-    for (Sample& sample : series.samples) sample.times[static_cast<std::size_t>(Phase::drain)] = 0;
+    const Series series =
+        without_drain(series_of(Case::of(Operation::clone, Kind::net), {10, 10, 10, 10, 10, 10}));
     const Row row = row_of(make_rows(series, nullptr, {0.02, Unseen{EPERM, "no tracefs"}, {}}), Phase::drain);
     EXPECT_EQ(row.status, Status::skipped);
     EXPECT_EQ(row.error, "EPERM");
@@ -178,13 +181,14 @@ TEST(MakeRows, ByInstructionsTheMediansOfRoundsAreIndependent) {
 }
 
 TEST(IsPrecise, IsWhatTheRowsSayWithoutDrain) {
-    Series series = series_of(Case::of(Operation::clone, Kind::net), {100, 101, 100, 101, 100, 101});
-    for (Sample& sample : series.samples) sample.times[static_cast<std::size_t>(Phase::drain)] = 0;
-    EXPECT_TRUE(is_precise(series, {0.1, {}, {}}));
+    Series series =
+        without_drain(series_of(Case::of(Operation::clone, Kind::net), {100, 101, 100, 101, 100, 101}));
+    EXPECT_TRUE(is_precise(series, {0.1, {}, {}})) << "in spite of the warm-up";
     EXPECT_FALSE(is_precise(series, {0.001, {}, {}}));
-    series.samples.front().times[kCreate] = 2000;
-    EXPECT_TRUE(is_precise(series, {0.1, {}, {}})) << "a warm-up";
-    series.samples.back().times[kCreate] = 2000;
+    Sample slow = alike({6, 0, true}, 100);
+    slow.times[static_cast<std::size_t>(Phase::create)] = 2000;
+    slow.times[static_cast<std::size_t>(Phase::drain)] = 0;
+    for (int i = 0; i < 2; ++i) series.samples.push_back(slow);
     EXPECT_FALSE(is_precise(series, {0.1, {}, {}}));
 }
 
@@ -193,10 +197,7 @@ TEST(Looks, CountWholeRoundsAndLeaveWarmUpsOut) {
     Looks looks;
     looks.extend(series);
     EXPECT_EQ(looks.rounds(), 2U);
-    for (const double value : {1.0, 3.0, 8.0}) {
-        series.samples.push_back({3, 0, true, {}});
-        series.samples.back().times.fill(value);
-    }
+    for (const double value : {1.0, 3.0, 8.0}) series.samples.push_back(alike({3, 0, true}, value));
     looks.extend(series);
     looks.extend(series);
     EXPECT_EQ(looks.counted(), 5U);
@@ -208,8 +209,7 @@ TEST(Looks, ComeAfterTwiceAsManyRounds) {
     Looks looks;
     std::vector<std::uint32_t> looked;
     for (std::uint32_t round = 1; round <= 70; ++round) {
-        series.samples.push_back({round, round, true, {}});
-        series.samples.back().times.fill(100);
+        series.samples.push_back(alike({round, round, true}, 100));
         looks.extend(series);
         const bool is_due = looks.is_due();
         const bool was = looks.is_precise();

@@ -20,8 +20,9 @@ bool judge(std::istream& times, std::ostream& out, double precision, std::uint32
     nsb::Looks looks;
     for (std::uint32_t round = 1; round <= rounds && !looks.is_precise(); ++round) {
         for (std::uint32_t i = 0; i < samples; ++i) {
-            nsb::Sample& sample = series.samples.emplace_back(nsb::Sample{round, round, true, {}});
+            nsb::Sample sample{round, round, true, {}};
             sample.times.fill(all[std::size_t{round - 1} * samples + i]);
+            series.samples.push_back(sample);
         }
         looks.extend(series);
         looks.look(series, context);

@@ -130,51 +130,66 @@ constexpr auto kResultColumns = std::to_array<Column<R>>({
 
 #undef FIGURE
 
-/// A phase's time; empty where the sample failed, or the case does not have it.
+/// A phase's time; empty where the sample failed, and of a case that does not have the phase.
 template <Phase phase>
 std::string sample_time(const S& r) {
-    if (r.sample == nullptr || !r.series.measured.takes_time_of(phase)) return "";
-    if (phase == Phase::drain && r.sample->time(phase) == 0) return "";
-    return number(r.sample->time(phase));
+    if (r.stretch == nullptr) return "";
+    const double time = r.series.samples.time(*r.stretch, phase, r.index);
+    return phase == Phase::drain && time == 0 ? "" : number(time);
 }
 
 template <Phase phase>
 constexpr Column<S> phase_column() {
-    return {info(phase).name, kTicks, info(phase).meaning, sample_time<phase>};
+    return {info(phase).name, kTicks, info(phase).meaning, sample_time<phase>,
+            [](const Case& c) { return !c.takes_time_of(phase); }};
+}
+
+template <std::uint32_t Stretch::*member>
+std::string of_stretch(const S& r) {
+    return r.stretch != nullptr ? std::to_string(r.stretch->*member) : "";
+}
+
+constexpr bool always(const Case& /*c*/) {
+    return true;
 }
 
 constexpr auto kSampleColumns = std::to_array<Column<S>>({
-    {"run_id", "", "as in results.csv", [](const S& r) { return r.run.run_id; }},
-    {"kernel", "", "as in results.csv", [](const S& r) { return r.run.kernel; }},
-    {"clock", "", "as in results.csv", [](const S& r) { return std::string(info(r.run.clock).name); }},
+    {"run_id", "", "as in results.csv", [](const S& r) { return r.run.run_id; }, always},
+    {"kernel", "", "as in results.csv", [](const S& r) { return r.run.kernel; }, always},
+    {"clock", "", "as in results.csv", [](const S& r) { return std::string(info(r.run.clock).name); },
+     always},
     {"case", "", "the case's id; also those of the none cases that deltas are taken against",
-     [](const S& r) { return to_string(r.series.measured); }},
-    {"round", "number", "the round; 0 is the warm-up",
-     [](const S& r) { return r.sample != nullptr ? std::to_string(r.sample->round) : ""; }},
+     [](const S& r) { return to_string(r.series.measured); }, always},
+    {"round", "number", "the round; 0 is the warm-up", of_stretch<&Stretch::round>},
     {"block", "number", "the block's number in the run, in the order in which blocks were measured",
-     [](const S& r) { return r.sample != nullptr ? std::to_string(r.sample->block) : ""; }},
+     of_stretch<&Stretch::block>},
     {"sample", "number", "number within the case, in the order in which they were taken",
      [](const S& r) { return std::to_string(r.index); }},
     {"counted", "0 or 1", "1; or 0 for a warm-up: the first round, and the first samples of each block",
-     [](const S& r) { return std::string(r.sample != nullptr && r.sample->counted ? "1" : "0"); }},
+     [](const S& r) {
+         return std::string(r.stretch != nullptr && r.index >= r.stretch->counted ? "1" : "0");
+     }},
 #define NSB_PHASE(identifier, ...) phase_column<Phase::identifier>(),
 #include "core/phases.def"
 #undef NSB_PHASE
     {"errno", "", "name of the errno that ended the case; then there are no times",
-     [](const S& r) { return r.sample == nullptr ? errno_name(r.series.failure->error) : ""; }},
+     [](const S& r) { return r.stretch == nullptr ? errno_name(r.series.failure->error) : ""; }},
     {"call", "", "the call that failed",
      [](const S& r) {
-         return r.sample == nullptr ? std::string(protocol::name(r.series.failure->call)) : "";
+         return r.stretch == nullptr ? std::string(protocol::name(r.series.failure->call)) : "";
      }},
     {"machine", "number", "the lab's saved machine that it was taken on; 0 elsewhere",
-     [](const S& r) { return r.sample != nullptr ? std::to_string(r.sample->machine) : ""; }},
+     of_stretch<&Stretch::machine>},
     {"sampler", "number", "which of the samplers that carried out the block at the same time; the first is 0",
-     [](const S& r) { return r.sample != nullptr ? std::to_string(r.sample->sampler) : ""; }},
+     of_stretch<&Stretch::sampler>},
     {"ended", kTicks,
      "from the beginning of the block, the same moment for all of its samplers, until this one was done with "
      "the "
      "sample: the time since the one before has in it what was prepared, which is in no phase",
-     [](const S& r) { return r.sample != nullptr && r.sample->ended > 0 ? number(r.sample->ended) : ""; }},
+     [](const S& r) {
+         const double ended = r.stretch != nullptr ? r.series.samples.ended(r.index) : 0;
+         return ended > 0 ? number(ended) : "";
+     }},
 });
 
 using M = RoundRecord;
@@ -236,6 +251,9 @@ std::span<const Column<SampleRecord>> sample_columns() {
 
 // A tick has no fraction; a median of two, a mean and a standard deviation have one.
 std::string format_number(double value) {
+    constexpr double kWhole = 9007199254740992;  // up to here a double holds every whole number
+    if (value > 0 && value < kWhole && value == std::floor(value))
+        return std::to_string(static_cast<std::uint64_t>(value));  // as below, in a tenth of the time
     return value == std::floor(value) ? fmt::format("{:.0f}", value) : fmt::format("{:.3f}", value);
 }
 

@@ -33,8 +33,8 @@ struct ResultRecord {
 struct SampleRecord {
     const RunIdentity& run;
     const Series& series;
-    const Sample* sample;  ///< null for the one that failed
-    std::size_t index;     ///< within the series
+    const Stretch* stretch;  ///< that it is of; null for the one that failed
+    std::size_t index;       ///< within the series
 };
 
 struct RoundRecord {
@@ -60,6 +60,8 @@ struct Column {
     std::string_view unit;  ///< empty for text
     std::string_view meaning;
     std::string (*get)(const Record& record);  ///< empty where there is nothing to say
+    /// Of samples.csv: whether all of a case's have the same; null where they need not.
+    bool (*is_of_case)(const Case& c) = nullptr;
 };
 
 std::span<const Column<ResultRecord>> result_columns();

@@ -1,6 +1,8 @@
 #include "report/csv.h"
 
+#include <algorithm>
 #include <boost/tokenizer.hpp>
+#include <utility>
 
 #include "core/utf8.h"
 #include "report/load_columns.h"
@@ -32,10 +34,39 @@ template std::string csv_header(std::span<const Column<ResultRecord>>);
 template std::string csv_header(std::span<const Column<SampleRecord>>);
 template std::string csv_header(std::span<const Column<RoundRecord>>);
 template void append_csv(std::string&, std::span<const Column<ResultRecord>>, const ResultRecord&);
-template void append_csv(std::string&, std::span<const Column<SampleRecord>>, const SampleRecord&);
 template void append_csv(std::string&, std::span<const Column<RoundRecord>>, const RoundRecord&);
 
-std::string results_csv(const RunIdentity& run, const std::vector<Row>& rows) {
+SampleLines::SampleLines(const RunIdentity& run, const Series& series) : run_(run), series_(series) {
+    std::string before;
+    for (const auto& column : sample_columns()) {
+        if (&column != &sample_columns().front()) before += ',';
+        if (column.is_of_case != nullptr && column.is_of_case(series.measured)) {
+            before += csv_field(column.get({run, series, nullptr, 0}));
+        } else {
+            parts_.push_back({std::exchange(before, ""), &column});
+        }
+    }
+    end_ = before + '\n';
+}
+
+void SampleLines::append(std::string& text, const SampleRecord& record) const {
+    for (const auto& [before, column] : parts_) {
+        text += before;
+        const std::string field = column->get(record);
+        text += column->unit.empty() && !field.empty() ? csv_field(field) : field;  // a number is as it is
+    }
+    text += end_;
+}
+
+void SampleLines::append(std::string& text, const Stretch& stretch, std::size_t index) const {
+    append(text, {run_, series_, &stretch, index});
+}
+
+void SampleLines::append_failed(std::string& text) const {
+    append(text, {run_, series_, nullptr, series_.samples.size()});
+}
+
+std::string results_csv(const RunIdentity& run, std::span<const Row> rows) {
     std::string text = csv_header(result_columns());
     for (const Row& row : rows) append_csv(text, result_columns(), ResultRecord{run, row});
     return text;
@@ -82,11 +113,29 @@ std::string batches_csv(const RunIdentity& run, const std::string& id, std::span
     return text;
 }
 
+void split_csv(const std::string& line, std::vector<std::string>& fields) {
+    if (line.find('"') != std::string::npos) {
+        // RFC 4180 knows no escapes.
+        const boost::tokenizer<boost::escaped_list_separator<char>> all(
+            line, boost::escaped_list_separator<char>("", ",", "\""));
+        fields.assign(all.begin(), all.end());
+        return;
+    }
+    // As nearly all lines are: into the room of the line before.
+    std::size_t count = 0;
+    for (std::size_t begin = 0; begin <= line.size(); ++count) {
+        const std::size_t end = std::min(line.find(',', begin), line.size());
+        if (count == fields.size()) fields.emplace_back();
+        fields[count].assign(line, begin, end - begin);
+        begin = end + 1;
+    }
+    fields.resize(count);
+}
+
 std::vector<std::string> split_csv(const std::string& line) {
-    // RFC 4180 knows no escapes.
-    const boost::tokenizer<boost::escaped_list_separator<char>> fields(
-        line, boost::escaped_list_separator<char>("", ",", "\""));
-    return {fields.begin(), fields.end()};
+    std::vector<std::string> fields;
+    split_csv(line, fields);
+    return fields;
 }
 
 }  // namespace nsb::report

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "core/repeats.h"
+#include "core/test_samples.h"
 #include "report/csv.h"
 #include "report/table.h"
 
@@ -16,9 +17,7 @@ std::vector<Row> rows() {
     const auto series = [](KindSet set, double value) {
         Series s{Case::of(Operation::clone, set), {}, {}};
         for (std::uint32_t round = 1; round <= 6; ++round) {
-            Sample sample{round, 0, true, {}};
-            sample.times.fill(value + round);
-            s.samples.push_back(sample);
+            s.samples.push_back(alike({round, 0, true}, value + round));
         }
         return s;
     };
@@ -65,9 +64,7 @@ TEST(ResultsCsv, SaysWhatSavedMachinesSay) {
     Series series{Case::of(Operation::unshare, {}), {}, {}};
     for (const std::uint32_t machine : {1U, 2U, 3U}) {
         for (std::uint32_t round = 1; round <= 10; ++round) {
-            Sample sample{round, 0, true, {}, machine};
-            sample.times.fill(100 * machine);
-            series.samples.push_back(sample);
+            series.samples.push_back(alike({round, 0, true, {}, machine}, 100 * machine));
         }
     }
     const RunIdentity lab{"r", "6.1", TickClock::instructions, "fresh"};
@@ -80,8 +77,7 @@ TEST(ResultsCsv, SaysWhatRepeatsSay) {
     for (const double median : {100.0, 110.0, 120.0}) {
         Series series{Case::of(Operation::unshare, {}), {}, {}};
         for (std::uint32_t round = 1; round <= 6; ++round) {
-            series.samples.push_back({round, 0, true, {}});
-            series.samples.back().times.fill(median + round / 10.0);
+            series.samples.push_back(alike({round, 0, true}, median + round / 10.0));
         }
         repeats.push_back(make_rows(series, nullptr, {}));
     }

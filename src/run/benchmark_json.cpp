@@ -33,9 +33,8 @@ struct Repetition {
 
 std::vector<Repetition> rounds_of(const Series& series, Phase phase) {
     std::map<RoundKey, std::size_t> counts;
-    for (const Sample& sample : series.samples) {
-        counts[{sample.machine, sample.round}] += sample.counted ? 1 : 0;
-    }
+    for (const Stretch& stretch : series.samples.stretches())
+        counts[{stretch.machine, stretch.round}] += stretch.end - stretch.counted;
     std::vector<Repetition> all;
     for (const auto& [round, value] : series.round_medians(phase)) all.push_back({value, counts[round]});
     return all;
@@ -84,12 +83,11 @@ std::string with_own_build_type(const std::string& context) {
 std::string benchmark_json(const RunData& data, JsonEntries entries) {
     std::map<Case, const Series*> by_case;
     const std::set<std::uint32_t> left_out = data.info.row_context().left_out;
-    std::vector<Series> left;
-    left.reserve(data.series.size());
-    for (const Series* s : data.series) {
-        if (!left_out.empty()) s = &left.emplace_back(without_rounds(*s, left_out));
-        by_case[s->measured] = s;
-    }
+    for (const Series* s : data.series) by_case[s->measured] = s;
+    const auto counted_rounds = [&](const Row& row) {
+        const Series& all = *by_case.at(row.measured);
+        return rounds_of(left_out.empty() ? all : without_rounds(all, left_out), row.phase);
+    };
 
     describe_context(data.info.identity, data.info.version);
     std::ostringstream out;
@@ -110,9 +108,7 @@ std::string benchmark_json(const RunData& data, JsonEntries entries) {
             runs.back().error_occurred = true;
             runs.back().error_message = error_message(row);
         } else {
-            append(runs, row,
-                   data.info.is_of_repeats() ? repeats_of(data.repeats, row)
-                                             : rounds_of(*by_case.at(row.measured), row.phase),
+            append(runs, row, data.info.is_of_repeats() ? repeats_of(data.repeats, row) : counted_rounds(row),
                    entries);
         }
         for (std::size_t i = first; i < runs.size(); ++i) {

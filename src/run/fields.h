@@ -11,18 +11,15 @@
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
+#include <utility>
 #include <vector>
 
 #include "core/text.h"
 #include "report/csv.h"
 #include "run/limits.h"
+#include "run/lines.h"
 
 namespace nsb::run {
-
-/// What a line says that does not hold: the column and why.
-struct Wrong {
-    std::string what;
-};
 
 /// The lines of a CSV file of ours, field by field, by the columns' names.
 class Fields {
@@ -42,7 +39,7 @@ class Fields {
 
     void read(const std::string& line) {
         line_ = line;
-        values_ = report::split_csv(line);
+        report::split_csv(line, values_);
         if (values_.size() != at_.size())
             throw Wrong{fmt::format("{} fields of {}: {}", values_.size(), at_.size(), shown(line))};
     }
@@ -99,29 +96,40 @@ class Fields {
     std::string line_;
 };
 
-/// Visits the lines behind the header. The error, of a file that is cut off or of what `visit` throws as
-/// Wrong, begins with the file's name and the line.
+/// What was read of a CSV file.
+struct ReadLines {
+    std::string header;
+    std::uint64_t lines = 0;  ///< behind it
+    std::uint64_t bytes = 0;  ///< of all of it
+};
+
+/// Visits the lines behind the header, or so many of them, all of which have to be there: what is behind
+/// these is not looked at. The error, of a file that is cut off or of what `visit` throws as Wrong, begins
+/// with the file's name and the line.
 template <typename Record, typename Visit>
-tl::expected<void, std::string> each_line(const std::string& text, std::string_view name,
-                                          std::span<const report::Column<Record>> columns, Visit visit) {
-    std::size_t number = 1;
+tl::expected<ReadLines, std::string> each_line(NextPiece next, std::string_view name,
+                                               std::span<const report::Column<Record>> columns, Visit visit,
+                                               std::optional<std::uint64_t> count = std::nullopt) {
+    ReadLines read;
+    std::uint64_t number = 1;
     try {
-        std::optional<Fields> fields;
-        for (std::size_t begin = 0; begin < text.size() || !fields; ++number) {
-            const std::size_t end = text.find('\n', begin);
-            if (end == std::string::npos) throw Wrong{"the file ends within this line"};
-            const std::string line = text.substr(begin, end - begin);
-            if (line.ends_with('\r'))
-                throw Wrong{"the line ends in \\r\\n, and not in \\n alone as it was written"};
-            begin = end + 1;
-            if (fields) {
-                fields->read(line);
-                visit(*fields);
-            } else {
-                fields.emplace(line, columns);
-            }
+        Lines lines(std::move(next));
+        const auto header = lines.next();
+        if (!header) throw Wrong{"the file ends within this line"};
+        read.header = *header;
+        Fields fields(*header, columns);
+        for (; !count || read.lines < *count; ++read.lines) {
+            ++number;
+            const auto line = lines.next();
+            if (!line && !count) break;
+            if (!line)
+                throw Wrong{fmt::format("the file ends before this line, and run.json says that it has {}",
+                                        *count + 1)};
+            fields.read(*line);
+            visit(fields);
         }
-        return {};
+        read.bytes = lines.bytes();
+        return read;
     } catch (const Wrong& wrong) {
         return tl::unexpected(fmt::format("{}:{}: {}", name, number, printable(wrong.what)));
     }

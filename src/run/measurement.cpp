@@ -98,8 +98,8 @@ Runner Measurement::make_runner(const std::vector<Case>& plan, std::optional<Ope
         markers = std::make_unique<KernelMarkers>(samplers_);
         marker_sources_ = markers->sources();
     }
-    return {std::move(options), std::move(cases), samplers_, Draining(std::move(teardown.watch)), before,
-            std::move(markers)};
+    return {std::move(options), std::move(cases),  samplers_, Draining(std::move(teardown.watch)),
+            std::move(before),  std::move(markers)};
 }
 
 RunInfo Measurement::describe(std::optional<Probed> probed) const {

@@ -8,6 +8,7 @@
 
 #include "report/csv.h"
 #include "report/probe_text.h"
+#include "run/samples_csv.h"
 #include "run/store.h"
 #include "sys/error.h"
 #include "sys/file.h"
@@ -22,8 +23,8 @@ std::string rounds_csv(const RunData& run) {
     return text;
 }
 
-/// Of a folder, first what says that this is a run: the others may be a round behind it, which a resumed run
-/// makes good.
+/// Of a folder, first what says that this is a run: the others may be rounds behind it, which a resumed run
+/// makes good. But samples.csv is written before all others (Store).
 constexpr auto kOutputs = std::to_array<Output>({
     {.file = "run.json",
      .meaning = "the environment, options, seed, versions and warnings",
@@ -32,18 +33,11 @@ constexpr auto kOutputs = std::to_array<Output>({
      .file = kResultsCsv,
      .may_be_stdout = true,
      .meaning = "the summary as CSV; - is standard output, without table and digest",
-     .text =
-         [](const RunData& r) {
-             return report::results_csv(r.info.identity, {r.rows.begin(), r.rows.end()});
-         }},
-    {.file = "samples.csv",
+     .text = [](const RunData& r) { return report::results_csv(r.info.identity, r.rows); }},
+    {.file = kSamplesCsv,
      .of_each_repeat = true,
      .meaning = "every sample",
-     .text =
-         [](const RunData& r) {
-             SamplesCsv anew;
-             return (r.samples != nullptr ? *r.samples : anew).render(r.info, r.series);
-         }},
+     .text = [](const RunData& r) { return samples_csv(r.info.identity, r.series); }},
     {.option = "rounds",
      .file = kRoundsCsv,
      .may_be_stdout = true,
@@ -80,25 +74,6 @@ bool goes_to_stdout(const Destination& destination) {
 }
 
 }  // namespace
-
-std::string SamplesCsv::render(const RunInfo& info, std::span<const Series* const> series) {
-    lines_.resize(series.size());
-    count_.resize(series.size());
-    std::string samples = report::csv_header(report::sample_columns());
-    for (std::size_t i = 0; i < series.size(); ++i) {
-        for (std::size_t& n = count_[i]; n < series[i]->samples.size(); ++n) {
-            report::append_csv(lines_[i], report::sample_columns(),
-                               report::SampleRecord{info.identity, *series[i], &series[i]->samples[n], n});
-        }
-        samples += lines_[i];
-        if (series[i]->failure) {
-            report::append_csv(
-                samples, report::sample_columns(),
-                report::SampleRecord{info.identity, *series[i], nullptr, series[i]->samples.size()});
-        }
-    }
-    return samples;
-}
 
 std::string_view to_string(OfProbe of_probe) {
     return std::array<std::string_view, 3>{"nothing", "figures",

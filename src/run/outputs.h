@@ -14,23 +14,11 @@
 
 namespace nsb::run {
 
-/// samples.csv, kept up round by round: what was rendered once does not change.
-class SamplesCsv {
-  public:
-    /// The file, whole. `series` are the same ones at each call, and only grow.
-    std::string render(const RunInfo& info, std::span<const Series* const> series);
-
-  private:
-    std::vector<std::string> lines_;  // of each series
-    std::vector<std::size_t> count_;
-};
-
 /// What an output is made of: a run, as far as it has come.
 struct RunData {
     const RunInfo& info;
     std::span<const Row> rows;
     std::span<const Series* const> series;
-    SamplesCsv* samples = nullptr;                ///< as rendered before; none: from the beginning
     std::span<const std::vector<Row>> repeats{};  ///< their rows; then there are no series
 };
 

@@ -110,21 +110,6 @@ TEST_F(OutputsTest, AFileThatCannotBeWrittenCostsNoOther) {
     EXPECT_EQ(text_of(folder_ / "b"), "bytes");
 }
 
-TEST(Outputs, SamplesAreTheSameKeptUpOrAnew) {
-    RunInfo info;
-    info.identity = {"20260101T000000Z-0", "6.1.0", TickClock::wall};
-    Series series{Case::of(Operation::clone, Kind::pid), {}, {}};
-    const std::vector<const Series*> all{&series};
-    SamplesCsv kept;
-    const Output& samples = *std::ranges::find(outputs(), "samples.csv", &Output::file);
-    for (std::uint32_t round = 0; round < 3; ++round) {
-        series.samples.push_back({round, round, true, {}});
-        const std::string text = samples.text({info, {}, all, &kept});
-        EXPECT_EQ(text, samples.text({info, {}, all}));
-        EXPECT_EQ(std::ranges::count(text, '\n'), 2 + round);
-    }
-}
-
 TEST(Outputs, TheSummaryOfAFolderIsThatOfItsOption) {
     EXPECT_EQ(output("csv").file, kResultsCsv);
 }

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cmath>
 
+#include "core/test_samples.h"
 #include "run/block_shape.h"
 
 namespace nsb::run {
@@ -27,8 +28,7 @@ struct State {
     /// A round of a case has been measured: samples of each of its samplers, all of the same time.
     void measure(std::size_t i, std::uint32_t round, std::uint32_t samples, double time) {
         for (std::uint32_t n = 0; n < samples * cases.all[i].at_once(); ++n) {
-            Sample& sample = series[i].samples.emplace_back(Sample{round, round, round > 0, {}});
-            sample.times.fill(time);
+            series[i].samples.push_back(alike({round, round, round > 0}, time));
         }
         looks[i].extend(series[i]);
         looks[i].look(series[i], {options.precision, {}, {}});

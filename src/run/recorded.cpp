@@ -52,14 +52,15 @@ Sample parse_sample(const Fields& fields, const Case& c, const std::vector<Phase
     sample.sampler = fields.whole("sampler", {0, c.at_once() - 1});
     if (!fields.text("ended").empty()) sample.ended = fields.time("ended");
     if (sample.counted && sample.round == 0) fields.refuse("counted", "in round 0, the warm-up");
+    auto next = phases.begin();  // they are in order
     for (std::size_t i = 0; i < kPhases; ++i) {
         const auto phase = static_cast<Phase>(i);
         const std::string_view column = nsb::info(phase).name;
-        if (std::ranges::find(phases, phase) == phases.end()) {
-            fields.expect_empty(column, fmt::format("is of a phase that {} does not have", to_string(c)));
-        } else if (phase != Phase::drain || !fields.text(column).empty()) {  // a drain may not have been seen
-            sample.times[i] = fields.time(column);
-        }
+        const bool is_its = next != phases.end() && *next == phase;
+        if (is_its) ++next;
+        if (fields.text(column).empty() && (!is_its || phase == Phase::drain)) continue;  // not seen, a drain
+        if (!is_its) fields.refuse(column, fmt::format("is of a phase that {} does not have", to_string(c)));
+        sample.times[i] = fields.time(column);
     }
     return sample;
 }
@@ -100,8 +101,9 @@ class Reader {
             own.failure = parse_failure(fields);
             return;
         }
-        own.samples.push_back(parse_sample(fields, known.measured, known.phases));
-        expect_order(fields, own.samples, known);
+        const Sample sample = parse_sample(fields, known.measured, known.phases);
+        expect_order(fields, sample, known);
+        own.samples.push_back(sample);
     }
 
     /// Only a kernel's name may need any; elsewhere they would be read as if they were not there.
@@ -118,8 +120,11 @@ class Reader {
         std::vector<Phase> phases;
         std::optional<std::size_t> series{};  ///< once it has one
         std::set<std::uint32_t> machines{};
-        std::size_t first = 0;    ///< of the samples of the machine that came last
-        std::uint32_t round = 0;  ///< the latest of that machine
+        // Of the machine that came last:
+        std::uint32_t machine = 0;
+        std::size_t samples = 0;
+        std::uint32_t round = 0;  ///< the latest
+        std::uint32_t block = 0;  ///< likewise
     };
 
     /// What a field of this text is read as.
@@ -129,23 +134,20 @@ class Reader {
 
     /// Samples of one machine stand together, in the order in which they were taken. A base is warmed up
     /// again with a case that a resumed run is the first to reach.
-    static void expect_order(const Fields& fields, std::span<const Sample> samples, Known& known) {
-        const Sample& last = samples.back();
-        if (samples.size() == 1 || last.machine != samples[samples.size() - 2].machine) {
-            if (!known.machines.insert(last.machine).second)
+    static void expect_order(const Fields& fields, const Sample& sample, Known& known) {
+        if (known.machines.empty() || sample.machine != known.machine) {
+            if (!known.machines.insert(sample.machine).second)
                 fields.refuse("machine", "again, behind samples of another");
-            known.first = samples.size() - 1;
+            known.machine = sample.machine;
+            known.samples = known.round = known.block = 0;
         }
-        const std::size_t index = samples.size() - 1 - known.first;
-        fields.expect("sample", std::to_string(index), "the next one: a line is missing, or there twice");
-        if (index == 0) {
-            known.round = last.round;
-            return;
-        }
-        const Sample& before = samples[samples.size() - 2];
-        if (last.round != 0 && last.round < known.round) fields.refuse("round", "behind a later one");
-        if (last.block < before.block) fields.refuse("block", "behind a later one");
-        known.round = std::max(known.round, last.round);
+        fields.expect("sample", std::to_string(known.samples),
+                      "the next one: a line is missing, or there twice");
+        ++known.samples;
+        if (sample.round != 0 && sample.round < known.round) fields.refuse("round", "behind a later one");
+        if (sample.block < known.block) fields.refuse("block", "behind a later one");
+        known.round = std::max(known.round, sample.round);
+        known.block = sample.block;
     }
 
     [[noreturn]] void refuse_case(const Fields& fields) const {
@@ -165,16 +167,19 @@ class Reader {
 
 }  // namespace
 
-tl::expected<std::vector<Series>, std::string> parse_samples(const std::string& text, std::string_view name,
-                                                             const RunInfo& info,
-                                                             const std::vector<Case>& plan) {
+tl::expected<RecordedSamples, std::string> parse_samples(NextPiece text, std::string_view name,
+                                                         const RunInfo& info, const std::vector<Case>& plan) {
     Reader reader(info, plan);
-    const auto read = each_line(text, name, report::sample_columns(), [&](const Fields& fields) {
-        reader.expect_quotes(fields.line());
-        reader.read(fields);
-    });
+    const auto read = each_line(
+        std::move(text), name, report::sample_columns(),
+        [&](const Fields& fields) {
+            reader.expect_quotes(fields.line());
+            reader.read(fields);
+        },
+        info.sample_lines);
     if (!read) return tl::unexpected(read.error());
-    return reader.take();
+    const bool is_ours = read->header + '\n' == report::csv_header(report::sample_columns());
+    return RecordedSamples{reader.take(), read->lines, read->bytes, is_ours};
 }
 
 }  // namespace nsb::run

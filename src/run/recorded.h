@@ -9,6 +9,7 @@
 
 #include "core/disturbance.h"
 #include "core/series.h"
+#include "run/lines.h"
 #include "run/run_info.h"
 
 namespace nsb::run {
@@ -16,11 +17,18 @@ namespace nsb::run {
 /// The inverse of run_json(). `name` is the file's; the error begins with it and the member.
 tl::expected<RunInfo, std::string> parse_run_json(const std::string& text, std::string_view name);
 
-/// The inverse of SamplesCsv::render(). `info` is what the run's run.json says, and `plan` the plan that this
-/// makes; the error begins with the file's name and the line.
-tl::expected<std::vector<Series>, std::string> parse_samples(const std::string& text, std::string_view name,
-                                                             const RunInfo& info,
-                                                             const std::vector<Case>& plan);
+/// What samples.csv says.
+struct RecordedSamples {
+    std::vector<Series> series;
+    std::uint64_t lines = 0;  ///< behind the header
+    std::uint64_t bytes = 0;  ///< that these lines and the header take
+    bool is_ours = false;     ///< has the columns that this nsbench writes, in their order
+};
+
+/// The inverse of samples_csv(), as far as run.json says that the file is valid. `info` is what this says,
+/// and `plan` the plan that it makes; the error begins with the file's name and the line.
+tl::expected<RecordedSamples, std::string> parse_samples(NextPiece text, std::string_view name,
+                                                         const RunInfo& info, const std::vector<Case>& plan);
 
 /// What rounds.csv says, in the order of rounds; the error begins with the file's name and the line.
 tl::expected<std::vector<RoundMarks>, std::string> parse_rounds(const std::string& text,

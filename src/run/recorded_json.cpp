@@ -17,11 +17,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// What the file says that does not hold: the member and why.
-struct Wrong {
-    std::string what;
-};
-
 /// A value of the file with the way to it, such as options.selection.op[0].
 class Member {
   public:
@@ -228,6 +223,8 @@ void parse_measuring(const Member& json, RunInfo& info) {
     }
     if (const auto headlines = json.find("headline_rounds"))
         info.headline_rounds = headlines->whole_as<std::uint32_t>({0, info.rounds});
+    if (const auto lines = json.find("sample_lines"); lines && !lines->is_null())
+        info.sample_lines = lines->whole(kAny);
     info.drains_incomplete = json.at("drains_incomplete").whole_as<std::uint32_t>({0, info.drains});
 }
 

@@ -54,7 +54,7 @@ RoundMarks parse_marks(const Fields& fields) {
 tl::expected<std::vector<RoundMarks>, std::string> parse_rounds(const std::string& text,
                                                                 std::string_view name) {
     std::vector<RoundMarks> rounds;
-    const auto read = each_line(text, name, report::round_columns(), [&](const Fields& fields) {
+    const auto read = each_line(whole(text), name, report::round_columns(), [&](const Fields& fields) {
         if (!is_name(fields.text("run_id"))) fields.refuse("run_id", "is none");
         const RoundMarks marks = parse_marks(fields);
         if (!rounds.empty() && marks.round <= rounds.back().round)

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/text.h"
+#include "run/samples_csv.h"
 #include "run/store.h"
 
 namespace nsb::run {
@@ -47,12 +48,14 @@ class RecordedTest : public testing::Test {
             {Case::of(Operation::clone, Kind::time), {}, protocol::Failure{protocol::Call::clone3, ENOSYS}});
         std::vector<const Series*> all;
         for (const Series& series : series_) all.push_back(&series);
-        samples_ = SamplesCsv().render(info_, all);
+        samples_ = samples_csv(info_.identity, all);
         json_ = Json::parse(run_json(info_));
     }
 
     [[nodiscard]] tl::expected<std::vector<Series>, std::string> parse(const std::string& text) const {
-        return parse_samples(text, "samples.csv", info_, *make_plan(info_.options.selection));
+        auto read = parse_samples(whole(text), "samples.csv", info_, *make_plan(info_.options.selection));
+        if (!read) return tl::unexpected(read.error());
+        return std::move(read->series);
     }
 
     /// samples.csv with a field of a line (the header is line 1) replaced.
@@ -187,7 +190,7 @@ TEST_F(RecordedTest, AKernelMayHaveAnyName) {
         info_.identity.kernel = name;
         std::vector<const Series*> all;
         for (const Series& series : series_) all.push_back(&series);
-        const std::string text = SamplesCsv().render(info_, all);
+        const std::string text = samples_csv(info_.identity, all);
         EXPECT_TRUE(parse(text)) << parse(text).error();
         const auto again = parse_run_json(run_json(info_), "run.json");
         ASSERT_TRUE(again) << again.error();

@@ -6,6 +6,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "core/test_samples.h"
 #include "run/progress.h"
 #include "run/recorded.h"
 #include "run/store.h"
@@ -31,8 +32,7 @@ RunStart whole(std::uint32_t count = 3) {
 Summary repeat_of(const RunStart& start, std::uint32_t number, double time) {
     Series series{*parse_case("clone/NEWPID/stack:1M"), {}, {}};
     for (std::uint32_t round = 1; round <= 6; ++round) {
-        series.samples.push_back({round, round, true, {}});
-        series.samples.back().times.fill(time);
+        series.samples.push_back(alike({round, round, true}, time));
     }
     RunInfo info;
     static_cast<RunStart&>(info) = start_of_repeat(start, start, number);
@@ -155,7 +155,7 @@ TEST(Repeats, AreRepetitionsForGoogleBenchmark) {
     const RunStart start = whole();
     const Repeats repeats = three(start);
     const Summary all = sum_up(start, repeats);
-    const RunData data{all.info, all.rows, {}, nullptr, repeats.rows};
+    const RunData data{all.info, all.rows, {}, repeats.rows};
     const auto json = nlohmann::json::parse(benchmark_json(data, JsonEntries::all));
     std::vector<double> times;
     std::vector<double> medians;
@@ -201,7 +201,7 @@ class RepeatsTest : public sys::FolderTest {
         Repeats repeats;
         repeats.add(first);
         const Summary all = sum_up(start, repeats);
-        store.save({all.info, all.rows, {}, nullptr, repeats.rows});
+        store.save({all.info, all.rows, {}, repeats.rows});
         return store;
     }
 };

@@ -76,6 +76,9 @@ struct RunInfo : RunStart, SamplerFacts, Totals {
     std::vector<Runtime> runtimes;               ///< empty where none was asked for
     std::optional<ProbeReport> probe;            ///< absent where it was off, or could not be had
     std::vector<MarkerSource> marker_sources{};  ///< empty where nothing is marked
+    /// Of samples.csv behind the header: those that are valid. Absent where nobody counted: in a run of an
+    /// earlier nsbench, of several repeats together, and in a guest of the lab.
+    std::optional<std::uint64_t> sample_lines{};
     std::vector<std::string> kept_whole{};  ///< cases that would have too few rounds without the disturbed
 
     [[nodiscard]] RowContext row_context() const {

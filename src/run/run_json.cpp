@@ -178,7 +178,8 @@ Json measuring_json(const RunInfo& info) {
             {"drain_unseen", info.drain_unseen ? Json(info.drain_unseen->reason) : Json()},
             {"block_shapes", shapes_json(shapes)},
             {"blocks_in_round", info.blocks_in_round},
-            {"headline_rounds", info.headline_rounds}};
+            {"headline_rounds", info.headline_rounds},
+            {"sample_lines", info.sample_lines ? Json(*info.sample_lines) : Json()}};
 }
 
 /// By which rule rounds were labelled, what is known of them, and what has come of it.

@@ -34,7 +34,7 @@ bool is_tried_again(const protocol::Failure& failure) {
 
 }  // namespace
 
-Runner::Runner(RunOptions options, Cases cases, Samplers& samplers, Draining draining, const Before& before,
+Runner::Runner(RunOptions options, Cases cases, Samplers& samplers, Draining draining, Before before,
                std::unique_ptr<Markers> markers)
     : options_(std::move(options)),
       cases_(std::move(cases)),
@@ -43,21 +43,22 @@ Runner::Runner(RunOptions options, Cases cases, Samplers& samplers, Draining dra
       markers_(std::move(markers)),
       looks_(cases_.all.size()) {
     for (const Case& c : cases_.all) series_.push_back({c, {}, {}});
-    go_on_from(before);
+    go_on_from(std::move(before));
 }
 
-void Runner::go_on_from(const Before& before) {
-    totals_ = before.totals;
+void Runner::go_on_from(Before before) {
+    totals_ = std::move(before.totals);
     for (Series& own : series_) {
         const auto earlier = std::ranges::find(before.series, own.measured, &Series::measured);
         if (earlier == before.series.end()) continue;
-        own = *earlier;
+        own = std::move(*earlier);
         if (own.failure && is_tried_again(*own.failure)) own.failure.reset();
         if (own.samples.empty()) continue;
         blocks_ = std::max(blocks_, own.samples.back().block);
         // Samples may have come from a round that run.json does not know of, where a run was killed while it
         // wrote.
-        for (const Sample& sample : own.samples) totals_.rounds = std::max(totals_.rounds, sample.round);
+        for (const Stretch& stretch : own.samples.stretches())
+            totals_.rounds = std::max(totals_.rounds, stretch.round);
     }
     // Nor may rounds.csv have a round twice.
     if (!totals_.marks.empty()) totals_.rounds = std::max(totals_.rounds, totals_.marks.back().round);
@@ -208,11 +209,7 @@ void Runner::drain(const Group& group, std::uint32_t round) {
     for (const PlannedBlock& block : group) {
         Series& series = series_[block.series];
         if (!info(series.measured.operation).phases.contains(Phase::drain)) continue;
-        const double cost = drain_of(series.measured.set, *drained);
-        for (auto sample = series.samples.rbegin(); sample != series.samples.rend() && sample->round == round;
-             ++sample) {
-            sample->times[static_cast<std::size_t>(Phase::drain)] = cost;
-        }
+        series.samples.set_drain(round, drain_of(series.measured.set, *drained));
     }
 }
 

@@ -34,7 +34,7 @@ class Runner {
 
     /// Of `before`, samples of cases that are not measured now are left out. Without markers nothing is known
     /// of what disturbs rounds.
-    Runner(RunOptions options, Cases cases, Samplers& samplers, Draining draining, const Before& before,
+    Runner(RunOptions options, Cases cases, Samplers& samplers, Draining draining, Before before,
            std::unique_ptr<Markers> markers = nullptr);
 
     /// Measures. Returns when all is done, the budget is spent, or a signal came. Throws sys::SystemError.
@@ -57,7 +57,7 @@ class Runner {
     using Clock = std::chrono::steady_clock;
 
     void look();
-    void go_on_from(const Before& before);
+    void go_on_from(Before before);
     [[nodiscard]] Knowledge known() const;
     [[nodiscard]] std::chrono::nanoseconds time_left() const;
     [[nodiscard]] std::optional<double> seconds_left() const;

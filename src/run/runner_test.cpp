@@ -35,7 +35,7 @@ class RunnerTest : public testing::Test {
 };
 
 std::size_t counted(const Series& series) {
-    return static_cast<std::size_t>(std::ranges::count_if(series.samples, &Sample::counted));
+    return static_cast<std::size_t>(std::ranges::count_if(series.samples.all(), &Sample::counted));
 }
 
 TEST_F(RunnerTest, MeasuresAFixedNumberOfEachCaseAndItsBase) {
@@ -49,7 +49,7 @@ TEST_F(RunnerTest, MeasuresAFixedNumberOfEachCaseAndItsBase) {
     for (const Series& series : one.series()) {
         EXPECT_EQ(counted(series), 20U) << to_string(series.measured);
         std::set<std::uint32_t> rounds;
-        for (const Sample& sample : series.samples) rounds.insert(sample.round);
+        for (const Sample& sample : series.samples.all()) rounds.insert(sample.round);
         EXPECT_EQ(rounds, (std::set<std::uint32_t>{0, 1, 2, 3, 4}));
         // The warm-up has one sample behind another, and a round five behind two.
         EXPECT_EQ(series.samples.size(), 2U + 4 * 7U);
@@ -78,7 +78,7 @@ TEST_F(RunnerTest, NumbersBlocksInTheOrderInWhichTheyWereTaken) {
     one.measure({});
     std::vector<Case> by_number(samplers_.asked.size());
     for (const Series& series : one.series()) {
-        for (const Sample& sample : series.samples) by_number.at(sample.block - 1) = series.measured;
+        for (const Sample& sample : series.samples.all()) by_number.at(sample.block - 1) = series.measured;
     }
     for (std::size_t i = 0; i < by_number.size(); ++i) EXPECT_EQ(by_number[i], samplers_.asked[i].c);
 }
@@ -121,7 +121,7 @@ TEST_F(RunnerTest, PutsTheTeardownOfABatchIntoItsSamples) {
     teardown_.result.per_namespace[static_cast<std::size_t>(Kind::net)] = 700;
     Runner one = runner({kUts, kNet});
     one.measure({});
-    for (const Sample& sample : one.series()[1].samples) EXPECT_EQ(sample.time(Phase::drain), 700);
+    for (const Sample& sample : one.series()[1].samples.all()) EXPECT_EQ(sample.time(Phase::drain), 700);
     EXPECT_EQ(one.totals().drains, 5U) << "a batch a round";
     EXPECT_EQ(teardown_.waited.size(), 5U);
     EXPECT_EQ(teardown_.waited[0][static_cast<std::size_t>(Kind::net)], 2U);
@@ -140,7 +140,7 @@ TEST_F(RunnerTest, WaitsLessForTeardownThatDoesNotEnd) {
     EXPECT_EQ(teardown_.limits, (std::vector<std::chrono::nanoseconds>{1s, 1s, 1s, 100ms, 100ms}));
     EXPECT_EQ(one.warnings(),
               std::vector<std::string>{"the teardown of some namespaces was not seen to end within 1 s"});
-    for (const Sample& sample : one.series()[0].samples) EXPECT_EQ(sample.time(Phase::drain), 0);
+    for (const Sample& sample : one.series()[0].samples.all()) EXPECT_EQ(sample.time(Phase::drain), 0);
 }
 
 TEST_F(RunnerTest, WarnsOfTeardownThatDoesNotEndAlsoAfterConditions) {

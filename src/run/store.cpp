@@ -19,32 +19,42 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kRunJson = "run.json";
+
 [[noreturn]] void refuse(const fs::path& folder, const std::string& why) {
     throw StoreError(fmt::format("{}: {}", folder.native(), why));
 }
 
-/// What the files say. Nothing is written before all of it has been read.
-Store::Recorded read_recorded(const fs::path& folder, const std::string& json,
-                              const std::optional<std::string>& samples,
-                              const std::optional<std::string>& rounds) {
-    const fs::path json_file = folder / "run.json";
-    auto info = parse_run_json(json, json_file.native());
-    if (!info) throw StoreError(info.error());
-    const auto plan = make_plan(info->options.selection);
-    if (!plan) refuse(json_file, "options.selection: " + printable(plan.error()));
+/// What `read` gives; nothing where there is no such file in the folder.
+template <typename Read>
+auto read_if_there(const fs::path& folder, Read read) -> std::optional<decltype(read())> {
+    try {
+        return read();
+    } catch (const sys::SystemError& error) {
+        if (error.error() == ENOENT) return std::nullopt;
+        if (is_of_a_limit(error)) throw sys::SystemError(folder.native(), error);
+        refuse(folder, error.what());
+    }
+}
 
-    if (rounds) {
-        auto marks = parse_rounds(*rounds, (folder / kRoundsCsv).native());
-        if (!marks) throw StoreError(marks.error());
-        info->marks = std::move(*marks);
+/// Does what a message names the folder of.
+template <typename Do>
+void in_folder(const fs::path& folder, Do action) {
+    try {
+        action();
+    } catch (const sys::SystemError& error) {
+        throw sys::SystemError(folder.native(), error);
     }
-    if (info->is_of_repeats() || (!samples && info->rounds == 0)) return {std::move(*info), {}};
-    if (!samples) {
-        refuse(folder, "no samples.csv; one that was compressed is unpacked by xz -dk samples.csv.xz");
-    }
-    auto series = parse_samples(*samples, (folder / "samples.csv").native(), *info, *plan);
-    if (!series) throw StoreError(series.error());
-    return {std::move(*info), std::move(*series)};
+}
+
+/// A file in pieces, of which one is held.
+NextPiece pieces_of(const sys::Fd& file, std::string_view name) {
+    constexpr std::size_t kPiece = 1U << 18U;
+    return [&file, name, piece = std::string(kPiece, '\0')]() mutable {
+        const auto size = sys::must(
+            sys::retried([&] { return ::read(file.get(), piece.data(), piece.size()); }), "read", name);
+        return std::string_view(piece).substr(0, static_cast<std::size_t>(size));
+    };
 }
 
 }  // namespace
@@ -105,9 +115,7 @@ std::pair<Store, Store::Recorded> Store::reopen(const fs::path& folder) {
 std::pair<Store, Store::Recorded> Store::reopen(Store store) {
     const fs::path& folder = store.path_;
     store.lock();
-    const auto json = store.read("run.json");
-    if (!json) refuse(folder, "not a run of nsbench: it has no readable run.json");
-    Recorded recorded = read_recorded(folder, *json, store.read("samples.csv"), store.read("rounds.csv"));
+    Recorded recorded = store.read_recorded();
     try {
         store.check_writable();
     } catch (const sys::SystemError& error) {
@@ -151,21 +159,38 @@ std::optional<std::pair<Store, Store::Recorded>> Store::reopen_repeat(const RunS
 }
 
 std::optional<std::string> Store::read(const char* name) const {
-    try {
-        return sys::read_own_file(name, folder_.get());
-    } catch (const sys::SystemError& error) {
-        if (error.error() == ENOENT) return std::nullopt;
-        if (is_of_a_limit(error)) throw sys::SystemError(path_.native(), error);
-        refuse(path_, error.what());
+    return read_if_there(path_, [&] { return sys::read_own_file(name, folder_.get()); });
+}
+
+Store::Recorded Store::read_recorded() {
+    const auto json = read(kRunJson);
+    if (!json) refuse(path_, "not a run of nsbench: it has no readable run.json");
+    const fs::path json_file = path_ / kRunJson;
+    auto info = parse_run_json(*json, json_file.native());
+    if (!info) throw StoreError(info.error());
+    const auto plan = make_plan(info->options.selection);
+    if (!plan) refuse(json_file, "options.selection: " + printable(plan.error()));
+
+    if (const auto rounds = read("rounds.csv")) {
+        auto marks = parse_rounds(*rounds, (path_ / kRoundsCsv).native());
+        if (!marks) throw StoreError(marks.error());
+        info->marks = std::move(*marks);
     }
+    if (info->is_of_repeats()) return {std::move(*info), {}};
+    const auto file = read_if_there(path_, [&] { return sys::open_own_file(kSamplesCsv, folder_.get()); });
+    if (!file && info->rounds == 0) return {std::move(*info), {}};
+    if (!file) refuse(path_, "no samples.csv; one that was compressed is unpacked by xz -dk samples.csv.xz");
+    auto samples = *read_if_there(path_, [&] {
+        return parse_samples(pieces_of(*file, kSamplesCsv), (path_ / kSamplesCsv).native(), *info, *plan);
+    });
+    if (!samples) throw StoreError(samples.error());
+    samples_ = {*file, *samples};
+    is_told_ = info->sample_lines.has_value();
+    return {std::move(*info), std::move(samples->series)};
 }
 
 void Store::replace(std::string_view name, std::string_view text) const {
-    try {
-        sys::replace_file(name, text, folder_.get());
-    } catch (const sys::SystemError& error) {
-        throw sys::SystemError(path_.native(), error);
-    }
+    in_folder(path_, [&] { sys::replace_file(name, text, folder_.get()); });
 }
 
 void Store::save_rows(const RunInfo& info, std::span<const Row> rows) const {
@@ -174,16 +199,52 @@ void Store::save_rows(const RunInfo& info, std::span<const Row> rows) const {
     }
 }
 
-void Store::save(const RunInfo& info, std::span<const Row> rows, std::span<const Series* const> series) {
-    save({info, rows, series, &samples_});
+void Store::save(RunInfo info, std::span<const Row> rows, std::span<const Series* const> series) {
+    save(std::move(info), rows, series, true);
+}
+
+void Store::save_samples(RunInfo info, std::span<const Series* const> series) {
+    save(std::move(info), {}, series, false);
+}
+
+void Store::save(RunInfo info, std::span<const Row> rows, std::span<const Series* const> series,
+                 bool has_rows) {
+    std::vector<std::function<void()>> all;
+    all.emplace_back([&] { in_folder(path_, [&] { save_samples_csv(info, series); }); });
+    all.emplace_back([&] { in_folder(path_, [&] { tell(info, samples_.lines()); }); });
+    add_others(all, {info, rows, series}, has_rows);
+    sys::attempt_all(all);
+}
+
+void Store::save_samples_csv(RunInfo& info, std::span<const Series* const> series) {
+    // Where it is killed while it appends, run.json has to say how far the file is valid.
+    if (samples_.lines() && !is_told_) tell(info, samples_.lines());
+    samples_.save(folder_.get(), info.identity, series, [&] {
+        try {
+            tell(info, std::nullopt);
+        } catch (const sys::SystemError&) {
+            if (is_told_) throw;  // else it says nothing of lines, and is written again behind them
+        }
+    });
+}
+
+void Store::tell(RunInfo& info, std::optional<std::uint64_t> lines) {
+    info.sample_lines = lines;
+    sys::replace_file(kRunJson, run_json(info), folder_.get());
+    is_told_ = lines.has_value();
+}
+
+void Store::add_others(std::vector<std::function<void()>>& all, const RunData& run, bool has_rows) const {
+    for (const Output& output : outputs()) {
+        if (output.file.empty() || output.file == kRunJson || output.file == kSamplesCsv) continue;
+        if (!output.can_be_made_of(run.info) || (output.file == kResultsCsv && !has_rows)) continue;
+        all.emplace_back([this, &output, run] { replace(output.file, output.text(run)); });
+    }
 }
 
 void Store::save(const RunData& run) const {
-    std::vector<std::function<void()>> all;
-    for (const Output& output : outputs()) {
-        if (output.file.empty() || !output.can_be_made_of(run.info)) continue;
-        all.emplace_back([&] { replace(output.file, output.text(run)); });
-    }
+    std::vector<std::function<void()>> all{[&] { replace(kRunJson, run_json(run.info)); }};
+    add_others(all, run, true);
     sys::attempt_all(all);
 }
 

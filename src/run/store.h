@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "core/series.h"
 #include "run/outputs.h"
 #include "run/run_info.h"
+#include "run/samples_csv.h"
 #include "sys/fd.h"
 #include "sys/place.h"
 
@@ -20,8 +22,10 @@ class StoreError : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-/// Every file in the folder is whole at any moment; another nsbench cannot write to the folder at the same
-/// time.
+/// Every file in the folder is whole at any moment. samples.csv grows, and is whole as far as run.json says,
+/// which is written right behind it: where a process is killed between the two, or within a line, the lines
+/// behind that are no part of it, and the next process removes them. Another nsbench cannot write to the
+/// folder at the same time.
 class Store {
   public:
     /// A new run's folder, made if need be. Throws StoreError where it holds a run already or is in use,
@@ -49,9 +53,12 @@ class Store {
     /// Writes results.csv alone. Throws sys::SystemError.
     void save_rows(const RunInfo& info, std::span<const Row> rows) const;
 
-    /// Writes all files that can be made; what cannot be written keeps no other from being written. Throws
-    /// what the first failure threw.
-    void save(const RunInfo& info, std::span<const Row> rows, std::span<const Series* const> series);
+    /// Writes what came since the last call to samples.csv, and all other files that can be made; what cannot
+    /// be written keeps no other from being written. Throws what the first failure threw.
+    void save(RunInfo info, std::span<const Row> rows, std::span<const Series* const> series);
+    /// The same without rows, whose making takes as long as there are samples: results.csv stays as it is.
+    void save_samples(RunInfo info, std::span<const Series* const> series);
+    /// Of several repeats together, which have no samples of their own.
     void save(const RunData& run) const;
 
   private:
@@ -65,11 +72,20 @@ class Store {
     void check_writable() const;
     /// Nothing where there is no such file.
     [[nodiscard]] std::optional<std::string> read(const char* name) const;
+    /// Of all files what they say. Nothing is written before all of it has been read.
+    [[nodiscard]] Recorded read_recorded();
+    void save(RunInfo info, std::span<const Row> rows, std::span<const Series* const> series, bool has_rows);
+    void save_samples_csv(RunInfo& info, std::span<const Series* const> series);
+    /// Writes run.json, with so many lines of samples.csv as valid; absent: all of them.
+    void tell(RunInfo& info, std::optional<std::uint64_t> lines);
+    /// Adds the writing of each file but samples.csv and run.json.
+    void add_others(std::vector<std::function<void()>>& all, const RunData& run, bool has_rows) const;
     void replace(std::string_view name, std::string_view text) const;
 
     std::filesystem::path path_;  // for messages: what is done is done in the folder that was opened
     sys::Fd folder_;              // with flock(2): it goes with the process, however that ends
     SamplesCsv samples_;
+    bool is_told_ = false;  // whether run.json, as it is there, says how many lines of it are valid
 };
 
 /// run.json's text (parse_run_json reads it).

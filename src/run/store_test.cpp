@@ -33,8 +33,9 @@ class StoreTest : public testing::Test {
 
     void save(const fs::path& folder) {
         Series measured{Case::of(Operation::clone, Kind::pid), {}, {}};
-        measured.samples.push_back({1, 5, true, {}});
-        measured.samples.back().times[static_cast<std::size_t>(Phase::create)] = 33000;
+        Sample sample{1, 5, true};
+        sample.times[static_cast<std::size_t>(Phase::create)] = 33000;
+        measured.samples.push_back(sample);
         Series failed{
             Case::of(Operation::clone, Kind::net), {}, protocol::Failure{protocol::Call::clone, ENOSPC}};
         const std::vector<const Series*> series{&measured, &failed};
@@ -114,7 +115,7 @@ TEST_F(StoreTest, RefusesWhatIsNoRun) {
 
 TEST_F(StoreTest, RefusesDamagedSamples) {
     save(folder_);
-    std::ofstream(folder_ / "samples.csv", std::ios::app) << "half a li";
+    fs::resize_file(folder_ / "samples.csv", fs::file_size(folder_ / "samples.csv") - 3);
     EXPECT_THROW(Store::reopen(folder_), StoreError);
     std::ofstream(folder_ / "samples.csv") << "run_id,case\nx,y\n";
     EXPECT_THROW(Store::reopen(folder_), StoreError);

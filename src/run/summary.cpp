@@ -4,17 +4,25 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
+#include <set>
 
 namespace nsb::run {
 namespace {
 
 /// The plan's cases in its order, also those that were not reached; then the others, which are bases.
 void put_in_order(std::vector<Series>& series, const std::vector<Case>& plan) {
+    std::map<Case, std::size_t> place;
+    for (const Case& c : plan) place.try_emplace(c, place.size());
+    std::set<Case> there;
+    for (const Series& s : series) there.insert(s.measured);
     for (const Case& c : plan) {
-        if (std::ranges::find(series, c, &Series::measured) == series.end()) series.push_back({c, {}, {}});
+        if (there.insert(c).second) series.push_back({c, {}, {}});
     }
-    std::ranges::stable_sort(series, {},
-                             [&](const Series& s) { return std::ranges::find(plan, s.measured); });
+    std::ranges::stable_sort(series, {}, [&](const Series& s) {
+        const auto at = place.find(s.measured);
+        return at == place.end() ? plan.size() : at->second;
+    });
 }
 
 }  // namespace

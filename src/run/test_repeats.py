@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from nsbench_harness import (SAMPLER, Started, as_user, assert_one_line, assert_refused, binary, list_ids, measure, needs_root, on_terminal,
-                             read_csv, run, wait_for)
+                             read_csv, read_samples, run, wait_for)
 
 CASES = ("--op=clone", "--ns=none", "--ns=uts", "--stack=1M")
 QUICK = (*CASES, "--samples=12", "--seed=7")
@@ -249,7 +249,7 @@ def test_a_stopped_one_keeps_what_is_whole_and_goes_on(number, tmp_path):
     assert whole == [f"repeat-{n}" for n in range(1, len(whole) + 1)] and 1 <= len(whole) < 4
     assert record(folder)["repeat"]["complete"] is False
     assert {row["repeats"] for row in rows_of(folder).values() if row["median"]} == {str(len(whole))}
-    first, partial = content(folder / "repeat-1"), read_csv(going / "samples.csv")
+    first, partial = content(folder / "repeat-1"), read_samples(going)
     assert partial
     done = measure(f"--resume={folder}", "--quiet")
     assert complete(folder) == [f"repeat-{n}" for n in (1, 2, 3, 4)], done.stderr

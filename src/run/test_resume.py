@@ -140,6 +140,25 @@ def test_a_file_that_was_cut_off(command, folder):
     assert_refused(command, folder, "the file ends within this line")
 
 
+def test_a_line_that_is_missing_at_the_end(command, folder):
+    path = folder / "samples.csv"
+    lines = path.read_text().splitlines(True)
+    path.write_text("".join(lines[:-1]))
+    assert_refused(command, folder, f"samples.csv:{len(lines)}: the file ends before this line, and run.json says that it has {len(lines)}")
+
+
+@pytest.mark.parametrize("left", ["half a li", "half a line\nand", "\n"])
+def test_what_a_killed_run_left_behind_its_samples_is_no_part_of_them(as_one, command, folder, left):
+    path = folder / "samples.csv"
+    whole = path.read_text()
+    before = (folder / "results.csv").read_text()
+    assert as_one("sh", "-c", f'printf "%s" "$0" >> {path}', left).returncode == 0
+    assert command("summary", str(folder)).returncode == 0
+    assert (folder / "results.csv").read_text() == before and path.read_text() == whole + left
+    assert command(f"--resume={folder}").returncode == 0
+    assert path.read_text() == whole
+
+
 def test_samples_that_are_missing_or_cannot_be_read(as_one, command, folder):
     samples = folder / "samples.csv"
     samples.rename(folder / "samples.csv.aside")

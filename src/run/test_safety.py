@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from nsbench_harness import (Started, binary, host_kept, made_to_fail, measure, needs_root, read_csv, run, wait_for)
+from nsbench_harness import (Started, binary, host_kept, made_to_fail, measure, needs_root, read_csv,
+                             read_samples, run, wait_for)
 
 pytestmark = needs_root
 
@@ -32,10 +33,10 @@ def no_process_left(started):
 
 
 def read_folder(folder):
-    """Whole files only: (run.json or None, rows of results.csv, rows of samples.csv)."""
-    info = folder / "run.json"
-    tables = [read_csv(folder / name) if (folder / name).exists() else [] for name in ("results.csv", "samples.csv")]
-    return json.loads(info.read_text()) if info.exists() else None, *tables
+    """Whole files only: (run.json or None, rows of results.csv, rows of samples.csv that are valid)."""
+    info, results, samples = (folder / name for name in ("run.json", "results.csv", "samples.csv"))
+    return (json.loads(info.read_text()) if info.exists() else None, read_csv(results) if results.exists() else [],
+            [] if not samples.exists() else read_samples(folder) if info.exists() else read_csv(samples))
 
 
 def samples_by_case(rows):

@@ -93,13 +93,17 @@ class Temporary {
     }
 
     void write(std::string_view text) const { write_all(fd_.get(), text, path_); }
-    void take_its_place() {
+    /// What it is then.
+    struct stat take_its_place() {
         if (place_.found) take_access(fd_, place_);
         const int folder = place_.folder.get();
+        struct stat written {};
+        must(fstat(fd_.get(), &written), "fstat", path_);
         must(renameat(folder, name_.c_str(), folder, place_.name.c_str()), "rename", path_);
         name_.clear();
         // Not before: what is theirs they may rename, in a sticky folder, too.
         if (!place_.found) give_to_caller(fd_, place_.folder);
+        return written;
     }
 
   private:
@@ -194,12 +198,16 @@ Result<std::string> read_file(const std::filesystem::path& path) {
     return read_all(*file);
 }
 
-std::string read_own_file(const std::filesystem::path& path, int at) {
+Fd open_own_file(const std::filesystem::path& path, int at) {
     const Place place = find_file(path, at);
     if (!place.found) throw SystemError("open", path.native(), ENOENT);
     if (!S_ISREG(place.status.st_mode)) throw SystemError("open", path.native(), EINVAL);
     require_trusted(place, path.native(), "read");
-    return must(read_all(open_found(place, path.native(), O_RDONLY | O_NONBLOCK)), "read", path.native());
+    return open_found(place, path.native(), O_RDONLY | O_NONBLOCK);
+}
+
+std::string read_own_file(const std::filesystem::path& path, int at) {
+    return must(read_all(open_own_file(path, at)), "read", path.native());
 }
 
 void write_all(int fd, std::string_view text, std::string_view name) {
@@ -215,14 +223,22 @@ void write_all(int fd, std::string_view text, std::string_view name) {
 }
 
 void replace_file(const std::filesystem::path& path, std::string_view text, int at) {
-    if (path == "-") return write_all(STDOUT_FILENO, text, kStandardOutput);
+    (void)replace_file(
+        path, [&](const Put& put) { put(text); }, at);
+}
+
+std::optional<struct stat> replace_file(const std::filesystem::path& path, const Pieces& pieces, int at) {
+    const auto write_to = [&](int fd, std::string_view name) {
+        pieces([&](std::string_view piece) { write_all(fd, piece, name); });
+        return std::nullopt;
+    };
+    if (path == "-") return write_to(STDOUT_FILENO, kStandardOutput);
     const Place place = find_output(path, at);
-    if (place.descriptor) return write_all(*place.descriptor, text, path.native());
-    if (is_written_in_place(place))
-        return write_all(open_in_place(place, path.native()).get(), text, path.native());
+    if (place.descriptor) return write_to(*place.descriptor, path.native());
+    if (is_written_in_place(place)) return write_to(open_in_place(place, path.native()).get(), path.native());
     Temporary temporary(place, path.native());
-    temporary.write(text);
-    temporary.take_its_place();
+    pieces([&](std::string_view piece) { temporary.write(piece); });
+    return temporary.take_its_place();
 }
 
 void check_writable(const std::filesystem::path& path, int at) {

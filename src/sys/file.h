@@ -1,7 +1,11 @@
 // Whole files: read at once, and written so that they appear under their names whole or not at all.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <filesystem>
+#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,6 +23,8 @@ Result<std::string> read_file(const std::filesystem::path& path);
 /// As read_file(), for what might have been put there by somebody else: links are followed as find_place()
 /// allows, and only regular files are read that is_trusted(). Throws SystemError.
 std::string read_own_file(const std::filesystem::path& path, int at);
+/// The same file, open for reading.
+Fd open_own_file(const std::filesystem::path& path, int at);
 
 /// Writes all of `text`, retrying short writes. Throws SystemError.
 void write_all(int fd, std::string_view text, std::string_view name);
@@ -29,6 +35,14 @@ void write_all(int fd, std::string_view text, std::string_view name);
 /// is standard output. A relative path begins in the folder `at`. Throws SystemError; no half-written file
 /// stays behind.
 void replace_file(const std::filesystem::path& path, std::string_view text, int at = AT_FDCWD);
+
+/// A text that is made piece by piece, since it is too long to be held: gives each to `put`.
+using Put = std::function<void(std::string_view piece)>;
+using Pieces = std::function<void(const Put& put)>;
+
+/// As replace_file() of a text. What the file is now; nothing where it is no regular one with a name.
+std::optional<struct stat> replace_file(const std::filesystem::path& path, const Pieces& pieces,
+                                        int at = AT_FDCWD);
 
 /// Throws SystemError where replace_file could not write `path`: found out before a run rather than after it.
 void check_writable(const std::filesystem::path& path, int at = AT_FDCWD);

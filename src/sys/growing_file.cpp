@@ -1,0 +1,50 @@
+#include "sys/growing_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "sys/error.h"
+#include "sys/place.h"
+
+namespace nsb::sys {
+
+GrowingFile::GrowingFile(std::filesystem::path path, const Fd& file, off_t size) : path_(std::move(path)) {
+    struct stat status {};
+    must(fstat(file.get(), &status), "fstat", path_.native());
+    status.st_size = size;
+    known_ = status;
+}
+
+void GrowingFile::replace(const Pieces& pieces, int at) {
+    known_ = replace_file(path_, pieces, at);
+}
+
+bool GrowingFile::extend(const Pieces& pieces, int at) {
+    if (!known_) return false;
+    const std::string& name = path_.native();
+    const Place place = find_place(path_, at);
+    // A second name may be somebody's copy of what there was.
+    if (!place.found || !is_same(place.status, *known_) || place.status.st_nlink != 1) return false;
+    const Fd file(openat(place.folder.get(), place.name.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
+    if (!file) return false;
+    struct stat status {};
+    must(fstat(file.get(), &status), "fstat", name);
+    if (!is_same(status, *known_) || status.st_size < size()) return false;
+    // What a failure has left behind, ours or of a process that was killed.
+    if (status.st_size > size()) must(ftruncate(file.get(), size()), "ftruncate", name);
+    must(lseek(file.get(), size(), SEEK_SET), "lseek", name);
+    off_t more = 0;
+    try {
+        pieces([&](std::string_view piece) {
+            write_all(file.get(), piece, name);
+            more += static_cast<off_t>(piece.size());
+        });
+    } catch (...) {
+        [[maybe_unused]] const int cut = ftruncate(file.get(), size());
+        throw;
+    }
+    known_->st_size += more;
+    return true;
+}
+
+}  // namespace nsb::sys
