@@ -54,6 +54,7 @@ function showHistoryStep(step) {
     functions.length ? historyTable(["function", "before", "after", "change"], functions) : historyCell("Its functions were not looked for.", "p"),
     ...historyTitles(step),
   );
+  chooseHistoryFlame(step);
 }
 
 /** The largest of the chosen series, while none is chosen. */

@@ -13,7 +13,7 @@ from analysis.script import Unreadable
 from lab import explain, orders
 from lab.errors import FAILED, OK, USAGE, LabError
 from lab.exact import Cost
-from lab.history import carry, page, plan, steps, table, titles
+from lab.history import carry, page, plan, recorded_stacks, steps, table, titles
 from lab.history.plan import Job
 from lab.history.steps import Step
 from lab.history.table import Row
@@ -127,10 +127,12 @@ def update(options: argparse.Namespace, rows: list[Row], kernels: dict[tuple[str
                 known[step.name] = found
     write(options.out / FUNCTIONS, known, plans)
     found_entries = steps.entries(every, known)
+    updates, others = page.largest(found_entries)
+    of_page = [*updates, *others]
+    code = max(code, recorded_stacks.update(options, rows, kernels, [one for one in of_page if one.function], chosen, digest))
     said_of = titles.read(options.out / titles.FILE)
     if options.titles:
-        updates, others = page.largest(found_entries)
-        code = max(code, titles.update(said_of, [*updates, *others], known))
+        code = max(code, titles.update(said_of, of_page, known))
     said_of = titles.kept(said_of, found_entries)
     if said_of:
         carry.write_json(options.out / titles.FILE, said_of)
@@ -147,3 +149,4 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                         help="find the functions behind the N largest steps (all) by exact profiles of both kernels")
     parser.add_argument("--least", type=positive, default=LEAST, metavar="N", help="instructions of a step that is explained (%(default)s)")
     titles.add_options(parser)
+    recorded_stacks.add_options(parser)

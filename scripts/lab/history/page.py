@@ -124,6 +124,7 @@ def text(rows: list[Row], entries: list[Entry], explained: Explained, picture: s
                   *table_of(twice, explained, 5), ""]
     lines += ["## Files", "", "| file | what is in it |", "|---|---|", "| history.csv.xz | each row of each kernel |",
               "| functions.csv.xz | for each explained step its functions, before and after |",
+              "| stacks.csv.xz | of some kernels the whole tree of calls of cases, for flame graphs: a function a line, and its level |",
               "| steps.json | all steps, the largest first; `also`: the same step in another line of kernels; `unexplained`: what the "
               "functions do not have of it, where that exceeds the resolution (of `drain`: waiting) |",
               "| titles.json | of the largest steps' functions, the titles in Debian's changelogs that name them or their files |",

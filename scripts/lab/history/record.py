@@ -17,7 +17,7 @@ from lab import guest, images, packages
 from lab.commands import Commands
 from lab.errors import FAILED, USAGE, LabError
 from lab.folders import exclusive
-from lab.history import carry, commits, engines, explained, job, plan, table
+from lab.history import carry, commits, engines, explained, job, plan, recorded_stacks, table
 from lab.history.plan import Job
 from lab.history.table import Row
 from lab.options import add_append, add_machine, machine_numbers, positive
@@ -69,6 +69,12 @@ def kernels_of(options: argparse.Namespace) -> tuple[list[Job], int]:
     return of_archive(options.series.split(",") if options.series else []), 0
 
 
+def measured(every: list[Job], stacks: str | None) -> list[Job]:
+    """Those whose rows are measured where they are missing: who asks for some kernels' stacks asks for these."""
+    names = recorded_stacks.names(stacks or "")
+    return [one for one in every if not names or recorded_stacks.is_named(one.of, names)]
+
+
 def check(options: argparse.Namespace) -> None:
     """LabError where the options contradict each other."""
     if sum(map(bool, (options.images, options.series, options.tree))) > 1:
@@ -110,7 +116,7 @@ def history(options: argparse.Namespace) -> int:
         there: dict[table.Kernel, list[Row]] = {}
         for row in old:
             there.setdefault(row.of, []).append(row)
-        left = carry.failed_last((part for one in newest_first(every)
+        left = carry.failed_last((part for one in newest_first(measured(every, options.stacks))
                                   for part in plan.jobs_of(Job(one.kernel, one.name, one.order, chosen.cases), there.get(one.of, []),
                                                            digest, options.split)), digest, options.work)
         jobs = left[:options.most] if options.most else left
