@@ -58,8 +58,8 @@ def text_of(opened: webdriver.Chrome, name: str) -> str:
 
 def test_two_kernels_differ_frame_by_frame(opened: webdriver.Chrome) -> None:
     assert text_of(opened, "flame-change").startswith(
-        f"From {NAMES[0]} to {NAMES[1]}, {CASE} create: +200 instr. per execution (copy_utsname +200 instr., only_10 −7.00 instr., "
-        f"only_210 +7.00 instr.). What {NAMES[1]} has no more, −7.00 instr. of that, is not in the graph.")
+        f"From {NAMES[0]} to {NAMES[1]}, {CASE} create: +200 instr. per execution (copy_utsname +200 instr., only_210 +7.00 instr., "
+        f"only_10 −7.00 instr.). What {NAMES[1]} has no more, −7.00 instr. of that, is not in the graph.")
     names = opened.execute_script("return [...document.querySelectorAll('#flame g.frame')].map((one) => one.__data__.data.name)")
     assert {"[call]", "copy_utsname", "only_210"} <= set(names)
     assert opened.get_log("browser") == []

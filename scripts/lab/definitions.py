@@ -49,6 +49,7 @@ def sources() -> list[str]:
 
 
 def order_of(series: str) -> list[int]:
+    """Of a series or a release: what sorts it."""
     return [int(part) for part in series.split(".")]
 
 

@@ -80,7 +80,7 @@ def titles_of(edge: Edge, names: Sequence[str], known: Titles) -> list[str]:
     said = f"{len(by_title)} of {found['titles_between']} titles{f', and {more} more,' if more else ''}" if by_title else \
         f"none of {found['titles_between']} titles"
     gap = "" if not unlisted else f"; of upstream {unlisted[0]} it lists no patch" if len(unlisted) == 1 else \
-        f"; of {len(unlisted)} upstream releases ({unlisted[-1]} to {unlisted[0]}) it lists no patch"
+        f"; of {len(unlisted)} upstream releases ({unlisted[0]} to {unlisted[-1]}) it lists no patch"
     verb = "name" if len(by_title) > 1 else "names"
     return [f"- {edge.base.version} → {edge.new.version}: {said} {verb} {', '.join(functions)}{gap}",
             *(f"  - `{title}` ({', '.join(of)})" for title, of in by_title.items())]

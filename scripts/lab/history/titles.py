@@ -31,7 +31,7 @@ class Between:
     """What the newer kernel's changelog has that the older one's has not."""
 
     titles: tuple[str, ...]
-    unlisted: tuple[str, ...]  # upstream releases of which it lists no patch
+    unlisted: tuple[str, ...]  # upstream releases of which it lists no patch, oldest first
 
 
 Known = dict[str, dict[str, object]]  # as in the file: by edge
@@ -51,7 +51,7 @@ def between(older: Iterable[Entry], newer: Iterable[Entry]) -> Between:
     for one in newer:
         if one.version in versions:
             titles = dict.fromkeys(title for entry in found for title in entry.titles if title not in had)
-            return Between(tuple(titles), tuple(dict.fromkeys(name for entry in found for name in entry.unlisted)))
+            return Between(tuple(titles), tuple(sorted({name for entry in found for name in entry.unlisted}, key=definitions.order_of)))
         found.append(one)
     raise LabError("the two changelogs have no version in common", IMPOSSIBLE)
 
