@@ -130,12 +130,13 @@ def update(options: argparse.Namespace, rows: list[Row], kernels: dict[tuple[str
     updates, others = page.largest(found_entries)
     of_page = [*updates, *others]
     code = max(code, recorded_stacks.update(options, rows, kernels, [one for one in of_page if one.function], chosen, digest))
-    said_of = titles.read(options.out / titles.FILE)
+    path = options.out / titles.FILE
+    said_of = titles.read(path)
     if options.titles:
         code = max(code, titles.update(said_of, of_page, known))
     said_of = titles.kept(said_of, found_entries)
-    if said_of:
-        carry.write_json(options.out / titles.FILE, said_of)
+    if said_of or path.exists():
+        carry.write_json(path, said_of)
     carry.write_json(options.out / STEPS, titles.added(steps.json_of(found_entries, known), found_entries, said_of, known))
     page.write(options.out, rows, found_entries, known, compared.left_out, said_of)
     for said in compared.left_out:

@@ -102,9 +102,9 @@ def text(rows: list[Row], entries: list[Entry], explained: Explained, picture: s
     """The whole page; `left_out` are sentences on what was not held against each other."""
     by = by_member(rows)
     members = ordered(by)
-    named = [one for one in members if one.version]
-    series = list(dict.fromkeys(one.series for one in named))
-    span = f"{named[0].short} to {named[-1].short}" if named else "files"
+    packaged = [one for one in members if one.version]
+    series = list(dict.fromkeys(one.series for one in packaged))
+    span = f"{packaged[0].short} to {packaged[-1].short}" if packaged else "files"
     updates, others = largest(entries)
     lines = [
         "# The history: what kernels cost, and when that changed", "",

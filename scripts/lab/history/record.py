@@ -106,6 +106,8 @@ def history(options: argparse.Namespace) -> int:
     check(options)
     machine = guest.Machine(options.accel, options.append, options.memory, options.timeout)
     chosen = plan.of_options(options.nsbench, machine, options.machines)
+    if len(chosen.numbers) == 1:
+        print("lab: --machines: one machine shows no resolution: its rows make no steps", file=sys.stderr)
     about = chosen.about()
     digest = plan.digest_of(about)
     with exclusive(options.out), exclusive(options.work):

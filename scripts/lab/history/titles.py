@@ -113,13 +113,13 @@ class Archive:
         return self.read[kernel.version]
 
     def asked(self, version: str) -> list[Kernel]:
-        """Whose changelogs may have this version: the newest of its line, its own, the newest of all later series."""
-        places = {one.version: at for at, one in enumerate(self.kernels)}
-        if version not in places:
-            return []
-        line = [one for one in self.kernels if line_of(one.version) == line_of(version)]
-        later = {line_of(one.version)[0]: one for one in self.kernels[places[version]:]}
-        return list(dict.fromkeys([line[-1], self.kernels[places[version]], *later.values()]))
+        """Whose changelogs may have this version, which need not be in the archive any more: the newest of its line, its own, the newest of
+        its series and of all later ones."""
+        line = line_of(version)
+        first = [one for one in self.kernels if line_of(one.version) == line][-1:] + [one for one in self.kernels if one.version == version]
+        of_series = {line_of(one.version)[0]: one for one in self.kernels}
+        later = [one for series, one in of_series.items() if definitions.order_of(series) >= definitions.order_of(line[0])]
+        return list(dict.fromkeys([*first, *later]))
 
     def of_version(self, version: str) -> list[Entry]:
         """Of this version and of all before it; of one that was rebuilt for another release, also of what it was made from. LabError where
