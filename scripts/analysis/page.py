@@ -4,9 +4,8 @@ import gzip
 import html
 import json
 import re
-from collections.abc import Sequence
 from pathlib import Path
-from typing import NotRequired, TypedDict
+from typing import TypedDict
 
 import numpy as np
 import pandas as pd
@@ -16,12 +15,11 @@ from analysis.files import text_of
 from analysis.libraries import SOURCES
 from analysis.read import Run
 from analysis.script import Unreadable
-from analysis.stacks import Frame
 
 MOST_BYTES = 6_000_000  # eleven runs of the whole plan are near 5 MB
 
 SCRIPTS = ("figures.js", "data.js", "look.js", "charts.js", "panels.js", "maps.js", "sets.js", "times.js", "curves.js", "probe.js",
-           "flame.js", "table.js", "print.js", "main.js")
+           "frames.js", "flame.js", "table.js", "print.js", "main.js")
 
 # Where a curve of a distribution is kept: dense in the tail, which is what it is looked at for.
 PROBABILITIES = [
@@ -55,8 +53,6 @@ PROBABILITIES = [
     99.9,
     100,
 ]
-# Of a case's time: narrower frames of a flame graph are left out, the more where a page would be too large with them.
-LEAST_SHARES = (0.001, 0.003, 0.01)
 
 
 def quantiles(run: Run) -> dict[str, dict[str, list[float]]]:
@@ -100,14 +96,6 @@ class _Memory(TypedDict):
     sites: dict[str, list[list[str | float]]]
 
 
-class _Shown(TypedDict):
-    """A frame as it is drawn, which has no empty children."""
-
-    name: str
-    value: int
-    children: NotRequired[list["_Shown"]]
-
-
 class _Data(TypedDict):
     """What the page's scripts draw of a run (scripts/page/data.js)."""
 
@@ -136,7 +124,7 @@ class _Stacks(TypedDict):
     """Case → its stacks, of this run."""
 
     name: str
-    trees: dict[str, _Shown]
+    trees: dict[str, stacks.Shown]
 
 
 def _cases(run: Run) -> dict[str, _Operation]:
@@ -196,41 +184,6 @@ def _memory(run: Run) -> _Memory | None:
         "bytes": table.round(1).to_numpy().T.tolist(),
         "sites": sites,
     }
-
-
-def _stacks(folded: list[str | None], least: float = LEAST_SHARES[0]) -> list[dict[str, _Shown]]:
-    """Each run's trees by case, of frames of this share of its time at least. A frame that is wide enough in one run is kept
-    in all: else its time would be its caller's in some, and their difference one of what was left out."""
-    trees = [
-        {case: stacks.tree(rows, case) for case, rows in stacks.by_case(text or "").items() if stacks.weight(rows)}
-        for text in folded
-    ]
-    return [
-        {case: _pruned(tree, [other[case] for other in trees if case in other], least) for case, tree in of_run.items()}
-        for of_run in trees
-    ]
-
-
-def _pruned(tree: Frame, all_trees: list[Frame], share: float) -> _Shown:
-    """The frames of a tree that are wide enough in one of all, which it is one of."""
-
-    def kept(node: Frame, there: Sequence[Frame | None]) -> _Shown:
-        children = []
-        for child in node["children"]:
-            others = [_child(other, child["name"]) for other in there]
-            if any(other and other["value"] >= least for other, least in zip(others, widths)):
-                children.append(kept(child, others))
-        shown: _Shown = {"name": node["name"], "value": node["value"]}
-        if children:
-            shown["children"] = children
-        return shown
-
-    widths = [one["value"] * share for one in all_trees]
-    return kept(tree, all_trees)
-
-
-def _child(node: Frame | None, name: str) -> Frame | None:
-    return next((child for child in node["children"] if child["name"] == name), None) if node else None
 
 
 def data(run: Run, probed: Run | None, stacked: Run | None) -> _Data:
@@ -319,7 +272,7 @@ _Folded = list[tuple[Run, str] | None]  # of each run: the run that has its stac
 
 def _of_stacks(folded: _Folded, least: float) -> dict[str, _Stacks]:
     """The trees by the run that has them."""
-    trees = _stacks([found[1] if found else None for found in folded], least)
+    trees = stacks.shown([stacks.trees(found[1] if found else "") for found in folded], least)
     return {found[0].run_id: {"name": found[0].name, "trees": of} for found, of in zip(folded, trees) if found}
 
 
@@ -376,7 +329,7 @@ def build(runs: list[Run], folded: list[Path | None]) -> bytes:
     }
     template = (SOURCES / "page.html").read_text(encoding="utf-8")
     filled["contents"] = _contents(template.replace("{{changes}}", filled["changes"]).replace("{{scaling}}", filled["scaling"]))
-    for least in LEAST_SHARES:
+    for least in stacks.LEAST_SHARES:
         filled["data"] = _packed(payload | {"stacks": _of_stacks(stacked, least), "least": least})
         page = re.sub(r"\{\{(\w+)\}\}", lambda match: filled[match[1]], template).encode()
         if len(page) <= MOST_BYTES:

@@ -10,7 +10,6 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from analysis import page as pages
 from analysis import stacks
 from analysis.fixtures import result_row, write_run
 from analysis.test_page import choose, report, wait
@@ -73,10 +72,14 @@ def fills(opened: webdriver.Chrome) -> dict[str, list[int]]:
     return {name: [int(part) for part in fill[4:-1].split(",")] for name, fill in found}
 
 
+def shown_of(*texts: str) -> list[dict[str, stacks.Shown]]:
+    return stacks.shown([stacks.trees(text) for text in texts])
+
+
 def test_a_frame_is_kept_in_all_runs_or_in_none() -> None:
-    base, new = (one[CASE]["children"][0]["children"][0]["children"][0] for one in pages._stacks([BASE, NEW]))
+    base, new = (one[CASE]["children"][0]["children"][0]["children"][0] for one in shown_of(BASE, NEW))
     assert {child["name"] for child in base["children"]} == {"grown", "shrunk", "same", "gone", "small"}
-    alone = pages._stacks([BASE])[0][CASE]["children"][0]["children"][0]["children"][0]
+    alone = shown_of(BASE)[0][CASE]["children"][0]["children"][0]["children"][0]
     assert "small" not in {child["name"] for child in alone["children"]}
     assert {child["name"] for child in new["children"]} == {"grown", "shrunk", "same", "fresh", "small"}
 

@@ -11,6 +11,7 @@ import pytest
 from lab import images, packages
 from lab.errors import IMPOSSIBLE, LabError
 from lab.history import bisection, record, search, table
+from lab.history.commits import build
 from lab.history.plan import Job
 from lab.history.table import Row, Value, What
 from lab.history.versions import Member, segments, way
@@ -230,12 +231,12 @@ def test_a_tree_is_as_before_when_nothing_is_to_be_found(repository: Repository)
 def test_what_is_built_must_be_there(tmp_path: Path) -> None:
     image, log = tmp_path / "bzImage", tmp_path / "log"
     image.write_text("of another commit")
-    bisection.build(tmp_path, "touch bzImage", image, log)
+    build(tmp_path, "touch bzImage", image, log)
     assert image.read_text() == ""
     with pytest.raises(LabError, match="failed: no rule"):
-        bisection.build(tmp_path, "echo no rule >&2; false", image, log)
+        build(tmp_path, "echo no rule >&2; false", image, log)
     with pytest.raises(LabError, match="made no"):
-        bisection.build(tmp_path, "true", image, log)
+        build(tmp_path, "true", image, log)
 
 
 def measurer(monkeypatch: pytest.MonkeyPatch, rows: list[Row | LabError]) -> bisection.Measurer:

@@ -26,6 +26,19 @@ function historyTable(head, rows, choose = null) {
   return table;
 }
 
+/** What Debian's changelogs say that may have to do with a step; nothing where it was not looked for. */
+function historyTitles({ titles }) {
+  if (!titles) return [];
+  const rows = Object.entries(titles.functions).flatMap(([name, { file, titles: found, more }]) => [
+    ...found.map((title) => [name, file ?? "", title]),
+    ...(more ? [[name, file ?? "", `and ${more} more`]] : []),
+  ]);
+  const gap = titles.unlisted.length ? ` Of ${titles.unlisted.join(", ")} the changelog lists no patch.` : "";
+  const none = rows.length ? "" : " None names one of these functions, or its file.";
+  const said = `Debian's changelog has ${historyWhole(titles.titles_between)} titles of patches between the two.${none}${gap} A title does not say that its patch is the cause.`;
+  return [historyCell(said, "p"), ...(rows.length ? [historyTable(["function", "its file", "titles that name one of them"], rows)] : [])];
+}
+
 /** One step: what moved, and by which functions. */
 function showHistoryStep(step) {
   historyById("history-said").textContent = `${step.from} → ${step.to} (${step.kind})${step.also.length ? `; the same step: ${step.also.join(", ")}` : ""}`;
@@ -39,7 +52,9 @@ function showHistoryStep(step) {
   historyById("history-steps").replaceChildren(
     historyTable(["case", "phase", "before", "after", "change", "resolution"], rows),
     functions.length ? historyTable(["function", "before", "after", "change"], functions) : historyCell("Its functions were not looked for.", "p"),
+    ...historyTitles(step),
   );
+  chooseHistoryFlame(step);
 }
 
 /** The largest of the chosen series, while none is chosen. */

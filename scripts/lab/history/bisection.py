@@ -11,8 +11,6 @@ Exit codes: 0 found; 1 not found; 2 usage, or the row is the same in both; 3 not
 """
 import argparse
 import copy
-import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -23,13 +21,11 @@ from lab import guest, images, orders, packages
 from lab.commands import Commands
 from lab.errors import FAILED, OK, USAGE, LabError
 from lab.explain import NAMED, of_trees, sentence
-from lab.history import explained, job, plan, record, table
+from lab.history import commits, explained, job, plan, record, table
 from lab.history.search import Ended, search, search_tree
 from lab.history.table import Value, What
 from lab.history.versions import Member, segments, way
 from lab.options import add_append, add_jobs, add_machine, machine_numbers
-
-BUILT = "arch/x86/boot/bzImage"
 
 
 class Measurer:
@@ -108,22 +104,9 @@ def archive_lines(good: str, bad: str) -> list[list[Member]]:
     return segments(way(members.values(), *(members[one.version] for one in ends)))
 
 
-def build(tree: Path, command: str, image: Path, log: Path) -> None:
-    """Builds what is checked out. LabError with the last line that the command said. An image that is there is another commit's."""
-    image.unlink(missing_ok=True)
-    with open(log, "wb") as file:
-        done = subprocess.run(["sh", "-c", command], cwd=tree, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
-    if done.returncode:
-        said = log.read_text(errors="replace").strip().splitlines() or [f"exit {done.returncode}"]
-        raise LabError(f"--build failed: {said[-1]}", FAILED)
-    if not image.exists():
-        raise LabError(f"--build made no {image}", FAILED)
-
-
 def bisect(options: argparse.Namespace) -> int:
     """The command."""
-    if bool(options.tree) != bool(options.build):
-        raise LabError("--tree and --build belong together", USAGE)
+    commits.check(options)
     machine = guest.Machine(options.accel, options.append, options.memory, options.timeout)
     words = orders.joined(options.nsbench)
     chosen = [word for word in words if not word.startswith("-")]
@@ -149,14 +132,9 @@ def bisect(options: argparse.Namespace) -> int:
 
 def of_tree(options: argparse.Namespace, measurer: Measurer, kept: Path) -> Ended[str]:
     """The search over a git tree's commits; each image that was built is kept while this lasts."""
-    tree, made = options.tree.resolve(), options.tree.resolve() / options.image
-
-    def built(commit: str) -> images.Image:
-        build(tree, options.build, made, kept / "log")
-        copied = kept / f"bzImage-{commit[:12]}"
-        shutil.copyfile(made, copied)
-        return images.image_of(str(copied))
-    return search_tree(tree, options.good, options.bad, lambda commit: measurer.tell(commit, lambda: built(commit)))
+    builder = commits.Builder(options.tree, options.build, options.image, kept)
+    return search_tree(builder.tree, options.good, options.bad,
+                       lambda commit: measurer.tell(commit, lambda: images.image_of(str(builder.built(commit)))))
 
 
 def where(measurer: Measurer, ended: Ended[str], is_tree: bool) -> list[str]:
@@ -200,9 +178,7 @@ def add_parser(commands: Commands) -> None:
     one.add_argument("good", metavar="GOOD", help="a kernel of the archive, or a commit of --tree")
     one.add_argument("bad", metavar="BAD", help="likewise")
     one.add_argument("--phase", default="", metavar="PHASE", help="such as exit (create, or the case's first)")
-    one.add_argument("--tree", type=Path, metavar="DIR", help="a git tree, whose commits are tried")
-    one.add_argument("--build", default="", metavar="COMMAND", help="for a shell in the tree: makes the image")
-    one.add_argument("--image", default=BUILT, metavar="FILE", help="what it makes (%(default)s)")
+    commits.add_options(one, "a git tree, whose commits are tried")
     one.add_argument("--machines", type=machine_numbers, default="1", metavar="N", help="saved machines (%(default)s)")
     add_jobs(one)
     add_append(one)

@@ -13,7 +13,7 @@ from analysis.script import Unreadable
 from lab import explain, orders
 from lab.errors import FAILED, OK, USAGE, LabError
 from lab.exact import Cost
-from lab.history import carry, page, plan, steps, table
+from lab.history import carry, page, plan, recorded_stacks, steps, table, titles
 from lab.history.plan import Job
 from lab.history.steps import Step
 from lab.history.table import Row
@@ -127,8 +127,18 @@ def update(options: argparse.Namespace, rows: list[Row], kernels: dict[tuple[str
                 known[step.name] = found
     write(options.out / FUNCTIONS, known, plans)
     found_entries = steps.entries(every, known)
-    carry.write_json(options.out / STEPS, steps.json_of(found_entries, known))
-    page.write(options.out, rows, found_entries, known, compared.left_out)
+    updates, others = page.largest(found_entries)
+    of_page = [*updates, *others]
+    code = max(code, recorded_stacks.update(options, rows, kernels, [one for one in of_page if one.function], chosen, digest))
+    path = options.out / titles.FILE
+    said_of = titles.read(path)
+    if options.titles:
+        code = max(code, titles.update(said_of, of_page, known))
+    said_of = titles.kept(said_of, found_entries)
+    if said_of or path.exists():
+        carry.write_json(path, said_of)
+    carry.write_json(options.out / STEPS, titles.added(steps.json_of(found_entries, known), found_entries, said_of, known))
+    page.write(options.out, rows, found_entries, known, compared.left_out, said_of)
     for said in compared.left_out:
         print(f"lab: {said}", file=sys.stderr)
     return code
@@ -139,3 +149,5 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--explain", type=positive, nargs="?", const=0, default=None, metavar="N",
                         help="find the functions behind the N largest steps (all) by exact profiles of both kernels")
     parser.add_argument("--least", type=positive, default=LEAST, metavar="N", help="instructions of a step that is explained (%(default)s)")
+    titles.add_options(parser)
+    recorded_stacks.add_options(parser)

@@ -4,15 +4,18 @@ import json
 import re
 from pathlib import Path
 
-from analysis import files, libraries
+from analysis import files, libraries, stacks
 from analysis.libraries import SOURCES
 from analysis.script import Unreadable
+from analysis.stacks import Frame
 from lab.errors import LabError
-from lab.history import table
+from lab.history import recorded_stacks, table
 from lab.history.versions import ordered
 
 STEPS = "steps.json"
-LIBRARY = "echarts"
+LIBRARIES = ("echarts", "d3", "d3-flame-graph")
+SCRIPTS = ("figures.js", "look.js", "frames.js", "history.js", "history_flame.js")
+MOST_BYTES = 4_000_000  # of flame graphs
 
 
 def is_history(path: Path) -> bool:
@@ -21,10 +24,11 @@ def is_history(path: Path) -> bool:
 
 
 def payload(folder: Path) -> dict[str, object]:
-    """What history.js draws: the kernels in order, by phase and case the figure of each, and the steps. Unreadable for no whole
-    history."""
+    """What history.js draws: the kernels in order, by phase and case the figure of each, the steps, and the stacks. Unreadable
+    for no whole history."""
     try:
         rows = table.read(folder / table.FILE)
+        least, trees = flame_graphs(folder)
         steps = files.json_of(folder / STEPS)
     except LabError as error:
         raise Unreadable(str(error)) from None
@@ -38,22 +42,42 @@ def payload(folder: Path) -> dict[str, object]:
         values = [one.value if one and one.what is what else None for one in shown]
         if any(value is not None for value in values):
             found.setdefault(phase, {})[case] = values
-    return {"kernels": [{"name": one.name, "short": one.short, "series": one.series, "compiler": one.compiler} for one in members],
-            "rows": found, "steps": steps}
+    kernels = [{"name": one.name, "version": one.version, "short": one.short, "series": one.series, "compiler": one.compiler}
+               for one in members]
+    return {"kernels": kernels, "rows": found, "steps": steps, "stacks": trees, "least": least}
+
+
+def flame_graphs(folder: Path) -> tuple[float, dict[str, dict[str, dict[str, object]]]]:
+    """By kernel, case and phase the plan and the tree of calls, of frames of a share of it at least; and that share, the smallest with
+    which the page does not become too large."""
+    trees = recorded_stacks.read(folder / recorded_stacks.FILE)
+    whole: dict[str, dict[str, Frame]] = {}
+    for of, tree in trees.items():
+        whole.setdefault(of.kernel, {})[tree["name"]] = tree
+    for least in stacks.LEAST_SHARES:
+        shown = dict(zip(whole, stacks.shown(list(whole.values()), least)))
+        found: dict[str, dict[str, dict[str, object]]] = {}
+        for of, tree in trees.items():
+            found.setdefault(of.kernel, {}).setdefault(of.case, {})[of.phase] = {
+                "plan": of.plan, "tree": shown[of.kernel][tree["name"]]}
+        if len(json.dumps(found, separators=(",", ":"))) <= MOST_BYTES:
+            break
+    return least, found
 
 
 def build(folder: Path) -> bytes:
     """The whole page."""
     drawn = payload(folder)
     libraries.vendored()
-    code, _, licence = libraries.library(LIBRARY)
+    found = [libraries.library(name) for name in LIBRARIES]
     kernels = drawn["kernels"]
     assert isinstance(kernels, list)
     filled = {
         "title": html.escape(f"nsbench: the history of {len(kernels)} kernels"),
-        "style": (SOURCES / "page.css").read_text(encoding="utf-8"), "licences": licence, "libraries": f"<script>{code}</script>",
+        "style": (SOURCES / "page.css").read_text(encoding="utf-8"), "licences": "\n".join(licence for _, _, licence in found),
+        "libraries": "\n".join(f"<script>{code}</script>" for code, _, _ in found),
         "data": json.dumps(drawn, separators=(",", ":"), allow_nan=False).replace("</", "<\\/"),
-        "scripts": f"<script>{(SOURCES / 'history.js').read_text(encoding='utf-8')}</script>",
+        "scripts": "\n".join(f"<script>\n{(SOURCES / name).read_text(encoding='utf-8')}</script>" for name in SCRIPTS),
     }
     template = (SOURCES / "history.html").read_text(encoding="utf-8")
     return re.sub(r"\{\{(\w+)\}\}", lambda match: filled[match[1]], template).encode()

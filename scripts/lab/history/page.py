@@ -7,14 +7,15 @@ from pathlib import Path
 from analysis import outputs
 from analysis.kinds import KINDS, label
 from lab.explain import thousands
-from lab.history.steps import Entry, Explained, by_size, functions_in, unexplained
+from lab.history import titles
+from lab.history.steps import Entry, Explained, functions_in, named, unexplained
 from lab.history.table import Row, by_member, what_of
-from lab.history.versions import Kind, ordered
+from lab.history.titles import Known as Titles
+from lab.history.versions import Edge, Kind, ordered
 
 README = "README.md"
 PICTURE = "kinds.svg"
 LARGEST = 20
-NAMED = 4  # functions of a step
 CASES = 3  # rows of a step
 WORDS = {Kind.update: "", Kind.series: "series", Kind.compiler: "compiler only", Kind.both: "series and compiler"}
 
@@ -29,7 +30,7 @@ def functions_of(one: Entry, explained: Explained) -> str:
     if changes is None:
         return "not profiled"
     sizes = functions_in(changes)
-    said = ", ".join(f"{name} {thousands(sizes[name])}" for name in by_size(sizes)[:NAMED]) or "no function differs"
+    said = ", ".join(f"{name} {thousands(sizes[name])}" for name in named(one, explained)) or "no function differs"
     left = unexplained(one.steps[0], changes)
     return said if left is None else f"{said}; unexplained {thousands(left)}"
 
@@ -56,15 +57,55 @@ def table_of(entries: list[Entry], explained: Explained, count: int = LARGEST) -
     return lines
 
 
-def text(rows: list[Row], entries: list[Entry], explained: Explained, picture: str | None, left_out: Sequence[str] = ()) -> str:
+def largest(entries: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
+    """The entries of the page's tables: between updates of a series, and from one series to the next."""
+    updates = [one for one in entries if one.edge.kind is Kind.update]
+    others = [one for one in entries if one.edge.kind in (Kind.series, Kind.both)]
+    return updates[:LARGEST], others[:LARGEST]
+
+
+def titles_of(edge: Edge, names: Sequence[str], known: Titles) -> list[str]:
+    """What the changelog says between two kernels that may have to do with these functions: a line, and one for each title; none
+    where it was not looked for."""
+    found = titles.of_functions(edge, names, known)
+    if found is None:
+        return []
+    functions, unlisted = found["functions"], found["unlisted"]
+    assert isinstance(functions, dict) and isinstance(unlisted, list)
+    by_title: dict[str, list[str]] = {}
+    for name, of in functions.items():
+        for title in of["titles"]:
+            by_title.setdefault(title, []).append(name)
+    more = sum(of.get("more", 0) for of in functions.values())
+    said = f"{len(by_title)} of {found['titles_between']} titles{f', and {more} more,' if more else ''}" if by_title else \
+        f"none of {found['titles_between']} titles"
+    gap = "" if not unlisted else f"; of upstream {unlisted[0]} it lists no patch" if len(unlisted) == 1 else \
+        f"; of {len(unlisted)} upstream releases ({unlisted[0]} to {unlisted[-1]}) it lists no patch"
+    verb = "name" if len(by_title) > 1 else "names"
+    return [f"- {edge.base.version} → {edge.new.version}: {said} {verb} {', '.join(functions)}{gap}",
+            *(f"  - `{title}` ({', '.join(of)})" for title, of in by_title.items())]
+
+
+def titles_section(entries: Sequence[Entry], explained: Explained, known: Titles) -> list[str]:
+    """The titles of all these steps, by the kernels that they are between."""
+    names: dict[Edge, list[str]] = {}
+    for one in entries:
+        names.setdefault(one.edge, []).extend(named(one, explained))
+    said = [line for edge, of in names.items() for line in titles_of(edge, list(dict.fromkeys(of)), known)]
+    return ["## What Debian's changelogs have that may have to do with them", "",
+            "Titles of patches that the newer kernel has and the older one has not, and that name a function above, or its file. A title",
+            "does not say that its patch is the cause of a step.", "", *said, ""] if said else []
+
+
+def text(rows: list[Row], entries: list[Entry], explained: Explained, picture: str | None, left_out: Sequence[str] = (),
+         known: Titles | None = None) -> str:
     """The whole page; `left_out` are sentences on what was not held against each other."""
     by = by_member(rows)
     members = ordered(by)
-    named = [one for one in members if one.version]
-    series = list(dict.fromkeys(one.series for one in named))
-    span = f"{named[0].short} to {named[-1].short}" if named else "files"
-    updates = [one for one in entries if one.edge.kind is Kind.update]
-    others = [one for one in entries if one.edge.kind in (Kind.series, Kind.both)]
+    packaged = [one for one in members if one.version]
+    series = list(dict.fromkeys(one.series for one in packaged))
+    span = f"{packaged[0].short} to {packaged[-1].short}" if packaged else "files"
+    updates, others = largest(entries)
     lines = [
         "# The history: what kernels cost, and when that changed", "",
         "Made by `scripts/lab.py history`; [the lab's README](../../scripts/lab/README.md#the-history) says how. Figures are instructions",
@@ -74,16 +115,19 @@ def text(rows: list[Row], entries: list[Entry], explained: Explained, picture: s
         f"of {sum(len(one.steps) for one in entries)} steps.", *(f"{said[0].upper()}{said[1:]}." for said in left_out), ""]
     if picture:
         lines += [f"![Each kind over the kernels]({picture})", ""]
-    lines += [f"## The {min(LARGEST, len(updates))} largest steps between updates of a series", "", *table_of(updates, explained), "",
-              f"## The {min(LARGEST, len(others))} largest steps from one series to the next", "", *table_of(others, explained), ""]
+    lines += [f"## The {len(updates)} largest steps between updates of a series", "", *table_of(updates, explained), "",
+              f"## The {len(others)} largest steps from one series to the next", "", *table_of(others, explained), ""]
+    lines += titles_section([*updates, *others], explained, known or {})
     twice = [one for one in entries if one.edge.kind is Kind.compiler]
     if twice:
         lines += ["## What a compiler changes", "", "The same series, nearly the same source, by two compilers.", "",
                   *table_of(twice, explained, 5), ""]
     lines += ["## Files", "", "| file | what is in it |", "|---|---|", "| history.csv.xz | each row of each kernel |",
               "| functions.csv.xz | for each explained step its functions, before and after |",
+              "| stacks.csv.xz | of some kernels the whole tree of calls of cases, for flame graphs: a function a line, and its level |",
               "| steps.json | all steps, the largest first; `also`: the same step in another line of kernels; `unexplained`: what the "
               "functions do not have of it, where that exceeds the resolution (of `drain`: waiting) |",
+              "| titles.json | of the largest steps' functions, the titles in Debian's changelogs that name them or their files |",
               "| plans.json | how each row was measured |", ""]
     return "\n".join(lines)
 
@@ -131,7 +175,8 @@ def picture_of(rows: list[Row]) -> bytes | None:
     return out.getvalue()
 
 
-def write(folder: Path, rows: list[Row], entries: list[Entry], explained: Explained, left_out: Sequence[str] = ()) -> None:
+def write(folder: Path, rows: list[Row], entries: list[Entry], explained: Explained, left_out: Sequence[str] = (),
+          known: Titles | None = None) -> None:
     """Makes the page and its picture; without matplotlib a picture that is there already stays, and is of the history before."""
     path = folder / PICTURE
     try:
@@ -144,4 +189,4 @@ def write(folder: Path, rows: list[Row], entries: list[Entry], explained: Explai
             outputs.replace(path, picture)
         else:
             path.unlink(missing_ok=True)
-    outputs.replace(folder / README, text(rows, entries, explained, PICTURE if path.exists() else None, left_out).encode())
+    outputs.replace(folder / README, text(rows, entries, explained, PICTURE if path.exists() else None, left_out, known).encode())

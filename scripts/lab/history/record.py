@@ -3,11 +3,13 @@
 Kernels whose rows are there by the same plan are left out: a stopped history goes on where it was, and a kernel that is new in the
 archive is one more. Every kernel is a job (--split: several), without any state: --engine says what carries the jobs out, here, on
 many machines by GNU parallel, or by Slurm. The merged files are the same to the byte.
-Exit codes: 0 done; 1 a kernel could not be measured (it is tried again the next time); 2 usage; 3 not possible here.
+With --tree the kernels are the commits of a git tree, built by --build; their images stay in the folder of work.
+Exit codes: 0 done; 1 a kernel could not be built or measured (it is tried again the next time); 2 usage; 3 not possible here.
 """
 import argparse
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from analysis import files, programs
@@ -15,7 +17,7 @@ from lab import guest, images, packages
 from lab.commands import Commands
 from lab.errors import FAILED, USAGE, LabError
 from lab.folders import exclusive
-from lab.history import carry, engines, explained, job, plan, table
+from lab.history import carry, commits, engines, explained, job, plan, recorded_stacks, table
 from lab.history.plan import Job
 from lab.history.table import Row
 from lab.options import add_append, add_machine, machine_numbers, positive
@@ -38,7 +40,7 @@ def of_archive(series: list[str]) -> list[Job]:
     return [Job(one.version, one.release, 0, ()) for one in chosen]
 
 
-def of_files(paths: list[str]) -> list[Job]:
+def of_files(paths: Sequence[str]) -> list[Job]:
     """Files of one's own, in the order given. LabError for what is no file."""
     missing = next((path for path in paths if not Path(path).is_file()), None)
     if missing is not None:
@@ -47,6 +49,39 @@ def of_files(paths: list[str]) -> list[Job]:
     if len({one.name for one in found}) < len(found):
         raise LabError("--images: one of them is there twice", USAGE)
     return found
+
+
+def of_tree(options: argparse.Namespace) -> tuple[list[Job], int]:
+    """The commits of --tree, built where their images are not in the folder of work; and how many are left out, since they did not
+    build."""
+    chosen = commits.chosen(options.tree, options.commit)
+    kept = commits.folder_of(options.tree, options.build, options.image, options.work)
+    made = commits.Builder(options.tree, options.build, options.image, kept).all(chosen)
+    return of_files([str(path) for path in made]), len(chosen) - len(made)
+
+
+def kernels_of(options: argparse.Namespace) -> tuple[list[Job], int]:
+    """What is asked for, and how many commits of it could not be built."""
+    if options.tree:
+        return of_tree(options)
+    if options.images:
+        return of_files(options.images.split(",")), 0
+    return of_archive(options.series.split(",") if options.series else []), 0
+
+
+def measured(every: list[Job], stacks: str | None) -> list[Job]:
+    """Those whose rows are measured where they are missing: who asks for some kernels' stacks asks for these."""
+    names = recorded_stacks.names(stacks or "")
+    return [one for one in every if not names or recorded_stacks.is_named(one.of, names)]
+
+
+def check(options: argparse.Namespace) -> None:
+    """LabError where the options contradict each other."""
+    if sum(map(bool, (options.images, options.series, options.tree))) > 1:
+        raise LabError("--images, --series and --tree: one of the three", USAGE)
+    commits.check(options)
+    if bool(options.commit) != bool(options.tree):
+        raise LabError("--tree needs commits, or a range of them" if options.tree else f"{options.commit[0]}: commits are of --tree", USAGE)
 
 
 def newest_first(every: list[Job]) -> list[Job]:
@@ -68,21 +103,22 @@ def plans(path: Path) -> dict[str, object]:
 
 def history(options: argparse.Namespace) -> int:
     """The command."""
-    if options.images and options.series:
-        raise LabError("--images and --series: one of the two", USAGE)
+    check(options)
     machine = guest.Machine(options.accel, options.append, options.memory, options.timeout)
     chosen = plan.of_options(options.nsbench, machine, options.machines)
+    if len(chosen.numbers) == 1:
+        print("lab: --machines: one machine shows no resolution: its rows make no steps", file=sys.stderr)
     about = chosen.about()
     digest = plan.digest_of(about)
-    every = of_files(options.images.split(",")) if options.images else of_archive(options.series.split(",") if options.series else [])
     with exclusive(options.out), exclusive(options.work):
+        every, unbuilt = kernels_of(options)
         old = table.read(options.out / table.FILE)
         if not options.replace:
             table.refuse_another_plan(old, (one.of for one in every), digest, chosen.cases)
         there: dict[table.Kernel, list[Row]] = {}
         for row in old:
             there.setdefault(row.of, []).append(row)
-        left = carry.failed_last((part for one in newest_first(every)
+        left = carry.failed_last((part for one in newest_first(measured(every, options.stacks))
                                   for part in plan.jobs_of(Job(one.kernel, one.name, one.order, chosen.cases), there.get(one.of, []),
                                                            digest, options.split)), digest, options.work)
         jobs = left[:options.most] if options.most else left
@@ -102,7 +138,7 @@ def history(options: argparse.Namespace) -> int:
     kernels = len(table.by_member(rows))
     print(f"{options.out}: {kernels} kernels, {len(rows)} rows; {len(done)} of {len(jobs)} jobs done"
           + (f", in {took:.0f} s" if jobs else "") + (f"; {len(left) - len(done)} are left" if len(left) > len(done) else ""))
-    return FAILED if len(done) < len(jobs) else code
+    return FAILED if unbuilt or len(done) < len(jobs) else code
 
 
 def add_parser(commands: Commands) -> None:
@@ -111,6 +147,8 @@ def add_parser(commands: Commands) -> None:
                               allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
     one.add_argument("--series", default="", metavar="SERIES,...", help="only these, such as 6.1,6.12")
     one.add_argument("--images", default="", metavar="FILE,...", help="bzImages of your own, in their order, instead")
+    one.add_argument("commit", nargs="*", metavar="COMMIT", help="of --tree, or a range such as v6.15..v6.16")
+    commits.add_options(one, "a git tree, whose commits are measured instead")
     one.add_argument("--out", type=Path, default=RESULTS, metavar="DIR", help="the history's files (results/history)")
     one.add_argument("--work", type=Path, default=WORK, metavar="DIR", help="the jobs and what each gave (%(default)s); for several "
                      "machines a folder that all of them see")

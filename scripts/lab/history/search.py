@@ -1,20 +1,19 @@
 """The search for the place where a row moved: over a line of kernels, or over the commits of a git tree, which git bisect chooses."""
 import re
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from lab import packages
-from lab.errors import FAILED, IMPOSSIBLE, USAGE, LabError
+from lab.errors import FAILED, USAGE, LabError
+from lab.history.commits import as_before, check_out, commit_of, git
 from lab.history.table import Value
 
 Place = TypeVar("Place")
 FIRST_BAD = re.compile(r"^([0-9a-f]{40}) is the first bad commit", re.MULTILINE)
 ANY_OF = "first bad commit could be any of"
 COMMIT = re.compile(r"^[0-9a-f]{40}$", re.MULTILINE)
-BISECTING = "BISECT_START"
 
 
 @dataclass
@@ -95,39 +94,19 @@ def search(lines: Sequence[Sequence[Place]], measure: Callable[[Place], Value | 
     return Ended(way[low], way[high], (before, after), whole, counted(figures), way[low + 1:high])
 
 
-def git(tree: Path, *words: str) -> str:
-    """What git says. LabError where it fails."""
-    if not shutil.which("git"):
-        raise LabError("git is missing: apt-get install git", IMPOSSIBLE)
-    done = packages.call("git", "-C", tree, *words)
-    if done.returncode:
-        raise LabError(f"git {words[0]}: {packages.complaint(done)}", USAGE)
-    return done.stdout
-
-
-def is_bisecting(tree: Path) -> bool:
-    return (tree / git(tree, "rev-parse", "--git-path", BISECTING).strip()).exists()
-
-
 def search_tree(tree: Path, good: str, bad: str, measure: Callable[[str], Value | None]) -> Ended[str]:
     """The same over the commits of a git tree, which git bisect chooses; `measure` finds the commit checked out. The tree is as before
     afterwards."""
-    if git(tree, "status", "--porcelain", "--untracked-files=no").strip():
-        raise LabError(f"{tree}: it has changes that are not committed, which a checkout of other commits could lose", USAGE)
-    if is_bisecting(tree):
-        raise LabError(f"{tree}: git is bisecting there already: git bisect reset ends that", USAGE)
-    branch = packages.call("git", "-C", tree, "symbolic-ref", "--short", "-q", "HEAD").stdout.strip()
-    before_all = branch or git(tree, "rev-parse", "HEAD").strip()
-    commits = [git(tree, "rev-parse", "--verify", f"{name}^{{commit}}").strip() for name in (good, bad)]
+    commits = [commit_of(tree, name) for name in (good, bad)]
     figures: dict[str, Value | None] = {}
 
     def measured(commit: str) -> Value | None:
         """What is checked out."""
         figures[commit] = measure(commit)
         return figures[commit]
-    try:
+    with as_before(tree):
         for commit in commits:
-            git(tree, "checkout", "-q", "--detach", commit)
+            check_out(tree, commit)
             measured(commit)
         ends = whole_of((commits[0], commits[1]), figures)
         said = git(tree, "bisect", "start", commits[1], commits[0])
@@ -145,7 +124,7 @@ def search_tree(tree: Path, good: str, bad: str, measure: Callable[[str], Value 
         candidates = {after} if match else set(COMMIT.findall(said.partition(ANY_OF)[2]))
         before = parent_of(tree, after, candidates)
         if match and before and before not in figures:  # git knows it as good by a child
-            git(tree, "checkout", "-q", "--detach", before)
+            check_out(tree, before)
             measured(before)
         older, newer = figures.get(before or ""), figures[after]
         pair = (older, newer) if older and newer and not is_bad(older, *ends) else None
@@ -153,11 +132,6 @@ def search_tree(tree: Path, good: str, bad: str, measure: Callable[[str], Value 
         others = [one for one in git(tree, "rev-list", "--topo-order", "--reverse", f"{commits[0]}..{after}").split()
                   if one in candidates and one != after] if len(candidates) > 1 else []
         return Ended(before if pair else None, after, pair, whole, counted(figures), others)
-    finally:
-        if is_bisecting(tree):
-            git(tree, "bisect", "reset", before_all)
-        else:
-            git(tree, "checkout", "-q", before_all)
 
 
 def parent_of(tree: Path, last: str, candidates: set[str]) -> str | None:

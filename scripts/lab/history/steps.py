@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from lab.history.table import Key, Row, Value, by_member
 from lab.history.versions import Edge, Kind, edges
 
+NAMED = 4  # functions of a step, where there is little room
 ALIKE = 0.25  # by which the main function's change may differ in what is taken for the same step elsewhere
 Changes = Mapping[str, tuple[float, float]]  # by function: its own instructions before and after
 Explained = Mapping[tuple[str, str, str, str], Changes]  # by the kernels' names, the case and the phase
@@ -130,6 +131,13 @@ def alike(one: Entry, other: Entry) -> bool:
 def by_size(changes: Mapping[str, float]) -> list[str]:
     """The names, what changed most first."""
     return sorted(changes, key=lambda name: (-abs(changes[name]), name))
+
+
+def named(one: Entry, explained: Explained) -> list[str]:
+    """The functions that stand with an entry where there is little room: the one that made it an entry, and those that changed most in
+    the row that moved most."""
+    names = by_size(functions_in(explained.get(one.steps[0].name, {})))
+    return sorted(names, key=lambda name: name != one.function)[:NAMED]
 
 
 def json_of(found: list[Entry], explained: Explained, named: int = 12) -> list[dict[str, object]]:

@@ -1,0 +1,90 @@
+"""Tests of a history of a git tree's commits: which they are, and what becomes of each."""
+import argparse
+from pathlib import Path
+
+import pytest
+
+from lab.errors import FAILED, USAGE, LabError
+from lab.fake_harness import IMAGE
+from lab.history import commits, record
+from lab.test_history_bisect import Repository
+
+BUILD = 'echo >>../builds; grep -q None figure && exit 1; cp ../image bzImage; cat figure >>bzImage'
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    (tmp_path / "image").write_bytes(IMAGE)
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "kept").mkdir()
+    return Repository(tmp_path / "tree", monkeypatch)
+
+
+def builder(repository: Repository, build: str = BUILD) -> commits.Builder:
+    return commits.Builder(repository.path, build, "bzImage", repository.path.parent / "kept")
+
+
+def builds(repository: Repository) -> int:
+    path = repository.path.parent / "builds"
+    return len(path.read_text().splitlines()) if path.exists() else 0
+
+
+def test_names_and_ranges_are_commits_in_order(repository: Repository) -> None:
+    every = repository.commits([1, 2, 3, 4])
+    assert commits.chosen(repository.path, [every[0][:9], f"{every[1]}..main"]) == [every[0], *every[2:]]
+    assert commits.chosen(repository.path, ["main", "main~1", f"{every[1]}..main"]) == [every[3], every[2]]
+    for names, says in ((["nothing"], "rev-parse"), (["main..main"], "no commit is in that range"), (["main..nothing"], "rev-list")):
+        with pytest.raises(LabError, match=says):
+            commits.chosen(repository.path, names)
+
+
+def test_each_commit_is_built_once(repository: Repository) -> None:
+    every = repository.commits([1, 2])
+    found = builder(repository).all(every[::-1])
+    assert [path.name for path in found] == [f"bzImage-{one[:12]}" for one in every[::-1]]
+    assert [path.read_bytes()[len(IMAGE):].split()[0] for path in found] == [b"2", b"1"]
+    assert builds(repository) == 2
+    assert repository.git("symbolic-ref", "--short", "HEAD") == "main"
+    (repository.path / "figure").write_text("mine")  # nothing is to be checked out
+    assert builder(repository).all(every) == found[::-1] and builds(repository) == 2
+
+
+def test_what_does_not_build_is_left_out(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:
+    every = repository.commits([1, None, 3])
+    assert [path.name[-12:] for path in builder(repository).all(every)] == [every[0][:12], every[2][:12]]
+    assert f"{every[1][:12]}: left out: --build failed: exit 1" in capsys.readouterr().err
+    assert builder(repository, "echo >bzImage").all(every[:1]) != []  # is there already
+    with pytest.raises(LabError, match="not a kernel image") as raised:
+        builder(repository, "echo >bzImage").built("0" * 40)
+    assert raised.value.code == FAILED
+
+
+def test_a_tree_with_changes_is_left_alone(repository: Repository) -> None:
+    every = repository.commits([1, 2])
+    (repository.path / "figure").write_text("mine")
+    with pytest.raises(LabError, match="not committed"):
+        builder(repository).all(every)
+    assert (repository.path / "figure").read_text() == "mine"
+
+
+def options_of(repository: Repository, **more: object) -> argparse.Namespace:
+    return argparse.Namespace(**{"images": "", "series": "", "tree": repository.path, "build": BUILD, "image": "bzImage",
+                                 "commit": ["main"], "work": repository.path.parent, **more})
+
+
+def test_commits_are_kernels_of_a_history_in_their_order(repository: Repository) -> None:
+    every = repository.commits([1, None, 3])
+    jobs, unbuilt = record.kernels_of(options_of(repository, commit=["main~2", "main~2..main"]))
+    assert [(one.name[:20], one.order) for one in jobs] == [(f"bzImage-{every[0][:12]}", 1), (f"bzImage-{every[2][:12]}", 2)]
+    assert unbuilt == 1
+    assert all(Path(one.kernel).parent.parent == repository.path.parent / "images" for one in jobs)
+
+
+@pytest.mark.parametrize(("more", "says"), [
+    ({"build": ""}, "belong together"), ({"tree": None}, "belong together"), ({"commit": []}, "needs commits"),
+    ({"tree": None, "build": ""}, "main: commits are of --tree"), ({"series": "6.1"}, "one of the three"),
+])
+def test_options_that_contradict_each_other_are_refused(repository: Repository, more: dict[str, object], says: str) -> None:
+    with pytest.raises(LabError, match=says) as raised:
+        record.check(options_of(repository, **more))
+    assert raised.value.code == USAGE
