@@ -65,7 +65,7 @@ def test_a_csv_alone_and_beside_its_json(tmp_path: Path) -> None:
 def test_samples_plain_and_compressed(tmp_path: Path, name: str) -> None:
     folder = write_run(tmp_path / "one", ROWS)
     names = list(columns.of("samples.csv"))
-    row = {"case": "clone/none/stack:1M", "round": 1, "block": 4, "sample": 0, "counted": 1, "create": 7}
+    row: dict[str, object] = {"case": "clone/none/stack:1M", "round": 1, "block": 4, "sample": 0, "counted": 1, "create": 7}
     text = ",".join(names) + "\n" + ",".join(str(row.get(name, "")) for name in names) + "\n"
     (folder / name).write_bytes(lzma.compress(text.encode()) if name.endswith(".xz") else text.encode())
     samples = read.read_run(folder).samples
@@ -103,8 +103,8 @@ def test_samples_of_rounds_that_were_left_out_are_not_counted(tmp_path: Path, di
 def test_what_a_killed_run_left_behind_its_samples_is_none(tmp_path: Path, name: str, left: str) -> None:
     folder = write_run(tmp_path / "one", ROWS)
     names = list(columns.of("samples.csv"))
-    row = {"case": "clone/none/stack:1M", "round": 1, "block": 4, "counted": 1, "create": 7}
-    text = "\n".join([",".join(names), *(",".join(str({**row, "sample": number}.get(name, "")) for name in names) for number in range(2)),
+    row: dict[str, object] = {"case": "clone/none/stack:1M", "round": 1, "block": 4, "counted": 1, "create": 7}
+    text = "\n".join([",".join(names), *(",".join(str((row | {"sample": number}).get(name, "")) for name in names) for number in range(2)),
                       left])
     (folder / name).write_bytes(lzma.compress(text.encode()) if name.endswith(".xz") else text.encode())
     info = json.loads((folder / "run.json").read_text())
@@ -122,7 +122,7 @@ def test_what_a_killed_run_left_behind_its_samples_is_none(tmp_path: Path, name:
 def test_samples_of_an_earlier_version_have_fewer_phases(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "one", ROWS)
     names = [name for name in columns.of("samples.csv") if name not in ("start", "cpu")]
-    row = {"case": "clone/none/stack:1M", "round": 1, "block": 4, "sample": 0, "counted": 1, "create": 7}
+    row: dict[str, object] = {"case": "clone/none/stack:1M", "round": 1, "block": 4, "sample": 0, "counted": 1, "create": 7}
     text = ",".join(names) + "\n" + ",".join(str(row.get(name, "")) for name in names) + "\n"
     (folder / "samples.csv").write_text(text)
     samples = read.read_run(folder).samples
