@@ -18,7 +18,10 @@ def check(build: Path, cases: int, samples: int, say: Callable[[str], None]) -> 
         raise Unreadable(f"no nsbench-size in {build}: {programs.remedy()}")
     with tempfile.TemporaryDirectory(prefix="nsbench-size-") as folder:
         said = output_of(program, str(cases), str(samples), f"{folder}/run")
+    wanted = cases * samples
     stages = {name: (int(count), float(seconds), float(peak)) for name, count, seconds, peak in map(str.split, said.splitlines())}
+    if set(stages) < {"taken", "rows", "written", "read"} or any(count != wanted for count, _, _ in stages.values()):
+        raise Unreadable(f"{program}: not each of its stages has {wanted} samples")
     say(f"{'':<7} {'samples':>9} {'s':>7} {'MiB':>5}")
     for line in said.splitlines():
         say(line)

@@ -24,7 +24,7 @@ std::string rounds_csv(const RunData& run) {
 }
 
 /// Of a folder, first what says that this is a run: the others may be rounds behind it, which a resumed run
-/// makes good. But samples.csv is written before all others (Store).
+/// makes good. But samples.csv is written before it (Store), which says how far that is valid.
 constexpr auto kOutputs = std::to_array<Output>({
     {.file = "run.json",
      .meaning = "the environment, options, seed, versions and warnings",

@@ -1,9 +1,11 @@
 #include "run/runner.h"
 
 #include <fmt/format.h>
+#include <map>
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
 #include <utility>
 
 #include "core/failure.h"
@@ -48,15 +50,17 @@ Runner::Runner(RunOptions options, Cases cases, Samplers& samplers, Draining dra
 
 void Runner::go_on_from(Before before) {
     totals_ = std::move(before.totals);
+    std::map<Case, Series*> earlier;
+    for (Series& series : before.series) earlier[series.measured] = &series;
     for (Series& own : series_) {
-        const auto earlier = std::ranges::find(before.series, own.measured, &Series::measured);
-        if (earlier == before.series.end()) continue;
-        own = std::move(*earlier);
+        const auto found = earlier.find(own.measured);
+        if (found == earlier.end()) continue;
+        own = std::move(*found->second);
         if (own.failure && is_tried_again(*own.failure)) own.failure.reset();
         if (own.samples.empty()) continue;
         blocks_ = std::max(blocks_, own.samples.back().block);
-        // Samples may have come from a round that run.json does not know of, where a run was killed while it
-        // wrote.
+        // Samples of an earlier nsbench may have come from a round that run.json does not know of, where it
+        // was killed while it wrote.
         for (const Stretch& stretch : own.samples.stretches())
             totals_.rounds = std::max(totals_.rounds, stretch.round);
     }

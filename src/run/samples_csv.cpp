@@ -1,5 +1,7 @@
 #include "run/samples_csv.h"
 
+#include <algorithm>
+
 #include "report/csv.h"
 
 namespace nsb::run {
@@ -11,15 +13,22 @@ constexpr std::size_t kPiece = 1U << 20U;
 /// Puts a series' lines behind the first `samples`, with its failure where that is not among them.
 void put_lines(std::string& text, const report::RunIdentity& run, const Series& series, std::size_t samples,
                bool is_failure_new, const sys::Put& put) {
+    if (samples == series.samples.size() && !is_failure_new) return;
     const report::SampleLines lines(run, series);
-    for (const Stretch& stretch : series.samples.stretches()) {
-        for (std::size_t at = std::max<std::size_t>(samples, stretch.begin); at < stretch.end; ++at)
-            lines.append(text, stretch, at);
-        if (text.size() < kPiece) continue;
-        put(text);
-        text.clear();
+    const std::span all = series.samples.stretches();
+    for (auto of = std::ranges::upper_bound(all, samples, {}, &Stretch::end); of != all.end(); ++of) {
+        for (std::size_t at = std::max<std::size_t>(samples, of->begin); at < of->end; ++at) {
+            lines.append(text, *of, at);
+            if (text.size() < kPiece) continue;
+            put(text);
+            text.clear();
+        }
     }
     if (is_failure_new) lines.append_failed(text);
+}
+
+bool is_same(const protocol::Failure& one, const protocol::Failure& other) {
+    return one.call == other.call && one.error == other.error;
 }
 
 std::uint64_t lines_of(const Series& series) {
@@ -39,7 +48,7 @@ SamplesCsv::SamplesCsv(const sys::Fd& file, const RecordedSamples& read)
     : file_(kSamplesCsv), lines_(read.lines) {
     std::uint64_t ours = 0;
     for (const Series& s : read.series) {
-        written_[s.measured] = {s.samples.size(), s.failure.has_value()};
+        written_[s.measured] = {s.samples.size(), s.failure};
         ours += lines_of(s);
     }
     // Lines of other columns, or more of them than these series make, cannot be appended to.
@@ -53,10 +62,11 @@ bool SamplesCsv::is_beginning_of(std::span<const Series* const> series) const {
         const auto at = written_.find(s->measured);
         if (at == written_.end()) continue;
         ++found;
-        const auto& [samples, has_failed] = at->second;
+        const auto& [samples, failure] = at->second;
         // A failure is a case's last line; one that was tried again has none any more.
         if (s->samples.size() < samples) return false;
-        if (has_failed && (!s->failure || s->samples.size() > samples)) return false;
+        if (failure && (!s->failure || !is_same(*s->failure, *failure) || s->samples.size() > samples))
+            return false;
     }
     return found == written_.size();
 }
@@ -68,19 +78,19 @@ void SamplesCsv::save(int folder, const report::RunIdentity& run, std::span<cons
         for (const Series* s : series) {
             const auto at = written_.find(s->measured);
             const Written own = at == written_.end() ? Written{} : at->second;
-            put_lines(text, run, *s, own.samples, s->failure && !own.has_failed, put);
+            put_lines(text, run, *s, own.samples, s->failure && !own.failure, put);
         }
         put(text);
     };
     if (!is_beginning_of(series) || !file_.extend(put_new, folder)) {
-        (void)file_.extend([](const sys::Put&) {}, folder);  // what is behind its valid lines goes
+        file_.cut(folder);  // before nobody knows any more how far it is valid
         forget();
         file_.replace([&](const sys::Put& put) { put_samples(run, series, put); }, folder);
     }
     written_.clear();
     lines_ = 0;
     for (const Series* s : series) {
-        written_[s->measured] = {s->samples.size(), s->failure.has_value()};
+        written_[s->measured] = {s->samples.size(), s->failure};
         *lines_ += lines_of(*s);
     }
 }

@@ -41,7 +41,7 @@ class SamplesCsv {
     /// What of a case is in the file.
     struct Written {
         std::size_t samples = 0;
-        bool has_failed = false;
+        std::optional<protocol::Failure> failure;
     };
     using AllWritten = std::map<Case, Written>;
 

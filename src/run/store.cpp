@@ -76,7 +76,7 @@ bool Store::holds(const std::string& name) const {
 
 Store Store::create(Store store) {
     store.lock();
-    if (store.holds("run.json")) {
+    if (store.holds(kRunJson)) {
         refuse(store.path_,
                fmt::format("holds a run already; go on with it by --resume={}, or name another folder",
                            store.path_.native()));
@@ -178,7 +178,7 @@ Store::Recorded Store::read_recorded() {
     }
     if (info->is_of_repeats()) return {std::move(*info), {}};
     const auto file = read_if_there(path_, [&] { return sys::open_own_file(kSamplesCsv, folder_.get()); });
-    if (!file && info->rounds == 0) return {std::move(*info), {}};
+    if (!file && info->rounds == 0 && info->sample_lines.value_or(0) == 0) return {std::move(*info), {}};
     if (!file) refuse(path_, "no samples.csv; one that was compressed is unpacked by xz -dk samples.csv.xz");
     auto samples = *read_if_there(path_, [&] {
         return parse_samples(pieces_of(*file, kSamplesCsv), (path_ / kSamplesCsv).native(), *info, *plan);

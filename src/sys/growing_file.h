@@ -12,7 +12,8 @@
 namespace nsb::sys {
 
 /// What is appended is valid once extend() has returned. Until then, and where the process was killed in it,
-/// the file is longer than size() says: who reads it has to know how far it is valid.
+/// the file is longer than size() says: who reads it has to know how far it is valid. Nothing is synced: what
+/// a loss of power leaves is not known.
 class GrowingFile {
   public:
     /// Not written yet; `path` is as for replace_file().
@@ -25,14 +26,21 @@ class GrowingFile {
     void replace(const Pieces& pieces, int at = AT_FDCWD);
 
     /// Appends; false where the file is not there as it was left, so that it has to be replaced: another one,
-    /// a shorter one, one that has a second name, or that may not be written. What stands behind size() goes.
-    /// Throws SystemError; it is as long as before then, or what is behind goes the next time.
+    /// one that was written to since, one that has a second name, or that may not be written. What stands
+    /// behind size() goes. Throws SystemError; it is as long as before then, or what is behind goes the next
+    /// time.
     [[nodiscard]] bool extend(const Pieces& pieces, int at = AT_FDCWD);
+
+    /// Takes off what stands behind size(), whoever wrote it, where that can be. Throws SystemError.
+    void cut(int at = AT_FDCWD) const;
 
     /// Bytes that are valid; 0 where it was never written, or is no file that could be extended.
     [[nodiscard]] off_t size() const { return known_ ? known_->st_size : 0; }
 
   private:
+    /// The file for writing, and what it is; none where it is another one or has a second name.
+    [[nodiscard]] Fd open_known(struct stat& status, int at) const;
+
     std::filesystem::path path_;
     std::optional<struct stat> known_;  // as it was left; its size is what is valid
 };

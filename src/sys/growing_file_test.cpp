@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 
 #include "sys/error.h"
@@ -82,6 +83,11 @@ TEST_F(GrowingFileTest, OneThatIsNotAsItWasLeftIsNotExtended) {
         [&] {
             fs::remove(path_);
             put(path_, "one\n");
+        },
+        [&] {
+            put(path_, "a longer one\n");
+            fs::last_write_time(path_,
+                                fs::last_write_time(path_) + std::chrono::seconds(1));  // within one tick
         },
         [&] { fs::create_hard_link(path_, folder_ / "copy"); },
         [&] {
