@@ -46,9 +46,12 @@ class RecordedTest : public testing::Test {
         }
         series_.push_back(
             {Case::of(Operation::clone, Kind::time), {}, protocol::Failure{protocol::Call::clone3, ENOSYS}});
-        std::vector<const Series*> all;
-        for (const Series& series : series_) all.push_back(&series);
-        samples_ = samples_csv(info_.identity, all);
+        // Case by case, as an earlier nsbench wrote them.
+        for (const Series& series : series_) {
+            const Series* const one = &series;
+            const std::string text = samples_csv(info_.identity, {&one, 1});
+            samples_ += samples_.empty() ? text : text.substr(text.find('\n') + 1);
+        }
         json_ = Json::parse(run_json(info_));
     }
 

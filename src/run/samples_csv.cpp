@@ -1,6 +1,8 @@
 #include "run/samples_csv.h"
 
 #include <algorithm>
+#include <limits>
+#include <list>
 
 #include "report/csv.h"
 
@@ -10,21 +12,57 @@ namespace {
 /// Written at once: as much as a system call is worth.
 constexpr std::size_t kPiece = 1U << 20U;
 
-/// Puts a series' lines behind the first `samples`, with its failure where that is not among them.
-void put_lines(std::string& text, const report::RunIdentity& run, const Series& series, std::size_t samples,
-               bool is_failure_new, const sys::Put& put) {
-    if (samples == series.samples.size() && !is_failure_new) return;
-    const report::SampleLines lines(run, series);
-    const std::span all = series.samples.stretches();
-    for (auto of = std::ranges::upper_bound(all, samples, {}, &Stretch::end); of != all.end(); ++of) {
-        for (std::size_t at = std::max<std::size_t>(samples, of->begin); at < of->end; ++at) {
-            lines.append(text, *of, at);
-            if (text.size() < kPiece) continue;
-            put(text);
-            text.clear();
-        }
+/// What of a series is not in the file yet.
+class NewLines {
+  public:
+    NewLines(const report::RunIdentity& run, const Series& series, std::size_t samples, bool is_failure_new)
+        : lines_(run, series),
+          all_(series.samples.stretches()),
+          next_(std::ranges::upper_bound(all_, samples, {}, &Stretch::end) - all_.begin()),
+          at_(samples),
+          is_failure_new_(is_failure_new) {}
+
+    [[nodiscard]] bool is_done() const { return !has_samples() && !is_failure_new_; }
+    /// Of the next samples; behind all where there is a failure alone.
+    [[nodiscard]] std::uint32_t round() const {
+        return has_samples() ? stretch().round : std::numeric_limits<std::uint32_t>::max();
     }
-    if (is_failure_new) lines.append_failed(text);
+
+    /// Those up to that round, and behind the last ones the failure.
+    void put_up_to(std::uint32_t round, std::string& text, const sys::Put& put) {
+        for (; has_samples() && stretch().round <= round; ++next_) {
+            for (at_ = std::max<std::size_t>(at_, stretch().begin); at_ < stretch().end; ++at_) {
+                lines_.append(text, stretch(), at_);
+                if (text.size() < kPiece) continue;
+                put(text);
+                text.clear();
+            }
+        }
+        if (has_samples() || !is_failure_new_) return;
+        lines_.append_failed(text);
+        is_failure_new_ = false;
+    }
+
+  private:
+    [[nodiscard]] bool has_samples() const { return next_ < std::ssize(all_); }
+    [[nodiscard]] const Stretch& stretch() const { return all_[static_cast<std::size_t>(next_)]; }
+
+    report::SampleLines lines_;
+    std::span<const Stretch> all_;
+    std::ptrdiff_t next_;
+    std::size_t at_;
+    bool is_failure_new_;
+};
+
+/// Round by round, and in a round case by case: the same order, however many rounds are written at once.
+void put_lines(std::string& text, std::list<NewLines> all, const sys::Put& put) {
+    std::erase_if(all, [](const NewLines& one) { return one.is_done(); });
+    while (!all.empty()) {
+        const std::uint32_t round = std::ranges::min_element(all, {}, &NewLines::round)->round();
+        for (NewLines& one : all) one.put_up_to(round, text, put);
+        std::erase_if(all, [](const NewLines& one) { return one.is_done(); });
+    }
+    put(text);
 }
 
 bool is_same(const protocol::Failure& one, const protocol::Failure& other) {
@@ -38,8 +76,9 @@ std::uint64_t lines_of(const Series& series) {
 /// The file whole.
 void put_samples(const report::RunIdentity& run, std::span<const Series* const> series, const sys::Put& put) {
     std::string text = report::csv_header(report::sample_columns());
-    for (const Series* s : series) put_lines(text, run, *s, 0, s->failure.has_value(), put);
-    put(text);
+    std::list<NewLines> all;
+    for (const Series* s : series) all.emplace_back(run, *s, 0, s->failure.has_value());
+    put_lines(text, std::move(all), put);
 }
 
 }  // namespace
@@ -75,12 +114,15 @@ void SamplesCsv::save(int folder, const report::RunIdentity& run, std::span<cons
                       const std::function<void()>& forget) {
     const auto put_new = [&](const sys::Put& put) {
         std::string text;
+        std::list<NewLines> all;
         for (const Series* s : series) {
             const auto at = written_.find(s->measured);
             const Written own = at == written_.end() ? Written{} : at->second;
-            put_lines(text, run, *s, own.samples, s->failure && !own.failure, put);
+            const bool is_failure_new = s->failure && !own.failure;
+            if (is_failure_new || s->samples.size() > own.samples)
+                all.emplace_back(run, *s, own.samples, is_failure_new);
         }
-        put(text);
+        put_lines(text, std::move(all), put);
     };
     if (!is_beginning_of(series) || !file_.extend(put_new, folder)) {
         file_.cut(folder);  // before nobody knows any more how far it is valid

@@ -17,7 +17,7 @@ namespace nsb::run {
 
 inline constexpr const char* kSamplesCsv = "samples.csv";
 
-/// Samples are appended as they come: those of a round stand together, case by case. run.json says how many
+/// Samples are appended as they come, round by round, and in a round case by case. run.json says how many
 /// lines are valid (lines()), and is written behind them: what a killed process has left behind these lines
 /// is no part of the file.
 class SamplesCsv {
