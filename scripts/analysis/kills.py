@@ -10,6 +10,7 @@ import errno
 import os
 import random
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -22,7 +23,7 @@ from pathlib import Path
 
 # So many that most of a block's time is their setting up and taking down.
 LEVELS = {"mounts": "2000", "peers": "300", "netns": "60", "dying": "60", "pidns": "300", "procs": "500", "rss": "96M",
-          "fds": "20000", "depth": "8", "cgroups": "200"}
+          "fds": str(min(20_000, resource.getrlimit(resource.RLIMIT_NOFILE)[1] // 2)), "depth": "8", "cgroups": "200"}
 FEW = {"mounts": "50", "peers": "20", "netns": "5", "dying": "5", "pidns": "5", "procs": "20", "rss": "4M", "fds": "200", "depth": "2",
        "cgroups": "20"}
 ALL = "all of them"
@@ -173,7 +174,7 @@ def _surrounded(host: Host, later: float) -> dict[int, str]:
 def carry_out(attempt: Attempt, host: Host) -> tuple[str, list[str]]:
     """Who was killed while a deputy or a keeper was there ("" if nobody was), and what is left behind it."""
     said = tempfile.TemporaryFile()  # no pipe: what outlives nsbench would keep it open
-    run = subprocess.Popen([host.folder / "nsbench", *attempt.options()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said,
+    run = subprocess.Popen([host.folder / "nsbench", *attempt.options()], stdin=subprocess.DEVNULL, stdout=said, stderr=said,
                            start_new_session=True)
     try:
         _until(lambda: host.surrounding() or run.poll() is not None, PATIENCE)
@@ -182,7 +183,7 @@ def carry_out(attempt: Attempt, host: Host) -> tuple[str, list[str]]:
         present = [victim for victim in VICTIMS if all(NAMES[word] in there.values() for word in victim.split(" and "))]
         if not present:
             said.seek(0)
-            return "", [f"no condition, and so no kill: {said.read().decode(errors='replace').strip() or run.poll()}"]
+            return "", [f"no condition, and so no kill: {said.read().decode(errors='replace').strip()} (exit code {run.poll()})"]
         victim = present[int(attempt.choice * len(present))]
         doomed = [pid for word in victim.split(" and ") for pid, name in there.items() if name == NAMES[word]]
         is_killed = any([_kill(pid) for pid in doomed])

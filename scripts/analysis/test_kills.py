@@ -53,7 +53,7 @@ def test_a_victim_is_one_of_those_that_are_there(build: Path) -> None:
 def test_a_run_that_does_not_begin_is_no_kill(build: Path) -> None:
     (build / "nsbench").write_text(f"#!{build}/shell\necho 'nsbench: no' >&2\nexit 3\n")
     victim, left = kills.carry_out(kills.Attempt("fds", 0.0, 0.0, 0.0, 1), kills.Host.noted(build))
-    assert (victim, left) == ("", ["no condition, and so no kill: nsbench: no"])
+    assert (victim, left) == ("", ["no condition, and so no kill: nsbench: no (exit code 3)"])
 
 
 def test_a_cgroup_of_the_dead_is_told_from_that_of_another_run() -> None:
