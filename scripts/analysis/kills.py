@@ -179,14 +179,18 @@ def carry_out(attempt: Attempt, host: Host) -> tuple[str, list[str]]:
     try:
         _until(lambda: host.surrounding() or run.poll() is not None, PATIENCE)
         time.sleep(attempt.moment)
-        there = _surrounded(host, attempt.later) if run.poll() is None else {}
-        present = [victim for victim in VICTIMS if all(NAMES[word] in there.values() for word in victim.split(" and "))]
-        if not present:
-            said.seek(0)
-            return "", [f"no condition, and so no kill: {said.read().decode(errors='replace').strip()} (exit code {run.poll()})"]
-        victim = present[int(attempt.choice * len(present))]
-        doomed = [pid for word in victim.split(" and ") for pid, name in there.items() if name == NAMES[word]]
-        is_killed = any([_kill(pid) for pid in doomed])
+        is_killed = False
+        for later in (attempt.later, 0, 0, 0, 0):  # again where the victim had ended by itself meanwhile
+            there = _surrounded(host, later) if run.poll() is None else {}
+            present = [victim for victim in VICTIMS if all(NAMES[word] in there.values() for word in victim.split(" and "))]
+            if not present:
+                said.seek(0)
+                return "", [f"no condition, and so no kill: {said.read().decode(errors='replace').strip()} (exit code {run.poll()})"]
+            victim = present[int(attempt.choice * len(present))]
+            doomed = [pid for word in victim.split(" and ") for pid, name in there.items() if name == NAMES[word]]
+            is_killed = any([_kill(pid) for pid in doomed])
+            if is_killed:
+                break
         if run.pid not in doomed:
             _kill(run.pid, signal.SIGTERM)
         try:
