@@ -22,8 +22,9 @@ namespace {
 Failure set_up_depth(Setting& here) {
     for (std::uint64_t level = 0; level < here.value; ++level) {
         const sys::IdMaps maps;
-        const auto pid = sys::checked(
-            syscall(SYS_clone, CLONE_NEWUSER | CLONE_NEWPID | SIGCHLD, nullptr, nullptr, nullptr, 0));
+        const auto pid = sys::checked(make_namespace([] {
+            return syscall(SYS_clone, CLONE_NEWUSER | CLONE_NEWPID | SIGCHLD, nullptr, nullptr, nullptr, 0);
+        }));
         if (!pid) return here.failed(pid.error());
         if (*pid != 0) end_with(static_cast<pid_t>(*pid));
         die_with_parent(here.tie);

@@ -11,7 +11,7 @@ Failure keep_net_namespaces(Setting& here) {
     make_room_for_files(here.value);
     const unsigned first = static_cast<unsigned>(here.let_go) + 1;
     for (std::uint64_t made = 0; made < here.value; ++made) {
-        if (unshare(CLONE_NEWNET) != 0) return here.failed();
+        if (make_namespace([] { return unshare(CLONE_NEWNET); }) != 0) return here.failed();
         // A socket keeps its namespace as well as a file of /proc does, which may show other processes.
         if (socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0) < 0) return here.failed();
     }

@@ -12,7 +12,7 @@ namespace {
 
 /// In a keeper, which is in the deputy's mount namespace at first.
 Failure keep_slaves(Setting& here) {
-    if (unshare(CLONE_NEWNS) != 0) return here.failed();
+    if (make_namespace([] { return unshare(CLONE_NEWNS); }) != 0) return here.failed();
     if (mount("none", "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) return here.failed();
     hold(here);
     return {};

@@ -1,11 +1,13 @@
 // Conditions: what surrounds a block. Each is set up by a function of its own, in bench/condition_NAME.cpp.
 #pragma once
 
+#include <cerrno>
 #include <optional>
 
 #include "block.h"
 #include "core/condition.h"
 #include "keeper.h"
+#include "sys/patience.h"
 
 namespace nsb::bench {
 
@@ -50,6 +52,17 @@ void die_with_parent(int tie);
 
 /// Raises the limit of open files, as far as it can, for so many beside the few that each process has.
 void make_room_for_files(std::uint64_t count);
+
+/// What `call` returns, which makes a namespace: -1 with its errno. Where a limit of namespaces is met, those
+/// of former blocks may still count (pid namespaces of kernels that have no worker for them go by way of RCU,
+/// and of a condition that could not be set up whole nobody knows how many there were): it is tried for a
+/// second.
+template <typename Call>
+auto make_namespace(Call call) {
+    const auto made = sys::patiently(call, [](int error) { return error == ENOSPC; });
+    if (!made) errno = made.error();
+    return made.value_or(-1);
+}
 
 /// A keeper's: so many net namespaces, each kept by a socket in it.
 Failure keep_net_namespaces(Setting& here);

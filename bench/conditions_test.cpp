@@ -22,6 +22,7 @@
 #include <set>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/case.h"
@@ -273,6 +274,21 @@ TEST_F(Conditions, CgroupsAreRemovedAlsoWhereTheKeeperIsKilled) {
     EXPECT_TRUE(fs::exists(folder / "0"));
     remove_cgroups(here);
     EXPECT_FALSE(fs::exists(folder));
+}
+
+TEST_F(Conditions, WaitForNamespacesThatStillCountAgainstALimit) {
+    int calls = 0;
+    const auto fails = [&](int times, int error) {
+        return [&calls, times, error] {
+            errno = error;
+            return ++calls > times ? 7 : -1;
+        };
+    };
+    EXPECT_EQ(make_namespace(fails(5, ENOSPC)), 7);
+    EXPECT_EQ(std::exchange(calls, 0), 6);
+    EXPECT_EQ(make_namespace(fails(5, EPERM)), -1);
+    EXPECT_EQ(errno, EPERM);
+    EXPECT_EQ(calls, 1);
 }
 
 TEST_F(Conditions, FailWithTheirCallAndErrno) {

@@ -53,7 +53,10 @@ Failure keep_sleepers(Setting& here, int flags) {
     Failure failure;
     for (; made < here.value && failure.error == 0; ++made) {
         char* const top = static_cast<char*>(stacks) + (made + 1) * kStack;
-        if (clone(sleep_until_let_go, top, CLONE_VM | SIGCHLD | flags, &sleep) < 0) failure = here.failed();
+        const auto sleeper = [&] {
+            return clone(sleep_until_let_go, top, CLONE_VM | SIGCHLD | flags, &sleep);
+        };
+        if (make_namespace(sleeper) < 0) failure = here.failed();
     }
     if (failure.error == 0) {
         // On one CPU with the sampler: who is not asleep yet would run within the block.

@@ -152,6 +152,6 @@ struct nsb_batch {
     __u64 begin;
     __u64 end;
     __u64 namespaces;
-    __u64 unused;
+    __u64 unused;  // for a size that is a power of two
 };
 enum { NSB_BATCHES = 4096 };  // kept until they are read

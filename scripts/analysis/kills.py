@@ -2,32 +2,36 @@
 
 Looked at after each kill: processes, mounts, network interfaces, cgroups; and when all is over the kernel's own count of
 namespaces, in which some that are left without a process or a mount would show. Others on the machine are told apart as far as
-that goes: processes by their program's folder, cgroups by the process that is named in them.
+that goes: processes by their program's folder, which has a copy made for this, cgroups by the process that is named in them, and mounts
+by a mount namespace of one's own.
 """
+import ctypes
+import errno
 import os
 import random
 import re
+import resource
+import shutil
 import signal
 import subprocess
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 # So many that most of a block's time is their setting up and taking down.
 LEVELS = {"mounts": "2000", "peers": "300", "netns": "60", "dying": "60", "pidns": "300", "procs": "500", "rss": "96M",
-          "fds": "20000", "depth": "8", "cgroups": "200"}
+          "fds": str(min(20_000, resource.getrlimit(resource.RLIMIT_NOFILE)[1] // 2)), "depth": "8", "cgroups": "200"}
 FEW = {"mounts": "50", "peers": "20", "netns": "5", "dying": "5", "pidns": "5", "procs": "20", "rss": "4M", "fds": "200", "depth": "2",
        "cgroups": "20"}
 ALL = "all of them"
 VICTIMS = ("nsbench", "sampler", "nsbench and sampler", "deputy", "keeper")
-NAMES = {"sampler": "nsbench-sampler", "deputy": "nsbench-deputy", "keeper": "nsbench-keeper"}
+NAMES = {"nsbench": "nsbench", "sampler": "nsbench-sampler", "deputy": "nsbench-deputy", "keeper": "nsbench-keeper"}
 SURROUNDING = (NAMES["deputy"], NAMES["keeper"])
 PATIENCE = 20.0  # seconds until all has to be gone
-BETWEEN = 2.0  # seconds between two blocks, at most, while the first one's namespaces are torn down
-SLACK = 64  # objects of a slab cache that are active for the CPUs' own stock
+SLACK = 32 * (os.cpu_count() or 1)  # objects of a slab cache that are active for the CPUs' own stock
 CACHES = ("net_namespace", "pid_namespace", "user_namespace", "uts_namespace")
 
 
@@ -39,7 +43,7 @@ def _line(path: Path) -> str:
 
 
 def processes(folder: Path) -> dict[int, str]:
-    """Those that run a program of the folder: pid → name."""
+    """Those that run a program of the folder: pid → name. Some leave the run's session, and outlive their parents."""
     found = {}
     for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
         try:
@@ -49,6 +53,15 @@ def processes(folder: Path) -> dict[int, str]:
         except OSError:
             pass  # a kernel's thread, or gone
     return found
+
+
+def has_own_mounts() -> str:
+    """This process in a mount namespace of its own, where no other program's mounts come and go; else why not."""
+    new_namespace, recursive, private = 0x20000, 0x4000, 1 << 18  # CLONE_NEWNS, MS_REC, MS_PRIVATE
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(new_namespace) != 0 or libc.mount(b"none", b"/", None, recursive | private, None) != 0:
+        return errno.errorcode[ctypes.get_errno()]
+    return ""
 
 
 def cgroups() -> set[str]:
@@ -72,20 +85,28 @@ def counted() -> dict[str, int]:
 class Host:
     """What a run has to leave as it was."""
 
-    folder: Path
-    before: set[int] = field(default_factory=set)
-    mounts: str = ""
-    links: list[str] = field(default_factory=list)
-    groups: set[str] = field(default_factory=set)
+    folder: Path  # of the programs, where nobody else starts any
+    before: set[int]
+    mounts: str
+    links: list[str]
+    groups: set[str]
 
     @classmethod
     def noted(cls, folder: Path) -> "Host":
         """As it is now."""
         return cls(folder, set(processes(folder)), _line(Path("/proc/self/mountinfo")), sorted(os.listdir("/sys/class/net")), cgroups())
 
+    def run(self) -> dict[int, str]:
+        """The run's processes: pid → name."""
+        return {pid: name for pid, name in processes(self.folder).items() if pid not in self.before}
+
+    def surrounding(self) -> bool:
+        """Whether a deputy or a keeper is there."""
+        return any(name in SURROUNDING for name in self.run().values())
+
     def left(self) -> list[str]:
         """What is there beyond that, in words."""
-        now = [f"process {pid} ({name})" for pid, name in processes(self.folder).items() if pid not in self.before]
+        now = [f"process {pid} ({name})" for pid, name in self.run().items()]
         now += [f"cgroup {folder}" for folder in sorted(cgroups() - self.groups) if not of_the_living(folder)]
         if (mounts := _line(Path("/proc/self/mountinfo"))) != self.mounts:
             now += [f"mount {line}" for line in sorted(set(mounts.splitlines()) ^ set(self.mounts.splitlines()))]
@@ -97,9 +118,9 @@ class Attempt:
     """One run, and how it is killed."""
 
     condition: str
-    victim: str
+    choice: float  # from 0 to 1: which of the victims that are there
     moment: float  # seconds after its first condition began to be set up: from then on the next one is waited for,
-    later: float  # and the kill comes so many seconds later
+    later: float  # and the kill comes so many seconds later, or sooner where the condition is gone by then
     seed: int
 
     def options(self) -> list[str]:
@@ -113,7 +134,7 @@ def attempts(number: int, seed: int) -> list[Attempt]:
     """Each condition in turn, and all of them together; victims and moments by chance."""
     chance = random.Random(seed)
     conditions = [*LEVELS, ALL]
-    return [Attempt(conditions[i % len(conditions)], chance.choice(VICTIMS), chance.uniform(0, 1), chance.uniform(0, 0.03),
+    return [Attempt(conditions[i % len(conditions)], chance.random(), chance.uniform(0, 1), chance.uniform(0, 0.03),
                     chance.getrandbits(31))
             for i in range(number)]
 
@@ -123,48 +144,61 @@ def _until(condition: Callable[[], object], seconds: float) -> bool:
     while not condition():
         if time.monotonic() > end:
             return False
-        time.sleep(0.02)
+        time.sleep(0.002)
     return True
 
 
-def _kill(pid: int, number: int = signal.SIGKILL) -> None:
+def _kill(pid: int, number: int = signal.SIGKILL) -> bool:
+    """Whether it was there."""
     try:
         os.kill(pid, number)
     except ProcessLookupError:
-        pass  # gone by itself
+        return False
+    return True
 
 
-def carry_out(build: Path, attempt: Attempt, host: Host) -> tuple[bool, list[str]]:
-    """Whether a deputy or a keeper was there at the kill, and what is left behind it."""
+def _surrounded(host: Host, later: float) -> dict[int, str]:
+    """The run's processes, a deputy or a keeper among them, `later` seconds after one came, or sooner; else nothing."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        if host.surrounding():
+            time.sleep(later)
+            there = host.run()
+            if any(name in SURROUNDING for name in there.values()):
+                return there
+            later = later / 2 if later > 0.001 else 0
+        time.sleep(0.001)
+    return {}
+
+
+def carry_out(attempt: Attempt, host: Host) -> tuple[str, list[str]]:
+    """Who was killed while a deputy or a keeper was there ("" if nobody was), and what is left behind it."""
     said = tempfile.TemporaryFile()  # no pipe: what outlives nsbench would keep it open
-    run = subprocess.Popen([build / "nsbench", *attempt.options()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said,
+    run = subprocess.Popen([host.folder / "nsbench", *attempt.options()], stdin=subprocess.DEVNULL, stdout=said, stderr=said,
                            start_new_session=True)
-
-    def named(*names: str) -> list[int]:
-        return [pid for pid, name in processes(host.folder).items() if pid not in host.before and name in names]
-
     try:
-        begun = _until(lambda: named(*SURROUNDING) or run.poll() is not None, PATIENCE)
-        if not begun or run.poll() is not None:
-            said.seek(0)
-            return False, [f"no condition, and so no kill: {said.read().decode(errors='replace').strip() or run.poll()}"]
+        _until(lambda: host.surrounding() or run.poll() is not None, PATIENCE)
         time.sleep(attempt.moment)
-        _until(lambda: named(*SURROUNDING), BETWEEN)
-        time.sleep(attempt.later)
-        surrounded = bool(named(*SURROUNDING))
-        doomed = [run.pid] if "nsbench" in attempt.victim else []
-        for word, name in NAMES.items():
-            doomed += named(name) if word in attempt.victim else []
-        for pid in doomed:
-            _kill(pid)
+        is_killed = False
+        for later in (attempt.later, 0, 0, 0, 0):  # again where the victim had ended by itself meanwhile
+            there = _surrounded(host, later) if run.poll() is None else {}
+            present = [victim for victim in VICTIMS if all(NAMES[word] in there.values() for word in victim.split(" and "))]
+            if not present:
+                said.seek(0)
+                return "", [f"no condition, and so no kill: {said.read().decode(errors='replace').strip()} (exit code {run.poll()})"]
+            victim = present[int(attempt.choice * len(present))]
+            doomed = [pid for word in victim.split(" and ") for pid, name in there.items() if name == NAMES[word]]
+            is_killed = any([_kill(pid) for pid in doomed])
+            if is_killed:
+                break
         if run.pid not in doomed:
             _kill(run.pid, signal.SIGTERM)
         try:
             run.wait(PATIENCE)
         except subprocess.TimeoutExpired:
-            return surrounded, [f"nsbench itself, {PATIENCE:g} s after SIGTERM"]
+            return victim, [f"nsbench itself, {PATIENCE:g} s after SIGTERM"]
         _until(lambda: not host.left(), PATIENCE)
-        return surrounded, host.left()
+        return victim if is_killed else "", host.left()
     finally:
         said.close()
         run.kill()
@@ -173,24 +207,35 @@ def carry_out(build: Path, attempt: Attempt, host: Host) -> tuple[bool, list[str
 
 def check(build: Path, number: int, seed: int, tell: Callable[[str], object], done: Callable[[int], None]) -> bool:
     """Whether nothing was left by any of them; says so line by line."""
-    folder = Path(os.path.realpath(build))
-    host, namespaces = Host.noted(folder), counted()
-    kills: Counter[str] = Counter()
-    surrounded: Counter[str] = Counter()
+    if reason := has_own_mounts():
+        tell(f"no mount namespace of one's own ({reason}): mounts of others on this machine would be told, too")
+    namespaces = counted()
+    with tempfile.TemporaryDirectory() as folder:
+        for program in ("nsbench", NAMES["sampler"]):
+            shutil.copy2(build / program, folder)
+        good = _carry_out_all(Path(os.path.realpath(folder)), attempts(number, seed), tell, done)
+    return _told_of_namespaces(namespaces, tell) and good
+
+
+def _carry_out_all(folder: Path, planned: list[Attempt], tell: Callable[[str], object], done: Callable[[int], None]) -> bool:
+    host = Host.noted(folder)
+    tries: Counter[str] = Counter()
+    kills: dict[str, Counter[str]] = {}
     good = True
-    for index, attempt in enumerate(attempts(number, seed)):
-        is_surrounded, left = carry_out(build, attempt, host)
-        kills[attempt.condition] += 1
-        surrounded[attempt.condition] += is_surrounded
+    for index, attempt in enumerate(planned):
+        victim, left = carry_out(attempt, host)
+        tries[attempt.condition] += 1
+        kills.setdefault(attempt.condition, Counter()).update([victim] if victim else [])
         if left:
             good = False
-            tell(f"kill {index + 1}, {attempt.condition}: {attempt.victim} after {attempt.moment:.3f} s and {attempt.later:.3f} s "
+            tell(f"kill {index + 1}, {attempt.condition}: {victim or 'nobody'} after {attempt.moment:.3f} s and {attempt.later:.3f} s "
                  f"has left {'; '.join(left)}")
             host = Host.noted(folder)  # what is left once is said once
         done(index)
-    for condition, count in kills.items():
-        tell(f"{condition:<12} {count:>3} kills, {surrounded[condition]:>3} of them while a deputy or a keeper was there")
-    return _told_of_namespaces(namespaces, tell) and good
+    for condition, victims in kills.items():
+        tell(f"{condition:<12} {tries[condition]:>3} runs, {victims.total():>3} killed while a deputy or a keeper was there: "
+             f"{', '.join(f'{name} {count}' for name, count in victims.items()) or 'which is no test of this condition'}")
+    return good and all(victims.total() for victims in kills.values())
 
 
 def _told_of_namespaces(before: dict[str, int], tell: Callable[[str], object]) -> bool:

@@ -114,7 +114,7 @@ def _batches(axis: Axes, load: Load, _: pd.Series) -> None:
     axis.set_yscale("symlog", linthresh=1)
     axis.set_ylim(bottom=0)
     plot_style.plain_ticks(axis.yaxis)
-    axis.set_ylabel("a batch")
+    axis.set_ylabel("ms, or number, of a batch")
     axis.legend(loc="best", ncols=2)
 
 

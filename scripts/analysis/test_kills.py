@@ -1,6 +1,7 @@
 """Runs that are killed while conditions are set up around their blocks."""
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -25,10 +26,10 @@ def test_each_condition_has_its_turn() -> None:
 @pytest.fixture(name="build")
 def fixture_build(tmp_path: Path) -> Path:
     """Where nsbench is a program that starts a keeper, which outlives it."""
-    (tmp_path / "nsbench").write_text(f"#!/bin/sh\n{tmp_path}/nsbench-keeper 600 &\nwait\n")
+    (tmp_path / "nsbench").write_text(f"#!{tmp_path}/shell\n{tmp_path}/nsbench-keeper 600 &\nwait\n")
     (tmp_path / "nsbench").chmod(0o755)
-    (tmp_path / "nsbench-keeper").write_bytes(Path("/bin/sleep").read_bytes())
-    (tmp_path / "nsbench-keeper").chmod(0o755)
+    shutil.copy("/bin/sh", tmp_path / "shell")
+    shutil.copy("/bin/sleep", tmp_path / "nsbench-keeper")
     return tmp_path
 
 
@@ -36,17 +37,23 @@ def test_a_process_that_is_left_is_named(build: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(kills, "PATIENCE", 2.0)
     host = kills.Host.noted(build)
     try:
-        _, left = kills.carry_out(build, kills.Attempt("fds", "nsbench", 0.0, 0.0, 1), host)
+        victim, left = kills.carry_out(kills.Attempt("fds", 0.0, 0.0, 0.0, 1), host)
+        assert victim == "nsbench"
         assert len(left) == 1 and left[0].startswith("process ") and left[0].endswith("(nsbench-keeper)")
     finally:
         for pid in kills.processes(build):
             os.kill(pid, 9)
 
 
+def test_a_victim_is_one_of_those_that_are_there(build: Path) -> None:
+    victim, left = kills.carry_out(kills.Attempt("fds", 0.99, 0.0, 0.0, 1), kills.Host.noted(build))
+    assert (victim, left) == ("keeper", [])
+
+
 def test_a_run_that_does_not_begin_is_no_kill(build: Path) -> None:
-    (build / "nsbench").write_text("#!/bin/sh\necho 'nsbench: no' >&2\nexit 3\n")
-    _, left = kills.carry_out(build, kills.Attempt("fds", "nsbench", 0.0, 0.0, 1), kills.Host.noted(build))
-    assert left == ["no condition, and so no kill: nsbench: no"]
+    (build / "nsbench").write_text(f"#!{build}/shell\necho 'nsbench: no' >&2\nexit 3\n")
+    victim, left = kills.carry_out(kills.Attempt("fds", 0.0, 0.0, 0.0, 1), kills.Host.noted(build))
+    assert (victim, left) == ("", ["no condition, and so no kill: nsbench: no (exit code 3)"])
 
 
 def test_a_cgroup_of_the_dead_is_told_from_that_of_another_run() -> None:

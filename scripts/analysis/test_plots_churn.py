@@ -65,12 +65,12 @@ def words(svg: Path) -> str:
 def test_batches_are_drawn_where_there_are_any(tmp_path: Path, namespaces: object) -> None:
     folder = load(tmp_path / "one")
     plot(folder, "-o", tmp_path / "without", "--format=svg")
-    assert "a batch" not in words(tmp_path / "without/k-churn.svg")
+    assert "of a batch" not in words(tmp_path / "without/k-churn.svg")
     write_batches(folder, [{"batch": i + 1, "begin": 0.2 * i, "namespaces": namespaces} for i in range(5)])
     made = plot(folder, "-o", tmp_path / "plots", "--format=svg")
     assert (made.returncode, made.stderr) == (0, "")
     shown = words(tmp_path / "plots/k-churn.svg")
-    assert "a batch" in shown and "ms that it took" in shown
+    assert "of a batch" in shown and "ms that it took" in shown
     assert ("net namespaces in it" in shown) == (namespaces != "")
 
 

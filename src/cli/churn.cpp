@@ -107,6 +107,11 @@ int run_churn(const Options& options) {
             "not root: through a user namespace, so each set but none includes NEWUSER (sudo nsbench)");
     OpenedBatches batches = open_batches(options);
     start.warnings.insert(start.warnings.end(), batches.warnings.begin(), batches.warnings.end());
+    if (batches.source && batches.source->view().backend != Backend::none) {
+        start.warnings.push_back(
+            fmt::format("--probe: all times of the load are taken while its batches are watched by {}",
+                        nsb::to_string(batches.source->view().backend)));
+    }
     introduce(options, start);
     run::catch_signals();
     const bool shows_progress = !options.quiet && !options.no_progress && isatty(STDERR_FILENO) == 1;

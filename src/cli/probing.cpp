@@ -59,7 +59,7 @@ class NoBatches final : public BatchSource {
   public:
     explicit NoBatches(std::string reason) : view_{Backend::none, std::move(reason), ""} {}
     std::vector<Batch> take() override { return {}; }
-    [[nodiscard]] std::uint64_t lost() const override { return 0; }
+    [[nodiscard]] std::optional<std::uint64_t> lost() const override { return std::nullopt; }
     [[nodiscard]] const BatchView& view() const override { return view_; }
 
   private:

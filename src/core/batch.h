@@ -28,7 +28,7 @@ struct BatchRow {
 struct BatchView {
     Backend backend = Backend::none;
     std::string reason;     ///< why not by a better one, or not at all
-    std::string uncounted;  ///< why namespaces are not counted; empty where they are
+    std::string uncounted;  ///< why namespaces are not counted, or not in each batch; empty where they are
 };
 
 /// What tells of them.
@@ -40,11 +40,13 @@ class BatchSource {
     BatchSource& operator=(const BatchSource&) = delete;
 
     /// Those that have ended since the last call, in their order. To be called many times a second: there is
-    /// room for some thousands of events.
+    /// room for some hundreds of events of each CPU (sys/tracepoint.cpp), or some thousands of batches
+    /// (bpf/events.h).
     virtual std::vector<Batch> take() = 0;
 
-    /// Batches, or events of theirs, that there was no room for, or that the kernel left out.
-    [[nodiscard]] virtual std::uint64_t lost() const = 0;
+    /// Batches, or events of theirs, that there was no room for, or that the kernel left out; nothing where
+    /// the kernel does not count what it leaves out.
+    [[nodiscard]] virtual std::optional<std::uint64_t> lost() const = 0;
 
     [[nodiscard]] virtual const BatchView& view() const = 0;
 };

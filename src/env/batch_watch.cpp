@@ -13,7 +13,6 @@
 namespace nsb::env {
 namespace {
 
-constexpr const char* kSymbols = "/proc/kallsyms";
 /// Called once for each namespace that goes, it frees `sysctl_local_reserved_ports` by itself
 /// (net/ipv4/sysctl_net_ipv4.c, from 4.x to 7.x). What it frees last may be a call of its caller's by the
 /// compiler's doing, and does not count.
@@ -63,7 +62,7 @@ class BatchWatch final : public BatchSource {
         return batches;
     }
 
-    [[nodiscard]] std::uint64_t lost() const override { return reader_.lost(); }
+    [[nodiscard]] std::optional<std::uint64_t> lost() const override { return reader_.lost(); }
     [[nodiscard]] const BatchView& view() const override { return view_; }
 
   private:
@@ -107,13 +106,14 @@ std::optional<TextRange> find_text(std::string_view kallsyms, std::string_view f
 }
 
 sys::Expected<std::unique_ptr<BatchSource>> watch_batches(std::string reason) {
-    const auto text = sys::read_file(kSymbols);
-    if (!text) return tl::unexpected(sys::Refusal{.call = kSymbols, .error = text.error()});
+    const auto text = sys::read_file(sys::kKernelSymbols);
+    if (!text) return tl::unexpected(sys::Refusal{.call = sys::kKernelSymbols, .error = text.error()});
     const std::string_view work_name = kTraced[kBatchWork].name;
     const auto work = find_text(*text, work_name);
     if (!work) {
-        return tl::unexpected(sys::Refusal{
-            .call = fmt::format("{} shows no address of {}", kSymbols, work_name), .error = EPERM});
+        return tl::unexpected(
+            sys::Refusal{.call = fmt::format("{} shows no address of {}", sys::kKernelSymbols, work_name),
+                         .error = EPERM});
     }
     BatchView view{Backend::tracepoint, std::move(reason), ""};
     const auto frees = find_text(*text, kFreesOnce);

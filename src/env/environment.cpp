@@ -76,14 +76,22 @@ std::string cgroup_version(const Root& root) {
 }
 
 /// Whether the hierarchy of version 2 is mounted so that processes are moved without a wait for all forks
-/// (kernel/cgroup/cgroup.c: CGRP_ROOT_FAVOR_DYNMODS, from 6.0; kernels before that never wait).
+/// (kernel/cgroup/cgroup.c: CGRP_ROOT_FAVOR_DYNMODS). There is one such hierarchy: all its mounts show the
+/// same.
 std::string favours_dynmods(const Root& root) {
+    constexpr std::string_view kOption = "favordynmods";
     const auto all = mounts(root);
     if (!all) return std::string(kUnknown);
     const auto at = std::ranges::find(*all, "cgroup2", &Mount::type);
     if (at == all->end()) return "none mounted";
-    const std::vector<std::string> options = split(at->options, ",");
-    return std::ranges::find(options, "favordynmods") != options.end() ? "yes" : "no";
+    const auto has = [&](const std::vector<std::string>& list) {
+        return std::ranges::find(list, kOption) != list.end();
+    };
+    if (has(split(at->options, ","))) return "yes";
+    // The options that the kernel has.
+    const auto features = read_text(root, "/sys/kernel/cgroup/features");
+    if (!features) return std::string(kUnknown);
+    return has(words(*features)) ? "no" : "no such option";
 }
 
 std::string mount_count(const Root& root) {

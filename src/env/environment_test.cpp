@@ -129,6 +129,10 @@ TEST_F(Environment, TellsWhetherCgroupsFavourDynamicChanges) {
     EXPECT_EQ(fact("cgroup_favordynmods"), "none mounted");
     const std::string mount = "30 20 0:25 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 ";
     tree.file("/proc/self/mountinfo", other + mount + "rw,nsdelegate\n");
+    EXPECT_EQ(fact("cgroup_favordynmods"), kUnknown);
+    tree.file("/sys/kernel/cgroup/features", "nsdelegate\nmemory_recursiveprot\n");
+    EXPECT_EQ(fact("cgroup_favordynmods"), "no such option");
+    tree.file("/sys/kernel/cgroup/features", "nsdelegate\nfavordynmods\nmemory_recursiveprot\n");
     EXPECT_EQ(fact("cgroup_favordynmods"), "no");
     tree.file("/proc/self/mountinfo", other + mount + "rw,favordynmods,nsdelegate\n");
     EXPECT_EQ(fact("cgroup_favordynmods"), "yes");

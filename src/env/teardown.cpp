@@ -18,8 +18,6 @@ using namespace std::chrono_literals;
 /// The tracepoints, in the order in which open() names them.
 enum Event : std::size_t { queued, started, ended };
 
-constexpr const char* kSymbols = "/proc/kallsyms";
-
 }  // namespace
 
 sys::Expected<std::vector<Worker>> find_workers(std::string_view kallsyms) {
@@ -37,19 +35,19 @@ sys::Expected<std::vector<Worker>> find_workers(std::string_view kallsyms) {
     });
     if (!any_address) {
         return tl::unexpected(
-            sys::Refusal{.call = fmt::format("{} shows no addresses", kSymbols), .error = EPERM});
+            sys::Refusal{.call = fmt::format("{} shows no addresses", sys::kKernelSymbols), .error = EPERM});
     }
     for (const Worker& worker : workers) {
         if (worker.address != 0 || worker.function->role == Role::new_work) continue;
-        return tl::unexpected(
-            sys::Refusal{.call = fmt::format("{}: {}", kSymbols, worker.function->name), .error = ENOENT});
+        return tl::unexpected(sys::Refusal{
+            .call = fmt::format("{}: {}", sys::kKernelSymbols, worker.function->name), .error = ENOENT});
     }
     return workers;
 }
 
 sys::Expected<TeardownWatch> TeardownWatch::open() {
-    const auto text = sys::read_file(kSymbols);
-    if (!text) return tl::unexpected(sys::Refusal{.call = kSymbols, .error = text.error()});
+    const auto text = sys::read_file(sys::kKernelSymbols);
+    if (!text) return tl::unexpected(sys::Refusal{.call = sys::kKernelSymbols, .error = text.error()});
     auto workers = find_workers(*text);
     if (!workers) return tl::unexpected(workers.error());
     std::string filter;

@@ -4,7 +4,9 @@
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
 
+#include <array>
 #include <atomic>
+#include <utility>
 
 #include "batches.skel.h"
 #include "bpf/events.h"
@@ -31,6 +33,7 @@ class BatchProbe final : public BatchSource {
         view_ = {worker.backend, worker.reason, ""};
         if (gone.backend == Backend::none)
             view_.uncounted = fmt::format("{}: {}", kTraced[kNetGone].name, gone.reason);
+        missed_ = missed_in_all();
     }
 
     std::vector<Batch> take() override {
@@ -41,30 +44,61 @@ class BatchProbe final : public BatchSource {
             overwritten_ += oldest - read_;
             read_ = oldest;
         }
+        // Of what was missed since the last look, nobody knows in which batch: also that under way may lack
+        // some.
+        const auto missed = missed_in_all();
+        const bool is_whole = std::exchange(missed_, missed) == missed;
         std::vector<Batch> taken;
         for (; read_ < ended; ++read_) {
             const nsb_batch& batch = skeleton_->bss->batches[read_ % NSB_BATCHES];
-            taken.push_back({batch.begin, batch.end,
-                             view_.uncounted.empty() ? std::optional(batch.namespaces) : std::nullopt});
+            const bool is_counted = view_.uncounted.empty() && is_whole && !std::exchange(next_lacks_, false);
+            taken.push_back(
+                {batch.begin, batch.end, is_counted ? std::optional(batch.namespaces) : std::nullopt});
         }
+        next_lacks_ = next_lacks_ || !is_whole;
         return taken;
     }
 
-    [[nodiscard]] std::uint64_t lost() const override {
-        std::uint64_t sum = overwritten_;
-        for (const std::size_t number : {kBatchWork, kNetGone})
-            sum += missed(functions_.each[number].ends).value_or(0);
-        for (const End& end : functions_.shared) sum += end.link ? missed_by_link(end.link) : 0;
-        return sum;
+    [[nodiscard]] std::optional<std::uint64_t> lost() const override {
+        const auto missed = missed_in_all();
+        if (!missed && overwritten_ == 0) return std::nullopt;
+        return overwritten_ + missed.value_or(0);
     }
 
     [[nodiscard]] const BatchView& view() const override { return view_; }
 
   private:
+    /// Runs of the programs that the kernel left out; nothing where it does not count those of each.
+    [[nodiscard]] std::optional<std::uint64_t> missed_in_all() const {
+        std::uint64_t sum = 0;
+        const auto add = [&sum](int program) {
+            const auto runs = missed_runs(program);
+            sum += runs.value_or(0);
+            return runs.has_value();
+        };
+        for (const std::size_t number : {kBatchWork, kNetGone}) {
+            for (const End& end : functions_.each[number].ends) {
+                if (!end.program) continue;
+                if (!add(end.program.get())) return std::nullopt;
+                if (end.link) sum += missed_by_link(end.link);
+            }
+        }
+        const auto& progs = skeleton_->progs;
+        const std::array shared{progs.enter_multi, progs.leave_multi};
+        for (std::size_t i = 0; i < shared.size(); ++i) {
+            if (!functions_.shared[i].link) continue;
+            if (!add(bpf_program__fd(shared[i]))) return std::nullopt;
+            sum += missed_by_link(functions_.shared[i].link);
+        }
+        return sum;
+    }
+
     Skeleton skeleton_;
     AllServed functions_;
     BatchView view_;
     std::uint64_t read_ = 0, overwritten_ = 0;
+    std::optional<std::uint64_t> missed_;  // when it was looked at last
+    bool next_lacks_ = false;
 };
 
 }  // namespace

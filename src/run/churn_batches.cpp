@@ -30,8 +30,10 @@ BatchFigures BatchRecorder::figures() const {
         figures.namespaces_sum = namespaces_sum_;
     } else {
         for (BatchRow& row : figures.rows) row.namespaces.reset();
-        if (figures.view.uncounted.empty() && figures.count > 0)
-            figures.view.uncounted = "what is counted was not seen in any batch";
+    }
+    if (figures.view.uncounted.empty() && figures.namespaces.count < figures.count) {
+        figures.view.uncounted = figures.lost.value_or(0) > 0 ? "events of theirs were lost"
+                                                              : "what is counted was not seen in any batch";
     }
     return figures;
 }

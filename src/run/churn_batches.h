@@ -2,6 +2,7 @@
 // grow beyond a limit.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,8 +11,12 @@
 
 namespace nsb::run {
 
-/// batches.csv has no more rows: those of an hour at 60 a second.
+/// batches.csv has no more rows: those of an hour at 55 a second.
 inline constexpr std::size_t kMostBatchRows = 200'000;
+
+/// Why BatchSource::lost() is nothing.
+inline constexpr const char* kLostUnknown =
+    "this kernel does not count the runs of programs that it leaves out";
 
 struct BatchFigures {
     BatchView view;  ///< of backend none where batches cannot be seen
@@ -22,7 +27,7 @@ struct BatchFigures {
     /// Of those that were counted: how many namespaces, as far as `namespaces.count` is not 0.
     Latencies namespaces;
     std::uint64_t namespaces_sum = 0;
-    std::uint64_t lost = 0;  ///< as BatchSource says
+    std::optional<std::uint64_t> lost;  ///< as BatchSource says
 };
 
 class BatchRecorder {
@@ -34,7 +39,8 @@ class BatchRecorder {
     void take();
 
     /// Until now. Counts of which none is above 0 are none: a batch is there because a namespace went, so
-    /// whatever was to be counted is not called on this kernel.
+    /// whatever was to be counted is not called on this kernel. `view.uncounted` then says so, and where some
+    /// batches alone are counted why the others are not.
     [[nodiscard]] BatchFigures figures() const;
 
   private:

@@ -13,10 +13,11 @@ constexpr std::uint64_t kBegin = 1'000'000'000;
 class Told final : public BatchSource {
   public:
     std::vector<Batch> take() override { return std::exchange(next, {}); }
-    [[nodiscard]] std::uint64_t lost() const override { return 0; }
+    [[nodiscard]] std::optional<std::uint64_t> lost() const override { return missing; }
     [[nodiscard]] const BatchView& view() const override { return view_; }
 
     std::vector<Batch> next;
+    std::optional<std::uint64_t> missing = 0;
 
   private:
     BatchView view_{Backend::kprobe, "fentry: no", ""};
@@ -55,6 +56,25 @@ TEST(BatchRecorderTest, CountsOfWhichNoneIsAboveZeroAreNone) {
     EXPECT_EQ(figures.namespaces.count, 0U);
     EXPECT_FALSE(figures.rows[0].namespaces || figures.rows[1].namespaces);
     EXPECT_FALSE(figures.view.uncounted.empty());
+}
+
+TEST(BatchRecorderTest, WhatIsNotCountedForLostEventsSaysSo) {
+    Told source;
+    BatchRecorder recorder(source, kBegin);
+    source.missing = 3;
+    source.next = {{kBegin + 1, kBegin + 2, std::nullopt}};
+    recorder.take();
+    const BatchFigures none = recorder.figures();
+    EXPECT_EQ(none.view.uncounted, "events of theirs were lost");
+    EXPECT_EQ(none.lost, 3U);
+    source.next = {{kBegin + 3, kBegin + 4, 5}};
+    recorder.take();
+    const BatchFigures some = recorder.figures();
+    EXPECT_EQ(some.view.uncounted, "events of theirs were lost");
+    EXPECT_EQ(some.namespaces.count, 1U);
+    EXPECT_EQ(some.rows[1].namespaces, 5U);
+    source.missing.reset();
+    EXPECT_FALSE(recorder.figures().lost);
 }
 
 TEST(BatchRecorderTest, RowsHaveALimitAndFiguresHaveNone) {

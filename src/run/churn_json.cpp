@@ -147,7 +147,8 @@ Json batches_json(const ChurnResult& result) {
     if (!is_seen) return json;
     json["count"] = batches.count;
     json["unlisted"] = batches.count - batches.rows.size();
-    json["lost"] = batches.lost;
+    json["lost"] = told(batches.lost);
+    json["lost_unknown"] = batches.lost ? Json() : Json(kLostUnknown);
     json["duration"] = times_json(batches.durations);
     json["busy_s"] = busy;
     json["busy_share"] = watched > 0 ? Json(busy / watched) : Json();

@@ -201,23 +201,33 @@ std::string batch_lines(const ChurnReport& report) {
     const BatchFigures& batches = *report.result.batches;
     if (batches.view.backend == Backend::none)
         return fmt::format("{:<12}unknown: {}\n", "batches", batches.view.reason);
+    std::string lost;
+    if (!batches.lost) lost = fmt::format("; whether events of theirs are lost is unknown: {}", kLostUnknown);
+    if (batches.lost.value_or(0) > 0) lost = fmt::format("; {} of their events are lost", *batches.lost);
     const std::string by =
         fmt::format("by {}{}{}", nsb::to_string(batches.view.backend),
-                    batches.view.reason.empty() ? "" : fmt::format(" ({})", batches.view.reason),
-                    batches.lost == 0 ? "" : fmt::format("; {} of their events are lost", batches.lost));
+                    batches.view.reason.empty() ? "" : fmt::format(" ({})", batches.view.reason), lost);
     if (batches.count == 0) return fmt::format("{:<12}no cleanup_net was seen to end, {}\n", "batches", by);
     const double watched = report.result.rows.empty() ? 0 : report.result.rows.back().end_s();
     const double busy = static_cast<double>(batches.busy) / 1e9;
     std::string text =
         times_line(report, "batches", batches.durations, fmt::format("{} of cleanup_net", batches.count)) +
-        fmt::format("{:<12}{:.1f} s of {:.1f} s, {}\n", "  busy", busy, watched, by);
+        fmt::format("{:<12}{:.1f} s of {:.1f} s in those that ended, {}\n", "  busy", busy, watched, by);
+    if (batches.count > batches.rows.size()) {
+        text += fmt::format("{:<12}{} of them are not in batches.csv, which has {} at most\n", "  unlisted",
+                            batches.count - batches.rows.size(), kMostBatchRows);
+    }
     const Latencies& each = batches.namespaces;
     if (each.count == 0)
         return text + fmt::format("{:<12}unknown: {}\n", "  in each", batches.view.uncounted);
-    return text + fmt::format("{:<12}p50 {}, p90 {}, max {} namespaces, {:.1f} on average; {} in all\n",
+    const std::string partly = each.count == batches.count
+                                   ? ""
+                                   : fmt::format(", counted in {} of {} batches: {}", each.count,
+                                                 batches.count, batches.view.uncounted);
+    return text + fmt::format("{:<12}p50 {}, p90 {}, max {} namespaces, {:.1f} on average; {} in all{}\n",
                               "  in each", each.p50, each.p90, each.max,
                               static_cast<double>(batches.namespaces_sum) / static_cast<double>(each.count),
-                              batches.namespaces_sum);
+                              batches.namespaces_sum, partly);
 }
 
 }  // namespace

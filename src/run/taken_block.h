@@ -25,7 +25,7 @@ struct TakenBlock {
     std::string said;                 ///< by a runtime that failed, and its name
     env::PendingTeardown pending;     ///< what it left to the kernel's workers
     std::uint64_t of_conditions = 0;  ///< so many of that, at most, were not of its samples
-    bool is_uncounted = false;        ///< of a condition that could not be set up whole, how many is unknown
+    bool is_uncounted = false;        ///< no sample was made under a condition: how many it had is unknown
 
     /// Times of the samples behind the lead-in.
     [[nodiscard]] std::vector<double> counted(Phase phase) const;

@@ -1,7 +1,7 @@
 """Limits that are met on the way: a curve whose last levels cannot be reached keeps its other points, and says why not.
 
-In guests, since most of these limits are the whole machine's. Each is so low that what one level has left must be gone before the
-next level is set up.
+In guests, since most of these limits are the whole machine's. Each limit of namespaces is so low that one level nearly uses it up:
+what it has left must be gone before the next level is there.
 """
 import csv
 import io
@@ -49,8 +49,7 @@ LIMITS = {limit.name: limit for limit in (
           "user.max_net_namespaces"),
     Limit("dying", *sysctl("user.max_net_namespaces", 12), "dying:1..100:7", 10, 20, "ENOSPC", "dying: unshare",
           "user.max_net_namespaces"),
-    # Room for those of two blocks: on kernels without a worker for them (up to 6.12) RCU frees them, whom nobody waits for.
-    Limit("max_pid_namespaces", *sysctl("user.max_pid_namespaces", 25), "pidns:1..100:7", 10, 40, "ENOSPC", "pidns: clone",
+    Limit("max_pid_namespaces", *sysctl("user.max_pid_namespaces", 12), "pidns:1..100:7", 10, 20, "ENOSPC", "pidns: clone",
           "user.max_pid_namespaces"),
     Limit("max_user_namespaces", *sysctl("user.max_user_namespaces", 6), "depth:1..32:6", 4, 8, "ENOSPC", "depth: clone",
           "user.max_user_namespaces"),
@@ -97,11 +96,12 @@ def fixture_sent(request):
                      for one in LIMITS.values())
     try:
         packages.find([request.param])
-        machine = guest.Machine("tcg", "", 512, 550)
+        guest.qemu_version()
         image = runs.images([request.param])[0].path
-        return guest.carry_out(machine, image, machine.initrd("run", base=initramfs.base(), more=SCRIPT.format(curves=curves)))
     except LabError as error:
         pytest.skip(str(error))
+    machine = guest.Machine("tcg", "", 512, 500)
+    return guest.carry_out(machine, image, machine.initrd("run", base=initramfs.base(), more=SCRIPT.format(curves=curves)))
 
 
 def level_of(case, key):

@@ -10,6 +10,8 @@
 
 namespace nsb::sys {
 
+inline constexpr const char* kKernelSymbols = "/proc/kallsyms";
+
 struct KernelSymbol {
     std::uint64_t address;    ///< 0 where the kernel does not show it (kernel.kptr_restrict)
     char type;                ///< t and T: a function, of one file or of all

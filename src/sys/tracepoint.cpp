@@ -73,6 +73,13 @@ class Ring {
         if (page_ != nullptr) munmap(page_, (1 + kDataPages) * kPageSize);
     }
 
+    /// Whether the next record may not have found room. Read before take(), which makes room.
+    [[nodiscard]] bool is_full() const {
+        constexpr std::uint64_t kLargestRecord = 128;  // of one pointer-sized field and a few beside it
+        const std::uint64_t head = __atomic_load_n(&page_->data_head, __ATOMIC_ACQUIRE);
+        return head - page_->data_tail + kLargestRecord > kDataPages * kPageSize;
+    }
+
     /// Calls `visit(header, body)` for each record, the bytes of a record that wraps round put together.
     template <typename Visit>
     void take(Visit visit) {
@@ -160,6 +167,9 @@ Expected<TracepointReader> TracepointReader::open(const std::vector<TracepointSp
 std::vector<TraceEvent> TracepointReader::take() {
     std::vector<TraceEvent> taken;
     for (Ring& ring : state_->rings) {
+        // PERF_RECORD_LOST comes with the next record of the same CPU alone, and none may come
+        // (__perf_output_begin(), kernel/events/ring_buffer.c).
+        if (ring.is_full()) ++state_->lost;
         ring.take([&](const perf_event_header& header, const char* body) {
             if (header.type == PERF_RECORD_LOST) {
                 std::uint64_t lost = 0;

@@ -37,7 +37,8 @@ class TracepointReader {
     /// What has happened since the last call, in the order of time.
     std::vector<TraceEvent> take();
 
-    /// Events that the kernel dropped because a buffer was full.
+    /// Events that the kernel dropped because a buffer was full, as far as it has said how many; and one for
+    /// each time that a buffer was found full, since the kernel says so only with the CPU's next event.
     [[nodiscard]] std::uint64_t lost() const;
 
   private:
