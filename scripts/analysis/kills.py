@@ -21,6 +21,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from faults import machine
+
 # So many that most of a block's time is their setting up and taking down.
 LEVELS = {"mounts": "2000", "peers": "300", "netns": "60", "dying": "60", "pidns": "300", "procs": "500", "rss": "96M",
           "fds": str(min(20_000, resource.getrlimit(resource.RLIMIT_NOFILE)[1] // 2)), "depth": "8", "cgroups": "200"}
@@ -70,12 +72,6 @@ def cgroups() -> set[str]:
     return {folder for point in points for folder, _, _ in os.walk(point) if Path(folder).name.startswith("nsbench-")}
 
 
-def of_the_living(folder: str) -> bool:
-    """Whether the process that a cgroup is named after is there: it is another run's then."""
-    number = re.search(r"-(\d+)-[0-9a-f]+$", folder)
-    return number is not None and Path(f"/proc/{number[1]}").exists()
-
-
 def counted() -> dict[str, int]:
     """The kernel's namespaces by their slab caches; those that share a cache with others are not told."""
     return {name: int(active) for name, active in re.findall(r"^(\w+) +(\d+)", _line(Path("/proc/slabinfo")), re.M) if name in CACHES}
@@ -107,7 +103,7 @@ class Host:
     def left(self) -> list[str]:
         """What is there beyond that, in words."""
         now = [f"process {pid} ({name})" for pid, name in self.run().items()]
-        now += [f"cgroup {folder}" for folder in sorted(cgroups() - self.groups) if not of_the_living(folder)]
+        now += [f"cgroup {folder}" for folder in sorted(cgroups() - self.groups) if not machine.of_the_living(folder)]
         if (mounts := _line(Path("/proc/self/mountinfo"))) != self.mounts:
             now += [f"mount {line}" for line in sorted(set(mounts.splitlines()) ^ set(self.mounts.splitlines()))]
         return now + [f"interface {link}" for link in sorted(set(os.listdir("/sys/class/net")) ^ set(self.links))]

@@ -10,6 +10,7 @@ import pytest
 
 from analysis import columns, kills, programs
 from analysis.fixtures import call
+from faults import machine
 
 VALIDATE = Path(__file__).resolve().parents[1] / "validate.py"
 
@@ -59,8 +60,8 @@ def test_a_run_that_does_not_begin_is_no_kill(build: Path) -> None:
 def test_a_cgroup_of_the_dead_is_told_from_that_of_another_run() -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    assert not kills.of_the_living(f"/sys/fs/cgroup/nsbench-conditions-{dead.pid}-1a2b")
-    assert kills.of_the_living(f"/sys/fs/cgroup/nsbench-conditions-{os.getpid()}-1a2b")
+    assert not machine.of_the_living(f"/sys/fs/cgroup/nsbench-conditions-{dead.pid}-1a2b")
+    assert machine.of_the_living(f"/sys/fs/cgroup/nsbench-conditions-{os.getpid()}-1a2b")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root: as another user some conditions are refused")

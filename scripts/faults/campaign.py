@@ -5,6 +5,7 @@ import concurrent.futures
 import contextlib
 import csv
 import ctypes
+import io
 import itertools
 import multiprocessing
 import multiprocessing.util
@@ -17,20 +18,22 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from analysis import programs
+from analysis import outputs, programs
 from analysis.script import Unreadable
 from faults import machine
 from faults.calls import ERRNOS, NAMES, NUMBERS, number_of
 from faults.inject import EXECVE, Call, Ended, Roles, none_fails, watched
 from faults.jobs import BY_NAME, JOBS, OUT, Facts, Job, Told
-from faults.judge import shortfalls
+from faults.judge import NOT_PERMITTED, shortfalls
 
 MEMORY_JOBS = ("version", "list", "doctor", "clone", "summary", "resume")
 LATE = 0.9  # where a late occurrence is among those that were recorded: a run makes a few calls more or less than the last
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+BETWEEN = 1.0  # seconds between two writings of the table that is kept, which is written whole
 SETTLING = 3.0  # seconds that what a run leaves on the machine has to go
 ON = "+"  # behind a call's name: it and all that follow fail
 MALLOC = "malloc"  # in a call's place: an allocation (src/failing/malloc.c)
@@ -85,6 +88,31 @@ class Recorded:
     counts: Counts
     facts: Facts
     seconds: float
+
+
+def _keep_files(folder: Path, place: Path) -> None:
+    """Puts what a run has left in its folder there, instead of what another one had left."""
+    outputs.own_folder(place)
+    shutil.rmtree(place)
+    for path in (folder, *sorted(folder.rglob("*"))):
+        within = path.relative_to(folder)
+        if path.is_symlink() or within.parts[:1] and within.parts[0].startswith("given-"):
+            continue
+        if path.is_dir():
+            outputs.own_folder(place / within)
+        elif path.is_file():
+            outputs.replace(place / within, path.read_bytes())
+
+
+class NotToBeHad(Unreadable):
+    """A job that this machine does not let nsbench do, as that says itself."""
+
+
+def _check_whole(job: Job, ended: Ended) -> None:
+    """Of a run without faults: Unreadable where it did not go well."""
+    if ended.code not in job.own_codes:
+        kind = NotToBeHad if ended.code == NOT_PERMITTED else Unreadable
+        raise kind(f"{job.name} cannot be tried here: exit code {ended.code}: {(ended.err or ended.out).strip()[-300:]}")
 
 
 class Place:
@@ -169,12 +197,13 @@ class Place:
 
         if of_memory:
             ended = watched(self.words(job), [], none_fails, job.seconds, self.folder, ENVIRONMENT | self._failing(0, False))
-            counts[OURS, MALLOC] = max(map(int, self._allocations()), default=0)
+            _check_whole(job, ended)
+            if not (allocations := max(map(int, self._allocations()), default=0)):
+                raise Unreadable(f"{job.name}: {LIBRARY} has counted no allocation")
+            counts[OURS, MALLOC] = allocations
         ended = watched(self.words(job), None, count, 4 * job.seconds, self.folder, ENVIRONMENT)
-        told = self.told(ended)
-        if ended.code not in job.own_codes:
-            raise Unreadable(f"{job.name} cannot be tried here: exit code {ended.code}: {(ended.err or ended.out).strip()[-300:]}")
-        return Recorded(dict(counts), job.facts(told), ended.seconds)
+        _check_whole(job, ended)
+        return Recorded(dict(counts), job.facts(self.told(ended)), ended.seconds)
 
     def _run(self, fault: Fault, job: Job) -> tuple[Ended, bool]:
         """The run, and whether it had the fault."""
@@ -202,12 +231,10 @@ class Place:
         job = BY_NAME[fault.job]
         shared = machine.shared_state()
         ended, is_reached = self._run(fault, job)
-        wrong = shortfalls(job, ended, self.told(ended), whole, fault.error, fault.call) + self.left(shared)
+        wrong = shortfalls(job, ended, self.told(ended), whole, fault.error, fault.call, fault.role) + self.left(shared)
         outcome = "short" if wrong else "held" if is_reached else "unreached"
         if wrong and keep:
-            place = keep / "-".join(str(part) for part in asdict(fault).values())
-            shutil.rmtree(place, ignore_errors=True)
-            shutil.copytree(self.folder, place, ignore=shutil.ignore_patterns("given-*"))
+            _keep_files(self.folder, keep / "-".join(str(part) for part in asdict(fault).values()))
         return Outcome(fault, outcome, ended.code, ended.seconds, "; ".join(wrong).replace("\n", " "))
 
     def close(self) -> None:
@@ -260,12 +287,12 @@ def _here() -> Place:
     return _place
 
 
-def _record(name: str, of_memory: bool) -> Recorded | str:
+def _record(name: str, of_memory: bool) -> Recorded | Unreadable:
     place = _here()
     try:
         return place.record(BY_NAME[name], of_memory)
     except Unreadable as unreadable:
-        return str(unreadable)
+        return unreadable
 
 
 def _attempt(fault: Fault, whole: Facts, keep: Path | None) -> Outcome:
@@ -303,15 +330,16 @@ def _workers(program: Path, jobs: int) -> Iterator[concurrent.futures.ProcessPoo
         pool.shutdown(cancel_futures=True)
 
 
-def recorded(pool: concurrent.futures.Executor, names: Sequence[str], of_memory: bool) -> dict[str, Recorded]:
-    """The jobs without faults; those that cannot be had here are said and left out."""
-    found = {}
+def recorded(pool: concurrent.futures.Executor, names: Sequence[str], of_memory: bool) -> tuple[dict[str, Recorded], bool]:
+    """The jobs without faults, and whether these are all that can be had here; those that are left out are said."""
+    found, are_all = {}, True
     for name, one in zip(names, pool.map(_record, names, itertools.repeat(of_memory))):
-        if isinstance(one, str):
+        if isinstance(one, Unreadable):
             print(one, file=sys.stderr)
+            are_all = are_all and isinstance(one, NotToBeHad)
         else:
             found[name] = one
-    return found
+    return found, are_all
 
 
 def never_failed(jobs: dict[str, Recorded]) -> list[str]:
@@ -337,25 +365,31 @@ def tables(outcomes: Sequence[Outcome]) -> Iterator[str]:
     yield f"{by['held'] + by['short']} faults tried, {by['short']} fell short; {by['unreached']} more were not reached"
 
 
+def _keep_table(keep: Path, outcomes: Sequence[Outcome]) -> None:
+    text = io.StringIO()
+    out = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    out.writeheader()
+    out.writerows(one.row() for one in outcomes)
+    outputs.replace(keep / "faults.csv", text.getvalue().encode())
+
+
 def _try_all(pool: concurrent.futures.Executor, faults: Sequence[Fault], jobs: dict[str, Recorded], keep: Path | None,
              outcomes: list[Outcome]) -> None:
-    """Adds to the outcomes, and to the file that is kept, as they come."""
+    """Adds to the outcomes as they come; the file that is kept has them soon after."""
     said = Said(len(faults))
     with contextlib.ExitStack() as stack:
         stack.callback(said.end)
-        out = None
         if keep:
-            keep.mkdir(parents=True, exist_ok=True)
-            file = stack.enter_context((keep / "faults.csv").open("w", newline="", encoding="utf-8"))
-            out = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            out.writeheader()
+            outputs.own_folder(keep)
+            stack.callback(_keep_table, keep, outcomes)
+        written = 0.0
         waiting = {pool.submit(_attempt, fault, jobs[fault.job].facts, keep) for fault in faults}
         for future in concurrent.futures.as_completed(waiting):
             outcomes.append(future.result())
             said.one(outcomes[-1])
-            if out:
-                out.writerow(outcomes[-1].row())
-                file.flush()
+            if keep and time.monotonic() > written + BETWEEN:
+                _keep_table(keep, outcomes)
+                written = time.monotonic()
 
 
 def _draw(options: argparse.Namespace, jobs: dict[str, Recorded]) -> list[Fault]:
@@ -372,8 +406,9 @@ def _draw(options: argparse.Namespace, jobs: dict[str, Recorded]) -> list[Fault]
 
 
 def run(options: argparse.Namespace) -> bool:
-    """Tries what the options ask for, prints it, and says whether all of it held. After Ctrl-C, or a signal that asks it to end,
-    it prints what was tried until then: KeyboardInterrupt."""
+    """Tries what the options ask for, prints it, and says whether all of it held: not where nothing was tried, or where a job does
+    not go well even without a fault. After Ctrl-C, or a signal that asks it to end, it prints what was tried until then:
+    KeyboardInterrupt."""
     import pandas  # noqa: F401  before the workers are forked: each would take half a second
     if os.geteuid() != 0:
         raise Unreadable("faults: needs root")
@@ -384,16 +419,20 @@ def run(options: argparse.Namespace) -> bool:
         signal.signal(number, signal.default_int_handler)
     names = [job.name for job in JOBS if job.name in (options.job or (MEMORY_JOBS if of_memory else BY_NAME))]
     outcomes: list[Outcome] = []
-    is_whole = False
-    with _workers(options.build / "nsbench", options.jobs) as pool, contextlib.suppress(KeyboardInterrupt):
-        jobs = recorded(pool, names, of_memory)
-        drawn = _draw(options, jobs)
-        if not of_memory and (never := never_failed(jobs)):
-            print(f"never made to fail: {', '.join(never)}", flush=True)
-        _try_all(pool, drawn, jobs, options.keep, outcomes)
-        is_whole = True
+    ending: BaseException | None = None
+    try:
+        with _workers((options.build / "nsbench").resolve(), options.jobs) as pool:
+            jobs, are_all = recorded(pool, names, of_memory)
+            drawn = _draw(options, jobs)
+            if not of_memory and (never := never_failed(jobs)):
+                print(f"never made to fail: {', '.join(never)}", flush=True)
+            _try_all(pool, drawn, jobs, options.keep, outcomes)
+    except KeyboardInterrupt as interrupt:
+        ending = interrupt
+    except BrokenProcessPool:
+        ending = Unreadable("faults: a process that tries them was killed, so not all were tried")
     outcomes.sort(key=lambda one: (one.fault.job, one.fault.role, one.fault.call, one.fault.error, one.fault.occurrence))
     print(*tables(outcomes), sep="\n")
-    if not is_whole:
-        raise KeyboardInterrupt
-    return all(one.outcome != "short" for one in outcomes)
+    if ending:
+        raise ending
+    return are_all and any(one.outcome == "held" for one in outcomes) and all(one.outcome != "short" for one in outcomes)

@@ -29,6 +29,7 @@ _CONTINUE = 1  # SECCOMP_USER_NOTIF_FLAG_CONTINUE
 _CALL = struct.Struct("=QIIiI7Q")  # struct seccomp_notif: id, pid, flags; nr, arch, ip, args
 _ANSWER = struct.Struct("=QqiI")  # struct seccomp_notif_resp: id, val, error, flags
 _X86_64 = 0xC000003E
+_FORKNOEXEC = 0x40  # PF_FORKNOEXEC (include/linux/sched.h), which an execve that succeeds takes away
 LINGERING = 3.0  # seconds that processes which the program left behind have to end
 
 
@@ -95,6 +96,23 @@ def name_of(pid: int) -> str:
         return ""
 
 
+def process_of(thread: int) -> int:
+    """Whose thread it is; itself where it is gone."""
+    try:
+        return int(Path(f"/proc/{thread}/status").read_text(errors="replace").split("\nTgid:")[1].split()[0])
+    except (OSError, IndexError):
+        return thread
+
+
+def is_forked(pid: int) -> bool:
+    """Whether this process has become no program of its own since it was forked; False where it is gone."""
+    try:
+        flags = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[6]
+    except (OSError, IndexError):
+        return False
+    return bool(int(flags) & _FORKNOEXEC)
+
+
 LOADER = "ld.so"
 
 
@@ -109,22 +127,20 @@ def _loader_of(pid: int) -> tuple[int, int]:
 
 
 class Roles:
-    """Which of a run's processes one is. Has to hear of every execve, that which begins the run among them."""
+    """Which of a run's processes one is. Has to hear of every execve."""
 
     def __init__(self) -> None:
-        self._programs: set[int] = set()
         self._loaders: dict[int, tuple[int, int]] = {}
 
     def of(self, call: Call) -> str:
-        """By its name: nsbench, nsbench-sampler; with a + where it was forked and is no program of its own yet, or never. Where
-        the dynamic loader makes the call, that."""
+        """By its name: nsbench, nsbench-sampler; with a + where it was forked and is no program of its own yet, or never. A
+        thread is its process. Where the dynamic loader makes the call, that."""
         if call.number == EXECVE:
-            self._programs.add(call.pid)
             self._loaders.pop(call.pid, None)
         elif self._is_of_loader(call):
             return LOADER
-        name = name_of(call.pid)
-        return name if call.pid in self._programs else f"{name}+"
+        process = process_of(call.pid)
+        return f"{name_of(process)}+" if is_forked(process) else name_of(process)
 
     def _is_of_loader(self, call: Call) -> bool:
         """By where in memory it is made: where a process has its loader stays the same until it is another program."""
@@ -157,6 +173,7 @@ class _Run:
     def _become(self, command: list[str], code: bytes, told: int, environment: dict[str, str]) -> None:
         """In the child."""
         try:
+            _LIBC.prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG: nobody else answers its calls
             os.setsid()
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
                 signal.signal(number, signal.SIG_DFL)
@@ -171,7 +188,10 @@ class _Run:
             os.closerange(told + 1, 256)
             os.write(told, (3 if told != 3 else 4).to_bytes(4, "little"))
             _watch(code)
-            os.execve(command[0], command, environment)
+            try:
+                os.execve(command[0], command, environment)
+            except OSError as error:  # nobody reads `told` any more
+                os.write(2, f"{command[0]}: {error.strerror}\n".encode())
         except OSError as error:
             os.write(told, str(error).encode())
         finally:
@@ -221,6 +241,8 @@ class _Run:
         is_hung = not select.select([self.pidfd], [], [], 0)[0]
         if is_hung:
             os.kill(self.pid, signal.SIGKILL)
+            if not select.select([self.pidfd], [], [], LINGERING)[0]:
+                raise Unreadable(f"process {self.pid} stays, though it was killed")
         status = os.waitpid(self.pid, 0)[1]
         limit = time.monotonic() + LINGERING
         watcher = select.poll()
@@ -235,7 +257,8 @@ class _Run:
         left = [name_of(pid) for pid in children()]
         os.close(self.listener)
         self.listener = -1
-        while found := children():
+        limit = time.monotonic() + LINGERING
+        while (found := children()) and time.monotonic() < limit:  # one that the kernel keeps is in `left`, as often as it is seen
             for pid in found:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)

@@ -40,6 +40,7 @@ class Job:
     seconds: float = 30  # that a run may take: an answer is waited for 10 s (src/run/sampler.cpp), and more than one may be
     given: tuple[str, ...] = ()
     own_codes: tuple[int, ...] = field(default=(0,))  # that say that all went well
+    refusals: tuple[int, ...] = ()  # that say that its command cannot be started
 
 
 def text_of(told: Told) -> Facts:
@@ -127,7 +128,7 @@ JOBS = (
     Job("doctor", ("doctor",), findings_of, 60),
     Job("verify", ("verify", "--format=csv"), verdicts_of, 60),
     Job("exec", ("exec", "--ns=all", "--proc", "--hostname=box", "--net-lo", "--map-root", "--", "/bin/sh", "-c", INSIDE), text_of,
-        own_codes=(7,)),
+        own_codes=(7,), refusals=(126, 127)),
     _measuring("clone", "--op=clone,clone3", "--ns=none", "--ns=all", "--stack=1M", *SMALL),
     _measuring("vm", "--op=clone", "--ns=uts", "--spawn=vm", "--with=touch:all", *SMALL),
     _measuring("unshare", "--op=unshare", "--ns=net", "--ns=mnt,pid", *SMALL),

@@ -2,6 +2,8 @@
 on purpose."""
 import ctypes
 import os
+import re
+import socket
 import struct
 import subprocess
 from collections.abc import Iterator
@@ -11,12 +13,11 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 
 def posix_queues() -> list[str]:
-    """Their names; nothing where they cannot be looked at."""
-    if os.path.isdir("/dev/mqueue") and os.path.ismount("/dev/mqueue"):
-        return sorted(os.listdir("/dev/mqueue"))
+    """Their names, in this process's own IPC namespace, which a mount that was there before may not show; nothing where they
+    cannot be looked at."""
     shown = subprocess.run(["unshare", "--mount", "sh", "-c", "mount -t mqueue none /mnt && ls -A /mnt"], check=False,
                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8")
-    return shown.stdout.split()
+    return sorted(shown.stdout.split())
 
 
 def state() -> dict[str, object]:
@@ -24,7 +25,7 @@ def state() -> dict[str, object]:
     found: dict[str, object] = {"queues": posix_queues(), "hostname": os.uname().nodename}
     with open("/proc/self/mountinfo", encoding="utf-8") as file:
         found["mounts"] = file.read()
-    found["links"] = sorted(os.listdir("/sys/class/net")) if os.path.isdir("/sys/class/net") else None
+    found["links"] = sorted(name for _, name in socket.if_nameindex())  # /sys may be another namespace's
     try:
         shown = subprocess.run(["ip", "-o", "link"], stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout
         found["ip link"] = [line.split(":")[:2] for line in shown.splitlines()]
@@ -51,22 +52,43 @@ def _cgroups_below(folder: Path, depth: int) -> Iterator[str]:
             yield from _cgroups_below(path, depth - 1)
 
 
+def of_the_living(cgroup: str) -> bool:
+    """Whether the process that a cgroup of nsbench's is named after is there: it is that run's then."""
+    number = re.fullmatch(r"nsbench-(?:conditions-)?(\d+)(?:-[0-9a-f]+)?", Path(cgroup).name)
+    return number is not None and Path(f"/proc/{number[1]}").exists()
+
+
 _BPF = 321
+_NAME_AT = 64  # in struct bpf_prog_info
+OUR_PROGRAMS = re.compile(r"(enter|leave)(_|$)|on_|nsb_")  # the beginnings of the names in bpf/, of which the kernel keeps 15 bytes
 
 
-def _bpf(command: int, *fields: int) -> bytearray | None:
-    """bpf(2) with these 32-bit fields, as the kernel leaves them; None where it fails."""
-    attributes = bytearray(struct.pack("=16I", *fields, *[0] * (16 - len(fields))))
+def _bpf(command: int, attributes: bytearray) -> int:
+    """bpf(2) with these attributes, which the kernel may change; below 0 where it fails."""
     buffer = (ctypes.c_char * len(attributes)).from_buffer(attributes)
-    return attributes if ctypes.CDLL(None).syscall(_BPF, command, buffer, len(attributes)) == 0 else None
+    return int(ctypes.CDLL(None).syscall(_BPF, command, buffer, len(attributes)))
 
 
 def _bpf_programs() -> Iterator[int]:
     """The ids of those that are loaded."""
-    at = 0
-    while (answer := _bpf(11, at)) is not None:  # BPF_PROG_GET_NEXT_ID
-        at = struct.unpack_from("=I", answer, 4)[0]
-        yield at
+    attributes = bytearray(12)  # the id behind which the next one is sought; the next one; flags
+    while _bpf(11, attributes) == 0:  # BPF_PROG_GET_NEXT_ID
+        attributes[:4] = attributes[4:8]
+        yield int(struct.unpack_from("=I", attributes)[0])
+
+
+def _name_of_program(number: int) -> str:
+    """Of that id; empty where it has none, or is gone."""
+    handle = _bpf(13, bytearray(struct.pack("=3I", number, 0, 0)))  # BPF_PROG_GET_FD_BY_ID
+    if handle < 0:
+        return ""
+    try:
+        info = bytearray(_NAME_AT + 16)
+        place = ctypes.addressof((ctypes.c_char * len(info)).from_buffer(info))
+        is_told = _bpf(15, bytearray(struct.pack("=IIQ", handle, len(info), place))) == 0  # BPF_OBJ_GET_INFO_BY_FD
+        return info[_NAME_AT:].split(b"\0")[0].decode(errors="replace") if is_told else ""
+    finally:
+        os.close(handle)
 
 
 def _held_programs() -> set[int]:
@@ -95,9 +117,12 @@ def shared_state() -> dict[str, set[str]]:
 
 
 def added(before: dict[str, set[str]], after: dict[str, set[str]]) -> dict[str, list[str]]:
-    """What is there of it behind a run and was not before. A BPF program that a process holds is that process's."""
+    """What is there of it behind a run, whose processes have ended, and was not before. A cgroup that is named after a process that
+    lives is that one's, and so is a BPF program that a process holds, or whose name is none of nsbench's."""
     more = {what: sorted(after[what] - names) for what, names in before.items()}
+    more["cgroups"] = [one for one in more["cgroups"] if not of_the_living(one)]
     if more["BPF programs"]:
         held = _held_programs()
-        more["BPF programs"] = [one for one in more["BPF programs"] if int(one) not in held]
+        more["BPF programs"] = [one for one in more["BPF programs"]
+                                if int(one) not in held and OUR_PROGRAMS.match(_name_of_program(int(one)))]
     return {what: names for what, names in more.items() if names}

@@ -1,5 +1,8 @@
 """validate.py faults and memory: what they make fail, what they notice, and that nsbench holds."""
+import contextlib
 import csv
+import ctypes
+import dataclasses
 import errno
 import io
 import os
@@ -12,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from analysis.fixtures import call
+from analysis.fixtures import call, result_row, write_run
 from faults import calls, inject, jobs, judge, machine
-from faults.campaign import Fault
+from faults.campaign import LIBRARY, Fault, Place
 
 VALIDATE = Path(__file__).resolve().parents[1] / "validate.py"
 HEADER = Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
@@ -42,7 +45,6 @@ def watched(folder, script, decide, *, limit=20.0, numbers=(EXECVE,)):
     pid = os.fork()
     if pid == 0:
         try:
-            import ctypes
             assert ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) == 0  # PR_SET_CHILD_SUBREAPER
             ended = inject.watched(["/bin/sh", "-c", script], numbers, decide, limit, folder, {"PATH": "/bin:/usr/bin"})
             os.write(writer, repr((ended.code, ended.out, ended.err, ended.is_hung, ended.left)).encode())
@@ -68,13 +70,59 @@ def test_one_occurrence_fails_and_no_other(tmp_path):
     assert (code, out, is_hung, left) == (5, "1\n3\n", False, []) and os.strerror(errno.ETXTBSY) in err
 
 
+def sleeping(number):
+    """A command that no other process on the machine has."""
+    return f"sleep {60 + number}.{os.getpid()}"
+
+
+def running(command):
+    """Whether a process has that command."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{pid}/cmdline").read_bytes() == command.replace(" ", "\0").encode() + b"\0":
+                return True
+    return False
+
+
 @needs_root
 def test_what_hangs_and_what_stays_is_seen_and_ended(tmp_path):
-    assert watched(tmp_path, "sleep 61.25", inject.none_fails, limit=0.3)[3]
-    code, _, _, is_hung, left = watched(tmp_path, "sleep 61.25 & exit 0", inject.none_fails)
+    sleep = sleeping(0)
+    assert watched(tmp_path, sleep, inject.none_fails, limit=0.3)[3]
+    code, _, _, is_hung, left = watched(tmp_path, f"{sleep} & exit 0", inject.none_fails)
     assert (code, is_hung, left) == (0, False, ["sleep"])
-    running = [Path(f"/proc/{pid}/cmdline") for pid in os.listdir("/proc") if pid.isdigit()]
-    assert not [one for one in running if one.exists() and b"61.25" in one.read_bytes()]
+    assert not running(sleep)
+
+
+FORKING = """exec /usr/bin/python3 -ISc '
+import os, threading
+if os.fork() == 0:
+    try:
+        os.execv("/bin/true", ["true"])
+    except OSError:
+        os.getcwd()
+    os._exit(0)
+os.wait()
+thread = threading.Thread(target=os.getcwd)
+thread.start()
+thread.join()
+'"""
+
+
+@needs_root
+def test_a_failed_execve_makes_no_program(tmp_path):
+    """By the kernel's own mark: whose call it is, and whether that has become a program. A thread is its process."""
+    roles = inject.Roles()
+
+    def programs_fail(made):
+        role, file = roles.of(made), tmp_path / "seen"
+        is_program = file.exists() and made.number == EXECVE and role.endswith("+")  # the first is on its way to the shell
+        with file.open("a", encoding="utf-8") as seen:
+            seen.write(f"{role}\n")
+        return errno.ETXTBSY if is_program else 0
+
+    watched(tmp_path, FORKING, programs_fail, numbers=(EXECVE, calls.NUMBERS["getcwd"]))
+    seen = (tmp_path / "seen").read_text(encoding="utf-8").split()
+    assert seen[-4:] == ["sh", "python3+", "python3+", "python3"], seen  # its beginning, then failed, thereafter, the thread
 
 
 def ended(code=0, out="nsbench 1\n", err="", is_hung=False, left=()):
@@ -85,11 +133,13 @@ def ended(code=0, out="nsbench 1\n", err="", is_hung=False, left=()):
     (ended(), None),
     (ended(out="nsbench"), "standard output is"),
     (ended(1, "", "nsbench: write(standard output): Input/output error (EIO)\n"), None),
-    (ended(3, "", "nsbench: there is not enough memory\n"), None),
+    (ended(3, "", "nsbench: there is not enough memory\n"), "what failed is not said"),  # another errno's words
+    (ended(3, "", "nsbench: there is not enough memory (ENOMEM)\n"), None),
     (ended(141, ""), "exit code 141"),
     (ended(1, "", "nsbench: something went wrong\n"), "what failed is not said"),
     (ended(3, ""), "without a message"),
     (ended(2, "", "nsbench: EIO\n"), "exit code 2"),
+    (ended(1, "", "nsbench: EVERYTHING went wrong\n"), "what failed is not said"),
     (ended(127, "", "nsbench: error while loading shared libraries: libc.so.6: EIO\n"), None),
     (ended(127, "", "EIO"), "exit code 127"),
     (ended(-6, "", "EIO"), "SIGABRT"),
@@ -109,6 +159,43 @@ def test_a_pipes_reader_may_have_gone():
     assert not judge.shortfalls(VERSION, run, told, {"standard output": "nsbench 1\n"}, "EPIPE", "write")
 
 
+def short_of(name, run, folder, error, facts, whole):
+    """What the judge says of a job with these facts."""
+    job = dataclasses.replace(jobs.BY_NAME[name], facts=lambda _: facts)
+    return "; ".join(judge.shortfalls(job, run, jobs.Told(run.code, run.out, run.err, folder), whole, error, "read"))
+
+
+def test_an_interruption_is_no_failure(tmp_path):
+    text = {"standard output": "nsbench 1\n"}
+    run = ended(1, "", "nsbench: read: Interrupted system call (EINTR)\n")
+    assert "interrupted" in short_of("version", run, tmp_path, "EINTR", text, text)
+    assert not short_of("version", ended(), tmp_path, "EINTR", text, text)
+
+
+def test_a_wrong_folder_is_said_by_its_errno(tmp_path):
+    assert "not said" in short_of("clone", ended(2, "", "nsbench: it went wrong\n"), tmp_path, "EACCES", {}, {})
+    assert not short_of("clone", ended(2, "", "nsbench: run: EACCES\n"), tmp_path, "EACCES", {}, {})
+
+
+def test_what_failed_is_said_by_the_row_that_failed(tmp_path):
+    rows = [result_row("clone/none", "total", 1.0),
+            result_row("clone/NEWNET", "total", None, status="skipped", errno="EPERM", reason="clone: not permitted (EPERM)")]
+    failed = result_row("clone/NEWUTS", "total", None, status="failed", reason="it went wrong")
+    said = "nsbench: a row failed\n"
+    write_run(tmp_path / "silent", [*rows, failed])
+    assert "not said" in short_of("clone", ended(1, "", said), tmp_path / "silent", "EIO", {}, {})
+    write_run(tmp_path / "told", [*rows, failed | {"errno": "EIO"}])
+    assert not short_of("clone", ended(1, "", said), tmp_path / "told", "EIO", {}, {})
+    write_run(tmp_path / "none", rows[1:])  # nothing could be had, which is said by all rows
+    assert not short_of("clone", ended(3, "", said), tmp_path / "none", "EPERM", {}, {})
+
+
+def test_in_a_user_namespace_something_is_measured_too(tmp_path):
+    alone = {jobs.IN_USERNS: "", "clone/NEWNET total": "skipped"}
+    assert "nothing was measured" in short_of("clone", ended(), tmp_path, "EPERM", alone, {"clone/none total": "2"})
+    assert not short_of("clone", ended(), tmp_path, "EPERM", alone | {"clone/USER total": "2"}, {"clone/none total": "2"})
+
+
 def test_a_verdict_by_a_failed_call_is_wrong():
     told = jobs.Told(1, "check,verdict,reason\ndiffer,failed,not isolated\n", "", Path("/nonexistent"))
     with pytest.raises(Exception, match="said not to isolate"):
@@ -120,6 +207,37 @@ def test_what_is_added_to_the_machine():
     assert not machine.added(before, {"cgroups": set(), "BPF programs": {"1"}, "files": set()})
     assert machine.added(before, {"cgroups": {"a", "b"}, "BPF programs": {"1"}, "files": {"/run/x"}}) == {
         "cgroups": ["b"], "files": ["/run/x"]}
+    of_another = f"/sys/fs/cgroup/nsbench-{os.getpid()}-1f"
+    assert not machine.added(before, {"cgroups": {of_another}, "BPF programs": {"1"}, "files": set()})
+
+
+def test_bpf_programs_are_known_by_their_names():
+    """Each that the sources have; how long they are does not matter, since it is their beginnings."""
+    sources = [path.read_text(encoding="utf-8") for path in (VALIDATE.parents[1] / "bpf").glob("*.bpf.[ch]")]
+    names = [name for text in sources for name in re.findall(r"SEC\(\"(?!\.maps|license).*\n *int (?:BPF_PROG\()?(\w+)", text)]
+    assert len(names) > 15 and all(map(machine.OUR_PROGRAMS.match, names)), names
+    assert not machine.OUR_PROGRAMS.match("entering") and not machine.OUR_PROGRAMS.match("sd_devices")
+
+
+@needs_root
+def test_what_is_in_its_own_namespaces_is_seen(tmp_path):
+    """Where those before it had /dev/mqueue and /sys mounted, too."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            Place.enter()
+            before = machine.state()
+            assert ctypes.CDLL(None).mq_open(b"/nsbench-test", os.O_CREAT | os.O_RDWR, 0o600, None) >= 0
+            subprocess.run(["ip", "link", "set", "lo", "name", "nsb0"], check=True)
+            after = machine.state()
+            told = [before["queues"], after["queues"], before["links"], after["links"]]
+            (tmp_path / "told").write_text(repr(told), encoding="utf-8")
+        except BaseException as error:
+            (tmp_path / "told").write_text(repr(repr(error)), encoding="utf-8")
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+    assert eval((tmp_path / "told").read_text(encoding="utf-8")) == [[], ["nsbench-test"], ["lo"], ["nsb0"]]
 
 
 # against programs that do not hold
@@ -174,6 +292,60 @@ def test_what_was_tried_until_it_is_stopped_is_kept(other, number, tmp_path):
     assert started.returncode == 130 and rows > 1 and re.search(rf"^version +{rows} ", out, re.MULTILINE), out + err
 
 
+@needs_root
+def test_a_job_that_fails_by_itself_is_not_left_out(other):
+    for script, wanted, said in (("echo nsbench 1; exit 5", 2, "exit code 5"), ("echo no >&2; exit 3", 2, "exit code 3")):
+        code, _, err = call(VALIDATE, [other(script), "faults", "--job=version"])
+        if "no seccomp notifier" in err:
+            pytest.skip(err)
+        assert code == wanted and said in err and "nothing to try" in err, err
+    # The other job is tried, and holds.
+    script = '[ "$1" = --version ] && {}; echo a || {{ echo "write: EIO" >&2; exit 1; }}'
+    words = ["faults", "--job=version", "--job=list", "--call=write", "--role=nsbench", "--when=1", "--error=EIO"]
+    code, out, err = call(VALIDATE, [other(script.format("exit 5")), *words])
+    assert (code, "1 faults tried, 0 fell short" in out, "version cannot be tried here: exit code 5" in err) == (1, True, True), out
+    code, out, _ = call(VALIDATE, [other(script.format("exit 3")), *words])
+    assert code == 0, out
+
+
+@needs_root
+def test_nothing_tried_is_not_good(other):
+    code, out, err = call(VALIDATE, [other("echo a || { echo 'write: EIO' >&2; exit 1; }"), "faults", "--job=list", "--call=write",
+                                     "--role=nsbench", "--when=2", "--error=EIO"])
+    if "no seccomp notifier" in err:
+        pytest.skip(err)
+    assert code == 1 and "0 faults tried, 0 fell short; 1 more were not reached" in out, out
+
+
+@needs_root
+def test_what_it_runs_ends_with_it(other, tmp_path, monkeypatch):
+    """Nobody would answer its calls."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # where a folder stays
+    sleep = sleeping(1)
+    with subprocess.Popen([VALIDATE, other(f"echo nsbench 1; exec {sleep}"), "faults", "--job=version"],
+                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, encoding="utf-8") as started:
+        end = time.monotonic() + 60
+        while started.poll() is None and time.monotonic() < end and not running(sleep):
+            time.sleep(0.05)
+        if started.poll() is not None:
+            pytest.skip(started.communicate()[1])
+        time.sleep(0.5)  # for its first calls, which it would not survive without an answer
+        started.kill()
+    end = time.monotonic() + 10
+    while running(sleep) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not running(sleep)
+
+
+@needs_root
+def test_a_worker_that_dies_is_one_line(other, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # where a folder stays
+    code, _, err = call(VALIDATE, [other("echo nsbench 1; kill -9 $PPID"), "faults", "--job=version"])
+    if "no seccomp notifier" in err:
+        pytest.skip(err)
+    assert code == 2 and err == "validate: faults: a process that tries them was killed, so not all were tried\n", err
+
+
 def test_the_command_that_repeats_one():
     assert Fault("list", "nsbench", "read", "EIO", 3).command() == \
         "scripts/validate.py faults --job=list --role=nsbench --call=read --error=EIO --when=3"
@@ -193,7 +365,8 @@ def tried(which, *words):
     """What came of it; skipped where nothing can be made to fail here."""
     from nsbench_harness import binary
     code, out, err = call(VALIDATE, [f"--build={Path(binary()).parent}", which, *words])
-    if "no seccomp notifier" in err or "no namespaces to try faults in" in err or "cannot be tried here" in err:
+    if code == 2 and ("no seccomp notifier" in err or "no namespaces to try faults in" in err
+                      or "cannot be tried here: exit code 3" in err and "nothing to try" in err):
         pytest.skip(err)
     return code, out + err
 
@@ -203,7 +376,7 @@ def tried(which, *words):
     # A keeper that could not say that it was ready waited for the sampler, which waited for it.
     "faults --job=conditions --role=nsbench-keeper+ --call=sendto --error=ENOBUFS --when=1",
     # An interruption is no reason to have no name for a file.
-    "faults --job=summary --role=nsbench --call=getrandom --error=EINTR",
+    "faults --job=summary --role=nsbench --call=getrandom --error=EINTR --seed=1",
     # Without memory for the message that there is none it aborted.
     "memory --job=list --call=malloc+ --most=5",
     "memory --job=summary --call=mmap+ --most=5",
@@ -216,9 +389,36 @@ def test_what_it_once_did_not_hold_against(words):
 @needs_root
 @pytest.mark.parametrize("which, most, names", [
     ("faults", 40, random.Random(time.strftime("%Y%m%d")).sample(sorted(jobs.BY_NAME.keys() - SLOW), 6)),
-    ("memory", 40, ["version", "list", "summary"]),
+    ("memory", 40, ["version", "list", "clone", "summary", "resume"]),
 ])
 def test_nsbench_holds(which, most, names):
     """So many of all faults, others each day; scripts/validate.py tries all of them, in all jobs."""
     code, said = tried(which, f"--most={most}", *(f"--job={name}" for name in names))
     assert code == 0, said
+
+
+@needs_root
+def test_without_memory_no_part_of_a_file_stays(tmp_path):
+    """Around the allocation up to which results.csv is not replaced."""
+    from nsbench_harness import binary
+    library = Path(binary()).parent / LIBRARY
+    if not library.exists():
+        pytest.skip(f"{LIBRARY} is not built")
+    run = tmp_path / "run"
+    subprocess.run([binary(), "--op=clone", "--ns=none", "--stack=1M", "--samples=2", "--block=1", "--quiet", f"--out={run}"], check=True)
+
+    def replaced(number):
+        before = (run / "results.csv").stat().st_ino
+        more = {"LD_PRELOAD": str(library), "NSBENCH_FAIL_AT": str(number), "NSBENCH_FAIL_TOLD": str(tmp_path / "told")}
+        subprocess.run([binary(), "summary", run, "--quiet"], env={**os.environ, **more}, capture_output=True, check=False)
+        assert not list(run.glob(".part-*")), number
+        return (run / "results.csv").stat().st_ino != before
+
+    assert replaced(0)
+    first = max(int(line) for line in (tmp_path / "told").read_text(encoding="utf-8").split())
+    last = first // 2  # the very first is libstdc++'s, which does without
+    assert not replaced(last)
+    while first - last > 1:
+        middle = (last + first) // 2
+        first, last = (middle, last) if replaced(middle) else (first, middle)
+    assert [replaced(number) for number in range(last - 3, first + 1)] == [False] * 4 + [True]

@@ -11,7 +11,6 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
-#include <new>
 
 #include "cli/commands.h"
 #include "cli/options.h"
@@ -270,8 +269,6 @@ Ending ending_of(const std::exception& error) {
         return ending_of(step->what(), behind(step->what(), step->error(), FailedOn::namespaces));
     if (const auto* const file = dynamic_cast<const std::filesystem::filesystem_error*>(&error))
         return ending_of(*file);
-    if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr)
-        return {line(limit_behind(ENOMEM)), kNotPermitted};
     return {line(error.what()), kFailed};
 }
 

@@ -10,6 +10,7 @@
 #include <sys/xattr.h>
 
 #include <cstdint>
+#include <optional>
 
 #include "sys/caller.h"
 #include "sys/error.h"
@@ -42,23 +43,29 @@ int make_new(std::string& name, std::string_view call, std::string_view path, au
     }
 }
 
-/// Gives the file the access control list of another, or none; false where that has one, and it cannot be
-/// given.
-bool take_list(const Fd& file, const Fd& replaced) {
-    constexpr const char* kList = "system.posix_acl_access";
+constexpr const char* kList = "system.posix_acl_access";
+
+/// The access control list of a file: empty where it has none; nothing where that cannot be told.
+std::optional<std::string> list_of(const Fd& file) {
     std::string list(XATTR_SIZE_MAX, '\0');
     // It is open as O_PATH, whose attributes are asked by name alone.
-    const std::string path = fmt::format("/proc/self/fd/{}", replaced.get());
+    const std::string path = fmt::format("/proc/self/fd/{}", file.get());
     const ssize_t size = getxattr(path.c_str(), kList, list.data(), list.size());
-    if (size >= 0) return fsetxattr(file.get(), kList, list.data(), static_cast<std::size_t>(size), 0) == 0;
-    if (errno != ENODATA && errno != EOPNOTSUPP) return false;
+    if (size < 0 && errno != ENODATA && errno != EOPNOTSUPP) return std::nullopt;
+    list.resize(size < 0 ? 0 : static_cast<std::size_t>(size));
+    return list;
+}
+
+/// Gives the file that list, or none; false where there is one, and it cannot be given.
+bool take_list(const Fd& file, const std::optional<std::string>& list) {
+    if (!list) return false;
+    if (!list->empty()) return fsetxattr(file.get(), kList, list->data(), list->size(), 0) == 0;
     fremovexattr(file.get(), kList);  // what it has from its folder
     return true;
 }
 
 /// What is put into the place of another file is no more open to anybody than that was.
-void take_access(const Fd& file, const Place& place) {
-    const struct stat& replaced = place.status;
+void take_access(const Fd& file, const struct stat& replaced, const std::optional<std::string>& list) {
     struct stat own {};
     must(fstat(file.get(), &own), "fstat");
     mode_t mode = replaced.st_mode & 0777U;
@@ -69,7 +76,7 @@ void take_access(const Fd& file, const Place& place) {
     }
     const bool is_groups = own.st_gid == replaced.st_gid || fchown(file.get(), kSame, replaced.st_gid) == 0;
     // With a list, the mode's group bits are its mask, which is more than the group may.
-    if (!take_list(file, place.found)) mode &= 0700U;
+    if (!take_list(file, list)) mode &= 0700U;
     // Another group was among the others before, and the others now may have been in that group.
     const mode_t both = (mode >> 3U) & mode & 7U;
     if (!is_groups) mode = (mode & 0700U) | both << 3U | both;
@@ -77,10 +84,12 @@ void take_access(const Fd& file, const Place& place) {
     (void)fchmod(file.get(), mode);
 }
 
-/// A file beside the one that it is to become. Removed unless it has.
+/// A file beside the one that it is to become. Removed unless it has. While it is there nothing but an error
+/// takes memory: where that is missing, nsbench ends without removing it (src/cli/main.cpp).
 class Temporary {
   public:
     Temporary(const Place& place, std::string_view path) : place_(place), path_(path) {
+        if (place.found) list_ = list_of(place.found);
         constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
         const mode_t mode = place.found ? 0600 : 0666;
         fd_ = Fd(make_new(name_, "open", path,
@@ -95,7 +104,7 @@ class Temporary {
     void write(std::string_view text) const { write_all(fd_.get(), text, path_); }
     /// What it is then.
     struct stat take_its_place() {
-        if (place_.found) take_access(fd_, place_);
+        if (place_.found) take_access(fd_, place_.status, list_);
         const int folder = place_.folder.get();
         struct stat written {};
         must(fstat(fd_.get(), &written), "fstat", path_);
@@ -109,6 +118,7 @@ class Temporary {
   private:
     const Place& place_;
     std::string path_;
+    std::optional<std::string> list_;  ///< of what it replaces
     std::string name_;
     Fd fd_;
 };
