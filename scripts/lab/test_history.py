@@ -244,9 +244,18 @@ def test_functions_are_written_and_read(tmp_path: Path) -> None:
                               ("a", "b", "clone/NEWPID", "exit"): {}}
     plans = dict.fromkeys(found, "p")
     explained.write(tmp_path / "f.csv.xz", found, plans)
-    assert explained.read(tmp_path / "f.csv.xz", plans) == found
-    assert explained.read(tmp_path / "f.csv.xz", dict.fromkeys(found, "another")) == {}
-    assert explained.read(tmp_path / "none", plans) == {}
+    assert explained.read(tmp_path / "f.csv.xz", plans) == (found, 0)
+    assert explained.read(tmp_path / "f.csv.xz", dict.fromkeys(found, "another")) == ({}, 2)
+    assert explained.read(tmp_path / "none", plans) == ({}, 0)
+
+
+def test_files_to_go_on_from_are_checked_first(tmp_path: Path) -> None:
+    explained.check(tmp_path)
+    for name in (explained.FUNCTIONS, recorded_stacks.FILE, titles.FILE):
+        (tmp_path / name).write_text("{")
+        with pytest.raises(LabError, match=name):
+            explained.check(tmp_path)
+        (tmp_path / name).unlink()
 
 
 def test_what_a_case_adds_is_explained_without_its_base() -> None:
@@ -282,8 +291,12 @@ def test_the_page_has_the_steps(tmp_path: Path) -> None:
     assert "not profiled" in page.text(rows, steps.entries(every, {}), {}, None)
     page.write(tmp_path, rows, steps.entries(every, known), known)
     first = (tmp_path / "README.md").read_bytes()
+    assert b"| titles.json |" not in first and b"| plans.json |" not in first
     page.write(tmp_path, rows, steps.entries(every, known), known)
     assert (tmp_path / "README.md").read_bytes() == first
+    (tmp_path / titles.FILE).touch()
+    page.write(tmp_path, rows, steps.entries(every, known), known)
+    assert b"| titles.json | of the largest" in (tmp_path / "README.md").read_bytes()
 
 
 def test_the_interactive_page_has_kernels_rows_and_steps(tmp_path: Path) -> None:

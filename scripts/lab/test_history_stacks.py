@@ -49,6 +49,22 @@ def test_what_is_no_tree_is_refused(tmp_path: Path, lines: str) -> None:
         recorded_stacks.read(path)
 
 
+@pytest.mark.parametrize(("level", "own"), [("", "1"), ("1.5", "1"), ("1", ""), ("1", "1.5"), ("1", "1e3")])
+def test_what_is_no_whole_number_is_refused(tmp_path: Path, level: str, own: str) -> None:
+    path = tmp_path / "stacks.csv"
+    path.write_text(",".join(recorded_stacks.COLUMNS) + f"\nk,,p,{CASE},create,0,,1\n,,,,,{level},f,{own}\n")
+    with pytest.raises(LabError, match="not a whole number"):
+        recorded_stacks.read(path)
+
+
+def test_a_name_that_no_kernel_has_is_refused() -> None:
+    kernels = [(NAME, "6.1.170-1")]
+    recorded_stacks.check(f"{NAME},6.1.170-1,{NAME.removesuffix('-cloud-amd64')}", kernels)
+    recorded_stacks.check("", [])
+    with pytest.raises(LabError, match="--stacks=6.1.171-1: there is no kernel"):
+        recorded_stacks.check("6.1.170-1,6.1.171-1", kernels)
+
+
 def test_a_job_s_stacks_are_whole_instructions() -> None:
     job = Job("6.1.170-1", NAME, 0, (CASE,), profile=True)
     content = {"stacks": {CASE: {"create": {"[call];f": 7.4, "[call];f;g": 0.3, "[call];h": 2.6}}, NONE: {"create": {}}}}

@@ -2,7 +2,7 @@
 import io
 import re
 import sys
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 from analysis import outputs
@@ -80,7 +80,7 @@ def code_span(text: str) -> str:
     return f"{fence}{space}{text}{space}{fence}"
 
 
-def one_of(functions: dict[str, dict[str, object]]) -> str:
+def one_of(functions: Mapping[str, Mapping[str, object]]) -> str:
     """What a title was looked for by: the functions' names, and the files that define them where these are known."""
     some = "one of " if len(functions) > 1 else ""
     filed = [name for name, of in functions.items() if of["file"]]
