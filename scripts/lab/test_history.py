@@ -8,7 +8,7 @@ from analysis.script import Unreadable
 from lab import books, guest
 from lab.errors import LabError
 from lab.exact import Cost
-from lab.history import carry, explained, interactive, job, page, plan, record, steps, table
+from lab.history import carry, explained, interactive, job, page, plan, record, recorded_stacks, steps, table, titles
 from lab.history.plan import Job, Plan, jobs_of
 from lab.history.table import Row
 from lab.history.versions import Kind, Member, compiler_of, edges, lines, ordered, way
