@@ -306,7 +306,8 @@ def test_the_interactive_page_has_kernels_rows_and_steps(tmp_path: Path) -> None
     assert interactive.is_history(tmp_path)
     with pytest.raises(Unreadable, match="steps.json"):
         interactive.payload(tmp_path)
-    carry.write_json(tmp_path / explained.STEPS, steps.json_of(steps.entries(steps_of(rows), {}), {}))
+    said = steps.json_of(steps.entries(steps_of(rows), {}), {})
+    carry.write_json(tmp_path / explained.STEPS, [{**one, "function": "<!--<script>planted"} for one in said])
     found = interactive.payload(tmp_path)
     assert found["rows"] == {"create": {"clone/NEWUTS/stack:1M": [100, 300]}, "switch": {"setns/NEWNET/via:nsfd": [7, None]}}
     assert [one["short"] for one in found["kernels"]] == ["6.1.170", "6.1.171"]  # type: ignore[attr-defined]
@@ -315,4 +316,4 @@ def test_the_interactive_page_has_kernels_rows_and_steps(tmp_path: Path) -> None
     except Unreadable as error:
         pytest.skip(str(error))
     assert all(f"{{{{{name}}}}}" not in text for name in ("title", "style", "data", "scripts", "libraries", "licences"))
-    assert '"instructions":200' in text
+    assert '"instructions":200' in text and "\\u003c!--\\u003cscript>planted" in text and "<!--<script>planted" not in text

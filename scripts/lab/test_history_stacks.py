@@ -7,7 +7,7 @@ import pytest
 from analysis import stacks
 from lab import guest
 from lab.errors import LabError
-from lab.history import carry, interactive, recorded_stacks, record, steps, table
+from lab.history import carry, interactive, plan, record, recorded_stacks, steps, table, titles
 from lab.history.plan import Job, Plan
 from lab.history.recorded_stacks import Of, Trees
 from lab.test_history import ARCHIVE, kernel, row, series_of, steps_of
@@ -63,6 +63,25 @@ def test_a_name_that_no_kernel_has_is_refused() -> None:
     recorded_stacks.check("", [])
     with pytest.raises(LabError, match="--stacks=6.1.171-1: there is no kernel"):
         recorded_stacks.check("6.1.170-1,6.1.171-1", kernels)
+
+
+@pytest.mark.parametrize(("stacks_of", "broken", "said"), [
+    ("6.1.171-1", "", "--stacks=6.1.171-1"), ("6.1.170-1", titles.FILE, titles.FILE), (None, recorded_stacks.FILE, recorded_stacks.FILE)])
+def test_what_is_wrong_is_said_before_anything_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stacks_of: str | None,
+                                                           broken: str, said: str) -> None:
+    def carry_out(*_: object) -> None:
+        raise AssertionError("something is measured")
+    monkeypatch.setattr(carry, "carry_out", carry_out)
+    monkeypatch.setattr(record, "check", lambda _: None)
+    monkeypatch.setattr(record, "kernels_of", lambda _: ([Job("6.1.170-1", NAME, 0, ())], 0))
+    monkeypatch.setattr(plan, "of_options", lambda *_: Plan((CASE,), (), guest.Machine(), range(1, 3)))
+    monkeypatch.setattr(Plan, "about", lambda _: {})
+    if broken:
+        (tmp_path / broken).write_text("{")
+    options = argparse.Namespace(out=tmp_path, work=tmp_path / "work", stacks=stacks_of, nsbench=[], machines=range(1, 3), accel="tcg",
+                                 append="", memory=512, timeout=1, replace=False, split=0, most=0)
+    with pytest.raises(LabError, match=said):
+        record.history(options)
 
 
 def test_a_job_s_stacks_are_whole_instructions() -> None:
