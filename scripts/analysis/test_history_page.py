@@ -16,6 +16,7 @@ from lab.test_history import kernel, row
 pytestmark = pytest.mark.usefixtures("libraries")
 
 CASE = "clone/NEWUTS/stack:1M"
+TWICE = "unshare/NEWUTS"  # measured by two plans
 VERSIONS = ("6.1.170-1", "6.1.171-1", "6.1.172-1")
 NAMES = [f"{version}-cloud-amd64" for version in VERSIONS]
 STEP = {
@@ -24,7 +25,8 @@ STEP = {
     "rows": [{"case": CASE, "phase": "create", "before": 100, "after": 300, "resolution": 2}],
     "functions": [{"function": "copy_utsname", "before": 10, "after": 210}],
     "titles": {"titles_between": 9, "unlisted": ["6.1.171"], "functions": {
-        "copy_utsname": {"file": "kernel/utsname.c", "titles": ["utsname: copy it <twice>"], "more": 2}}}}
+        "copy_utsname": {"file": "kernel/utsname.c", "titles": ["utsname: copy it <twice>"], "more": 2},
+        "kfree": {"file": None, "titles": []}}}}
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +40,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         of = Of(name, version, "p", CASE, "create")
         trees[of] = stacks.tree([(["[call]"], 50), (["[call]", "copy_utsname"], own), (["[call]", f"only_{own}"], 7)],
                                 recorded_stacks.named(of))
+        twice = Of(name, version, f"of {version}", TWICE, "create")
+        trees[twice] = stacks.tree([(["[call]"], 50)], recorded_stacks.named(twice))
     recorded_stacks.write(folder / recorded_stacks.FILE, trees)
     made = report(folder, "-o", folder / "kernels.html")
     assert (made.returncode, made.stderr) == (0, "")
@@ -74,12 +78,18 @@ def test_what_makes_missing_stacks_is_said(opened: webdriver.Chrome) -> None:
     assert "±0 per execution (no function differs)" in text_of(opened, "flame-change")
 
 
+def test_stacks_of_two_plans_are_not_held_against_each_other(opened: webdriver.Chrome) -> None:
+    choose(opened, "history-case", TWICE)
+    assert text_of(opened, "flame") == ("The two were measured by different plans, and are not held against each other: the history must be "
+                                        "measured by one plan first, and their stacks made anew by it.")
+
+
 def test_a_chosen_step_shows_its_functions_titles_and_kernels(opened: webdriver.Chrome) -> None:
     choose(opened, "history-from", "6.1.172, gcc-12 (no stacks)")
     opened.find_element(By.CSS_SELECTOR, "#history-steps td").click()
     said = text_of(opened, "history-steps")
     assert "copy_utsname 10 210 +200" in said
-    assert "9 titles of patches between the two. Of 6.1.171 the changelog lists no patch. A title does not say" in said
+    assert "9 titles of patches between the two. Of kfree the file is not known: only the name was looked for. Of 6.1.171 the changelog lists no patch. A title does not say" in said
     assert "copy_utsname kernel/utsname.c utsname: copy it <twice>" in said and "and 2 more" in said
     assert text_of(opened, "flame-change").startswith(f"From {NAMES[0]} to {NAMES[1]}")
     assert opened.get_log("browser") == []

@@ -8,6 +8,7 @@ import lzma
 import re
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -89,7 +90,7 @@ def files_in(package: Path) -> Iterator[tarfile.TarFile]:
         try:
             with tarfile.open(fileobj=unpacker.stdout, mode="r|") as tar:
                 yield tar
-        except (tarfile.TarError, EOFError, lzma.LZMAError) as error:
+        except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError) as error:
             raise LabError(f"{package.name}: {error}") from None
         finally:
             unpacker.kill()
@@ -113,11 +114,19 @@ def download(name: str, part: Path) -> Path:
     return max(part.glob("*.deb"), key=lambda path: path.stat().st_mtime_ns)
 
 
+def unpacked(path: Path) -> str:
+    """A text of the cache. LabError for one that is not whole."""
+    try:
+        return lzma.decompress(path.read_bytes()).decode()
+    except (lzma.LZMAError, UnicodeDecodeError) as error:
+        raise LabError(f"{path}: {error}: remove it") from None
+
+
 def of_kernel(kernel: Kernel) -> str:
     """The changelog of a kernel's package, kept in the cache. LabError where it has none."""
     path = packages.cache() / "changelogs" / f"{kernel.release}_{kernel.version}.xz"
     if path.exists():
-        return lzma.decompress(path.read_bytes()).decode()
+        return unpacked(path)
     with packages.full(), packages.locked(), tempfile.TemporaryDirectory(dir=packages.cache(), prefix="part-") as name:
         part = Path(name)
         package, text = kernel.package, None

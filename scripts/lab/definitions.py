@@ -1,4 +1,5 @@
 """In which file of the kernel's source each function is defined, by Debian's package of the source: read once, and kept in the cache."""
+import hashlib
 import json
 import lzma
 import re
@@ -14,9 +15,12 @@ from lab.errors import IMPOSSIBLE, LabError
 FOLDERS = ("arch/x86", "block", "crypto", "drivers/base", "drivers/char", "drivers/net", "fs", "include/linux", "include/net", "init",
            "io_uring", "ipc", "kernel", "lib", "mm", "net", "security")
 DEEP = ("drivers/net",)  # of which only the folder itself counts
-IN_C = re.compile(r"^(?![#}])(?:[A-Za-z_][\w \t*]*?[ \t*])?(\w+)\((?![^\n]*;[ \t]*$)", re.MULTILINE)
+# A body begins before anything ends by a semicolon: what has none is a prototype, which may be of several lines.
+IN_C = re.compile(r"^(?![#}])(?:[A-Za-z_][\w \t*]*?[ \t*])?(\w+)\((?=[^;{]*\{)", re.MULTILINE)
 IN_ASSEMBLER = re.compile(r"^SYM_(?:TYPED_)?FUNC_START\w*\((\w+)\)", re.MULTILINE)
 PATTERNS = {".c": IN_C, ".h": IN_C, ".S": IN_ASSEMBLER}
+HEADER = ".h"
+READ = hashlib.sha256(repr((FOLDERS, DEEP, sorted((suffix, one.pattern) for suffix, one in PATTERNS.items()))).encode()).hexdigest()[:12]
 
 
 def is_read(path: str) -> bool:
@@ -48,6 +52,14 @@ def sources() -> list[str]:
     return sorted((one for one in found if re.fullmatch(r"\d+\.\d+", one)), key=order_of)
 
 
+def version_of(name: str) -> str:
+    """The version of a package that apt would download. LabError where it has none."""
+    shown = packages.run("apt-cache", *packages.Apt().options, "show", "--no-all-versions", name)
+    if found := re.search(r"^Version: (\S+)$", shown, re.MULTILINE):
+        return found[1]
+    raise LabError(f"{name}: apt says no version of it", IMPOSSIBLE)
+
+
 def order_of(series: str) -> list[int]:
     """Of a series or a release: what sorts it."""
     return [int(part) for part in series.split(".")]
@@ -65,27 +77,31 @@ def of_series(series: str) -> dict[str, list[str]]:
     near = nearest(series, sources())
     if near is None:
         raise LabError("the archive has no linux-source", IMPOSSIBLE)
-    path = packages.cache() / "changelogs" / f"definitions-{near}.json.xz"
+    package = f"linux-source-{near}"
+    version = version_of(package)
+    path = packages.cache() / "changelogs" / f"definitions-{near}_{version}_{READ}.json.xz"
     if not path.exists():
         with packages.full(), packages.locked(), tempfile.TemporaryDirectory(dir=packages.cache(), prefix="part-") as name:
             part = Path(name)
             found: dict[str, list[str]] = {}
-            with changelogs.files_in(changelogs.download(f"linux-source-{near}", part)) as files:
+            with changelogs.files_in(changelogs.download(f"{package}={version}", part)) as files:
                 for one in files:
                     if one.isfile() and one.name.endswith(".tar.xz") and (archive := files.extractfile(one)):
                         with tarfile.open(fileobj=archive, mode="r|xz") as tar:
                             found = of_archive(tar)
                         break
             if not found:
-                raise LabError(f"linux-source-{near}: no source in it")
+                raise LabError(f"{package}: no source in it")
             path.parent.mkdir(exist_ok=True)
             (part / "ready").write_bytes(lzma.compress(json.dumps(found, sort_keys=True).encode(), preset=1))
             (part / "ready").rename(path)
-    read: dict[str, list[str]] = json.loads(lzma.decompress(path.read_bytes()))
+    read: dict[str, list[str]] = json.loads(changelogs.unpacked(path))
     return read
 
 
 def file_of(function: str, definitions: dict[str, list[str]]) -> str | None:
-    """The one file that defines it; None where none does, or several."""
-    files = definitions.get(function, [])
+    """The one file that defines it; None where none does, or several. A header beside it has what stands for the function in kernels
+    that are built without it."""
+    every = definitions.get(function, [])
+    files = [one for one in every if Path(one).suffix != HEADER] or every
     return files[0] if len(files) == 1 else None

@@ -8,7 +8,7 @@ from analysis.script import Unreadable
 from lab import books, guest
 from lab.errors import LabError
 from lab.exact import Cost
-from lab.history import carry, explained, interactive, job, page, plan, record, steps, table
+from lab.history import carry, explained, interactive, job, page, plan, record, recorded_stacks, steps, table, titles
 from lab.history.plan import Job, Plan, jobs_of
 from lab.history.table import Row
 from lab.history.versions import Kind, Member, compiler_of, edges, lines, ordered, way
@@ -244,9 +244,18 @@ def test_functions_are_written_and_read(tmp_path: Path) -> None:
                               ("a", "b", "clone/NEWPID", "exit"): {}}
     plans = dict.fromkeys(found, "p")
     explained.write(tmp_path / "f.csv.xz", found, plans)
-    assert explained.read(tmp_path / "f.csv.xz", plans) == found
-    assert explained.read(tmp_path / "f.csv.xz", dict.fromkeys(found, "another")) == {}
-    assert explained.read(tmp_path / "none", plans) == {}
+    assert explained.read(tmp_path / "f.csv.xz", plans) == (found, 0)
+    assert explained.read(tmp_path / "f.csv.xz", dict.fromkeys(found, "another")) == ({}, 2)
+    assert explained.read(tmp_path / "none", plans) == ({}, 0)
+
+
+def test_files_to_go_on_from_are_checked_first(tmp_path: Path) -> None:
+    explained.check(tmp_path)
+    for name in (explained.FUNCTIONS, recorded_stacks.FILE, titles.FILE):
+        (tmp_path / name).write_text("{")
+        with pytest.raises(LabError, match=name):
+            explained.check(tmp_path)
+        (tmp_path / name).unlink()
 
 
 def test_what_a_case_adds_is_explained_without_its_base() -> None:
@@ -282,8 +291,12 @@ def test_the_page_has_the_steps(tmp_path: Path) -> None:
     assert "not profiled" in page.text(rows, steps.entries(every, {}), {}, None)
     page.write(tmp_path, rows, steps.entries(every, known), known)
     first = (tmp_path / "README.md").read_bytes()
+    assert b"| titles.json |" not in first and b"| plans.json |" not in first
     page.write(tmp_path, rows, steps.entries(every, known), known)
     assert (tmp_path / "README.md").read_bytes() == first
+    (tmp_path / titles.FILE).touch()
+    page.write(tmp_path, rows, steps.entries(every, known), known)
+    assert b"| titles.json | of the largest" in (tmp_path / "README.md").read_bytes()
 
 
 def test_the_interactive_page_has_kernels_rows_and_steps(tmp_path: Path) -> None:
@@ -293,7 +306,8 @@ def test_the_interactive_page_has_kernels_rows_and_steps(tmp_path: Path) -> None
     assert interactive.is_history(tmp_path)
     with pytest.raises(Unreadable, match="steps.json"):
         interactive.payload(tmp_path)
-    carry.write_json(tmp_path / explained.STEPS, steps.json_of(steps.entries(steps_of(rows), {}), {}))
+    said = steps.json_of(steps.entries(steps_of(rows), {}), {})
+    carry.write_json(tmp_path / explained.STEPS, [{**one, "function": "<!--<script>planted"} for one in said])
     found = interactive.payload(tmp_path)
     assert found["rows"] == {"create": {"clone/NEWUTS/stack:1M": [100, 300]}, "switch": {"setns/NEWNET/via:nsfd": [7, None]}}
     assert [one["short"] for one in found["kernels"]] == ["6.1.170", "6.1.171"]  # type: ignore[attr-defined]
@@ -302,4 +316,4 @@ def test_the_interactive_page_has_kernels_rows_and_steps(tmp_path: Path) -> None
     except Unreadable as error:
         pytest.skip(str(error))
     assert all(f"{{{{{name}}}}}" not in text for name in ("title", "style", "data", "scripts", "libraries", "licences"))
-    assert '"instructions":200' in text
+    assert '"instructions":200' in text and "\\u003c!--\\u003cscript>planted" in text and "<!--<script>planted" not in text

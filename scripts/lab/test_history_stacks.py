@@ -7,7 +7,7 @@ import pytest
 from analysis import stacks
 from lab import guest
 from lab.errors import LabError
-from lab.history import carry, interactive, recorded_stacks, record, steps, table
+from lab.history import carry, interactive, plan, record, recorded_stacks, steps, table, titles
 from lab.history.plan import Job, Plan
 from lab.history.recorded_stacks import Of, Trees
 from lab.test_history import ARCHIVE, kernel, row, series_of, steps_of
@@ -47,6 +47,41 @@ def test_what_is_no_tree_is_refused(tmp_path: Path, lines: str) -> None:
     path.write_text(",".join(recorded_stacks.COLUMNS) + "\n" + lines)
     with pytest.raises(LabError, match="no tree of calls"):
         recorded_stacks.read(path)
+
+
+@pytest.mark.parametrize(("level", "own"), [("", "1"), ("1.5", "1"), ("1", ""), ("1", "1.5"), ("1", "1e3")])
+def test_what_is_no_whole_number_is_refused(tmp_path: Path, level: str, own: str) -> None:
+    path = tmp_path / "stacks.csv"
+    path.write_text(",".join(recorded_stacks.COLUMNS) + f"\nk,,p,{CASE},create,0,,1\n,,,,,{level},f,{own}\n")
+    with pytest.raises(LabError, match="not a whole number"):
+        recorded_stacks.read(path)
+
+
+def test_a_name_that_no_kernel_has_is_refused() -> None:
+    kernels = [(NAME, "6.1.170-1")]
+    recorded_stacks.check(f"{NAME},6.1.170-1,{NAME.removesuffix('-cloud-amd64')}", kernels)
+    recorded_stacks.check("", [])
+    with pytest.raises(LabError, match="--stacks=6.1.171-1: there is no kernel"):
+        recorded_stacks.check("6.1.170-1,6.1.171-1", kernels)
+
+
+@pytest.mark.parametrize(("stacks_of", "broken", "said"), [
+    ("6.1.171-1", "", "--stacks=6.1.171-1"), ("6.1.170-1", titles.FILE, titles.FILE), (None, recorded_stacks.FILE, recorded_stacks.FILE)])
+def test_what_is_wrong_is_said_before_anything_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stacks_of: str | None,
+                                                           broken: str, said: str) -> None:
+    def carry_out(*_: object) -> None:
+        raise AssertionError("something is measured")
+    monkeypatch.setattr(carry, "carry_out", carry_out)
+    monkeypatch.setattr(record, "check", lambda _: None)
+    monkeypatch.setattr(record, "kernels_of", lambda _: ([Job("6.1.170-1", NAME, 0, ())], 0))
+    monkeypatch.setattr(plan, "of_options", lambda *_: Plan((CASE,), (), guest.Machine(), range(1, 3)))
+    monkeypatch.setattr(Plan, "about", lambda _: {})
+    if broken:
+        (tmp_path / broken).write_text("{")
+    options = argparse.Namespace(out=tmp_path, work=tmp_path / "work", stacks=stacks_of, nsbench=[], machines=range(1, 3), accel="tcg",
+                                 append="", memory=512, timeout=1, replace=False, split=0, most=0)
+    with pytest.raises(LabError, match=said):
+        record.history(options)
 
 
 def test_a_job_s_stacks_are_whole_instructions() -> None:

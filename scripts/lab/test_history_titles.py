@@ -88,11 +88,20 @@ def test_a_package_has_its_changelog_or_a_link_to_it(tmp_path: Path, monkeypatch
     (tmp_path / "none.deb").write_bytes((tmp_path / "none.deb").read_bytes()[:400])
     with pytest.raises(LabError, match="none.deb"):
         changelogs.in_package(every["none"])
+    for number, broken in enumerate((b"no gzip", text[:30] + b"broken" + text[36:], text[:-9])):
+        path = package(tmp_path, f"broken{number}", {"broken/changelog.gz": broken}, {})
+        with pytest.raises(LabError, match=f"broken{number}.deb"):
+            changelogs.in_package(path)
+    kept = next((tmp_path / "cache").rglob("*_6.1.172-1.xz"))
+    kept.write_bytes(kept.read_bytes()[:-9])
+    with pytest.raises(LabError, match="6.1.172-1.xz.*remove it"):
+        changelogs.of_kernel(Kernel("binary", "6.1", "6.1.172-1", 1))
 
 
 def test_where_functions_are_defined() -> None:
     source = ("#define f(a) g(a);\nstatic int declared(int a);\nstatic inline struct a *in_one_line(int a)\n{\n\tcalled(a);\n}\n\n"
-              "int\nname_alone(int a,\n\t   int b)\n{\n}\nEXPORT_SYMBOL(name_alone);\n")
+              "int\nname_alone(int a,\n\t   int b)\n{\n}\nEXPORT_SYMBOL(name_alone);\n"
+              "extern int in_two_lines(int a,\n\t\t\tint b);\nstruct s {\n\tint a;\n};\n")
     assert definitions.defined_in(source, ".c") == {"in_one_line", "name_alone"}
     assert definitions.defined_in("SYM_FUNC_START(memset_orig)\nSYM_FUNC_START_LOCAL(a)\n", ".S") == {"memset_orig", "a"}
     out = io.BytesIO()
@@ -106,16 +115,33 @@ def test_where_functions_are_defined() -> None:
         found = definitions.of_archive(tar)
     assert found["name_alone"] == ["mm/a.c", "net/b.c", "drivers/net/loopback.c"]
     assert definitions.file_of("name_alone", found) is None and definitions.file_of("a", {"a": ["mm/a.c"]}) == "mm/a.c"
+    stub = {"copy": ["include/linux/a.h", "kernel/a.c"], "inline": ["include/linux/a.h"], "both": ["lib/a.c", "lib/a.S"]}
+    assert [definitions.file_of(name, stub) for name in (*stub, "none")] == ["kernel/a.c", "include/linux/a.h", None, None]
     assert [definitions.nearest(one, ["6.12", "7.2", "6.1"]) for one in ("6.1", "6.11", "6.16", "7.3")] == ["6.1", "6.12", "7.2", "7.2"]
     assert definitions.nearest("6.1", []) is None
 
 
 @pytest.mark.parametrize(("title", "is_named"), [
     ("mm/percpu: a", True), ("percpu: a", True), ("mm: percpu: a", True), ("Revert \"mm/percpu: a\"", False), ("mm: a", False),
-    ("percpu-km: a", False), ("x86: Percpu: a", True), ("arm: the percpu: a", False), ("a percpu thing", False),
+    ("percpu-km: a", False), ("Percpu: a", True), ("x86: percpu: a", False), ("arm: the percpu: a", False), ("a percpu thing", False),
+    ("x86: mm: percpu: a", True), ("x86: mm/percpu: a", True),
 ])
 def test_a_title_names_a_file(title: str, is_named: bool) -> None:
     assert titles.names_file(title, "mm/percpu.c") == is_named
+
+
+@pytest.mark.parametrize(("title", "file", "is_named"), [
+    ("regulator: core: a", "kernel/sched/core.c", False), ("sched: core: a", "kernel/sched/core.c", True),
+    ("sched/core: a", "kernel/sched/core.c", True), ("ext4: namei: a", "fs/namei.c", False), ("fs: namei: a", "fs/namei.c", True),
+    ("net: tcp-input: a", "net/ipv4/tcp_input.c", True), ("net/ipv4: tcp_input: a", "net/ipv4/tcp_input.c", True),
+])
+def test_a_name_alone_is_of_many_files(title: str, file: str, is_named: bool) -> None:
+    assert titles.names_file(title, file) == is_named
+
+
+def test_a_function_that_is_a_word_stands_before_a_bracket() -> None:
+    every = ["schedule the work later", "sched: schedule() sleeps", "reschedule(): a"]
+    assert titles.naming(every, "schedule", None) == [every[1]]
 
 
 def test_titles_that_name_a_function_come_first() -> None:
@@ -171,7 +197,8 @@ def test_titles_stand_with_a_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         "copy_utsname": {"file": None, "titles": [NEW[0]]}, "alloc_pid": {"file": "kernel/pid.c", "titles": [NEW[2]]},
         "kfree": {"file": None, "titles": []}}}}
     text = page.text(rows, entries, explained, None, (), known)
-    assert ("- 6.1.170-1 → 6.1.171-1: 2 of 5 titles name copy_utsname, alloc_pid, kfree; of upstream 6.1.172 it lists no patch\n"
+    assert ("- 6.1.170-1 → 6.1.171-1: 2 of 5 titles name one of copy_utsname, alloc_pid, kfree, or the file of alloc_pid "
+            "(of copy_utsname, kfree the file is not known: only the name was looked for); of upstream 6.1.172 it lists no patch\n"
             f"  - `{NEW[0]}` (copy_utsname)\n  - `{NEW[2]}` (alloc_pid)\n") in text
     assert "Titles of patches" not in page.text(rows, entries, explained, None)
     said = titles.added(steps.json_of(entries, explained), entries, known, explained)
@@ -179,7 +206,10 @@ def test_titles_stand_with_a_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert "titles" not in titles.added(steps.json_of(entries, explained), entries, {}, explained)[0]
     carry.write_json(tmp_path / titles.FILE, known)
     assert titles.read(tmp_path / titles.FILE) == known and titles.read(tmp_path / "none") == {}
-    assert titles.kept(known, entries) == known and titles.kept(known, []) == {}
+    assert titles.kept(known, entries, explained) == known and titles.kept(known, [], explained) == {}
+    other = {name_of: {**of, "functions": {**dict.fromkeys(["gone"], {}), **of["functions"]}}  # type: ignore[dict-item]
+             for name_of, of in known.items()}
+    assert titles.kept(other, entries, explained) == known
     table.write(tmp_path / table.FILE, rows)
     carry.write_json(tmp_path / interactive.STEPS, said)
     assert interactive.payload(tmp_path)["steps"] == said
@@ -196,20 +226,35 @@ def test_what_cannot_be_had_is_said_and_tried_again(monkeypatch: pytest.MonkeyPa
     assert titles.update(known, steps.entries(found, {}), {}) == OK  # no function is known
 
 
+def test_without_the_source_nothing_is_kept(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    every = changelogs.entries(CHANGELOG)
+    archive = Fake({"6.1.170-1": every[1:], "6.1.171-1": [Entry("6.1.171-1", (), ()), *every]})
+    archive.defined = {}
+    monkeypatch.setattr(titles, "Archive", lambda: archive)
+
+    def none(_: str) -> dict[str, list[str]]:
+        raise LabError("no source", IMPOSSIBLE)
+    monkeypatch.setattr(definitions, "of_series", none)
+    found = steps_of(series_of([100, 300]))
+    known: titles.Known = {}
+    assert titles.update(known, steps.entries(found, known_of(found)), known_of(found)) == IMPOSSIBLE
+    assert known == {} and "no titles: no source" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("of", "said"), [
+    ({"f": "a.c"}, "f, or the file of f"), ({"f": "a.c", "g": "b.c"}, "one of f, g, or the file of one of them"),
+    ({"f": None}, "f (of f the file is not known: only the name was looked for)"),
+])
+def test_what_a_title_was_looked_for_by_is_said(of: dict[str, str | None], said: str) -> None:
+    assert page.one_of({name: {"file": file} for name, file in of.items()}) == said
+
+
+def test_a_title_is_code_whatever_is_in_it() -> None:
+    assert [page.code_span(text) for text in ("a", "a `b` c", "``")] == ["`a`", "`` a `b` c ``", "``` `` ```"]
+
+
 def test_a_file_that_is_another_is_refused(tmp_path: Path) -> None:
     for text in ("[]", '{"a": {}}', "{"):
         (tmp_path / titles.FILE).write_text(text)
         with pytest.raises(LabError, match=titles.FILE):
             titles.read(tmp_path / titles.FILE)
-
-
-def test_the_archive_has_a_changelog_and_sources() -> None:
-    """Of the newest kernel of all, whose package has a link; skips where there is no network."""
-    try:
-        kernel = packages.find(["7"])[0]
-        found = changelogs.entries(changelogs.of_kernel(kernel))
-        there = definitions.sources()
-    except LabError as error:
-        pytest.skip(str(error))
-    assert found[0].version == kernel.version and len(found) > 100
-    assert sum(len(one.titles) for one in found) > 10000 and "6.1" in there

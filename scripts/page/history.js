@@ -30,12 +30,15 @@ function historyTable(head, rows, choose = null) {
 function historyTitles({ titles }) {
   if (!titles) return [];
   const rows = Object.entries(titles.functions).flatMap(([name, { file, titles: found, more }]) => [
-    ...found.map((title) => [name, file ?? "", title]),
-    ...(more ? [[name, file ?? "", `and ${more} more`]] : []),
+    ...found.map((title) => [name, file ?? "not known", title]),
+    ...(more ? [[name, file ?? "not known", `and ${more} more`]] : []),
   ]);
   const gap = titles.unlisted.length ? ` Of ${titles.unlisted.join(", ")} the changelog lists no patch.` : "";
-  const none = rows.length ? "" : " None names one of these functions, or its file.";
-  const said = `Debian's changelog has ${historyWhole(titles.titles_between)} titles of patches between the two.${none}${gap} A title does not say that its patch is the cause.`;
+  const names = Object.keys(titles.functions);
+  const unfiled = names.filter((name) => !titles.functions[name].file);
+  const none = rows.length ? "" : ` None names one of ${names.join(", ")}${unfiled.length < names.length ? ", or the file of one" : ""}.`;
+  const unknown = unfiled.length ? ` Of ${unfiled.join(", ")} the file is not known: only the name was looked for.` : "";
+  const said = `Debian's changelog has ${historyWhole(titles.titles_between)} titles of patches between the two.${none}${unknown}${gap} A title does not say that its patch is the cause.`;
   return [historyCell(said, "p"), ...(rows.length ? [historyTable(["function", "its file", "titles that name one of them"], rows)] : [])];
 }
 

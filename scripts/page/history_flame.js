@@ -33,7 +33,7 @@ function historyDifference(from, to, name, phase) {
   if (!before || !after)
     return `A profile of ${name} has no phase ${phase} in ${before ? to : from}; it has ${Object.keys((before ? stacks[1] : stacks[0])).join(", ")}.`;
   if (before.plan !== after.plan)
-    return `The two were measured by different plans, and are not held against each other: ${historyCommand([from, to], name)} makes both anew.`;
+    return `The two were measured by different plans, and are not held against each other: the history must be measured by one plan first, and their stacks made anew by it.`;
   return { tree: changed(before.tree, after.tree), before: before.tree };
 }
 

@@ -35,14 +35,16 @@ def tree_of(stacks: object) -> Tree:
     return {tuple(path.split(";")): Cost(0, float(own)) for path, own in stacks.items()}
 
 
-def read(path: Path, plans: Mapping[Name, str]) -> Found:
-    """The functions behind each of these steps, of rows that were measured by this plan; none where there is no file. LabError for
-    one that is not whole."""
+def read(path: Path, plans: Mapping[Name, str]) -> tuple[Found, int]:
+    """The functions behind each of these steps, of rows that were measured by this plan, none where there is no file; and of how many
+    other explanations the file is, of another plan or of what is no step. LabError for one that is not whole."""
     found: Found = {}
+    others: set[tuple[str, ...]] = set()
     try:
         for row in files.records(path, {**dict.fromkeys(COLUMNS, str), "before": float, "after": float, "case": files.CASE}):
             name = row["base"], row["new"], row["case"], row["phase"]
             if plans.get(name) != row["plan"]:
+                others.add((*name, row["plan"]))
                 continue
             of = found.setdefault(name, {})
             if row["function"]:
@@ -51,7 +53,14 @@ def read(path: Path, plans: Mapping[Name, str]) -> Found:
         pass
     except Unreadable as error:
         raise LabError(str(error), USAGE) from None
-    return found
+    return found, len(others)
+
+
+def check(folder: Path) -> None:
+    """LabError where one of the files that an update goes on from is not whole."""
+    read(folder / FUNCTIONS, {})
+    recorded_stacks.read(folder / recorded_stacks.FILE)
+    titles.read(folder / titles.FILE)
 
 
 def write(path: Path, found: Found, plans: Mapping[Name, str]) -> None:
@@ -105,7 +114,9 @@ def update(options: argparse.Namespace, rows: list[Row], kernels: dict[tuple[str
     compared = steps.compared(rows)
     every = compared.steps
     plans = {step.name: by[step.edge.new][step.key].plan for step in every}
-    known = read(options.out / FUNCTIONS, plans)
+    known, gone = read(options.out / FUNCTIONS, plans)
+    if gone:
+        print(f"lab: {FUNCTIONS}: {gone} explanations go: they are of another plan, or of what is no step any more", file=sys.stderr)
     code = OK
     if options.explain is not None:
         here = [step for step in every if by[step.edge.base][step.key].plan == digest
@@ -134,9 +145,11 @@ def update(options: argparse.Namespace, rows: list[Row], kernels: dict[tuple[str
     said_of = titles.read(path)
     if options.titles:
         code = max(code, titles.update(said_of, of_page, known))
-    said_of = titles.kept(said_of, found_entries)
-    if said_of or path.exists():
+    said_of = titles.kept(said_of, of_page, known)
+    if said_of:
         carry.write_json(path, said_of)
+    else:
+        path.unlink(missing_ok=True)
     carry.write_json(options.out / STEPS, titles.added(steps.json_of(found_entries, known), found_entries, said_of, known))
     page.write(options.out, rows, found_entries, known, compared.left_out, said_of)
     for said in compared.left_out:

@@ -76,7 +76,7 @@ def build(folder: Path) -> bytes:
         "title": html.escape(f"nsbench: the history of {len(kernels)} kernels"),
         "style": (SOURCES / "page.css").read_text(encoding="utf-8"), "licences": "\n".join(licence for _, _, licence in found),
         "libraries": "\n".join(f"<script>{code}</script>" for code, _, _ in found),
-        "data": json.dumps(drawn, separators=(",", ":"), allow_nan=False).replace("</", "<\\/"),
+        "data": json.dumps(drawn, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"),
         "scripts": "\n".join(f"<script>\n{(SOURCES / name).read_text(encoding='utf-8')}</script>" for name in SCRIPTS),
     }
     template = (SOURCES / "history.html").read_text(encoding="utf-8")

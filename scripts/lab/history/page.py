@@ -1,7 +1,8 @@
 """results/history/README.md: the largest steps, and every kind over the kernels as small multiples."""
 import io
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 from analysis import outputs
@@ -17,6 +18,14 @@ README = "README.md"
 PICTURE = "kinds.svg"
 LARGEST = 20
 CASES = 3  # rows of a step
+FILES = {
+    "history.csv.xz": "each row of each kernel",
+    "functions.csv.xz": "for each explained step its functions, before and after",
+    "stacks.csv.xz": "of some kernels the whole tree of calls of cases, for flame graphs: a function a line, and its level",
+    "steps.json": "all steps, the largest first; `also`: the same step in another line of kernels; `unexplained`: what the functions do "
+                  "not have of it, where that exceeds the resolution (of `drain`: waiting)",
+    "titles.json": "of the largest steps' functions, the titles in Debian's changelogs that name them or their files",
+    "plans.json": "how each row was measured"}
 WORDS = {Kind.update: "", Kind.series: "series", Kind.compiler: "compiler only", Kind.both: "series and compiler"}
 
 
@@ -64,6 +73,24 @@ def largest(entries: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
     return updates[:LARGEST], others[:LARGEST]
 
 
+def code_span(text: str) -> str:
+    """The text as it is, behind more backticks than follow each other in it."""
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence, space = "`" * (longest + 1), " " if longest else ""
+    return f"{fence}{space}{text}{space}{fence}"
+
+
+def one_of(functions: Mapping[str, Mapping[str, object]]) -> str:
+    """What a title was looked for by: the functions' names, and the files that define them where these are known."""
+    some = "one of " if len(functions) > 1 else ""
+    filed = [name for name, of in functions.items() if of["file"]]
+    unfiled = [name for name in functions if name not in filed]
+    said = f"{some}{', '.join(functions)}"
+    if filed:
+        said += f", or the file of {'one of them' if not unfiled and some else ' or '.join(filed)}"
+    return said + (f" (of {', '.join(unfiled)} the file is not known: only the name was looked for)" if unfiled else "")
+
+
 def titles_of(edge: Edge, names: Sequence[str], known: Titles) -> list[str]:
     """What the changelog says between two kernels that may have to do with these functions: a line, and one for each title; none
     where it was not looked for."""
@@ -82,8 +109,8 @@ def titles_of(edge: Edge, names: Sequence[str], known: Titles) -> list[str]:
     gap = "" if not unlisted else f"; of upstream {unlisted[0]} it lists no patch" if len(unlisted) == 1 else \
         f"; of {len(unlisted)} upstream releases ({unlisted[0]} to {unlisted[-1]}) it lists no patch"
     verb = "name" if len(by_title) > 1 else "names"
-    return [f"- {edge.base.version} → {edge.new.version}: {said} {verb} {', '.join(functions)}{gap}",
-            *(f"  - `{title}` ({', '.join(of)})" for title, of in by_title.items())]
+    return [f"- {edge.base.version} → {edge.new.version}: {said} {verb} {one_of(functions)}{gap}",
+            *(f"  - {code_span(title)} ({', '.join(of)})" for title, of in by_title.items())]
 
 
 def titles_section(entries: Sequence[Entry], explained: Explained, known: Titles) -> list[str]:
@@ -98,8 +125,8 @@ def titles_section(entries: Sequence[Entry], explained: Explained, known: Titles
 
 
 def text(rows: list[Row], entries: list[Entry], explained: Explained, picture: str | None, left_out: Sequence[str] = (),
-         known: Titles | None = None) -> str:
-    """The whole page; `left_out` are sentences on what was not held against each other."""
+         known: Titles | None = None, there: Container[str] = ()) -> str:
+    """The whole page; `left_out` are sentences on what was not held against each other, and `there` the files beside it."""
     by = by_member(rows)
     members = ordered(by)
     packaged = [one for one in members if one.version]
@@ -122,13 +149,8 @@ def text(rows: list[Row], entries: list[Entry], explained: Explained, picture: s
     if twice:
         lines += ["## What a compiler changes", "", "The same series, nearly the same source, by two compilers.", "",
                   *table_of(twice, explained, 5), ""]
-    lines += ["## Files", "", "| file | what is in it |", "|---|---|", "| history.csv.xz | each row of each kernel |",
-              "| functions.csv.xz | for each explained step its functions, before and after |",
-              "| stacks.csv.xz | of some kernels the whole tree of calls of cases, for flame graphs: a function a line, and its level |",
-              "| steps.json | all steps, the largest first; `also`: the same step in another line of kernels; `unexplained`: what the "
-              "functions do not have of it, where that exceeds the resolution (of `drain`: waiting) |",
-              "| titles.json | of the largest steps' functions, the titles in Debian's changelogs that name them or their files |",
-              "| plans.json | how each row was measured |", ""]
+    lines += ["## Files", "", "| file | what is in it |", "|---|---|",
+              *(f"| {name} | {what} |" for name, what in FILES.items() if name in there), ""]
     return "\n".join(lines)
 
 
@@ -189,4 +211,5 @@ def write(folder: Path, rows: list[Row], entries: list[Entry], explained: Explai
             outputs.replace(path, picture)
         else:
             path.unlink(missing_ok=True)
-    outputs.replace(folder / README, text(rows, entries, explained, PICTURE if path.exists() else None, left_out, known).encode())
+    outputs.replace(folder / README, text(rows, entries, explained, PICTURE if path.exists() else None, left_out, known,
+                                          {one.name for one in folder.iterdir()}).encode())

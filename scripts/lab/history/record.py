@@ -113,6 +113,8 @@ def history(options: argparse.Namespace) -> int:
     with exclusive(options.out), exclusive(options.work):
         every, unbuilt = kernels_of(options)
         old = table.read(options.out / table.FILE)
+        explained.check(options.out)
+        recorded_stacks.check(options.stacks or "", [*(one.of for one in every), *(row.of for row in old if row.plan == digest)])
         if not options.replace:
             table.refuse_another_plan(old, (one.of for one in every), digest, chosen.cases)
         there: dict[table.Kernel, list[Row]] = {}

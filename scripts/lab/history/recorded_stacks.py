@@ -26,6 +26,7 @@ from lab.history.versions import Member, ordered
 
 FILE = "stacks.csv.xz"
 KINDS = re.compile(r"clone/(none|NEW[A-Z]+)/stack:1M")
+WHOLE = re.compile("-?[0-9]{1,18}")
 COLUMNS = ("kernel", "version", "plan", "case", "phase", "level", "function", "own")
 
 
@@ -64,10 +65,15 @@ def write(path: Path, trees: Trees) -> None:
     outputs.replace(path, lzma.compress(text.getvalue().encode(), preset=9))
 
 
+def not_whole(row: Mapping[str, str]) -> str | None:
+    """Which of a line's numbers is none without a fraction."""
+    return next((f"{name} is {row[name]!r}, not a whole number" for name in ("level", "own") if not WHOLE.fullmatch(row[name])), None)
+
+
 def read(path: Path) -> Trees:
     """The file's trees; none where there is no file. LabError for one that is not whole."""
     try:
-        rows = list(files.records(path, {**dict.fromkeys(COLUMNS, str), "level": float, "own": float}, lambda _: None))
+        rows = list(files.records(path, {**dict.fromkeys(COLUMNS, str), "level": float, "own": float}, not_whole))
     except FileNotFoundError:
         return {}
     except Unreadable as error:
@@ -116,6 +122,14 @@ def names(given: str) -> list[str]:
 def is_named(kernel: tuple[str, str], given: Iterable[str]) -> bool:
     """Whether a kernel, by its name and version, is one of those."""
     return not {*kernel, kernel[0].removesuffix("-cloud-amd64")}.isdisjoint(given)
+
+
+def check(given: str, kernels: Iterable[tuple[str, str]]) -> None:
+    """LabError for a name that none of these kernels has."""
+    every = list(kernels)
+    for name in names(given):
+        if not any(is_named(kernel, [name]) for kernel in every):
+            raise LabError(f"--stacks={name}: there is no kernel of this name", USAGE)
 
 
 def wanted(given: str, cases: Iterable[str], rows: list[Row], entries: Iterable[Entry], digest: str) -> dict[Member, set[str]]:

@@ -1,8 +1,9 @@
 """Titles of patches between the two kernels of a step that name its functions, or their file. None of them need be its cause: a title
 says what a patch is about, and the changelog does not list all patches.
 
-A title names a function if its name stands in it, and a function's file if what stands before a colon is the file without its ending,
-with its folder or without: "mm/percpu: …", "percpu: …", "mm: percpu: …".
+A title names a function if its name stands in it: one that could be a word, such as "schedule", only before a bracket. It names a
+function's file if what stands before a colon is the file without its ending, with its folder or without: "mm/percpu: …", "percpu: …",
+"mm: percpu: …". Without its folder it stands first, or behind a folder of its path: "ext4: namei: …" does not name fs/namei.c.
 """
 import argparse
 import re
@@ -63,22 +64,23 @@ def from_version(entries: Iterable[Entry], version: str) -> list[Entry]:
     return [] if place is None else every[place:]
 
 
-def prefixes(title: str) -> list[str]:
-    """What stands before colons, each alone and each two that follow each other: "mm: slub: fix" has mm, slub and mm/slub."""
-    parts = [part.strip().lower() for part in title.split(": ")[:-1]]
-    parts = [part for part in parts if part and " " not in part]
-    return [*parts, *(f"{one}/{other}" for one, other in zip(parts, parts[1:]))]
+def prefixes(title: str) -> list[tuple[str, str]]:
+    """What stands before colons, each behind the one before it: "mm: slub: fix" has mm behind nothing, and slub behind mm."""
+    parts = [part.strip().lower().replace("-", "_") for part in title.split(": ")[:-1]]
+    return list(zip(["", *parts], parts))
 
 
 def names_file(title: str, file: str) -> bool:
-    path = Path(file.lower()).with_suffix("")
-    wanted = {str(path), path.name, "/".join(path.parts[-2:])}
-    return any(one.replace("-", "_") in {name.replace("-", "_") for name in wanted} for one in prefixes(title))
+    path = Path(file.lower().replace("-", "_")).with_suffix("")
+    whole = {str(path), "/".join(path.parts[-2:])}
+    folders = {"", *path.parts[:-1], str(path.parent)}
+    return any(one in whole or f"{before}/{one}" in whole or (one == path.name and before in folders) for before, one in prefixes(title))
 
 
 def naming(titles: Iterable[str], function: str, file: str | None) -> list[str]:
     """The titles that name the function, then those that name its file."""
-    word = re.compile(rf"(?<![\w.]){re.escape(function)}(?!\w)")
+    behind = r"(?!\w)" if re.search(r"[_0-9]", function) else r"\("  # "number" and "schedule" are words, too
+    word = re.compile(rf"(?<![\w.]){re.escape(function)}{behind}")
     every = list(titles)
     by_name = [one for one in every if word.search(one)]
     by_file = [one for one in every if file and one not in by_name and names_file(one, file)]
@@ -131,18 +133,15 @@ class Archive:
         raise LabError(f"no changelog in the archive has {version}", IMPOSSIBLE)
 
     def definitions(self, series: str) -> dict[str, list[str]]:
-        """As definitions.of_series; none, which is said, where there is no source."""
+        """As definitions.of_series."""
         if series not in self.defined:
-            try:
-                self.defined[series] = definitions.of_series(series)
-            except LabError as error:
-                print(f"lab: in which files the functions of {series} are is not known: {error}", file=sys.stderr)
-                self.defined[series] = {}
+            self.defined[series] = definitions.of_series(series)
         return self.defined[series]
 
 
 def looked_for(step: Step, archive: Archive, names: Iterable[str]) -> dict[str, object]:
-    """What there is on these functions between the two kernels of a step. LabError where a changelog cannot be had."""
+    """What there is on these functions between the two kernels of a step. LabError where a changelog cannot be had, or
+    where the functions are defined."""
     found = between(archive.of_version(step.edge.base.version), archive.of_version(step.edge.new.version))
     of_series = archive.definitions(step.edge.new.series)
     functions: dict[str, dict[str, object]] = {}
@@ -159,7 +158,8 @@ def of_edge(known: Known, edge: Edge) -> Mapping[str, object]:
 
 
 def update(known: Known, chosen: Iterable[Step], explained: Explained) -> int:
-    """Adds what is not known yet of these steps. The exit code: 3 where a changelog could not be had, which is said."""
+    """Adds what is not known yet of these steps. The exit code: 3 where a changelog or the source could not be had,
+    which is said."""
     code = OK
     archive: Archive | None = None
     for step in chosen:
@@ -193,10 +193,12 @@ def read(path: Path) -> Known:
     return found
 
 
-def kept(known: Known, every: Iterable[Step]) -> Known:
-    """What is of edges that these steps are of."""
-    edges = {name_of(step.edge) for step in every}
-    return {name: what for name, what in known.items() if name in edges}
+def kept(known: Known, every: Iterable[Step], explained: Explained) -> Known:
+    """What is of the functions that stand with these steps."""
+    names: dict[Edge, list[str]] = {}
+    for step in every:
+        names.setdefault(step.edge, []).extend(named(step, explained))
+    return {name_of(edge): found for edge, of in names.items() if (found := of_functions(edge, dict.fromkeys(of), known))}
 
 
 def of_functions(edge: Edge, names: Iterable[str], known: Known) -> dict[str, object] | None:
