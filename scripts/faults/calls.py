@@ -113,7 +113,6 @@ fremovexattr 199 ENODATA EOPNOTSUPP EIO
 sched_setaffinity 203 EINVAL EPERM
 sched_getaffinity 204 EINVAL EPERM
 getdents64 217 EIO ENOMEM ENOENT
-clock_gettime 228 EINVAL EPERM
 clock_nanosleep 230 EINTR
 epoll_wait 232 EINTR
 epoll_ctl 233 ENOMEM ENOSPC
@@ -201,6 +200,7 @@ gettid 186
 futex 202
 set_tid_address 218
 restart_syscall 219
+clock_gettime 228
 exit_group 231
 set_robust_list 273
 getcpu 309

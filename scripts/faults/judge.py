@@ -112,7 +112,9 @@ def shortfalls(job: Job, ended: Ended, told: Told, whole: Facts, error: str, cal
     except Unreadable as unreadable:
         may_be = not told.folder.is_dir() and told.code not in job.own_codes  # a text that broke off
         is_kept = REMOVED in str(unreadable) and call in REMOVING  # what could not be removed
-        found.append(None if may_be or is_kept else str(unreadable))
+        # One that ended within its first saving, which writes run.json first: --resume takes that up.
+        is_begun = told.code not in job.own_codes and "has no results.csv" in str(unreadable)
+        found.append(None if may_be or is_kept or is_begun else str(unreadable))
     found.append(ending(job, ended, error, call, role, reasons))
     if ended.left:
         found.append(f"left {', '.join(ended.left)}")

@@ -6,7 +6,6 @@ import dataclasses
 import errno
 import io
 import os
-import random
 import re
 import signal
 import subprocess
@@ -24,7 +23,6 @@ HEADER = Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: a seccomp notifier, and namespaces")
 VERSION = jobs.BY_NAME["version"]
 EXECVE = inject.EXECVE
-SLOW = {"doctor", "runtime", "probe", "conditions", "cgroups", "veth"}  # seconds for each run
 
 
 def test_the_table_has_the_kernels_numbers():
@@ -387,13 +385,13 @@ def test_what_it_once_did_not_hold_against(words):
 
 
 @needs_root
-@pytest.mark.parametrize("which, most, names", [
-    ("faults", 40, random.Random(time.strftime("%Y%m%d")).sample(sorted(jobs.BY_NAME.keys() - SLOW), 6)),
-    ("memory", 40, ["version", "list", "clone", "summary", "resume"]),
+@pytest.mark.parametrize("which, names", [
+    ("faults", ["clone", "container", "list", "repeat", "resume", "unshare", "verify"]),
+    ("memory", ["version", "list", "clone", "summary", "resume"]),
 ])
-def test_nsbench_holds(which, most, names):
-    """So many of all faults, others each day; scripts/validate.py tries all of them, in all jobs."""
-    code, said = tried(which, f"--most={most}", *(f"--job={name}" for name in names))
+def test_nsbench_holds(which, names):
+    """Forty of all faults, the same each day, so that a change is to blame; scripts/validate.py draws others each day, of all jobs."""
+    code, said = tried(which, "--most=40", "--seed=18", *(f"--job={name}" for name in names))
     assert code == 0, said
 
 
