@@ -40,7 +40,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         of = Of(name, version, "p", CASE, "create")
         trees[of] = stacks.tree([(["[call]"], 50), (["[call]", "copy_utsname"], own), (["[call]", f"only_{own}"], 7)],
                                 recorded_stacks.named(of))
-        twice = Of(name, version, f"of {version}", TWICE, "create")
+        twice = Of(name, version, f"q of {version}", TWICE, "create")
         trees[twice] = stacks.tree([(["[call]"], 50)], recorded_stacks.named(twice))
     recorded_stacks.write(folder / recorded_stacks.FILE, trees)
     made = report(folder, "-o", folder / "kernels.html")

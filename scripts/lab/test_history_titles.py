@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import changelogs, definitions, packages
+from lab import changelogs, definitions
 from lab.changelogs import Entry
 from lab.errors import IMPOSSIBLE, OK, LabError
 from lab.history import carry, interactive, page, steps, table, titles
