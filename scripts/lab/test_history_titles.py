@@ -208,7 +208,8 @@ def test_titles_stand_with_a_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert titles.read(tmp_path / titles.FILE) == known and titles.read(tmp_path / "none") == {}
     assert titles.kept(known, entries, explained) == known and titles.kept(known, [], explained) == {}
     edge = entries[0].edge
-    more: titles.Known = {titles.name_of(edge): {**known[titles.name_of(edge)], "functions": {**titles.of_edge(known, edge), "gone": {}}}}
+    functions: dict[str, object] = {"gone": {}, **titles.of_edge(known, edge)}
+    more: titles.Known = {titles.name_of(edge): {**known[titles.name_of(edge)], "functions": functions}}
     assert titles.kept(more, entries, explained) == known
     table.write(tmp_path / table.FILE, rows)
     carry.write_json(tmp_path / interactive.STEPS, said)
