@@ -40,7 +40,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         of = Of(name, version, "p", CASE, "create")
         trees[of] = stacks.tree([(["[call]"], 50), (["[call]", "copy_utsname"], own), (["[call]", f"only_{own}"], 7)],
                                 recorded_stacks.named(of))
-        twice = Of(name, version, f"of {version}", TWICE, "create")
+        twice = Of(name, version, f"q of {version}", TWICE, "create")
         trees[twice] = stacks.tree([(["[call]"], 50)], recorded_stacks.named(twice))
     recorded_stacks.write(folder / recorded_stacks.FILE, trees)
     made = report(folder, "-o", folder / "kernels.html")
@@ -80,8 +80,8 @@ def test_what_makes_missing_stacks_is_said(opened: webdriver.Chrome) -> None:
 
 def test_stacks_of_two_plans_are_not_held_against_each_other(opened: webdriver.Chrome) -> None:
     choose(opened, "history-case", TWICE)
-    assert text_of(opened, "flame") == ("The two were measured by different plans, and are not held against each other: the history must be "
-                                        "measured by one plan first, and their stacks made anew by it.")
+    assert text_of(opened, "flame") == ("The two were measured by different plans, and are not held against each other: the history must "
+                                        "be measured by one plan first, and their stacks made anew by it.")
 
 
 def test_a_chosen_step_shows_its_functions_titles_and_kernels(opened: webdriver.Chrome) -> None:
@@ -89,7 +89,8 @@ def test_a_chosen_step_shows_its_functions_titles_and_kernels(opened: webdriver.
     opened.find_element(By.CSS_SELECTOR, "#history-steps td").click()
     said = text_of(opened, "history-steps")
     assert "copy_utsname 10 210 +200" in said
-    assert "9 titles of patches between the two. Of kfree the file is not known: only the name was looked for. Of 6.1.171 the changelog lists no patch. A title does not say" in said
+    assert "9 titles of patches between the two. Of kfree the file is not known: only the name was looked for. Of 6.1.171 " \
+        "the changelog lists no patch. A title does not say" in said
     assert "copy_utsname kernel/utsname.c utsname: copy it <twice>" in said and "and 2 more" in said
     assert text_of(opened, "flame-change").startswith(f"From {NAMES[0]} to {NAMES[1]}")
     assert opened.get_log("browser") == []

@@ -307,7 +307,7 @@ def test_the_interactive_page_has_kernels_rows_and_steps(tmp_path: Path) -> None
     with pytest.raises(Unreadable, match="steps.json"):
         interactive.payload(tmp_path)
     said = steps.json_of(steps.entries(steps_of(rows), {}), {})
-    carry.write_json(tmp_path / explained.STEPS, [{**one, "function": "<!--<script>planted"} for one in said])
+    carry.write_json(tmp_path / explained.STEPS, [one | {"function": "<!--<script>planted"} for one in said])
     found = interactive.payload(tmp_path)
     assert found["rows"] == {"create": {"clone/NEWUTS/stack:1M": [100, 300]}, "switch": {"setns/NEWNET/via:nsfd": [7, None]}}
     assert [one["short"] for one in found["kernels"]] == ["6.1.170", "6.1.171"]  # type: ignore[attr-defined]

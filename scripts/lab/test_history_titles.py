@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import changelogs, definitions, packages
+from lab import changelogs, definitions
 from lab.changelogs import Entry
 from lab.errors import IMPOSSIBLE, OK, LabError
 from lab.history import carry, interactive, page, steps, table, titles
@@ -207,9 +207,10 @@ def test_titles_stand_with_a_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     carry.write_json(tmp_path / titles.FILE, known)
     assert titles.read(tmp_path / titles.FILE) == known and titles.read(tmp_path / "none") == {}
     assert titles.kept(known, entries, explained) == known and titles.kept(known, [], explained) == {}
-    other = {name_of: {**of, "functions": {**dict.fromkeys(["gone"], {}), **of["functions"]}}  # type: ignore[dict-item]
-             for name_of, of in known.items()}
-    assert titles.kept(other, entries, explained) == known
+    edge = entries[0].edge
+    functions: dict[str, object] = {"gone": {}, **titles.of_edge(known, edge)}
+    more: titles.Known = {titles.name_of(edge): {**known[titles.name_of(edge)], "functions": functions}}
+    assert titles.kept(more, entries, explained) == known
     table.write(tmp_path / table.FILE, rows)
     carry.write_json(tmp_path / interactive.STEPS, said)
     assert interactive.payload(tmp_path)["steps"] == said
