@@ -13,6 +13,7 @@ from lab.errors import LabError
 # All series by: LAB_KERNELS="5.10 6.1 6.12 7" pytest src/probe/test_probe_in_guests.py
 KERNELS = os.environ.get("LAB_KERNELS", "6.1").split()
 SAMPLES = 30
+LAYOUT = 0.0025
 TOGETHER = runs.How(together="many kinds in one boot, as on a host")
 # NEWTIME by the call that can do without it too.
 KINDS = ["--op=clone", "--op=clone3", "--filter=^(clone/NEW(?!TIME)[A-Z]*|clone3/NEWTIME)/stack:1M$"]
@@ -99,7 +100,8 @@ def test_accounting_holds(probed):
 def test_what_functions_add_is_what_the_kind_adds(probed):
     """In instructions: within 10% of the delta of create, or within its own interval where that is wider; and what a traced
     call costs is known no better than by how much the two ways of measuring it differ, for each that the kind adds, up to another
-    10%."""
+    10%. Both are differences of two whole creates, which LAYOUT of the base's moves: on 6.1 the functions of NEWCGROUP add 1384 or
+    1142 instructions, by what else is in the program that measures."""
     _, folder, report = probed
     results = {r["case"]: r for r in rows((folder / "results.csv").read_text()) if r["phase"] == "create"}
     compared = set()
@@ -113,7 +115,7 @@ def test_what_functions_add_is_what_the_kind_adds(probed):
         delta, low, high = (float(row[column]) for column in ("delta", "delta_low", "delta_high"))
         base = case["case"].replace(row["namespaces"], "none")
         adds = sum(added["self"] for added in case["adds_to_none"]) + case["preempted"] - preempted[base]
-        known = min(unknown * (calls[case["case"]] - calls[base]), 0.1 * delta)
+        known = min(unknown * (calls[case["case"]] - calls[base]), 0.1 * delta) + LAYOUT * (float(row["median"]) - delta)
         assert min(low, 0.9 * delta) - known <= adds <= max(high, 1.1 * delta) + known, (case["case"], adds, row)
         compared.add(row["namespaces"])
     assert len(compared) == 8
