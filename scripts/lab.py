@@ -205,9 +205,11 @@ def main(words: list[str]) -> int:
         print("lab: standard output is closed: the answer has nowhere to go", file=sys.stderr)
         return ABORTED if compares else USAGE
     try:
-        options = parse(words)
-    except SystemExit as ended:  # argparse's 2 would be a verdict to git bisect run
-        return ABORTED if compares and ended.code == USAGE else int(ended.code or OK)
+        try:
+            options = parse(words)
+        except SystemExit as ended:  # argparse's 2 would be a verdict to git bisect run
+            sys.stdout.flush()
+            return ABORTED if compares and ended.code == USAGE else int(ended.code or OK)
     except BrokenPipeError:  # of --help
         return unread(compares)
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -96,7 +96,10 @@ def net_namespaces(count: int) -> list[int]:
 
 
 def _counted() -> int | None:
-    """The net namespaces that the kernel has memory for; None where it does not tell."""
+    """The net namespaces that the kernel has memory for; None where it does not tell. What CPUs have in stock passes for memory
+    in use, and is given back before."""
+    with contextlib.suppress(OSError):
+        Path("/sys/kernel/slab/net_namespace/shrink").write_text("1")
     with contextlib.suppress(OSError):
         for line in Path("/proc/slabinfo").read_text().splitlines():
             if line.startswith("net_namespace "):

@@ -56,7 +56,10 @@ def main(body: Callable[[list[str]], int], name: str) -> NoReturn:
     try:
         if sys.stdout is None:  # refused at once: the next file that is opened would take its place
             raise Unreadable("standard output is closed: >/dev/null does away with it")
-        code = body(sys.argv[1:])
+        try:
+            code = body(sys.argv[1:])
+        except SystemExit as ended:  # argparse has said it all; what it printed may not be out yet
+            code = ended.code if isinstance(ended.code, int) else 0
         sys.stdout.flush()
     except Unreadable as error:
         print(f"{name}: {one_line(error)}", file=sys.stderr)
