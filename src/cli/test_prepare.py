@@ -35,8 +35,13 @@ SET = {
 }
 
 
+def rcu_worker() -> int | None:
+    """The kernel's thread for expedited grace periods."""
+    return next((pid for pid, (_, comm) in processes().items() if comm.startswith("rcu_exp_gp_kthr")), None)
+
+
 class Machine:
-    """A made-up one below a folder."""
+    """A made-up one below a folder. It has no worker of RCU's."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -44,8 +49,11 @@ class Machine:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text + "\n")
         (folder / "sys/fs/cgroup").mkdir(parents=True)
-        places = ("sys/kernel", "sys/devices/system/cpu", "sys/fs/cgroup", "proc/irq")
-        self.mounts = "; ".join(f"mount --bind {shlex.quote(str(folder / place))} /{place} || exit 99" for place in places)
+        (folder / "empty").mkdir()
+        places = {place: place for place in ("sys/kernel", "sys/devices/system/cpu", "sys/fs/cgroup", "proc/irq")}
+        if worker := rcu_worker():
+            places[f"proc/{worker}"] = "empty"
+        self.mounts = "; ".join(f"mount --bind {shlex.quote(str(folder / of))} /{place} || exit 99" for place, of in places.items())
 
     def state(self) -> dict[str, str]:
         return {name: (self.folder / name).read_text().splitlines()[0] for name in FILES}
@@ -214,6 +222,28 @@ def test_one_at_a_time(machine):
     assert "inside" not in done.stdout
     assert "another one is at work" in done.stderr
     assert machine.state() == FILES
+
+
+def test_the_worker_of_rcu_is_kept_on_the_measuring_cpu():
+    """The machine's own: it is back where it may run when the command has ended, or was killed with nsbench."""
+    worker = rcu_worker()
+    if os.geteuid() != 0 or not worker:
+        pytest.skip("needs root, and a kernel that has a thread for expedited grace periods")
+    before = os.sched_getaffinity(worker)
+    if before == {CPU}:
+        pytest.skip("it may run on that CPU alone")
+    others = "governor,turbo,thp,rcu_normal,rcu_expedited,irq_affinity,cpuset,smt"
+    command = (binary(), "doctor", "--prepare", f"--leave={others}", "--", "sh", "-c",
+               f"grep -w Cpus_allowed_list /proc/{worker}/status; read line")
+    for number in (None, signal.SIGKILL):
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              encoding="utf-8") as process:
+            assert process.stdout is not None
+            assert process.stdout.readline().split() == ["Cpus_allowed_list:", str(CPU)]
+            if number:
+                process.send_signal(number)
+            _, said = process.communicate("\n", timeout=30)
+        assert os.sched_getaffinity(worker) == before, said
 
 
 def test_what_is_left_out_stays(machine):

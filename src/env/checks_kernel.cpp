@@ -7,6 +7,7 @@
 
 #include "env/checks_table.h"
 #include "env/machine.h"
+#include "env/rcu_worker.h"
 #include "sys/proc.h"
 
 namespace nsb::env::detail {
@@ -175,6 +176,17 @@ Finding rcu(const Root& root) {
             set_to_0(kExpedited)};
     }
     return fine(observed);
+}
+
+Finding rcu_worker_cpu(const Root& root) {
+    const std::string place = rcu_worker_place(root);
+    constexpr std::string_view kEffect =
+        "where it runs moves between runs: with it on another CPU than the measuring one, leaving a mount "
+        "namespace takes about "
+        "twice as long";
+    if (place == kUnknown) return unseen(std::string(kEffect), "/proc does not show the kernel's threads");
+    if (!place.starts_with("last on")) return fine(place);
+    return {"", Severity::note, place, std::string(kEffect), "sudo nsbench doctor --prepare -- nsbench …"};
 }
 
 Finding lockdown(const Root& root) {

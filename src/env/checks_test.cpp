@@ -219,6 +219,16 @@ TEST_F(Checks, Rcu) {
            "echo 0 | sudo tee /sys/kernel/rcu_normal");
 }
 
+TEST_F(Checks, TheWorkerOfRcu) {
+    expect("rcu_worker", Severity::note, "unknown");
+    tree.file("/proc/2/comm", "kthreadd\n");
+    expect("rcu_worker", Severity::ok, "none");
+    kernel_thread(tree, 17, "rcu_exp_gp_kthread_worker", "0-3", 1);
+    expect("rcu_worker", Severity::note, "last on CPU 1 of 0-3", "sudo nsbench doctor --prepare -- ");
+    kernel_thread(tree, 17, "rcu_exp_gp_kthread_worker", "3", 3);
+    expect("rcu_worker", Severity::ok, "CPU 3");
+}
+
 TEST_F(Checks, Lockdown) {
     const std::string_view file = "/sys/kernel/security/lockdown";
     tree.file(file, "none [integrity] confidentiality\n");

@@ -11,6 +11,7 @@
 
 #include "core/text.h"
 #include "env/machine.h"
+#include "env/rcu_worker.h"
 
 namespace nsb::env {
 namespace {
@@ -150,6 +151,7 @@ constexpr auto kFactSources = std::to_array<FactSource>({
     {"rcu_normal", [](const Root& root) { return line_of(root, "/sys/kernel/rcu_normal"); }},
     {"rcu_lazy",
      [](const Root& root) { return line_of(root, "/sys/module/rcutree/parameters/enable_rcu_lazy"); }},
+    {"rcu_worker", rcu_worker_place},
     {"lockdown", [](const Root& root) { return choice_of(root, "/sys/kernel/security/lockdown"); }},
     {"lsms", [](const Root& root) { return line_of(root, "/sys/kernel/security/lsm"); }},
     {"cgroup", cgroup_version},

@@ -1,6 +1,7 @@
 // A tree of files to read in place of the machine's own. For tests only.
 #pragma once
 
+#include <fmt/format.h>
 #include <stdlib.h>  // mkdtemp
 
 #include <filesystem>
@@ -58,5 +59,18 @@ class FakeTree {
 
     Root root_{{}, std::nullopt};
 };
+
+/// A thread of the kernel's, or with other flags than PF_KTHREAD's somebody else's: its name, the CPUs that
+/// it may run on and the one that it ran on last.
+inline void kernel_thread(FakeTree& tree, int number, std::string_view name, std::string_view allowed,
+                          int cpu, unsigned flags = 0x00200000) {
+    std::string stat = fmt::format("{} ({}) I 2 0 0 0 -1 {}", number, name, flags);
+    for (int field = 10; field < 39; ++field) stat += " 7";  // proc_pid_stat(5)
+    const std::string process = fmt::format("/proc/{}", number);
+    const std::string thread = fmt::format("{}/task/{}", process, number);
+    tree.file(process + "/comm", fmt::format("{}\n", name))
+        .file(thread + "/stat", fmt::format("{} {} 0 0\n", stat, cpu))
+        .file(thread + "/status", fmt::format("Name:\t{}\nCpus_allowed_list:\t{}\n", name, allowed));
+}
 
 }  // namespace nsb::env

@@ -147,6 +147,13 @@ void Preparation::apply() {
         }
         for (Attempt& attempt : prepared.attempts) attempt.in_force.clear();
     }
+    // A cpuset that was made after it may have moved a thread once more.
+    for (Prepared& prepared : settings_) {
+        for (Attempt& attempt : prepared.attempts) {
+            if (attempt.change.form != Form::affinity || !was_made(attempt)) continue;
+            attempt.in_force = state_of(target_.root, attempt.change).value_or(attempt.in_force);
+        }
+    }
 }
 
 Preparation::Back Preparation::put_back() const {

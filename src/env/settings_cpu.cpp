@@ -1,9 +1,10 @@
-// Settings that keep others away from the measuring CPU: interrupts, and its sibling.
+// Settings of who runs on the measuring CPU: RCU's worker does; interrupts, and its sibling, do not.
 #include <fmt/format.h>
 
 #include <charconv>
 
 #include "env/machine.h"
+#include "env/rcu_worker.h"
 #include "env/settings_table.h"
 #include "sys/file.h"
 
@@ -98,6 +99,23 @@ std::optional<std::string> old_cpusets(const Root& root) {
             return mount.point;
     }
     return std::nullopt;
+}
+
+Planned rcu_worker_changes(const Target& target) {
+    const auto worker = rcu_worker(target.root);
+    if (!worker) {
+        return tl::unexpected(
+            sys::Refusal{"no thread of RCU's",
+                         {},
+                         0,
+                         "the kernel has none for expedited grace periods, or /proc does not show it"});
+    }
+    if (worker->allowed == std::to_string(target.cpu)) return {};
+    // A cpuset that takes this CPU moves it to others.
+    Change change{worker->folder, Form::affinity, worker->allowed, {std::to_string(target.cpu)}};
+    const CpuSet others = without(online(target.root), {target.cpu});
+    if (!others.empty()) change.wanted.push_back(to_text(others));
+    return std::vector{std::move(change)};
 }
 
 Planned irq_changes(const Target& target) {

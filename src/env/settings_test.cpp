@@ -98,6 +98,14 @@ TEST_F(Settings, MoveInterruptsAwayFromTheCore) {
     EXPECT_EQ(changes("irq_affinity"), Lines{"no other CPU; there is none to move interrupts to"});
 }
 
+TEST_F(Settings, KeepTheWorkerOfRcuOnTheMeasuringCpu) {
+    tree.file("/sys/devices/system/cpu/online", "0-3\n");
+    kernel_thread(tree, 17, "rcu_exp_gp_kthread_worker", "0-3", 1);
+    EXPECT_EQ(changes("rcu_worker"), Lines{"/proc/17/task/17: 0-3 → 3|0-2"});
+    kernel_thread(tree, 17, "rcu_exp_gp_kthread_worker", "3", 3);
+    EXPECT_EQ(changes("rcu_worker"), Lines{});
+}
+
 TEST_F(Settings, TakeTheSiblingOffAndKeepWhatLosesIt) {
     const std::string online = fmt::format("{}/cpu2/online", kCpus);
     tree.file("/sys/devices/system/cpu/online", "0-3\n")
