@@ -1,13 +1,11 @@
-// The batches in which net namespaces are torn down: when each began and ended, and how many it took. The
-// templates are those of probe.bpf.c, made for two functions: the worker's, and the one that it calls once
-// for each namespace.
+// The batches in which net namespaces are torn down: when each began and ended, and how many it took. Two
+// functions are traced: the worker's, and the one that it calls once for each namespace.
 #include <linux/bpf.h>
 
 #include <bpf/bpf_helpers.h>
-#include <bpf/bpf_tracing.h>
 
-#include "argument.bpf.h"
 #include "events.h"
+#include "templates.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
@@ -40,28 +38,6 @@ static __always_inline void left(__u64 what, __u64 now) {
     __sync_fetch_and_add(&ended, 1);  // after what it stands for
 }
 
-SEC("kprobe")
-int enter(void* ctx) {
-    entered(argument());
-    return 0;
-}
-
-SEC("kprobe")
-int leave(void* ctx) {
-    const __u64 now = bpf_ktime_get_ns();
-    left(argument(), now);
-    return 0;
-}
-
-SEC("kprobe.multi")
-int enter_multi(struct pt_regs* ctx) {
-    entered(bpf_get_attach_cookie(ctx));
-    return 0;
-}
-
-SEC("kretprobe.multi")
-int leave_multi(struct pt_regs* ctx) {
-    const __u64 now = bpf_ktime_get_ns();
-    left(bpf_get_attach_cookie(ctx), now);
-    return 0;
+static __always_inline void entered_multi(struct pt_regs* ctx, __u64 what) {
+    entered(what);
 }

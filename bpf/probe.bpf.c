@@ -11,9 +11,9 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-#include "argument.bpf.h"
 #include "events.h"
 #include "kernel.h"
+#include "templates.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
@@ -225,19 +225,6 @@ static __always_inline void seen(__u64 what, __u64 address) {
 }
 
 SEC("kprobe")
-int enter(void* ctx) {
-    entered(argument());
-    return 0;
-}
-
-SEC("kprobe")
-int leave(void* ctx) {
-    const __u64 now = bpf_ktime_get_ns();
-    left(argument(), now);
-    return 0;
-}
-
-SEC("kprobe")
 int enter_object_kprobe(struct pt_regs* ctx) {
     const __u64 what = argument(), now = bpf_ktime_get_ns();
     seen(what, PT_REGS_PARM1(ctx));
@@ -259,24 +246,13 @@ int enter_object_fentry(const __u64* ctx) {
     return 0;
 }
 
-// One for all functions of a link: what each is told is its cookie.
-SEC("kprobe.multi")
-int enter_multi(struct pt_regs* ctx) {
-    const __u64 what = bpf_get_attach_cookie(ctx);
+static __always_inline void entered_multi(struct pt_regs* ctx, __u64 what) {
     if (what & (NSB_MADE | NSB_GONE)) {
         const __u64 now = bpf_ktime_get_ns();
         seen(what, PT_REGS_PARM1(ctx));
         set_aside(now);
     }
     entered(what);
-    return 0;
-}
-
-SEC("kretprobe.multi")
-int leave_multi(struct pt_regs* ctx) {
-    const __u64 now = bpf_ktime_get_ns();
-    left(bpf_get_attach_cookie(ctx), now);
-    return 0;
 }
 
 // A sampler preempted on its way back to user mode: that is still part of its system call's time.

@@ -7,8 +7,7 @@ import os
 
 import pytest
 
-from lab import guest, initramfs, packages, runs
-from lab.errors import LabError
+from nsbench_guests import sent_by
 
 # Others by: LAB_KERNELS="5.10 6.1 6.12 7" pytest src/probe/test_batches_in_guests.py
 KERNELS = os.environ.get("LAB_KERNELS", "5.10 6.12").split()
@@ -55,15 +54,8 @@ def rows(text: bytes) -> list[dict[str, str]]:
 @pytest.fixture(scope="module", name="sent", params=KERNELS)
 def fixture_sent(request):
     """What a guest of the kernel sent."""
-    try:
-        packages.find([request.param])
-        guest.qemu_version()
-        image = runs.images([request.param])[0].path
-    except LabError as error:
-        pytest.skip(str(error))
     # Two kernels by default, within the time that the file has.
-    machine = guest.Machine("tcg", "", 512, 280)
-    return guest.carry_out(machine, image, machine.initrd("run", base=initramfs.base(), more=LOADS.format(backends=" ".join(BACKENDS))))
+    return sent_by(request.param, LOADS.format(backends=" ".join(BACKENDS)), seconds=280)
 
 
 def is_refused(sent, backend):

@@ -7,8 +7,8 @@ import os
 
 import pytest
 
-from lab import guest, initramfs, packages, runs, states
-from lab.errors import LabError
+from lab import states
+from nsbench_guests import sent_by
 
 # Others by: LAB_KERNELS="5.10 6.1 6.12 7" pytest src/run/test_favordynmods_in_guests.py
 KERNELS = os.environ.get("LAB_KERNELS", "5.10 6.12").split()
@@ -30,14 +30,7 @@ return 0
 @pytest.fixture(scope="module", name="sent", params=KERNELS)
 def fixture_sent(request):
     """What a guest of the kernel sent."""
-    try:
-        packages.find([request.param])
-        guest.qemu_version()
-        image = runs.images([request.param])[0].path
-    except LabError as error:
-        pytest.skip(str(error))
-    machine = guest.Machine("tcg", "", 512, 250)
-    return guest.carry_out(machine, image, machine.initrd("run", base=initramfs.base(), more=SCRIPT))
+    return sent_by(request.param, SCRIPT, seconds=250)
 
 
 def test_the_fact_is_what_the_kernel_does(sent):

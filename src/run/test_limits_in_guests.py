@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from lab import guest, initramfs, packages, runs
-from lab.errors import LabError
+from nsbench_guests import sent_by
 
 # Others by: LAB_KERNELS="5.10 6.1 6.12 7" pytest src/run/test_limits_in_guests.py
 KERNELS = os.environ.get("LAB_KERNELS", "6.12").split()
@@ -94,14 +93,7 @@ def fixture_sent(request):
     """What a guest sent in which each limit was lowered in turn."""
     curves = "".join(CURVE.format(name=one.name, lower=one.lower, raise_again=one.raise_again, curve=one.curve, seed=7)
                      for one in LIMITS.values())
-    try:
-        packages.find([request.param])
-        guest.qemu_version()
-        image = runs.images([request.param])[0].path
-    except LabError as error:
-        pytest.skip(str(error))
-    machine = guest.Machine("tcg", "", 512, 500)
-    return guest.carry_out(machine, image, machine.initrd("run", base=initramfs.base(), more=SCRIPT.format(curves=curves)))
+    return sent_by(request.param, SCRIPT.format(curves=curves), seconds=500)
 
 
 def level_of(case, key):
