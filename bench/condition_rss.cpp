@@ -7,9 +7,6 @@
 namespace nsb::bench {
 namespace {
 
-/// Far from everything else, as the shared memory (block.h), and behind that.
-constexpr std::uintptr_t kAt = 1UL << 41U;
-
 /// Where memory runs out, the kernel is to end the deputy and nothing else.
 void come_first_when_memory_runs_out() {
     const auto file = sys::Fd::own(open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
@@ -23,7 +20,7 @@ Failure set_up_rss(Setting& here) {
     // Of whoever is ended for it, the sampler knows no more than that.
     here.memory.child_failure = here.failed(ENOMEM);
     // NOLINTNEXTLINE(performance-no-int-to-ptr): a place that is asked for
-    void* const mapping = mmap(reinterpret_cast<void*>(kAt), here.value, PROT_READ | PROT_WRITE,
+    void* const mapping = mmap(reinterpret_cast<void*>(kRssAt), here.value, PROT_READ | PROT_WRITE,
                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
     if (mapping == MAP_FAILED) return here.failed();
     // Whatever the machine's setting: a curve over sizes is to be of one kind of pages. A kernel without huge

@@ -64,6 +64,9 @@ auto make_namespace(Call call) {
     return made.value_or(-1);
 }
 
+/// Where the memory of rss is: far from everything else, as the shared memory (block.h), and behind that.
+inline constexpr std::uintptr_t kRssAt = 1UL << 41U;
+
 /// A keeper's: so many net namespaces, each kept by a socket in it.
 Failure keep_net_namespaces(Setting& here);
 

@@ -246,7 +246,7 @@ void take_churn(const po::variables_map& values, Options& options) {
     static constexpr std::array<std::string_view, 2> kFormats{"text", "json"};
     options.churn.as_json = parse_format(values, kFormats) == "json";
     options.format = options.churn.as_json ? Format::json : Format::text;
-    if (options.churn.csv == "/dev/stdout") options.churn.csv = "-";
+    if (options.churn.csv == "/dev/stdout") options.churn.csv = std::string("-");
     if (options.churn.as_json && options.churn.csv == "-")
         throw UsageError("--format=json: standard output is for an output that goes to -");
 }
