@@ -108,12 +108,6 @@ def in_package(package: Path) -> str | None:
     return None
 
 
-def download(name: str, part: Path) -> Path:
-    """The package of that name, and version behind =, in a folder. LabError where apt has it not."""
-    packages.run("apt-get", *packages.Apt().options, "-q", "download", name, cwd=part)
-    return max(part.glob("*.deb"), key=lambda path: path.stat().st_mtime_ns)
-
-
 def unpacked(path: Path) -> str:
     """A text of the cache. LabError for one that is not whole."""
     try:
@@ -131,7 +125,7 @@ def of_kernel(kernel: Kernel) -> str:
         part = Path(name)
         package, text = kernel.package, None
         for _ in range(2):
-            text = in_package(download(f"{package}={kernel.version}", part))
+            text = in_package(packages.download(f"{package}={kernel.version}", part))
             if text is None or "\n" in text:
                 break
             package = text

@@ -85,7 +85,7 @@ def of_series(series: str) -> dict[str, list[str]]:
         with packages.full(), packages.locked(), tempfile.TemporaryDirectory(dir=packages.cache(), prefix="part-") as name:
             part = Path(name)
             found: dict[str, list[str]] = {}
-            with changelogs.files_in(changelogs.download(f"{package}={version}", part)) as files:
+            with changelogs.files_in(packages.download(f"{package}={version}", part)) as files:
                 for one in files:
                     if one.isfile() and one.name.endswith(".tar.xz") and (archive := files.extractfile(one)):
                         with tarfile.open(fileobj=archive, mode="r|xz") as tar:

@@ -59,8 +59,7 @@ def source_of(series: str) -> Path:
             return found[-1]
         with tempfile.TemporaryDirectory(dir=packages.cache(), prefix="part-") as name:
             part = Path(name)
-            packages.run("apt-get", *packages.Apt().options, "-q", "download", f"linux-source-{series}", cwd=part)
-            package = next(part.glob("*.deb"))
+            package = packages.download(f"linux-source-{series}", part)
             packages.run("dpkg-deb", "-x", package, part / "package")
             archive = next((part / "package" / "usr" / "src").glob("linux-source-*.tar.xz"), None)
             if archive is None:

@@ -100,13 +100,12 @@ def fetch(image: Image) -> Path:
         if not path.exists():
             with tempfile.TemporaryDirectory(dir=packages.cache(), prefix="part-") as name:
                 part = Path(name)
-                package = f"linux-image-{image.name}-dbg={version}"
-                packages.run("apt-get", *packages.Apt().options, "-q", "download", package, cwd=part)
+                package = packages.download(f"linux-image-{image.name}-dbg={version}", part)
                 ready = part / "ready"
                 ready.mkdir()
-                packages.extract(next(part.glob("*.deb")), (f"vmlinux-{image.name}",), ready / VMLINUX)
+                packages.extract(package, (f"vmlinux-{image.name}",), ready / VMLINUX)
                 if (ready / VMLINUX).stat().st_size == 0:
-                    raise LabError(f"{package} has no vmlinux-{image.name}: give --lines=VMLINUX")
+                    raise LabError(f"{package.name} has no vmlinux-{image.name}: give --lines=VMLINUX")
                 path.parent.parent.mkdir(exist_ok=True)
                 ready.rename(path.parent)
                 keeping.note(path.parent, f"debug information of {image.name}")

@@ -86,8 +86,7 @@ def _download(kernel: packages.Kernel, into: Path) -> Path:
     options = packages.Apt().options
     package = next((name for name in names if packages.call("apt-cache", *options, "show", f"{name}={kernel.version}").returncode == 0),
                    names[-1])
-    packages.run("apt-get", *options, "-q", "download", f"{package}={kernel.version}", cwd=into)
-    packages.run("dpkg-deb", "-x", next(into.glob("*.deb")), into / "files")
+    packages.run("dpkg-deb", "-x", packages.download(f"{package}={kernel.version}", into), into / "files")
     return into / "files"
 
 

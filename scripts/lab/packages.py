@@ -275,19 +275,26 @@ def series(name: str) -> list[Kernel]:
     return [k for k in reversed(known) if re.fullmatch(SERIES, name) and k.version.startswith((name + ".", name + "-"))]
 
 
+def download(name: str, part: Path) -> Path:
+    """The package of that name, and version behind =, in a folder. LabError where apt has it not."""
+    before = set(part.glob("*.deb"))
+    run("apt-get", *Apt().options, "-q", "download", name, cwd=part)
+    debs = set(part.glob("*.deb")) - before
+    if len(debs) != 1:
+        raise LabError(f"apt-get did not download {name}", IMPOSSIBLE)
+    return debs.pop()
+
+
 def fetch(kernel: Kernel) -> Path:
     """The path of its image, downloaded unless it is in the cache; there whole or not at all. LabError otherwise."""
     if kernel.image.exists():
         return kernel.image
     with full(), locked(), tempfile.TemporaryDirectory(dir=cache(), prefix="part-") as name:
         part = Path(name)
-        run("apt-get", *Apt().options, "-q", "download", f"{kernel.package}={kernel.version}", cwd=part)
-        debs = list(part.glob("*.deb"))
-        if len(debs) != 1:
-            raise LabError(f"apt-get did not download {kernel.package} {kernel.version}", IMPOSSIBLE)
+        package = download(f"{kernel.package}={kernel.version}", part)
         ready = part / "ready"
         ready.mkdir()
-        unpack(debs[0], kernel.names, ready / "vmlinuz")
+        unpack(package, kernel.names, ready / "vmlinuz")
         kernel.image.parent.parent.mkdir(exist_ok=True)
         if not kernel.image.parent.exists():
             ready.rename(kernel.image.parent)

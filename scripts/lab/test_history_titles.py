@@ -78,7 +78,7 @@ def test_a_package_has_its_changelog_or_a_link_to_it(tmp_path: Path, monkeypatch
     def download(name: str, _: Path) -> Path:
         asked.append(name)
         return every[name.partition("=")[0]]
-    monkeypatch.setattr(changelogs, "download", download)
+    monkeypatch.setattr(changelogs.packages, "download", download)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     for _ in range(2):
         assert changelogs.of_kernel(Kernel("binary", "6.1", "6.1.172-1", 1)) == CHANGELOG
