@@ -20,6 +20,8 @@ inline constexpr double kWorstPrecision = kMostPercent / 100;  ///< above 0, as 
 inline constexpr std::size_t kLongestFilter = 1000;
 inline constexpr std::size_t kFilterStack = 16U << 20U;
 
+/// Of a plan: some tens of bytes each for as long as it is made, and a series of samples each behind that.
+inline constexpr std::size_t kMostCases = 200'000;
 /// Of rounds, of blocks and of what is counted once in each: a run of one round every microsecond takes a
 /// quarter of an hour to get there.
 inline constexpr Range kRounds{0, 1'000'000'000};
