@@ -61,6 +61,7 @@ class Running:
     process: "subprocess.Popen[bytes]"
     begun: float
     findings: Path
+    before: set[Path]  # findings of earlier times
     log: Path
 
     def told(self) -> Told:
@@ -70,9 +71,9 @@ class Running:
         def last(pattern: str) -> int:
             numbers = re.findall(pattern, text)
             return int(numbers[-1]) if numbers else 0
-        executions = last(r"number_of_executed_units: (\d+)") or last(r"^#(\d+)") or last(r"\n#(\d+)")
-        new = sorted(path for path in self.findings.glob("*-*") if path.stat().st_mtime >= self.begun)
-        return Told(self.name, executions, round(time.time() - self.begun), last(r" cov: (\d+)"), last(r"new_units_added: (\d+)"), new,
+        executions = last(r"number_of_executed_units: (\d+)") or last(r"(?m)^#(\d+)")
+        new = sorted(set(self.findings.iterdir()) - self.before)
+        return Told(self.name, executions, round(time.monotonic() - self.begun), last(r" cov: (\d+)"), last(r"new_units_added: (\d+)"), new,
                     self.process.returncode)
 
 
@@ -85,13 +86,14 @@ def start(build: Path, name: str, seconds: int, seed: int) -> Running:
     if not program.exists():
         raise Unreadable(f"{program}: is not built: scripts/fuzz builds it")
     words = build / "words.dict"
+    before = set(findings.iterdir())
     with open(log, "wb") as said:
         process = subprocess.Popen(
             [program, f"-max_total_time={seconds}", f"-seed={seed}", f"-timeout={SECONDS}", f"-malloc_limit_mb={MIB}",
              f"-rss_limit_mb={MIB_WITH_ASAN}", f"-max_len={LONGEST}", f"-dict={words}", f"-artifact_prefix={findings}/",
              "-print_final_stats=1", grown, CORPUS / name],
             stdout=said, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=findings, env={**os.environ, **ENVIRONMENT})
-    return Running(name, process, time.time(), findings, log)
+    return Running(name, process, time.monotonic(), findings, before, log)
 
 
 def run(build: Path, names: Sequence[str], seconds: int, jobs: int, seed: int) -> Iterator[Told]:

@@ -22,8 +22,8 @@ def judged(logs: Pair, phases: list[str], times: Pair) -> judging.Judgement:
 
 def words(of: judging.Judgement) -> list[str]:
     with np.errstate(all="ignore"):
-        figures = zip(*map(np.exp, (of.found.log, of.low, of.high)), of.corrected)
-        return [verdict(*row, THRESHOLD, ALPHA) for row in figures]
+        ratios, lows, highs = map(np.exp, (of.found.log, of.low, of.high))
+        return [verdict(ratio, low, high, p, THRESHOLD, ALPHA) for ratio, low, high, p in zip(ratios, lows, highs, of.corrected)]
 
 
 def same(one: Floats, other: Floats) -> bool:
