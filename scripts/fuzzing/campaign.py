@@ -20,8 +20,12 @@ TARGET = re.compile(r'^NSB_TARGET\((\w+), [\w ]+, "(.*)"\)$', re.MULTILINE)
 # Of one input. What ASan adds (shadows, what was freed last) is in the second of the limits of memory alone.
 SECONDS, MIB, MIB_WITH_ASAN = 10, 512, 1536
 LONGEST = 8192  # bytes of an input
+# An input is no longer than so many of the longest that is kept, and no shorter than that: long ones of short grammars tell nothing.
+TIMES, SHORTEST = 3, 96
 # What a sanitizer sees ends the target, as a finding.
-ENVIRONMENT = {"ASAN_OPTIONS": "quarantine_size_mb=16:detect_leaks=1:allocator_may_return_null=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
+# Trees of files are made in memory.
+ENVIRONMENT = {**({"TMPDIR": "/dev/shm"} if os.path.isdir("/dev/shm") else {}),
+               "ASAN_OPTIONS": "quarantine_size_mb=16:detect_leaks=1:allocator_may_return_null=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
 UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -87,10 +91,11 @@ def start(build: Path, name: str, seconds: int, seed: int) -> Running:
         raise Unreadable(f"{program}: is not built: scripts/fuzz builds it")
     words = build / "words.dict"
     before = set(findings.iterdir())
+    longest = min(LONGEST, max(SHORTEST, TIMES * max(path.stat().st_size for path in (CORPUS / name).iterdir())))
     with open(log, "wb") as said:
         process = subprocess.Popen(
             [program, f"-max_total_time={seconds}", f"-seed={seed}", f"-timeout={SECONDS}", f"-malloc_limit_mb={MIB}",
-             f"-rss_limit_mb={MIB_WITH_ASAN}", f"-max_len={LONGEST}", f"-dict={words}", f"-artifact_prefix={findings}/",
+             f"-rss_limit_mb={MIB_WITH_ASAN}", f"-max_len={longest}", f"-dict={words}", f"-artifact_prefix={findings}/",
              "-print_final_stats=1", grown, CORPUS / name],
             stdout=said, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=findings, env={**os.environ, **ENVIRONMENT})
     return Running(name, process, time.monotonic(), findings, before, log)

@@ -104,7 +104,7 @@ void probe_maps(std::string_view input) {
         raw.frames = bytes.take<std::uint8_t>();
         for (std::size_t i = 0; i < raw.frames % 8; ++i)
             raw.address[i] = 0xffffffff81000000 + bytes.take<std::uint16_t>();
-        stack = names_of(raw, symbols());
+        stack = functions_on(raw, symbols());
     }
     for (std::size_t i = 0, count = bytes.take<std::uint8_t>() % kMostEntries; i < count; ++i) {
         const auto& stack = stacks[bytes.take<std::uint8_t>() % stacks.size()];

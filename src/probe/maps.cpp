@@ -58,7 +58,7 @@ ProfileEntry entry_of(const nsb_profile_key& key, const nsb_profile& value,
             value.sum};
 }
 
-std::vector<std::string> names_of(const nsb_stack& stack, const Symbols& symbols) {
+std::vector<std::string> functions_on(const nsb_stack& stack, const Symbols& symbols) {
     std::vector<std::string> names;
     for (std::uint64_t i = 0; i < std::min<std::uint64_t>(stack.frames, NSB_FRAMES); ++i) {
         // A return address may be the first of the next function where the call is the last of its own.

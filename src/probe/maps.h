@@ -42,6 +42,6 @@ ProfileEntry entry_of(const nsb_profile_key& key, const nsb_profile& value,
                       const std::vector<std::string>& stack);
 
 /// The functions of a stack, innermost first, as far as they have names.
-std::vector<std::string> names_of(const nsb_stack& stack, const Symbols& symbols);
+std::vector<std::string> functions_on(const nsb_stack& stack, const Symbols& symbols);
 
 }  // namespace nsb::probe

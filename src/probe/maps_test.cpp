@@ -48,7 +48,7 @@ TEST(Stack, HasNoMoreFramesThanThereIsRoomFor) {
     stack.frames = 1000;
     for (__u64& address : stack.address) address = 0xffffffff81000010;
     const Symbols symbols = Symbols::parse("ffffffff81000000 T f\n");
-    EXPECT_EQ(names_of(stack, symbols).size(), std::size_t{NSB_FRAMES});
+    EXPECT_EQ(functions_on(stack, symbols).size(), std::size_t{NSB_FRAMES});
 }
 
 }  // namespace

@@ -152,7 +152,7 @@ const std::vector<std::string>& Probe::State::stack(std::uint64_t key) {
     const auto [at, is_new] = stacks.try_emplace(key);
     nsb_stack raw{};
     if (is_new && bpf_map_lookup_elem(bpf_map__fd(skeleton->maps.stacks), &key, &raw) == 0)
-        at->second = names_of(raw, symbols);
+        at->second = functions_on(raw, symbols);
     return at->second;
 }
 
