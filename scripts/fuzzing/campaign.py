@@ -59,13 +59,11 @@ class Told:
 
 @dataclass
 class Running:
-    """A target that runs, and the folder that it has for what it says and finds."""
+    """A target that runs, and the file that has what it says."""
 
     name: str
     process: "subprocess.Popen[bytes]"
     begun: float
-    findings: Path
-    before: set[Path]  # findings of earlier times
     log: Path
 
     def told(self) -> Told:
@@ -76,7 +74,7 @@ class Running:
             numbers = re.findall(pattern, text)
             return int(numbers[-1]) if numbers else 0
         executions = last(r"number_of_executed_units: (\d+)") or last(r"(?m)^#(\d+)")
-        new = sorted(set(self.findings.iterdir()) - self.before)
+        new = [Path(path) for path in re.findall(r"Test unit written to (.+)$", text, re.MULTILINE)]
         return Told(self.name, executions, round(time.monotonic() - self.begun), last(r" cov: (\d+)"), last(r"new_units_added: (\d+)"), new,
                     self.process.returncode)
 
@@ -90,7 +88,6 @@ def start(build: Path, name: str, seconds: int, seed: int) -> Running:
     if not program.exists():
         raise Unreadable(f"{program}: is not built: scripts/fuzz builds it")
     words = build / "words.dict"
-    before = set(findings.iterdir())
     longest = min(LONGEST, max(SHORTEST, TIMES * max(path.stat().st_size for path in (CORPUS / name).iterdir())))
     with open(log, "wb") as said:
         process = subprocess.Popen(
@@ -98,7 +95,7 @@ def start(build: Path, name: str, seconds: int, seed: int) -> Running:
              f"-rss_limit_mb={MIB_WITH_ASAN}", f"-max_len={longest}", f"-dict={words}", f"-artifact_prefix={findings}/",
              "-print_final_stats=1", grown, CORPUS / name],
             stdout=said, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=findings, env={**os.environ, **ENVIRONMENT})
-    return Running(name, process, time.monotonic(), findings, before, log)
+    return Running(name, process, time.monotonic(), log)
 
 
 def run(build: Path, names: Sequence[str], seconds: int, jobs: int, seed: int) -> Iterator[Told]:

@@ -17,7 +17,8 @@ echo "#700 NEW cov: 55 ft: 60 corp: 2/9b"
 echo "stat::number_of_executed_units: 123456"
 echo "stat::new_units_added: 7"
 """
-CRASH = """for word; do case $word in -artifact_prefix=*) echo x >"${word#*=}crash-da39"; exit 77;; esac; done"""
+CRASH = """for word; do case $word in -artifact_prefix=*) file=${word#*=}crash-da39; echo x >"$file"
+echo "Test unit written to $file"; exit 77;; esac; done"""
 
 
 @pytest.fixture(name="build")
