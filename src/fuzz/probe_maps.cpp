@@ -109,7 +109,8 @@ void probe_maps(std::string_view input) {
     for (std::size_t i = 0, count = bytes.take<std::uint8_t>() % kMostEntries; i < count; ++i) {
         const auto& stack = stacks[bytes.take<std::uint8_t>() % stacks.size()];
         const auto key = bytes.take<nsb_profile_key>();
-        seen.snapshot.profile.push_back(probe::entry_of(key, bytes.take<nsb_profile>(), stack));
+        if (const auto entry = probe::entry_of(key, bytes.take<nsb_profile>(), stack))
+            seen.snapshot.profile.push_back(*entry);
     }
     probe::Snapshot twice = seen.snapshot;
     twice += seen.snapshot;

@@ -48,14 +48,13 @@ Snapshot snapshot_of(const Maps& maps, std::span<const CallEntry> nodes) {
     return snapshot;
 }
 
-ProfileEntry entry_of(const nsb_profile_key& key, const nsb_profile& value,
-                      const std::vector<std::string>& stack) {
-    return {&stack,
-            static_cast<nsb_what>(key.what & ~std::uint32_t{NSB_FREED}),
-            (key.what & NSB_FREED) != 0,
-            key.async != 0,
-            value.count,
-            value.sum};
+std::optional<ProfileEntry> entry_of(const nsb_profile_key& key, const nsb_profile& value,
+                                     const std::vector<std::string>& stack) {
+    const std::uint32_t what = key.what & ~std::uint32_t{NSB_FREED};
+    if (what > NSB_PERCPU) return std::nullopt;
+    return ProfileEntry{
+        &stack,   static_cast<nsb_what>(what), (key.what & NSB_FREED) != 0, key.async != 0, value.count,
+        value.sum};
 }
 
 std::vector<std::string> functions_on(const nsb_stack& stack, const Symbols& symbols) {

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -37,9 +38,9 @@ class NodeNames {
 /// All of it but the profile.
 Snapshot snapshot_of(const Maps& maps, std::span<const CallEntry> nodes);
 
-/// An entry of the profile; `stack` outlives it.
-ProfileEntry entry_of(const nsb_profile_key& key, const nsb_profile& value,
-                      const std::vector<std::string>& stack);
+/// An entry of the profile; `stack` outlives it. Nothing where it counts what there is not (nsb_what).
+std::optional<ProfileEntry> entry_of(const nsb_profile_key& key, const nsb_profile& value,
+                                     const std::vector<std::string>& stack);
 
 /// The functions of a stack, innermost first, as far as they have names.
 std::vector<std::string> functions_on(const nsb_stack& stack, const Symbols& symbols);

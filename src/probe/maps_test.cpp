@@ -43,6 +43,16 @@ TEST(Snapshot, LeavesOutFunctionsThatAreNotTraced) {
     EXPECT_EQ(snapshot.executions.size(), 1U);
 }
 
+TEST(Profile, HasNoEntryOfWhatIsNotCounted) {
+    const std::vector<std::string> stack;
+    const auto freed = entry_of({1, NSB_SLAB | NSB_FREED, 1}, {4, 400}, stack);
+    ASSERT_TRUE(freed);
+    EXPECT_TRUE(freed->freed && freed->async);
+    EXPECT_EQ(freed->what, NSB_SLAB);
+    for (const std::uint32_t what : {6U, 256U, ~std::uint32_t{0}})
+        EXPECT_FALSE(entry_of({1, what, 0}, {}, stack));
+}
+
 TEST(Stack, HasNoMoreFramesThanThereIsRoomFor) {
     nsb_stack stack{};
     stack.frames = 1000;

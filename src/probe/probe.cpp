@@ -174,7 +174,8 @@ Snapshot Probe::read() {
          more = bpf_map_get_next_key(fd, &key, &key) == 0) {
         nsb_profile value{};
         if (bpf_map_lookup_elem(fd, &key, &value) != 0) continue;
-        snapshot.profile.push_back(entry_of(key, value, state_->stack(key.stack)));
+        if (const auto entry = entry_of(key, value, state_->stack(key.stack)))
+            snapshot.profile.push_back(*entry);
     }
     return snapshot;
 }
