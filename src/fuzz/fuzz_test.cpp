@@ -2,9 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
-#include <map>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,10 @@ struct Target {
     const char* name;
     void (*read)(std::string_view input);
 };
+/// For the test's name.
+void PrintTo(const Target& target, std::ostream* out) {
+    *out << target.name;
+}
 constexpr auto kTargets = std::to_array<Target>({
 #define NSB_TARGET(name, modules, reads) {#name, name},
 #include "fuzz/targets.def"
