@@ -73,10 +73,10 @@ class Running:
         def last(pattern: str) -> int:
             numbers = re.findall(pattern, text)
             return int(numbers[-1]) if numbers else 0
-        executions = last(r"number_of_executed_units: (\d+)") or last(r"(?m)^#(\d+)")
+        executions = last(r"number_of_executed_units: +(\d+)") or last(r"(?m)^#(\d+)")
         new = [Path(path) for path in re.findall(r"Test unit written to (.+)$", text, re.MULTILINE)]
-        return Told(self.name, executions, round(time.monotonic() - self.begun), last(r" cov: (\d+)"), last(r"new_units_added: (\d+)"), new,
-                    self.process.returncode)
+        seconds = round(time.monotonic() - self.begun)
+        return Told(self.name, executions, seconds, last(r" cov: (\d+)"), last(r"new_units_added: +(\d+)"), new, self.process.returncode)
 
 
 def start(build: Path, name: str, seconds: int, seed: int) -> Running:

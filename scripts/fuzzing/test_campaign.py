@@ -15,7 +15,7 @@ echo "#2 INITED cov: 40 ft: 41 corp: 1/1b exec/s: 0 rss: 30Mb"
 echo "#700 NEW cov: 55 ft: 60 corp: 2/9b"
 {more}
 echo "stat::number_of_executed_units: 123456"
-echo "stat::new_units_added: 7"
+echo "stat::new_units_added:          7"
 """
 CRASH = """for word; do case $word in -artifact_prefix=*) file=${word#*=}crash-da39; echo x >"$file"
 echo "Test unit written to $file"; exit 77;; esac; done"""

@@ -37,6 +37,7 @@ void answers(std::string_view input) {
     const auto records = run::records_of(*kMemory, count);
     if (!records) return;
     must_hold(records->size() == count, "all records are there");
+    if (count > kRecords) return;  // those behind are zeros
 
     run::RunInfo info;
     info.identity = {"id", "6.1.0", TickClock::wall};
