@@ -1,11 +1,22 @@
 #include "run/filter.h"
 
+#include <cstdint>
 #include <iterator>
 
 namespace nsb::run {
 namespace {
 
-/// A place in a text. All of a search together have so many looks.
+/// Of a search: how many looks are left, and where its stack began.
+struct Limits {
+    std::size_t looks;
+    std::uintptr_t stack;
+};
+
+std::uintptr_t stack_here() {
+    return reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+}
+
+/// A place in a text, of a search with these limits.
 class Place {
   public:
     using iterator_category = std::bidirectional_iterator_tag;
@@ -15,7 +26,7 @@ class Place {
     using reference = const char&;
 
     Place() = default;
-    Place(const char* at, std::size_t* left) : at_(at), left_(left) {}
+    Place(const char* at, Limits* limits) : at_(at), limits_(limits) {}
 
     reference operator*() const {
         look();
@@ -47,19 +58,20 @@ class Place {
 
   private:
     void look() const {
-        if (left_ == nullptr) return;
-        if (*left_ == 0) throw std::regex_error(std::regex_constants::error_complexity);
-        --*left_;
+        if (limits_ == nullptr) return;
+        if (limits_->looks == 0 || limits_->stack - stack_here() > kMostOfStack)
+            throw std::regex_error(std::regex_constants::error_complexity);
+        --limits_->looks;
     }
 
     const char* at_ = nullptr;
-    std::size_t* left_ = nullptr;
+    Limits* limits_ = nullptr;
 };
 
 bool is_in(const std::string& text, const std::regex& expression) {
-    std::size_t left = kMostLooks;
+    Limits limits{kMostLooks, stack_here()};
     std::match_results<Place> found;
-    return std::regex_search(Place(text.data(), &left), Place(text.data() + text.size(), &left), found,
+    return std::regex_search(Place(text.data(), &limits), Place(text.data() + text.size(), &limits), found,
                              expression);
 }
 

@@ -256,7 +256,7 @@ tl::expected<std::vector<Case>, std::string> make_plan(const Selection& selectio
         return tl::unexpected(fmt::format("a filter of {} bytes: at most {} are taken",
                                           selection.filter->size(), kLongestFilter));
     }
-    return sys::with_stack(kFilterStack, [&] { return choose(selection); });
+    return sys::with_stack(kStackForFilter, [&] { return choose(selection); });
 }
 
 }  // namespace nsb::run

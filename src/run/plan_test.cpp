@@ -146,6 +146,10 @@ TEST(Plan, RefusesAFilterThatTakesForever) {
         selection.filter = filter;
         EXPECT_NE(make_plan(selection).error().find("in too many ways"), std::string::npos) << filter;
     }
+    for (const char* const filter : {"((){900}.)*x", "((){9000}.)*x", "(){30000}x"}) {
+        selection.filter = filter;
+        EXPECT_FALSE(make_plan(selection)) << filter << ", which takes more stack than there is";
+    }
     selection.filter = "^(clone|unshare)/(NEW[A-Z]+-?)+/.*1M$";
     EXPECT_TRUE(make_plan(selection));
     selection.filter = R"((NEW)[A-Z]*-\1PID)";
