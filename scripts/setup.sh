@@ -22,14 +22,15 @@ say() { printf '%s\n' "$*" >&2; }
 #   test      both, and what is marked test
 #   kernels   all of these, and what builds kernels
 #   package   what is built with, and what makes the Debian package of it
+#   fuzz      what is built with, and what clang's libFuzzer needs
 packages() {
     local name kind
-    case $1 in run | analysis | test | kernels | package) ;; *) say "setup.sh: packages $1: there is no such kind"; return 1 ;; esac
+    case $1 in run | analysis | test | kernels | package | fuzz) ;; *) say "setup.sh: packages $1: there is no such kind"; return 1 ;; esac
     while read -r name kind; do
         case $name in '' | '#'*) continue ;; esac
         case $1/$kind in
-            run/ | analysis/analysis | test/ | test/analysis | test/test | package/ | package/package) ;;
-            kernels/package) continue ;;
+            run/ | analysis/analysis | test/ | test/analysis | test/test | package/ | package/package | fuzz/ | fuzz/fuzz) ;;
+            kernels/package | kernels/fuzz) continue ;;
             kernels/*) ;;
             *) continue ;;
         esac

@@ -155,13 +155,22 @@ def measure(every: list[Task], subject: Subject, journal: Journal, jobs: int,
 def said(files: Files) -> LabError:
     """The error of a copy in which nsbench measured nothing."""
     text = files.get("stderr", b"").decode(errors="replace").strip().removeprefix("nsbench: ") or "it said nothing"
-    status = int(files["status"])
+    status = int(files["status"]) if re.fullmatch(rb"\d{1,3}", files["status"]) else FAILED
     return LabError(f"nsbench in the guest: exit {status}: {text.splitlines()[-1]}",
                     USAGE if status == USAGE else FAILED)
 
 
 def merge(plan: orders.Plan, done: dict[Task, Files], run_id: str) -> Files:
-    """run.json and samples.csv of all copies as of one run, called `run_id`; with the probe also its files.
+    """run.json and samples.csv of all copies as of one run, called `run_id`; with the probe also its files. LabError where a copy
+    sent what is no run of nsbench's."""
+    try:
+        return _merged(plan, done, run_id)
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError, csv.Error) as error:
+        raise LabError(f"a copy sent what is no run of nsbench's ({type(error).__name__}: {error})") from None
+
+
+def _merged(plan: orders.Plan, done: dict[Task, Files], run_id: str) -> Files:
+    """As merge() says.
 
     The record is the first copy's, but for what is of the whole: its cases, times, counts and warnings.
     """

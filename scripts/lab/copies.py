@@ -20,7 +20,7 @@ def unpack(data: bytes) -> dict[str, bytes]:
     last of them, `status`, is not there."""
     files: dict[str, bytes] = {}
     at = 0
-    while match := re.compile(rb"([\w.-]+) (\d+)\n").match(data, at):
+    while match := re.compile(rb"(\w[\w.-]*) (\d{1,15})\n").match(data, at):
         at = match.end() + int(match[2])
         files[match[1].decode()] = data[match.end():at]
     if at != len(data) or "status" not in files:

@@ -39,6 +39,7 @@ BOOT_LIMIT = {"tcg": 180, "kvm": 20}  # seconds of real time until a guest must 
 # Not "DEBUG:", nor what the kernel says of a mitigation, as in "Spectre V2 : WARNING: ..."
 SPLATS = re.compile(r"\bBUG:|kernel BUG at|(?<!: )\bWARNING:|\bOops\b|Call Trace|Kernel panic|Out of memory")
 TAIL_LINES = 15
+NAME = re.compile(r"\w[\w.-]*", re.ASCII)  # of a file that a guest sends
 
 
 @functools.cache
@@ -82,6 +83,22 @@ def tail(text: str) -> str:
     """The last lines of a console, without control characters."""
     clean = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\x1bc|[^\x20-\x7e\n\t]", "", text)
     return "\n".join([line for line in clean.splitlines() if line.strip()][-TAIL_LINES:])
+
+
+def unpack(sent: bytes) -> dict[str, bytes] | None:
+    """The files of what a guest sends: an archive, and behind it a line with its length and digest. None where it is not whole."""
+    match = re.search(rb"\nlab (\d{1,15}) ([0-9a-f]{64})\n\Z", sent)
+    data = sent[:match.start()] if match else b""
+    if not match or len(data) != int(match[1]) or hashlib.sha256(data).hexdigest().encode() != match[2]:
+        return None
+    try:
+        with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:  # no compression, which would make much of little
+            members = [m for m in tar if m.isfile() and NAME.fullmatch(Path(m.name).name)]
+            if sum(m.size for m in members) > len(data):  # with holes
+                return None
+            return {Path(m.name).name: file.read() for m in members if (file := tar.extractfile(m))}
+    except (tarfile.TarError, ValueError, OverflowError):
+        return None
 
 
 def side_by_side(jobs: int, memory: int) -> int:
@@ -237,11 +254,8 @@ class Guest:
         bad = splat(console)
         if bad:
             raise LabError(f"the guest's kernel said: {bad}", FAILED, tail(console))
-        match = re.search(rb"\nlab (\d+) ([0-9a-f]{64})\n\Z", self.read("sent"))
-        data = self.read("sent")[: match.start()] if match else b""
-        if match and len(data) == int(match[1]) and hashlib.sha256(data).hexdigest().encode() == match[2]:
-            with tarfile.open(fileobj=io.BytesIO(data)) as tar:
-                found = {Path(m.name).name: file.read() for m in tar if m.isfile() and (file := tar.extractfile(m))}
+        found = unpack(self.read("sent"))
+        if found is not None:
             bad = splat(found.get("dmesg", b"").decode(errors="replace"))
             if bad:
                 raise LabError(f"the guest's kernel said: {bad}", FAILED, tail(console))

@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import json
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -193,7 +194,7 @@ class Job:
         files = self.guest.files()
         result = self.result
         result.stdout, result.stderr = (files.get(n, b"").decode(errors="replace") for n in ("stdout", "stderr"))
-        result.status = int(files.get("status", b"1") or 1)
+        result.status = status_of(files)
         missing = [name for name in FILES if name not in files]
         if missing or not complete(result.status, files):
             said = (result.stderr.strip() or result.stdout.strip() or f"no {(missing or ['word'])[0]}").splitlines()[0]
@@ -201,11 +202,22 @@ class Job:
         publish(result.folder, self.part, files, {**self.wanted.lab, "status": result.status}, self.wanted.keep)
 
 
+def status_of(files: dict[str, bytes]) -> int:
+    """The exit code of nsbench in the guest; 1 where it is not told. LabError for what is none."""
+    said = files.get("status", b"").strip() or b"1"
+    if not re.fullmatch(rb"\d{1,3}", said):
+        raise LabError(f"the guest sent a status that is no exit code: {said[:20]!r}")
+    return int(said)
+
+
 def complete(status: int, files: dict[str, bytes]) -> bool:
     """Whether nsbench came to its end: it writes its files after each round, so that they alone do not say so. 1 is also
     what it ends with where a case failed, and then that row is there."""
     rows = csv.DictReader(files["results.csv"].decode(errors="replace").splitlines())
-    return status == 0 or (status == 1 and any(row["status"] == "failed" for row in rows))
+    try:
+        return status == 0 or (status == 1 and any(row.get("status") == "failed" for row in rows))
+    except csv.Error:  # a field that is longer than any
+        return False
 
 
 def run_all(every: list[Wanted], out: Path, jobs: int = 0) -> list[Result]:

@@ -12,7 +12,7 @@ install(TARGETS nsbench-lockstep nsbench-exact LIBRARY DESTINATION ${PROGRAMS})
 install(DIRECTORY scripts DESTINATION ${SCRIPTS} USE_SOURCE_PERMISSIONS FILES_MATCHING
         PATTERN "*.py" PATTERN "*.json" PATTERN "*.js" PATTERN "*.css" PATTERN "*.html"
         PATTERN "lkp/run" PATTERN "lkp/parse" PATTERN "lkp/meta.yaml" PATTERN "lab/init" PATTERN "lab/nops.patch" PATTERN "lab/small-kernel.config"
-        PATTERN "__pycache__" EXCLUDE PATTERN "linters" EXCLUDE PATTERN "package" EXCLUDE PATTERN ".*" EXCLUDE
+        PATTERN "__pycache__" EXCLUDE PATTERN "linters" EXCLUDE PATTERN "fuzzing" EXCLUDE PATTERN "package" EXCLUDE PATTERN ".*" EXCLUDE
         PATTERN "test_*.py" EXCLUDE PATTERN "conftest.py" EXCLUDE PATTERN "*_harness.py" EXCLUDE PATTERN "fixtures*.py" EXCLUDE
         PATTERN "all_skipped.py" EXCLUDE PATTERN "manual.py" EXCLUDE PATTERN "damage.py" EXCLUDE)
 

@@ -5,7 +5,8 @@
 function fieldsOf(line) {
   if (!line.includes('"')) return line.split(",");
   const fields = [];
-  for (const [, quoted, plain] of line.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^",]*))/g))
+  // Each has a comma before it, also the first: an empty match would take the next one's.
+  for (const [, quoted, plain] of `,${line}`.matchAll(/,(?:"((?:[^"]|"")*)"|([^",]*))/g))
     fields.push(quoted === undefined ? plain : quoted.replaceAll('""', '"'));
   return fields;
 }

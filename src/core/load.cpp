@@ -204,7 +204,10 @@ tl::expected<double, std::string> parse_rate(std::string_view text) {
 }
 
 std::string format_rate(double rate) {
-    return rate == std::floor(rate) ? fmt::format("{:.0f}", rate) : fmt::format("{:.6g}", rate);
+    // Of six digits, which {:.6g} would round up to 1e+06, all are before the point.
+    constexpr double kSixDigits = 1e5;
+    const bool is_whole = rate == std::floor(rate) || rate >= kSixDigits;
+    return is_whole ? fmt::format("{:.0f}", rate) : fmt::format("{:.6g}", rate);
 }
 
 }  // namespace nsb

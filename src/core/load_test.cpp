@@ -201,6 +201,11 @@ TEST(ParseRateTest, TakesRatesAndSaysWhatIsAccepted) {
     for (const char* const wrong :
          {"", "/s", "0", "-1/s", "nan", "inf", "1e3", "200/d", "200 /s", "2000000/s", "200s"})
         EXPECT_FALSE(parse_rate(wrong).has_value()) << wrong;
+    for (const char* const rate : {"999999.7", "123456.7", "1/h", "0.333/s", "1000000"}) {
+        const std::string text = format_rate(parse_rate(rate).value());
+        EXPECT_EQ(text.find_first_not_of("0123456789."), std::string::npos) << text << " stands in an id";
+        EXPECT_EQ(format_rate(parse_rate(text).value()), text);
+    }
     EXPECT_NE(parse_rate("x").error().find("200/s"), std::string::npos);
     EXPECT_EQ(format_rate(200), "200");
     EXPECT_EQ(format_rate(1.5), "1.5");

@@ -66,10 +66,16 @@ Sample Samples::operator[](std::size_t at) const {
     return sample;
 }
 
+std::vector<Sample> Samples::all() const {
+    std::vector<Sample> all;
+    for (std::size_t at = 0; at < size(); ++at) all.push_back((*this)[at]);
+    return all;
+}
+
 void Samples::set_drain(std::uint32_t round, double cost) {
-    for (Stretch& stretch : std::views::reverse(stretches_)) {
-        if (stretch.round != round) return;
-        stretch.drain = cost;
+    for (auto stretch = stretches_.rbegin(); stretch != stretches_.rend(); ++stretch) {
+        if (stretch->round != round) return;
+        stretch->drain = cost;
     }
 }
 

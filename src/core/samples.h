@@ -5,7 +5,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <ranges>
 #include <set>
 #include <span>
 #include <vector>
@@ -62,10 +61,7 @@ class Samples {
     [[nodiscard]] Sample operator[](std::size_t at) const;
     [[nodiscard]] Sample back() const { return (*this)[size() - 1]; }
     /// Each as a value, in the order in which they were taken.
-    [[nodiscard]] auto all() const {
-        return std::views::iota(std::size_t{0}, size()) |
-               std::views::transform([this](std::size_t at) { return (*this)[at]; });
-    }
+    [[nodiscard]] std::vector<Sample> all() const;
 
     [[nodiscard]] std::span<const Stretch> stretches() const { return stretches_; }
     /// Of a sample of this stretch.

@@ -80,11 +80,9 @@ std::string container_name(const Root& root) {
 
 }  // namespace
 
-std::optional<std::vector<Mount>> mounts(const Root& root) {
-    const auto text = read_text(root, "/proc/self/mountinfo");
-    if (!text) return std::nullopt;
+std::vector<Mount> parse_mounts(std::string_view text) {
     std::vector<Mount> all;
-    for (const std::string& line : split(*text, "\n")) {
+    for (const std::string& line : split(text, "\n")) {
         const std::vector<std::string> part = words(line);
         // id parent device root point options [optional fields…] - type source super-options
         const auto dash = std::find(part.begin(), part.end(), "-");
@@ -95,6 +93,12 @@ std::optional<std::vector<Mount>> mounts(const Root& root) {
                        part.end() - dash > 3 ? *(dash + 3) : ""});
     }
     return all;
+}
+
+std::optional<std::vector<Mount>> mounts(const Root& root) {
+    const auto text = read_text(root, "/proc/self/mountinfo");
+    if (!text) return std::nullopt;
+    return parse_mounts(*text);
 }
 
 std::optional<bool> root_is_initramfs(const Root& root) {

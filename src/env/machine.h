@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "env/files.h"
@@ -19,6 +20,9 @@ struct Mount {
     bool shared = false;  ///< a mount below it appears in its whole peer group
     std::string options;  ///< of the file system, joined by commas; not those of this mount of it
 };
+
+/// The mounts that the text of such a file tells of, in its order; what is no line of a mount is left out.
+std::vector<Mount> parse_mounts(std::string_view text);
 
 /// This process's mounts; nothing where they cannot be read.
 std::optional<std::vector<Mount>> mounts(const Root& root);

@@ -96,8 +96,11 @@ void Trace::mark(const Mark& mark, std::uint64_t count) {
 /// Gives what was executed since the last time to where we are.
 void Trace::account(std::uint64_t count) {
     const std::uint64_t now = count - failed_;
+    // Of a try whose failure was known only when it had been given to somebody, nothing is taken back: the
+    // next one makes up for it.
+    if (static_cast<std::int64_t>(now - accounted_) <= 0) return;
     const std::uint64_t own = now - std::exchange(accounted_, now);
-    if (is_recording_ && own != 0) cell(node_here()).self += own;
+    if (is_recording_) cell(node_here()).self += own;
 }
 
 /// Of a block that was left just now, before anything is known of the next one.

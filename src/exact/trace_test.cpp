@@ -320,5 +320,22 @@ TEST(GuestSymbols, HiddenAddressesAreNone) {
     EXPECT_TRUE(GuestSymbols::read(text).empty());
 }
 
+TEST(Trace, TriesThatFailedTakeNothingFromTheBooks) {
+    Trace trace(kSwitchTo, kKthread);
+    const CodeBlock outer{3000, 3010, 10, kOuter, BlockEnd::none, Entry::none, true, 0};
+    const CodeBlock fault{8000, 8010, 10, kFault, BlockEnd::none, Entry::fault, true, 1};
+    trace.mark({1, 0, false}, 0);
+    trace.enter(outer, 0);
+    // Each before anything of the one before was executed.
+    for (int i = 0; i < 3; ++i) trace.enter(fault, 0);
+    trace.mark({0, 1, false}, 2);
+    std::uint64_t sum = 0;
+    for (const Segment& segment : trace.segments()) {
+        sum += segment.instructions;
+        for (const Cell& cell : segment.cells) EXPECT_LE(cell.self, 2U);
+    }
+    EXPECT_LE(sum, 2U);
+}
+
 }  // namespace
 }  // namespace nsb::exact

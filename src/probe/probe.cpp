@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "probe/maps.h"
 #include "probe/state.h"
 #include "sys/privilege.h"
 
@@ -150,66 +151,31 @@ sys::Expected<void> Probe::follow_no_more() {
 const std::vector<std::string>& Probe::State::stack(std::uint64_t key) {
     const auto [at, is_new] = stacks.try_emplace(key);
     nsb_stack raw{};
-    if (is_new && bpf_map_lookup_elem(bpf_map__fd(skeleton->maps.stacks), &key, &raw) == 0) {
-        for (std::uint64_t i = 0; i < std::min<std::uint64_t>(raw.frames, NSB_FRAMES); ++i) {
-            // A return address may be the first of the next function where the call is the last of its own.
-            std::string name = symbols.name(raw.address[i] - (i > 0 ? 1 : 0));
-            if (!name.empty()) at->second.push_back(std::move(name));
-        }
-    }
+    if (is_new && bpf_map_lookup_elem(bpf_map__fd(skeleton->maps.stacks), &key, &raw) == 0)
+        at->second = functions_on(raw, symbols);
     return at->second;
 }
 
 void Probe::State::learn_nodes() {
     std::uint32_t name = 0;
-    for (auto number = static_cast<std::uint32_t>(nodes.size());
-         bpf_map_lookup_elem(bpf_map__fd(skeleton->maps.node_names), &number, &name) == 0; ++number) {
-        CallEntry node{number, nodes[name / NSB_MAX_FUNCTIONS].node, name % NSB_MAX_FUNCTIONS, {}};
-        // Where two CPUs numbered the same calls, the first number stands for both.
-        const auto same = std::ranges::find_if(nodes.begin() + 1, nodes.end(), [&](const CallEntry& known) {
-            return known.caller == node.caller && known.function == node.function;
-        });
-        if (same != nodes.end()) node.node = same->node;
-        nodes.push_back(node);
-    }
+    for (auto number = static_cast<std::uint32_t>(names.nodes().size());
+         bpf_map_lookup_elem(bpf_map__fd(skeleton->maps.node_names), &number, &name) == 0; ++number)
+        names.add(name);
 }
 
 Snapshot Probe::read() {
-    Snapshot snapshot;
     state_->learn_nodes();
-    for (std::size_t row = 0; row < NSB_ROWS; ++row) {
-        const auto sums = state_->calls.entries().subspan(row * NSB_NODES, NSB_NODES);
-        std::vector<CallEntry> own;
-        for (std::size_t number = 1; number < state_->nodes.size(); ++number) {
-            if (sums[number].calls == 0) continue;
-            CallEntry entry = state_->nodes[number];
-            entry.sums = sums[number];
-            own.push_back(entry);
-        }
-        if (row == 0) {
-            add(snapshot.async, own);
-            continue;
-        }
-        add(snapshot.calls, own);
-        if (row <= NSB_EXECUTIONS && !own.empty()) snapshot.executions.push_back(std::move(own));
-    }
-    for (std::size_t i = 0; i < kTraced.size(); ++i) {
-        const auto own = state_->buckets.entries().subspan(i * NSB_BUCKETS, NSB_BUCKETS);
-        if (std::ranges::any_of(own, [](auto count) { return count > 0; })) {
-            snapshot.buckets[i].assign(own.begin(), own.end());
-        }
-        snapshot.objects[i] = state_->objects.entries()[i];
-    }
-    std::ranges::copy(state_->lost.entries(), snapshot.lost.begin());
+    Snapshot snapshot = snapshot_of({state_->calls.entries(), state_->buckets.entries(),
+                                     state_->lost.entries(), state_->objects.entries()},
+                                    state_->names.nodes());
     const int fd = bpf_map__fd(state_->skeleton->maps.profile);
     nsb_profile_key key{};
     for (bool more = bpf_map_get_next_key(fd, nullptr, &key) == 0; more;
          more = bpf_map_get_next_key(fd, &key, &key) == 0) {
         nsb_profile value{};
         if (bpf_map_lookup_elem(fd, &key, &value) != 0) continue;
-        snapshot.profile.push_back({&state_->stack(key.stack),
-                                    static_cast<nsb_what>(key.what & ~std::uint32_t{NSB_FREED}),
-                                    (key.what & NSB_FREED) != 0, key.async != 0, value.count, value.sum});
+        if (const auto entry = entry_of(key, value, state_->stack(key.stack)))
+            snapshot.profile.push_back(*entry);
     }
     return snapshot;
 }

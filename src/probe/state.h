@@ -13,6 +13,7 @@
 #include "bpf/events.h"
 #include "probe.skel.h"
 #include "probe/attach.h"
+#include "probe/maps.h"
 #include "probe/probe.h"
 
 namespace nsb::probe {
@@ -72,7 +73,7 @@ struct Probe::State {
     std::unique_ptr<btf, FreeBtf> kernel;
     std::unique_ptr<nsb_probe, CloseSkeleton> skeleton;
     SharedArray<nsb_calls> calls;
-    std::vector<CallEntry> nodes{{NSB_ROOT, NSB_ROOT, 0, {}}};  // by number
+    NodeNames names;
     SharedArray<__u64> buckets, lost, namespaces;
     SharedArray<nsb_objects> objects;
     AllServed functions;

@@ -164,7 +164,7 @@ constexpr auto kSampleColumns = std::to_array<Column<S>>({
     {"block", "number", "the block's number in the run, in the order in which blocks were measured",
      of_stretch<&Stretch::block>},
     {"sample", "number", "number within the case, in the order in which they were taken",
-     [](const S& r) { return std::to_string(r.index); }},
+     [](const S& r) { return std::to_string(r.number); }},
     {"counted", "0 or 1", "1; or 0 for a warm-up: the first round, and the first samples of each block",
      [](const S& r) {
          return std::string(r.stretch != nullptr && r.index >= r.stretch->counted ? "1" : "0");

@@ -35,6 +35,7 @@ struct SampleRecord {
     const Series& series;
     const Stretch* stretch;  ///< that it is of; null for the one that failed
     std::size_t index;       ///< within the series
+    std::size_t number;      ///< within those of its machine
 };
 
 struct RoundRecord {

@@ -1,7 +1,6 @@
 #include "report/csv.h"
 
 #include <algorithm>
-#include <boost/tokenizer.hpp>
 #include <utility>
 
 #include "core/utf8.h"
@@ -41,7 +40,7 @@ SampleLines::SampleLines(const RunIdentity& run, const Series& series) : run_(ru
     for (const auto& column : sample_columns()) {
         if (&column != &sample_columns().front()) before += ',';
         if (column.is_of_case != nullptr && column.is_of_case(series.measured)) {
-            before += csv_field(column.get({run, series, nullptr, 0}));
+            before += csv_field(column.get({run, series, nullptr, 0, 0}));
         } else {
             parts_.push_back({std::exchange(before, ""), &column});
         }
@@ -58,12 +57,14 @@ void SampleLines::append(std::string& text, const SampleRecord& record) const {
     text += end_;
 }
 
-void SampleLines::append(std::string& text, const Stretch& stretch, std::size_t index) const {
-    append(text, {run_, series_, &stretch, index});
+void SampleLines::append(std::string& text, const Stretch& stretch, std::size_t index,
+                         std::size_t number) const {
+    append(text, {run_, series_, &stretch, index, number});
 }
 
 void SampleLines::append_failed(std::string& text) const {
-    append(text, {run_, series_, nullptr, series_.samples.size()});
+    const std::size_t number = series_.samples.size();
+    append(text, {run_, series_, nullptr, number, number});
 }
 
 std::string results_csv(const RunIdentity& run, std::span<const Row> rows) {
@@ -113,12 +114,32 @@ std::string batches_csv(const RunIdentity& run, const std::string& id, std::span
     return text;
 }
 
+namespace {
+
+/// The field that begins there, up to the comma behind it; `at` is that then, or the line's end. Doubled
+/// quotes within quotes are one, and whatever follows the last of these is as it stands.
+std::string next_field(std::string_view line, std::size_t& at) {
+    std::string field;
+    if (at < line.size() && line[at] == '"') {
+        for (++at; at < line.size(); ++at) {
+            if (line[at] == '"' && line.substr(at + 1, 1) != "\"") break;
+            if (line[at] == '"') ++at;
+            field += line[at];
+        }
+        ++at;
+    }
+    const std::size_t end = std::min(line.find(',', at), line.size());
+    field += line.substr(std::min(at, end), end - std::min(at, end));
+    at = end;
+    return field;
+}
+
+}  // namespace
+
 void split_csv(const std::string& line, std::vector<std::string>& fields) {
     if (line.find('"') != std::string::npos) {
-        // RFC 4180 knows no escapes.
-        const boost::tokenizer<boost::escaped_list_separator<char>> all(
-            line, boost::escaped_list_separator<char>("", ",", "\""));
-        fields.assign(all.begin(), all.end());
+        fields.clear();
+        for (std::size_t at = 0; at <= line.size(); ++at) fields.push_back(next_field(line, at));
         return;
     }
     // As nearly all lines are: into the room of the line before.

@@ -23,8 +23,8 @@ class SampleLines {
   public:
     /// Both outlive it.
     SampleLines(const RunIdentity& run, const Series& series);
-    /// Appends the line of a sample of this stretch.
-    void append(std::string& text, const Stretch& stretch, std::size_t index) const;
+    /// Appends the line of a sample of this stretch; `number` is of its machine's.
+    void append(std::string& text, const Stretch& stretch, std::size_t index, std::size_t number) const;
     /// Appends the line of the one that failed.
     void append_failed(std::string& text) const;
 

@@ -102,6 +102,10 @@ TEST(ResultsCsv, IsTextWhateverWasSaid) {
 
 TEST(SplitCsv, UndoesQuotes) {
     EXPECT_EQ(split_csv("a,\"b,c\",,d"), (std::vector<std::string>{"a", "b,c", "", "d"}));
+    EXPECT_EQ(split_csv(R"("""d""","",x"y,"a,""b",)"),
+              (std::vector<std::string>{R"("d")", "", R"(x"y)", R"(a,"b)", ""}));
+    EXPECT_EQ(split_csv(R"("open,)"), std::vector<std::string>{"open,"});
+    EXPECT_EQ(split_csv(R"("a"b,"")"), (std::vector<std::string>{"ab", ""}));
 }
 
 TEST(SplitCsv, TakesAnyByteForItself) {

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <thread>
 
+#include "run/churn_ring.h"
 #include "run/greet.h"
 #include "run/sampler.h"
 #include "sys/clock.h"
@@ -31,6 +32,7 @@ constexpr std::uint64_t kHeadStartOfEach = 100'000;
 
 ChurnLoad::ChurnLoad(const ChurnPlan& plan)
     : workers_(plan.all_workers()),
+      first_workers_(plan.workers),
       bytes_(churn::mapping_bytes(workers_, churn::ring_records(workers_))),
       memory_file_(static_cast<int>(sys::must(memfd_create(kName, MFD_CLOEXEC), "memfd_create", kName))) {
     sys::must(ftruncate(memory_file_.get(), static_cast<off_t>(bytes_)), "ftruncate", kName);
@@ -109,22 +111,21 @@ void ChurnLoad::kill() {
 }
 
 std::pair<std::uint32_t, std::uint32_t> ChurnLoad::workers_of(std::size_t group) const {
-    const std::uint32_t first = control_->groups[0].workers;
-    return group == 0 ? std::pair{0U, first} : std::pair{first, workers_};
+    return group == 0 ? std::pair{0U, first_workers_} : std::pair{first_workers_, workers_};
 }
 
 void ChurnLoad::take(const std::function<void(std::size_t, const churn::Record&)>& visit) {
-    const std::uint32_t room = control_->ring_records;
+    const std::uint32_t room = churn::ring_records(workers_);
     const auto* const all =
         reinterpret_cast<const churn::Record*>(reinterpret_cast<const char*>(control_) + churn::records_at());
     for (std::size_t group = 0; group < churn::kGroups; ++group) {
         const auto [first, last] = workers_of(group);
         for (std::uint32_t worker = first; worker < last; ++worker) {
             churn::Ring& ring = control_->rings[worker];
-            const churn::Record* const records = all + std::size_t{worker} * room;
-            const std::uint64_t written = std::atomic_ref(ring.written).load();
             std::uint64_t read = ring.read;
-            for (; read < written; ++read) visit(group, records[read % room]);
+            unread_[group] +=
+                each_new({all + std::size_t{worker} * room, room}, read, std::atomic_ref(ring.written).load(),
+                         [&](const churn::Record& record) { visit(group, record); });
             std::atomic_ref(ring.read).store(read);
         }
     }
@@ -139,7 +140,7 @@ std::uint32_t ChurnLoad::died() const {
 }
 
 std::uint64_t ChurnLoad::unrecorded(std::size_t group) const {
-    std::uint64_t sum = 0;
+    std::uint64_t sum = unread_[group];
     const auto [first, last] = workers_of(group);
     for (std::uint32_t worker = first; worker < last; ++worker)
         sum += std::atomic_ref(control_->rings[worker].unrecorded).load();

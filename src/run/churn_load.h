@@ -1,6 +1,7 @@
 // nsbench's end of a load: its processes, and what they record.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -52,10 +53,11 @@ class ChurnLoad {
     /// The workers of a group are numbered from the first value to before the second.
     [[nodiscard]] std::pair<std::uint32_t, std::uint32_t> workers_of(std::size_t group) const;
 
-    std::uint32_t workers_;
+    std::uint32_t workers_, first_workers_;  // all, and those of the first group
     std::size_t bytes_;
     sys::Fd memory_file_, socket_;
     churn::Control* control_ = nullptr;
+    std::array<std::uint64_t, churn::kGroups> unread_{};  // that were written over
     std::optional<sys::Process> process_;
 };
 

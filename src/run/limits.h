@@ -16,10 +16,11 @@ inline constexpr Range kSeed{0, std::numeric_limits<std::uint64_t>::max()};
 inline constexpr Range kCpu{0, 1U << 20U};
 inline constexpr double kWorstPrecision = kMostPercent / 100;  ///< above 0, as a fraction
 /// Of a filter, in bytes: std::regex recurses for each parenthesis that is open, and for each byte that it
-/// looks at, so that it gets a stack of its own.
+/// looks at, so that it gets a stack of its own (run/filter.h).
 inline constexpr std::size_t kLongestFilter = 1000;
-inline constexpr std::size_t kFilterStack = 16U << 20U;
 
+/// Of a plan: some tens of bytes each for as long as it is made, and a series of samples each behind that.
+inline constexpr std::size_t kMostCases = 200'000;
 /// Of rounds, of blocks and of what is counted once in each: a run of one round every microsecond takes a
 /// quarter of an hour to get there.
 inline constexpr Range kRounds{0, 1'000'000'000};

@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <numeric>
-#include <regex>
 #include <set>
 
 #include "core/digest.h"
 #include "core/text.h"
+#include "run/filter.h"
 #include "run/limits.h"
 #include "sys/roomy.h"
 
@@ -74,8 +74,10 @@ std::vector<std::uint64_t> planned_values(Operation operation, KindSet set, Para
     return {info(parameter).initial};
 }
 
-/// Multiplies `cases` by the values of each parameter of `operation`.
-std::vector<Case> expand(Operation operation, KindSet set, const Values& replaced, bool defaults_alone) {
+/// Multiplies `cases` by the values of each parameter of `operation`. Nothing where these are more than
+/// kMostCases.
+std::optional<std::vector<Case>> expand(Operation operation, KindSet set, const Values& replaced,
+                                        bool defaults_alone) {
     std::vector<Case> cases{Case::of(operation, set)};
     for (std::size_t i = 0; i < kParameters; ++i) {
         const auto parameter = static_cast<Parameter>(i);
@@ -87,7 +89,10 @@ std::vector<Case> expand(Operation operation, KindSet set, const Values& replace
                 : planned_values(operation, set, parameter, defaults_alone);
         std::vector<Case> expanded;
         for (const Case& c : cases) {
-            for (const std::uint64_t value : values) expanded.push_back(c.with(parameter, value));
+            for (const std::uint64_t value : values) {
+                if (expanded.size() == kMostCases) return std::nullopt;
+                expanded.push_back(c.with(parameter, value));
+            }
         }
         cases = std::move(expanded);
     }
@@ -149,12 +154,6 @@ tl::expected<void, std::string> add_levels(const Selection& selection, Values& v
     return {};
 }
 
-/// Found in the id, or in the id with a slash behind it: so /NEWPID/ is that set alone, and finds
-/// unshare/NEWPID, which has no parameter.
-bool is_found(const std::regex& filter, const std::string& id) {
-    return std::regex_search(id, filter) || std::regex_search(id + '/', filter);
-}
-
 /// The cases named one by one. A recorded run may say of which curve they are: the lab's, where each case has
 /// a machine of its own.
 tl::expected<std::vector<Case>, std::string> parse_cases(const Selection& selection) {
@@ -164,10 +163,11 @@ tl::expected<std::vector<Case>, std::string> parse_cases(const Selection& select
             "--case names whole cases: no other option that selects goes with it");
     }
     std::vector<Case> plan;
+    std::set<Case> seen;
     for (const std::string& id : selection.cases) {
         const auto c = parse_case(id);
         if (!c) return tl::unexpected(fmt::format("case '{}': {}", id, c.error()));
-        if (std::ranges::find(plan, *c) == plan.end()) plan.push_back(*c);
+        if (seen.insert(*c).second) plan.push_back(*c);
     }
     return plan;
 }
@@ -184,21 +184,11 @@ std::vector<std::string_view> parameter_keys() {
 
 namespace {
 
-tl::expected<std::vector<Case>, std::string> choose(const Selection& selection) {
-    auto values = parse_values(selection);
-    if (!values) return tl::unexpected(values.error());
-    if (const auto added = add_levels(selection, *values); !added) return tl::unexpected(added.error());
+/// The cases that the filter leaves. Nothing where these are more than kMostCases, or those of one set are
+/// that it chooses from.
+std::optional<std::vector<Case>> plan_of(const Selection& selection, const Values& values,
+                                         const std::optional<Filter>& filter) {
     const bool defaults_alone = selection.extent == Extent::quick || selection.curve;
-    std::optional<std::regex> filter;
-    if (selection.filter) {
-        try {
-            filter.emplace(*selection.filter);
-        } catch (const std::regex_error& error) {
-            return tl::unexpected(
-                fmt::format("filter '{}': not a regular expression: {}", *selection.filter, error.what()));
-        }
-    }
-
     std::vector<Case> plan;
     std::set<Case> seen;
     for (const OperationInfo& operation : kOperations) {
@@ -209,12 +199,42 @@ tl::expected<std::vector<Case>, std::string> choose(const Selection& selection) 
         if (!chosen) continue;
         if (selection.curve && !operation.parameters.contains(selection.curve->parameter)) continue;
         for (const KindSet set : sets_of(operation, selection)) {
-            for (const Case& c : expand(operation.operation, set, *values, defaults_alone)) {
-                if (filter && is_found(*filter, to_string(c)) == selection.filter_leaves_out) continue;
+            const auto cases = expand(operation.operation, set, values, defaults_alone);
+            if (!cases) return std::nullopt;
+            for (const Case& c : *cases) {
+                if (filter && filter->finds(to_string(c)) == selection.filter_leaves_out) continue;
                 if (seen.insert(c).second) plan.push_back(c);
+                if (plan.size() > kMostCases) return std::nullopt;
             }
         }
     }
+    return plan;
+}
+
+tl::expected<std::vector<Case>, std::string> choose(const Selection& selection) {
+    auto values = parse_values(selection);
+    if (!values) return tl::unexpected(values.error());
+    if (const auto added = add_levels(selection, *values); !added) return tl::unexpected(added.error());
+    std::optional<Filter> filter;
+    std::optional<std::vector<Case>> made;
+    try {
+        if (selection.filter) filter.emplace(*selection.filter);
+        made = plan_of(selection, *values, filter);
+    } catch (const std::regex_error& error) {
+        if (filter && error.code() == std::regex_constants::error_complexity) {
+            return tl::unexpected(
+                fmt::format("filter '{}': it may fit an id in too many ways to try them all: "
+                            "use fewer * and + within others",
+                            *selection.filter));
+        }
+        return tl::unexpected(
+            fmt::format("filter '{}': not a regular expression: {}", *selection.filter, error.what()));
+    }
+    if (!made) {
+        return tl::unexpected(
+            fmt::format("more than {} cases: fewer values, sets or operations", kMostCases));
+    }
+    std::vector<Case> plan = std::move(*made);
     if (plan.empty()) {
         const std::string filter_text =
             selection.filter ? fmt::format(" --filter={}", *selection.filter) : "";
@@ -236,7 +256,7 @@ tl::expected<std::vector<Case>, std::string> make_plan(const Selection& selectio
         return tl::unexpected(fmt::format("a filter of {} bytes: at most {} are taken",
                                           selection.filter->size(), kLongestFilter));
     }
-    return sys::with_stack(kFilterStack, [&] { return choose(selection); });
+    return sys::with_stack(kStackForFilter, [&] { return choose(selection); });
 }
 
 }  // namespace nsb::run

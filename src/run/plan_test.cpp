@@ -139,6 +139,38 @@ TEST(Plan, TakesAnyFilterUpToItsLimit) {
     EXPECT_EQ(make_plan(selection).error(), "a filter of 1001 bytes: at most 1000 are taken");
 }
 
+TEST(Plan, RefusesAFilterThatTakesForever) {
+    Selection selection;
+    for (const char* const filter : {"((((((((((a*)*)*)*)*)*)*)*)*)*)*Q",
+                                     "((((((((((((((((((((()*)*)*)*)*)*)*)*)*)*)*)*)*)*)*)*)*)*)*)*)*x"}) {
+        selection.filter = filter;
+        EXPECT_NE(make_plan(selection).error().find("in too many ways"), std::string::npos) << filter;
+    }
+    for (const char* const filter : {"((){900}.)*x", "((){9000}.)*x", "(){30000}x"}) {
+        selection.filter = filter;
+        EXPECT_FALSE(make_plan(selection)) << filter << ", which takes more stack than there is";
+    }
+    selection.filter = "^(clone|unshare)/(NEW[A-Z]+-?)+/.*1M$";
+    EXPECT_TRUE(make_plan(selection));
+    selection.filter = R"((NEW)[A-Z]*-\1PID)";
+    EXPECT_TRUE(make_plan(selection)) << "a back-reference";
+}
+
+TEST(Plan, HasALimit) {
+    Selection selection;
+    for (const char* const key : {"mounts", "fds", "procs"}) {
+        for (int value = 0; value < 60; ++value) selection.values[key].push_back(std::to_string(value));
+    }
+    EXPECT_EQ(make_plan(selection).error(), "more than 200000 cases: fewer values, sets or operations");
+    selection.filter = "NEWPID/stack:1M/mounts:1/fds:1/procs:1$";
+    EXPECT_FALSE(make_plan(selection)) << "what a filter would leave is made, too";
+    selection.values.erase("procs");
+    selection.operations = {Operation::clone};
+    selection.sets = {Kind::pid};
+    selection.filter.reset();
+    EXPECT_EQ(make_plan(selection)->size(), 60U * 60 * 8);
+}
+
 TEST(Plan, SaysWhatIsWrong) {
     Selection selection;
     selection.filter = "(";

@@ -12,6 +12,7 @@
 
 #include "core/failure.h"
 #include "core/greeting.h"
+#include "run/answer.h"
 #include "run/greet.h"
 #include "sys/error.h"
 #include "sys/file.h"
@@ -176,11 +177,11 @@ std::vector<Record> Sampler::receive(std::chrono::nanoseconds limit) {
     if (ready == 0) return replaced(ETIMEDOUT);
     protocol::Reply reply{};
     const auto got = receive_from(socket_.get(), reply);
-    if (got != sizeof reply || reply.sequence != sequence_ || reply.samples > protocol::kMaxSamples) {
-        return replaced(ECHILD);
-    }
+    if (got != sizeof reply || reply.sequence != sequence_) return replaced(ECHILD);
+    const auto records = records_of(*memory_, reply.samples);
+    if (!records) return replaced(EPROTO);
     used_ = reply.used;
-    return {memory_->records, memory_->records + reply.samples};
+    return {records->begin(), records->end()};
 }
 
 void Sampler::set_workers(std::size_t count, std::span<const int> cpus) {
@@ -193,9 +194,9 @@ std::vector<std::vector<Record>> Sampler::receive_all(std::chrono::nanoseconds l
     std::vector<std::vector<Record>> all{receive(limit)};
     for (std::size_t i = 1; i < workers_; ++i) {
         const SharedMemory& memory = window(i);
-        const std::size_t count = std::min<std::size_t>(memory.worker.samples, protocol::kMaxSamples);
-        if (count == 0) continue;
-        all.emplace_back(memory.records, memory.records + count);
+        const auto records = records_of(memory, memory.worker.samples);
+        if (!records) continue;
+        all.emplace_back(records->begin(), records->end());
         others_[i - 1].ran_us += memory.worker.used.ran_us;
         others_[i - 1].preempted += memory.worker.used.preempted;
     }

@@ -20,6 +20,7 @@ class NewLines {
           all_(series.samples.stretches()),
           next_(std::ranges::upper_bound(all_, samples, {}, &Stretch::end) - all_.begin()),
           at_(samples),
+          of_machine_(begin_of_machine()),
           is_failure_new_(is_failure_new) {}
 
     [[nodiscard]] bool is_done() const { return !has_samples() && !is_failure_new_; }
@@ -31,8 +32,10 @@ class NewLines {
     /// Those up to that round, and behind the last ones the failure.
     void put_up_to(std::uint32_t round, std::string& text, const sys::Put& put) {
         for (; has_samples() && stretch().round <= round; ++next_) {
+            if (next_ > 0 && all_[static_cast<std::size_t>(next_) - 1].machine != stretch().machine)
+                of_machine_ = stretch().begin;
             for (at_ = std::max<std::size_t>(at_, stretch().begin); at_ < stretch().end; ++at_) {
-                lines_.append(text, stretch(), at_);
+                lines_.append(text, stretch(), at_, at_ - of_machine_);
                 if (text.size() < kPiece) continue;
                 put(text);
                 text.clear();
@@ -46,11 +49,19 @@ class NewLines {
   private:
     [[nodiscard]] bool has_samples() const { return next_ < std::ssize(all_); }
     [[nodiscard]] const Stretch& stretch() const { return all_[static_cast<std::size_t>(next_)]; }
+    /// Where the samples of the machine begin that the next one is of: they stand together.
+    [[nodiscard]] std::size_t begin_of_machine() const {
+        if (!has_samples()) return 0;
+        const auto until = all_.first(static_cast<std::size_t>(next_) + 1);
+        const auto is_of_another = [&](const Stretch& one) { return one.machine != until.back().machine; };
+        return std::ranges::partition_point(until, is_of_another)->begin;
+    }
 
     report::SampleLines lines_;
     std::span<const Stretch> all_;
     std::ptrdiff_t next_;
     std::size_t at_;
+    std::size_t of_machine_;
     bool is_failure_new_;
 };
 

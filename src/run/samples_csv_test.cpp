@@ -307,6 +307,22 @@ TEST_F(SamplesCsvTest, IsNotAppendedToBeforeRunJsonSaysHowLongItIs) {
     expect_all();
 }
 
+TEST_F(SamplesCsvTest, NumbersThoseOfEachMachine) {
+    for (const std::uint32_t machine : {1U, 2U}) {
+        for (const std::uint32_t round : {1U, 2U, 3U}) {
+            Sample sample = alike({round, round, true}, 41000);
+            sample.times[static_cast<std::size_t>(Phase::drain)] = 0;
+            sample.machine = machine;
+            series_[0].samples.push_back(sample);
+        }
+    }
+    const std::string text = samples_csv(info_.identity, all());
+    const auto read = parse_samples(whole(text), "samples.csv", info_, *make_plan(info_.options.selection));
+    ASSERT_TRUE(read) << read.error();
+    EXPECT_EQ(read->series[0].samples.size(), 6U);
+    EXPECT_EQ(samples_csv(info_.identity, std::vector<const Series*>{read->series.data()}), text);
+}
+
 TEST(Lines, ComeInPieces) {
     for (std::size_t size = 1; size < 9; ++size) {
         std::string_view left = "one\n\nthree\n";

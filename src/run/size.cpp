@@ -15,6 +15,7 @@
 
 #include "core/text.h"
 #include "run/block_shape.h"
+#include "run/limits.h"
 #include "run/store.h"
 #include "sys/file.h"
 
@@ -134,7 +135,7 @@ int main(int words, char** word) {
         if (at >= words) return 0;
         return parse_count(word[at], 1, most).value_or(0);
     };
-    const std::uint64_t cases = number(1, 1'000'000);
+    const std::uint64_t cases = number(1, run::kMostCases);
     const std::uint64_t samples = number(2, 1'000'000);
     if (words != 4 || cases == 0 || samples == 0) {
         std::cerr << "nsbench-size: CASES SAMPLES FOLDER are needed\n";

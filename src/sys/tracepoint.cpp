@@ -8,11 +8,8 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <cstring>
 #include <ctime>
-#include <optional>
+#include <utility>
 
 #include "sys/file.h"
 #include "sys/mount.h"
@@ -27,28 +24,13 @@ tl::unexpected<Refusal> refused(std::string call, int error, std::string argumen
     return tl::unexpected(Refusal{std::move(call), std::move(arguments), error});
 }
 
-struct Format {
-    std::uint32_t id;
-    std::size_t offset;  // of the wanted field in the raw record
-};
-
-Expected<Format> read_format(const Fd& tracefs, const TracepointSpec& spec) {
+Expected<TraceFormat> read_format(const Fd& tracefs, const TracepointSpec& spec) {
     const std::string path = fmt::format("/proc/self/fd/{}/events/{}/format", tracefs.get(), spec.name);
     const Result<std::string> text = read_file(path);
     if (!text) return refused("tracefs: " + spec.name, text.error());
-    const auto number_after = [&](std::string_view label, std::size_t from) -> std::optional<std::uint32_t> {
-        const std::size_t at = text->find(label, from);
-        std::uint32_t value = 0;
-        if (at == std::string::npos) return std::nullopt;
-        const char* const begin = text->data() + at + label.size();
-        if (std::from_chars(begin, text->data() + text->size(), value).ec != std::errc{}) return std::nullopt;
-        return value;
-    };
-    const std::size_t field = text->find(fmt::format(" {};", spec.field));
-    const auto id = number_after("ID: ", 0);
-    const auto offset = field == std::string::npos ? std::nullopt : number_after("offset:", field);
-    if (!id || !offset) return refused(fmt::format("tracefs: {} has no {}", spec.name, spec.field), ENOENT);
-    return Format{*id, *offset};
+    const auto format = parse_trace_format(*text, spec.field);
+    if (!format) return refused(fmt::format("tracefs: {} has no {}", spec.name, spec.field), ENOENT);
+    return *format;
 }
 
 std::vector<int> online_cpus() {
@@ -80,29 +62,18 @@ class Ring {
         return head - page_->data_tail + kLargestRecord > kDataPages * kPageSize;
     }
 
-    /// Calls `visit(header, body)` for each record, the bytes of a record that wraps round put together.
+    /// As each_record() of all that are there, which makes room. False where it could not read them.
     template <typename Visit>
-    void take(Visit visit) {
+    [[nodiscard]] bool take(Visit visit) {
+        const char* const data = reinterpret_cast<const char*>(page_) + kPageSize;
         const std::uint64_t head = __atomic_load_n(&page_->data_head, __ATOMIC_ACQUIRE);
-        std::uint64_t tail = page_->data_tail;
-        std::array<char, 4096> record{};
-        while (tail < head) {
-            perf_event_header header;
-            copy(tail, reinterpret_cast<char*>(&header), sizeof header);
-            const std::size_t body = std::min<std::size_t>(header.size - sizeof header, record.size());
-            copy(tail + sizeof header, record.data(), body);
-            visit(header, record.data());
-            tail += header.size;
-        }
-        __atomic_store_n(&page_->data_tail, tail, __ATOMIC_RELEASE);
+        const bool is_read = each_record({data, kDataPages * kPageSize}, page_->data_tail, head, visit);
+        __atomic_store_n(&page_->data_tail, head, __ATOMIC_RELEASE);
+        return is_read;
     }
 
   private:
     explicit Ring(perf_event_mmap_page* page) : page_(page) {}
-    void copy(std::uint64_t from, char* to, std::size_t bytes) const {
-        const char* const data = reinterpret_cast<const char*>(page_) + kPageSize;
-        for (std::size_t i = 0; i < bytes; ++i) to[i] = data[(from + i) % (kDataPages * kPageSize)];
-    }
     perf_event_mmap_page* page_;
 };
 
@@ -121,7 +92,7 @@ Result<Fd> open_event(std::uint32_t id, int cpu) {
 }  // namespace
 
 struct TracepointReader::State {
-    std::vector<Format> formats;
+    std::vector<TraceFormat> formats;
     std::vector<Fd> events;
     std::vector<Ring> rings;
     std::uint64_t lost = 0;
@@ -170,26 +141,12 @@ std::vector<TraceEvent> TracepointReader::take() {
         // PERF_RECORD_LOST comes with the next record of the same CPU alone, and none may come
         // (__perf_output_begin(), kernel/events/ring_buffer.c).
         if (ring.is_full()) ++state_->lost;
-        ring.take([&](const perf_event_header& header, const char* body) {
-            if (header.type == PERF_RECORD_LOST) {
-                std::uint64_t lost = 0;
-                std::memcpy(&lost, body + sizeof(std::uint64_t), sizeof lost);  // after the event's id
-                state_->lost += lost;
-            }
+        const bool is_read = ring.take([&](const perf_event_header& header, std::span<const char> body) {
+            if (header.type == PERF_RECORD_LOST) state_->lost += lost_of(body);
             if (header.type != PERF_RECORD_SAMPLE) return;
-            // PERF_SAMPLE_TIME, then PERF_SAMPLE_RAW: a 32-bit size and the tracepoint's own record.
-            TraceEvent event{};
-            std::memcpy(&event.time, body, sizeof event.time);
-            const char* const raw = body + sizeof event.time + sizeof(std::uint32_t);
-            std::uint16_t type = 0;
-            std::memcpy(&type, raw, sizeof type);
-            for (std::size_t i = 0; i < state_->formats.size(); ++i) {
-                if (state_->formats[i].id != type) continue;
-                event.spec = i;
-                std::memcpy(&event.field, raw + state_->formats[i].offset, sizeof event.field);
-                taken.push_back(event);
-            }
+            if (const auto event = event_of(body, state_->formats)) taken.push_back(*event);
         });
+        if (!is_read) ++state_->lost;
     }
     std::stable_sort(taken.begin(), taken.end(),
                      [](const TraceEvent& a, const TraceEvent& b) { return a.time < b.time; });

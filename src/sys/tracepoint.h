@@ -11,6 +11,7 @@
 #include "core/protocol.h"
 #include "sys/fd.h"
 #include "sys/refusal.h"
+#include "sys/trace_record.h"
 
 namespace nsb::sys {
 
@@ -18,12 +19,6 @@ struct TracepointSpec {
     std::string name;    ///< "workqueue/workqueue_execute_end"
     std::string filter;  ///< in the language of tracefs's filter files
     std::string field;   ///< one pointer-sized field to deliver with each event
-};
-
-struct TraceEvent {
-    std::size_t spec;     ///< which of the specs
-    std::uint64_t time;   ///< CLOCK_MONOTONIC, ns
-    std::uint64_t field;  ///< its field's value
 };
 
 /// Reads several tracepoints on all online CPUs. Needs CAP_PERFMON (or root) and tracefs in the kernel.

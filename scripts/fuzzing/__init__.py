@@ -1,0 +1,1 @@
+"""Readers given input that is made up (scripts/fuzz)."""

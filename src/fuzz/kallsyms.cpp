@@ -1,0 +1,32 @@
+#include "sys/kallsyms.h"
+
+#include <sstream>
+
+#include "env/batch_watch.h"
+#include "env/teardown.h"
+#include "exact/symbols.h"
+#include "fuzz/target.h"
+#include "probe/symbols.h"
+
+namespace nsb::fuzz {
+
+void kallsyms(std::string_view input) {
+    const std::string text(input);
+    const auto symbols = probe::Symbols::parse(text);
+    std::istringstream lines(text);
+    const auto guest = exact::GuestSymbols::read(lines);
+    sys::each_kernel_symbol(text, [&](const sys::KernelSymbol& symbol) {
+        (void)symbols.name(symbol.address);
+        (void)symbols.kept_as(symbol.name);
+        const auto function = guest.at(symbol.address);
+        must_hold(!guest.name(function).empty() || guest.find("").has_value(), "a function has a name");
+        must_hold(!guest.is_first(symbol.address) || function > exact::kNameless,
+                  "where a function begins, it is that function");
+        if (const auto range = env::find_text(text, symbol.name))
+            must_hold(range->begin < range->end, "a function lies behind its begin");
+    });
+    if (const auto workers = env::find_workers(text))
+        must_hold(!workers->empty(), "what tears namespaces down is there, or refused");
+}
+
+}  // namespace nsb::fuzz

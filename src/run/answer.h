@@ -1,0 +1,21 @@
+// A sampler's answer, as it stands in a message and in shared memory.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "core/protocol.h"
+
+namespace nsb::run {
+
+/// Whether a record is one that a sampler makes: a call and an errno that there are, or times that can be
+/// kept (kMostTicks).
+[[nodiscard]] bool is_sound(const protocol::Record& record);
+
+/// The first `count` records of this memory, with one of which at least the sampler has answered. Nothing
+/// where it has not: there is no room for so many, or one is not sound.
+[[nodiscard]] std::optional<std::span<const protocol::Record>> records_of(
+    const protocol::SharedMemory& memory, std::uint32_t count);
+
+}  // namespace nsb::run

@@ -1,0 +1,35 @@
+// --filter: a regular expression (ECMAScript) that is searched for in ids, in a time that has a limit.
+#pragma once
+
+#include <regex>
+#include <string>
+#include <string_view>
+
+namespace nsb::run {
+
+/// What a filter may take of one id, in looks at a letter: std::regex tries each way in which an expression
+/// such as (a*)*b may fit, of which there may be more than anybody lives to see. Those that people write take
+/// some thousands.
+inline constexpr std::size_t kMostLooks = 1'000'000;
+
+/// std::regex recurses for each letter that it looks at, and for each state of the expression, of which it
+/// has 100,000 at most: so that a search gets a stack of its own, and takes no more of that than the first.
+/// What is left is for a hundred thousand states between two looks.
+inline constexpr std::size_t kMostOfStack = 32U << 20U;
+inline constexpr std::size_t kStackForFilter = 128U << 20U;
+
+class Filter {
+  public:
+    /// Throws std::regex_error where it is no regular expression.
+    explicit Filter(const std::string& text) : expression_(text) {}
+
+    /// Whether it is found in the id, or in the id with a slash behind it: so /NEWPID/ is that set alone, and
+    /// finds unshare/NEWPID, which has no parameter. Throws std::regex_error where that takes more than
+    /// kMostLooks or kMostOfStack.
+    [[nodiscard]] bool finds(const std::string& id) const;
+
+  private:
+    std::regex expression_;
+};
+
+}  // namespace nsb::run
