@@ -315,6 +315,16 @@ def absent(kernels: Kernels) -> list[str]:
     return ["Not recorded yet; `scripts/lab.py curves` goes on with what is missing:", "", *lines, ""] if lines else []
 
 
+def builds(kernels: Kernels) -> list[str]:
+    """Where not all of a kernel is of one build of nsbench, whose programs' sizes move a guest's memory, and with it figures a little."""
+    lines = []
+    for kernel in (one for one in kernels if len(one.builds) > 1):
+        said = [f"{digest} {', '.join(names)}" for digest, names in kernel.builds.items()]
+        lines.append(f"- Of {kernel.name}: {'; '.join(said)}.")
+    return ["Recorded by several builds of nsbench (the first digits of its SHA-256), which differ a little by where its programs lie in "
+            "a guest's memory:", "", *lines, ""] if lines else []
+
+
 SECTIONS = {
     "short": ("In short", short),
     "mounts": ("A mount namespace over the mounts that it copies", mounts),

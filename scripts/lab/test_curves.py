@@ -168,6 +168,18 @@ def test_the_page_is_checked_against_the_files(recorded: Path) -> None:
     assert error.value.code == FAILED
 
 
+def test_a_kernel_of_several_builds_is_called_so(tmp_path: Path) -> None:
+    case, kernel = "clone/NEWNS/stack:1M", "7.3.4-y"
+    for key, digest in (("mounts", "a" * 64), ("peers", "a" * 64), ("netns", "b" * 64)):
+        record(tmp_path / "a" / key, key, case, lambda n: 5000.0 + n, kernel)
+        path = tmp_path / "a" / key / "run.json"
+        path.write_text(path.read_text().replace('"kernel_package":', f'"nsbench_sha256": "{digest}", "kernel_package":'))
+    found = curves_recorded.read_all(tmp_path)
+    assert "- Of 7.3.4: aaaaaaaa mounts, peers; bbbbbbbb netns." in curves_sections.builds(found)
+    found[0].builds.pop("bbbbbbbb")
+    assert curves_sections.builds(found) == []
+
+
 def test_what_cannot_be_a_page_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="no curves in it") as error:
         page(tmp_path)
