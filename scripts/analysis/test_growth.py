@@ -90,6 +90,12 @@ def test_counts_that_no_law_fits_are_called_so() -> None:
     assert found and not found.is_misfit  # times scatter
 
 
+def test_of_laws_that_do_not_fit_the_nearest_is_the_likeliest() -> None:
+    steps = np.array([22.7, 34.0, 68.4, 815.0, 1565.1, 3622.1, 4520.4, 6113.6]) * 1e3
+    found = exact(steps, np.array([10.0, 20, 50, 100, 200, 500, 1000, 2000]))
+    assert found.is_misfit and found.best.law != "constant" and all(one.weight <= found.best.weight for one in found.others)
+
+
 def test_a_slope_that_is_not_told_from_zero_is_no_law() -> None:
     y = 20_000 + 10 * np.log2(LEVELS)  # grows by half a percent, where intervals are of 5%
     found = growth.growth_of(Points(LEVELS, y, 0.05 * y))

@@ -19,6 +19,7 @@ from lab.options import add_append, add_jobs, add_machine, of_profile
 from lab.progress import Progress
 
 SERIES = ("5.10", "6.1", "6.12", "6.18", "7.3")
+BETWEEN = ("6.19", "7.0")  # recorded alone for what names them
 RESULTS = programs.recorded() / "curves"
 EXACT = "exact"
 
@@ -26,7 +27,7 @@ EXACT = "exact"
 @dataclass(frozen=True)
 class Recording:
     """What a kernel's folder NAME has: these cases over `levels` (of --curve; empty: none), and an exact profile of them at the levels
-    of `profiled`, in words of nsbench's (empty: at all of them). `series` are those that it is recorded for, all where it is empty.
+    of `profiled`, in words of nsbench's (empty: at all of them). `series` are those that it is recorded for; empty: all but BETWEEN.
 
     Without other tasks a figure is the same each time; a curve of the profile has them apart, which the samples' has not."""
 
@@ -37,11 +38,13 @@ class Recording:
     series: tuple[str, ...] = ()
     machines: int = 1
     samples: int = 3
+    is_profiled: bool = True
 
-    def is_of(self, image: images.Image) -> bool:
-        """Whether it is recorded for this kernel; for a kernel of one's own everything is."""
-        version = image.package.split()[1] if image.package else ""
-        return not self.series or not version or any(version.startswith(f"{one}.") for one in self.series)
+    def is_of(self, version: str) -> bool:
+        """Whether it is recorded for the kernel of this version, such as 6.1.192; for a kernel of one's own, without one, everything is."""
+        def among(every: tuple[str, ...]) -> bool:
+            return any(version.startswith(f"{one}.") for one in every)
+        return not version or (among(self.series) if self.series else not among(BETWEEN))
 
     def words(self, parameters: tuple[str, ...], samples: int) -> list[str]:
         """nsbench's options."""
@@ -59,7 +62,7 @@ class Recording:
 
 NET = ("--op=clone", "--ns=net", "--stack=1M")
 RECORDINGS = (
-    Recording("mounts", ("--op=clone", "--ns=mnt", "--stack=1M"), "mounts:10..10000:10", ("--with=mounts:10,20,50,100,200,500,1000,2000",)),
+    Recording("mounts", ("--op=clone", "--ns=mnt", "--stack=1M"), "mounts:10..10000:10"),
     Recording("peers", ("--op=clone", "--ns=mnt", "--stack=1M"), "peers:10..1000:7"),
     Recording("netns", NET, "netns:1..200:8", ("--with=netns:1,20,200",)),
     Recording("dying", NET, "dying:1..200:8", ("--with=dying:1,20,200",)),
@@ -67,8 +70,11 @@ RECORDINGS = (
     Recording("depth", ("--op=clone", "--ns=user", "--ns=pid", "--stack=1M"), "depth:1..28:8"),
     Recording("mount_ns", ("--op=mount_ns",), "mounts:10..2000:8", ("--curve=mounts:10..2000:8", "--with=via:opentree,empty,fsmount"),
               series=("7.3",), machines=3, samples=1),
-    # Before and after Linux 7acee67a6bce (February 2026).
-    Recording("dying-alive", NET, "", ("--with=dying:1,16,64", "--with=netns:1,16,64,256"), series=("6.18", "7.3")),
+    # Its mount namespace is made in one phase or the next, which a profile of one of them would not show.
+    Recording("container", ("--op=container", "--with=mntns:clone,unshare,opentree,empty,fsmount"), "mounts:10..2000:8",
+              series=("7.3",), machines=3, samples=1, is_profiled=False),
+    # Before and after Linux 7acee67a6bce (February 2026), which is in 7.0.
+    Recording("dying-alive", NET, "", ("--with=dying:1,16,64", "--with=netns:1,16,64,256"), series=("6.18", *BETWEEN, "7.3")),
 )
 
 
@@ -112,7 +118,7 @@ def write(recording: Recording, found: profile.Profiled, out: Path) -> None:
 def profiled(place: Place, image: images.Image, every: list[Recording], jobs: int) -> int:
     """Profiles some levels of each; the exit code."""
     progress, code = Progress([image.name]), OK
-    for recording in every:
+    for recording in (one for one in every if one.is_profiled):
         if recording.levels and not (place.out / image.name / recording.name).is_dir():
             continue  # of what could not be measured there is nothing to be explained
         words = recording.words(recording.profiled or recording.curve, 1)
@@ -142,8 +148,9 @@ def curves(options: argparse.Namespace) -> int:
     machine, _ = of_profile(options, [])
     keep = folders.Keep(True, options.again, "give another --out, or --again to replace it")
     place = Place(options.out, machine, keep, initramfs.base())
-    for image in images.images(options.kernel or list(SERIES), missing):
-        mine = [one for one in chosen if one.is_of(image)]
+    for image in images.images(options.kernel or [*SERIES, *BETWEEN], missing):
+        version = image.package.split()[1] if image.package else ""
+        mine = [one for one in chosen if one.is_of(version)]
         (place.out / image.name).mkdir(parents=True, exist_ok=True)
         code = max(code, measured(place, image, mine, options.jobs), profiled(place, image, mine, options.jobs))
     return code
@@ -153,7 +160,7 @@ def add_parser(commands: Commands) -> None:
     """Adds the command to lab.py's."""
     one = commands.add_parser("curves", help="how costs grow with conditions, on several kernels, for results/curves",
                               description=__doc__, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
-    one.add_argument("--kernel", action="append", metavar="KERNEL", help=f"repeatable ({', '.join(SERIES)})")
+    one.add_argument("--kernel", action="append", metavar="KERNEL", help=f"repeatable ({', '.join((*SERIES, *BETWEEN))})")
     one.add_argument("--only", action="append", choices=[recording.name for recording in RECORDINGS], help="this one; repeatable")
     one.add_argument("--out", type=Path, default=RESULTS, metavar="DIR", help="a folder for each kernel in it (results/curves)")
     one.add_argument("--again", action="store_true", help="replace what another build of nsbench, or other options, left there")

@@ -11,7 +11,7 @@ from analysis import curves, growth, tables
 from analysis.curves import Curve
 from analysis.read import Run, read_run
 from analysis.script import Unreadable
-from lab import curves_profile
+from lab import curves_profile, folders
 from lab.curves import EXACT, RECORDINGS
 from lab.curves_profile import Levels
 from lab.errors import USAGE, LabError
@@ -26,6 +26,7 @@ class Kernel:
     folder: Path
     runs: dict[str, Run]
     profiles: dict[str, Levels] = field(default_factory=dict)
+    builds: dict[str, list[str]] = field(default_factory=dict)  # the build of nsbench that recorded it → the recordings
 
     @cached_property
     def name(self) -> str:
@@ -61,6 +62,13 @@ def split(one: Curve, kernel: Kernel, recording: str) -> dict[str, Curve]:
     return found
 
 
+def note_build(kernel: Kernel, place: Path, what: str) -> None:
+    """By the first digits of its programs' digests, as the lab notes them; nothing of what has none."""
+    lab = folders.lab_of(place) or {}
+    if digest := str(lab.get("nsbench_sha256", ""))[:8]:
+        kernel.builds.setdefault(digest, []).append(what)
+
+
 def _read(folder: Path) -> Kernel:
     kernel = Kernel(folder, {}, {})
     for recording in RECORDINGS:
@@ -68,22 +76,25 @@ def _read(folder: Path) -> Kernel:
         if not (place / "run.json").exists():
             continue
         kernel.runs[recording.name] = read_run(place)
+        note_build(kernel, place, recording.name)
         path = (place / EXACT if recording.levels else place) / f"{FUNCTIONS}.xz"
         if path.exists():
             kernel.profiles[recording.name] = curves_profile.read(path)
+            if recording.levels:
+                note_build(kernel, path.parent, f"the profile of {recording.name}")
     for run in kernel.runs.values():
         run.name = kernel.name
     return kernel
 
 
-def folders(directory: Path) -> Iterator[Path]:
+def kernel_folders(directory: Path) -> Iterator[Path]:
     return (path for path in sorted(directory.glob("*")) if any(path.glob("*/run.json")))
 
 
 def read_all(directory: Path) -> list[Kernel]:
     """The kernels in a directory, oldest first. LabError where there is none, or a file is not as nsbench writes it."""
     try:
-        found = [_read(folder) for folder in folders(directory)]
+        found = [_read(folder) for folder in kernel_folders(directory)]
     except Unreadable as error:
         raise LabError(str(error), USAGE) from None
     if not found:

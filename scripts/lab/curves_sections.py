@@ -7,7 +7,7 @@ import numpy as np
 from analysis import curves_text
 from analysis.curves import Curve
 from analysis.kinds import prefixed
-from lab import curves, curves_recorded
+from lab import curves, curves_bends, curves_recorded
 from lab.curves_recorded import Kernel, level_of
 from lab.explain import thousands
 from lab.format import digits, folded, k
@@ -78,6 +78,18 @@ def unfit(group: Sequence[Curve]) -> list[str]:
     return lines
 
 
+def piecewise(kernels: Kernels, name: str, group: Sequence[Curve], is_profiled: bool) -> list[str]:
+    """What no single law fits, from level to level, with the functions behind its bends."""
+    rows = curves_bends.rows(group)
+    if not rows:
+        return []
+    profiles = {kernel.name: kernel.profiles.get(name) for kernel in kernels}
+    said = [curves_bends.told(one, bend, profiles[one.run.name] if is_profiled else None)
+            for one in group if one.growth and one.growth.is_misfit for bend in curves_bends.bends(one)]
+    return [f"What one {curves_bends.unit(group[0])[0]} more costs from level to level, where no single law fits:", "",
+            *table(rows[0], rows[1:]), *said, ""]
+
+
 def shares(kernels: Kernels, name: str, case: str) -> list[str]:
     """The largest functions of the call at the lowest, a middle and the highest profiled level, by their own instructions."""
     key = next(one for one in curves.RECORDINGS if one.name == name).key
@@ -135,7 +147,7 @@ def each(kernels: Kernels, name: str, phase: str | None = None) -> list[str]:
     lines: list[str] = []
     for case, group in by_case(kernels, name, phase).items():
         lines += [f"**{called(group[0])}**, {group[0].phase}, in k instructions, over {group[0].parameter.key}:", "", *figures(group),
-                  *laws([(one.run.name, one) for one in group]), *unfit(group), ""]
+                  *laws([(one.run.name, one) for one in group]), *unfit(group), "", *piecewise(kernels, name, group, phase is None)]
         if phase is None and (found := shares(kernels, name, case)):
             lines += [*parts(kernels, name, case), *folded("Which functions that is, by the exact profile", found)]
     return lines
@@ -214,11 +226,17 @@ def pairs(kernel: Kernel) -> dict[str, Pairs]:
     return found
 
 
+def walk_of(kernel: Kernel) -> str:
+    """The functions of the walk that a kernel has."""
+    return ", ".join(name for name in WALK if name in pairs(kernel))
+
+
 def dying_alive(kernels: Kernels) -> list[str]:
     """The teardown of dying namespaces beside those that are alive, and what its walk takes for each pair of them."""
     there = [kernel for kernel in kernels if "dying-alive" in kernel.profiles]
     if not there:
         return []
+    are_pairs: list[bool] = []
     names, lines = [name for name in WALK if any(name in pairs(kernel) for kernel in there)], []
     said = ["A net namespace that goes is looked for among the ids that each other one may have for it. Before Linux 7acee67a6bce "
             "(February 2026) cleanup_net walked all alive ones for each dying one (`__peernet2id`, by idr_for_each); since then once for "
@@ -243,7 +261,18 @@ def dying_alive(kernels: Kernels) -> list[str]:
             "is a part for each dying one and one for each alive one, and does not grow with dying × alive"
         off = max(one.residual for one in of_them.values())
         said.append(f"- On {kernel.name} the walk {law}; its figures are within {off:.1%} of that.")
+        are_pairs.append(total >= PER_PAIR)
+    said += [f"- Between {before.name} and {after.name} the law of the walk changes, from {walk_of(before)} to {walk_of(after)}."
+             for before, after, was, is_now in zip(there, there[1:], are_pairs, are_pairs[1:]) if was != is_now]
     return [*said, "", *lines]
+
+
+def containers(kernels: Kernels) -> list[str]:
+    """A start, and what it and the end take together."""
+    why = ("A container's mount namespace by each [way](../../bench/README.md#ways-to-a-mount-namespace): `start` is from the call to "
+           "the first instruction of the program inside, and has the mounts around copied, where the way copies them, and unmounted "
+           "again. The name without `mntns` is clone's.")
+    return [why, "", *each(kernels, "container", "start"), *each(kernels, "container", "total")] if by_case(kernels, "container") else []
 
 
 def law_words(one: Curve) -> str:
@@ -269,20 +298,31 @@ def short(kernels: Kernels) -> list[str]:
             said += [f"no single law on {', '.join(others)}"] if others else []
             said += [f"without percpu's allocator, cleared pages and what ran meanwhile: {', '.join(left)}"] if left else []
             lines.append(f"- **{called(group[0])}** over {group[0].parameter.key}: {'; '.join(said)}.")
-    walks = [line.replace("- On", "- **Teardown over dying × alive**: on") for line in dying_alive(kernels) if line.startswith("- On")]
+    walks = [f"- **Teardown over dying × alive**: {line[2].lower()}{line[3:]}" for line in dying_alive(kernels)
+             if line.startswith(("- On", "- Between"))]
     return [*lines, *walks, ""]
 
 
 def absent(kernels: Kernels) -> list[str]:
-    """What of the recordings that are of every kernel is not there."""
+    """What of the recordings is not there."""
     lines = []
     for kernel in kernels:
-        every = [one.name for one in curves.RECORDINGS if not one.series]
-        runs = [name for name in every if name not in kernel.runs]
-        profiles = [name for name in every if name in kernel.runs and name not in kernel.profiles]
+        every = [one for one in curves.RECORDINGS if one.is_of(kernel.name)]
+        runs = [one.name for one in every if one.name not in kernel.runs]
+        profiles = [one.name for one in every if one.is_profiled and one.name in kernel.runs and one.name not in kernel.profiles]
         said = [f"{what} {', '.join(names)}" for what, names in (("curves over", runs), ("profiles of", profiles)) if names]
         lines += [f"- {kernel.name} has no {'; no '.join(said)}."] if said else []
     return ["Not recorded yet; `scripts/lab.py curves` goes on with what is missing:", "", *lines, ""] if lines else []
+
+
+def builds(kernels: Kernels) -> list[str]:
+    """Where not all of a kernel is of one build of nsbench, whose programs' sizes move a guest's memory, and with it figures a little."""
+    lines = []
+    for kernel in (one for one in kernels if len(one.builds) > 1):
+        said = [f"{digest} {', '.join(names)}" for digest, names in kernel.builds.items()]
+        lines.append(f"- Of {kernel.name}: {'; '.join(said)}.")
+    return ["Recorded by several builds of nsbench (the first digits of its SHA-256), which differ a little by where its programs lie in "
+            "a guest's memory:", "", *lines, ""] if lines else []
 
 
 SECTIONS = {
@@ -297,4 +337,5 @@ SECTIONS = {
     "rss": ("A fork over its caller's memory", lambda kernels: each(kernels, "rss")),
     "depth": ("User and pid namespaces over the depth of those around", lambda kernels: each(kernels, "depth")),
     "mount_ns": ("The ways to a mount namespace over the mounts around", lambda kernels: [*flat(kernels), *each(kernels, "mount_ns")]),
+    "container": ("A container's start over the mounts around, by the way of its mount namespace", containers),
 }

@@ -10,7 +10,8 @@ import pytest
 pytest.importorskip("statsmodels", reason="python3-statsmodels is missing")
 
 from analysis.fixtures import result_row, write_run  # noqa: E402
-from lab import curves, curves_page, curves_profile, curves_recorded, curves_sections, images, profile, runs  # noqa: E402
+from lab import curves, curves_bends, curves_page, curves_profile, curves_recorded, curves_sections  # noqa: E402
+from lab import images, profile, runs  # noqa: E402
 from lab.errors import FAILED, USAGE, LabError  # noqa: E402
 from lab.exact import Cost  # noqa: E402
 from lab.fake_harness import FakeLab  # noqa: E402
@@ -22,10 +23,10 @@ NUMBERS = [10, 20, 50, 100, 200, 500, 1000, 2000]
 
 def test_a_recording_of_some_series_is_of_their_kernels_alone() -> None:
     some = curves.Recording("x", ("--op=clone",), "mounts:1..10", series=("7.3", "6.1"))
-    package = "linux-image-{} {}"
-    assert some.is_of(images.Image("a", Path("a"), "0", package.format("a", "6.1.192-2")))
-    assert not some.is_of(images.Image("a", Path("a"), "0", package.format("a", "6.12.118-1")))
-    assert some.is_of(images.Image("a", Path("a"), "0"))  # of one's own
+    assert some.is_of("6.1.192-2") and not some.is_of("6.12.118-1")
+    assert some.is_of("")  # of one's own
+    every = curves.Recording("y", ("--op=clone",), "mounts:1..10")
+    assert all(every.is_of(f"{series}.1") for series in curves.SERIES) and not any(every.is_of(f"{series}.1") for series in curves.BETWEEN)
 
 
 def test_names_are_folders_and_profiles_have_levels() -> None:
@@ -125,6 +126,26 @@ def test_a_walk_of_pairs_is_told_from_a_walk_of_each(recorded: Path) -> None:
     text = "\n".join(curves_sections.dying_alive([old, new]))
     assert "On 6.1.9 the walk grows with dying × alive, by 80.0 instructions a pair (idr_for_each 80.0)" in text
     assert "On 7.3.4 the walk is a part for each dying one and one for each alive one" in text
+    assert "- Between 6.1.9 and 7.3.4 the law of the walk changes, from cleanup_net, idr_for_each to cleanup_net." in text
+
+
+def test_a_bend_is_told_with_the_functions_that_are_steeper_there(tmp_path: Path) -> None:
+    """Up to 500 a mount costs 100, behind it 1000 more, which reclaim executes; below it clone_mnt alone grows."""
+    case, kernel = "clone/NEWNS/stack:1M", "7.3.4-y"
+    record(tmp_path / "a" / "mounts", "mounts", case, lambda n: 5000 + 100 * n + 1000 * max(n - 500, 0) ** 1.5, kernel)
+    explain(tmp_path / "a" / "mounts" / "exact",
+            [f"{case}/mounts:{n},create,{owner},{own}" for n in NUMBERS
+             for owner, own in (("[call],,clone_mnt", 5000 + 100 * n), ("[call],,shrink_node", 1000 * max(n - 500, 0) ** 1.5))])
+    [found] = curves_recorded.read_all(tmp_path)
+    [one] = found.curves("mounts")
+    assert one.growth and one.growth.is_misfit
+    bends = curves_bends.bends(one)
+    assert [bend.piece.name(one) for bend in bends] == ["500–1000", "1000–2000"]
+    assert curves_bends.behind(one, bends[0], found.profiles["mounts"])[0][0] == "shrink_node"
+    text = "\n".join(curves_sections.each([found], "mounts"))
+    assert "What one mount more costs from level to level, where no single law fits:" in text
+    assert "- On 7.3.4 a mount costs 22.5 k at 500–1000, and 100 at 200–500; of what that adds: shrink_node 100%." in text
+    assert curves_bends.behind(one, bends[0], curves_profile.Levels()) == []
 
 
 def page(directory: Path, check: bool = False) -> int:
@@ -145,6 +166,18 @@ def test_the_page_is_checked_against_the_files(recorded: Path) -> None:
     with pytest.raises(LabError) as error:
         page(recorded, check=True)
     assert error.value.code == FAILED
+
+
+def test_a_kernel_of_several_builds_is_called_so(tmp_path: Path) -> None:
+    case, kernel = "clone/NEWNS/stack:1M", "7.3.4-y"
+    for key, digest in (("mounts", "a" * 64), ("peers", "a" * 64), ("netns", "b" * 64)):
+        record(tmp_path / "a" / key, key, case, lambda n: 5000.0 + n, kernel)
+        path = tmp_path / "a" / key / "run.json"
+        path.write_text(path.read_text().replace('"kernel_package":', f'"nsbench_sha256": "{digest}", "kernel_package":'))
+    found = curves_recorded.read_all(tmp_path)
+    assert "- Of 7.3.4: aaaaaaaa mounts, peers; bbbbbbbb netns." in curves_sections.builds(found)
+    found[0].builds.pop("bbbbbbbb")
+    assert curves_sections.builds(found) == []
 
 
 def test_what_cannot_be_a_page_is_an_error(tmp_path: Path) -> None:
