@@ -37,14 +37,15 @@ def _begin(program: Path) -> None:
         _place = error
 
 
-def _here() -> Place:
+def here() -> Place:
+    """This worker's. Unreadable where it has none."""
     if isinstance(_place, OSError):
         raise Unreadable(f"no namespaces to try faults in: {_place.filename or _place.strerror}: {os.strerror(_place.errno or 0)}")
     return _place
 
 
 def _record(name: str, of_memory: bool) -> Recorded | Unreadable:
-    place = _here()
+    place = here()
     try:
         return place.record(BY_NAME[name], of_memory)
     except Unreadable as unreadable:
@@ -52,7 +53,7 @@ def _record(name: str, of_memory: bool) -> Recorded | Unreadable:
 
 
 def _attempt(fault: Fault, whole: Facts, keep: Path | None) -> Outcome:
-    return _here().attempt(fault, whole, keep)
+    return here().attempt(fault, whole, keep)
 
 
 class Said:
@@ -77,7 +78,8 @@ class Said:
 
 
 @contextlib.contextmanager
-def _workers(program: Path, jobs: int) -> Iterator[concurrent.futures.ProcessPoolExecutor]:
+def in_workers(program: Path, jobs: int) -> Iterator[concurrent.futures.ProcessPoolExecutor]:
+    """So many processes, each in a place of its own."""
     context = multiprocessing.get_context("fork")
     pool = concurrent.futures.ProcessPoolExecutor(jobs, context, _begin, (program,))
     try:
@@ -135,11 +137,12 @@ def run(options: argparse.Namespace) -> bool:
         raise Unreadable(f"{LIBRARY} is missing in {options.build}: it is built with the tests, by cmake -DNSB_TESTS=ON")
     for number in ENDING:
         signal.signal(number, signal.default_int_handler)
-    names = [job.name for job in JOBS if job.name in (options.job or (MEMORY_JOBS if of_memory else BY_NAME))]
+    wanted = options.job or (MEMORY_JOBS if of_memory else BY_NAME)
+    names = [job.name for job in JOBS if job.name in wanted and not job.is_for_kills]
     outcomes: list[Outcome] = []
     ending: BaseException | None = None
     try:
-        with _workers((options.build / "nsbench").resolve(), options.jobs) as pool:
+        with in_workers((options.build / "nsbench").resolve(), options.jobs) as pool:
             jobs, are_all = recorded(pool, names, of_memory)
             drawn = draw(options, jobs)
             if not of_memory and (never := never_failed(jobs)):

@@ -150,6 +150,42 @@ class Roles:
         return first <= call.place < end
 
 
+def begin_child(folder: Path, terminal: int | None = None) -> None:
+    """In a child that is to be a program: a session of its own, which ends with its parent, in the folder. Its streams are the
+    terminal, or files there."""
+    _LIBC.prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG: nobody else answers its calls
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    if terminal is not None:
+        os.login_tty(terminal)
+    else:
+        os.setsid()
+        null = os.open("/dev/null", os.O_RDONLY)
+        for stream, name in ((1, "stdout"), (2, "stderr")):
+            os.dup2(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), stream)
+        os.dup2(null, 0)
+    os.chdir(folder)
+
+
+def reap() -> None:
+    """Children that have ended."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def end_children() -> None:
+    """Kills them; one that the kernel keeps stays."""
+    limit = time.monotonic() + LINGERING
+    while (found := children()) and time.monotonic() < limit:
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
+        reap()
+
+
 class _Run:
     """A program from its start to its end, with what it leaves."""
 
@@ -173,16 +209,7 @@ class _Run:
     def _become(self, command: list[str], code: bytes, told: int, environment: dict[str, str]) -> None:
         """In the child."""
         try:
-            _LIBC.prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG: nobody else answers its calls
-            os.setsid()
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
-                signal.signal(number, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_SETMASK, [])
-            null = os.open("/dev/null", os.O_RDONLY)
-            for stream, name in ((1, "stdout"), (2, "stderr")):
-                os.dup2(os.open(self.folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), stream)
-            os.dup2(null, 0)
-            os.chdir(self.folder)
+            begin_child(self.folder)
             os.set_inheritable(told, False)
             os.closerange(3, told)
             os.closerange(told + 1, 256)
@@ -251,19 +278,13 @@ class _Run:
             ready = dict(watcher.poll(5)).get(self.listener, 0)
             if ready & select.POLLIN:
                 self._answer(decide, True)
-            _reap()
+            reap()
             if ready & (select.POLLHUP | select.POLLERR):  # nobody is under the filter any more
                 return status, is_hung, []
         left = [name_of(pid) for pid in children()]
         os.close(self.listener)
         self.listener = -1
-        limit = time.monotonic() + LINGERING
-        while (found := children()) and time.monotonic() < limit:  # one that the kernel keeps is in `left`, as often as it is seen
-            for pid in found:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            time.sleep(0.01)
-            _reap()
+        end_children()  # one that the kernel keeps is in `left`, as often as it is seen
         return status, is_hung, left
 
     def close(self) -> None:
@@ -271,13 +292,6 @@ class _Run:
         os.close(self.pidfd)
         if self.listener >= 0:
             os.close(self.listener)
-
-
-def _reap() -> None:
-    """Children that have ended."""
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@ import csv
 import io
 import math
 import re
+import resource
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +42,9 @@ class Job:
     given: tuple[str, ...] = ()
     own_codes: tuple[int, ...] = field(default=(0,))  # that say that all went well
     refusals: tuple[int, ...] = ()  # that say that its command cannot be started
+    is_for_kills: bool = False  # alone: it takes long enough to be met within, and is no other work than another job's
+    is_surrounded: bool = False  # it goes on until it is stopped, and most of its time a condition is set up or taken down
+    runs_command: bool = False  # and ends with its code, or 128 and the signal that ended it
 
 
 def text_of(told: Told) -> Facts:
@@ -119,6 +123,18 @@ def _measuring(name: str, *words: str, seconds: float = 30, given: tuple[str, ..
     return Job(name, words, rows_of, seconds, given)
 
 
+def _surrounded(name: str, *conditions: str) -> Job:
+    """A block is one sample, and the rest its condition."""
+    words = ("--op=clone", "--ns=none", "--stack=1M", "--block=1", "--lead-in=1", "--alone", "--budget=600s", "--precision=0.001%",
+             "--quiet", "--no-progress", f"--out={OUT}", *conditions)
+    return Job(f"with {name}", words, rows_of, own_codes=(), is_for_kills=True, is_surrounded=True)
+
+
+# So many that most of a block's time is their setting up and taking down.
+LEVELS = {"mounts": "2000", "peers": "300", "netns": "60", "dying": "60", "pidns": "300", "procs": "500", "rss": "96M",
+          "fds": str(min(20_000, resource.getrlimit(resource.RLIMIT_NOFILE)[1] // 2)), "depth": "8", "cgroups": "200"}
+FEW = {"mounts": "50", "peers": "20", "netns": "5", "dying": "5", "pidns": "5", "procs": "20", "rss": "4M", "fds": "200", "depth": "2",
+       "cgroups": "20"}
 INSIDE = "echo inside; exit 7"
 TINY = ("--op=clone", "--ns=none", "--ns=uts", "--stack=1M")
 JOBS = (
@@ -128,7 +144,7 @@ JOBS = (
     Job("doctor", ("doctor",), findings_of, 60),
     Job("verify", ("verify", "--format=csv"), verdicts_of, 60),
     Job("exec", ("exec", "--ns=all", "--proc", "--hostname=box", "--net-lo", "--map-root", "--", "/bin/sh", "-c", INSIDE), text_of,
-        own_codes=(7,), refusals=(126, 127)),
+        own_codes=(7,), refusals=(126, 127), runs_command=True),
     _measuring("clone", "--op=clone,clone3", "--ns=none", "--ns=all", "--stack=1M", *SMALL),
     _measuring("vm", "--op=clone", "--ns=uts", "--spawn=vm", "--with=touch:all", *SMALL),
     _measuring("unshare", "--op=unshare", "--ns=net", "--ns=mnt,pid", *SMALL),
@@ -150,6 +166,12 @@ JOBS = (
     _measuring("resume", f"--resume={OUT}", "--budget=100ms", "--quiet", given=(*TINY, *SMALL)),
     _measuring("summary", "summary", OUT, "--quiet", given=(*TINY, *SMALL)),
     _measuring("probe", *TINY, "--probe", *SMALL, seconds=60),
+    Job("inside", ("exec", "--ns=all", "--proc", "--", "/bin/sh", "-c", "sleep 0.3 & sleep 0.3; wait"), text_of, refusals=(126, 127),
+        is_for_kills=True, runs_command=True),
+    Job("prepare", ("doctor", "--prepare", "--leave=governor,turbo,irq_affinity,cpuset,smt", "--", "/bin/sleep", "0.2"), text_of,
+        refusals=(126, 127), is_for_kills=True, runs_command=True),
     Job("churn", ("churn", "--ns=uts", "--for=200ms", "--drain=50ms", "--quiet", f"--out={OUT}"), load_of),
+    *(_surrounded(key, f"--with={key}:{level}") for key, level in LEVELS.items()),
+    _surrounded("all", *(f"--with={key}:{level}" for key, level in FEW.items())),
 )
 BY_NAME = {job.name: job for job in JOBS}

@@ -29,7 +29,7 @@ class NotToBeHad(Unreadable):
     """A job that this machine does not let nsbench do, as that says itself."""
 
 
-def _check_whole(job: Job, ended: Ended) -> None:
+def check_whole(job: Job, ended: Ended) -> None:
     """Of a run without faults: Unreadable where it did not go well."""
     if ended.code not in job.own_codes:
         kind = NotToBeHad if ended.code == NOT_PERMITTED else Unreadable
@@ -118,12 +118,12 @@ class Place:
 
         if of_memory:
             ended = watched(self.words(job), [], none_fails, job.seconds, self.folder, ENVIRONMENT | self._failing(0, False))
-            _check_whole(job, ended)
+            check_whole(job, ended)
             if not (allocations := max(map(int, self._allocations()), default=0)):
                 raise Unreadable(f"{job.name}: {LIBRARY} has counted no allocation")
             counts[OURS, MALLOC] = allocations
         ended = watched(self.words(job), None, count, 4 * job.seconds, self.folder, ENVIRONMENT)
-        _check_whole(job, ended)
+        check_whole(job, ended)
         return Recorded(dict(counts), job.facts(self.told(ended)), ended.seconds)
 
     def _run(self, fault: Fault, job: Job) -> tuple[Ended, bool]:

@@ -60,8 +60,10 @@ NextPiece pieces_of(const sys::Fd& file, std::string_view name) {
 }  // namespace
 
 void Store::lock() const {
-    if (flock(folder_.get(), LOCK_EX | LOCK_NB) != 0)
+    const bool is_ours = sys::retried([&] { return flock(folder_.get(), LOCK_EX | LOCK_NB); }) == 0;
+    if (!is_ours && errno == EWOULDBLOCK)
         refuse(path_, "another nsbench is writing to it; name another folder");
+    sys::must(is_ours ? 0 : -1, "flock", path_.native());
 }
 
 void Store::check_writable() const {
