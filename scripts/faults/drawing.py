@@ -74,9 +74,8 @@ def draw(options: argparse.Namespace, jobs: dict[str, Recorded]) -> list[Fault]:
     every = [fault for name, one in jobs.items() for fault in faults_of(name, one.counts, options.seed, options)]
     if not every:
         raise Unreadable("faults: no such call is made: nothing to try")
-    drawn = every
-    if options.most and options.most < len(every):
-        drawn = random.Random(options.seed).sample(every, options.most)
+    # In random order also where it is all of them: what was tried before it is stopped is a sample.
+    drawn = random.Random(options.seed).sample(every, min(options.most or len(every), len(every)))
     print(*(f"{name:<20} {one.seconds:>6.1f} s, {sum(one.counts.values())} calls" for name, one in jobs.items()), sep="\n")
     print(f"{len(drawn)} of {len(every)} faults in {len(jobs)} jobs, seed {options.seed}", flush=True)
     return drawn

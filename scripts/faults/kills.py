@@ -23,8 +23,7 @@ from faults.inject import Ended, none_fails, watched
 from faults.jobs import BY_NAME, JOBS, OUT, Facts, Job
 from faults.judge import CRASHES, FAILED, NOT_PERMITTED, REMOVED, UNREAD, USAGE, differing, reasons_of
 from faults.place import ENVIRONMENT, NotToBeHad, Place, check_whole
-from faults.struck import (COMMON, MEMORY, OUTSIDE, SURROUNDING, TERMINAL, TERMINATING, VICTIMS, WITH_IT, MemoryCgroup, Run,
-                           strike)
+from faults.struck import COMMON, MEMORY, OUTSIDE, TERMINAL, TERMINATING, VICTIMS, WITH_IT, MemoryCgroup, Run, strike
 
 PATIENCE = 20.0  # seconds until a condition has to be there
 AGAIN = 5  # times that another moment is tried where nobody was there to be struck
@@ -102,10 +101,6 @@ def drawn(jobs: dict[str, Usual], wanted: argparse.Namespace) -> list[Kill]:
     return kills
 
 
-def _is_surrounded(run: Run) -> bool:
-    return any(name in SURROUNDING for name in run.processes().values())
-
-
 def _hit(run: Run, kill: Kill, seconds: float) -> bool:
     """Waits for the moment, and strikes; whether anybody was there."""
     chance = random.Random(kill.choice)
@@ -114,13 +109,13 @@ def _hit(run: Run, kill: Kill, seconds: float) -> bool:
         if run.wait(kill.moment * seconds):
             return False
         return run.until(lambda: strike(run, kill.victim, number, chance), seconds)
-    if not run.until(lambda: _is_surrounded(run), PATIENCE) or run.wait(kill.moment):
+    if not run.until(run.is_surrounded, PATIENCE) or run.wait(kill.moment):
         return False
     later = chance.uniform(0, 0.03)
     for _ in range(AGAIN):
-        if not run.until(lambda: _is_surrounded(run), PATIENCE) or run.wait(later):
+        if not run.until(run.is_surrounded, PATIENCE) or run.wait(later):
             return False
-        if _is_surrounded(run) and strike(run, kill.victim, number, chance):
+        if run.is_surrounded() and strike(run, kill.victim, number, chance):
             return True
         later /= 2
     return False
@@ -212,7 +207,9 @@ def _attempt_here(kill: Kill, of: Usual) -> Struck:
     for _ in range(AGAIN):
         if struck.is_struck or struck.shortfall:
             break
-        kill = Kill(kill.job, kill.victim, kill.signal, kill.moment * 0.6, kill.choice + 1)
+        # Not every condition has a keeper, and some have no deputy for long.
+        victim = {"keeper": "deputy", "deputy": "keeper"}.get(kill.victim, kill.victim)
+        kill = Kill(kill.job, victim, kill.signal, kill.moment * 0.6, kill.choice + 1)
         struck = attempt(here(), kill, of)
     return struck
 

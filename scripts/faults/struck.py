@@ -1,5 +1,6 @@
 """A job's run that is struck at a moment: how it is started for that, who of its processes is there, and what strikes them."""
 import contextlib
+import itertools
 import os
 import random
 import re
@@ -160,10 +161,20 @@ class Run:
                 return False
         return False
 
+    @staticmethod
+    def _each() -> Iterator[tuple[int, str]]:
+        """Its processes, each as soon as it is found: with hundreds of them the last is found milliseconds behind the first."""
+        for pid in itertools.chain.from_iterable(map(_below, children())):
+            if name := name_of(pid):
+                yield pid, name
+
     def processes(self) -> dict[int, str]:
         """Its own: pid → name. Those that lost their parent are this process's children."""
-        found = {pid: name_of(pid) for child in children() for pid in _below(child)}
-        return {pid: name for pid, name in found.items() if name}
+        return dict(self._each())
+
+    def is_surrounded(self) -> bool:
+        """Whether a deputy or a keeper is there."""
+        return any(name in SURROUNDING for _, name in self._each())
 
     def in_session(self) -> list[int]:
         """Those of its session."""

@@ -156,7 +156,7 @@ def fixture_build(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def killed(build: Path, script: str, *words: str) -> tuple[int, str]:
+def killed(build: Path, script: str, *words: str) -> tuple[object, str]:
     (build / "nsbench").write_text(f"#!/bin/sh\n{script}\n")
     (build / "nsbench").chmod(0o755)
     code, out, err = call(VALIDATE, [f"--build={build}", "kills", "--kills=3", *words])
