@@ -87,6 +87,12 @@ def usual(place: Place, job: Job) -> Usual:
     return Usual(ended.seconds, (*sorted(seen), *outside), job.facts(place.told(ended)))
 
 
+def order(names: Sequence[str], seed: int) -> list[str]:
+    """Jobs as they have their turn: first those with a condition around them, which few kills shall meet each, too."""
+    shuffled = random.Random(seed).sample(names, len(names))
+    return sorted(shuffled, key=lambda name: not BY_NAME[name].is_surrounded)
+
+
 def drawn(jobs: dict[str, Usual], wanted: argparse.Namespace) -> list[Kill]:
     """Each job in turn; the rest by chance. Half of the signals are those that people and programs send."""
     chance = random.Random(wanted.seed)
@@ -246,7 +252,7 @@ def run(options: argparse.Namespace) -> bool:
     program = (options.build / "nsbench").resolve()
     if not programs.find("nsbench-sampler", options.build):
         raise Unreadable(f"nsbench-sampler is missing in {options.build}")
-    names = [job.name for job in JOBS if job.name in (options.job or BY_NAME)]
+    names = order([job.name for job in JOBS if job.name in (options.job or BY_NAME)], options.seed)[:options.kills]
     print(f"{options.kills} kills, --seed={options.seed}", flush=True)
     namespaces = slab.counted()
     outcomes: list[Struck] = []

@@ -26,6 +26,13 @@ def test_each_condition_has_a_job() -> None:
     assert {job.name for job in jobs.JOBS if job.is_surrounded} == {f"with {name}" for name in (*conditions, "all")}
 
 
+def test_conditions_have_their_turn_first() -> None:
+    names = kills.order(list(jobs.BY_NAME), 1)
+    first = [name for name in names if jobs.BY_NAME[name].is_surrounded]
+    assert names[:len(first)] == first and sorted(names) == sorted(jobs.BY_NAME)
+    assert names != kills.order(list(jobs.BY_NAME), 2)
+
+
 def wanted(**values: object) -> kills.argparse.Namespace:
     options = {"kills": 40, "seed": 5, "victim": None, "signal": None, "moment": None}
     return kills.argparse.Namespace(**(options | values))
