@@ -272,6 +272,8 @@ def add_faults(commands: "argparse._SubParsersAction[Parser]") -> None:
         one.add_argument("--job", action="append", choices=BY_NAME, metavar="JOB", help="this one alone; may be given several times")
         one.add_argument("--call", metavar="CALL", help="this system call alone" if name == "faults" else
                          "malloc or mmap alone; with a + all behind it, too")
+        if name == "memory":
+            one.add_argument("--each", action="store_true", help="each allocation, and not one of those that have the same callers")
         one.add_argument("--error", metavar="ERRNO", help="this errno alone, such as ENOMEM")
         one.add_argument("--role", metavar="NAME", help="this process alone: nsbench, nsbench-sampler, …; with a + what these fork")
         one.add_argument("--when", type=at_least(1), metavar="N", help="at this occurrence alone")

@@ -41,6 +41,7 @@ class Recorded:
     counts: Counts
     facts: Facts
     seconds: float
+    sites: list[list[int]]  # the numbers of its allocations, by who makes them; empty where that was not asked for
 
 
 def _occurrences(count: int, chance: random.Random) -> list[int]:
@@ -48,10 +49,16 @@ def _occurrences(count: int, chance: random.Random) -> list[int]:
     return sorted({1, min(2, count), max(1, int(LATE * count)), chance.randint(1, count)})
 
 
-def faults_of(job: str, counts: Counts, seed: int, wanted: argparse.Namespace) -> Iterator[Fault]:
+def _allocations(sites: Sequence[Sequence[int]], chance: random.Random) -> list[int]:
+    """One of each site: those that have the same callers fail in the same way."""
+    return sorted(chance.choice(numbers) for numbers in sites)
+
+
+def faults_of(job: str, one: Recorded, seed: int, wanted: argparse.Namespace) -> Iterator[Fault]:
     """Those of a job, as far as the options let them: each plausible errno of each call of each of nsbench's processes, at the
-    first, the second, a late and a random occurrence. Of memory: each allocation, each mmap(2), alone and with all behind it."""
-    for (role, call), count in sorted(counts.items()):
+    first, the second, a late and a random occurrence. Of memory: an allocation of each site, or each, and each mmap(2), alone
+    and with all behind it."""
+    for (role, call), count in sorted(one.counts.items()):
         if not role.startswith(OURS):
             continue
         of_memory = wanted.command == "memory"
@@ -63,6 +70,8 @@ def faults_of(job: str, counts: Counts, seed: int, wanted: argparse.Namespace) -
                 occurrences = [wanted.when]
             elif not of_memory:
                 occurrences = _occurrences(count, random.Random(f"{seed} {job} {role} {call} {error}"))
+            elif call == MALLOC and not wanted.each:
+                occurrences = _allocations(one.sites, random.Random(f"{seed} {job}"))
             for fault in (Fault(job, role, call + how, error, occurrence)
                           for how in (("", ON) if of_memory else ("",)) for occurrence in occurrences):
                 if all(getattr(wanted, name) in (None, getattr(fault, name)) for name in ("role", "call", "error")):
@@ -71,11 +80,13 @@ def faults_of(job: str, counts: Counts, seed: int, wanted: argparse.Namespace) -
 
 def draw(options: argparse.Namespace, jobs: dict[str, Recorded]) -> list[Fault]:
     """Those to try, of all that the options leave; says how many that are."""
-    every = [fault for name, one in jobs.items() for fault in faults_of(name, one.counts, options.seed, options)]
+    every = [fault for name, one in jobs.items() for fault in faults_of(name, one, options.seed, options)]
     if not every:
         raise Unreadable("faults: no such call is made: nothing to try")
     # In random order also where it is all of them: what was tried before it is stopped is a sample.
     drawn = random.Random(options.seed).sample(every, min(options.most or len(every), len(every)))
-    print(*(f"{name:<20} {one.seconds:>6.1f} s, {sum(one.counts.values())} calls" for name, one in jobs.items()), sep="\n")
+    for name, one in jobs.items():
+        allocations = f", {one.counts[OURS, MALLOC]} allocations at {len(one.sites)} sites" if one.sites else ""
+        print(f"{name:<20} {one.seconds:>6.1f} s, {sum(one.counts.values()) - one.counts.get((OURS, MALLOC), 0)} calls{allocations}")
     print(f"{len(drawn)} of {len(every)} faults in {len(jobs)} jobs, seed {options.seed}", flush=True)
     return drawn

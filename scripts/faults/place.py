@@ -110,6 +110,7 @@ class Place:
         """The job without faults; with the number of its allocations, or of each call. Unreadable where it does not go well even
         so."""
         counts: Counts = collections.Counter()
+        by_site: dict[str, list[int]] = collections.defaultdict(list)
         roles = Roles()
 
         def count(call: Call) -> int:
@@ -117,14 +118,18 @@ class Place:
             return 0
 
         if of_memory:
-            ended = watched(self.words(job), [], none_fails, job.seconds, self.folder, ENVIRONMENT | self._failing(0, False))
+            sites = self.folder / "sites"
+            more = self._failing(0, False) | {"NSBENCH_FAIL_SITES": str(sites)}
+            ended = watched(self.words(job), [], none_fails, 4 * job.seconds, self.folder, ENVIRONMENT | more)
             check_whole(job, ended)
+            for number, site in enumerate(sites.read_text().split(), 1):
+                by_site[site].append(number)
             if not (allocations := max(map(int, self._allocations()), default=0)):
                 raise Unreadable(f"{job.name}: {LIBRARY} has counted no allocation")
             counts[OURS, MALLOC] = allocations
         ended = watched(self.words(job), None, count, 4 * job.seconds, self.folder, ENVIRONMENT)
         check_whole(job, ended)
-        return Recorded(dict(counts), job.facts(self.told(ended)), ended.seconds)
+        return Recorded(dict(counts), job.facts(self.told(ended)), ended.seconds, list(by_site.values()))
 
     def _run(self, fault: Fault, job: Job) -> tuple[Ended, bool]:
         """The run, and whether it had the fault."""
