@@ -88,29 +88,33 @@ def children() -> list[int]:
     return [int(word) for task in Path("/proc/self/task").iterdir() for word in (task / "children").read_text().split()]
 
 
-def name_of(pid: int) -> str:
-    """As ps shows it; empty where it is gone."""
+def _start_of(path: str) -> str:
+    """The first page of a file of procfs; empty where it is gone. By the calls alone: it is asked at each call of a run."""
     try:
-        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace").rstrip("\n")
+        file = os.open(path, os.O_RDONLY)
+        try:
+            return os.read(file, 4096).decode(errors="replace")
+        finally:
+            os.close(file)
     except OSError:
         return ""
 
 
+def name_of(pid: int) -> str:
+    """As ps shows it; empty where it is gone."""
+    return _start_of(f"/proc/{pid}/comm").rstrip("\n")
+
+
 def process_of(thread: int) -> int:
     """Whose thread it is; itself where it is gone."""
-    try:
-        return int(Path(f"/proc/{thread}/status").read_text(errors="replace").split("\nTgid:")[1].split()[0])
-    except (OSError, IndexError):
-        return thread
+    found = _start_of(f"/proc/{thread}/status").partition("\nTgid:")[2].split(None, 1)
+    return int(found[0]) if found else thread
 
 
 def is_forked(pid: int) -> bool:
     """Whether this process has become no program of its own since it was forked; False where it is gone."""
-    try:
-        flags = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[6]
-    except (OSError, IndexError):
-        return False
-    return bool(int(flags) & _FORKNOEXEC)
+    words = _start_of(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return len(words) > 6 and bool(int(words[6]) & _FORKNOEXEC)
 
 
 LOADER = "ld.so"

@@ -1,4 +1,6 @@
 """validate.py faults and memory: what they make fail, and what they notice."""
+import argparse
+import collections
 import contextlib
 import csv
 import ctypes
@@ -14,16 +16,18 @@ from pathlib import Path
 
 import pytest
 
+from analysis import programs
 from analysis.fixtures import call, result_row, write_run
-from faults import calls, inject, jobs, judge, machine
+from faults import calls, drawing, inject, jobs, judge, machine
 from faults.drawing import Fault
-from faults.place import Place
+from faults.place import LIBRARY, Place
 
 VALIDATE = Path(__file__).resolve().parents[1] / "validate.py"
 HEADER = Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: a seccomp notifier, and namespaces")
 VERSION = jobs.BY_NAME["version"]
 EXECVE = inject.EXECVE
+PYTHON = "/usr/bin/python3"
 
 
 def test_the_table_has_the_kernels_numbers():
@@ -187,6 +191,40 @@ def test_what_failed_is_said_by_the_row_that_failed(tmp_path):
     assert not short_of("clone", ended(1, "", said), tmp_path / "told", "EIO", {}, {})
     write_run(tmp_path / "none", rows[1:])  # nothing could be had, which is said by all rows
     assert not short_of("clone", ended(3, "", said), tmp_path / "none", "EPERM", {}, {})
+
+
+def test_an_errno_is_not_taken_for_another_cause(tmp_path):
+    said = "nsbench: run: another nsbench is writing to it (ENOLCK)\n"
+    assert "taken for" in short_of("clone", ended(2, "", said), tmp_path, "ENOLCK", {}, {})
+    assert not short_of("clone", ended(2, "", said), tmp_path, "EAGAIN", {}, {})
+
+
+def drawn_of_memory(**options):
+    one = drawing.Recorded({("nsbench", "malloc"): 6, ("nsbench", "mmap"): 2, ("sh", "mmap"): 9}, {}, 0.1, [[1, 3, 4], [2], [5, 6]])
+    wanted = {"command": "memory", "each": False, "when": None, "role": None, "call": None, "error": None} | options
+    return [(one.call, one.occurrence) for one in drawing.faults_of("list", one, 7, argparse.Namespace(**wanted))]
+
+
+def test_an_allocation_of_each_site_fails():
+    every = drawn_of_memory()
+    assert [one for one in every if one[0].startswith("mmap")] == [("mmap", 1), ("mmap", 2), ("mmap+", 1), ("mmap+", 2)]
+    alone = [number for call, number in every if call == "malloc"]
+    assert [len(set(alone) & set(site)) for site in ([1, 3, 4], [2], [5, 6])] == [1, 1, 1]
+    assert [number for call, number in every if call == "malloc+"] == alone
+    assert len(drawn_of_memory(each=True)) == 2 * 6 + 2 * 2
+
+
+def test_allocations_are_told_apart_by_their_callers(tmp_path):
+    library = programs.find(LIBRARY)
+    if library is None:
+        pytest.skip(f"{LIBRARY} is not built")
+    script = "import ctypes; take = ctypes.CDLL(None).malloc\nfor i in range(100): take(999)\nimport json"
+    sites = tmp_path / "sites"
+    subprocess.run([PYTHON, "-ISc", script], check=True, env={"LD_PRELOAD": str(library), "NSBENCH_FAIL_SITES": str(sites),
+                                                              "NSBENCH_FAIL_TOLD": str(tmp_path / "told"), "PYTHONMALLOC": "malloc"})
+    found = collections.Counter(sites.read_text(encoding="utf-8").split())
+    assert found.total() == int((tmp_path / "told").read_text(encoding="utf-8")) and "0" not in found
+    assert found.most_common(1)[0][1] >= 100 and len(found) > 100
 
 
 def test_in_a_user_namespace_something_is_measured_too(tmp_path):
