@@ -75,8 +75,10 @@ def _figures_of(rows: "list[dict[str, Any]]") -> Facts:
     for row in rows:
         name = f"{row['case']} {row['phase']}"
         if row["status"] in MEASURED:
-            # How many are seen of what the kernel does later is not for a run to say.
-            found[name] = str(int(row["samples"])) if row["phase"] != "drain" else ""
+            # How many are seen of what the kernel does later is not for a run to say. Of repeats: of each that the row has, whose
+            # number it tells; one in which it was skipped is none of them.
+            samples = row["samples"] / (1 if math.isnan(row["repeats"]) else row["repeats"])
+            found[name] = f"{samples:g}" if row["phase"] != "drain" else ""
             continue
         if not math.isnan(row["median"]):
             raise Unreadable(f"{name} is {row['status']} and has a median")

@@ -28,11 +28,13 @@ def tried(which, *words):
     "faults --job=conditions --role=nsbench-keeper+ --call=sendto --error=ENOBUFS --when=1",
     # It waited for the end of a command that nobody told it of.
     "faults --job=exec --role=nsbench+ --call=wait4 --error=ECHILD",
+    "faults --job=exec --role=nsbench+ --call=poll --error=ENOMEM",
     # Its first process ended without a word.
     "faults --job=exec --role=nsbench+ --call=read --error=EIO",
     # Each refusal was another nsbench, or a /proc that hides processes.
     "faults --job=clone --role=nsbench --call=flock --error=ENOLCK",
     "faults --job=exec --role=nsbench --call=openat --error=EINTR",
+    "faults --job=exec --role=nsbench --call=access --error=EACCES",
     # An interruption is no reason to have no name for a file.
     "faults --job=summary --role=nsbench --call=getrandom --error=EINTR --seed=1",
     # Without memory for the message that there is none it aborted.
