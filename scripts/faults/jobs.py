@@ -38,7 +38,8 @@ class Job:
     name: str
     words: tuple[str, ...]
     facts: Callable[[Told], Facts]
-    seconds: float = 30  # that a run may take: an answer is waited for 10 s (src/run/sampler.cpp), and more than one may be
+    # That a run may take: an answer is waited for 10 s (src/run/sampler.cpp), more than one may be, and others may have the CPUs.
+    seconds: float = 120
     given: tuple[str, ...] = ()
     own_codes: tuple[int, ...] = field(default=(0,))  # that say that all went well
     refusals: tuple[int, ...] = ()  # that say that its command cannot be started
@@ -121,8 +122,8 @@ def load_of(told: Told) -> Facts:
     return {fields[place]: "" for fields in found.rows()}
 
 
-def _measuring(name: str, *words: str, seconds: float = 30, given: tuple[str, ...] = ()) -> Job:
-    return Job(name, words, rows_of, seconds, given)
+def _measuring(name: str, *words: str, given: tuple[str, ...] = ()) -> Job:
+    return Job(name, words, rows_of, given=given)
 
 
 def _surrounded(name: str, *conditions: str) -> Job:
@@ -143,31 +144,31 @@ JOBS = (
     Job("version", ("--version",), text_of),
     Job("list", ("list",), text_of),
     Job("dictionary", ("dictionary",), text_of),
-    Job("doctor", ("doctor",), findings_of, 60),
-    Job("verify", ("verify", "--format=csv"), verdicts_of, 60),
+    Job("doctor", ("doctor",), findings_of),
+    Job("verify", ("verify", "--format=csv"), verdicts_of),
     Job("exec", ("exec", "--ns=all", "--proc", "--hostname=box", "--net-lo", "--map-root", "--", "/bin/sh", "-c", INSIDE), text_of,
         own_codes=(7,), refusals=(126, 127), runs_command=True),
     _measuring("clone", "--op=clone,clone3", "--ns=none", "--ns=all", "--stack=1M", *SMALL),
-    _measuring("vm", "--op=clone", "--ns=uts", "--spawn=vm", "--with=touch:all", *SMALL),
+    _measuring("vm", "--op=clone", "--ns=uts", "--stack=1M", "--spawn=vm", "--with=touch:all", *SMALL),
     _measuring("unshare", "--op=unshare", "--ns=net", "--ns=mnt,pid", *SMALL),
     _measuring("setns", "--op=setns", "--ns=uts", "--ns=net", "--with=via:nsfd,pidfd", *SMALL),
-    _measuring("proc_remount", "--op=proc_remount", "--with=via:mount,fsmount", *SMALL),
+    _measuring("proc_remount", "--op=proc_remount", "--stack=1M", "--with=via:mount,fsmount", *SMALL),
     _measuring("userns_map", "--op=userns_map", *SMALL),
     _measuring("container", "--op=container", *SMALL),
     _measuring("mount_ns", "--op=mount_ns", *SMALL),
     _measuring("cgroup", "--op=cgroup", *SMALL),
     _measuring("veth", "--op=veth", "--with=bridged:no,yes", *SMALL),
     _measuring("mountinfo", "--op=mountinfo", *SMALL),
-    _measuring("runtime", "--op=runtime", *SMALL, seconds=60),
-    _measuring("conditions", "--op=clone", "--ns=uts", "--with=mounts:2", "--with=netns:1", "--with=fds:2", "--with=procs:1",
-               *SMALL),
-    _measuring("cgroups", "--op=clone", "--ns=uts", "--with=cgroups:2", *SMALL),
+    _measuring("runtime", "--op=runtime", *SMALL),
+    _measuring("conditions", "--op=clone", "--ns=uts", "--stack=1M", "--with=mounts:2", "--with=netns:1", "--with=fds:2",
+               "--with=procs:1", *SMALL),
+    _measuring("cgroups", "--op=clone", "--ns=uts", "--stack=1M", "--with=cgroups:2", *SMALL),
     _measuring("parallel", *TINY, "--parallel=2", *SMALL),
     _measuring("threads", *TINY, "--parallel=2", "--with=workers:threads", *SMALL),
     _measuring("repeat", *TINY, "--repeat=3", *SMALL),
     _measuring("resume", f"--resume={OUT}", "--budget=100ms", "--quiet", given=(*TINY, *SMALL)),
     _measuring("summary", "summary", OUT, "--quiet", given=(*TINY, *SMALL)),
-    _measuring("probe", *TINY, "--probe", *SMALL, seconds=60),
+    _measuring("probe", *TINY, "--probe", *SMALL),
     Job("inside", ("exec", "--ns=all", "--proc", "--", "/bin/sh", "-c", "sleep 0.3 & sleep 0.3; wait"), text_of, refusals=(126, 127),
         is_for_kills=True, runs_command=True),
     Job("prepare", ("doctor", "--prepare", "--leave=governor,turbo,irq_affinity,cpuset,smt", "--", "/bin/sleep", "0.2"), text_of,
