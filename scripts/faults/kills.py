@@ -13,8 +13,9 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from analysis import programs
+from analysis import files, programs
 from analysis.running import progress
 from analysis.script import Unreadable
 from faults import machine, slab
@@ -29,6 +30,7 @@ PATIENCE = 20.0  # seconds until a condition has to be there
 AGAIN = 5  # times that another moment is tried where nobody was there to be struck
 BY_SIGNAL = 128
 MISSED = "missed"
+ENDED_EARLY = "ended before their time"  # what churn says of its workers, in its text
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,8 @@ def ending(job: Job, kill: Kill, ended: Ended, reasons: str) -> str | None:
     if ended.code not in (FAILED, NOT_PERMITTED):
         return f"exit code {ended.code}: {ended.err.strip()[-200:]!r}"
     # What is shown at a terminal that was closed nobody sees.
-    return None if ended.err or reasons or kill.victim == TERMINAL else f"exit code {ended.code} without a message"
+    is_said = ended.err or reasons or ENDED_EARLY in ended.out or kill.victim == TERMINAL
+    return None if is_said else f"exit code {ended.code} without a message"
 
 
 def _read_again(place: Place, job: Job) -> str | None:
@@ -156,6 +159,9 @@ def _read_again(place: Place, job: Job) -> str | None:
     out = place.folder / "out"
     if not any(OUT in word for word in job.words) or not (out / "run.json").exists():
         return None
+    info: Any = files.json_of(out / "run.json")
+    if info["measuring"]["rounds"] == 0:
+        return None  # there is nothing to be read before the first round
     ended = watched([str(place.program), "summary", str(out), "--quiet"], [], none_fails, job.seconds, place.folder, ENVIRONMENT)
     return None if ended.code != USAGE else f"what is left is refused: {ended.err.strip()[-300:]}"
 

@@ -35,6 +35,9 @@ def tried(which, *words):
     "faults --job=clone --role=nsbench --call=flock --error=ENOLCK",
     "faults --job=exec --role=nsbench --call=openat --error=EINTR",
     "faults --job=exec --role=nsbench --call=access --error=EACCES",
+    "faults --job=userns_map --role=nsbench-sampler --call=read --error=EIO --when=4",
+    # What it could not open it did not remove.
+    "faults --job=cgroups --role=nsbench-keeper+ --call=openat --error=EIO",
     # An interruption is no reason to have no name for a file.
     "faults --job=summary --role=nsbench --call=getrandom --error=EINTR --seed=1",
     # Without memory for the message that there is none it aborted.
