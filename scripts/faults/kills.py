@@ -159,7 +159,10 @@ def _read_again(place: Place, job: Job) -> str | None:
     out = place.folder / "out"
     if not any(OUT in word for word in job.words) or not (out / "run.json").exists():
         return None
-    info: Any = files.json_of(out / "run.json")
+    try:
+        info: Any = files.json_of(out / "run.json")
+    except Unreadable as unreadable:
+        return str(unreadable)
     if info["measuring"]["rounds"] == 0:
         return None  # there is nothing to be read before the first round
     ended = watched([str(place.program), "summary", str(out), "--quiet"], [], none_fails, job.seconds, place.folder, ENVIRONMENT)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 CGROUPS = Path("/sys/fs/cgroup")
+OF_TESTS = "nsbench-env-"  # files of unit tests that run beside, where TMPDIR is /dev/shm (src/env/fake_tree.h)
 SETTINGS = ("/sys/kernel/rcu_normal", "/sys/kernel/rcu_expedited", "/sys/kernel/mm/transparent_hugepage/enabled")
 
 
@@ -138,7 +139,8 @@ def shared_state() -> dict[str, set[str]]:
     found = {"cgroups": set(_cgroups_below(CGROUPS, 4)), "BPF programs": set(map(str, _bpf_programs())), "files": set[str]()}
     for folder in ("/run", "/dev/shm"):
         try:
-            found["files"] |= {f"{folder}/{name}" for name in os.listdir(folder) if name.startswith("nsbench")}
+            ours = [name for name in os.listdir(folder) if name.startswith("nsbench") and not name.startswith(OF_TESTS)]
+            found["files"] |= {f"{folder}/{name}" for name in ours}
         except OSError:
             pass
     return found
