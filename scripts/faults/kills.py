@@ -30,7 +30,7 @@ PATIENCE = 20.0  # seconds until a condition has to be there
 AGAIN = 5  # times that another moment is tried where nobody was there to be struck
 BY_SIGNAL = 128
 MISSED = "missed"
-ENDED_EARLY = "ended before their time"  # what churn says of its workers, in its text
+ENDED_EARLY = ("ended before their time", "the process of the workers was killed")  # what churn says, in its text
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def ending(job: Job, kill: Kill, ended: Ended, reasons: str) -> str | None:
     if ended.code not in (FAILED, NOT_PERMITTED):
         return f"exit code {ended.code}: {ended.err.strip()[-200:]!r}"
     # What is shown at a terminal that was closed nobody sees.
-    is_said = ended.err or reasons or ENDED_EARLY in ended.out or kill.victim == TERMINAL
+    is_said = ended.err or reasons or any(words in ended.out for words in ENDED_EARLY) or kill.victim == TERMINAL
     return None if is_said else f"exit code {ended.code} without a message"
 
 
