@@ -17,7 +17,8 @@ CRASHES = ("terminate called", "Assertion", "what():", "Sanitizer", "core dumped
 _LIMIT = ("limit", "not enough memory")
 # Of errnos that nsbench puts in other words.
 MEANINGS = {"EMFILE": _LIMIT, "ENFILE": _LIMIT, "EAGAIN": _LIMIT, "ENOMEM": _LIMIT, "ENOSPC": _LIMIT, "EFBIG": _LIMIT,
-            "EDQUOT": _LIMIT, "EPERM": ("not permitted",), "EACCES": ("not permitted",), "ENOENT": ("no such folder",)}
+            "EDQUOT": _LIMIT, "EPERM": ("not permitted",), "EACCES": ("not permitted",),
+            "ENOENT": ("no such folder", "has no readable run.json", "no samples.csv")}
 # Where no errno is known: of a child that has ended, of what is missing, and Google Benchmark's of a file that it reads.
 WITHOUT_ERRNO = ("killed or crashed", "cannot be", "Failed to read")
 # Words that blame something, and the errnos that it answers with: another one is of something else.
