@@ -24,9 +24,10 @@ from faults.inject import Ended, none_fails, watched
 from faults.jobs import BY_NAME, JOBS, OUT, Facts, Job
 from faults.judge import CRASHES, FAILED, NOT_PERMITTED, REMOVED, UNREAD, USAGE, differing, reasons_of
 from faults.place import ENVIRONMENT, NotToBeHad, Place, check_whole
-from faults.struck import COMMON, MEMORY, OUTSIDE, TERMINAL, TERMINATING, VICTIMS, WITH_IT, MemoryCgroup, Run, strike
+from faults.struck import COMMON, MEMORY, OUTSIDE, STEP, TERMINAL, TERMINATING, VICTIMS, WITH_IT, MemoryCgroup, Run, strike
 
 PATIENCE = 20.0  # seconds until a condition has to be there
+SEARCH = 5.0  # seconds for a deputy or a keeper to be met, which is there for a part of them
 AGAIN = 5  # times that another moment is tried where nobody was there to be struck
 BY_SIGNAL = 128
 MISSED = "missed"
@@ -120,12 +121,11 @@ def _hit(run: Run, kill: Kill, seconds: float) -> bool:
     if not run.until(run.is_surrounded, PATIENCE) or run.wait(kill.moment):
         return False
     later = chance.uniform(0, 0.03)
-    for _ in range(AGAIN):
-        if not run.until(run.is_surrounded, PATIENCE) or run.wait(later):
-            return False
+    end = time.monotonic() + SEARCH
+    while time.monotonic() < end and run.until(run.is_surrounded, PATIENCE) and not run.wait(later):
         if run.is_surrounded() and strike(run, kill.victim, number, chance):
             return True
-        later /= 2
+        later = later / 2 if later > STEP else 0  # it has gone by then
     return False
 
 
