@@ -24,14 +24,14 @@ struct Names {
     char one[24] = "";
 };
 
-/// What make_in() has made there, or a part of it.
+/// What make_in() has made there, or a part of it. By paths: a folder that cannot be opened would stay.
 void remove_from(const sys::Fd& parent, const Setting& here) {
     Names names(here);
-    const auto folder = sys::Fd::own(openat(parent.get(), names.folder, O_PATH | O_DIRECTORY | O_CLOEXEC));
-    if (!folder) return;
     for (std::uint64_t i = 0; i < here.value; ++i) {
         names.number(i);
-        (void)unlinkat(folder->get(), names.one, AT_REMOVEDIR);
+        char path[sizeof names.folder + sizeof names.one];
+        std::snprintf(path, sizeof path, "%s/%s", names.folder, names.one);
+        (void)unlinkat(parent.get(), path, AT_REMOVEDIR);
     }
     (void)unlinkat(parent.get(), names.folder, AT_REMOVEDIR);
 }

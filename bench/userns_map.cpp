@@ -18,7 +18,9 @@ void run_userns_map(Block& block) {
     const auto stack = sys::Stack::map(kHolderStack, false);
     if (!stack) return block.fail({Call::mmap, stack.error()});
     // Found out here, since to ask for each holder's number in /proc would be part of the total.
-    if (const auto ours = sys::proc_is_ours(); !ours || !*ours) return block.fail({Call::open_map, ESRCH});
+    const auto ours = sys::proc_is_ours();
+    if (!ours && ours.error() != ENOENT) return block.fail({Call::open_map, ours.error()});
+    if (!ours || !*ours) return block.fail({Call::open_map, ESRCH});
     const sys::IdMaps maps;
     while (Record* record = block.next()) {
         NSB_MARK(bits(Phase::total), bits(), 1);

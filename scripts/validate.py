@@ -13,7 +13,7 @@
     scripts/validate.py model [--runs=N] [RUN...]        do the intervals of nsbench model hold from run to run?
     scripts/validate.py position [--seconds=N]           does a sample's place in its block explain anything?
     scripts/validate.py soak [--for=2h] [--job=JOB]      hours of work: does anything grow meanwhile?
-    scripts/validate.py kills [--kills=N] [--seed=N]     is nothing left of runs that are killed while conditions are set up?
+    scripts/validate.py kills [--kills=N] [--seed=N]     is nothing left of jobs that are killed at random moments?
     scripts/validate.py faults [--most=N] [--keep=DIR]   each system call of each job made to fail: does it end as it should?
     scripts/validate.py memory [--most=N] [--keep=DIR]   the same for each allocation, and each mmap
     scripts/validate.py size [--cases=N] [--samples=N]   what does a large run take of memory, and its files of time?
@@ -206,13 +206,11 @@ def change_points(trials: int, seed: int) -> bool:
     return change_points_check.check(trials, seed, lambda line: print(line, flush=True))
 
 
-def kills(build: Path, number: int, seed: int | None) -> bool:
+def kills(options: argparse.Namespace) -> bool:
     """Whether nothing is left of runs that are killed."""
-    from analysis.kills import check
-    seed = random.getrandbits(31) if seed is None else seed
-    print(f"{number} kills, --seed={seed}", flush=True)
-    with progress("kill", number) as done:
-        return check(build, number, seed, lambda line: print(line, flush=True), done)
+    from faults import kills as of_jobs
+    interrupt.ready()
+    return of_jobs.run(options)
 
 
 def faults(options: argparse.Namespace) -> bool:
@@ -256,6 +254,17 @@ def add_recording(commands: "argparse._SubParsersAction[Parser]") -> None:
 def add_faults(commands: "argparse._SubParsersAction[Parser]") -> None:
     """The commands that make calls fail."""
     from faults.jobs import BY_NAME
+    from faults.struck import OUTSIDE, TERMINATING, VICTIMS
+    of_kills = commands.add_parser("kills")
+    of_kills.add_argument("--kills", type=at_least(1), default=500, help="each job in turn (%(default)s)")
+    of_kills.add_argument("--seed", type=at_least(0), default=random.getrandbits(31),
+                          help="of victims, signals and moments (a random one, which is printed)")
+    of_kills.add_argument("--job", action="append", choices=BY_NAME, metavar="JOB", help="this one alone; may be given several times")
+    of_kills.add_argument("--victim", choices=(*VICTIMS, *OUTSIDE), metavar="WHO",
+                          help=f"this one alone: {', '.join((*VICTIMS, *OUTSIDE))}")
+    of_kills.add_argument("--signal", choices=TERMINATING, metavar="NAME", help="this one alone, such as SIGTERM")
+    of_kills.add_argument("--moment", type=float, metavar="SHARE", help="of the time that the job takes (random ones)")
+    of_kills.add_argument("--jobs", type=at_least(1), default=1, metavar="N", help="so many at once (%(default)s)")
     for name in ("faults", "memory"):
         one = commands.add_parser(name)
         one.add_argument("--most", type=at_least(1), metavar="N", help="so many of all, drawn by the seed")
@@ -263,6 +272,8 @@ def add_faults(commands: "argparse._SubParsersAction[Parser]") -> None:
         one.add_argument("--job", action="append", choices=BY_NAME, metavar="JOB", help="this one alone; may be given several times")
         one.add_argument("--call", metavar="CALL", help="this system call alone" if name == "faults" else
                          "malloc or mmap alone; with a + all behind it, too")
+        if name == "memory":
+            one.add_argument("--each", action="store_true", help="each allocation, and not one of those that have the same callers")
         one.add_argument("--error", metavar="ERRNO", help="this errno alone, such as ENOMEM")
         one.add_argument("--role", metavar="NAME", help="this process alone: nsbench, nsbench-sampler, …; with a + what these fork")
         one.add_argument("--when", type=at_least(1), metavar="N", help="at this occurrence alone")
@@ -280,9 +291,6 @@ def parser() -> Parser:
     commands.add_parser("yardstick").add_argument("--pairs", type=at_least(2), default=60)  # quartiles are of two or more
     commands.add_parser("aa").add_argument("--trials", type=at_least(1), default=200)
     commands.add_parser("position").add_argument("--seconds", type=at_least(1), default=60, help="of each of two runs (60)")
-    of_kills = commands.add_parser("kills")
-    of_kills.add_argument("--kills", type=at_least(1), default=200, help="each condition in turn (%(default)s)")
-    of_kills.add_argument("--seed", type=at_least(0), help="of victims and moments (a random one, which is printed)")
     of_compare = commands.add_parser("compare")
     of_compare.add_argument("--trials", type=at_least(1), default=500)
     of_compare.add_argument("--seed", type=at_least(0), default=1)
@@ -323,7 +331,7 @@ def validate(words: list[str]) -> int:
         "yardstick": lambda: yardstick(options.build, options.pairs),
         "aa": lambda: same_twice(options.build, options.trials),
         "position": lambda: position(options.build, options.seconds),
-        "kills": lambda: kills(options.build, options.kills, options.seed),
+        "kills": lambda: kills(options),
         "size": lambda: size(options.build, options.cases, options.samples),
         "median": lambda: median(options.build, options.trials, options.seed),
         "replicate": lambda: replicate(options),

@@ -88,29 +88,33 @@ def children() -> list[int]:
     return [int(word) for task in Path("/proc/self/task").iterdir() for word in (task / "children").read_text().split()]
 
 
-def name_of(pid: int) -> str:
-    """As ps shows it; empty where it is gone."""
+def _start_of(path: str) -> str:
+    """The first page of a file of procfs; empty where it is gone. By the calls alone: it is asked at each call of a run."""
     try:
-        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace").rstrip("\n")
+        file = os.open(path, os.O_RDONLY)
+        try:
+            return os.read(file, 4096).decode(errors="replace")
+        finally:
+            os.close(file)
     except OSError:
         return ""
 
 
+def name_of(pid: int) -> str:
+    """As ps shows it; empty where it is gone."""
+    return _start_of(f"/proc/{pid}/comm").rstrip("\n")
+
+
 def process_of(thread: int) -> int:
     """Whose thread it is; itself where it is gone."""
-    try:
-        return int(Path(f"/proc/{thread}/status").read_text(errors="replace").split("\nTgid:")[1].split()[0])
-    except (OSError, IndexError):
-        return thread
+    found = _start_of(f"/proc/{thread}/status").partition("\nTgid:")[2].split(None, 1)
+    return int(found[0]) if found else thread
 
 
 def is_forked(pid: int) -> bool:
     """Whether this process has become no program of its own since it was forked; False where it is gone."""
-    try:
-        flags = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[6]
-    except (OSError, IndexError):
-        return False
-    return bool(int(flags) & _FORKNOEXEC)
+    words = _start_of(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return len(words) > 6 and bool(int(words[6]) & _FORKNOEXEC)
 
 
 LOADER = "ld.so"
@@ -150,6 +154,42 @@ class Roles:
         return first <= call.place < end
 
 
+def begin_child(folder: Path, terminal: int | None = None) -> None:
+    """In a child that is to be a program: a session of its own, which ends with its parent, in the folder. Its streams are the
+    terminal, or files there."""
+    _LIBC.prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG: nobody else answers its calls
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    if terminal is not None:
+        os.login_tty(terminal)
+    else:
+        os.setsid()
+        null = os.open("/dev/null", os.O_RDONLY)
+        for stream, name in ((1, "stdout"), (2, "stderr")):
+            os.dup2(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), stream)
+        os.dup2(null, 0)
+    os.chdir(folder)
+
+
+def reap() -> None:
+    """Children that have ended."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def end_children() -> None:
+    """Kills them; one that the kernel keeps stays."""
+    limit = time.monotonic() + LINGERING
+    while (found := children()) and time.monotonic() < limit:
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
+        reap()
+
+
 class _Run:
     """A program from its start to its end, with what it leaves."""
 
@@ -173,16 +213,7 @@ class _Run:
     def _become(self, command: list[str], code: bytes, told: int, environment: dict[str, str]) -> None:
         """In the child."""
         try:
-            _LIBC.prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG: nobody else answers its calls
-            os.setsid()
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
-                signal.signal(number, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_SETMASK, [])
-            null = os.open("/dev/null", os.O_RDONLY)
-            for stream, name in ((1, "stdout"), (2, "stderr")):
-                os.dup2(os.open(self.folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), stream)
-            os.dup2(null, 0)
-            os.chdir(self.folder)
+            begin_child(self.folder)
             os.set_inheritable(told, False)
             os.closerange(3, told)
             os.closerange(told + 1, 256)
@@ -251,19 +282,13 @@ class _Run:
             ready = dict(watcher.poll(5)).get(self.listener, 0)
             if ready & select.POLLIN:
                 self._answer(decide, True)
-            _reap()
+            reap()
             if ready & (select.POLLHUP | select.POLLERR):  # nobody is under the filter any more
                 return status, is_hung, []
         left = [name_of(pid) for pid in children()]
         os.close(self.listener)
         self.listener = -1
-        limit = time.monotonic() + LINGERING
-        while (found := children()) and time.monotonic() < limit:  # one that the kernel keeps is in `left`, as often as it is seen
-            for pid in found:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            time.sleep(0.01)
-            _reap()
+        end_children()  # one that the kernel keeps is in `left`, as often as it is seen
         return status, is_hung, left
 
     def close(self) -> None:
@@ -271,13 +296,6 @@ class _Run:
         os.close(self.pidfd)
         if self.listener >= 0:
             os.close(self.listener)
-
-
-def _reap() -> None:
-    """Children that have ended."""
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@ import csv
 import io
 import math
 import re
+import resource
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,10 +38,14 @@ class Job:
     name: str
     words: tuple[str, ...]
     facts: Callable[[Told], Facts]
-    seconds: float = 30  # that a run may take: an answer is waited for 10 s (src/run/sampler.cpp), and more than one may be
+    # That a run may take: an answer is waited for 10 s (src/run/sampler.cpp), more than one may be, and others may have the CPUs.
+    seconds: float = 120
     given: tuple[str, ...] = ()
     own_codes: tuple[int, ...] = field(default=(0,))  # that say that all went well
     refusals: tuple[int, ...] = ()  # that say that its command cannot be started
+    is_for_kills: bool = False  # alone: it takes long enough to be met within, and is no other work than another job's
+    is_surrounded: bool = False  # it goes on until it is stopped, and most of its time a condition is set up or taken down
+    runs_command: bool = False  # and ends with its code, or 128 and the signal that ended it
 
 
 def text_of(told: Told) -> Facts:
@@ -71,8 +76,10 @@ def _figures_of(rows: "list[dict[str, Any]]") -> Facts:
     for row in rows:
         name = f"{row['case']} {row['phase']}"
         if row["status"] in MEASURED:
-            # How many are seen of what the kernel does later is not for a run to say.
-            found[name] = str(int(row["samples"])) if row["phase"] != "drain" else ""
+            # How many are seen of what the kernel does later is not for a run to say. Of repeats: of each that the row has, whose
+            # number it tells; one in which it was skipped is none of them.
+            samples = row["samples"] / (1 if math.isnan(row["repeats"]) else row["repeats"])
+            found[name] = f"{samples:g}" if row["phase"] != "drain" else ""
             continue
         if not math.isnan(row["median"]):
             raise Unreadable(f"{name} is {row['status']} and has a median")
@@ -115,41 +122,59 @@ def load_of(told: Told) -> Facts:
     return {fields[place]: "" for fields in found.rows()}
 
 
-def _measuring(name: str, *words: str, seconds: float = 30, given: tuple[str, ...] = ()) -> Job:
-    return Job(name, words, rows_of, seconds, given)
+def _measuring(name: str, *words: str, given: tuple[str, ...] = ()) -> Job:
+    return Job(name, words, rows_of, given=given)
 
 
+def _surrounded(name: str, *conditions: str) -> Job:
+    """A block is one sample, and the rest its condition."""
+    words = ("--op=clone", "--ns=none", "--stack=1M", "--block=1", "--lead-in=1", "--alone", "--budget=600s", "--precision=0.001%",
+             "--quiet", "--no-progress", f"--out={OUT}", *conditions)
+    return Job(f"with {name}", words, rows_of, own_codes=(), is_for_kills=True, is_surrounded=True)
+
+
+# So many that most of a block's time is their setting up and taking down.
+LEVELS = {"mounts": "2000", "peers": "300", "netns": "60", "dying": "60", "pidns": "300", "procs": "500", "rss": "96M",
+          "fds": str(min(20_000, resource.getrlimit(resource.RLIMIT_NOFILE)[1] // 2)), "depth": "8", "cgroups": "200"}
+FEW = {"mounts": "50", "peers": "20", "netns": "5", "dying": "5", "pidns": "5", "procs": "20", "rss": "4M", "fds": "200", "depth": "2",
+       "cgroups": "20"}
 INSIDE = "echo inside; exit 7"
 TINY = ("--op=clone", "--ns=none", "--ns=uts", "--stack=1M")
 JOBS = (
     Job("version", ("--version",), text_of),
     Job("list", ("list",), text_of),
     Job("dictionary", ("dictionary",), text_of),
-    Job("doctor", ("doctor",), findings_of, 60),
-    Job("verify", ("verify", "--format=csv"), verdicts_of, 60),
+    Job("doctor", ("doctor",), findings_of),
+    Job("verify", ("verify", "--format=csv"), verdicts_of),
     Job("exec", ("exec", "--ns=all", "--proc", "--hostname=box", "--net-lo", "--map-root", "--", "/bin/sh", "-c", INSIDE), text_of,
-        own_codes=(7,), refusals=(126, 127)),
+        own_codes=(7,), refusals=(126, 127), runs_command=True),
     _measuring("clone", "--op=clone,clone3", "--ns=none", "--ns=all", "--stack=1M", *SMALL),
-    _measuring("vm", "--op=clone", "--ns=uts", "--spawn=vm", "--with=touch:all", *SMALL),
+    _measuring("vm", "--op=clone", "--ns=uts", "--stack=1M", "--spawn=vm", "--with=touch:all", *SMALL),
     _measuring("unshare", "--op=unshare", "--ns=net", "--ns=mnt,pid", *SMALL),
     _measuring("setns", "--op=setns", "--ns=uts", "--ns=net", "--with=via:nsfd,pidfd", *SMALL),
-    _measuring("proc_remount", "--op=proc_remount", "--with=via:mount,fsmount", *SMALL),
+    _measuring("proc_remount", "--op=proc_remount", "--stack=1M", "--with=via:mount,fsmount", *SMALL),
     _measuring("userns_map", "--op=userns_map", *SMALL),
     _measuring("container", "--op=container", *SMALL),
     _measuring("mount_ns", "--op=mount_ns", *SMALL),
     _measuring("cgroup", "--op=cgroup", *SMALL),
     _measuring("veth", "--op=veth", "--with=bridged:no,yes", *SMALL),
     _measuring("mountinfo", "--op=mountinfo", *SMALL),
-    _measuring("runtime", "--op=runtime", *SMALL, seconds=60),
-    _measuring("conditions", "--op=clone", "--ns=uts", "--with=mounts:2", "--with=netns:1", "--with=fds:2", "--with=procs:1",
-               *SMALL),
-    _measuring("cgroups", "--op=clone", "--ns=uts", "--with=cgroups:2", *SMALL),
+    _measuring("runtime", "--op=runtime", *SMALL),
+    _measuring("conditions", "--op=clone", "--ns=uts", "--stack=1M", "--with=mounts:2", "--with=netns:1", "--with=fds:2",
+               "--with=procs:1", *SMALL),
+    _measuring("cgroups", "--op=clone", "--ns=uts", "--stack=1M", "--with=cgroups:2", *SMALL),
     _measuring("parallel", *TINY, "--parallel=2", *SMALL),
     _measuring("threads", *TINY, "--parallel=2", "--with=workers:threads", *SMALL),
     _measuring("repeat", *TINY, "--repeat=3", *SMALL),
     _measuring("resume", f"--resume={OUT}", "--budget=100ms", "--quiet", given=(*TINY, *SMALL)),
     _measuring("summary", "summary", OUT, "--quiet", given=(*TINY, *SMALL)),
-    _measuring("probe", *TINY, "--probe", *SMALL, seconds=60),
+    _measuring("probe", *TINY, "--probe", *SMALL),
+    Job("inside", ("exec", "--ns=all", "--proc", "--", "/bin/sh", "-c", "sleep 0.3 & sleep 0.3; wait"), text_of, refusals=(126, 127),
+        is_for_kills=True, runs_command=True),
+    Job("prepare", ("doctor", "--prepare", "--leave=governor,turbo,irq_affinity,cpuset,smt", "--", "/bin/sleep", "0.2"), text_of,
+        refusals=(126, 127), is_for_kills=True, runs_command=True),
     Job("churn", ("churn", "--ns=uts", "--for=200ms", "--drain=50ms", "--quiet", f"--out={OUT}"), load_of),
+    *(_surrounded(key, f"--with={key}:{level}") for key, level in LEVELS.items()),
+    _surrounded("all", *(f"--with={key}:{level}" for key, level in FEW.items())),
 )
 BY_NAME = {job.name: job for job in JOBS}

@@ -17,9 +17,12 @@ CRASHES = ("terminate called", "Assertion", "what():", "Sanitizer", "core dumped
 _LIMIT = ("limit", "not enough memory")
 # Of errnos that nsbench puts in other words.
 MEANINGS = {"EMFILE": _LIMIT, "ENFILE": _LIMIT, "EAGAIN": _LIMIT, "ENOMEM": _LIMIT, "ENOSPC": _LIMIT, "EFBIG": _LIMIT,
-            "EDQUOT": _LIMIT, "EPERM": ("not permitted",), "EACCES": ("not permitted",), "ENOENT": ("no such folder",)}
+            "EDQUOT": _LIMIT, "EPERM": ("not permitted",), "EACCES": ("not permitted",),
+            "ENOENT": ("no such folder", "has no readable run.json", "no samples.csv")}
 # Where no errno is known: of a child that has ended, of what is missing, and Google Benchmark's of a file that it reads.
 WITHOUT_ERRNO = ("killed or crashed", "cannot be", "Failed to read")
+# Words that blame something, and the errnos that it answers with: another one is of something else.
+BLAMED = {"another nsbench": ("EAGAIN",), "hides processes": ("ENOENT", "ESRCH")}
 # Which need not be made again, since signals interrupt them only where they wait, and these do not: openat(2) waits for a pipe's
 # other end; the sampler's children write to an eventfd with EFD_NONBLOCK, in the time that is measured (src/sys/stamp.h).
 UNINTERRUPTED = (("", "openat"), ("nsbench-sampler+", "write"))
@@ -74,6 +77,8 @@ def ending(job: Job, ended: Ended, error: str, call: str, role: str, reasons: st
     if not is_documented(job, ended, error, call):
         return f"exit code {ended.code}"
     said = ended.err + ended.out + reasons
+    if wrong := next((words for words, errors in BLAMED.items() if words in said and error not in errors), None):
+        return f"{error} is taken for what \"{wrong}\" does: {ended.err.strip()[-200:]!r}"
     is_again = error == "EINTR" and not {("", call), (role, call)}.intersection(UNINTERRUPTED)
     if is_again and ended.code not in job.own_codes:
         return f"exit code {ended.code} of a call that was interrupted, and has to be made again: {ended.err.strip()[-200:]!r}"

@@ -10,27 +10,57 @@ from collections.abc import Iterator
 from pathlib import Path
 
 CGROUPS = Path("/sys/fs/cgroup")
+OF_TESTS = "nsbench-env-"  # files of unit tests that run beside, where TMPDIR is /dev/shm (src/env/fake_tree.h)
+SETTINGS = ("/sys/kernel/rcu_normal", "/sys/kernel/rcu_expedited", "/sys/kernel/mm/transparent_hugepage/enabled")
+
+
+_LIBC = ctypes.CDLL(None)
+_BPF, _FSOPEN, _FSCONFIG, _FSMOUNT = 321, 430, 431, 432
+
+
+def _queues_by_descriptor() -> list[str] | None:
+    """Of a mount that no folder shows (fsopen(2), fsmount(2)): no process is needed for it. Nothing where there is none."""
+    made = []
+    try:
+        made.append(_LIBC.syscall(_FSOPEN, b"mqueue", 1))  # FSOPEN_CLOEXEC
+        if made[-1] < 0 or _LIBC.syscall(_FSCONFIG, made[-1], 6, None, None, 0) != 0:  # FSCONFIG_CMD_CREATE
+            return None
+        made.append(_LIBC.syscall(_FSMOUNT, made[-1], 1, 0))  # FSMOUNT_CLOEXEC
+        if made[-1] < 0:
+            return None
+        made.append(os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=made[-1]))
+        return sorted(os.listdir(made[-1]))
+    finally:
+        for one in filter(lambda descriptor: descriptor >= 0, made):
+            os.close(one)
 
 
 def posix_queues() -> list[str]:
     """Their names, in this process's own IPC namespace, which a mount that was there before may not show; nothing where they
     cannot be looked at."""
+    if (found := _queues_by_descriptor()) is not None:
+        return found
     shown = subprocess.run(["unshare", "--mount", "sh", "-c", "mount -t mqueue none /mnt && ls -A /mnt"], check=False,
                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8")
     return sorted(shown.stdout.split())
 
 
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
 def state() -> dict[str, object]:
-    """Mounts, hostname, links and IPC objects, of the namespaces that this process is in."""
+    """Mounts, hostname, links and IPC objects, of the namespaces that this process is in, and settings of the machine that
+    doctor --prepare makes."""
     found: dict[str, object] = {"queues": posix_queues(), "hostname": os.uname().nodename}
     with open("/proc/self/mountinfo", encoding="utf-8") as file:
         found["mounts"] = file.read()
-    found["links"] = sorted(name for _, name in socket.if_nameindex())  # /sys may be another namespace's
-    try:
-        shown = subprocess.run(["ip", "-o", "link"], stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout
-        found["ip link"] = [line.split(":")[:2] for line in shown.splitlines()]
-    except (OSError, subprocess.CalledProcessError):
-        pass
+    indices = sorted(socket.if_nameindex())  # /sys may be another namespace's
+    found |= {"links": sorted(name for _, name in indices), "links' numbers": [number for number, _ in indices]}
+    found["settings"] = {name: _text_of(Path(name)) for name in SETTINGS}
     for kind in ("msg", "sem", "shm"):
         try:
             with open(f"/proc/sysvipc/{kind}", encoding="utf-8") as file:
@@ -58,7 +88,6 @@ def of_the_living(cgroup: str) -> bool:
     return number is not None and Path(f"/proc/{number[1]}").exists()
 
 
-_BPF = 321
 _NAME_AT = 64  # in struct bpf_prog_info
 OUR_PROGRAMS = re.compile(r"(enter|leave)(_|$)|on_|nsb_")  # the beginnings of the names in bpf/, of which the kernel keeps 15 bytes
 
@@ -66,7 +95,7 @@ OUR_PROGRAMS = re.compile(r"(enter|leave)(_|$)|on_|nsb_")  # the beginnings of t
 def _bpf(command: int, attributes: bytearray) -> int:
     """bpf(2) with these attributes, which the kernel may change; below 0 where it fails."""
     buffer = (ctypes.c_char * len(attributes)).from_buffer(attributes)
-    return int(ctypes.CDLL(None).syscall(_BPF, command, buffer, len(attributes)))
+    return int(_LIBC.syscall(_BPF, command, buffer, len(attributes)))
 
 
 def _bpf_programs() -> Iterator[int]:
@@ -110,7 +139,8 @@ def shared_state() -> dict[str, set[str]]:
     found = {"cgroups": set(_cgroups_below(CGROUPS, 4)), "BPF programs": set(map(str, _bpf_programs())), "files": set[str]()}
     for folder in ("/run", "/dev/shm"):
         try:
-            found["files"] |= {f"{folder}/{name}" for name in os.listdir(folder) if name.startswith("nsbench")}
+            ours = [name for name in os.listdir(folder) if name.startswith("nsbench") and not name.startswith(OF_TESTS)]
+            found["files"] |= {f"{folder}/{name}" for name in ours}
         except OSError:
             pass
     return found

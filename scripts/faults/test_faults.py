@@ -1,4 +1,6 @@
-"""validate.py faults and memory: what they make fail, what they notice, and that nsbench holds."""
+"""validate.py faults and memory: what they make fail, and what they notice."""
+import argparse
+import collections
 import contextlib
 import csv
 import ctypes
@@ -14,15 +16,18 @@ from pathlib import Path
 
 import pytest
 
+from analysis import programs
 from analysis.fixtures import call, result_row, write_run
-from faults import calls, inject, jobs, judge, machine
-from faults.campaign import LIBRARY, Fault, Place
+from faults import calls, drawing, inject, jobs, judge, machine
+from faults.drawing import Fault
+from faults.place import LIBRARY, Place
 
 VALIDATE = Path(__file__).resolve().parents[1] / "validate.py"
 HEADER = Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: a seccomp notifier, and namespaces")
 VERSION = jobs.BY_NAME["version"]
 EXECVE = inject.EXECVE
+PYTHON = "/usr/bin/python3"
 
 
 def test_the_table_has_the_kernels_numbers():
@@ -186,6 +191,40 @@ def test_what_failed_is_said_by_the_row_that_failed(tmp_path):
     assert not short_of("clone", ended(1, "", said), tmp_path / "told", "EIO", {}, {})
     write_run(tmp_path / "none", rows[1:])  # nothing could be had, which is said by all rows
     assert not short_of("clone", ended(3, "", said), tmp_path / "none", "EPERM", {}, {})
+
+
+def test_an_errno_is_not_taken_for_another_cause(tmp_path):
+    said = "nsbench: run: another nsbench is writing to it (ENOLCK)\n"
+    assert "taken for" in short_of("clone", ended(2, "", said), tmp_path, "ENOLCK", {}, {})
+    assert not short_of("clone", ended(2, "", said), tmp_path, "EAGAIN", {}, {})
+
+
+def drawn_of_memory(**options):
+    one = drawing.Recorded({("nsbench", "malloc"): 6, ("nsbench", "mmap"): 2, ("sh", "mmap"): 9}, {}, 0.1, [[1, 3, 4], [2], [5, 6]])
+    wanted = {"command": "memory", "each": False, "when": None, "role": None, "call": None, "error": None} | options
+    return [(one.call, one.occurrence) for one in drawing.faults_of("list", one, 7, argparse.Namespace(**wanted))]
+
+
+def test_an_allocation_of_each_site_fails():
+    every = drawn_of_memory()
+    assert [one for one in every if one[0].startswith("mmap")] == [("mmap", 1), ("mmap", 2), ("mmap+", 1), ("mmap+", 2)]
+    alone = [number for call, number in every if call == "malloc"]
+    assert [len(set(alone) & set(site)) for site in ([1, 3, 4], [2], [5, 6])] == [1, 1, 1]
+    assert [number for call, number in every if call == "malloc+"] == alone
+    assert len(drawn_of_memory(each=True)) == 2 * 6 + 2 * 2
+
+
+def test_allocations_are_told_apart_by_their_callers(tmp_path):
+    library = programs.find(LIBRARY)
+    if library is None:
+        pytest.skip(f"{LIBRARY} is not built")
+    script = "import ctypes; take = ctypes.CDLL(None).malloc\nfor i in range(100): take(999)\nimport json"
+    sites = tmp_path / "sites"
+    subprocess.run([PYTHON, "-ISc", script], check=True, env={"LD_PRELOAD": str(library), "NSBENCH_FAIL_SITES": str(sites),
+                                                              "NSBENCH_FAIL_TOLD": str(tmp_path / "told"), "PYTHONMALLOC": "malloc"})
+    found = collections.Counter(sites.read_text(encoding="utf-8").split())
+    assert found.total() == int((tmp_path / "told").read_text(encoding="utf-8")) and "0" not in found
+    assert found.most_common(1)[0][1] >= 100 and len(found) > 100
 
 
 def test_in_a_user_namespace_something_is_measured_too(tmp_path):
@@ -355,68 +394,3 @@ def test_the_command_that_repeats_one():
 def test_wrong_use_is_one_line(words):
     code, out, err = call(VALIDATE, words)
     assert (code, out, err.count("\n")) == (2, "", 1) and err.startswith("validate: ")
-
-
-# nsbench itself
-
-def tried(which, *words):
-    """What came of it; skipped where nothing can be made to fail here."""
-    from nsbench_harness import binary
-    code, out, err = call(VALIDATE, [f"--build={Path(binary()).parent}", which, *words])
-    if code == 2 and ("no seccomp notifier" in err or "no namespaces to try faults in" in err
-                      or "cannot be tried here: exit code 3" in err and "nothing to try" in err):
-        pytest.skip(err)
-    return code, out + err
-
-
-@needs_root
-@pytest.mark.parametrize("words", [
-    # A keeper that could not say that it was ready waited for the sampler, which waited for it.
-    "faults --job=conditions --role=nsbench-keeper+ --call=sendto --error=ENOBUFS --when=1",
-    # An interruption is no reason to have no name for a file.
-    "faults --job=summary --role=nsbench --call=getrandom --error=EINTR --seed=1",
-    # Without memory for the message that there is none it aborted.
-    "memory --job=list --call=malloc+ --most=5",
-    "memory --job=summary --call=mmap+ --most=5",
-])
-def test_what_it_once_did_not_hold_against(words):
-    code, said = tried(*words.split())
-    assert code == 0, said
-
-
-@needs_root
-@pytest.mark.parametrize("which, names", [
-    ("faults", ["clone", "container", "list", "repeat", "resume", "unshare", "verify"]),
-    ("memory", ["version", "list", "clone", "summary", "resume"]),
-])
-def test_nsbench_holds(which, names):
-    """Forty of all faults, the same each day, so that a change is to blame; scripts/validate.py draws others each day, of all jobs."""
-    code, said = tried(which, "--most=40", "--seed=18", *(f"--job={name}" for name in names))
-    assert code == 0, said
-
-
-@needs_root
-def test_without_memory_no_part_of_a_file_stays(tmp_path):
-    """Around the allocation up to which results.csv is not replaced."""
-    from nsbench_harness import binary
-    library = Path(binary()).parent / LIBRARY
-    if not library.exists():
-        pytest.skip(f"{LIBRARY} is not built")
-    run = tmp_path / "run"
-    subprocess.run([binary(), "--op=clone", "--ns=none", "--stack=1M", "--samples=2", "--block=1", "--quiet", f"--out={run}"], check=True)
-
-    def replaced(number):
-        before = (run / "results.csv").stat().st_ino
-        more = {"LD_PRELOAD": str(library), "NSBENCH_FAIL_AT": str(number), "NSBENCH_FAIL_TOLD": str(tmp_path / "told")}
-        subprocess.run([binary(), "summary", run, "--quiet"], env={**os.environ, **more}, capture_output=True, check=False)
-        assert not list(run.glob(".part-*")), number
-        return (run / "results.csv").stat().st_ino != before
-
-    assert replaced(0)
-    first = max(int(line) for line in (tmp_path / "told").read_text(encoding="utf-8").split())
-    last = first // 2  # the very first is libstdc++'s, which does without
-    assert not replaced(last)
-    while first - last > 1:
-        middle = (last + first) // 2
-        first, last = (middle, last) if replaced(middle) else (first, middle)
-    assert [replaced(number) for number in range(last - 3, first + 1)] == [False] * 4 + [True]

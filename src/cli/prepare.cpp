@@ -125,8 +125,10 @@ class Guarded {
                 continue;
             }
             // One signal may stand for several children.
-            int status = 0;
-            for (pid_t ended = 0; (ended = waitpid(-1, &status, WNOHANG)) > 0;) {
+            for (int status = 0;;) {
+                const pid_t ended = static_cast<pid_t>(sys::must(
+                    sys::retried([&] { return waitpid(-1, &status, WNOHANG); }), "wait4", "the command"));
+                if (ended == 0) break;
                 if (ended == command) return status;
                 if (watcher_ && ended == watcher_->pid()) replace();
             }

@@ -36,7 +36,8 @@ run::Summary sum_up_repeats(Taken taken, const std::string& folder, Disturbed co
         auto repeat = store.reopen_repeat(whole, number);
         if (!repeat) continue;
         const bool is_complete = repeat->second.info.repeat->complete;
-        if (!is_complete && begun.size() > 0) continue;
+        // One that was stopped before its first round has nothing, and is no reason to refuse the others.
+        if (!is_complete && (begun.size() > 0 || repeat->second.series.empty())) continue;
         (is_complete ? complete : begun)
             .add(sum_up(std::move(*repeat), fmt::format("{}/{}", folder, run::name_of_repeat(number)),
                         counted));

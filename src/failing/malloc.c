@@ -4,6 +4,8 @@
  *   NSBENCH_FAIL_ON=yes     those behind it, too
  *   NSBENCH_FAIL_TOLD=FILE  gets "failed\n" where one has failed, and at a regular end "N\n": how many there
  *                           were
+ *   NSBENCH_FAIL_SITES=FILE gets then a line for each, in their order: a number for the callers that it has.
+ *                           Allocations of the same callers have the same one
  *
  * operator new takes its memory from malloc. The C library's own functions are called by the names that glibc
  * has for them: dlsym(3) takes memory itself.
@@ -13,10 +15,12 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <unwind.h>
 
 void* __libc_malloc(size_t size);
 void* __libc_calloc(size_t count, size_t size);
@@ -27,6 +31,8 @@ static atomic_ulong counted;
 static unsigned long at;
 static bool goes_on;
 static const char* told;
+static const char* sites_file; /* NULL where nobody asks for them */
+static uint32_t sites[1U << 20U];
 static pid_t process; /* 0 until begin() */
 extern char** environ;
 
@@ -47,7 +53,40 @@ static void begin(void) {
     at = number != NULL ? strtoul(number, NULL, 10) : 0;
     goes_on = getenv("NSBENCH_FAIL_ON") != NULL;
     told = getenv("NSBENCH_FAIL_TOLD");
+    sites_file = getenv("NSBENCH_FAIL_SITES");
     process = getpid();
+}
+
+enum { kFrames = 6 }; /* the innermost callers, by which allocations are told apart */
+
+struct Walk {
+    int frames;
+    uint32_t hash; /* FNV-1a */
+};
+
+static _Unwind_Reason_Code visit(struct _Unwind_Context* context, void* walk_of) {
+    struct Walk* const walk = walk_of;
+    uintptr_t address = _Unwind_GetIP(context);
+    for (size_t i = 0; i < sizeof address; ++i, address >>= 8U)
+        walk->hash = (walk->hash ^ (uint32_t)(address & 0xFFU)) * 16777619U;
+    return ++walk->frames < kFrames ? _URC_NO_REASON : _URC_NORMAL_STOP;
+}
+
+static void note_site(unsigned long number) {
+    static atomic_flag busy = ATOMIC_FLAG_INIT; /* should the walk take memory itself */
+    if (number > sizeof sites / sizeof *sites || atomic_flag_test_and_set(&busy)) return;
+    struct Walk walk = {0, 2166136261U};
+    _Unwind_Backtrace(visit, &walk);
+    sites[number - 1] = walk.hash;
+    atomic_flag_clear(&busy);
+}
+
+static void tell_sites(unsigned long count) {
+    FILE* const file = fopen(sites_file, "we");
+    if (file == NULL) return;
+    for (unsigned long i = 0; i < count && i < sizeof sites / sizeof *sites; ++i)
+        fprintf(file, "%u\n", sites[i]);
+    fclose(file);
 }
 
 /* Whether this one fails. */
@@ -57,6 +96,7 @@ static bool fails(void) {
         begin();
     }
     const unsigned long number = atomic_fetch_add(&counted, 1) + 1;
+    if (sites_file != NULL) note_site(number);
     if (at == 0 || number < at || (number > at && !goes_on)) return false;
     if (number == at) tell("failed\n");
     errno = ENOMEM;
@@ -68,6 +108,7 @@ __attribute__((destructor)) static void end(void) {
     char text[32];
     snprintf(text, sizeof text, "%lu\n", atomic_load(&counted));
     tell(text);
+    if (sites_file != NULL) tell_sites(atomic_load(&counted));
 }
 
 void* malloc(size_t size) {

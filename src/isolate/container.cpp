@@ -7,6 +7,7 @@
 #include <array>
 #include <climits>
 #include <csignal>
+#include <cstring>
 
 #include "core/failure.h"
 #include "sys/child.h"
@@ -19,10 +20,15 @@
 namespace nsb::isolate {
 namespace {
 
-/// Waits for the other side's word; false if that side is gone.
+/// Waits for the other side's word; false if that side is gone, or if its word cannot be read, which is said:
+/// then nobody is waiting for an answer.
 bool hear(const sys::Fd& from) {
     char word = 0;
-    return sys::retried([&] { return read(from.get(), &word, 1); }) == 1;
+    const auto got = sys::retried([&] { return read(from.get(), &word, 1); });
+    if (got < 0)
+        sys::try_write(STDERR_FILENO,
+                       fmt::format("nsbench: {}\n", sys::SystemError("read", "a pipe", errno).what()));
+    return got == 1;
 }
 
 /// EPIPE where the other side is gone.
@@ -56,6 +62,12 @@ void prepare(const Recipe& recipe, const sys::Pipe& to_child, const sys::Pipe& t
     if (sys::retried(report) != sizeof prepared || prepared.error != 0) _exit(1);
     // The parent may have died before it was to be followed. If it answers, it had not.
     if (!hear(to_child.read_end)) _exit(1);
+}
+
+/// NotShown where the errno says that /proc does not have it; any other one is of the call itself.
+[[noreturn]] void throw_of_proc(const std::string& what, int error) {
+    if (error == ESRCH || error == ENOENT) throw NotShown(fmt::format("{}: {}", what, errno_name(error)));
+    throw sys::SystemError(fmt::format("{}: {} ({})", what, std::strerror(error), errno_name(error)), error);
 }
 
 int run(const Container::Main& main) {
@@ -139,14 +151,12 @@ NotShown::NotShown(const std::string& call)
 
 std::string number_in_proc(pid_t pid) {
     const auto number = sys::number_in_proc(pid);
-    if (!number) throw NotShown(fmt::format("process {} in /proc: {}", pid, errno_name(number.error())));
-    return std::to_string(*number);
+    if (number) return std::to_string(*number);
+    throw_of_proc(fmt::format("process {} in /proc", pid), number.error());
 }
 
 std::string path_in_proc(std::optional<pid_t> pid, std::string_view name) {
-    if (!pid && access("/proc/self/", F_OK) != 0) {
-        throw NotShown(fmt::format("access(/proc/self): {}", errno_name(errno)));
-    }
+    if (!pid && access("/proc/self/", F_OK) != 0) throw_of_proc("access(/proc/self)", errno);
     return fmt::format("/proc/{}/{}", pid ? number_in_proc(*pid) : "self", name);
 }
 

@@ -75,9 +75,10 @@ class Init {
         std::array<pollfd, 2> sources{{{signals.get(), POLLIN, 0}, {channel_.get(), POLLIN, 0}}};
         for (;;) {
             const int patience = seen_.empty() ? -1 : static_cast<int>(kPatience / 1ms);
-            if (sys::retried([&] { return poll(sources.data(), sources.size(), patience); }) < 0) break;
+            if (sys::retried([&] { return poll(sources.data(), sources.size(), patience); }) < 0)
+                lose("poll", errno);
             take_signals(signals);
-            if (status_) break;  // its number may be another's by now
+            if (status_ || is_lost_) break;  // its number may be another's by now
             if (sources[1].revents != 0 && !take_message()) break;
             pass_on_own();
         }
@@ -153,6 +154,7 @@ class Init {
         for (;;) {
             const pid_t pid =
                 sys::retried([&] { return waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED); });
+            if (pid < 0) lose("wait4", errno);
             if (pid <= 0) return;
             if (pid != command_) continue;
             if (WIFSTOPPED(status)) {
@@ -166,11 +168,19 @@ class Init {
         }
     }
 
+    /// Where nothing can be waited for, the command's end would never be seen.
+    void lose(std::string_view call, int error) {
+        if (status_ || is_lost_) return;  // it was the last one
+        is_lost_ = true;
+        send(channel_, Message::What::failed, error, sys::SystemError(call, "the command", error).what());
+    }
+
     pid_t command_;
     const sys::Fd& channel_;
     const sys::Fd& terminal_;
     std::vector<Seen> seen_;  ///< signals that nsbench has not told of, the oldest first
     std::optional<int> status_;
+    bool is_lost_ = false;
 };
 
 }  // namespace

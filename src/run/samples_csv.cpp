@@ -135,9 +135,13 @@ void SamplesCsv::save(int folder, const report::RunIdentity& run, std::span<cons
         }
         put_lines(text, std::move(all), put);
     };
-    if (!is_beginning_of(series) || !file_.extend(put_new, folder)) {
-        file_.cut(folder);  // before nobody knows any more how far it is valid
-        forget();
+    const bool is_beginning = is_beginning_of(series);
+    if (!is_beginning || !file_.extend(put_new, folder)) {
+        // Else the new file begins with what is valid of the earlier one.
+        if (!is_beginning || !lines_ || !file_.is_known()) {
+            file_.cut(folder);  // before nobody knows any more how far it is valid
+            forget();
+        }
         file_.replace([&](const sys::Put& put) { put_samples(run, series, put); }, folder);
     }
     written_.clear();

@@ -29,8 +29,8 @@ class SamplesCsv {
 
     /// Writes what came since the last call. Where the file cannot be gone on with, since it is new, was
     /// changed or has what `series` have not, it is replaced: how many lines of an earlier one are valid says
-    /// nothing of this one, so `forget` is called before, for run.json to say that all are. Throws
-    /// sys::SystemError, and what `forget` throws; lines() is then as it was.
+    /// nothing of this one, unless it begins with them; so `forget` is called before, for run.json to say
+    /// that all are. Throws sys::SystemError, and what `forget` throws; lines() is then as it was.
     void save(int folder, const report::RunIdentity& run, std::span<const Series* const> series,
               const std::function<void()>& forget);
 

@@ -253,6 +253,28 @@ TEST_F(SamplesCsvTest, ThatWasChangedIsWrittenAnew) {
     }
 }
 
+TEST_F(SamplesCsvTest, WithASecondNameIsNeverValidFurtherThanRunJsonSays) {
+    Store store = Store::create(folder_);
+    measure(1);
+    save(store);
+    // What a killed run has left behind stays there, as nothing that has another name is cut.
+    std::ofstream(folder_ / kSamplesCsv, std::ios::app) << "half a li";
+    fs::create_hard_link(folder_ / kSamplesCsv, folder_ / "copy");
+    const std::string before = text_of(folder_ / "run.json");
+    // The new one cannot take its place: as if it were killed right before.
+    fs::create_directory(folder_ / "aside");
+    fs::rename(folder_ / kSamplesCsv, folder_ / "aside" / kSamplesCsv);
+    fs::create_directory(folder_ / kSamplesCsv);
+    measure(2);
+    EXPECT_THROW(save(store), std::runtime_error);
+    EXPECT_EQ(text_of(folder_ / "run.json"), before);
+    fs::remove(folder_ / kSamplesCsv);
+    fs::rename(folder_ / "aside" / kSamplesCsv, folder_ / kSamplesCsv);
+    save(store);
+    expect_all();
+    EXPECT_TRUE(text_of(folder_ / "copy").ends_with("half a li"));
+}
+
 TEST_F(SamplesCsvTest, OfOtherColumnsIsWrittenAnew) {
     {
         Store store = Store::create(folder_);
@@ -280,6 +302,8 @@ TEST_F(SamplesCsvTest, AFileThatCannotBeWrittenLeavesRunJsonAtWhatIsThere) {
     fs::remove(folder_ / kSamplesCsv);
     fs::rename(folder_ / "aside", folder_ / kSamplesCsv);
     EXPECT_EQ(parse_run_json(text_of(folder_ / "run.json"), "run.json")->sample_lines, 4U);
+    EXPECT_EQ(parse_run_json(text_of(folder_ / "run.json"), "run.json")->rounds, 1U)
+        << "the totals are those of the samples";
     save(store);
     EXPECT_TRUE(samples().starts_with(before)) << "there is room again";
     EXPECT_EQ(parse_run_json(text_of(folder_ / "run.json"), "run.json")->sample_lines, 8U);

@@ -60,8 +60,10 @@ NextPiece pieces_of(const sys::Fd& file, std::string_view name) {
 }  // namespace
 
 void Store::lock() const {
-    if (flock(folder_.get(), LOCK_EX | LOCK_NB) != 0)
+    const bool is_ours = sys::retried([&] { return flock(folder_.get(), LOCK_EX | LOCK_NB); }) == 0;
+    if (!is_ours && errno == EWOULDBLOCK)
         refuse(path_, "another nsbench is writing to it; name another folder");
+    sys::must(is_ours ? 0 : -1, "flock", path_.native());
 }
 
 void Store::check_writable() const {
@@ -210,8 +212,16 @@ void Store::save_samples(RunInfo info, std::span<const Series* const> series) {
 void Store::save(RunInfo info, std::span<const Row> rows, std::span<const Series* const> series,
                  bool has_rows) {
     std::vector<std::function<void()>> all;
-    all.emplace_back([&] { in_folder(path_, [&] { save_samples_csv(info, series); }); });
-    all.emplace_back([&] { in_folder(path_, [&] { tell(info, samples_.lines()); }); });
+    bool is_saved = false;
+    all.emplace_back([&] {
+        in_folder(path_, [&] { save_samples_csv(info, series); });
+        is_saved = true;
+    });
+    // Where samples.csv stays as it was, so does what run.json tells of it: a round that it has not has no
+    // totals.
+    all.emplace_back([&] {
+        if (is_saved || !is_told_) in_folder(path_, [&] { tell(info, samples_.lines()); });
+    });
     add_others(all, {info, rows, series}, has_rows);
     sys::attempt_all(all);
 }

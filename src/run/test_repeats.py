@@ -143,6 +143,23 @@ def test_a_summary_is_the_same_again(copied):
     assert (copied / "results.csv").read_bytes() == before["results.csv"][0]
 
 
+def test_one_that_was_stopped_before_its_first_round_is_none(copied):
+    """What is whole is shown, as when it was stopped."""
+    last = copied / "repeat-3"
+    begun = record(last)
+    (last / "run.json").write_text(json.dumps({
+        **begun, "repeat": {**begun["repeat"], "complete": False},
+        "measuring": {**begun["measuring"], "rounds": 0, "sample_lines": 0}}))
+    for name in ("samples.csv", "rounds.csv", "results.csv"):
+        (last / name).unlink()
+    done = measure("summary", copied)
+    assert "2 repeats, " in done.stdout
+    assert {row["repeats"] for row in rows_of(copied).values()} == {"2"}
+    for path in (copied / "repeat-1", copied / "repeat-2"):
+        shutil.rmtree(path)
+    assert_refused(run("summary", copied), "none of its 3 repeats is there")
+
+
 def test_a_repeat_can_be_measured_alone(three):
     """By its seed: the same blocks in the same order."""
     second = repeats_of(three[0])[1]

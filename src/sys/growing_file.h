@@ -34,6 +34,9 @@ class GrowingFile {
     /// Takes off what stands behind size(), whoever wrote it, where that can be. Throws SystemError.
     void cut(int at = AT_FDCWD) const;
 
+    /// Whether it is one that was written or read before.
+    [[nodiscard]] bool is_known() const { return known_.has_value(); }
+
     /// Bytes that are valid; 0 where it was never written, or is no file that could be extended.
     [[nodiscard]] off_t size() const { return known_ ? known_->st_size : 0; }
 

@@ -74,7 +74,8 @@ Result<pid_t> number_in_proc(pid_t pid) {
     const long value = std::strtol(*number, nullptr, 10);
     std::snprintf(path, sizeof path, "/proc/%ld", value);
     // With hidepid=2 it has a number, but no directory.
-    if (value <= 0 || access(path, F_OK) != 0) return tl::unexpected(ESRCH);
+    if (value <= 0) return tl::unexpected(ESRCH);
+    if (access(path, F_OK) != 0) return tl::unexpected(errno == ENOENT ? ESRCH : errno);
     return static_cast<pid_t>(value);
 }
 

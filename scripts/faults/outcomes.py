@@ -1,0 +1,70 @@
+"""What came of faults, and how it is told: tables, a file of all, and the files of those that fell short."""
+import collections
+import csv
+import io
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from analysis import outputs
+from faults.drawing import Fault
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it: held, short, or unreached where the run did not make the call so often."""
+
+    fault: Fault
+    outcome: str
+    code: int
+    seconds: float
+    shortfall: str
+
+    def row(self) -> dict[str, str]:
+        """Of faults.csv."""
+        values = asdict(self.fault) | {"outcome": self.outcome, "code": self.code, "seconds": f"{self.seconds:.2f}",
+                                       "shortfall": self.shortfall}
+        return {name: str(value) for name, value in values.items()}
+
+
+COLUMNS = [*(one.name for one in fields(Fault)), "outcome", "code", "seconds", "shortfall"]
+
+
+def keep_files(folder: Path, place: Path) -> None:
+    """Puts what a run has left in its folder there, instead of what another one had left."""
+    outputs.own_folder(place)
+    shutil.rmtree(place)
+    for path in (folder, *sorted(folder.rglob("*"))):
+        within = path.relative_to(folder)
+        if path.is_symlink() or within.parts[:1] and within.parts[0].startswith("given-"):
+            continue
+        if path.is_dir():
+            outputs.own_folder(place / within)
+        elif path.is_file():
+            outputs.replace(place / within, path.read_bytes())
+
+
+def tables(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """Tried and fallen short, by job and call; and the command that tries each shortfall again."""
+    for part in ("job", "call"):
+        counts: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
+        for one in outcomes:
+            counts[getattr(one.fault, part)][one.outcome] += 1
+        yield f"{part:<20} {'tried':>6} {'fell short':>11} {'not reached':>12}"
+        for name, of_it in sorted(counts.items()):
+            yield f"{name:<20} {of_it['held'] + of_it['short']:>6} {of_it['short']:>11} {of_it['unreached']:>12}"
+        yield ""
+    for one in outcomes:
+        if one.outcome == "short":
+            yield f"{one.fault.command()}\n    {one.shortfall}"
+    by = collections.Counter(one.outcome for one in outcomes)
+    yield f"{by['held'] + by['short']} faults tried, {by['short']} fell short; {by['unreached']} more were not reached"
+
+
+def keep_table(keep: Path, outcomes: Sequence[Outcome]) -> None:
+    text = io.StringIO()
+    out = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    out.writeheader()
+    out.writerows(one.row() for one in outcomes)
+    outputs.replace(keep / "faults.csv", text.getvalue().encode())
