@@ -17,7 +17,7 @@ from lab import guest, images, packages
 from lab.commands import Commands
 from lab.errors import FAILED, USAGE, LabError
 from lab.folders import exclusive
-from lab.history import carry, commits, engines, explained, job, plan, recorded_stacks, table
+from lab.history import again, carry, commits, engines, explained, job, plan, recorded_stacks, table
 from lab.history.plan import Job
 from lab.history.table import Row
 from lab.options import add_append, add_machine, machine_numbers, positive
@@ -66,7 +66,11 @@ def kernels_of(options: argparse.Namespace) -> tuple[list[Job], int]:
         return of_tree(options)
     if options.images:
         return of_files(options.images.split(",")), 0
-    return of_archive(options.series.split(",") if options.series else []), 0
+    every = of_archive(options.series.split(",") if options.series else [])
+    if not options.random:
+        return every, 0
+    among = {row.of for row in table.read(options.against / table.FILE)} if options.against else None
+    return again.of_random(every, options.random, options.seed, among), 0
 
 
 def measured(every: list[Job], stacks: str | None) -> list[Job]:
@@ -79,6 +83,8 @@ def check(options: argparse.Namespace) -> None:
     """LabError where the options contradict each other."""
     if sum(map(bool, (options.images, options.series, options.tree))) > 1:
         raise LabError("--images, --series and --tree: one of the three", USAGE)
+    if options.random and (options.images or options.tree):
+        raise LabError("--random: it is of the archive's kernels", USAGE)
     commits.check(options)
     if bool(options.commit) != bool(options.tree):
         raise LabError("--tree needs commits, or a range of them" if options.tree else f"{options.commit[0]}: commits are of --tree", USAGE)
@@ -140,6 +146,8 @@ def history(options: argparse.Namespace) -> int:
     kernels = len(table.by_member(rows))
     print(f"{options.out}: {kernels} kernels, {len(rows)} rows; {len(done)} of {len(jobs)} jobs done"
           + (f", in {took:.0f} s" if jobs else "") + (f"; {len(left) - len(done)} are left" if len(left) > len(done) else ""))
+    if options.against:
+        code = max(code, again.against(rows, options.against))
     return FAILED if unbuilt or len(done) < len(jobs) else code
 
 
@@ -163,6 +171,7 @@ def add_parser(commands: Commands) -> None:
     one.add_argument("--split", type=positive, default=0, metavar="N", help="cases of a job (all of a kernel's)")
     one.add_argument("--most", type=positive, default=0, metavar="N", help="jobs of this call (all)")
     one.add_argument("--machines", type=machine_numbers, default=plan.MACHINES, metavar="N", help="saved machines (%(default)s)")
+    again.add_options(one)
     explained.add_options(one)
     add_append(one)
     add_machine(one)

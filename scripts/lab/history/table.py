@@ -81,14 +81,14 @@ class Row:
 
 
 COLUMNS = tuple(field.name for field in fields(Row))
-KINDS: files.Kinds = {**dict.fromkeys(COLUMNS, str), "case": files.CASE,
-                      **dict.fromkeys(("median", "resolution", "delta", "delta_resolution"), float)}
+FIGURES = ("status", "errno", "median", "resolution", "delta", "delta_resolution")
+KINDS: files.Kinds = {**dict.fromkeys(COLUMNS, str), "case": files.CASE, **dict.fromkeys(FIGURES[2:], float)}
 
 
 def of_run(results: Path, member: Member, kernel_sha256: str, plan: str) -> list[Row]:
     """The rows of a run's results.csv. LabError for one that is not whole."""
     return [Row(member.name, member.version, member.order, kernel_sha256, member.compiler, plan,
-                *(row[name] for name in ("case", "phase", "status", "errno", "median", "resolution", "delta", "delta_resolution")))
+                *(row[name] for name in ("case", "phase", *FIGURES)))
             for row in tables.rows(results, tables.COMPLETE, USAGE)]
 
 
