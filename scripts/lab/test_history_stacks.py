@@ -125,7 +125,7 @@ def test_stacks_that_are_there_are_not_made_again(tmp_path: Path, monkeypatch: p
         asked.extend(every)
         return {one: {"stacks": {case: {"create": {"[call];f": 2.0}} for case in one.cases}} for one in every}
     monkeypatch.setattr(carry, "carry_out", carry_out)
-    options = argparse.Namespace(out=tmp_path, stacks="", nsbench=[])
+    options = argparse.Namespace(out=tmp_path, stacks="", nsbench=[], as_recorded=False)
     chosen = Plan((CASE, NONE, "unshare/NEWUTS"), (), guest.Machine(), range(1, 2))
     jobs = {(one.kernel, one.version): Job(one.version, one.kernel, 0, ()) for one in rows}
     assert recorded_stacks.update(options, rows, jobs, [], chosen, "p") == 0

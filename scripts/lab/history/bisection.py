@@ -76,7 +76,7 @@ class Measurer:
         sides = []
         for name in (before, after):
             stacks: dict[str, dict[str, object]] = {}
-            for case, phases in job.profiled(self.images[name], self.options).items():
+            for case, phases in job.profiled(self.images[name], self.options)[0].items():
                 stacks[case] = dict(phases)
             sides.append(explained.Side(stacks).trees((self.case, self.phase), self.is_added))
         one, other = sides

@@ -121,14 +121,14 @@ def history(options: argparse.Namespace) -> int:
         old = table.read(options.out / table.FILE)
         explained.check(options.out)
         recorded_stacks.check(options.stacks or "", [*(one.of for one in every), *(row.of for row in old if row.plan == digest)])
-        if not options.replace:
+        if not options.replace and not options.as_recorded:
             table.refuse_another_plan(old, (one.of for one in every), digest, chosen.cases)
         there: dict[table.Kernel, list[Row]] = {}
         for row in old:
             there.setdefault(row.of, []).append(row)
         left = carry.failed_last((part for one in newest_first(measured(every, options.stacks))
                                   for part in plan.jobs_of(Job(one.kernel, one.name, one.order, chosen.cases), there.get(one.of, []),
-                                                           digest, options.split)), digest, options.work)
+                                                           digest, options.split)), digest, options.work) if not options.as_recorded else []
         jobs = left[:options.most] if options.most else left
         begun = time.monotonic()
         done = carry.carry_out(jobs, chosen, digest, options)
@@ -139,10 +139,9 @@ def history(options: argparse.Namespace) -> int:
             print(f"lab: {name} {version}: not all cases are there by the new plan: the rows by the old one stay", file=sys.stderr)
         rows = table.in_order(both.rows, (one.name for one in every if one.order))
         table.write(options.out / table.FILE, rows)
-        used = {row.plan for row in rows}
+        code, used = explained.update(options, rows, {one.of: one for one in every}, chosen, digest)
         known: dict[str, object] = {**plans(options.out / PLANS), digest: about}
         carry.write_json(options.out / PLANS, {name: what for name, what in known.items() if name in used})
-        code = explained.update(options, rows, {one.of: one for one in every}, chosen, digest)
     kernels = len(table.by_member(rows))
     print(f"{options.out}: {kernels} kernels, {len(rows)} rows; {len(done)} of {len(jobs)} jobs done"
           + (f", in {took:.0f} s" if jobs else "") + (f"; {len(left) - len(done)} are left" if len(left) > len(done) else ""))
@@ -166,6 +165,8 @@ def add_parser(commands: Commands) -> None:
     one.add_argument("--at-once", type=positive, default=0, metavar="N", help="jobs (local: 1; others: as the engine has it)")
     one.add_argument("--replace", action="store_true", help="take what is measured in place of the history's rows, also of more cases "
                      "by another plan")
+    one.add_argument("--as-recorded", action="store_true", help="measure no kernel: explain the rows that are there, whatever build of "
+                     "nsbench they are by, where the figure is the same by this one")
     one.add_argument("--sshlogin", action="append", default=[], metavar="LOGIN", help="of GNU parallel; repeatable")
     one.add_argument("--sbatch", action="append", default=[], metavar="WORD", help="one more word for sbatch; repeatable")
     one.add_argument("--split", type=positive, default=0, metavar="N", help="cases of a job (all of a kernel's)")

@@ -15,6 +15,7 @@ from lab.errors import USAGE, LabError
 from lab.history.versions import Member, ordered
 
 FILE = "history.csv.xz"
+DRAIN = "drain"  # the phase in which nothing but the kernel's workers is waited for
 Key = tuple[str, str]  # case and phase
 Kernel = tuple[str, str]  # name and version
 
@@ -71,6 +72,12 @@ class Row:
     def identity(self) -> tuple[str, ...]:
         """What two rows of the same have in common."""
         return *self.of, self.plan, *self.key
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """What was measured, without the resolutions; nothing where the case failed."""
+        figures = {What.median.name: self.median, What.delta.name: self.delta} if self.status in MEASURED else {}
+        return {name: float(text) for name, text in figures.items() if text}
 
     @property
     def shown(self) -> Value | None:
