@@ -309,7 +309,8 @@ def test_the_steps_of_the_page_are_explained_first() -> None:
 
 
 def test_waiting_is_told_apart() -> None:
-    rows = [*series_of([1000, 3000, 1500]), *series_of([5000, 9e6, 9e6], phase="drain"), *series_of([1e6, 1.2e6, 1.2e6], case="unshare/all")]
+    rows = [*series_of([1000, 3000, 1500]), *series_of([5000, 9e6, 9e6], phase="drain"),
+            *series_of([1e6, 1.2e6, 1.2e6], case="unshare/all")]
     found = steps.entries(steps_of(rows), {})
     assert [one.size for one in found] == [2e5, 2000, -1500, 9e6 - 5000]
     headings = {one.heading: [entry.size for entry in one.entries] for one in page.sections(found)}
@@ -320,7 +321,8 @@ def test_waiting_is_told_apart() -> None:
     assert page.factor_of(found[1]) == "clone/NEWUTS create 1000 → 3000, ×3.00"
     assert page.factor_of(found[2]) == "clone/NEWUTS create 3000 → 1500, ÷2.00"
     assert page.factor_of(found[3]) == "clone/NEWUTS drain 5000 → 9.00 M, ×1800"
-    assert page.by_factor(steps.entries(steps_of(series_of([-10, 3000, 3900])), {})) == []  # no factor, and a small one
+    others = page.by_factor(steps.entries(steps_of(series_of([-10, 3000, 3900, -900, -5000])), {}))  # a small one, and one of nothing
+    assert [page.factor_of(one) for one in others] == ["clone/NEWUTS create 3900 → -900, gone", "clone/NEWUTS create -10 → 3000, new"]
 
 
 def test_labels_of_a_picture_do_not_stand_in_each_other() -> None:

@@ -247,6 +247,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Those of the steps."""
     parser.add_argument("--explain", type=positive, nargs="?", const=0, default=None, metavar="N",
                         help="find the functions behind the N largest steps (all) by exact profiles of both kernels")
-    parser.add_argument("--least", type=positive, default=steps.LEAST, metavar="N", help="instructions of a step that is explained (%(default)s)")
+    parser.add_argument("--least", type=positive, default=steps.LEAST, metavar="N",
+                        help="instructions of a step that is explained (%(default)s)")
     titles.add_options(parser)
     recorded_stacks.add_options(parser)

@@ -11,7 +11,7 @@ from analysis import outputs
 from analysis.kinds import KINDS, label, prefixed
 from lab.explain import thousands
 from lab.history import titles
-from lab.history.steps import LEAST_OF_FACTOR, Entry, Explained, Step, functions_in, named, unexplained
+from lab.history.steps import LEAST, LEAST_OF_FACTOR, Entry, Explained, Step, functions_in, named, unexplained
 from lab.history.table import DRAIN, Row, by_member, what_of
 from lab.history.titles import Known as Titles
 from lab.history.versions import Edge, Kind, ordered
@@ -77,6 +77,10 @@ def factor_of(one: Entry) -> str:
     step = one.by_factor
     factor = max(step.factor, 1 / step.factor)
     said = f"{'×' if step.factor > 1 else '÷'}{factor:.{0 if factor >= 100 else 2}f}"
+    if step.after.value < LEAST:
+        said = "gone"
+    elif step.before.value < LEAST:
+        said = "new"
     more = f"; {len(one.steps) - 1} more rows" if len(one.steps) > 2 else "; 1 more row" if len(one.steps) == 2 else ""
     return f"{shortened(step.key[0])} {step.key[1]} {amount(step.before.value)} → {amount(step.after.value)}, {said}{more}"
 
@@ -123,7 +127,8 @@ def sections(entries: Sequence[Entry]) -> list[Section]:
     twice = [one for one in work if one.edge.kind is Kind.compiler][:TWICE]
     every = [
         Section(f"The {len(factors)} largest steps of one kind, as a factor",
-                f"What a kind costs after the step for what it cost before it, of steps of {LEAST_OF_FACTOR} instructions at least.", factors, factor_of),
+                f"What a kind costs after the step for what it cost before it, of steps of {LEAST_OF_FACTOR} instructions at least. What is less than\n"
+                f"{LEAST} instructions counts as {LEAST}, and is called gone, or new.", factors, factor_of),
         Section(f"Waiting: the {len(waiting)} largest steps of drain as a factor",
                 f"`{DRAIN}` is how long the kernel's workers need after a sample, and most of that is waiting: for a grace period of RCU, or for\n"
                 "the next tick. An idle guest's clock jumps there, so that a step is of whole ticks (4 M instructions in Debian's kernels, half of\n"

@@ -34,9 +34,10 @@ class Step:
 
     @property
     def factor(self) -> float:
-        """The figure after it for each instruction of the one before it; 1 where one is none, or the step is a small one."""
-        before, after = self.before.value, self.after.value
-        return after / before if before > 0 and after > 0 and abs(self.size) >= LEAST_OF_FACTOR else 1.0
+        """The figure after it for each instruction of the one before it, where what is next to nothing counts as LEAST; 1 where the step is
+        a small one."""
+        before, after = (max(one.value, LEAST) for one in (self.before, self.after))
+        return after / before if abs(self.size) >= LEAST_OF_FACTOR else 1.0
 
     @property
     def is_waiting(self) -> bool:
