@@ -305,7 +305,11 @@ def test_what_workers_do_later_is_drain_s() -> None:
 def test_the_steps_of_the_page_are_explained_first() -> None:
     every = steps_of([*series_of([1000, 3000, 13000, 13500]), *series_of([9e5, 9.5e5], case="unshare/all")])
     assert [one.size for one in explained.wanted(every, explained.Known(), "p", 600, 0)] == [10000, 2000, 50000]  # ×4.3, ×3
-    assert [one.size for one in explained.wanted(every, explained.Known({every[1].name: {}}), "p", 100, 1)] == [10000]
+    known = explained.Known({one.name: {} for one in every if one.size == 2000})
+    assert [one.size for one in explained.wanted(every, known, "p", 100, 1)] == [10000]
+    both = [*every, *steps_of(series_of([500, 2500, 2500], phase="exit"))]
+    assert [one.size for one in explained.wanted(both, known, "p", 100, 2)] == [2000, 10000]  # ×5; the case's other phase is known
+    assert [one.size for one in explained.wanted(both, explained.Known(), "p", 100, 1)] == [2000, 2000]
 
 
 def test_waiting_is_told_apart() -> None:

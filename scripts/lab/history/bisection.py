@@ -180,8 +180,8 @@ def add_parser(commands: Commands) -> None:
     one.add_argument("bad", metavar="BAD", help="likewise")
     one.add_argument("--phase", default="", metavar="PHASE", help="such as exit (create, or the case's first)")
     commits.add_options(one, "a git tree, whose commits are tried")
-    one.add_argument("--few", action="store_true", help="of the archive: look at the middle one of those that are left, and not at the ends "
-                     "of each line: finds a place where the row moved, which need not be where it moved most")
+    one.add_argument("--few", action="store_true", help="of the archive: look at the middle one of those that are left, and not at the "
+                     "ends of each line: finds a place where the row moved, which need not be where it moved most")
     one.add_argument("--machines", type=machine_numbers, default="1", metavar="N", help="saved machines (%(default)s)")
     add_jobs(one)
     add_append(one)

@@ -133,13 +133,15 @@ def changes(step: Step, base: Side, new: Side, adds: bool) -> dict[str, tuple[fl
 
 def wanted(every: Iterable[Step], known: Known, digest: str, least: float, most: int) -> list[Step]:
     """The steps to explain: those of at least that size that are not explained yet, nor differ by this plan, in the order of the page's
-    tables, then the largest first; so many at most (0: all)."""
+    tables, then the largest first; those of so many cases between two kernels at most (0: all), since a profile has all phases of one."""
     waiting = [step for step in every if abs(step.size) >= least and step.name not in known.functions
                and not (step.name in known.differs and known.by[step.name] == digest)]
     on_page = [step.name for one in page.shown(steps.entries(every, known.functions)) for step in one.steps]
     place = {name: number for number, name in reversed(list(enumerate(on_page)))}
     waiting.sort(key=lambda step: (place.get(step.name, len(place)), step.is_waiting, -abs(step.size), step.name))
-    return waiting[:most] if most else waiting
+    cases = list(dict.fromkeys((step.edge, step.key[0]) for step in waiting))
+    chosen = set(cases[:most] if most else cases)
+    return [step for step in waiting if (step.edge, step.key[0]) in chosen]
 
 
 def look_behind(waiting: list[Step], sides: Mapping[Member, Side], known: Known, digest: str, adds: Container[table.Key]) -> None:
@@ -226,8 +228,9 @@ def builds_of(known: Known, plans: Mapping[Name, str]) -> list[str]:
     if not foreign:
         return []
     differ = len([name for name in foreign if name in known.differs])
-    return [f"of {len(foreign)} steps functions were looked for by another build of nsbench than that which the figures are by (plans.json "
-            f"names both): where a figure by it is the recorded one, within its resolution, the functions stand here; in {differ} it is not"]
+    return [f"the functions behind {len(foreign)} steps were looked for by another build of nsbench than that which the figures are by "
+            "(plans.json names both), and stand here where a figure by it is the recorded one within its resolution: of "
+            f"{differ} it is not"]
 
 
 def titles_of(options: argparse.Namespace, of_page: list[steps.Entry], functions: Found) -> tuple[titles.Known, int]:
@@ -246,7 +249,8 @@ def titles_of(options: argparse.Namespace, of_page: list[steps.Entry], functions
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Those of the steps."""
     parser.add_argument("--explain", type=positive, nargs="?", const=0, default=None, metavar="N",
-                        help="find the functions behind the N largest steps (all) by exact profiles of both kernels")
+                        help="find the functions behind the N largest steps (all), and the other phases of their cases, by exact profiles "
+                        "of both kernels")
     parser.add_argument("--least", type=positive, default=steps.LEAST, metavar="N",
                         help="instructions of a step that is explained (%(default)s)")
     titles.add_options(parser)

@@ -3,6 +3,7 @@ import io
 import math
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ README = "README.md"
 PICTURE = "kinds.svg"
 LARGEST = 20
 OF_KINDS = 30
+PAGE = 120  # letters of a line
 WIDE = 9  # inches of the picture
 PLOT = 8.2  # of what is drawn in it
 LETTER = 0.07
@@ -127,13 +129,14 @@ def sections(entries: Sequence[Entry]) -> list[Section]:
     twice = [one for one in work if one.edge.kind is Kind.compiler][:TWICE]
     every = [
         Section(f"The {len(factors)} largest steps of one kind, as a factor",
-                f"What a kind costs after the step for what it cost before it, of steps of {LEAST_OF_FACTOR} instructions at least. What is less than\n"
-                f"{LEAST} instructions counts as {LEAST}, and is called gone, or new.", factors, factor_of),
+                "What a kind costs after the step for what it cost before it, of steps of at least "
+                f"{LEAST_OF_FACTOR} instructions. What is less than {LEAST} instructions counts as {LEAST}, and is called gone, or new.",
+                factors, factor_of),
         Section(f"Waiting: the {len(waiting)} largest steps of drain as a factor",
-                f"`{DRAIN}` is how long the kernel's workers need after a sample, and most of that is waiting: for a grace period of RCU, or for\n"
-                "the next tick. An idle guest's clock jumps there, so that a step is of whole ticks (4 M instructions in Debian's kernels, half of\n"
-                "it for each of a batch of two), and a meaningless change can move it by one. Functions are what the workers execute, which is\n"
-                "a small part.", waiting, factor_of),
+                f"`{DRAIN}` is how long the kernel's workers need after a sample, and most of that is waiting: for a grace period of RCU, "
+                "or for the next tick. An idle guest's clock jumps there, so that a step is of whole ticks (4 M instructions in Debian's "
+                "kernels, half of it for each of a batch of two), and a meaningless change can move it by one. Functions are what the "
+                "workers execute, which is a small part.", waiting, factor_of),
         Section(f"The {len(updates)} largest steps between updates of a series, in instructions", "", updates),
         Section(f"The {len(others)} largest steps from one series to the next, in instructions", "", others),
         Section("What a compiler changes", "The same series, nearly the same source, by two compilers.", twice)]
@@ -214,7 +217,7 @@ def text(rows: list[Row], entries: list[Entry], explained: Explained, picture: s
     if picture:
         lines += [f"![Each kind over the kernels]({picture})", ""]
     for one in sections(entries):
-        about = [one.about, ""] if one.about else []
+        about = [textwrap.fill(one.about, PAGE), ""] if one.about else []
         lines += [f"## {one.heading}", "", *about, *table_of(one.entries, explained, differs or {}, one.what), ""]
     lines += titles_section(shown(entries), explained, known or {})
     lines += ["## Files", "", "| file | what is in it |", "|---|---|",
@@ -234,14 +237,14 @@ def points(rows: list[Row], case: str, phase: str) -> dict[tuple[str, str], list
     return found
 
 
-def levels(labels: Sequence[tuple[int, str]], inches: float) -> list[int]:
+def levels(texts: Sequence[tuple[int, str]], inches: float) -> list[int]:
     """Below each other, the lines of labels that each begin at a place so many inches wide, so that none stands in another."""
     ends: list[float] = []
     found = []
-    for place, label in labels:
+    for place, words in texts:
         begin = place * inches
         level = next((number for number, end in enumerate(ends) if end <= begin), len(ends))
-        ends[level:level + 1] = [begin + (len(label) + 1) * LETTER]
+        ends[level:level + 1] = [begin + (len(words) + 1) * LETTER]
         found.append(level)
     return found
 
@@ -270,7 +273,7 @@ def picture_of(rows: list[Row]) -> bytes | None:
             axis.spines[["top", "right"]].set_visible(False)
         labels = [(at, members[at].series or members[at].name) for at in starts]
         below = levels(labels, PLOT / len(members))
-        axes[-1, 0].set_xticks(starts, ["\n" * level + label for level, (_, label) in zip(below, labels)], ha="left")
+        axes[-1, 0].set_xticks(starts, ["\n" * level + name for level, (_, name) in zip(below, labels)], ha="left")
         figure.suptitle("create of clone, thousand instructions: none, and what each kind adds; a colour for each compiler")
         figure.tight_layout()
         out = io.BytesIO()

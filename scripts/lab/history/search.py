@@ -57,8 +57,8 @@ def search(lines: Sequence[Sequence[Place]], measure: Callable[[Place], Value | 
            age: Callable[[Place], object] = lambda place: place, few: bool = False) -> Ended[Place]:
     """Where the row moved on the way from GOOD to BAD, which leads through these lines of kernels: in some of them it may lead back in
     time. The ends of each line are measured; between the two ends that differ most in the direction of BAD, the rest is a search in
-    one line. With `few` the whole way is one line, of which the ends are GOOD and BAD. The older of the two that are found, by its `age`, is before. `measure` gives None for one that cannot be measured.
-    LabError where GOOD or BAD cannot, or do not differ."""
+    one line. With `few` the whole way is one line, of which the ends are GOOD and BAD. The older of the two that are found, by its
+    `age`, is before. `measure` gives None for one that cannot be measured. LabError where GOOD or BAD cannot, or do not differ."""
     way = [place for line in lines for place in line]
     figures: dict[Place, Value | None] = {}
 
