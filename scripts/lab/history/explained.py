@@ -112,14 +112,8 @@ class Side:
         return tree_of(own), tree_of(base) if base is not None else None
 
     def differs(self, key: table.Key, recorded: table.Value) -> float | None:
-        """By how much the figure is not the recorded one; 0 within its resolution, which is what one machine of several can say. None
-        where there is none."""
-        case, phase = key
-        figure = self.figures.get(case, {}).get(phase, {}).get(recorded.what.name)
-        if figure is None:
-            return None
-        left = figure - recorded.value
-        return left if abs(left) > recorded.resolution else 0.0
+        """As table.differs."""
+        return table.differs(recorded, self.figures.get(key[0], {}).get(key[1], {}))
 
 
 def changes(step: Step, base: Side, new: Side, adds: bool) -> dict[str, tuple[float, float]] | None:
