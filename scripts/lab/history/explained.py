@@ -222,9 +222,9 @@ def builds_of(known: Known, plans: Mapping[Name, str]) -> list[str]:
     if not foreign:
         return []
     differ = len([name for name in foreign if name in known.differs])
-    return [f"the functions behind {len(foreign)} steps were looked for by another build of nsbench than that which the figures are by "
-            "(plans.json names both), and stand here where a figure by it is the recorded one within its resolution: of "
-            f"{differ} it is not"]
+    return [f"the functions behind {len(foreign)} steps were looked for by another plan than that of the figures, such as another build of "
+            "nsbench (plans.json has both), and stand here where its figures are the recorded ones within their resolutions: of "
+            f"{differ} they are not"]
 
 
 def titles_of(options: argparse.Namespace, of_page: list[steps.Entry], functions: Found) -> tuple[titles.Known, int]:
