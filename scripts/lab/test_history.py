@@ -326,7 +326,7 @@ def test_waiting_is_told_apart() -> None:
     assert page.factor_of(found[2]) == "clone/NEWUTS create 3000 → 1500, ÷2.00"
     assert page.factor_of(found[3]) == "clone/NEWUTS drain 5000 → 9.00 M, ×1800"
     others = page.by_factor(steps.entries(steps_of(series_of([-10, 3000, 3900, -900, -5000])), {}))  # a small one, and one of nothing
-    assert [page.factor_of(one) for one in others] == ["clone/NEWUTS create 3900 → -900, gone", "clone/NEWUTS create -10 → 3000, new"]
+    assert [page.factor_of(one) for one in others] == ["clone/NEWUTS create 3900 → −900, gone", "clone/NEWUTS create −10 → 3000, new"]
 
 
 def test_labels_of_a_picture_do_not_stand_in_each_other() -> None:

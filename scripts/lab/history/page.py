@@ -71,7 +71,8 @@ def rows_of(one: Entry) -> str:
 
 def amount(value: float) -> str:
     """A figure of a row."""
-    return f"{value:.0f}" if abs(value) < 99999.5 else f"{prefixed(value)}"
+    text = f"{abs(value):.0f}" if abs(value) < 99999.5 else prefixed(abs(value))
+    return f"{'−' if value < 0 else ''}{text}"
 
 
 def factor_of(one: Entry) -> str:
