@@ -254,22 +254,25 @@ def test_functions_are_written_and_read(tmp_path: Path) -> None:
     assert explained.read(tmp_path / "older.csv.xz", plans) == (explained.Known({a: {"f": (1.0, 2.0)}}, {a: "p"}), 0)
 
 
-@pytest.mark.parametrize(("after", "differs"), [(300, None), (302, None), (303, 3), (290, -10)])
-def test_a_step_is_explained_where_the_figure_is_the_recorded_one(after: float, differs: float | None) -> None:
-    """Within its resolution, which is 2."""
+@pytest.mark.parametrize(("before", "after", "differs"), [
+    (100, 300, None), (104, 300, None), (160, 356, None), (80, 300, None), (79, 300, 21), (100, 270, -30)])
+def test_a_step_is_explained_where_it_is_the_recorded_one(before: float, after: float, differs: float | None) -> None:
+    """Within its resolution, which is 4, or a tenth of it, whatever the two figures are."""
     step = steps_of(series_of([100, 300]))[0]
 
     def side(own: float) -> explained.Side:
         return explained.Side({step.key[0]: {"create": {"[call];f": own}}, "clone/none/stack:1M": {"create": {"[call];f": 1.0}}},
                               {step.key[0]: {"create": {"delta": own, "median": own + 1000}}})
     known = explained.Known()
-    explained.look_behind([step], {step.edge.base: side(100), step.edge.new: side(after)}, known, "q", {step.key})
+    explained.look_behind([step], {step.edge.base: side(before), step.edge.new: side(after)}, known, "q", {step.key})
     assert known.differs == ({} if differs is None else {step.name: differs})
     assert known.by == {step.name: "q"} and set(known.functions) == (set() if differs else {step.name})
     assert (explained.wanted([step], known, "q", 100, 0), explained.wanted([step], known, "r", 100, 0)) == ([], [step] if differs else [])
     assert explained.builds_of(known, {step.name: "p"}) and not explained.builds_of(known, {step.name: "q"})
     said = page.functions_of(steps.entries([step], known.functions)[0], known.functions, known.differs)
-    assert said == (f"f +{after - 100:.0f}" if differs is None else f"not explained: the figure differs by {thousands(differs)}")
+    left = 200 - (after - before)
+    assert said == (f"not explained: the step differs by {thousands(differs)}" if differs is not None else
+                    f"f +{after - before:.0f}" + (f"; unexplained {thousands(left)}" if abs(left) > 4 else ""))
     silent = explained.Known()
     explained.look_behind([step], {step.edge.base: side(100), step.edge.new: explained.Side(side(300).stacks)}, silent, "q", {step.key})
     assert silent == explained.Known()

@@ -24,6 +24,7 @@ from lab.tree import Tree
 FUNCTIONS = "functions.csv.xz"
 STEPS = "steps.json"
 COLUMNS = ("base", "new", "plan", "by", "case", "phase", "differs", "function", "before", "after")
+SHARE = 0.1  # of a step by which it may be another one where it is explained by another build: `unexplained` says what is left
 Name = tuple[str, str, str, str]  # of a step
 Found = dict[Name, dict[str, tuple[float, float]]]
 
@@ -31,7 +32,7 @@ Found = dict[Name, dict[str, tuple[float, float]]]
 @dataclass
 class Known:
     """What is known of steps: the functions behind them; the plan that each was profiled by; and of those that it does not explain, since
-    a figure is not the recorded one, by how much it differs."""
+    the step is another one by it, by how much."""
 
     functions: Found = field(default_factory=dict)
     by: dict[Name, str] = field(default_factory=dict)
@@ -111,9 +112,19 @@ class Side:
             return None
         return tree_of(own), tree_of(base) if base is not None else None
 
-    def differs(self, key: table.Key, recorded: table.Value) -> float | None:
-        """As table.differs."""
-        return table.differs(recorded, self.figures.get(key[0], {}).get(key[1], {}))
+    def figure(self, key: table.Key, what: table.What) -> float | None:
+        """The row's; None where there is none of this kind."""
+        return self.figures.get(key[0], {}).get(key[1], {}).get(what.name)
+
+
+def differs(step: Step, base: Side, new: Side) -> float | None:
+    """By how much the step is another one by these profiles than the recorded one: 0 within its resolution, or a part of it that leaves no
+    doubt. None where a side has no figure."""
+    before, after = base.figure(step.key, step.before.what), new.figure(step.key, step.after.what)
+    if before is None or after is None:
+        return None
+    left = after - before - step.size
+    return left if abs(left) > max(step.resolution, SHARE * abs(step.size)) else 0.0
 
 
 def changes(step: Step, base: Side, new: Side, adds: bool) -> dict[str, tuple[float, float]] | None:
@@ -144,13 +155,13 @@ def look_behind(waiting: list[Step], sides: Mapping[Member, Side], known: Known,
         base, new = sides.get(step.edge.base), sides.get(step.edge.new)
         if not base or not new:
             continue
-        differs = base.differs(step.key, step.before), new.differs(step.key, step.after)
+        left = differs(step, base, new)
         found = changes(step, base, new, step.key in adds)
-        if found is None or None in differs:
+        if found is None or left is None:
             continue
         known.by[step.name] = digest
-        if worst := max((one for one in differs if one), key=abs, default=0.0):
-            known.differs[step.name] = worst
+        if left:
+            known.differs[step.name] = left
         else:
             known.differs.pop(step.name, None)
             known.functions[step.name] = found
@@ -223,8 +234,8 @@ def builds_of(known: Known, plans: Mapping[Name, str]) -> list[str]:
         return []
     differ = len([name for name in foreign if name in known.differs])
     return [f"the functions behind {len(foreign)} steps were looked for by another plan than that of the figures, such as another build of "
-            "nsbench (plans.json has both), and stand here where its figures are the recorded ones within their resolutions: of "
-            f"{differ} they are not"]
+            "nsbench (plans.json has both). They stand here where the step by it is the recorded one, within its resolution or a "
+            f"tenth of it; of {differ} it is not"]
 
 
 def titles_of(options: argparse.Namespace, of_page: list[steps.Entry], functions: Found) -> tuple[titles.Known, int]:

@@ -49,7 +49,7 @@ def functions_of(one: Entry, explained: Explained, differs: Differs, step: Step 
     changes = explained.get(step.name)
     if changes is None:
         left = differs.get(step.name)
-        return "not profiled" if left is None else f"not explained: the figure differs by {thousands(left)}"
+        return "not profiled" if left is None else f"not explained: the step differs by {thousands(left)}"
     sizes = functions_in(changes)
     said = ", ".join(f"{name} {thousands(sizes[name])}" for name in named(one, explained, step)) or "no function differs"
     left = unexplained(step, changes)

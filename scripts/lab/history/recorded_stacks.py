@@ -18,7 +18,6 @@ from analysis.script import Unreadable
 from analysis.stacks import Frame
 from lab import orders
 from lab.errors import FAILED, OK, USAGE, LabError
-from lab.explain import thousands
 from lab.history import carry, plan, table
 from lab.history.plan import Job
 from lab.history.steps import Entry
@@ -98,18 +97,13 @@ def named(of: Of) -> str:
     return f"{of.case} {of.phase}"
 
 
-def of_job(one: Job, digest: str, content: Mapping[str, object], recorded: Mapping[table.Key, Row]) -> Trees:
-    """The trees in a job's file, without those whose figure is not the recorded one, which is said."""
+def of_job(one: Job, digest: str, content: Mapping[str, object]) -> Trees:
+    """The trees in a job's file."""
     found: Trees = {}
-    by_case, figures = content["stacks"], content["figures"]
-    assert isinstance(by_case, dict) and isinstance(figures, dict)
+    by_case = content["stacks"]
+    assert isinstance(by_case, dict)
     for case, phases in by_case.items():
         for phase, own in phases.items():
-            row = recorded.get((case, phase))
-            left = table.differs(row.shown, figures.get(case, {}).get(phase, {})) if row and row.shown else None
-            if left:
-                print(f"lab: {one.name}: no stacks of {case} {phase}: the figure differs by {thousands(left)}", file=sys.stderr)
-                continue
             of = Of(*one.of, digest, case, phase)
             found[of] = stacks.tree([(path.split(";"), round(value)) for path, value in own.items() if round(value)], named(of))
     return found
@@ -188,11 +182,8 @@ def update(options: argparse.Namespace, rows: list[Row], kernels: Mapping[tuple[
         print(f"lab: stacks of {len(jobs)} kernels are missing", file=sys.stderr)
         done = carry.carry_out(jobs, chosen, digest, options)
         code = FAILED if len(done) < len(jobs) else OK
-        recorded: dict[table.Kernel, dict[table.Key, Row]] = {}
-        for row in rows:
-            recorded.setdefault(row.of, {})[row.key] = row
         for one, content in done.items():
-            trees |= of_job(one, digest, content, recorded.get(one.of, {}))
+            trees |= of_job(one, digest, content)
     write(options.out / FILE, trees)
     return code
 

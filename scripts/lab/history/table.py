@@ -87,16 +87,6 @@ class Row:
         return Value(float(value), float(resolution), what) if self.status in MEASURED and value and resolution else None
 
 
-def differs(recorded: Value, figures: Mapping[str, float]) -> float | None:
-    """By how much figures of one machine are not the recorded one; 0 within its resolution, which is what one machine of several can say.
-    None where they have none of its kind."""
-    figure = figures.get(recorded.what.name)
-    if figure is None:
-        return None
-    left = figure - recorded.value
-    return left if abs(left) > recorded.resolution else 0.0
-
-
 COLUMNS = tuple(field.name for field in fields(Row))
 FIGURES = ("status", "errno", "median", "resolution", "delta", "delta_resolution")
 KINDS: files.Kinds = {**dict.fromkeys(COLUMNS, str), "case": files.CASE, **dict.fromkeys(FIGURES[2:], float)}
