@@ -1,4 +1,5 @@
 """Tests of a history's pure parts: versions and their order, tables, jobs, steps."""
+import lzma
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from analysis.script import Unreadable
 from lab import books, guest
 from lab.errors import LabError
 from lab.exact import Cost
+from lab.explain import thousands
 from lab.history import carry, explained, interactive, job, page, plan, record, recorded_stacks, steps, table, titles
 from lab.history.plan import Job, Plan, jobs_of
 from lab.history.table import Row
@@ -214,7 +216,7 @@ def test_what_is_no_function_makes_no_entry_and_explains_nothing() -> None:
     functions = said["kfree"]["functions"]
     assert isinstance(functions, list) and [one["function"] for one in functions] == ["kfree", "down"]
     assert "unexplained" not in steps.json_of(found, {one.name: {"kfree": (0.0, one.size + 3)} for one in every})[0]
-    assert page.functions_of(found[0], known).endswith("; unexplained −200")
+    assert page.functions_of(found[0], known, {}).endswith("; unexplained −200")
 
 
 def test_rows_that_step_by_the_same_function_are_one_entry() -> None:
@@ -240,13 +242,40 @@ def test_a_backport_is_the_same_step() -> None:
 
 
 def test_functions_are_written_and_read(tmp_path: Path) -> None:
-    found: explained.Found = {("a", "b", "clone/NEWUTS", "create"): {"f": (1.0, 2.5), "g": (0.0, 3.0)},
-                              ("a", "b", "clone/NEWPID", "exit"): {}}
-    plans = dict.fromkeys(found, "p")
-    explained.write(tmp_path / "f.csv.xz", found, plans)
-    assert explained.read(tmp_path / "f.csv.xz", plans) == (found, 0)
-    assert explained.read(tmp_path / "f.csv.xz", dict.fromkeys(found, "another")) == ({}, 2)
-    assert explained.read(tmp_path / "none", plans) == ({}, 0)
+    a, b, c = (("a", "b", case, "create") for case in ("clone/NEWUTS", "clone/NEWPID", "clone/NEWNET"))
+    known = explained.Known({a: {"f": (1.0, 2.5), "g": (0.0, 3.0)}, b: {}}, {a: "p", b: "q", c: "q"}, {c: -4.5})
+    plans = dict.fromkeys((a, b, c), "p")
+    explained.write(tmp_path / "f.csv.xz", known, plans)
+    assert explained.read(tmp_path / "f.csv.xz", plans) == (known, 0)
+    assert explained.read(tmp_path / "f.csv.xz", dict.fromkeys(plans, "another")) == (explained.Known(), 3)
+    assert explained.read(tmp_path / "none", plans) == (explained.Known(), 0)
+    text = "base,new,plan,case,phase,function,before,after\na,b,p,clone/NEWUTS,create,f,1,2\n"
+    (tmp_path / "older.csv.xz").write_bytes(lzma.compress(text.encode()))
+    assert explained.read(tmp_path / "older.csv.xz", plans) == (explained.Known({a: {"f": (1.0, 2.0)}}, {a: "p"}), 0)
+
+
+@pytest.mark.parametrize(("before", "after", "differs"), [
+    (100, 300, None), (104, 300, None), (160, 356, None), (80, 300, None), (79, 300, 21), (100, 270, -30)])
+def test_a_step_is_explained_where_it_is_the_recorded_one(before: float, after: float, differs: float | None) -> None:
+    """Within its resolution, which is 4, or a tenth of it, whatever the two figures are."""
+    step = steps_of(series_of([100, 300]))[0]
+
+    def side(own: float) -> explained.Side:
+        return explained.Side({step.key[0]: {"create": {"[call];f": own}}, "clone/none/stack:1M": {"create": {"[call];f": 1.0}}},
+                              {step.key[0]: {"create": {"delta": own, "median": own + 1000}}})
+    known = explained.Known()
+    explained.look_behind([step], {step.edge.base: side(before), step.edge.new: side(after)}, known, "q", {step.key})
+    assert known.differs == ({} if differs is None else {step.name: differs})
+    assert known.by == {step.name: "q"} and set(known.functions) == (set() if differs else {step.name})
+    assert (explained.wanted([step], known, "q", 100, 0), explained.wanted([step], known, "r", 100, 0)) == ([], [step] if differs else [])
+    assert explained.builds_of(known, {step.name: "p"}) and not explained.builds_of(known, {step.name: "q"})
+    said = page.functions_of(steps.entries([step], known.functions)[0], known.functions, known.differs)
+    left = 200 - (after - before)
+    assert said == (f"not explained: the step differs by {thousands(differs)}" if differs is not None else
+                    f"f +{after - before:.0f}" + (f"; unexplained {thousands(left)}" if abs(left) > 4 else ""))
+    silent = explained.Known()
+    explained.look_behind([step], {step.edge.base: side(100), step.edge.new: explained.Side(side(300).stacks)}, silent, "q", {step.key})
+    assert silent == explained.Known()
 
 
 def test_files_to_go_on_from_are_checked_first(tmp_path: Path) -> None:
@@ -276,10 +305,36 @@ def test_what_workers_do_later_is_drain_s() -> None:
     assert job.stacks_of_phases(own({})) == {"create": {"[call];f": 7}}
 
 
-def test_the_largest_unexplained_steps_come_first() -> None:
-    every = steps_of(series_of([100, 300, 1300, 1350]))
-    assert [one.size for one in explained.wanted(every, {}, 100, 0)] == [1000, 200]
-    assert [one.size for one in explained.wanted(every, {every[1].name: {}}, 100, 1)] == [200]
+def test_the_steps_of_the_page_are_explained_first() -> None:
+    every = steps_of([*series_of([1000, 3000, 13000, 13500]), *series_of([9e5, 9.5e5], case="unshare/all")])
+    assert [one.size for one in explained.wanted(every, explained.Known(), "p", 600, 0)] == [10000, 2000, 50000]  # ×4.3, ×3
+    known = explained.Known({one.name: {} for one in every if one.size == 2000})
+    assert [one.size for one in explained.wanted(every, known, "p", 100, 1)] == [10000]
+    both = [*every, *steps_of(series_of([500, 2500, 2500], phase="exit"))]
+    assert [one.size for one in explained.wanted(both, known, "p", 100, 2)] == [2000, 10000]  # ×5; the case's other phase is known
+    assert [one.size for one in explained.wanted(both, explained.Known(), "p", 100, 1)] == [2000, 2000]
+
+
+def test_waiting_is_told_apart() -> None:
+    rows = [*series_of([1000, 3000, 1500]), *series_of([5000, 9e6, 9e6], phase="drain"),
+            *series_of([1e6, 1.2e6, 1.2e6], case="unshare/all")]
+    found = steps.entries(steps_of(rows), {})
+    assert [one.size for one in found] == [2e5, 2000, -1500, 9e6 - 5000]
+    headings = {one.heading: [entry.size for entry in one.entries] for one in page.sections(found)}
+    assert headings == {"The 2 largest steps of one kind, as a factor": [2000, -1500],
+                        "Waiting: the 1 largest steps of drain as a factor": [9e6 - 5000],
+                        "The 3 largest steps between updates of a series, in instructions": [2e5, 2000, -1500]}
+    assert [one.size for one in page.shown(found)] == [2000, -1500, 9e6 - 5000, 2e5]
+    assert page.factor_of(found[1]) == "clone/NEWUTS create 1000 → 3000, ×3.00"
+    assert page.factor_of(found[2]) == "clone/NEWUTS create 3000 → 1500, ÷2.00"
+    assert page.factor_of(found[3]) == "clone/NEWUTS drain 5000 → 9.00 M, ×1800"
+    others = page.by_factor(steps.entries(steps_of(series_of([-10, 3000, 3900, -900, -5000])), {}))  # a small one, and one of nothing
+    assert [page.factor_of(one) for one in others] == ["clone/NEWUTS create 3900 → −900, gone", "clone/NEWUTS create −10 → 3000, new"]
+
+
+def test_labels_of_a_picture_do_not_stand_in_each_other() -> None:
+    assert page.levels([(0, "5.10"), (4, "6.1"), (6, "6.16"), (8, "6.17"), (10, "6.18"), (40, "7.0")], 0.1) == [0, 0, 1, 0, 1, 0]
+    assert page.levels([(0, "a long name"), (1, "another"), (2, "b")], 0.1) == [0, 1, 2]
 
 
 def test_the_page_has_the_steps(tmp_path: Path) -> None:

@@ -77,14 +77,14 @@ NEW = [kernel(f"6.12.{at}-1~bpo12+1", "gcc-12") for at in (43, 63, 90)]
 OTHER = [kernel(f"6.12.{at}-1", "gcc-14") for at in (90, 94, 95, 96)]
 
 
-def searched(costs: dict[str, float], asked: list[str], first: Member, last: Member) -> search.Ended[str]:
+def searched(costs: dict[str, float], asked: list[str], first: Member, last: Member, few: bool = False) -> search.Ended[str]:
     lines = segments(way([*OLD, *NEW, *OTHER], first, last))
     ages = {one.version: one.key for line in lines for one in line}
 
     def measure(version: str) -> Value | None:
         asked.append(version)
         return value(costs[version])
-    return search.search([[one.version for one in line] for line in lines], measure, ages.__getitem__)
+    return search.search([[one.version for one in line] for line in lines], measure, ages.__getitem__, few)
 
 
 def costs(at: str, before: float = 100, after: float = 300) -> dict[str, float]:
@@ -106,10 +106,14 @@ def test_the_ends_of_each_line_are_looked_at_first(at: str, pair: tuple[str, str
     assert [figure.value for figure in found.figures] == [100, 300] and found.whole == (-200 if is_back else 200)
     inner = {"6.1.172-1", "6.12.63-1~bpo12+1", "6.12.94-1", "6.12.95-1"}
     assert not set(asked[:6]) & inner and len(asked) == len(set(asked)) <= 8
+    looks: list[str] = []
+    assert searched(costs(at), looks, *ends, few=True) == replace(found, tried=len(looks))
+    assert len(looks) == len(set(looks)) <= 2 + 4  # the logarithm of ten kernels
 
 
-def test_a_line_that_the_way_leads_back_through_is_searched_oldest_first() -> None:
-    found = searched({**costs("6.12.90-1", 300, 300), "6.1.174-1": 100}, [], OLD[-1], OTHER[-1])
+@pytest.mark.parametrize("few", [False, True])
+def test_of_a_line_that_the_way_leads_back_through_the_older_is_before(few: bool) -> None:
+    found = searched({**costs("6.12.90-1", 300, 300), "6.1.174-1": 100}, [], OLD[-1], OTHER[-1], few)
     assert (found.before, found.after) == ("6.1.172-1", "6.1.174-1") and found.figures
     assert [figure.value for figure in found.figures] == [300, 100]
 

@@ -68,7 +68,7 @@ def test_a_tree_with_changes_is_left_alone(repository: Repository) -> None:
 
 
 def options_of(repository: Repository, **more: object) -> argparse.Namespace:
-    return argparse.Namespace(**{"images": "", "series": "", "tree": repository.path, "build": BUILD, "image": "bzImage",
+    return argparse.Namespace(**{"random": 0, "images": "", "series": "", "tree": repository.path, "build": BUILD, "image": "bzImage",
                                  "commit": ["main"], "work": repository.path.parent, **more})
 
 

@@ -12,7 +12,8 @@ import pytest
 
 from lab import guest, initramfs, packages
 from lab.errors import LabError
-from lab.history import engines
+from lab.history import engines, table
+from lab.history.steps import LEAST
 from lab.slurm_harness import missing, slurm
 
 PROGRAM = Path(__file__).resolve().parents[1] / "lab.py"
@@ -106,8 +107,10 @@ def test_gnu_parallel_gives_the_same_bytes(local: Path) -> None:
     if not shutil.which("parallel"):
         pytest.skip("GNU parallel is missing: apt-get install parallel")
     other = local.parent / "parallel"
-    ended(begun(other, "--engine=parallel", "--at-once=2", "--sshlogin=:"))
+    out = ended(begun(other, "--engine=parallel", "--at-once=2", "--sshlogin=:", f"--against={local / 'out'}"))
     same(local, other)
+    rows = len(table.read(other / "out" / table.FILE))
+    assert f"2 kernels: {rows} of {rows} rows are the same, 0 within their resolutions, 0 beyond" in out
 
 
 def test_slurm_gives_the_same_bytes_though_a_node_dies(local: Path, tmp_path: Path) -> None:
@@ -144,6 +147,21 @@ def test_steps_are_explained_by_functions(local: Path) -> None:
     assert explained and all(one["function"] == one["functions"][0]["function"] for one in explained)
     largest = max(steps, key=lambda one: abs(one["instructions"]))
     assert largest in explained
+
+
+def test_rows_by_another_plan_are_explained(local: Path) -> None:
+    """Of the first of the two machines alone: another plan, and the same figures."""
+    folder = local.parent / "as-recorded"
+    cases = "^unshare/(none|NEWPID|NEWUSER)$"
+    ended(begun(folder, "--machines=2", "--split=9", "--at-once=2", cases=cases))
+    recorded = (folder / "out" / table.FILE).read_bytes()
+    assert not any(one["functions"] for one in json.loads((folder / "out" / "steps.json").read_text()))
+    assert "0 of 0 jobs done" in ended(begun(folder, "--as-recorded", "--explain", "--machines=1", "--split=9", "--at-once=2", cases=cases))
+    assert (folder / "out" / table.FILE).read_bytes() == recorded
+    steps = json.loads((folder / "out" / "steps.json").read_text())
+    assert steps and all(one["functions"] for one in steps if abs(one["instructions"]) >= LEAST)
+    assert len(json.loads((folder / "out" / "plans.json").read_text())) == 2
+    assert "such as another build" in (folder / "out" / "README.md").read_text()
 
 
 def test_bisect_finds_the_commit_of_a_tree(local: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

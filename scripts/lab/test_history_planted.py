@@ -45,7 +45,8 @@ def test_each_planted_step_is_found_and_none_elsewhere(tree: Tree, tmp_path: Pat
     for commit, planted in zip(commits, PLANTED):
         of_function = [one for one in by_commit[commit] if one["function"] == planted.function]
         assert len(of_function) == 1, by_commit[commit]
-        assert of_function[0]["instructions"] == planted.instructions
+        most = of_function[0]["rows"][0]
+        assert abs(of_function[0]["instructions"] - planted.instructions) <= most["resolution"]  # as far as figures tell
         assert {row["case"] for row in of_function[0]["rows"]} == {planted.case}
         function = of_function[0]["functions"][0]
         assert (function["function"], function["after"] - function["before"]) == (planted.function, planted.instructions)

@@ -95,6 +95,7 @@ def test_a_job_s_stacks_are_whole_instructions() -> None:
 def test_stacks_of_what_was_measured_otherwise_go() -> None:
     trees: Trees = {one: tree(one, call=1) for one in (of(), of("6.1.171-1"), of(plan="q"))}
     assert set(recorded_stacks.kept(trees, series_of([1]))) == {of()}
+    assert set(recorded_stacks.kept(trees, series_of([1]), {"q"})) == {of(), of(plan="q")}  # by which steps are explained
 
 
 def test_the_newest_of_each_series_and_both_sides_of_steps_are_wanted() -> None:
@@ -123,9 +124,9 @@ def test_stacks_that_are_there_are_not_made_again(tmp_path: Path, monkeypatch: p
 
     def carry_out(every: list[Job], *_: object) -> dict[Job, dict[str, object]]:
         asked.extend(every)
-        return {one: {"stacks": {case: {"create": {"[call];f": 2.0}} for case in one.cases}} for one in every}
+        return {one: {"stacks": {case: {"create": {"[call];f": 2.0}} for case in one.cases}, "figures": {}} for one in every}
     monkeypatch.setattr(carry, "carry_out", carry_out)
-    options = argparse.Namespace(out=tmp_path, stacks="", nsbench=[])
+    options = argparse.Namespace(out=tmp_path, stacks="", nsbench=[], as_recorded=False)
     chosen = Plan((CASE, NONE, "unshare/NEWUTS"), (), guest.Machine(), range(1, 2))
     jobs = {(one.kernel, one.version): Job(one.version, one.kernel, 0, ()) for one in rows}
     assert recorded_stacks.update(options, rows, jobs, [], chosen, "p") == 0

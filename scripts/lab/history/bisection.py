@@ -4,9 +4,10 @@
     scripts/lab.py bisect v6.15 v6.16 --tree linux --build 'make -j8 bzImage' -- clone/NEWPID/stack:1M
 
 GOOD and BAD are kernels of the archive, and those between them are tried: first the ends of each line of updates that lies between
-them, then the line, or the step from one line to the next, in which the row moved most. Or they are commits of --tree, which git bisect
-chooses from, and --build makes the image of each. A kernel counts as bad if its figure is nearer to that of BAD: figures are exact, so
-that one look at each kernel is enough. What fails to build, to boot or to carry the case out is left out.
+them, then the line, or the step from one line to the next, in which the row moved most; with --few the middle one of those that are
+left, and so on. Or they are commits of --tree, which git bisect chooses from, and --build makes the image of each. A kernel counts as
+bad if its figure is nearer to that of BAD: figures are exact, so that one look at each kernel is enough. What fails to build, to boot
+or to carry the case out is left out.
 Exit codes: 0 found; 1 not found; 2 usage, or the row is the same in both; 3 not possible here.
 """
 import argparse
@@ -76,7 +77,7 @@ class Measurer:
         sides = []
         for name in (before, after):
             stacks: dict[str, dict[str, object]] = {}
-            for case, phases in job.profiled(self.images[name], self.options).items():
+            for case, phases in job.profiled(self.images[name], self.options)[0].items():
                 stacks[case] = dict(phases)
             sides.append(explained.Side(stacks).trees((self.case, self.phase), self.is_added))
         one, other = sides
@@ -126,7 +127,7 @@ def bisect(options: argparse.Namespace) -> int:
             ages = {one.version: one.key for line in lines for one in line}
             print(f"lab: {len(ages)} kernels in {len(lines)} lines from {lines[0][0].version} to {lines[-1][-1].version}", file=sys.stderr)
             ended = search([[one.version for one in line] for line in lines],
-                           lambda one: measurer.tell(one, lambda: images.image_of(one)), ages.__getitem__)
+                           lambda one: measurer.tell(one, lambda: images.image_of(one)), ages.__getitem__, options.few)
         return told(measurer, ended, bool(options.tree))
 
 
@@ -179,6 +180,8 @@ def add_parser(commands: Commands) -> None:
     one.add_argument("bad", metavar="BAD", help="likewise")
     one.add_argument("--phase", default="", metavar="PHASE", help="such as exit (create, or the case's first)")
     commits.add_options(one, "a git tree, whose commits are tried")
+    one.add_argument("--few", action="store_true", help="of the archive: look at the middle one of those that are left, and not at the "
+                     "ends of each line: finds a place where the row moved, which need not be where it moved most")
     one.add_argument("--machines", type=machine_numbers, default="1", metavar="N", help="saved machines (%(default)s)")
     add_jobs(one)
     add_append(one)

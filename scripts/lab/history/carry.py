@@ -20,6 +20,8 @@ def check(one: Job, digest: str, content: dict[str, object]) -> None:
     if one.profile:
         stacks = content.get("stacks")
         cases = set(stacks) if isinstance(stacks, dict) else set()
+        if not isinstance(content.get("figures"), dict):
+            raise LabError("it has no figures beside the stacks: an older lab made it")
     else:
         rows = job.rows_of(content)
         wrong = next((row for row in rows if row.of != one.of or row.plan != digest or row.kernel_sha256 != content.get("kernel")), None)

@@ -24,8 +24,8 @@ from lab.progress import Progress
 from lab.tree import Tree
 
 BANNER = re.compile(rb"Linux version [^\0\n]{1,400}")
-DRAIN = "drain"
 Stacks = dict[str, dict[str, dict[str, float]]]  # by case, phase and path, functions joined by ;
+Figures = dict[str, dict[str, dict[str, float]]]  # by case, phase and what the figure is
 
 
 def sealed(content: dict[str, object]) -> bytes:
@@ -99,17 +99,22 @@ def stacks_of(tree: Tree) -> dict[str, float]:
 def stacks_of_phases(own: books.Books) -> dict[str, dict[str, float]]:
     """Of each phase, with functions by the names of the source; what workers execute after the samples as that of drain,
     whose other part is waiting."""
-    later = {DRAIN: stacks_of(explain.plain(own.later))} if DRAIN in own.left_out else {}
+    later = {table.DRAIN: stacks_of(explain.plain(own.later))} if table.DRAIN in own.left_out else {}
     return {phase: stacks_of(explain.named(book.tree)) for phase, book in own.phases.items()} | later
 
 
-def profiled(image: images.Image, options: argparse.Namespace) -> Stacks:
-    """The exact profile of the cases, phase by phase, on the first of the machines."""
+def profiled(image: images.Image, options: argparse.Namespace) -> tuple[Stacks, Figures]:
+    """The exact profile of the cases, phase by phase, on the first of the machines; and the figures that were measured with it."""
     first = range(options.machines.start, options.machines.start + 1)
     with tempfile.TemporaryDirectory(prefix="nsbench-lab-") as name:
         one = wanted(image, options, first, Path(name))
         found = profile.measure(one, options.jobs, Progress([image.name]))
-    return {case: stacks_of_phases(own) for case, own in found.books.items()}
+        results = Path(name) / "results.csv"
+        results.write_bytes(found.files["results.csv"])
+        figures: Figures = {}
+        for row in table.of_run(results, member_of(image, options.name, options.order), image.sha256, options.plan):
+            figures.setdefault(row.case, {})[row.phase] = row.figures
+    return {case: stacks_of_phases(own) for case, own in found.books.items()}, figures
 
 
 def check_plan(options: argparse.Namespace) -> None:
@@ -129,7 +134,8 @@ def contents(options: argparse.Namespace) -> dict[str, object]:
     check_plan(options)
     image = images.image_of(options.kernel)
     if options.profile:
-        return {"kernel": image.sha256, "plan": options.plan, "stacks": profiled(image, options)}
+        stacks, found = profiled(image, options)
+        return {"kernel": image.sha256, "plan": options.plan, "stacks": stacks, "figures": found}
     return {"kernel": image.sha256, "plan": options.plan, "rows": [asdict(row) for row in sorted_rows(figures(image, options))]}
 
 

@@ -1,22 +1,31 @@
 """results/history/README.md: the largest steps, and every kind over the kernels as small multiples."""
 import io
+import math
 import re
 import sys
-from collections.abc import Container, Mapping, Sequence
+import textwrap
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from analysis import outputs
-from analysis.kinds import KINDS, label
+from analysis.kinds import KINDS, label, prefixed
 from lab.explain import thousands
 from lab.history import titles
-from lab.history.steps import Entry, Explained, functions_in, named, unexplained
-from lab.history.table import Row, by_member, what_of
+from lab.history.steps import LEAST, LEAST_OF_FACTOR, Entry, Explained, Step, functions_in, named, unexplained
+from lab.history.table import DRAIN, Row, by_member, what_of
 from lab.history.titles import Known as Titles
 from lab.history.versions import Edge, Kind, ordered
 
 README = "README.md"
 PICTURE = "kinds.svg"
 LARGEST = 20
+OF_KINDS = 30
+PAGE = 120  # letters of a line
+WIDE = 9  # inches of the picture
+PLOT = 8.2  # of what is drawn in it
+LETTER = 0.07
+TWICE = 5  # steps by a compiler
 CASES = 3  # rows of a step
 FILES = {
     "history.csv.xz": "each row of each kernel",
@@ -26,6 +35,7 @@ FILES = {
                   "not have of it, where that exceeds the resolution (of `drain`: waiting)",
     "titles.json": "of the largest steps' functions, the titles in Debian's changelogs that name them or their files",
     "plans.json": "how each row was measured"}
+Differs = Mapping[tuple[str, str, str, str], float]  # by a step's name
 WORDS = {Kind.update: "", Kind.series: "series", Kind.compiler: "compiler only", Kind.both: "series and compiler"}
 
 
@@ -33,14 +43,16 @@ def kernel(name: str, version: str) -> str:
     return f"{version}" if version else name
 
 
-def functions_of(one: Entry, explained: Explained) -> str:
-    """Those that changed most in the row that moved most."""
-    changes = explained.get(one.steps[0].name)
+def functions_of(one: Entry, explained: Explained, differs: Differs, step: Step | None = None) -> str:
+    """Those that changed most in this row; without one in the row that moved most."""
+    step = step or one.steps[0]
+    changes = explained.get(step.name)
     if changes is None:
-        return "not profiled"
+        left = differs.get(step.name)
+        return "not profiled" if left is None else f"not explained: the step differs by {thousands(left)}"
     sizes = functions_in(changes)
-    said = ", ".join(f"{name} {thousands(sizes[name])}" for name in named(one, explained)) or "no function differs"
-    left = unexplained(one.steps[0], changes)
+    said = ", ".join(f"{name} {thousands(sizes[name])}" for name in named(one, explained, step)) or "no function differs"
+    left = unexplained(step, changes)
     return said if left is None else f"{said}; unexplained {thousands(left)}"
 
 
@@ -57,20 +69,84 @@ def rows_of(one: Entry) -> str:
     return ", ".join(said) + (f" and {left} more" if left > 0 else "")
 
 
-def table_of(entries: list[Entry], explained: Explained, count: int = LARGEST) -> list[str]:
-    """The largest steps, a line each."""
+def amount(value: float) -> str:
+    """A figure of a row."""
+    text = f"{abs(value):.0f}" if abs(value) < 99999.5 else prefixed(abs(value))
+    return f"{'−' if value < 0 else ''}{text}"
+
+
+def factor_of(one: Entry) -> str:
+    """The row that moved by the largest factor: from which figure to which."""
+    step = one.by_factor
+    factor = max(step.factor, 1 / step.factor)
+    said = f"{'×' if step.factor > 1 else '÷'}{factor:.{0 if factor >= 100 else 2}f}"
+    if step.after.value < LEAST:
+        said = "gone"
+    elif step.before.value < LEAST:
+        said = "new"
+    more = f"; {len(one.steps) - 1} more rows" if len(one.steps) > 2 else "; 1 more row" if len(one.steps) == 2 else ""
+    return f"{shortened(step.key[0])} {step.key[1]} {amount(step.before.value)} → {amount(step.after.value)}, {said}{more}"
+
+
+def table_of(entries: list[Entry], explained: Explained, differs: Differs, what: Callable[[Entry], str] = rows_of) -> list[str]:
+    """Steps, a line each."""
     lines = ["| from | to | what else differs | rows that moved most | functions that changed most |", "|---|---|---|---|---|"]
-    for one in entries[:count]:
+    for one in entries:
+        step = one.by_factor if what is factor_of else one.steps[0]
         lines.append(f"| {kernel(one.edge.base.name, one.edge.base.version)} | {kernel(one.edge.new.name, one.edge.new.version)} "
-                     f"| {WORDS[one.edge.kind]} | {rows_of(one)} | {functions_of(one, explained)} |")
+                     f"| {WORDS[one.edge.kind]} | {what(one)} | {functions_of(one, explained, differs, step)} |")
     return lines
 
 
-def largest(entries: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
-    """The entries of the page's tables: between updates of a series, and from one series to the next."""
-    updates = [one for one in entries if one.edge.kind is Kind.update]
-    others = [one for one in entries if one.edge.kind in (Kind.series, Kind.both)]
-    return updates[:LARGEST], others[:LARGEST]
+def by_factor(entries: Iterable[Entry]) -> list[Entry]:
+    """Those that have a factor, the largest first, up or down; of two alike the larger in instructions."""
+    found = [one for one in entries if one.factor != 1.0]
+    return sorted(found, key=lambda one: (-abs(math.log(one.factor)), -abs(one.size)))
+
+
+def is_of_a_kind(one: Entry) -> bool:
+    """Whether the row that moved by the largest factor is of one kind of namespace."""
+    return one.by_factor.key[0].split("/")[1] in KINDS
+
+
+@dataclass(frozen=True)
+class Section:
+    """A table of the page: its heading, what stands below it, the entries, and what of an entry is shown."""
+
+    heading: str
+    about: str
+    entries: list[Entry]
+    what: Callable[[Entry], str] = rows_of
+
+
+def sections(entries: Sequence[Entry]) -> list[Section]:
+    """The page's tables, without empty ones. What a compiler changes is in none but its own."""
+    work = [one for one in entries if not one.is_waiting]
+    real = [one for one in work if one.edge.kind is not Kind.compiler]
+    updates = [one for one in work if one.edge.kind is Kind.update][:LARGEST]
+    others = [one for one in work if one.edge.kind in (Kind.series, Kind.both)][:LARGEST]
+    factors = by_factor(filter(is_of_a_kind, real))[:OF_KINDS]
+    waiting = by_factor(one for one in entries if one.is_waiting and one.edge.kind is not Kind.compiler)[:LARGEST]
+    twice = [one for one in work if one.edge.kind is Kind.compiler][:TWICE]
+    every = [
+        Section(f"The {len(factors)} largest steps of one kind, as a factor",
+                "What a kind costs after the step for what it cost before it, of steps of at least "
+                f"{LEAST_OF_FACTOR} instructions. What is less than {LEAST} instructions counts as {LEAST}, and is called gone, or new.",
+                factors, factor_of),
+        Section(f"Waiting: the {len(waiting)} largest steps of drain as a factor",
+                f"`{DRAIN}` is how long the kernel's workers need after a sample, and most of that is waiting: for a grace period of RCU, "
+                "or for the next tick. An idle guest's clock jumps there, so that a step is of whole ticks (4 M instructions in Debian's "
+                "kernels, half of it for each of a batch of two), and a meaningless change can move it by one. Functions are what the "
+                "workers execute, which is a small part.", waiting, factor_of),
+        Section(f"The {len(updates)} largest steps between updates of a series, in instructions", "", updates),
+        Section(f"The {len(others)} largest steps from one series to the next, in instructions", "", others),
+        Section("What a compiler changes", "The same series, nearly the same source, by two compilers.", twice)]
+    return [one for one in every if one.entries]
+
+
+def shown(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries of all tables but that of compilers, in their order, each once."""
+    return list({id(one): one for of in sections(entries) for one in of.entries if one.edge.kind is not Kind.compiler}.values())
 
 
 def code_span(text: str) -> str:
@@ -125,14 +201,13 @@ def titles_section(entries: Sequence[Entry], explained: Explained, known: Titles
 
 
 def text(rows: list[Row], entries: list[Entry], explained: Explained, picture: str | None, left_out: Sequence[str] = (),
-         known: Titles | None = None, there: Container[str] = ()) -> str:
+         known: Titles | None = None, there: Container[str] = (), differs: Differs | None = None) -> str:
     """The whole page; `left_out` are sentences on what was not held against each other, and `there` the files beside it."""
     by = by_member(rows)
     members = ordered(by)
     packaged = [one for one in members if one.version]
     series = list(dict.fromkeys(one.series for one in packaged))
     span = f"{packaged[0].short} to {packaged[-1].short}" if packaged else "files"
-    updates, others = largest(entries)
     lines = [
         "# The history: what kernels cost, and when that changed", "",
         "Made by `scripts/lab.py history`; [the lab's README](../../scripts/lab/README.md#the-history) says how. Figures are instructions",
@@ -142,13 +217,10 @@ def text(rows: list[Row], entries: list[Entry], explained: Explained, picture: s
         f"of {sum(len(one.steps) for one in entries)} steps.", *(f"{said[0].upper()}{said[1:]}." for said in left_out), ""]
     if picture:
         lines += [f"![Each kind over the kernels]({picture})", ""]
-    lines += [f"## The {len(updates)} largest steps between updates of a series", "", *table_of(updates, explained), "",
-              f"## The {len(others)} largest steps from one series to the next", "", *table_of(others, explained), ""]
-    lines += titles_section([*updates, *others], explained, known or {})
-    twice = [one for one in entries if one.edge.kind is Kind.compiler]
-    if twice:
-        lines += ["## What a compiler changes", "", "The same series, nearly the same source, by two compilers.", "",
-                  *table_of(twice, explained, 5), ""]
+    for one in sections(entries):
+        about = [textwrap.fill(one.about, PAGE), ""] if one.about else []
+        lines += [f"## {one.heading}", "", *about, *table_of(one.entries, explained, differs or {}, one.what), ""]
+    lines += titles_section(shown(entries), explained, known or {})
     lines += ["## Files", "", "| file | what is in it |", "|---|---|",
               *(f"| {name} | {what} |" for name, what in FILES.items() if name in there), ""]
     return "\n".join(lines)
@@ -166,6 +238,18 @@ def points(rows: list[Row], case: str, phase: str) -> dict[tuple[str, str], list
     return found
 
 
+def levels(texts: Sequence[tuple[int, str]], inches: float) -> list[int]:
+    """Below each other, the lines of labels that each begin at a place so many inches wide, so that none stands in another."""
+    ends: list[float] = []
+    found = []
+    for place, words in texts:
+        begin = place * inches
+        level = next((number for number, end in enumerate(ends) if end <= begin), len(ends))
+        ends[level:level + 1] = [begin + (len(words) + 1) * LETTER]
+        found.append(level)
+    return found
+
+
 def picture_of(rows: list[Row]) -> bytes | None:
     """Small multiples as SVG; None where there is nothing to draw. ImportError where matplotlib is missing."""
     cases = [f"clone/{kind}/stack:1M" for kind in ("none", *KINDS)]
@@ -179,7 +263,7 @@ def picture_of(rows: list[Row]) -> bytes | None:
     members = ordered(by_member(rows))
     starts = [at for at, one in enumerate(members) if at == 0 or one.series != members[at - 1].series]
     with matplotlib.rc_context({"svg.hashsalt": "nsbench", "svg.fonttype": "none", "font.size": 8}):
-        figure, axes = pyplot.subplots(len(drawn), 1, sharex=True, figsize=(9, 1.1 * len(drawn) + 0.6), squeeze=False)
+        figure, axes = pyplot.subplots(len(drawn), 1, sharex=True, figsize=(WIDE, 1.1 * len(drawn) + 0.6), squeeze=False)
         for (case, found), axis in zip(drawn, axes[:, 0]):
             for (_, compiler), line in found.items():
                 axis.plot([x for x, _ in line], [y / 1000 for _, y in line], marker=".", linewidth=0.8,
@@ -188,7 +272,9 @@ def picture_of(rows: list[Row]) -> bytes | None:
                 axis.axvline(at - 0.5, color="0.85", linewidth=0.8, zorder=0)
             axis.set_ylabel(case.split("/")[1].removeprefix("NEW"), rotation=0, ha="right", va="center")
             axis.spines[["top", "right"]].set_visible(False)
-        axes[-1, 0].set_xticks(starts, [members[at].series or members[at].name for at in starts])
+        labels = [(at, members[at].series or members[at].name) for at in starts]
+        below = levels(labels, PLOT / len(members))
+        axes[-1, 0].set_xticks(starts, ["\n" * level + name for level, (_, name) in zip(below, labels)], ha="left")
         figure.suptitle("create of clone, thousand instructions: none, and what each kind adds; a colour for each compiler")
         figure.tight_layout()
         out = io.BytesIO()
@@ -198,7 +284,7 @@ def picture_of(rows: list[Row]) -> bytes | None:
 
 
 def write(folder: Path, rows: list[Row], entries: list[Entry], explained: Explained, left_out: Sequence[str] = (),
-          known: Titles | None = None) -> None:
+          known: Titles | None = None, differs: Differs | None = None, builds: Sequence[str] = ()) -> None:
     """Makes the page and its picture; without matplotlib a picture that is there already stays, and is of the history before."""
     path = folder / PICTURE
     try:
@@ -211,5 +297,6 @@ def write(folder: Path, rows: list[Row], entries: list[Entry], explained: Explai
             outputs.replace(path, picture)
         else:
             path.unlink(missing_ok=True)
-    outputs.replace(folder / README, text(rows, entries, explained, PICTURE if path.exists() else None, left_out, known,
-                                          {one.name for one in folder.iterdir()}).encode())
+    there = {one.name for one in folder.iterdir()}
+    outputs.replace(folder / README, text(rows, entries, explained, PICTURE if path.exists() else None, [*left_out, *builds], known, there,
+                                          differs).encode())

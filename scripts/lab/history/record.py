@@ -17,7 +17,7 @@ from lab import guest, images, packages
 from lab.commands import Commands
 from lab.errors import FAILED, USAGE, LabError
 from lab.folders import exclusive
-from lab.history import carry, commits, engines, explained, job, plan, recorded_stacks, table
+from lab.history import again, carry, commits, engines, explained, job, plan, recorded_stacks, table
 from lab.history.plan import Job
 from lab.history.table import Row
 from lab.options import add_append, add_machine, machine_numbers, positive
@@ -66,7 +66,11 @@ def kernels_of(options: argparse.Namespace) -> tuple[list[Job], int]:
         return of_tree(options)
     if options.images:
         return of_files(options.images.split(",")), 0
-    return of_archive(options.series.split(",") if options.series else []), 0
+    every = of_archive(options.series.split(",") if options.series else [])
+    if not options.random:
+        return every, 0
+    among = {row.of for row in table.read(options.against / table.FILE)} if options.against else None
+    return again.of_random(every, options.random, options.seed, among), 0
 
 
 def measured(every: list[Job], stacks: str | None) -> list[Job]:
@@ -79,6 +83,8 @@ def check(options: argparse.Namespace) -> None:
     """LabError where the options contradict each other."""
     if sum(map(bool, (options.images, options.series, options.tree))) > 1:
         raise LabError("--images, --series and --tree: one of the three", USAGE)
+    if options.random and (options.images or options.tree):
+        raise LabError("--random: it is of the archive's kernels", USAGE)
     commits.check(options)
     if bool(options.commit) != bool(options.tree):
         raise LabError("--tree needs commits, or a range of them" if options.tree else f"{options.commit[0]}: commits are of --tree", USAGE)
@@ -115,14 +121,14 @@ def history(options: argparse.Namespace) -> int:
         old = table.read(options.out / table.FILE)
         explained.check(options.out)
         recorded_stacks.check(options.stacks or "", [*(one.of for one in every), *(row.of for row in old if row.plan == digest)])
-        if not options.replace:
+        if not options.replace and not options.as_recorded:
             table.refuse_another_plan(old, (one.of for one in every), digest, chosen.cases)
         there: dict[table.Kernel, list[Row]] = {}
         for row in old:
             there.setdefault(row.of, []).append(row)
         left = carry.failed_last((part for one in newest_first(measured(every, options.stacks))
                                   for part in plan.jobs_of(Job(one.kernel, one.name, one.order, chosen.cases), there.get(one.of, []),
-                                                           digest, options.split)), digest, options.work)
+                                                           digest, options.split)), digest, options.work) if not options.as_recorded else []
         jobs = left[:options.most] if options.most else left
         begun = time.monotonic()
         done = carry.carry_out(jobs, chosen, digest, options)
@@ -133,13 +139,14 @@ def history(options: argparse.Namespace) -> int:
             print(f"lab: {name} {version}: not all cases are there by the new plan: the rows by the old one stay", file=sys.stderr)
         rows = table.in_order(both.rows, (one.name for one in every if one.order))
         table.write(options.out / table.FILE, rows)
-        used = {row.plan for row in rows}
+        code, used = explained.update(options, rows, {one.of: one for one in every}, chosen, digest)
         known: dict[str, object] = {**plans(options.out / PLANS), digest: about}
         carry.write_json(options.out / PLANS, {name: what for name, what in known.items() if name in used})
-        code = explained.update(options, rows, {one.of: one for one in every}, chosen, digest)
     kernels = len(table.by_member(rows))
     print(f"{options.out}: {kernels} kernels, {len(rows)} rows; {len(done)} of {len(jobs)} jobs done"
           + (f", in {took:.0f} s" if jobs else "") + (f"; {len(left) - len(done)} are left" if len(left) > len(done) else ""))
+    if options.against:
+        code = max(code, again.against(rows, options.against))
     return FAILED if unbuilt or len(done) < len(jobs) else code
 
 
@@ -158,11 +165,14 @@ def add_parser(commands: Commands) -> None:
     one.add_argument("--at-once", type=positive, default=0, metavar="N", help="jobs (local: 1; others: as the engine has it)")
     one.add_argument("--replace", action="store_true", help="take what is measured in place of the history's rows, also of more cases "
                      "by another plan")
+    one.add_argument("--as-recorded", action="store_true", help="measure no kernel: explain the rows that are there, whatever build of "
+                     "nsbench they are by, where the figure is the same by this one")
     one.add_argument("--sshlogin", action="append", default=[], metavar="LOGIN", help="of GNU parallel; repeatable")
     one.add_argument("--sbatch", action="append", default=[], metavar="WORD", help="one more word for sbatch; repeatable")
     one.add_argument("--split", type=positive, default=0, metavar="N", help="cases of a job (all of a kernel's)")
     one.add_argument("--most", type=positive, default=0, metavar="N", help="jobs of this call (all)")
     one.add_argument("--machines", type=machine_numbers, default=plan.MACHINES, metavar="N", help="saved machines (%(default)s)")
+    again.add_options(one)
     explained.add_options(one)
     add_append(one)
     add_machine(one)

@@ -9,7 +9,7 @@ import io
 import lzma
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -109,10 +109,13 @@ def of_job(one: Job, digest: str, content: Mapping[str, object]) -> Trees:
     return found
 
 
-def kept(trees: Trees, rows: Iterable[Row]) -> Trees:
-    """Those of kernels that have rows by the same plan: others are of a kernel that has gone, or was measured otherwise since."""
+def kept(trees: Trees, rows: Iterable[Row], others: Container[str] = ()) -> Trees:
+    """Those of kernels that have rows by the same plan, or of these other plans, by which steps are explained: others are of a kernel that
+    has gone, or was measured otherwise since."""
     there = {(*row.of, row.plan) for row in rows}
-    return {of: tree for of, tree in trees.items() if (of.kernel, of.version, of.plan) in there}
+    kernels = {one[:2] for one in there}
+    return {of: tree for of, tree in trees.items() if (of.kernel, of.version, of.plan) in there
+            or (of.plan in others and (of.kernel, of.version) in kernels)}
 
 
 def names(given: str) -> list[str]:
@@ -132,10 +135,11 @@ def check(given: str, kernels: Iterable[tuple[str, str]]) -> None:
             raise LabError(f"--stacks={name}: there is no kernel of this name", USAGE)
 
 
-def wanted(given: str, cases: Iterable[str], rows: list[Row], entries: Iterable[Entry], digest: str) -> dict[Member, set[str]]:
+def wanted(given: str, cases: Iterable[str], rows: list[Row], entries: Iterable[Entry], plans: Container[str]) -> dict[Member, set[str]]:
     """Which cases of which kernels: of those that are named; else of the newest of each series, and of both sides of these steps the
-    case that moved most. LabError for a name that no kernel has that was measured by this plan."""
-    members = [one for one in ordered(table.by_member(rows)) if any(row.plan == digest for row in rows if row.member == one)]
+    case that moved most. LabError for a name that no kernel has that was measured by one of these plans."""
+    by = table.by_member(rows)
+    members = [one for one in ordered(by) if any(row.plan in plans for row in by[one].values())]
     found: dict[Member, set[str]] = {}
     if given:
         for name in names(given):
@@ -160,14 +164,15 @@ def cases_of(options: argparse.Namespace, chosen: plan.Plan) -> list[str]:
 
 
 def update(options: argparse.Namespace, rows: list[Row], kernels: Mapping[tuple[str, str], Job], entries: Iterable[Entry],
-           chosen: plan.Plan, digest: str) -> int:
+           chosen: plan.Plan, digest: str, others: Container[str] = ()) -> int:
     """Writes the stacks; with --stacks also those that are missing. The exit code."""
-    trees = kept(read(options.out / FILE), rows)
+    trees = kept(read(options.out / FILE), rows, others)
     code = OK
     if options.stacks is not None:
         there = {(of.kernel, of.version, of.case) for of in trees if of.plan == digest}
         jobs = []
-        for member, cases in wanted(options.stacks, cases_of(options, chosen), rows, entries, digest).items():
+        plans = {row.plan for row in rows} if options.as_recorded else {digest}
+        for member, cases in wanted(options.stacks, cases_of(options, chosen), rows, entries, plans).items():
             job = kernels.get((member.name, member.version))
             missing = tuple(sorted(case for case in cases if (member.name, member.version, case) not in there))
             if job is None:

@@ -54,11 +54,11 @@ def counted(figures: Mapping[Place, Value | None]) -> int:
 
 
 def search(lines: Sequence[Sequence[Place]], measure: Callable[[Place], Value | None],
-           age: Callable[[Place], object] = lambda place: place) -> Ended[Place]:
+           age: Callable[[Place], object] = lambda place: place, few: bool = False) -> Ended[Place]:
     """Where the row moved on the way from GOOD to BAD, which leads through these lines of kernels: in some of them it may lead back in
     time. The ends of each line are measured; between the two ends that differ most in the direction of BAD, the rest is a search in
-    one line. The older of the two that are found, by its `age`, is before. `measure` gives None for one that cannot be measured.
-    LabError where GOOD or BAD cannot, or do not differ."""
+    one line. With `few` the whole way is one line, of which the ends are GOOD and BAD. The older of the two that are found, by its
+    `age`, is before. `measure` gives None for one that cannot be measured. LabError where GOOD or BAD cannot, or do not differ."""
     way = [place for line in lines for place in line]
     figures: dict[Place, Value | None] = {}
 
@@ -72,7 +72,7 @@ def search(lines: Sequence[Sequence[Place]], measure: Callable[[Place], Value | 
     whole = bad.value - good.value
     seen: list[tuple[int, Value]] = []
     begin = 0
-    for line in lines:
+    for line in ([way] if few else lines):
         places = range(begin, begin + len(line))
         first = next(((at, found) for at in places if (found := of(at))), None)
         last = next(((at, found) for at in reversed(places) if (found := of(at))), None)
@@ -91,7 +91,10 @@ def search(lines: Sequence[Sequence[Place]], measure: Callable[[Place], Value | 
                 high, after = at, figure
             else:
                 low, before = at, figure
-    return Ended(way[low], way[high], (before, after), whole, counted(figures), way[low + 1:high])
+    left_out = way[low + 1:high]
+    if age(way[high]) < age(way[low]):  # type: ignore[operator]  # with `few` the way may turn back between the two
+        low, high, before, after = high, low, after, before
+    return Ended(way[low], way[high], (before, after), whole, counted(figures), left_out)
 
 
 def search_tree(tree: Path, good: str, bad: str, measure: Callable[[str], Value | None]) -> Ended[str]:

@@ -1,12 +1,15 @@
 """Steps: from one kernel to the next, the rows that moved by more than both sides' resolutions, and what moved at once by the same
 function as one entry."""
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from lab.history.table import Key, Row, Value, by_member
+from lab.history.table import DRAIN, Key, Row, Value, by_member
 from lab.history.versions import Edge, Kind, edges
 
 NAMED = 4  # functions of a step, where there is little room
+LEAST = 100  # instructions of a step that is worth a look
+LEAST_OF_FACTOR = 1000  # instructions of a step that has a factor: small ones have large factors
 ALIKE = 0.25  # by which the main function's change may differ in what is taken for the same step elsewhere
 Changes = Mapping[str, tuple[float, float]]  # by function: its own instructions before and after
 Explained = Mapping[tuple[str, str, str, str], Changes]  # by the kernels' names, the case and the phase
@@ -30,6 +33,18 @@ class Step:
         return self.before.resolution + self.after.resolution
 
     @property
+    def factor(self) -> float:
+        """The figure after it for each instruction of the one before it, where what is next to nothing counts as LEAST; 1 where the step is
+        a small one."""
+        before, after = (max(one.value, LEAST) for one in (self.before, self.after))
+        return after / before if abs(self.size) >= LEAST_OF_FACTOR else 1.0
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether its figure is mostly time in which nothing is executed: an idle guest's clock jumps to its next timer."""
+        return self.key[1] == DRAIN
+
+    @property
     def name(self) -> tuple[str, str, str, str]:
         """By which its functions are found."""
         return self.edge.base.name, self.edge.new.name, *self.key
@@ -49,6 +64,20 @@ class Entry:
     def size(self) -> float:
         """Of the row that moved most."""
         return self.steps[0].size
+
+    @property
+    def is_waiting(self) -> bool:
+        """Waiting and executing are never in one entry."""
+        return self.steps[0].is_waiting
+
+    @property
+    def by_factor(self) -> Step:
+        """The row that moved by the largest factor."""
+        return max(self.steps, key=lambda step: abs(math.log(step.factor)))
+
+    @property
+    def factor(self) -> float:
+        return self.by_factor.factor
 
 
 @dataclass(frozen=True)
@@ -106,16 +135,17 @@ def unexplained(step: Step, changes: Changes) -> float | None:
 
 
 def entries(every: Iterable[Step], explained: Explained) -> list[Entry]:
-    """The steps put together, the largest first. One function makes an entry of those that it moved in the same direction."""
-    groups: dict[tuple[Edge, str, str, bool], list[tuple[Step, float]]] = {}
+    """The steps put together, the largest first, and those of waiting behind all others. One function makes an entry of those that it moved
+    in the same direction."""
+    groups: dict[tuple[Edge, bool, str, str, bool], list[tuple[Step, float]]] = {}
     for step in every:
         function, change = main_function(explained.get(step.name, {}), step.size)
-        groups.setdefault((step.edge, function, "" if function else step.key[0], change > 0), []).append((step, change))
+        groups.setdefault((step.edge, step.is_waiting, function, "" if function else step.key[0], change > 0), []).append((step, change))
     found = []
-    for (edge, function, *_), group in groups.items():
+    for (edge, _, function, *_), group in groups.items():
         group.sort(key=lambda one: (-abs(one[0].size), one[0].key))
         found.append(Entry(edge, function, group[0][1], tuple(step for step, _ in group)))
-    return sorted(found, key=lambda one: (-abs(one.size), one.edge.new.key, one.edge.base.key, one.steps[0].key))
+    return sorted(found, key=lambda one: (one.is_waiting, -abs(one.size), one.edge.new.key, one.edge.base.key, one.steps[0].key))
 
 
 def alike(one: Entry, other: Entry) -> bool:
@@ -133,10 +163,10 @@ def by_size(changes: Mapping[str, float]) -> list[str]:
     return sorted(changes, key=lambda name: (-abs(changes[name]), name))
 
 
-def named(one: Entry, explained: Explained) -> list[str]:
+def named(one: Entry, explained: Explained, step: Step | None = None) -> list[str]:
     """The functions that stand with an entry where there is little room: the one that made it an entry, and those that changed most in
-    the row that moved most."""
-    names = by_size(functions_in(explained.get(one.steps[0].name, {})))
+    this row, or in the one that moved most."""
+    names = by_size(functions_in(explained.get((step or one.steps[0]).name, {})))
     return sorted(names, key=lambda name: name != one.function)[:NAMED]
 
 

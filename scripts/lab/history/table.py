@@ -15,6 +15,7 @@ from lab.errors import USAGE, LabError
 from lab.history.versions import Member, ordered
 
 FILE = "history.csv.xz"
+DRAIN = "drain"  # the phase in which nothing but the kernel's workers is waited for
 Key = tuple[str, str]  # case and phase
 Kernel = tuple[str, str]  # name and version
 
@@ -73,6 +74,12 @@ class Row:
         return *self.of, self.plan, *self.key
 
     @property
+    def figures(self) -> dict[str, float]:
+        """What was measured, without the resolutions; nothing where the case failed."""
+        figures = {What.median.name: self.median, What.delta.name: self.delta} if self.status in MEASURED else {}
+        return {name: float(text) for name, text in figures.items() if text}
+
+    @property
     def shown(self) -> Value | None:
         """What the case adds to `none`, or the median where there is no `none`; None where the case failed."""
         value, resolution = (self.delta, self.delta_resolution) if self.delta else (self.median, self.resolution)
@@ -81,14 +88,14 @@ class Row:
 
 
 COLUMNS = tuple(field.name for field in fields(Row))
-KINDS: files.Kinds = {**dict.fromkeys(COLUMNS, str), "case": files.CASE,
-                      **dict.fromkeys(("median", "resolution", "delta", "delta_resolution"), float)}
+FIGURES = ("status", "errno", "median", "resolution", "delta", "delta_resolution")
+KINDS: files.Kinds = {**dict.fromkeys(COLUMNS, str), "case": files.CASE, **dict.fromkeys(FIGURES[2:], float)}
 
 
 def of_run(results: Path, member: Member, kernel_sha256: str, plan: str) -> list[Row]:
     """The rows of a run's results.csv. LabError for one that is not whole."""
     return [Row(member.name, member.version, member.order, kernel_sha256, member.compiler, plan,
-                *(row[name] for name in ("case", "phase", "status", "errno", "median", "resolution", "delta", "delta_resolution")))
+                *(row[name] for name in ("case", "phase", *FIGURES)))
             for row in tables.rows(results, tables.COMPLETE, USAGE)]
 
 

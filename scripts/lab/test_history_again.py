@@ -1,0 +1,36 @@
+"""Tests of a second run of some kernels of a history, and of holding it against the first."""
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lab.errors import FAILED, OK, LabError
+from lab.history import again, table
+from lab.history.plan import Job
+from lab.test_history import kernel, row, series_of
+
+
+def test_kernels_are_chosen_at_random_by_a_seed() -> None:
+    jobs = [Job(f"6.1.{number}-1", f"6.1.{number}-1-cloud-amd64", 0, ()) for number in range(20)]
+    found = again.of_random(jobs, 5, 3)
+    assert found == again.of_random(jobs, 5, 3) == sorted(found, key=jobs.index) and len(set(found)) == 5
+    assert any(again.of_random(jobs, 5, seed) != found for seed in range(4, 9))
+    assert again.of_random(jobs, 2, 3, [jobs[4].of, jobs[9].of, ("gone", "1")]) == [jobs[4], jobs[9]]
+    with pytest.raises(LabError, match="--random=3: there are 2"):
+        again.of_random(jobs, 3, 3, [jobs[4].of, jobs[9].of])
+
+
+def test_a_history_is_held_against_another(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    here = [*series_of([100, 300]), *series_of([50, 70], phase="exit")]
+    table.write(tmp_path / table.FILE, [*series_of([100, 303, 9]), *series_of([50, 900], phase="exit")])
+    assert again.against(here, tmp_path) == FAILED
+    assert capsys.readouterr().out.splitlines() == [
+        "6.1.170-1: 2 of 2 rows are the same by the same plan",
+        "6.1.171-1: 0 of 2 rows are the same by the same plan; 1 within their resolutions; 1 beyond: clone/NEWUTS/stack:1M exit −830",
+        "2 kernels: 2 of 4 rows are the same, 1 within their resolutions, 1 beyond"]
+    assert again.against([replace(one, plan="q") for one in here], tmp_path) == OK
+    assert "2 of 2 rows are the same by another plan" in capsys.readouterr().out
+    with pytest.raises(LabError, match="none of these kernels"):
+        again.against([row(kernel("5.10.1-1"), 1)], tmp_path)
+    with pytest.raises(LabError, match="two kernels of that name"):
+        again.against([replace(one, kernel_sha256="1" * 64) for one in here], tmp_path)
