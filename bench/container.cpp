@@ -194,7 +194,7 @@ void run_container(Block& block) {
         if (failure.error != 0) return block.fail(failure);
 
         const auto runs = sys::time_between(call, reaped, stamp->take());
-        if (!runs) return block.fail({Call::child, ERANGE});
+        if (!runs || *runs < memory.child_end) return block.fail({Call::child, ERANGE});
         time_of(*record, Phase::start) = *runs - call.ns;
         time_of(*record, Phase::create) = returned - call.ns;
         time_of(*record, Phase::ready) = memory.child_begin - call.ns;

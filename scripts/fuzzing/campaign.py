@@ -22,8 +22,7 @@ SECONDS, MIB, MIB_WITH_ASAN = 10, 512, 1536
 LONGEST = 8192  # bytes of an input
 # An input is no longer than so many of the longest that is kept, and no shorter than that: long ones of short grammars tell nothing.
 TIMES, SHORTEST = 3, 96
-# What a sanitizer sees ends the target, as a finding.
-# Trees of files are made in memory.
+# Trees of files are made in memory. What a sanitizer sees ends the target, as a finding.
 ENVIRONMENT = {**({"TMPDIR": "/dev/shm"} if os.path.isdir("/dev/shm") else {}),
                "ASAN_OPTIONS": "quarantine_size_mb=16:detect_leaks=1:allocator_may_return_null=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
 UNITS = {"s": 1, "m": 60, "h": 3600}

@@ -166,7 +166,7 @@ def merge(plan: orders.Plan, done: dict[Task, Files], run_id: str) -> Files:
     try:
         return _merged(plan, done, run_id)
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError, csv.Error) as error:
-        raise LabError(f"a copy sent what is no run of nsbench's ({type(error).__name__}: {error})") from None
+        raise LabError(f"a copy sent what is no run of nsbench's ({type(error).__name__}: {error})") from error
 
 
 def _merged(plan: orders.Plan, done: dict[Task, Files], run_id: str) -> Files:

@@ -18,6 +18,7 @@ import tarfile
 import tempfile
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,7 +40,8 @@ BOOT_LIMIT = {"tcg": 180, "kvm": 20}  # seconds of real time until a guest must 
 # Not "DEBUG:", nor what the kernel says of a mitigation, as in "Spectre V2 : WARNING: ..."
 SPLATS = re.compile(r"\bBUG:|kernel BUG at|(?<!: )\bWARNING:|\bOops\b|Call Trace|Kernel panic|Out of memory")
 TAIL_LINES = 15
-NAME = re.compile(r"\w[\w.-]*", re.ASCII)  # of a file that a guest sends
+NAME = re.compile(r"[^./\0][^/\0]*")  # of a file that a guest sends
+MOST = 1 << 29  # bytes of its archive, unpacked: as much as it has memory
 
 
 @functools.cache
@@ -86,18 +88,24 @@ def tail(text: str) -> str:
 
 
 def unpack(sent: bytes) -> dict[str, bytes] | None:
-    """The files of what a guest sends: an archive, and behind it a line with its length and digest. None where it is not whole."""
+    """The files of what a guest sends: an archive packed by gzip, and behind it a line with its length and digest. None where it is not
+    whole, or has names that no file of ours has."""
     match = re.search(rb"\nlab (\d{1,15}) ([0-9a-f]{64})\n\Z", sent)
     data = sent[:match.start()] if match else b""
     if not match or len(data) != int(match[1]) or hashlib.sha256(data).hexdigest().encode() != match[2]:
         return None
     try:
-        with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:  # no compression, which would make much of little
-            members = [m for m in tar if m.isfile() and NAME.fullmatch(Path(m.name).name)]
-            if sum(m.size for m in members) > len(data):  # with holes
+        packed = zlib.decompressobj(wbits=31)
+        plain = packed.decompress(data, MOST)
+        if not packed.eof:
+            return None
+        with tarfile.open(fileobj=io.BytesIO(plain), mode="r:") as tar:
+            members = [m for m in tar if m.isfile()]
+            names = [Path(m.name).name for m in members]
+            if not all(map(NAME.fullmatch, names)) or sum(m.size for m in members) > len(plain):  # with holes
                 return None
-            return {Path(m.name).name: file.read() for m in members if (file := tar.extractfile(m))}
-    except (tarfile.TarError, ValueError, OverflowError):
+            return {name: file.read() for name, m in zip(names, members) if (file := tar.extractfile(m))}
+    except (zlib.error, tarfile.TarError, ValueError, OverflowError):
         return None
 
 

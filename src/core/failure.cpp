@@ -96,7 +96,7 @@ constexpr auto kLimitsOfCalls = std::to_array<LimitOfCall>({
     {Call::read_mountinfo, ENODATA, "it tells of no mount"},
     {Call::statmount, ENODATA, "it tells of other mounts than /proc/self/mountinfo"},
     {Call::sampler, EPROTO,
-     "it answered what no sampler does, such as a time of 104 days; a new one went on with the others"},
+     "its answer is none of a sampler's, such as a time of 104 days; a new one went on with the others"},
     {Call::set_rss, ENOMEM,
      "there is not so much memory: less, or a higher memory.max of the cgroup or ulimit -v"},
     {Call::set_mounts, EPERM, kNoUserNamespace},

@@ -97,7 +97,7 @@ void Trace::mark(const Mark& mark, std::uint64_t count) {
 void Trace::account(std::uint64_t count) {
     const std::uint64_t now = count - failed_;
     // Of a try whose failure was known only when it had been given to somebody, nothing is taken back: the
-    // next one makes up for it.
+    // next one makes up for it, be it of the next segment.
     if (static_cast<std::int64_t>(now - accounted_) <= 0) return;
     const std::uint64_t own = now - std::exchange(accounted_, now);
     if (is_recording_) cell(node_here()).self += own;

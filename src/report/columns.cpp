@@ -163,7 +163,8 @@ constexpr auto kSampleColumns = std::to_array<Column<S>>({
     {"round", "number", "the round; 0 is the warm-up", of_stretch<&Stretch::round>},
     {"block", "number", "the block's number in the run, in the order in which blocks were measured",
      of_stretch<&Stretch::block>},
-    {"sample", "number", "number within the case, in the order in which they were taken",
+    {"sample", "number",
+     "number within the case, and within the lab's machine, in the order in which they were taken",
      [](const S& r) { return std::to_string(r.number); }},
     {"counted", "0 or 1", "1; or 0 for a warm-up: the first round, and the first samples of each block",
      [](const S& r) {

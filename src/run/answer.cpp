@@ -17,10 +17,10 @@ bool is_sound(const protocol::Record& record) {
            std::ranges::all_of(record.times, [&](std::uint64_t ticks) { return ticks <= kMost; });
 }
 
-std::optional<std::span<const protocol::Record>> records_of(const protocol::SharedMemory& memory,
-                                                            std::uint32_t count) {
+std::optional<std::vector<protocol::Record>> records_of(const protocol::SharedMemory& memory,
+                                                        std::uint32_t count) {
     if (count == 0 || count > protocol::kMaxSamples) return std::nullopt;
-    const std::span<const protocol::Record> records(memory.records, count);
+    std::vector<protocol::Record> records(memory.records, memory.records + count);
     if (!std::ranges::all_of(records, is_sound)) return std::nullopt;
     return records;
 }

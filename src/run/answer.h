@@ -3,7 +3,7 @@
 
 #include <cstdint>
 #include <optional>
-#include <span>
+#include <vector>
 
 #include "core/protocol.h"
 
@@ -14,8 +14,9 @@ namespace nsb::run {
 [[nodiscard]] bool is_sound(const protocol::Record& record);
 
 /// The first `count` records of this memory, with one of which at least the sampler has answered. Nothing
-/// where it has not: there is no room for so many, or one is not sound.
-[[nodiscard]] std::optional<std::span<const protocol::Record>> records_of(
-    const protocol::SharedMemory& memory, std::uint32_t count);
+/// where it has not: there is no room for so many, or one is not sound. Copied first: a child that outlives
+/// its sampler may still write there.
+[[nodiscard]] std::optional<std::vector<protocol::Record>> records_of(const protocol::SharedMemory& memory,
+                                                                      std::uint32_t count);
 
 }  // namespace nsb::run

@@ -1,5 +1,6 @@
 #include "run/filter.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <iterator>
 
@@ -68,17 +69,20 @@ class Place {
     Limits* limits_ = nullptr;
 };
 
-bool is_in(const std::string& text, const std::regex& expression) {
-    Limits limits{kMostLooks, stack_here()};
-    std::match_results<Place> found;
-    return std::regex_search(Place(text.data(), &limits), Place(text.data() + text.size(), &limits), found,
-                             expression);
-}
-
 }  // namespace
 
-bool Filter::finds(const std::string& id) const {
-    return is_in(id, expression_) || is_in(id + '/', expression_);
+bool Filter::is_in(const std::string& text) {
+    const std::size_t looks = std::min(kMostLooks, looks_left_);
+    Limits limits{looks, stack_here()};
+    std::match_results<Place> found;
+    const bool is_found = std::regex_search(Place(text.data(), &limits),
+                                            Place(text.data() + text.size(), &limits), found, expression_);
+    looks_left_ -= looks - limits.looks;
+    return is_found;
+}
+
+bool Filter::finds(const std::string& id) {
+    return is_in(id) || is_in(id + '/');
 }
 
 }  // namespace nsb::run

@@ -19,7 +19,8 @@ inline constexpr double kWorstPrecision = kMostPercent / 100;  ///< above 0, as 
 /// looks at, so that it gets a stack of its own (run/filter.h).
 inline constexpr std::size_t kLongestFilter = 1000;
 
-/// Of a plan: some tens of bytes each for as long as it is made, and a series of samples each behind that.
+/// Of a plan that is made of values: some hundreds of bytes each for as long as it is made, and a series of
+/// samples each behind that.
 inline constexpr std::size_t kMostCases = 200'000;
 /// Of rounds, of blocks and of what is counted once in each: a run of one round every microsecond takes a
 /// quarter of an hour to get there.

@@ -187,7 +187,7 @@ namespace {
 /// The cases that the filter leaves. Nothing where these are more than kMostCases, or those of one set are
 /// that it chooses from.
 std::optional<std::vector<Case>> plan_of(const Selection& selection, const Values& values,
-                                         const std::optional<Filter>& filter) {
+                                         std::optional<Filter>& filter) {
     const bool defaults_alone = selection.extent == Extent::quick || selection.curve;
     std::vector<Case> plan;
     std::set<Case> seen;
@@ -224,7 +224,7 @@ tl::expected<std::vector<Case>, std::string> choose(const Selection& selection) 
         if (filter && error.code() == std::regex_constants::error_complexity) {
             return tl::unexpected(
                 fmt::format("filter '{}': it may fit an id in too many ways to try them all: "
-                            "use fewer * and + within others",
+                            "use fewer *, + and {n}, or smaller ones",
                             *selection.filter));
         }
         return tl::unexpected(
@@ -232,7 +232,7 @@ tl::expected<std::vector<Case>, std::string> choose(const Selection& selection) 
     }
     if (!made) {
         return tl::unexpected(
-            fmt::format("more than {} cases: fewer values, sets or operations", kMostCases));
+            fmt::format("more than {} cases before --filter: fewer values, sets or operations", kMostCases));
     }
     std::vector<Case> plan = std::move(*made);
     if (plan.empty()) {

@@ -178,10 +178,10 @@ std::vector<Record> Sampler::receive(std::chrono::nanoseconds limit) {
     protocol::Reply reply{};
     const auto got = receive_from(socket_.get(), reply);
     if (got != sizeof reply || reply.sequence != sequence_) return replaced(ECHILD);
-    const auto records = records_of(*memory_, reply.samples);
+    auto records = records_of(*memory_, reply.samples);
     if (!records) return replaced(EPROTO);
     used_ = reply.used;
-    return {records->begin(), records->end()};
+    return std::move(*records);
 }
 
 void Sampler::set_workers(std::size_t count, std::span<const int> cpus) {
@@ -194,9 +194,9 @@ std::vector<std::vector<Record>> Sampler::receive_all(std::chrono::nanoseconds l
     std::vector<std::vector<Record>> all{receive(limit)};
     for (std::size_t i = 1; i < workers_; ++i) {
         const SharedMemory& memory = window(i);
-        const auto records = records_of(memory, memory.worker.samples);
-        if (!records) continue;
-        all.emplace_back(records->begin(), records->end());
+        const std::uint32_t samples = memory.worker.samples;
+        if (samples == 0) continue;
+        all.push_back(records_of(memory, samples).value_or(std::vector{Record{{Call::sampler, EPROTO}, {}}}));
         others_[i - 1].ran_us += memory.worker.used.ran_us;
         others_[i - 1].preempted += memory.worker.used.preempted;
     }

@@ -48,7 +48,8 @@ class Sampler {
     }
 
     /// The samples of the request sent last. A sampler that ends, or does not answer within `limit`, is
-    /// replaced, and the result is one sample that failed with ECHILD or ETIMEDOUT. Where the request could
+    /// replaced, and the result is one sample that failed with ECHILD or ETIMEDOUT, or with EPROTO where it
+    /// answered what no sampler does. Where the request could
     /// not be sent, it is one with the errno of that.
     std::vector<protocol::Record> receive(std::chrono::nanoseconds limit);
 
