@@ -19,8 +19,6 @@ import pytest
 from nsbench_harness import assert_one_line, binary, list_ids, measure, needs_root, read_csv, run
 
 SMALL = ("--filter=^clone/NEWPID/stack:1M$", "--samples=3", "--quiet")
-# A filter has a stack of 128 MiB.
-UNFILTERED = ("--op=clone", "--ns=pid", "--stack=1M", "--samples=3", "--quiet")
 EXEC = ("exec", "--ns=pid", "--", "true")
 NOBODY = 65534
 
@@ -155,11 +153,11 @@ def test_the_limit_of_processes_is_3_everywhere(user, processes, args):
 
 
 @needs_plain
-@pytest.mark.parametrize("args", [UNFILTERED, UNFILTERED + ("--probe",)], ids=["plain", "probe"])
+@pytest.mark.parametrize("args", [SMALL, SMALL + ("--probe",)], ids=["plain", "probe"])
 def test_little_memory_is_a_line_with_the_remedy(args):
     """Each limit ends it elsewhere; from some on it is enough. 127 is the dynamic linker's."""
     codes = set()
-    for kib in (9550, *range(9500, 12000, 250)) if len(args) == len(UNFILTERED) else range(13000, 31000, 3000):
+    for kib in (9550, *range(9500, 12000, 250)) if len(args) == len(SMALL) else range(13000, 31000, 3000):
         done = run(*args, preexec_fn=limit(resource.RLIMIT_AS, kib << 10))
         assert done.returncode in (0, 3, 127), f"{kib} KiB: {done.returncode} {done.stderr}"
         codes.add(done.returncode)

@@ -15,8 +15,7 @@ inline constexpr Range kBlocksInRound{1, 16};  ///< of a case
 inline constexpr Range kSeed{0, std::numeric_limits<std::uint64_t>::max()};
 inline constexpr Range kCpu{0, 1U << 20U};
 inline constexpr double kWorstPrecision = kMostPercent / 100;  ///< above 0, as a fraction
-/// Of a filter, in bytes: std::regex recurses for each parenthesis that is open, and for each byte that it
-/// looks at, so that it gets a stack of its own (run/filter.h).
+/// Of a filter, in bytes.
 inline constexpr std::size_t kLongestFilter = 1000;
 
 /// Of a plan that is made of values: some hundreds of bytes each for as long as it is made, and a series of

@@ -28,7 +28,7 @@ inline constexpr std::array<std::string_view, 3> kExtentNames{"default", "quick"
 struct Selection {
     Extent extent = Extent::usual;
     std::vector<std::string> cases;     ///< ids; where there are any, they are the plan
-    std::optional<std::string> filter;  ///< a regular expression (ECMAScript), searched in the id and in id/
+    std::optional<std::string> filter;  ///< a regular expression, searched in the id and in id/
     bool filter_leaves_out = false;     ///< what it is found in, instead of all else
     std::vector<Operation> operations;
     std::vector<KindSet> sets;
