@@ -206,17 +206,31 @@ def test_a_median_is_no_delta() -> None:
     assert page.points(rows, *rows[0].key) == {("6.1", "gcc-12"): [(0, 100), (2, 120)]}
 
 
-def test_what_is_no_function_makes_no_entry_and_explains_nothing() -> None:
+def test_what_is_no_function_makes_no_entry_and_is_named_first() -> None:
     every = steps_of([*series_of([100, 300]), *series_of([300, 100], case="clone/NEWPID/stack:1M")])
     known = {one.name: {"[interrupts]": (0.0, 900.0), "kfree": (5.0, 95.0), "down": (90.0, 0.0)} for one in every}
     found = steps.entries(every, known)
     assert {(one.function, one.size) for one in found} == {("kfree", 200), ("down", -200)}
     said = {one["function"]: one for one in steps.json_of(found, known)}
-    assert said["kfree"]["unexplained"] == 200
+    assert said["kfree"]["unexplained"] == 200 - 900
     functions = said["kfree"]["functions"]
-    assert isinstance(functions, list) and [one["function"] for one in functions] == ["kfree", "down"]
+    assert isinstance(functions, list) and [one["function"] for one in functions] == ["[interrupts]", "kfree", "down"]
     assert "unexplained" not in steps.json_of(found, {one.name: {"kfree": (0.0, one.size + 3)} for one in every})[0]
-    assert page.functions_of(found[0], known, {}).endswith("; unexplained −200")
+    assert page.functions_of(found[0], known, {}) == "[interrupts] +900, down −90, kfree +90; unexplained −1.10 k"
+
+
+def test_a_step_that_other_tasks_made_is_no_function_s() -> None:
+    every = steps_of(series_of([1000, 41000], phase="exit"))
+    changes = {"[other tasks]": (3000.0, 41000.0), "[interrupts]": (0.0, 50.0), "dequeue": (0.0, 200.0), "free_ipc": (0.0, 2100.0)}
+    known = {one.name: changes for one in every}
+    found = steps.entries(every, known)[0]
+    assert (found.function, steps.named(found, known)) == ("", ["free_ipc"])
+    assert page.functions_of(found, known, {}) == "[other tasks] +38.0 k, free_ipc +2.10 k; unexplained −300"
+
+
+@pytest.mark.parametrize(("change", "function"), [(50, "kfree"), (49, ""), (-200, "")])
+def test_a_function_that_makes_an_entry_has_a_quarter_of_the_step(change: float, function: str) -> None:
+    assert steps.main_function({"kfree": (0.0, change)}, 200) == (function, change if function else 0.0)
 
 
 def test_rows_that_step_by_the_same_function_are_one_entry() -> None:

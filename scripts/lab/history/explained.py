@@ -214,7 +214,7 @@ def update(options: argparse.Namespace, rows: list[Row], kernels: dict[table.Ker
     found_entries = steps.entries(every, known.functions)
     of_page = page.shown(found_entries)
     others = {*known.by.values(), *([digest] if options.as_recorded else [])}
-    code = max(code, recorded_stacks.update(options, rows, kernels, [one for one in of_page if one.function], chosen, digest, others))
+    code = max(code, recorded_stacks.update(options, rows, kernels, [one for one in of_page if one.steps[0].name in known.functions], chosen, digest, others))
     said_of = titles_of(options, of_page, known.functions)
     code = max(code, said_of[1])
     carry.write_json(options.out / STEPS, titles.added(steps.json_of(found_entries, known.functions), found_entries, said_of[0],

@@ -12,7 +12,7 @@ from analysis import outputs
 from analysis.kinds import KINDS, label, prefixed
 from lab.explain import thousands
 from lab.history import titles
-from lab.history.steps import LEAST, LEAST_OF_FACTOR, Entry, Explained, Step, functions_in, named, unexplained
+from lab.history.steps import LEAST, LEAST_OF_FACTOR, Entry, Explained, Step, functions_in, named, others_in, unexplained
 from lab.history.table import DRAIN, Row, by_member, what_of
 from lab.history.titles import Known as Titles
 from lab.history.versions import Edge, Kind, ordered
@@ -31,8 +31,8 @@ FILES = {
     "history.csv.xz": "each row of each kernel",
     "functions.csv.xz": "for each explained step its functions, before and after",
     "stacks.csv.xz": "of some kernels the whole tree of calls of cases, for flame graphs: a function a line, and its level",
-    "steps.json": "all steps, the largest first; `also`: the same step in another line of kernels; `unexplained`: what the functions do "
-                  "not have of it, where that exceeds the resolution (of `drain`: waiting)",
+    "steps.json": "all steps, the largest first; `also`: the same step in another line of kernels; `unexplained`: what the functions, and "
+                  "other tasks that are named with them, do not have of it, where that exceeds the resolution (of `drain`: waiting)",
     "titles.json": "of the largest steps' functions, the titles in Debian's changelogs that name them or their files",
     "plans.json": "how each row was measured"}
 Differs = Mapping[tuple[str, str, str, str], float]  # by a step's name
@@ -44,14 +44,16 @@ def kernel(name: str, version: str) -> str:
 
 
 def functions_of(one: Entry, explained: Explained, differs: Differs, step: Step | None = None) -> str:
-    """Those that changed most in this row; without one in the row that moved most."""
+    """Those that changed most in this row, behind other tasks that are a large part of it; without a row in the one that moved most."""
     step = step or one.steps[0]
     changes = explained.get(step.name)
     if changes is None:
         left = differs.get(step.name)
         return "not profiled" if left is None else f"not explained: the step differs by {thousands(left)}"
-    sizes = functions_in(changes)
-    said = ", ".join(f"{name} {thousands(sizes[name])}" for name in named(one, explained, step)) or "no function differs"
+    sizes, others = functions_in(changes), others_in(changes, step.size)
+    names = named(one, explained, step)
+    said = ", ".join([*(f"{name} {thousands(change)}" for name, change in others.items()),
+                      *(f"{name} {thousands(sizes[name])}" for name in names)]) or "no function differs"
     left = unexplained(step, changes)
     return said if left is None else f"{said}; unexplained {thousands(left)}"
 
@@ -213,6 +215,9 @@ def text(rows: list[Row], entries: list[Entry], explained: Explained, picture: s
         "Made by `scripts/lab.py history`; [the lab's README](../../scripts/lab/README.md#the-history) says how. Figures are instructions",
         "that the guest executes (path length, not time): what a case adds to a clone without namespaces, or the median where there is",
         "nothing to compare with. A step is a change from one kernel to the next that exceeds both kernels' resolutions.", "",
+        "A name in brackets among the functions is none of the call's: `[other tasks]` ran within the phase, `[interrupts]` too, and",
+        "`[child]` is the new task. A step that they lead need not be a cost of the kind: a worker that the kernel runs within the phase",
+        "runs after it, in `drain`, on another kernel, and its work goes from the one to the other.", "",
         f"{len(members)} kernels ({span}; {', '.join(series)}), {len({row.key for row in rows})} rows each at most, {len(entries)} entries "
         f"of {sum(len(one.steps) for one in entries)} steps.", *(f"{said[0].upper()}{said[1:]}." for said in left_out), ""]
     if picture:

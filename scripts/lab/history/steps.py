@@ -8,6 +8,8 @@ from lab.history.table import DRAIN, Key, Row, Value, by_member
 from lab.history.versions import Edge, Kind, edges
 
 NAMED = 4  # functions of a step, where there is little room
+LEAST_SHARE = 0.25  # of a step, of what is said to have made it
+LEAST_BESIDE = 0.05  # of a step, of a function that is named where something else made it
 LEAST = 100  # instructions of a step that is worth a look
 LEAST_OF_FACTOR = 1000  # instructions of a step that has a factor: small ones have large factors
 ALIKE = 0.25  # by which the main function's change may differ in what is taken for the same step elsewhere
@@ -121,16 +123,24 @@ def functions_in(changes: Changes) -> dict[str, float]:
     return {name: after - before for name, (before, after) in changes.items() if not name.startswith("[")}
 
 
+def others_in(changes: Changes, size: float) -> dict[str, float]:
+    """By how much that changed which is no function of the call, where it is a large part of the step: other tasks, such as a worker that
+    runs within the phase on one of the two kernels, and after it on the other. The largest first."""
+    sizes = {name: after - before for name, (before, after) in changes.items() if name.startswith("[")}
+    return {name: sizes[name] for name in by_size(sizes) if abs(sizes[name]) >= LEAST_SHARE * abs(size)}
+
+
 def main_function(changes: Changes, size: float) -> tuple[str, float]:
-    """The function whose own instructions changed most in the direction of the step, and by how much."""
-    sizes = {name: change for name, change in functions_in(changes).items() if change * size > 0}
+    """The function whose own instructions changed most in the direction of the step, and by how much; none where that is a small part of
+    the step, which then is not by one function."""
+    sizes = {name: change for name, change in functions_in(changes).items() if change * size > 0 and abs(change) >= LEAST_SHARE * abs(size)}
     name = max(sorted(sizes), key=lambda one: abs(sizes[one]), default="")
     return name, sizes.get(name, 0.0)
 
 
 def unexplained(step: Step, changes: Changes) -> float | None:
-    """What the functions do not have of the step; None where that is within its resolution."""
-    left = step.size - sum(functions_in(changes).values())
+    """What neither the functions have of the step nor the other tasks that are named; None where that is within its resolution."""
+    left = step.size - sum(functions_in(changes).values()) - sum(others_in(changes, step.size).values())
     return left if abs(left) > step.resolution else None
 
 
@@ -165,18 +175,24 @@ def by_size(changes: Mapping[str, float]) -> list[str]:
 
 def named(one: Entry, explained: Explained, step: Step | None = None) -> list[str]:
     """The functions that stand with an entry where there is little room: the one that made it an entry, and those that changed most in
-    this row, or in the one that moved most."""
-    names = by_size(functions_in(explained.get((step or one.steps[0]).name, {})))
+    this row, or in the one that moved most. Where other tasks made the step, no function that has next to nothing of it."""
+    step = step or one.steps[0]
+    changes = explained.get(step.name, {})
+    sizes = functions_in(changes)
+    least = LEAST_BESIDE * abs(step.size) if others_in(changes, step.size) else 0
+    names = [name for name in by_size(sizes) if abs(sizes[name]) >= least]
     return sorted(names, key=lambda name: name != one.function)[:NAMED]
 
 
 def json_of(found: list[Entry], explained: Explained, named: int = 12) -> list[dict[str, object]]:
-    """The entries as they stand in steps.json: of the functions the one that made it an entry, and those that changed most."""
+    """The entries as they stand in steps.json: other tasks that are a large part of the step, and of the functions the one that made it an
+    entry, and those that changed most."""
     content: list[dict[str, object]] = []
     for one in found:
         changes = explained.get(one.steps[0].name)
         left = None if changes is None else unexplained(one.steps[0], changes)
         names = sorted(by_size(functions_in(changes or {})), key=lambda name: name != one.function)[:named]
+        names = [*others_in(changes or {}, one.size), *names]
         largest = [(name, *(changes or {})[name]) for name in names]
         content.append({
             "from": one.edge.base.name, "from_version": one.edge.base.version, "to": one.edge.new.name,
