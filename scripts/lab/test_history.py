@@ -343,7 +343,33 @@ def test_waiting_is_told_apart() -> None:
     assert page.factor_of(found[2]) == "clone/NEWUTS create 3000 → 1500, ÷2.00"
     assert page.factor_of(found[3]) == "clone/NEWUTS drain 5000 → 9.00 M, ×1800"
     others = page.by_factor(steps.entries(steps_of(series_of([-10, 3000, 3900, -900, -5000])), {}))  # a small one, and one of nothing
-    assert [page.factor_of(one) for one in others] == ["clone/NEWUTS create 3900 → −900, gone", "clone/NEWUTS create −10 → 3000, new"]
+    assert [page.factor_of(one) for one in others] == ["clone/NEWUTS create 3900 → −900, below none", "clone/NEWUTS create −10 → 3000, new"]
+
+
+def test_beside_a_delta_s_factor_stands_what_moved() -> None:
+    base = [row(kernel(f"6.1.{at}-1"), value, "clone/none/stack:1M") for at, value in enumerate([1000, 5800], 170)]
+    found = steps.entries(steps_of([*(replace(one, median=median) for one, median in zip(series_of([3400, -100]), ["5400", "6700"])), *base]),
+                          {})
+    assert page.factor_of(next(one for one in found if "UTS" in one.steps[0].key[0])) == \
+        "clone/NEWUTS create 3400 → −100, below none (the case +1.30 k, none +4.80 k)"
+
+
+def test_steps_are_ranked_by_what_is_beyond_their_resolutions() -> None:
+    rows = [*series_of([1000, 9000], resolution=3900), *series_of([1000, 3000], case="clone/NEWPID/stack:1M")]
+    found = steps.entries(steps_of(rows), {})
+    assert [(one.size, one.beyond) for one in found] == [(2000, 1996), (8000, 200)]
+    assert [one.size for one in page.by_factor(found)] == [2000, 8000]
+
+
+def test_a_step_that_a_later_update_takes_back_is_marked() -> None:
+    every = steps_of(series_of([1000, 3000, 3100, 1300, 1200]))
+    assert [(one.size, one.back, one.undoes) for one in every] == [
+        (2000, "6.1.173-1", ""), (100, "6.1.174-1", ""), (-1800, "", "6.1.171-1"), (-100, "", "6.1.172-1")]
+    assert page.rows_of(steps.entries(every[:1], {})[0]) == "clone/NEWUTS create +2.00 k (goes back in 6.1.173-1)"
+    assert page.rows_of(steps.entries(every[2:3], {})[0]) == "clone/NEWUTS create −1.80 k (takes back 6.1.171-1's)"
+    other = [row(kernel(f"6.12.{at}-1"), value) for at, value in enumerate([3000, 1000])]
+    found = steps_of([*series_of([1000, 3000]), *other])  # of another series
+    assert [(one.size, one.back) for one in found] == [(2000, ""), (2000, "6.12.1-1"), (-2000, "")]
 
 
 def test_labels_of_a_picture_do_not_stand_in_each_other() -> None:

@@ -31,7 +31,7 @@ FILES = {
     "history.csv.xz": "each row of each kernel",
     "functions.csv.xz": "for each explained step its functions, before and after",
     "stacks.csv.xz": "of some kernels the whole tree of calls of cases, for flame graphs: a function a line, and its level",
-    "steps.json": "all steps, the largest first; `also`: the same step in another line of kernels; `unexplained`: what the functions, and "
+    "steps.json": "all steps, the largest first; `back` and `undoes`: the kernel in which it goes back, or whose step it takes back; `also`: the same step in another line of kernels; `unexplained`: what the functions, and "
                   "other tasks that are named with them, do not have of it, where that exceeds the resolution (of `drain`: waiting)",
     "titles.json": "of the largest steps' functions, the titles in Debian's changelogs that name them or their files",
     "plans.json": "how each row was measured"}
@@ -64,9 +64,18 @@ def shortened(case: str) -> str:
     return "/".join([operation, label(name) if "-" in name else name, *rest])
 
 
+def way_back(step: Step) -> list[str]:
+    """Whether a later update takes it back, and whether it takes back an earlier one."""
+    return [*([f"goes back in {step.back}"] if step.back else []), *([f"takes back {step.undoes}'s"] if step.undoes else [])]
+
+
+def in_brackets(said: Sequence[str]) -> str:
+    return f" ({'; '.join(said)})" if said else ""
+
+
 def rows_of(one: Entry) -> str:
     """The rows that moved most."""
-    said = [f"{shortened(step.key[0])} {step.key[1]} {thousands(step.size)}" for step in one.steps[:CASES]]
+    said = [f"{shortened(step.key[0])} {step.key[1]} {thousands(step.size)}{in_brackets(way_back(step))}" for step in one.steps[:CASES]]
     left = len(one.steps) - CASES
     return ", ".join(said) + (f" and {left} more" if left > 0 else "")
 
@@ -78,16 +87,17 @@ def amount(value: float) -> str:
 
 
 def factor_of(one: Entry) -> str:
-    """The row that moved by the largest factor: from which figure to which."""
+    """The row that moved by the largest factor: from which figure to which; of a delta also what moved, the case or what it is added to."""
     step = one.by_factor
     factor = max(step.factor, 1 / step.factor)
     said = f"{'×' if step.factor > 1 else '÷'}{factor:.{0 if factor >= 100 else 2}f}"
     if step.after.value < LEAST:
-        said = "gone"
+        said = "below none" if step.is_below_none else "gone"
     elif step.before.value < LEAST:
         said = "new"
+    beside = [*([f"the case {thousands(step.medians[0])}, none {thousands(step.medians[1])}"] if step.medians else []), *way_back(step)]
     more = f"; {len(one.steps) - 1} more rows" if len(one.steps) > 2 else "; 1 more row" if len(one.steps) == 2 else ""
-    return f"{shortened(step.key[0])} {step.key[1]} {amount(step.before.value)} → {amount(step.after.value)}, {said}{more}"
+    return f"{shortened(step.key[0])} {step.key[1]} {amount(step.before.value)} → {amount(step.after.value)}, {said}{in_brackets(beside)}{more}"
 
 
 def table_of(entries: list[Entry], explained: Explained, differs: Differs, what: Callable[[Entry], str] = rows_of) -> list[str]:
@@ -101,9 +111,9 @@ def table_of(entries: list[Entry], explained: Explained, differs: Differs, what:
 
 
 def by_factor(entries: Iterable[Entry]) -> list[Entry]:
-    """Those that have a factor, the largest first, up or down; of two alike the larger in instructions."""
+    """Those that have a factor, the largest first, up or down, less the resolution; of two alike the larger in instructions."""
     found = [one for one in entries if one.factor != 1.0]
-    return sorted(found, key=lambda one: (-abs(math.log(one.factor)), -abs(one.size)))
+    return sorted(found, key=lambda one: (-one.by_factor.sure_factor, -abs(math.log(one.factor)), -one.beyond))
 
 
 def is_of_a_kind(one: Entry) -> bool:
@@ -133,12 +143,15 @@ def sections(entries: Sequence[Entry]) -> list[Section]:
     every = [
         Section(f"The {len(factors)} largest steps of one kind, as a factor",
                 "What a kind costs after the step for what it cost before it, of steps of at least "
-                f"{LEAST_OF_FACTOR} instructions. What is less than {LEAST} instructions counts as {LEAST}, and is called gone, or new.",
+                f"{LEAST_OF_FACTOR} instructions. What is less than {LEAST} instructions counts as {LEAST}, and is called gone, or new. In "
+                "brackets by how much the case's own median moved, and that of none, which is taken off: a kind that is 'below none' need "
+                "not cost less than before; none may cost more.",
                 factors, factor_of),
         Section(f"Waiting: the {len(waiting)} largest steps of drain as a factor",
                 f"`{DRAIN}` is how long the kernel's workers need after a sample, and most of that is waiting: for a grace period of RCU, "
-                "or for the next tick. An idle guest's clock jumps there, so that a step is of whole ticks (4 M instructions in Debian's "
-                "kernels, half of it for each of a batch of two), and a meaningless change can move it by one. Functions are what the "
+                "or for the next tick. An idle guest's clock jumps there, so that steps are mostly of whole ticks (4 M instructions in "
+                "Debian's kernels, half of it for each of a batch of two), or of parts of one where the next timer is another one; and a "
+                "meaningless change can move it by one. Functions are what the "
                 "workers execute, which is a small part.", waiting, factor_of),
         Section(f"The {len(updates)} largest steps between updates of a series, in instructions", "", updates),
         Section(f"The {len(others)} largest steps from one series to the next, in instructions", "", others),
@@ -214,7 +227,9 @@ def text(rows: list[Row], entries: list[Entry], explained: Explained, picture: s
         "# The history: what kernels cost, and when that changed", "",
         "Made by `scripts/lab.py history`; [the lab's README](../../scripts/lab/README.md#the-history) says how. Figures are instructions",
         "that the guest executes (path length, not time): what a case adds to a clone without namespaces, or the median where there is",
-        "nothing to compare with. A step is a change from one kernel to the next that exceeds both kernels' resolutions.", "",
+        "nothing to compare with. A step is a change from one kernel to the next that exceeds both kernels' resolutions.",
+        "The largest are those with the largest part beyond the resolutions. One that 'goes back' in a later kernel of the series, by as",
+        "much, is often of where memory lies, and of no source line.", "",
         "A name in brackets among the functions is none of the call's: `[other tasks]` ran within the phase, `[interrupts]` too, and",
         "`[child]` is the new task. A step that they lead need not be a cost of the kind: a worker that the kernel runs within the phase",
         "runs after it, in `drain`, on another kernel, and its work goes from the one to the other.", "",
