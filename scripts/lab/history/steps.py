@@ -201,7 +201,8 @@ def others_in(changes: Changes, size: float) -> dict[str, float]:
 def main_function(changes: Changes, size: float) -> tuple[str, float]:
     """The function whose own instructions changed most in the direction of the step, and by how much; none where that is a small part of
     the step, which then is not by one function."""
-    sizes = {name: change for name, change in functions_in(changes).items() if change * size > 0 and abs(change) >= LEAST_SHARE * abs(size)}
+    sizes = {name: change for name, change in functions_in(changes).items()
+             if change * size > 0 and abs(change) >= LEAST_SHARE * abs(size)}
     name = max(sorted(sizes), key=lambda one: abs(sizes[one]), default="")
     return name, sizes.get(name, 0.0)
 
@@ -213,8 +214,8 @@ def unexplained(step: Step, changes: Changes) -> float | None:
 
 
 def entries(every: Iterable[Step], explained: Explained) -> list[Entry]:
-    """The steps put together, the largest first, by size less resolution, and those of waiting behind all others. One function makes an entry of those that it moved
-    in the same direction."""
+    """The steps put together, the largest first, by size less resolution, and those of waiting behind all others. One function makes an
+    entry of those that it moved in the same direction."""
     groups: dict[tuple[Edge, bool, str, str, bool], list[tuple[Step, float]]] = {}
     for step in every:
         function, change = main_function(explained.get(step.name, {}), step.size)
