@@ -246,7 +246,7 @@ def text(rows: list[Row], entries: list[Entry], explained: Explained, picture: s
         "that the guest executes (path length, not time): what a case adds to a clone without namespaces, or the median where there is",
         "nothing to compare with. A step is a change from one kernel to the next that exceeds both kernels' resolutions.",
         "The largest are those with the largest part beyond the resolutions. One that 'goes back' in a later kernel of the series, by as",
-        "much, is often of where memory lies, and of no source line.", "",
+        "much, may be of where memory lies, and of no source line: some of these rows differ by as much between the saved machines.", "",
         "A name in brackets among the functions is none of the call's: `[other tasks]` ran within the phase, `[interrupts]` too, and",
         "`[child]` is the new task. A step that they lead need not be a cost of the kind: a worker that the kernel runs within the phase",
         "runs after it, in `drain`, on another kernel, and its work goes from the one to the other. Functions are by profiles of one saved",
