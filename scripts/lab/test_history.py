@@ -206,17 +206,17 @@ def test_a_median_is_no_delta() -> None:
     assert page.points(rows, *rows[0].key) == {("6.1", "gcc-12"): [(0, 100), (2, 120)]}
 
 
-def test_what_is_no_function_makes_no_entry_and_explains_nothing() -> None:
+def test_what_is_no_function_makes_no_entry_and_is_named_first() -> None:
     every = steps_of([*series_of([100, 300]), *series_of([300, 100], case="clone/NEWPID/stack:1M")])
     known = {one.name: {"[interrupts]": (0.0, 900.0), "kfree": (5.0, 95.0), "down": (90.0, 0.0)} for one in every}
     found = steps.entries(every, known)
     assert {(one.function, one.size) for one in found} == {("kfree", 200), ("down", -200)}
     said = {one["function"]: one for one in steps.json_of(found, known)}
-    assert said["kfree"]["unexplained"] == 200
+    assert said["kfree"]["unexplained"] == 200 - 900
     functions = said["kfree"]["functions"]
-    assert isinstance(functions, list) and [one["function"] for one in functions] == ["kfree", "down"]
+    assert isinstance(functions, list) and [one["function"] for one in functions] == ["[interrupts]", "kfree", "down"]
     assert "unexplained" not in steps.json_of(found, {one.name: {"kfree": (0.0, one.size + 3)} for one in every})[0]
-    assert page.functions_of(found[0], known, {}).endswith("; unexplained −200")
+    assert page.functions_of(found[0], known, {}) == "[interrupts] +900, down −90, kfree +90; unexplained −1.10 k"
 
 
 def test_rows_that_step_by_the_same_function_are_one_entry() -> None:
@@ -307,11 +307,11 @@ def test_what_workers_do_later_is_drain_s() -> None:
 
 def test_the_steps_of_the_page_are_explained_first() -> None:
     every = steps_of([*series_of([1000, 3000, 13000, 13500]), *series_of([9e5, 9.5e5], case="unshare/all")])
-    assert [one.size for one in explained.wanted(every, explained.Known(), "p", 600, 0)] == [10000, 2000, 50000]  # ×4.3, ×3
+    assert [one.size for one in explained.wanted(every, explained.Known(), "p", 600, 0)] == [10000, 50000, 2000]  # ×4.3; most; ×3
     known = explained.Known({one.name: {} for one in every if one.size == 2000})
     assert [one.size for one in explained.wanted(every, known, "p", 100, 1)] == [10000]
     both = [*every, *steps_of(series_of([500, 2500, 2500], phase="exit"))]
-    assert [one.size for one in explained.wanted(both, known, "p", 100, 2)] == [2000, 10000]  # ×5; the case's other phase is known
+    assert [one.size for one in explained.wanted(both, known, "p", 100, 2)] == [2000, 50000]  # ×5; the case's other phase is known
     assert [one.size for one in explained.wanted(both, explained.Known(), "p", 100, 1)] == [2000, 2000]
 
 
@@ -329,7 +329,7 @@ def test_waiting_is_told_apart() -> None:
     assert page.factor_of(found[2]) == "clone/NEWUTS create 3000 → 1500, ÷2.00"
     assert page.factor_of(found[3]) == "clone/NEWUTS drain 5000 → 9.00 M, ×1800"
     others = page.by_factor(steps.entries(steps_of(series_of([-10, 3000, 3900, -900, -5000])), {}))  # a small one, and one of nothing
-    assert [page.factor_of(one) for one in others] == ["clone/NEWUTS create 3900 → −900, gone", "clone/NEWUTS create −10 → 3000, new"]
+    assert [page.factor_of(one) for one in others] == ["clone/NEWUTS create 3900 → −900, below none", "clone/NEWUTS create −10 → 3000, new"]
 
 
 def test_labels_of_a_picture_do_not_stand_in_each_other() -> None:
@@ -344,6 +344,8 @@ def test_the_page_has_the_steps(tmp_path: Path) -> None:
     text = page.text(rows, steps.entries(every, known), known, None)
     assert "| 6.1.170-1 | 6.1.171-1 |  | clone/NEWUTS create +200 | copy_utsname +200 |" in text
     assert "not profiled" in page.text(rows, steps.entries(every, {}), {}, None)
+    marked = page.text(rows, steps.entries(every, known), known, None, foreign={every[0].name})
+    assert "| copy_utsname +200 † |" in marked and "†" not in text
     page.write(tmp_path, rows, steps.entries(every, known), known)
     first = (tmp_path / "README.md").read_bytes()
     assert b"| titles.json |" not in first and b"| plans.json |" not in first

@@ -68,8 +68,8 @@ def test_a_tree_with_changes_is_left_alone(repository: Repository) -> None:
 
 
 def options_of(repository: Repository, **more: object) -> argparse.Namespace:
-    return argparse.Namespace(**{"random": 0, "images": "", "series": "", "tree": repository.path, "build": BUILD, "image": "bzImage",
-                                 "commit": ["main"], "work": repository.path.parent, **more})
+    return argparse.Namespace(**{"random": 0, "as_recorded": False, "against": None, "images": "", "series": "", "image": "bzImage",
+                                 "tree": repository.path, "build": BUILD, "commit": ["main"], "work": repository.path.parent} | more)
 
 
 def test_commits_are_kernels_of_a_history_in_their_order(repository: Repository) -> None:

@@ -29,7 +29,7 @@ def of_random(every: Sequence[Job], count: int, seed: int, among: Iterable[Kerne
 @dataclass(frozen=True)
 class Held:
     """A kernel's rows of two histories: how many both have, those of them with the same status and figures, with figures that differ by no
-    more than the resolutions of both, and all others by how much."""
+    more than the resolutions of both, and all others by how much, or from which status to which; and how many only one of them has."""
 
     of: Kernel
     same_plan: bool
@@ -37,11 +37,14 @@ class Held:
     same: int
     within: int
     beyond: dict[table.Key, float]
+    statuses: dict[table.Key, str]
+    only_here: int
+    only_there: int
 
     @property
     def is_wrong(self) -> bool:
-        """The same plan gives the same figures."""
-        return self.same_plan and self.same < self.both
+        """The same plan gives the same rows, with the same figures."""
+        return self.same_plan and (self.same < self.both or self.only_here + self.only_there > 0)
 
     def said(self) -> str:
         by = "by the same plan" if self.same_plan else "by another plan"
@@ -52,7 +55,17 @@ class Held:
             names = sorted(self.beyond, key=lambda key: (-abs(self.beyond[key]), key))
             largest = ", ".join(f"{case} {phase} {thousands(self.beyond[case, phase])}" for case, phase in names[:NAMED])
             text += f"; {len(names)} beyond: {largest}{' and more' if len(names) > NAMED else ''}"
+        if self.statuses:
+            first = ", ".join(f"{case} {phase} {change}" for (case, phase), change in sorted(self.statuses.items())[:NAMED])
+            text += f"; {len(self.statuses)} of another kind: {first}{' and more' if len(self.statuses) > NAMED else ''}"
+        for count, where in ((self.only_here, "here"), (self.only_there, "there")):
+            text += f"; {count} only {where}" if count else ""
         return text
+
+
+def kind_of(one: Row) -> str:
+    """What a row is: its status, and of which kind its figure is."""
+    return " ".join(filter(None, (one.status, one.errno, one.shown.what.name if one.shown else "")))
 
 
 def held(here: Iterable[Row], there: Iterable[Row]) -> list[Held]:
@@ -64,7 +77,7 @@ def held(here: Iterable[Row], there: Iterable[Row]) -> list[Held]:
         one, other = by[member], others[member]
         keys = sorted(one.keys() & other.keys())
         table.one_file([row for side in (one, other) for row in side.values()])
-        same, within, beyond = 0, 0, dict[table.Key, float]()
+        same, within, beyond, statuses = 0, 0, dict[table.Key, float](), dict[table.Key, str]()
         for key in keys:
             left, right = one[key], other[key]
             if all(getattr(left, name) == getattr(right, name) for name in table.FIGURES):
@@ -75,22 +88,35 @@ def held(here: Iterable[Row], there: Iterable[Row]) -> list[Held]:
                     within += 1
                 else:
                     beyond[key] = change
+            elif kind_of(left) != kind_of(right):
+                statuses[key] = f"{kind_of(right)} → {kind_of(left)}"
             else:
-                beyond[key] = float("inf")
-        plans = {row.plan for side in (one, other) for key, row in side.items() if key in keys}
-        found.append(Held((member.name, member.version), len(plans) == 1, len(keys), same, within, beyond))
+                statuses[key] = f"{kind_of(left)}, with other figures"
+        plans = {row.plan for side in (one, other) for key, row in side.items() if key in keys or not keys}
+        found.append(Held((member.name, member.version), len(plans) == 1, len(keys), same, within, beyond, statuses,
+                          len(one.keys() - other.keys()), len(other.keys() - one.keys())))
+    return found
+
+
+def rows_of(folder: Path) -> list[Row]:
+    """The other history's. LabError where there is none."""
+    found = table.read(folder / table.FILE)
+    if not found:
+        raise LabError(f"--against={folder}: there is no history in it ({table.FILE})", USAGE)
     return found
 
 
 def against(rows: Iterable[Row], folder: Path) -> int:
-    """Prints how these rows stand to those of another history. The exit code: 1 where rows by the same plan differ."""
-    found = held(rows, table.read(folder / table.FILE))
+    """Prints how these rows stand to those of another history. The exit code: 1 where rows by the same plan differ, or one of the two has
+    rows by it that the other has not."""
+    found = held(rows, rows_of(folder))
     if not found:
         raise LabError(f"--against={folder}: it has none of these kernels", USAGE)
     for one in found:
         print(one.said())
     print(f"{len(found)} kernels: {sum(one.same for one in found)} of {sum(one.both for one in found)} rows are the same, "
-          f"{sum(one.within for one in found)} within their resolutions, {sum(len(one.beyond) for one in found)} beyond")
+          f"{sum(one.within for one in found)} within their resolutions, {sum(len(one.beyond) for one in found)} beyond, "
+          f"{sum(len(one.statuses) for one in found)} of another kind, {sum(one.only_here + one.only_there for one in found)} in one alone")
     return FAILED if any(one.is_wrong for one in found) else OK
 
 

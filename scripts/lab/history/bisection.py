@@ -105,9 +105,16 @@ def archive_lines(good: str, bad: str) -> list[list[Member]]:
     return segments(way(members.values(), *(members[one.version] for one in ends)))
 
 
+def check(options: argparse.Namespace) -> None:
+    """LabError where the options contradict each other."""
+    commits.check(options)
+    if options.few and options.tree:
+        raise LabError("--few: it is of the archive's kernels: of a tree's commits the middle one is looked at in any case", USAGE)
+
+
 def bisect(options: argparse.Namespace) -> int:
     """The command."""
-    commits.check(options)
+    check(options)
     machine = guest.Machine(options.accel, options.append, options.memory, options.timeout)
     words = orders.joined(options.nsbench)
     chosen = [word for word in words if not word.startswith("-")]

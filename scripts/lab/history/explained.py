@@ -137,11 +137,11 @@ def changes(step: Step, base: Side, new: Side, adds: bool) -> dict[str, tuple[fl
 
 
 def wanted(every: Iterable[Step], known: Known, digest: str, least: float, most: int) -> list[Step]:
-    """The steps to explain: those of at least that size that are not explained yet, nor differ by this plan, in the order of the page's
-    tables, then the largest first; those of so many cases between two kernels at most (0: all), since a profile has all phases of one."""
+    """The steps to explain: those of at least that size that are not explained yet, nor differ by this plan, the page's tables in
+    turn, then the largest first; those of so many cases between two kernels at most (0: all), since a profile has all phases of one."""
     waiting = [step for step in every if abs(step.size) >= least and step.name not in known.functions
                and not (step.name in known.differs and known.by[step.name] == digest)]
-    on_page = [step.name for one in page.shown(steps.entries(every, known.functions)) for step in one.steps]
+    on_page = [step.name for one in page.in_turn(steps.entries(every, known.functions)) for step in one.steps]
     place = {name: number for number, name in reversed(list(enumerate(on_page)))}
     waiting.sort(key=lambda step: (place.get(step.name, len(place)), step.is_waiting, -abs(step.size), step.name))
     cases = list(dict.fromkeys((step.edge, step.key[0]) for step in waiting))
@@ -214,13 +214,14 @@ def update(options: argparse.Namespace, rows: list[Row], kernels: dict[table.Ker
     found_entries = steps.entries(every, known.functions)
     of_page = page.shown(found_entries)
     others = {*known.by.values(), *([digest] if options.as_recorded else [])}
-    code = max(code, recorded_stacks.update(options, rows, kernels, [one for one in of_page if one.function], chosen, digest, others))
+    looked_behind = [one for one in of_page if one.steps[0].name in known.functions]
+    code = max(code, recorded_stacks.update(options, rows, kernels, looked_behind, chosen, digest, others))
     said_of = titles_of(options, of_page, known.functions)
     code = max(code, said_of[1])
     carry.write_json(options.out / STEPS, titles.added(steps.json_of(found_entries, known.functions), found_entries, said_of[0],
                                                        known.functions))
     page.write(options.out, rows, found_entries, known.functions, compared.left_out, said_of[0], known.differs,
-               builds_of(known, plans))
+               builds_of(known, plans), {name for name, by in known.by.items() if by != plans[name]})
     for said in compared.left_out:
         print(f"lab: {said}", file=sys.stderr)
     stacked = {of.plan for of in recorded_stacks.read(options.out / recorded_stacks.FILE)}
@@ -235,7 +236,7 @@ def builds_of(known: Known, plans: Mapping[Name, str]) -> list[str]:
     differ = len([name for name in foreign if name in known.differs])
     return [f"the functions behind {len(foreign)} steps were looked for by another plan than that of the figures, such as another build of "
             "nsbench (plans.json has both). They stand here where the step by it is the recorded one, within its resolution or a "
-            f"tenth of it; of {differ} it is not"]
+            f"tenth of it; of {differ} it is not. The tables mark all of them with {page.FOREIGN}"]
 
 
 def titles_of(options: argparse.Namespace, of_page: list[steps.Entry], functions: Found) -> tuple[titles.Known, int]:

@@ -1,5 +1,6 @@
 """results/history/README.md: the largest steps, and every kind over the kernels as small multiples."""
 import io
+import itertools
 import math
 import re
 import sys
@@ -12,7 +13,7 @@ from analysis import outputs
 from analysis.kinds import KINDS, label, prefixed
 from lab.explain import thousands
 from lab.history import titles
-from lab.history.steps import LEAST, LEAST_OF_FACTOR, Entry, Explained, Step, functions_in, named, unexplained
+from lab.history.steps import LEAST, LEAST_OF_FACTOR, Entry, Explained, Step, functions_in, named, others_in, unexplained
 from lab.history.table import DRAIN, Row, by_member, what_of
 from lab.history.titles import Known as Titles
 from lab.history.versions import Edge, Kind, ordered
@@ -27,15 +28,18 @@ PLOT = 8.2  # of what is drawn in it
 LETTER = 0.07
 TWICE = 5  # steps by a compiler
 CASES = 3  # rows of a step
+FOREIGN = "†"  # of functions that were looked for by another plan than the figures'
 FILES = {
     "history.csv.xz": "each row of each kernel",
     "functions.csv.xz": "for each explained step its functions, before and after",
     "stacks.csv.xz": "of some kernels the whole tree of calls of cases, for flame graphs: a function a line, and its level",
-    "steps.json": "all steps, the largest first; `also`: the same step in another line of kernels; `unexplained`: what the functions do "
-                  "not have of it, where that exceeds the resolution (of `drain`: waiting)",
+    "steps.json": "all steps, the largest first; `back` and `undoes`: the kernel in which it goes back, or whose step it takes back; "
+                  "`also`: the same step in another line of kernels; `unexplained`: what the functions, and "
+                  "other tasks that are named with them, do not have of it, where that exceeds the resolution (of `drain`: waiting)",
     "titles.json": "of the largest steps' functions, the titles in Debian's changelogs that name them or their files",
     "plans.json": "how each row was measured"}
-Differs = Mapping[tuple[str, str, str, str], float]  # by a step's name
+Name = tuple[str, str, str, str]  # of a step
+Differs = Mapping[Name, float]
 WORDS = {Kind.update: "", Kind.series: "series", Kind.compiler: "compiler only", Kind.both: "series and compiler"}
 
 
@@ -43,17 +47,20 @@ def kernel(name: str, version: str) -> str:
     return f"{version}" if version else name
 
 
-def functions_of(one: Entry, explained: Explained, differs: Differs, step: Step | None = None) -> str:
-    """Those that changed most in this row; without one in the row that moved most."""
+def functions_of(one: Entry, explained: Explained, differs: Differs, step: Step | None = None, foreign: Container[Name] = ()) -> str:
+    """Those that changed most in this row, behind other tasks that are a large part of it; without a row in the one that moved most."""
     step = step or one.steps[0]
     changes = explained.get(step.name)
+    mark = f" {FOREIGN}" if step.name in foreign else ""
     if changes is None:
         left = differs.get(step.name)
-        return "not profiled" if left is None else f"not explained: the step differs by {thousands(left)}"
-    sizes = functions_in(changes)
-    said = ", ".join(f"{name} {thousands(sizes[name])}" for name in named(one, explained, step)) or "no function differs"
+        return "not profiled" if left is None else f"not explained: the step differs by {thousands(left)}{mark}"
+    sizes, others = functions_in(changes), others_in(changes, step.size)
+    names = named(one, explained, step)
+    said = ", ".join([*(f"{name} {thousands(change)}" for name, change in others.items()),
+                      *(f"{name} {thousands(sizes[name])}" for name in names)]) or "no function differs"
     left = unexplained(step, changes)
-    return said if left is None else f"{said}; unexplained {thousands(left)}"
+    return (said if left is None else f"{said}; unexplained {thousands(left)}") + mark
 
 
 def shortened(case: str) -> str:
@@ -62,9 +69,18 @@ def shortened(case: str) -> str:
     return "/".join([operation, label(name) if "-" in name else name, *rest])
 
 
+def way_back(step: Step) -> list[str]:
+    """Whether a later update takes it back, and whether it takes back an earlier one."""
+    return [*([f"goes back in {step.back}"] if step.back else []), *([f"takes back {step.undoes}'s"] if step.undoes else [])]
+
+
+def in_brackets(said: Sequence[str]) -> str:
+    return f" ({'; '.join(said)})" if said else ""
+
+
 def rows_of(one: Entry) -> str:
     """The rows that moved most."""
-    said = [f"{shortened(step.key[0])} {step.key[1]} {thousands(step.size)}" for step in one.steps[:CASES]]
+    said = [f"{shortened(step.key[0])} {step.key[1]} {thousands(step.size)}{in_brackets(way_back(step))}" for step in one.steps[:CASES]]
     left = len(one.steps) - CASES
     return ", ".join(said) + (f" and {left} more" if left > 0 else "")
 
@@ -76,32 +92,37 @@ def amount(value: float) -> str:
 
 
 def factor_of(one: Entry) -> str:
-    """The row that moved by the largest factor: from which figure to which."""
+    """The row that moved by the largest factor: from which figure to which; of a delta also what moved, the case or its base."""
     step = one.by_factor
     factor = max(step.factor, 1 / step.factor)
     said = f"{'×' if step.factor > 1 else '÷'}{factor:.{0 if factor >= 100 else 2}f}"
     if step.after.value < LEAST:
-        said = "gone"
+        said = "below none" if step.is_below_none else "gone"
     elif step.before.value < LEAST:
         said = "new"
+    beside = way_back(step)
+    if step.medians:
+        beside.insert(0, f"the case {thousands(step.medians[0])}, none {thousands(step.medians[1])}")
     more = f"; {len(one.steps) - 1} more rows" if len(one.steps) > 2 else "; 1 more row" if len(one.steps) == 2 else ""
-    return f"{shortened(step.key[0])} {step.key[1]} {amount(step.before.value)} → {amount(step.after.value)}, {said}{more}"
+    figures = f"{amount(step.before.value)} → {amount(step.after.value)}"
+    return f"{shortened(step.key[0])} {step.key[1]} {figures}, {said}{in_brackets(beside)}{more}"
 
 
-def table_of(entries: list[Entry], explained: Explained, differs: Differs, what: Callable[[Entry], str] = rows_of) -> list[str]:
+def table_of(entries: list[Entry], explained: Explained, differs: Differs, what: Callable[[Entry], str] = rows_of,
+             foreign: Container[Name] = ()) -> list[str]:
     """Steps, a line each."""
     lines = ["| from | to | what else differs | rows that moved most | functions that changed most |", "|---|---|---|---|---|"]
     for one in entries:
         step = one.by_factor if what is factor_of else one.steps[0]
         lines.append(f"| {kernel(one.edge.base.name, one.edge.base.version)} | {kernel(one.edge.new.name, one.edge.new.version)} "
-                     f"| {WORDS[one.edge.kind]} | {what(one)} | {functions_of(one, explained, differs, step)} |")
+                     f"| {WORDS[one.edge.kind]} | {what(one)} | {functions_of(one, explained, differs, step, foreign)} |")
     return lines
 
 
 def by_factor(entries: Iterable[Entry]) -> list[Entry]:
-    """Those that have a factor, the largest first, up or down; of two alike the larger in instructions."""
+    """Those that have a factor, the largest first, up or down, less the resolution; of two alike the larger in instructions."""
     found = [one for one in entries if one.factor != 1.0]
-    return sorted(found, key=lambda one: (-abs(math.log(one.factor)), -abs(one.size)))
+    return sorted(found, key=lambda one: (-one.by_factor.sure_factor, -abs(math.log(one.factor)), -one.beyond))
 
 
 def is_of_a_kind(one: Entry) -> bool:
@@ -131,15 +152,20 @@ def sections(entries: Sequence[Entry]) -> list[Section]:
     every = [
         Section(f"The {len(factors)} largest steps of one kind, as a factor",
                 "What a kind costs after the step for what it cost before it, of steps of at least "
-                f"{LEAST_OF_FACTOR} instructions. What is less than {LEAST} instructions counts as {LEAST}, and is called gone, or new.",
+                f"{LEAST_OF_FACTOR} instructions. What is less than {LEAST} instructions counts as {LEAST}, and is called gone, or new. In "
+                "brackets by how much the case's own median moved, and that of none, which is taken off: a kind that is 'below none' need "
+                "not cost less than before; none may cost more.",
                 factors, factor_of),
         Section(f"Waiting: the {len(waiting)} largest steps of drain as a factor",
                 f"`{DRAIN}` is how long the kernel's workers need after a sample, and most of that is waiting: for a grace period of RCU, "
-                "or for the next tick. An idle guest's clock jumps there, so that a step is of whole ticks (4 M instructions in Debian's "
-                "kernels, half of it for each of a batch of two), and a meaningless change can move it by one. Functions are what the "
+                "or for the next tick. An idle guest's clock jumps there, so that steps are mostly of whole ticks (4 M instructions in "
+                "Debian's kernels, half of it for each of a batch of two), or of parts of one where the next timer is another one; and a "
+                "meaningless change can move it by one. Functions are what the "
                 "workers execute, which is a small part.", waiting, factor_of),
         Section(f"The {len(updates)} largest steps between updates of a series, in instructions", "", updates),
-        Section(f"The {len(others)} largest steps from one series to the next, in instructions", "", others),
+        Section(f"The {len(others)} largest steps from one series to the next, in instructions",
+                "From the oldest kernel that the archive has of a series to the oldest of the next one: fixes that later updates of the "
+                "older series have, too, may be a part of the step.", others),
         Section("What a compiler changes", "The same series, nearly the same source, by two compilers.", twice)]
     return [one for one in every if one.entries]
 
@@ -147,6 +173,12 @@ def sections(entries: Sequence[Entry]) -> list[Section]:
 def shown(entries: Sequence[Entry]) -> list[Entry]:
     """The entries of all tables but that of compilers, in their order, each once."""
     return list({id(one): one for of in sections(entries) for one in of.entries if one.edge.kind is not Kind.compiler}.values())
+
+
+def in_turn(entries: Sequence[Entry]) -> list[Entry]:
+    """As `shown`, but a table's first, then the next one's, then each one's second: who looks at some sees some of each table."""
+    tables = [[one for one in of.entries if one.edge.kind is not Kind.compiler] for of in sections(entries)]
+    return list({id(one): one for row in itertools.zip_longest(*tables) for one in row if one is not None}.values())
 
 
 def code_span(text: str) -> str:
@@ -201,7 +233,7 @@ def titles_section(entries: Sequence[Entry], explained: Explained, known: Titles
 
 
 def text(rows: list[Row], entries: list[Entry], explained: Explained, picture: str | None, left_out: Sequence[str] = (),
-         known: Titles | None = None, there: Container[str] = (), differs: Differs | None = None) -> str:
+         known: Titles | None = None, there: Container[str] = (), differs: Differs | None = None, foreign: Container[Name] = ()) -> str:
     """The whole page; `left_out` are sentences on what was not held against each other, and `there` the files beside it."""
     by = by_member(rows)
     members = ordered(by)
@@ -212,14 +244,20 @@ def text(rows: list[Row], entries: list[Entry], explained: Explained, picture: s
         "# The history: what kernels cost, and when that changed", "",
         "Made by `scripts/lab.py history`; [the lab's README](../../scripts/lab/README.md#the-history) says how. Figures are instructions",
         "that the guest executes (path length, not time): what a case adds to a clone without namespaces, or the median where there is",
-        "nothing to compare with. A step is a change from one kernel to the next that exceeds both kernels' resolutions.", "",
+        "nothing to compare with. A step is a change from one kernel to the next that exceeds both kernels' resolutions.",
+        "The largest are those with the largest part beyond the resolutions. One that 'goes back' in a later kernel of the series, by as",
+        "much, may be of where memory lies, and of no source line: some of these rows differ by as much between the saved machines.", "",
+        "A name in brackets among the functions is none of the call's: `[other tasks]` ran within the phase, `[interrupts]` too, and",
+        "`[child]` is the new task. A step that they lead need not be a cost of the kind: a worker that the kernel runs within the phase",
+        "runs after it, in `drain`, on another kernel, and its work goes from the one to the other. Functions are by profiles of one saved",
+        "machine, the first; figures and resolutions are of all of them.", "",
         f"{len(members)} kernels ({span}; {', '.join(series)}), {len({row.key for row in rows})} rows each at most, {len(entries)} entries "
         f"of {sum(len(one.steps) for one in entries)} steps.", *(f"{said[0].upper()}{said[1:]}." for said in left_out), ""]
     if picture:
         lines += [f"![Each kind over the kernels]({picture})", ""]
     for one in sections(entries):
         about = [textwrap.fill(one.about, PAGE), ""] if one.about else []
-        lines += [f"## {one.heading}", "", *about, *table_of(one.entries, explained, differs or {}, one.what), ""]
+        lines += [f"## {one.heading}", "", *about, *table_of(one.entries, explained, differs or {}, one.what, foreign), ""]
     lines += titles_section(shown(entries), explained, known or {})
     lines += ["## Files", "", "| file | what is in it |", "|---|---|",
               *(f"| {name} | {what} |" for name, what in FILES.items() if name in there), ""]
@@ -284,7 +322,7 @@ def picture_of(rows: list[Row]) -> bytes | None:
 
 
 def write(folder: Path, rows: list[Row], entries: list[Entry], explained: Explained, left_out: Sequence[str] = (),
-          known: Titles | None = None, differs: Differs | None = None, builds: Sequence[str] = ()) -> None:
+          known: Titles | None = None, differs: Differs | None = None, builds: Sequence[str] = (), foreign: Container[Name] = ()) -> None:
     """Makes the page and its picture; without matplotlib a picture that is there already stays, and is of the history before."""
     path = folder / PICTURE
     try:
@@ -299,4 +337,4 @@ def write(folder: Path, rows: list[Row], entries: list[Entry], explained: Explai
             path.unlink(missing_ok=True)
     there = {one.name for one in folder.iterdir()}
     outputs.replace(folder / README, text(rows, entries, explained, PICTURE if path.exists() else None, [*left_out, *builds], known, there,
-                                          differs).encode())
+                                          differs, foreign).encode())

@@ -69,7 +69,7 @@ def kernels_of(options: argparse.Namespace) -> tuple[list[Job], int]:
     every = of_archive(options.series.split(",") if options.series else [])
     if not options.random:
         return every, 0
-    among = {row.of for row in table.read(options.against / table.FILE)} if options.against else None
+    among = {row.of for row in again.rows_of(options.against)} if options.against else None
     return again.of_random(every, options.random, options.seed, among), 0
 
 
@@ -85,6 +85,12 @@ def check(options: argparse.Namespace) -> None:
         raise LabError("--images, --series and --tree: one of the three", USAGE)
     if options.random and (options.images or options.tree):
         raise LabError("--random: it is of the archive's kernels", USAGE)
+    if options.as_recorded and options.explain is None and options.stacks is None and not options.titles:
+        raise LabError("--as-recorded: it is of --explain, --stacks and --titles: without one there is nothing to do", USAGE)
+    if options.as_recorded and (options.replace or options.random or options.most):
+        raise LabError("--as-recorded: it measures no kernel: --replace, --random and --most are of those that are measured", USAGE)
+    if options.against:
+        again.rows_of(options.against)
     commits.check(options)
     if bool(options.commit) != bool(options.tree):
         raise LabError("--tree needs commits, or a range of them" if options.tree else f"{options.commit[0]}: commits are of --tree", USAGE)
@@ -165,8 +171,9 @@ def add_parser(commands: Commands) -> None:
     one.add_argument("--at-once", type=positive, default=0, metavar="N", help="jobs (local: 1; others: as the engine has it)")
     one.add_argument("--replace", action="store_true", help="take what is measured in place of the history's rows, also of more cases "
                      "by another plan")
-    one.add_argument("--as-recorded", action="store_true", help="measure no kernel: explain the rows that are there, whatever build of "
-                     "nsbench they are by, where the figure is the same by this one")
+    one.add_argument("--as-recorded", action="store_true", help="with --explain (or --stacks, --titles): measure no kernel, and explain "
+                     "the rows that are there, whatever build of nsbench they are by, where the step by this one is the same within its "
+                     "resolution or a tenth")
     one.add_argument("--sshlogin", action="append", default=[], metavar="LOGIN", help="of GNU parallel; repeatable")
     one.add_argument("--sbatch", action="append", default=[], metavar="WORD", help="one more word for sbatch; repeatable")
     one.add_argument("--split", type=positive, default=0, metavar="N", help="cases of a job (all of a kernel's)")
