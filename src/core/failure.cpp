@@ -112,6 +112,14 @@ std::string_view limit_of_call(const protocol::Failure& failure) {
     return found == kLimitsOfCalls.end() ? "" : found->words;
 }
 
+/// Which a process whose root is not its mount namespace's may not (create_user_ns() in
+/// kernel/user_namespace.c).
+bool makes_user_namespace(const protocol::Failure& failure, KindSet set) {
+    constexpr std::array kMaking{protocol::Call::clone, protocol::Call::clone3, protocol::Call::unshare};
+    return failure.error == EPERM && set.contains(Kind::user) &&
+           std::ranges::find(kMaking, failure.call) != kMaking.end();
+}
+
 }  // namespace
 
 bool is_unsupported(const protocol::Failure& failure) {
@@ -174,7 +182,8 @@ std::string explain(const protocol::Failure& failure, KindSet set, std::optional
             case EACCES:
                 if (failure.call == protocol::Call::fsopen && set.contains(Kind::user))
                     return "inside a new user namespace the mount namespace around it is another one's";
-                return fmt::format("not permitted: {}", why_not_permitted(needed(failure.call, set), held));
+                return fmt::format("not permitted: {}{}", why_not_permitted(needed(failure.call, set), held),
+                                   makes_user_namespace(failure, set) ? ", or / is a chroot's" : "");
             case ENOSYS:
                 return "no such system call: the kernel or a seccomp filter does not have it";
             case ESRCH:
@@ -182,6 +191,7 @@ std::string explain(const protocol::Failure& failure, KindSet set, std::optional
             case EINVAL:
                 if (failure.call == protocol::Call::pivot_root)
                     return "the root is no mount that can be left, as in a chroot";
+                if (failure.call == protocol::Call::mount_private) return std::string(kNoMountPoint);
                 return "this kernel does not take these flags or options";
             case EOPNOTSUPP:
                 if (failure.call == protocol::Call::workers)
