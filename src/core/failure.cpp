@@ -112,12 +112,18 @@ std::string_view limit_of_call(const protocol::Failure& failure) {
     return found == kLimitsOfCalls.end() ? "" : found->words;
 }
 
-/// Which a process whose root is not its mount namespace's may not (create_user_ns() in
-/// kernel/user_namespace.c).
-bool makes_user_namespace(const protocol::Failure& failure, KindSet set) {
-    constexpr std::array kMaking{protocol::Call::clone, protocol::Call::clone3, protocol::Call::unshare};
-    return failure.error == EPERM && set.contains(Kind::user) &&
-           std::ranges::find(kMaking, failure.call) != kMaking.end();
+/// What forbids a call to who has the capabilities for it, apart from filters and the like.
+std::string_view beside_capabilities(const protocol::Failure& failure, KindSet set,
+                                     std::optional<Capabilities> held) {
+    if ((needed(failure.call, set) & ~held.value_or(0)) != 0) return "";
+    constexpr std::array kMaking{Call::clone, Call::clone3, Call::unshare};
+    // create_user_ns() in kernel/user_namespace.c
+    if (set.contains(Kind::user) && std::ranges::find(kMaking, failure.call) != kMaking.end())
+        return failure.error == EPERM ? ", or / is a chroot's" : "";
+    // verify_root_map() there: parent_could_setfcap
+    if (failure.call == Call::write_uid_map)
+        return ", or who made the user namespace lacked CAP_SETFCAP, to map root's id";
+    return "";
 }
 
 }  // namespace
@@ -183,7 +189,7 @@ std::string explain(const protocol::Failure& failure, KindSet set, std::optional
                 if (failure.call == protocol::Call::fsopen && set.contains(Kind::user))
                     return "inside a new user namespace the mount namespace around it is another one's";
                 return fmt::format("not permitted: {}{}", why_not_permitted(needed(failure.call, set), held),
-                                   makes_user_namespace(failure, set) ? ", or / is a chroot's" : "");
+                                   beside_capabilities(failure, set, held));
             case ENOSYS:
                 return "no such system call: the kernel or a seccomp filter does not have it";
             case ESRCH:
