@@ -11,9 +11,11 @@ from analysis.script import Unreadable
 from faults.judge import CRASHES
 from faults.stage import HUNG, LIMIT, Ran, Seen, Told, Work, played
 from faults.surroundings import BY_NAME, EXEC, LIST, MEASURE, ROOT, SUMMARY, TABLE, USER, VERIFY, WORKS, Expected, Surrounding
-from faults.ways import user
+from faults.ways import all_capabilities, user
 
 QUICK = (LIST, MEASURE, VERIFY, EXEC, SUMMARY)  # without the doctor, which measures for 5 s
+
+ABSENT = "absent"
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def whole_runs(program: Path, works: tuple[Work, ...]) -> Iterator[Whole]:
 
 def lacking(seen: Seen, whole: Seen) -> Seen:
     """What has a figure or verdict elsewhere, and none here: with its reason, or `absent`."""
-    return {name: why for name, there in whole.items() if not there and (why := seen.get(name, "absent"))}
+    return {name: why for name, there in whole.items() if not there and (why := seen.get(name, ABSENT))}
 
 
 def _said_wrongly(expected: Expected, ran: Ran, reasons: Sequence[str]) -> str | None:
@@ -58,6 +60,8 @@ def _said_wrongly(expected: Expected, ran: Ran, reasons: Sequence[str]) -> str |
         return f"a crash: {crash}"
     if not expected.says:
         return f"it says {ran.err.strip()[-200:]!r}" if ran.err else None
+    if ran.code == 1 and ran.err:  # its own line says it; rows may be those of an earlier checkpoint
+        reasons = ()
     if ran.err.count("\n") > 1:
         return f"it says more than one line: {ran.err[-300:]!r}"
     if not ran.err and not reasons:
@@ -83,7 +87,7 @@ def shortfalls(work: Work, expected: Expected, ran: Ran, whole: Seen) -> list[st
             found.append(f"lacking: {wrong}")
         if expected.lacks and not lacks:
             found.append(f"nothing is lacking, though {expected.lacks!r} should")
-    found.append(_said_wrongly(expected, ran, sorted({why for why in lacks.values() if why != "absent" and ran.code == code})))
+    found.append(_said_wrongly(expected, ran, sorted({why for why in lacks.values() if why != ABSENT and ran.code == code})))
     found += [f"left {one}" for one in ran.left]
     return [one for one in found if one]
 
@@ -100,9 +104,25 @@ def tried(program: Path, row: Surrounding, works: tuple[Work, ...], whole: Whole
                                                          whole.seen[row.than][work.name])) for work in these}
 
 
+def _capabilities(program: Path) -> bool:
+    """Each dropped in turn: the table of bench/README.md."""
+    from faults import capabilities
+    names = [f"CAP_{name.upper()}" for name in all_capabilities()]
+    seen = capabilities.tried(program, names)
+    if isinstance(seen, str):
+        raise Unreadable(f"surroundings: {seen}")
+    telling = {name: row for name, row in seen.rows.items() if row != capabilities.NOTHING}
+    print(capabilities.HEADING, "|---|---|---|---|", *(row.row(name) for name, row in telling.items()), sep="\n")
+    print(f"{len(seen.rows)} of {len(names)} dropped in turn; of {len(seen.rows) - len(telling)} nothing is missed; not had here: "
+          f"{', '.join(sorted(set(names) - seen.rows.keys())) or 'none'}")
+    return True
+
+
 def run(options: argparse.Namespace) -> bool:
     """Tries what the options ask for, and prints the table."""
     program = (options.build / "nsbench").resolve()
+    if options.capabilities:
+        return _capabilities(program)
     rows = [BY_NAME[name] for name in options.row] if options.row else list(TABLE)
     works = QUICK if options.quick else WORKS
     short, skipped, count = 0, 0, 0
