@@ -7,7 +7,8 @@ from lab.errors import LabError
 
 def sent_by(series: str, script: str, seconds: int, append: str = "") -> dict[str, bytes]:
     """The files that `measure`, which the script defines, left in /tmp/out of a guest of the newest kernel of that series: name →
-    bytes. The guest has that many seconds of real time; `append` goes behind its kernel's command line. Skips with the reason where a kernel, QEMU or an image cannot be had."""
+    bytes. The guest has that many seconds of real time; `append` goes behind its kernel's command line. Skips with the reason
+    where a kernel, QEMU or an image cannot be had."""
     try:
         packages.find([series])
         guest.qemu_version()
