@@ -8,6 +8,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "core/chroot.h"
+
 namespace nsb {
 
 namespace {
@@ -117,9 +119,8 @@ std::string_view beside_capabilities(const protocol::Failure& failure, KindSet s
                                      std::optional<Capabilities> held) {
     if ((needed(failure.call, set) & ~held.value_or(0)) != 0) return "";
     constexpr std::array kMaking{Call::clone, Call::clone3, Call::unshare};
-    // create_user_ns() in kernel/user_namespace.c
     if (set.contains(Kind::user) && std::ranges::find(kMaking, failure.call) != kMaking.end())
-        return failure.error == EPERM ? ", or / is a chroot's" : "";
+        return failure.error == EPERM ? kOrChroot : "";
     // verify_root_map() there: parent_could_setfcap
     if (failure.call == Call::write_uid_map)
         return ", or who made the user namespace lacked CAP_SETFCAP, to map root's id";

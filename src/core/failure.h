@@ -17,10 +17,6 @@ inline constexpr const char* kForeignProc =
     "unshare -pf "
     "--mount-proc and nsbench exec --ns=pid,mnt --proc do";
 
-/// What stands behind an EINVAL of mount(MS_PRIVATE) on /.
-inline constexpr std::string_view kNoMountPoint =
-    "/ is no mount here, as in a chroot: enter it by pivot_root, as bwrap --bind DIR / does";
-
 /// EPERM, ENOSYS and their like: a case that this kernel or this privilege does not have, rather than one
 /// that broke.
 bool is_unsupported(const protocol::Failure& failure);

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/failure.h"
 #include "isolate/checks.h"
 #include "isolate/inside.h"
 

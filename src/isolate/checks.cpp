@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "core/chroot.h"
 #include "core/failure.h"
 #include "isolate/inside.h"
 #include "sys/file.h"
