@@ -190,7 +190,7 @@ def _start(stage: Stage, words: list[str], null: int) -> tuple[int, str, str]:
             for one in stage.become:
                 one()
 
-        streams = (terminal.follower, terminal.follower) if terminal else (out, err)
+        streams = (terminal.follower, terminal.follower) if terminal else (out.fileno(), err.fileno())
         with subprocess.Popen([*stage.prefix, stage.program, *words], stdin=null, stdout=streams[0], stderr=streams[1],
                               env=stage.environment, cwd=stage.folder, preexec_fn=become) as process:
             try:
@@ -280,11 +280,11 @@ def played(program: Path, works: "tuple[Work, ...]", make: Callable[[Stage], Non
         with os.fdopen(reading, "rb") as pipe:
             text = pipe.read()
         os.waitpid(pid, 0)
-        if keep:
-            shutil.copytree(folder / "work", keep)
         if not text:
             raise Unreadable("surroundings: the process that makes one has not come to its end")
         told: Told = pickle.loads(text)
+        if keep and not isinstance(told, str):
+            shutil.copytree(folder / "work", keep)
         return told if isinstance(told, str) else _blamed(told, shared)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -149,8 +149,10 @@ def in_chroot(*mounts: str) -> Make:
             shutil.copy(library, root / library[1:])
         for name in mounts:
             (root / name).mkdir()
-            mount(*{"proc": ("proc", root / name), "dev": ("", root / name, "rbind", "/dev"),
-                    "sys": ("sysfs", root / name)}[name])
+            if name == "dev":
+                mount("", root / name, "rbind", "/dev")
+            else:
+                mount(name, root / name)
         stage.work, stage.shown = root / "work", "/work"
         stage.fill()
         stage.program = f"/bin/{Path(stage.program).name}"
