@@ -1,6 +1,6 @@
 """What cannot be measured, verified or used without which capability: tried, each dropped in turn, and the table of it in
 bench/README.md."""
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,16 +70,15 @@ class Tried:
     possible: frozenset[str]
 
 
-def tried(program: Path, names: Iterable[str]) -> Tried | str:
-    """Of each of these that this process has; OTHERS is all but these at once. Or why it cannot be tried here."""
-    names = list(names)
+def tried(program: Path, names: Iterable[str], named: Container[str] = ()) -> Tried | str:
+    """Of each of these that this process has; OTHERS is all but those that are `named` at once. Or why it cannot be tried here."""
     told = played(program, WORKS)
     if isinstance(told, str):
         return told
     whole = {work.name: work.told(told[work.name]) for work in WORKS}
     rows = {}
     for name in names:
-        dropped = [one for one in all_capabilities() if f"CAP_{one.upper()}" not in names] if name == OTHERS else [name[4:].lower()]
+        dropped = [one for one in all_capabilities() if f"CAP_{one.upper()}" not in named] if name == OTHERS else [name[4:].lower()]
         made = played(program, WORKS, without(*dropped, lenient=name == OTHERS))
         if not isinstance(made, str):  # this process has it
             rows[name] = _lacking(made, whole)
@@ -104,7 +103,8 @@ def differing(documents: Rows, seen: Tried) -> dict[str, tuple[Lacking, Lacking]
     """Where the table is not true of this machine: what it says of what is there, and what was seen."""
     found = {}
     for name, row in seen.rows.items():
-        said = Lacking(documents[name].cases & seen.possible, documents[name].checks & seen.possible, documents[name].ending)
+        document = documents.get(name, NOTHING)
+        said = Lacking(document.cases & seen.possible, document.checks & seen.possible, document.ending)
         if said != row:
             found[name] = said, row
     return found

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from analysis import programs
 from analysis.script import Unreadable
 from faults.judge import CRASHES
 from faults.stage import HUNG, LIMIT, Ran, Seen, Told, Work, played
@@ -115,7 +116,11 @@ def _capabilities(program: Path) -> bool:
     print(capabilities.HEADING, "|---|---|---|---|", *(row.row(name) for name, row in telling.items()), sep="\n")
     print(f"{len(seen.rows)} of {len(names)} dropped in turn; of {len(seen.rows) - len(telling)} nothing is missed; not had here: "
           f"{', '.join(sorted(set(names) - seen.rows.keys())) or 'none'}")
-    return True
+    page = programs.SCRIPTS.parent / "bench/README.md"  # not where nsbench is installed
+    wrong = capabilities.differing(capabilities.documented(page.read_text(encoding="utf-8")), seen) if page.exists() else {}
+    for name, (said, row) in wrong.items():
+        print(f"bench/README.md says otherwise:\n{said.row(name)}\n{row.row(name)}")
+    return not wrong
 
 
 def run(options: argparse.Namespace) -> bool:
