@@ -69,9 +69,9 @@ def lines_of(ran: Ran) -> Seen:
 
 def findings_of(ran: Ran) -> Seen:
     """The doctor's, and whether it came to its end."""
-    found = {words[1]: "" for line in ran.out.splitlines()
-             if len(words := line.split()) > 1 and words[0] in ("ok", "note", "warning", "problem")}
-    return found | ({"noise": ""} if re.search(r"\bwhat a budget would buy here\b", ran.out) else {})
+    text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", ran.out)  # a terminal's colours
+    found = dict.fromkeys(re.findall(r"^(?:ok|note|warning|problem)\s+(\w+)", text, re.MULTILINE), "")
+    return found | ({"noise": ""} if re.search(r"\bwhat a budget would buy here\b", text) else {})
 
 
 def verdicts_of(ran: Ran) -> Seen:

@@ -16,7 +16,7 @@ KERNEL = os.environ.get("LAB_KERNELS", "6.12").split()[0]
 SCRIPT = """measure() {
 mkdir -p /tmp/out
 [ -e /sys/kernel/security/lockdown ] || mount -t securityfs none /sys/kernel/security 2>/dev/null
-(while :; do date -s 2001-01-01; date -s 2035-01-01; done) >/tmp/dates 2>&1 &
+(while :; do date -s 2001-01-01; date -s 2035-01-01; sleep 0.2; done) >/tmp/dates 2>&1 &
 dates=$!
 nsbench --op=clone,unshare,setns --ns=none --ns=pid --stack=1M --samples=40 --block=4 --csv=/tmp/out/clock.csv >/tmp/out/clock.txt 2>&1
 echo $? >/tmp/out/clock.code
@@ -41,7 +41,7 @@ def fixture_sent():
 
 
 def test_a_clock_that_jumps_is_in_no_figure(sent):
-    assert int(sent["set"]) > 10
+    assert int(sent["set"]) > 3
     assert sent["clock.code"] == b"0\n", sent["clock.txt"].decode()
     rows = list(csv.DictReader(io.StringIO(sent["clock.csv"].decode())))
     assert rows and all(row["status"] in ("ok", "imprecise") and 0 < float(row["max"]) < 1e9 for row in rows), rows
