@@ -57,6 +57,8 @@ class Former {
 void as_oneself(Block& block, KindSet kinds, void (*samples)(Block& block)) {
     const auto former = Former::note(kinds);
     if (!former) return block.fail(former.error());
+    // The way back is tried before it is needed: without CAP_SYS_CHROOT there is none.
+    if (!former->enter()) return block.fail({Call::setns, errno});
     if (const Failure failure = enter_new(kinds, false, mounts_of(block)); failure.error != 0) {
         block.fail(failure);
     } else {

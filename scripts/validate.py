@@ -16,6 +16,7 @@
     scripts/validate.py kills [--kills=N] [--seed=N]     is nothing left of jobs that are killed at random moments?
     scripts/validate.py faults [--most=N] [--keep=DIR]   each system call of each job made to fail: does it end as it should?
     scripts/validate.py memory [--most=N] [--keep=DIR]   the same for each allocation, and each mmap
+    scripts/validate.py surroundings [--row=NAME]        hostile ones: does each job hold there, or say what is in the way?
     scripts/validate.py size [--cases=N] [--samples=N]   what does a large run take of memory, and its files of time?
 
 All but compare, growth, changes, median and size need root for the namespaces. Times are wall time in ns, ratios nsbench's median over the
@@ -220,6 +221,13 @@ def faults(options: argparse.Namespace) -> bool:
     return campaign.run(options)
 
 
+def surroundings(options: argparse.Namespace) -> bool:
+    """Whether each job holds in each hostile surrounding."""
+    from faults import hostile
+    interrupt.ready()
+    return hostile.run(options)
+
+
 def at_least(least: int) -> Callable[[str], int]:
     """The kind of an option that is a whole number from there."""
     def number(text: str) -> int:
@@ -281,6 +289,15 @@ def add_faults(commands: "argparse._SubParsersAction[Parser]") -> None:
         one.add_argument("--keep", type=Path, metavar="DIR", help="faults.csv, and the files of each run that fell short")
 
 
+def add_surroundings(commands: "argparse._SubParsersAction[Parser]") -> None:
+    """The command that tries hostile ones."""
+    from faults.surroundings import BY_NAME
+    one = commands.add_parser("surroundings")
+    one.add_argument("--row", action="append", choices=BY_NAME, metavar="NAME", help="this one alone; may be given several times")
+    one.add_argument("--quick", action="store_true", help="without the doctor, which measures for 5 s")
+    one.add_argument("--capabilities", action="store_true", help="each capability dropped in turn, instead: what is missed of each")
+
+
 def parser() -> Parser:
     """The command line."""
     top = Parser(prog="scripts/validate.py", description=__doc__, allow_abbrev=False,
@@ -304,6 +321,7 @@ def parser() -> Parser:
     add_recording(commands)
     add_soak(commands)
     add_faults(commands)
+    add_surroundings(commands)
     of_size = commands.add_parser("size")
     of_size.add_argument("--cases", type=at_least(1), default=10_000, help="of the run (%(default)s)")
     of_size.add_argument("--samples", type=at_least(1), default=1000, help="of each case, with those that do not count (%(default)s)")
@@ -337,6 +355,7 @@ def validate(words: list[str]) -> int:
         "replicate": lambda: replicate(options),
         "faults": lambda: faults(options),
         "memory": lambda: faults(options),
+        "surroundings": lambda: surroundings(options),
         "model": lambda: model_runs(options),
         "soak": lambda: soaked(options),
         "prepare": lambda: prepared_runs(options.build, options.runs, options.leave,

@@ -26,7 +26,8 @@ namespace {
                                                   geteuid() == 0 ? names_of(lacking) : std::string("root")));
     }
     for (const env::Finding& finding : env::examine()) {
-        if (finding.id != "user_namespaces" || finding.remedy.empty()) continue;
+        if (finding.id != "user_namespaces" || finding.remedy.empty() || finding.observed == env::kUnknown)
+            continue;
         throw run::NotPermitted(fmt::format("{}: {} → {}", error.what(), finding.observed, finding.remedy));
     }
     throw run::NotPermitted(fmt::format("{}; nsbench doctor says what stands in the way", error.what()));

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "core/chroot.h"
+
 namespace nsb {
 
 namespace {
@@ -114,6 +116,19 @@ std::string_view limit_of_call(const protocol::Failure& failure) {
     return found == kLimitsOfCalls.end() ? "" : found->words;
 }
 
+/// What forbids a call to who has the capabilities for it, apart from filters and the like.
+std::string_view beside_capabilities(const protocol::Failure& failure, KindSet set,
+                                     std::optional<Capabilities> held) {
+    if ((needed(failure.call, set) & ~held.value_or(0)) != 0) return "";
+    constexpr std::array kMaking{Call::clone, Call::clone3, Call::unshare};
+    if (set.contains(Kind::user) && std::ranges::find(kMaking, failure.call) != kMaking.end())
+        return failure.error == EPERM ? kOrChroot : "";
+    // verify_root_map() there: parent_could_setfcap
+    if (failure.call == Call::write_uid_map)
+        return ", or who made the user namespace lacked CAP_SETFCAP, to map root's id";
+    return "";
+}
+
 }  // namespace
 
 bool is_unsupported(const protocol::Failure& failure) {
@@ -176,7 +191,8 @@ std::string explain(const protocol::Failure& failure, KindSet set, std::optional
             case EACCES:
                 if (failure.call == protocol::Call::fsopen && set.contains(Kind::user))
                     return "inside a new user namespace the mount namespace around it is another one's";
-                return fmt::format("not permitted: {}", why_not_permitted(needed(failure.call, set), held));
+                return fmt::format("not permitted: {}{}", why_not_permitted(needed(failure.call, set), held),
+                                   beside_capabilities(failure, set, held));
             case ENOSYS:
                 return "no such system call: the kernel or a seccomp filter does not have it";
             case ESRCH:
@@ -184,6 +200,7 @@ std::string explain(const protocol::Failure& failure, KindSet set, std::optional
             case EINVAL:
                 if (failure.call == protocol::Call::pivot_root)
                     return "the root is no mount that can be left, as in a chroot";
+                if (failure.call == protocol::Call::mount_private) return std::string(kNoMountPoint);
                 return "this kernel does not take these flags or options";
             case EOPNOTSUPP:
                 if (failure.call == protocol::Call::workers)

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <array>
 
 #include "core/kinds.h"
@@ -61,6 +62,13 @@ constexpr std::array<Switch, 2> kSwitches{{
      Severity::warning},
 }};
 
+/// Whether / is no mount of this process's, as in a chroot into a folder; no where mounts cannot be read.
+bool root_is_a_folder(const Root& root) {
+    const auto all = mounts(root);
+    return all && !all->empty() &&
+           std::ranges::none_of(*all, [](const Mount& one) { return one.point == "/"; });
+}
+
 }  // namespace
 
 Finding capabilities(const Root& root) {
@@ -77,6 +85,13 @@ Finding capabilities(const Root& root) {
 Finding user_namespaces(const Root& root) {
     constexpr std::string_view kMaximum = "user.max_user_namespaces";
     const bool root_like = privileged(root);
+    if (root_is_a_folder(root)) {
+        // current_chrooted() in fs/namespace.c, asked by create_user_ns()
+        return {"", root_like ? Severity::warning : Severity::problem, "/ is no mount: a chroot",
+                "sets with NEWUSER, and mounts that a mount namespace has to itself, are refused with EPERM "
+                "and EINVAL",
+                "enter it by pivot_root, as bwrap --bind DIR / and unshare -m do, instead of chroot"};
+    }
     const auto maximum = number(root, sysctl_path(kMaximum));
     if (maximum && *maximum == 0) {
         return {"", root_like ? Severity::warning : Severity::problem, fmt::format("{}=0", kMaximum),

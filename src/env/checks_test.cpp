@@ -305,6 +305,17 @@ TEST_F(Checks, UserNamespaces) {
     expect("user_namespaces", Severity::problem, "user.max_user_namespaces=0");
 }
 
+TEST_F(Checks, AChrootHasNoUserNamespaces) {
+    tree.held(kAll).file("/proc/sys/user/max_user_namespaces", "5000\n");
+    const std::string proc = "31 30 0:5 / /proc rw - proc proc rw\n";
+    tree.file(kMountinfo, proc);
+    expect("user_namespaces", Severity::warning, "/ is no mount: a chroot", "enter it by pivot_root");
+    tree.held(0);
+    expect("user_namespaces", Severity::problem, "/ is no mount: a chroot");
+    tree.file(kMountinfo, "30 1 8:1 / / rw - ext4 /dev/vda rw\n" + proc);
+    expect("user_namespaces", Severity::ok, "allowed, up to 5000");
+}
+
 TEST_F(Checks, Seccomp) {
     tree.file(kStatus, "Name:\tx\nSeccomp:\t0\n");
     expect("seccomp", Severity::ok, "no filter");

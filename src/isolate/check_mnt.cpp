@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/failure.h"
 #include "isolate/checks.h"
 #include "isolate/inside.h"
 
@@ -37,6 +38,9 @@ PeerAnswer look(const std::string&) {
 }  // namespace
 
 Verdict check_mounts(CheckContext& context) {
+    if (access(kPlace, F_OK) != 0)
+        return skip(fmt::format("access({}): {}: a folder that every machine has is missing", kPlace,
+                                errno_name(errno)));
     const std::string before = context.outside.must(look);
     Peer inside(context.recipe(Kind::mnt));
     inside.must(mount_there);

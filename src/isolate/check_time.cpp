@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
+#include <fstream>
+#include <string>
 
 #include "isolate/checks.h"
 #include "sys/child.h"
@@ -39,6 +41,19 @@ PeerAnswer read_clock(const std::string& index) {
     return {0, std::to_string(seconds(kClocks[std::stoul(index)].id))};
 }
 
+/// What is to be written so that a new namespace's clock is ahead of this one's: it begins with the offset of
+/// the one around it (clone_time_ns() in kernel/time/namespace.c), and an offset is from the machine's clock.
+std::string ahead(const OffsetClock& clock, const std::string& offsets) {
+    std::ifstream file(offsets);
+    std::string name;
+    long seconds = 0;
+    long nanoseconds = 0;
+    while (file >> name >> seconds >> nanoseconds) {
+        if (name == clock.name) return fmt::format("{} {} {}", name, seconds + kOffset, nanoseconds);
+    }
+    return fmt::format("{} {} 0", clock.name, kOffset);
+}
+
 /// The errno of the first step that failed, and the clock inside; or that there is no new namespace.
 struct Told {
     int error = 0;
@@ -66,8 +81,9 @@ void read_in_new_namespace(const OffsetClock& clock, bool is_new, int channel) {
     const std::string for_children = link_of("ns/time_for_children");
     if (!for_children.empty() && for_children == link_of("ns/time"))
         return tell(channel, {.is_the_same = true});
-    const std::string text = fmt::format("{} {} 0", clock.name, kOffset);
-    const sys::Fd file(open(path_in_proc({}, "timens_offsets").c_str(), O_WRONLY | O_CLOEXEC));
+    const std::string offsets = path_in_proc({}, "timens_offsets");
+    const std::string text = ahead(clock, offsets);
+    const sys::Fd file(open(offsets.c_str(), O_WRONLY | O_CLOEXEC));
     if (!file) return tell(channel, {errno, "open(timens_offsets)", errno == ENOENT});
     if (sys::retried([&] { return write(file.get(), text.data(), text.size()); }) < 0) {
         return tell(channel, {errno, "write(timens_offsets)"});

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "core/chroot.h"
 #include "core/failure.h"
 #include "isolate/inside.h"
 #include "sys/file.h"
@@ -30,7 +31,9 @@ bool is_refusal(int error) {
 }
 
 std::string why_not_made(const NotMade& error) {
-    return fmt::format("{}: {}", error.what(), explain({protocol::Call::clone3, error.error()}));
+    const bool is_of_user = std::string_view(error.what()).find("NEWUSER") != std::string_view::npos;
+    const KindSet set = is_of_user ? KindSet(Kind::user) : KindSet();
+    return fmt::format("{}: {}", error.what(), explain({protocol::Call::clone3, error.error()}, set));
 }
 
 bool is_asked(const IsolationCheck& check, KindSet asked) {
@@ -91,6 +94,8 @@ Verdict skip(std::string reason) {
 }
 
 Verdict not_seen(int error, std::string reason) {
+    if (error == EINVAL && reason.starts_with("mount(MS_PRIVATE"))
+        return skip(fmt::format("{}: {}", reason, kNoMountPoint));
     const std::string_view limit = limit_behind_call(error);
     if (!limit.empty() && reason.find(limit) == std::string::npos) reason += fmt::format(": {}", limit);
     return {is_refusal(error) ? Outcome::skipped : Outcome::error, "", "", std::move(reason)};
