@@ -69,7 +69,7 @@ def bends(one: Curve) -> list[Bend]:
 
 def behind(one: Curve, bend: Bend, profile: Levels) -> list[tuple[str, float]]:
     """The functions, or whose else it is, that execute more there than the slope before has them, the largest first, with what they
-    add; nothing where one of the three levels has no profile."""
+    add; nothing where one of the three levels has no profile, or where the profile has no such bend."""
     levels = [one.levels[at] for at in (bend.before.at, bend.piece.at, bend.piece.at + 1)]
     cases = [one.cases[at] for at in (bend.before.at, bend.piece.at, bend.piece.at + 1)]
     if not all(profile.of(case, CREATE) for case in cases):
@@ -78,6 +78,8 @@ def behind(one: Curve, bend: Bend, profile: Levels) -> list[tuple[str, float]]:
     stretch = (levels[2] - levels[1]) / (levels[1] - levels[0])
     added = {name: high.get(name, 0) - middle.get(name, 0) - stretch * (middle.get(name, 0) - low.get(name, 0))
              for name in {*low, *middle, *high}}
+    if sum(added.values()) <= 0:
+        return []  # the profile is a run of its own: it need not have the bend
     return sorted(added.items(), key=lambda item: (-item[1], item[0]))
 
 
