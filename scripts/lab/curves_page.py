@@ -25,7 +25,7 @@ HEAD = """# How costs grow
 What does one more mount, peer, net namespace, MiB or level cost? Each case was measured in the lab with so many of them around it
 ([conditions](../../bench/README.md#conditions)), each level in a copy of its own of a saved machine, on {kernels}. Figures are
 instructions executed: exact, and no time. A law is chosen among six by its likelihood (`weight`, [growth
-laws](../../scripts/README.md#growth-laws)); what it misses is in the residuals.
+laws](../../scripts/README.md#growth-laws)); what it misses is in the residuals. A line from one level to the next is no law.
 
 ```
 scripts/lab.py curves

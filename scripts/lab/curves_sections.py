@@ -80,14 +80,15 @@ def unfit(group: Sequence[Curve]) -> list[str]:
 
 def piecewise(kernels: Kernels, name: str, group: Sequence[Curve], is_profiled: bool) -> list[str]:
     """What no single law fits, from level to level, with the functions behind its bends."""
-    rows = curves_bends.rows(group)
-    if not rows:
-        return []
     profiles = {kernel.name: kernel.profiles.get(name) for kernel in kernels}
-    said = [curves_bends.told(one, bend, profiles[one.run.name] if is_profiled else None)
-            for one in group if one.growth and one.growth.is_misfit for bend in curves_bends.bends(one)]
-    return [f"What one {curves_bends.unit(group[0])[0]} more costs from level to level, where no single law fits:", "",
-            *table(rows[0], rows[1:]), *said, ""]
+    said = []
+    for one in (one for one in group if one.growth and one.growth.is_misfit):
+        said += curves_bends.scatter_told(one) + curves_bends.outliers_told(one)
+        said += [curves_bends.told(one, bend, profiles[one.run.name] if is_profiled else None) for bend in curves_bends.bends(one)]
+    rows = curves_bends.rows(group)
+    lines = [f"What one {curves_bends.unit(group[0])[0]} more costs from level to level, where no single law fits and most pieces rise:",
+             "", *table(rows[0], rows[1:])] if rows else []
+    return [*lines, *said, ""] if said or lines else []
 
 
 def shares(kernels: Kernels, name: str, case: str) -> list[str]:

@@ -143,7 +143,7 @@ def test_a_bend_is_told_with_the_functions_that_are_steeper_there(tmp_path: Path
     assert [bend.piece.name(one) for bend in bends] == ["500–1000", "1000–2000"]
     assert curves_bends.behind(one, bends[0], found.profiles["mounts"])[0][0] == "shrink_node"
     text = "\n".join(curves_sections.each([found], "mounts"))
-    assert "What one mount more costs from level to level, where no single law fits:" in text
+    assert "What one mount more costs from level to level, where no single law fits and most pieces rise:" in text
     assert "- On 7.3.4 a mount costs 22.5 k at 500–1000, and 100 at 200–500; of what that adds: shrink_node 100%." in text
     assert curves_bends.behind(one, bends[0], curves_profile.Levels()) == []
 
