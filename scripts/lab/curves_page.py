@@ -41,9 +41,10 @@ six levels or more were profiled, the law of the call alone stands below that of
 def text_of(kernels: "list[Kernel]") -> str:
     """The page."""
     from lab.curves_sections import SECTIONS, absent, builds
+    from lab.curves_states import unlike
     names = [kernel.name for kernel in kernels]
     named = ", ".join(names[:-1]) + (" and " if len(names) > 1 else "") + names[-1]
-    lines = [*HEAD.format(kernels=named).splitlines(), "", *absent(kernels), *builds(kernels)]
+    lines = [*HEAD.format(kernels=named).splitlines(), "", *absent(kernels), *builds(kernels), *unlike(kernels)]
     for title, make in SECTIONS.values():
         if found := make(kernels):
             lines += [f"## {title}", "", *found]
