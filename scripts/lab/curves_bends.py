@@ -152,7 +152,7 @@ def told(one: Curve, bend: Bend, profile: Levels | None) -> str:
     at = bend.piece.name(one)
     text = f"- On {one.run.name} " + (
         f"a {name} costs {amount(bend.piece.slope)} at {at}, and {amount(bend.before.slope)} at {bend.before.name(one)}"
-        if is_growing(one) and bend.before.slope > 0 else f"it rises by {amount(bend.added)} at {at}")
+        if is_growing(one) and bend.before.slope > 0 else f"it rises by {amount(one.figures[bend.piece.to] - one.figures[bend.piece.at])} at {at}")
     named = [f"{function} {value / whole:.0%}" for function, value in every[:NAMED] if value >= LEAST_SHARE * whole]
     return f"{text}; of what that adds: {', '.join(named)}." if named else f"{text}."
 
@@ -168,9 +168,9 @@ def scatter_told(one: Curve) -> list[str]:
     """A sentence on what does not grow from level to level."""
     if is_growing(one):
         return []
-    but = " but where it jumps" if bends(one) else ""
+    but = ", but where it jumps" if bends(one) else ""
     share = max((before - after) / before for before, after in zip(one.figures, one.figures[1:]))
-    return [f"- On {one.run.name} no growth{but}: it scatters by {max(share, 0.0):.1%} from a level to the next."]
+    return [f"- On {one.run.name} no growth is told from scatter{but}: it falls by up to {max(share, 0.0):.1%} from a level to the next."]
 
 
 def rows(group: Sequence[Curve]) -> list[list[str]]:

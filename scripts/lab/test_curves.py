@@ -175,7 +175,7 @@ def test_a_jump_after_scatter_is_told_and_scatter_is_no_cost(tmp_path: Path) -> 
     """As of dying net namespaces: the piece before the jump falls."""
     found = of_mounts(tmp_path, [1170e3, 1106e3, 1167e3, 1230e3, 1176e3, 1142e3, 1100e3, 45083e3])
     text = "\n".join(curves_sections.each([found], "mounts"))
-    assert "- On 7.3.4 no growth but where it jumps: it scatters by 5.5% from a level to the next." in text
+    assert "- On 7.3.4 no growth is told from scatter, but where it jumps: it falls by up to 5.5% from a level to the next." in text
     assert "- On 7.3.4 it rises by 44.0 M at 1000–2000." in text
     assert "from level to level, where" not in text  # no table
 
@@ -184,7 +184,7 @@ def test_figures_that_only_scatter_have_no_bends(tmp_path: Path) -> None:
     [one] = of_mounts(tmp_path, [1235e3, 1147e3, 1493e3, 1583e3, 1340e3, 1259e3, 1559e3, 1239e3]).curves("mounts")
     assert one.growth and one.growth.is_misfit
     assert curves_bends.bends(one) == curves_bends.outliers(one) == [] and curves_bends.rows([one]) == []
-    assert curves_bends.scatter_told(one) == ["- On 7.3.4 no growth: it scatters by 20.5% from a level to the next."]
+    assert curves_bends.scatter_told(one) == ["- On 7.3.4 no growth is told from scatter: it falls by up to 20.5% from a level to the next."]
 
 
 def test_an_outlier_is_told_as_such_and_its_return_is_no_bend(tmp_path: Path) -> None:
