@@ -149,10 +149,10 @@ def told(one: Curve, bend: Bend, profile: Levels | None) -> str:
     if 2 * sum(value for _, value in elsewhere) > whole:
         return (f"- On {one.run.name} {amount(bend.added)} more at {bend.piece.name(one)} is no bend of the call: "
                 f"{elsewhere[0][0]} meanwhile ({elsewhere[0][1] / whole:.0%} of it).")
-    at = bend.piece.name(one)
+    at, rise = bend.piece.name(one), one.figures[bend.piece.to] - one.figures[bend.piece.at]
     text = f"- On {one.run.name} " + (
         f"a {name} costs {amount(bend.piece.slope)} at {at}, and {amount(bend.before.slope)} at {bend.before.name(one)}"
-        if is_growing(one) and bend.before.slope > 0 else f"it rises by {amount(one.figures[bend.piece.to] - one.figures[bend.piece.at])} at {at}")
+        if is_growing(one) and bend.before.slope > 0 else f"it rises by {amount(rise)} at {at}")
     named = [f"{function} {value / whole:.0%}" for function, value in every[:NAMED] if value >= LEAST_SHARE * whole]
     return f"{text}; of what that adds: {', '.join(named)}." if named else f"{text}."
 
