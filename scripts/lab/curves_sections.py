@@ -315,8 +315,8 @@ def absent(kernels: Kernels) -> list[str]:
         lines += [f"- {kernel.name} has no {'; no '.join(said)}."] if said else []
     for series in (*curves.SERIES, *curves.BETWEEN):
         if not any(kernel.name.startswith(f"{series}.") for kernel in kernels):
-            every = [one.name for one in curves.RECORDINGS if one.is_of(f"{series}.")]
-            lines.append(f"- Of {series} nothing is recorded, which is to have {', '.join(every)}.")
+            names = [one.name for one in curves.RECORDINGS if one.is_of(f"{series}.")]
+            lines.append(f"- Of {series} nothing is recorded, which is to have {', '.join(names)}.")
     return ["Not recorded yet; `scripts/lab.py curves` goes on with what is missing:", "", *lines, ""] if lines else []
 
 

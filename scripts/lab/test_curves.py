@@ -183,7 +183,7 @@ def test_a_jump_after_scatter_is_told_and_scatter_is_no_cost(tmp_path: Path) -> 
 def test_figures_that_only_scatter_have_no_bends(tmp_path: Path) -> None:
     [one] = of_mounts(tmp_path, [1235e3, 1147e3, 1493e3, 1583e3, 1340e3, 1259e3, 1559e3, 1239e3]).curves("mounts")
     assert one.growth and one.growth.is_misfit
-    assert curves_bends.bends(one) == curves_bends.outliers(one) == [] and curves_bends.rows([one]) == []
+    assert not curves_bends.bends(one) and not curves_bends.outliers(one) and not curves_bends.rows([one])
     [said] = curves_bends.scatter_told(one)
     assert said == "- On 7.3.4 no growth is told from scatter: it falls by up to 20.5% from a level to the next."
 
