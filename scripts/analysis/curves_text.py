@@ -103,7 +103,7 @@ def cells(curve: Curve) -> list[str]:
         return [curve.case, curve.run.name, NOT_ENOUGH.format(len(curve.levels)), *[""] * 6]
     best, clock = found.best, curve.run.clock
     law = law_text(curve, best)
-    named = f"{NO_LAW}; nearest: {law}" if found.is_misfit else law
+    named = f"{NO_LAW}; likeliest: {law}" if found.is_misfit else law
     intervals = _joined(best, (_interval_text(curve, one) for one in best.coefficients[1:]))
     start = best.coefficients[0]
     starts = time_text(start.value, clock) + (f" ({_interval_text(curve, start)})" if not math.isnan(start.low) else "")

@@ -197,7 +197,7 @@ def growth_of(points: Points) -> Growth | None:
         near = [one for one in weighed if one.aicc <= least + MARGIN and one.law != "constant" and _is_told_from_zero(one)]
         best = near[0] if near else next(one for one in weighed if one.law == "constant")
     if points.is_exact and best.largest_residual > MISFIT:
-        best = weighed[0]  # what a simpler law misses of counts is no scatter
+        best = weighed[0]  # the likeliest: what a simpler law misses of counts is no scatter
     return Growth(points, best, tuple(one for one in weighed if one is not best))
 
 

@@ -72,11 +72,12 @@ def burst(namespaces: str, at_once: int, *more: str) -> tuple[str, ...]:
 
 def links(at_once: int, made: str, netns: int = 0) -> Run:
     """Net namespaces with a veth pair: each block is one burst, since its samplers begin together and take one sample. There are
-    five bursts, and one before them that does not count, as far as the budget reaches."""
+    100 bursts of 1, 10 of 10, and from 20 at once on five; and one before them that does not count, as far as the budget reaches."""
     bursts = max(5, 100 // at_once)
     words = ("run", "--op=veth", "--ns=net", f"--with=made:{made}", f"--parallel={at_once}", "--block=1", "--lead-in=0",
              f"--samples={bursts}", "--budget=40s")
-    # Seen under loads of 12 to 50: 20 s for 1 at once, 8 s for 10, 15 s for 50, 27 s for 100. What netns adds is reckoned.
+    # Seen under loads of 12 to 46: 20 s for 1 at once, 8 s for 10, 15 s for 50, 27 s for 100: 0.2 s a burst, and 0.055 s for each of
+    # its samplers. What netns adds is reckoned.
     return Run(words, bursts * (0.2 + at_once * 0.055) + netns / 20, netns=netns)
 
 

@@ -90,7 +90,7 @@ def test_counts_that_no_law_fits_are_called_so() -> None:
     assert found and not found.is_misfit  # times scatter
 
 
-def test_of_laws_that_do_not_fit_the_nearest_is_the_likeliest() -> None:
+def test_of_laws_that_do_not_fit_the_likeliest_is_told() -> None:
     steps = np.array([22.7, 34.0, 68.4, 815.0, 1565.1, 3622.1, 4520.4, 6113.6]) * 1e3
     found = exact(steps, np.array([10.0, 20, 50, 100, 200, 500, 1000, 2000]))
     assert found.is_misfit and found.best.law != "constant" and all(one.weight <= found.best.weight for one in found.others)

@@ -13,7 +13,7 @@ from pathlib import Path
 from analysis import programs
 from lab import curves_profile, folders, guest, images, initramfs, profile, runs
 from lab.commands import Commands
-from lab.errors import FAILED, OK, LabError
+from lab.errors import FAILED, OK, USAGE, LabError
 from lab.folders import FUNCTIONS
 from lab.options import add_append, add_jobs, add_machine, of_profile
 from lab.progress import Progress
@@ -73,7 +73,7 @@ RECORDINGS = (
     # Its mount namespace is made in one phase or the next, which a profile of one of them would not show.
     Recording("container", ("--op=container", "--with=mntns:clone,unshare,opentree,empty,fsmount"), "mounts:10..2000:8",
               series=("7.3",), machines=3, samples=1, is_profiled=False),
-    # Before and after Linux 7acee67a6bce (February 2026), which is in 7.0.
+    # Before and after Linux 7acee67a6bce (February 2026); between which two of these series it is, the recordings say.
     Recording("dying-alive", NET, "", ("--with=dying:1,16,64", "--with=netns:1,16,64,256"), series=("6.18", *BETWEEN, "7.3")),
 )
 
@@ -151,6 +151,10 @@ def curves(options: argparse.Namespace) -> int:
     for image in images.images(options.kernel or [*SERIES, *BETWEEN], missing):
         version = image.package.split()[1] if image.package else ""
         mine = [one for one in chosen if one.is_of(version)]
+        if not mine:  # that it is not recorded for, which is no fault unless it is named
+            if options.kernel:
+                missing(image.name, LabError(f"nothing is recorded for it of {', '.join(one.name for one in chosen)}", USAGE))
+            continue
         (place.out / image.name).mkdir(parents=True, exist_ok=True)
         code = max(code, measured(place, image, mine, options.jobs), profiled(place, image, mine, options.jobs))
     return code

@@ -25,7 +25,7 @@ HEAD = """# How costs grow
 What does one more mount, peer, net namespace, MiB or level cost? Each case was measured in the lab with so many of them around it
 ([conditions](../../bench/README.md#conditions)), each level in a copy of its own of a saved machine, on {kernels}. Figures are
 instructions executed: exact, and no time. A law is chosen among six by its likelihood (`weight`, [growth
-laws](../../scripts/README.md#growth-laws)); what it misses is in the residuals.
+laws](../../scripts/README.md#growth-laws)); what it misses is in the residuals. A line from one level to the next is no law.
 
 ```
 scripts/lab.py curves
@@ -41,9 +41,10 @@ six levels or more were profiled, the law of the call alone stands below that of
 def text_of(kernels: "list[Kernel]") -> str:
     """The page."""
     from lab.curves_sections import SECTIONS, absent, builds
+    from lab.curves_states import unlike
     names = [kernel.name for kernel in kernels]
     named = ", ".join(names[:-1]) + (" and " if len(names) > 1 else "") + names[-1]
-    lines = [*HEAD.format(kernels=named).splitlines(), "", *absent(kernels), *builds(kernels)]
+    lines = [*HEAD.format(kernels=named).splitlines(), "", *absent(kernels), *builds(kernels), *unlike(kernels)]
     for title, make in SECTIONS.values():
         if found := make(kernels):
             lines += [f"## {title}", "", *found]

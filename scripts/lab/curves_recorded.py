@@ -14,6 +14,7 @@ from analysis.script import Unreadable
 from lab import curves_profile, folders
 from lab.curves import EXACT, RECORDINGS
 from lab.curves_profile import Levels
+from lab.curves_states import Unlike, drop_unlike
 from lab.errors import USAGE, LabError
 from lab.folders import FUNCTIONS
 from lab.recorded import CREATE
@@ -27,6 +28,7 @@ class Kernel:
     runs: dict[str, Run]
     profiles: dict[str, Levels] = field(default_factory=dict)
     builds: dict[str, list[str]] = field(default_factory=dict)  # the build of nsbench that recorded it → the recordings
+    unlike: list[Unlike] = field(default_factory=list)  # levels whose profile is not used
 
     @cached_property
     def name(self) -> str:
@@ -63,7 +65,7 @@ def split(one: Curve, kernel: Kernel, recording: str) -> dict[str, Curve]:
 
 
 def note_build(kernel: Kernel, place: Path, what: str) -> None:
-    """By the first digits of its programs' digests, as the lab notes them; nothing of what has none."""
+    """By the first digits of the SHA-256 of nsbench's program, as the lab notes it; nothing of what has none."""
     lab = folders.lab_of(place) or {}
     if digest := str(lab.get("nsbench_sha256", ""))[:8]:
         kernel.builds.setdefault(digest, []).append(what)
@@ -84,6 +86,8 @@ def _read(folder: Path) -> Kernel:
                 note_build(kernel, path.parent, f"the profile of {recording.name}")
     for run in kernel.runs.values():
         run.name = kernel.name
+    for name, profile in kernel.profiles.items():
+        kernel.unlike.extend(drop_unlike(profile, name, kernel.curves(name)))
     return kernel
 
 

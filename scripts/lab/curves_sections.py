@@ -7,7 +7,7 @@ import numpy as np
 from analysis import curves_text
 from analysis.curves import Curve
 from analysis.kinds import prefixed
-from lab import curves, curves_bends, curves_recorded
+from lab import curves, curves_bends, curves_recorded, curves_states
 from lab.curves_recorded import Kernel, level_of
 from lab.explain import thousands
 from lab.format import digits, folded, k
@@ -71,7 +71,7 @@ def unfit(group: Sequence[Curve]) -> list[str]:
     """Sentences on what follows no single law, and what has a bend."""
     lines = []
     if names := [one.run.name for one in group if one.growth and one.growth.is_misfit]:
-        lines.append(f"- No single law fits on {', '.join(names)}: the table has the nearest one, which is more than 5% off somewhere.")
+        lines.append(f"- No single law fits on {', '.join(names)}: the table has the likeliest one, which is more than 5% off somewhere.")
     for one in group:
         levels = ", ".join(curves_text.level_text(one.parameter, level) for level in one.without)
         lines += [f"- {one.run.name} has no figure at {levels}: {'; '.join(dict.fromkeys(one.without.values()))}."] if levels else []
@@ -80,14 +80,15 @@ def unfit(group: Sequence[Curve]) -> list[str]:
 
 def piecewise(kernels: Kernels, name: str, group: Sequence[Curve], is_profiled: bool) -> list[str]:
     """What no single law fits, from level to level, with the functions behind its bends."""
-    rows = curves_bends.rows(group)
-    if not rows:
-        return []
     profiles = {kernel.name: kernel.profiles.get(name) for kernel in kernels}
-    said = [curves_bends.told(one, bend, profiles[one.run.name] if is_profiled else None)
-            for one in group if one.growth and one.growth.is_misfit for bend in curves_bends.bends(one)]
-    return [f"What one {curves_bends.unit(group[0])[0]} more costs from level to level, where no single law fits:", "",
-            *table(rows[0], rows[1:]), *said, ""]
+    said = []
+    for one in (one for one in group if one.growth and one.growth.is_misfit):
+        said += curves_bends.scatter_told(one) + curves_bends.outliers_told(one)
+        said += [curves_bends.told(one, bend, profiles[one.run.name] if is_profiled else None) for bend in curves_bends.bends(one)]
+    rows = curves_bends.rows(group)
+    lines = [f"What one {curves_bends.unit(group[0])[0]} more costs from level to level, where no single law fits and most pieces rise:",
+             "", *table(rows[0], rows[1:])] if rows else []
+    return [*lines, *said, ""] if said or lines else []
 
 
 def shares(kernels: Kernels, name: str, case: str) -> list[str]:
@@ -96,7 +97,7 @@ def shares(kernels: Kernels, name: str, case: str) -> list[str]:
     rows = []
     for kernel in kernels:
         profile = kernel.profiles.get(name)
-        cases = [one for one in profile.parts if without(one, key) == case] if profile else []
+        cases = [one for one in profile.parts if without(one, key) == case and profile.of(one, CREATE)] if profile else []
         if profile is None or not cases:
             continue
         for one in dict.fromkeys(cases[at] for at in (0, len(cases) // 2, -1)):
@@ -163,7 +164,7 @@ def fits(rows: Sequence[tuple[str, Curve]]) -> list[str]:
 def mounts(kernels: Kernels) -> list[str]:
     """The call, and the child's exit, which takes the copies down."""
     why = "Each mount has counters of its own for each CPU (`mnt_pcp`), for which percpu's allocator looks for room in its chunks."
-    return [why, "", *each(kernels, "mounts"), *each(kernels, "mounts", "exit")]
+    return [why, "", *curves_states.states(kernels), *each(kernels, "mounts"), *each(kernels, "mounts", "exit")]
 
 
 def per_one(kernels: Kernels, name: str, key: str) -> list[str]:
@@ -312,15 +313,21 @@ def absent(kernels: Kernels) -> list[str]:
         profiles = [one.name for one in every if one.is_profiled and one.name in kernel.runs and one.name not in kernel.profiles]
         said = [f"{what} {', '.join(names)}" for what, names in (("curves over", runs), ("profiles of", profiles)) if names]
         lines += [f"- {kernel.name} has no {'; no '.join(said)}."] if said else []
+    for series in (*curves.SERIES, *curves.BETWEEN):
+        if not any(kernel.name.startswith(f"{series}.") for kernel in kernels):
+            names = [one.name for one in curves.RECORDINGS if one.is_of(f"{series}.")]
+            lines.append(f"- Of {series} nothing is recorded, which is to have {', '.join(names)}.")
     return ["Not recorded yet; `scripts/lab.py curves` goes on with what is missing:", "", *lines, ""] if lines else []
 
 
 def builds(kernels: Kernels) -> list[str]:
-    """Where not all of a kernel is of one build of nsbench, whose programs' sizes move a guest's memory, and with it figures a little."""
-    lines = []
-    for kernel in (one for one in kernels if len(one.builds) > 1):
-        said = [f"{digest} {', '.join(names)}" for digest, names in kernel.builds.items()]
-        lines.append(f"- Of {kernel.name}: {'; '.join(said)}.")
+    """Where not all kernels, which the tables compare, are of one build of nsbench, whose programs' sizes move a guest's memory, and
+    with it figures a little."""
+    of_build: dict[str, list[str]] = {}
+    for kernel in kernels:
+        for digest, names in kernel.builds.items():
+            of_build.setdefault(digest, []).append(f"{kernel.name} {', '.join(names)}")
+    lines = [f"- {digest}: {'; '.join(of)}." for digest, of in of_build.items()] if len(of_build) > 1 else []
     return ["Recorded by several builds of nsbench (the first digits of its SHA-256), which differ a little by where its programs lie in "
             "a guest's memory:", "", *lines, ""] if lines else []
 

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("statsmodels", reason="python3-statsmodels is missing")
 
 from analysis.fixtures import result_row, write_run  # noqa: E402
-from lab import curves, curves_bends, curves_page, curves_profile, curves_recorded, curves_sections  # noqa: E402
+from lab import curves, curves_bends, curves_page, curves_profile, curves_recorded, curves_sections, curves_states  # noqa: E402
 from lab import images, profile, runs  # noqa: E402
 from lab.errors import FAILED, USAGE, LabError  # noqa: E402
 from lab.exact import Cost  # noqa: E402
@@ -59,6 +59,18 @@ def test_each_curve_is_a_run_and_a_profile_beside_it(lab: FakeLab, monkeypatch: 
     assert all(one.lab["bases"] is False and not one.has_bases for one in asked)
     assert "--curve=mounts:10..10000:10" in asked[0].options
     assert explained == [lab.out / "own" / "mounts" / "exact", lab.out / "own" / "dying-alive"]  # peers has nothing to be explained
+
+
+def test_a_kernel_that_is_named_and_has_no_such_recording_is_an_error(lab: FakeLab, monkeypatch: pytest.MonkeyPatch,
+                                                                      capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("PATH", f"{lab.bin}:{os.environ['PATH']}")
+    monkeypatch.setattr(images, "images", lambda names, missing: [images.Image("seven", lab.kernel, "0", "linux-image 7.0.4-1")])
+    options = argparse.Namespace(accel="tcg", append="", memory=512, timeout=9, kernel=["7.0"], out=lab.out, again=False, jobs=1,
+                                 only=["mounts"])
+    assert curves.curves(options) == USAGE
+    assert "lab: seven: nothing is recorded for it of mounts" in capsys.readouterr().err and not (lab.out / "seven").exists()
+    options.kernel = None
+    assert curves.curves(options) == 0 and not (lab.out / "seven").exists()
 
 
 # the page
@@ -143,9 +155,85 @@ def test_a_bend_is_told_with_the_functions_that_are_steeper_there(tmp_path: Path
     assert [bend.piece.name(one) for bend in bends] == ["500–1000", "1000–2000"]
     assert curves_bends.behind(one, bends[0], found.profiles["mounts"])[0][0] == "shrink_node"
     text = "\n".join(curves_sections.each([found], "mounts"))
-    assert "What one mount more costs from level to level, where no single law fits:" in text
+    assert "What one mount more costs from level to level, where no single law fits and most pieces rise:" in text
     assert "- On 7.3.4 a mount costs 22.5 k at 500–1000, and 100 at 200–500; of what that adds: shrink_node 100%." in text
     assert curves_bends.behind(one, bends[0], curves_profile.Levels()) == []
+
+
+def of_mounts(directory: Path, figures: list[float], profile: list[str] | None = None) -> curves_recorded.Kernel:
+    """A kernel with this curve over NUMBERS, and with lines {number},owner,under,function,own of its profile."""
+    case, at = "clone/NEWNS/stack:1M", dict(zip(NUMBERS, figures))
+    record(directory / "a" / "mounts", "mounts", case, lambda n: at[n], "7.3.4-y")
+    if profile:
+        explain(directory / "a" / "mounts" / "exact",
+                [f"{case}/mounts:{number},create,{rest}" for number, _, rest in (line.partition(",") for line in profile)])
+    [found] = curves_recorded.read_all(directory)
+    return found
+
+
+def test_a_jump_after_scatter_is_told_and_scatter_is_no_cost(tmp_path: Path) -> None:
+    """As of dying net namespaces: the piece before the jump falls."""
+    found = of_mounts(tmp_path, [1170e3, 1106e3, 1167e3, 1230e3, 1176e3, 1142e3, 1100e3, 45083e3])
+    text = "\n".join(curves_sections.each([found], "mounts"))
+    assert "- On 7.3.4 no growth is told from scatter, but where it jumps: it falls by up to 5.5% from a level to the next." in text
+    assert "- On 7.3.4 it rises by 44.0 M at 1000–2000." in text
+    assert "from level to level, where" not in text  # no table
+
+
+def test_figures_that_only_scatter_have_no_bends(tmp_path: Path) -> None:
+    [one] = of_mounts(tmp_path, [1235e3, 1147e3, 1493e3, 1583e3, 1340e3, 1259e3, 1559e3, 1239e3]).curves("mounts")
+    assert one.growth and one.growth.is_misfit
+    assert not curves_bends.bends(one) and not curves_bends.outliers(one) and not curves_bends.rows([one])
+    [said] = curves_bends.scatter_told(one)
+    assert said == "- On 7.3.4 no growth is told from scatter: it falls by up to 20.5% from a level to the next."
+
+
+def test_an_outlier_is_told_as_such_and_its_return_is_no_bend(tmp_path: Path) -> None:
+    figures = [float(5000 + 1000 * n) for n in NUMBERS]
+    figures[5] *= 1.8  # at 500
+    [one] = of_mounts(tmp_path, figures).curves("mounts")
+    assert curves_bends.outliers(one) == [5] and curves_bends.bends(one) == []
+    assert curves_bends.outliers_told(one) == [
+        "- On 7.3.4 the figure at 500 is an outlier: 909 k, where the line between its neighbours has 505 k."]
+
+
+@pytest.mark.parametrize(("owner", "words"), [("[child]", "its child ran"), ("[other tasks]", "other tasks ran")])
+def test_what_ran_meanwhile_is_no_bend_of_the_call(tmp_path: Path, owner: str, words: str) -> None:
+    own, meanwhile = [5000 + 1000 * n for n in NUMBERS], [0 if n < 500 else 10**6 for n in NUMBERS]
+    found = of_mounts(tmp_path, [float(a + b) for a, b in zip(own, meanwhile)],
+                      [line for n, a, b in zip(NUMBERS, own, meanwhile)
+                       for line in (f"{n},[call],,copy_tree,{a}", f"{n},{owner},,schedule,{b}")])
+    [one] = found.curves("mounts")
+    said = [curves_bends.told(one, bend, found.profiles["mounts"]) for bend in curves_bends.bends(one)]
+    assert said == [f"- On 7.3.4 1.00 M more at 200–500 is no bend of the call: {words} meanwhile (100% of it)."]
+
+
+def test_a_profile_without_the_bend_has_nothing_behind_it(tmp_path: Path) -> None:
+    figures = [5000.0 + 100 * n + 1000 * max(n - 500, 0) for n in NUMBERS]
+    [one] = of_mounts(tmp_path, figures).curves("mounts")
+    case = "clone/NEWNS/stack:1M/mounts"
+    flat = curves_profile.Levels({f"{case}:{n}": {"create": {("[call]", "", "copy_tree"): 5000.0}} for n in NUMBERS})
+    [bend] = curves_bends.bends(one)
+    assert curves_bends.behind(one, bend, flat) == [] and "of what that adds" not in curves_bends.told(one, bend, flat)
+
+
+def test_a_profile_that_is_unlike_the_figure_is_not_used(tmp_path: Path) -> None:
+    found = of_mounts(tmp_path, [5000.0 + 100 * n for n in NUMBERS],
+                      [f"{n},[call],,copy_tree,{(5000 + 100 * n) * (2 if n == 200 else 1.04)}" for n in NUMBERS])
+    assert [(one.case.rpartition(":")[2], one.profiled, one.figure) for one in found.unlike] == [("200", 50000, 25000)]
+    assert "- 7.3.4, mounts: clone/NEWNS/stack:1M/mounts:200 50.0 k, and the figure 25.0 k" in curves_states.unlike([found])
+    assert 200 not in curves_recorded.split(found.curves("mounts")[0], found, "mounts")[curves_recorded.REST].levels
+    assert all("| 200 |" not in line for line in curves_sections.shares([found], "mounts", "clone/NEWNS/stack:1M"))
+
+
+def test_recordings_of_the_same_call_that_differ_are_told(tmp_path: Path) -> None:
+    record(tmp_path / "a" / "mount_ns", "mounts", "mount_ns/NEWNS/via:clone", lambda n: 1e3 * n * (3 if n == 50 else 1), "7.3.4-y")
+    found = of_mounts(tmp_path, [1e3 * n for n in NUMBERS])
+    said = curves_states.states([found])
+    assert said[2] == ("- The same clone/NEWNS on 7.3.4 costs at 50 mounts 50.0 k in `mounts` (machines: 1), and 150 k in `mount_ns` "
+                       "(machines: 1).")
+    found.runs.pop("mount_ns")
+    assert curves_states.states([found]) == []
 
 
 def page(directory: Path, check: bool = False) -> int:
@@ -175,7 +263,7 @@ def test_a_kernel_of_several_builds_is_called_so(tmp_path: Path) -> None:
         path = tmp_path / "a" / key / "run.json"
         path.write_text(path.read_text().replace('"kernel_package":', f'"nsbench_sha256": "{digest}", "kernel_package":'))
     found = curves_recorded.read_all(tmp_path)
-    assert "- Of 7.3.4: aaaaaaaa mounts, peers; bbbbbbbb netns." in curves_sections.builds(found)
+    assert {"- aaaaaaaa: 7.3.4 mounts, peers.", "- bbbbbbbb: 7.3.4 netns."} <= set(curves_sections.builds(found))
     found[0].builds.pop("bbbbbbbb")
     assert curves_sections.builds(found) == []
 
