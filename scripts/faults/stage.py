@@ -27,7 +27,7 @@ from pathlib import Path
 from analysis.exact import MEASURED
 from analysis.script import Unreadable
 from faults import machine
-from faults.campaign import ENVIRONMENT, Place
+from faults.place import ENVIRONMENT, Place
 from faults.jobs import OUT
 
 LIMIT = 60.0  # seconds that each run may take
