@@ -22,7 +22,7 @@ PR_SET_PDEATHSIG = 1
 NOT_PERMITTED = 3
 ENDED = (128 + signal.SIGINT, 128 + signal.SIGTERM)  # exit codes of a command that somebody ended
 SPARE = 256  # descriptors besides those of namespaces
-PATIENCE = 120  # seconds for the kernel to free them
+PATIENCE, EACH = 5.0, 0.1  # seconds for the kernel to free them: at least, and for each one more
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -112,7 +112,7 @@ def let_go(kept: list[int]) -> None:
     before = _counted()
     for descriptor in kept:
         os.close(descriptor)
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + PATIENCE + EACH * len(kept)
     while before is not None and time.monotonic() < deadline:
         now = _counted()
         if now is None or now <= before - 0.9 * len(kept):

@@ -263,7 +263,7 @@ def run(options: argparse.Namespace) -> bool:
         raise Unreadable(f"nsbench-sampler is missing in {options.build}")
     names = order([job.name for job in JOBS if job.name in (options.job or BY_NAME)], options.seed)[:options.kills]
     print(f"{options.kills} kills, --seed={options.seed}", flush=True)
-    namespaces = slab.counted()
+    namespaces, cpus = slab.counted(), machine.cpus_of_rcu_worker()
     outcomes: list[Struck] = []
     is_good = True
     with in_workers(program, options.jobs) as pool:
@@ -282,4 +282,7 @@ def run(options: argparse.Namespace) -> bool:
                 outcomes.append(struck)
                 done(number)
     print(*tables(outcomes), sep="\n")
+    if (now := machine.cpus_of_rcu_worker()) != cpus:
+        print(f"RCU's worker may run on {now}, and was to on {cpus}")
+        is_good = False
     return slab.are_as_before(namespaces, print) and is_good and _are_met(outcomes) and not any(one.shortfall for one in outcomes)

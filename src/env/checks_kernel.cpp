@@ -182,11 +182,11 @@ Finding rcu_worker_cpu(const Root& root) {
     const std::string place = rcu_worker_place(root);
     constexpr std::string_view kEffect =
         "where it runs moves between runs: with it on another CPU than the measuring one, leaving a mount "
-        "namespace takes about "
-        "twice as long";
+        "namespace takes about twice as long";
     if (place == kUnknown) return unseen(std::string(kEffect), "/proc does not show the kernel's threads");
     if (!place.starts_with("last on")) return fine(place);
-    return {"", Severity::note, place, std::string(kEffect), "sudo nsbench doctor --prepare -- nsbench …"};
+    return {"", Severity::note, place, std::string(kEffect),
+            "sudo nsbench doctor --prepare --leave=cpuset -- nsbench …"};
 }
 
 Finding lockdown(const Root& root) {

@@ -224,7 +224,8 @@ TEST_F(Checks, TheWorkerOfRcu) {
     tree.file("/proc/2/comm", "kthreadd\n");
     expect("rcu_worker", Severity::ok, "none");
     kernel_thread(tree, 17, "rcu_exp_gp_kthread_worker", "0-3", 1);
-    expect("rcu_worker", Severity::note, "last on CPU 1 of 0-3", "sudo nsbench doctor --prepare -- ");
+    expect("rcu_worker", Severity::note, "last on CPU 1 of 0-3",
+           "sudo nsbench doctor --prepare --leave=cpuset -- ");
     kernel_thread(tree, 17, "rcu_exp_gp_kthread_worker", "3", 3);
     expect("rcu_worker", Severity::ok, "CPU 3");
 }

@@ -151,7 +151,10 @@ void Preparation::apply() {
     for (Prepared& prepared : settings_) {
         for (Attempt& attempt : prepared.attempts) {
             if (attempt.change.form != Form::affinity || !was_made(attempt)) continue;
-            attempt.in_force = state_of(target_.root, attempt.change).value_or(attempt.in_force);
+            const auto now = state_of(target_.root, attempt.change);
+            if (!now || *now == attempt.in_force) continue;
+            attempt.refused = sys::Refusal{"sched_setaffinity", attempt.change.path, 0,
+                                           fmt::format("the cpuset moved it to {}: --leave=cpuset", *now)};
         }
     }
 }

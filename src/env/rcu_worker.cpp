@@ -10,7 +10,7 @@
 namespace nsb::env {
 namespace {
 
-/// As much of it as the kernel shows of a name in any version.
+/// As far as any kernel shows it in /proc/PID/comm.
 constexpr std::string_view kName = "rcu_exp_gp_kthr";
 /// proc_pid_stat(5): `processor` is the 39th field, `state`, the first behind the name, the third.
 constexpr std::size_t kProcessor = 39 - 3;

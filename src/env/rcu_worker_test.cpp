@@ -15,7 +15,7 @@ TEST(RcuWorker, IsTheKernelsThreadOfThatName) {
     EXPECT_FALSE(rcu_worker(tree.root()));
     kernel_thread(tree, 20, "rcu_exp_gp_kthread_worker", "0-3", 2, 0);  // somebody else's process
     EXPECT_FALSE(rcu_worker(tree.root()));
-    kernel_thread(tree, 17, "rcu_exp_gp_kthr", "0-3", 2);  // as kernels before 5.17 show it
+    kernel_thread(tree, 17, "rcu_exp_gp_kthr", "0-3", 2);  // cut, as comm may be
     const auto worker = rcu_worker(tree.root());
     ASSERT_TRUE(worker);
     EXPECT_EQ(worker->folder, "/proc/17/task/17");

@@ -7,6 +7,7 @@
 #include "env/rcu_worker.h"
 #include "env/settings_table.h"
 #include "sys/file.h"
+#include "sys/proc.h"
 
 namespace nsb::env::detail {
 namespace {
@@ -17,6 +18,18 @@ bool is_number(const std::string& name) {
 
 bool overlaps(const CpuSet& one, const CpuSet& other) {
     return without(one, other).size() != one.size();
+}
+
+/// What the kernel may make of a thread's CPUs: its cpuset's, without those that it has lost or with them.
+std::vector<std::string> made_of(const Root& root, const CpuSet& cpus, const CpuSet& lost) {
+    const CpuSet all = online(root);
+    const auto text = first_line(root, "/sys/devices/system/cpu/possible");
+    const CpuSet possible = text ? parse_cpus(*text).value_or(all) : all;
+    std::set<std::string> made;
+    for (const CpuSet& one :
+         {without(cpus, lost), without(all, lost), all, without(possible, lost), possible})
+        if (!one.empty()) made.insert(to_text(one));
+    return {made.begin(), made.end()};
 }
 
 /// The cpusets of version 1 below this one that have some of these CPUs: they lose them for good when a CPU
@@ -69,8 +82,6 @@ std::optional<std::string> affinity_of(const Root& root, const std::string& fold
 
 std::vector<Change> own_affinities(const Target& target, const CpuSet& touched, const CpuSet& lost) {
     const CpuSet all = online(target.root);
-    const auto text_of_possible = first_line(target.root, "/sys/devices/system/cpu/possible");
-    const CpuSet possible = text_of_possible ? parse_cpus(*text_of_possible).value_or(all) : all;
     std::vector<Change> kept;
     for (const std::string& process : names_in(target.root, "/proc")) {
         if (!is_number(process)) continue;
@@ -81,12 +92,8 @@ std::vector<Change> own_affinities(const Target& target, const CpuSet& touched, 
             const auto cpus = text ? parse_cpus(*text) : std::nullopt;
             if (!cpus || without(all, *cpus).empty() || !overlaps(*cpus, touched)) continue;
             if (is_of_kernel(target.root, thread)) continue;
-            // What the kernel may make of it: its cpuset's CPUs, without those that it has lost or with them.
-            std::set<std::string> made;
-            for (const CpuSet& one :
-                 {without(*cpus, lost), without(all, lost), all, without(possible, lost), possible})
-                if (!one.empty()) made.insert(to_text(one));
-            kept.push_back({thread, Form::affinity, *text, {made.begin(), made.end()}, {}, false, true});
+            kept.push_back(
+                {thread, Form::affinity, *text, made_of(target.root, *cpus, lost), {}, false, true});
         }
     }
     return kept;
@@ -111,11 +118,19 @@ Planned rcu_worker_changes(const Target& target) {
                          "the kernel has none for expedited grace periods, or /proc does not show it"});
     }
     if (worker->allowed == std::to_string(target.cpu)) return {};
-    // A cpuset that takes this CPU moves it to others.
-    Change change{worker->folder, Form::affinity, worker->allowed, {std::to_string(target.cpu)}};
-    const CpuSet others = without(online(target.root), {target.cpu});
-    if (!others.empty()) change.wanted.push_back(to_text(others));
-    return std::vector{std::move(change)};
+    // Else its number there may be another process's here.
+    if (!sys::proc_is_ours().value_or(false))
+        return tl::unexpected(sys::Refusal{"/proc", {}, 0, "it is another pid namespace's"});
+    const std::string wanted = std::to_string(target.cpu);
+    return std::vector<Change>{// What a cpuset that takes the CPU makes of it, and its end.
+                               {worker->folder,
+                                Form::affinity,
+                                worker->allowed,
+                                made_of(target.root, {target.cpu}, {target.cpu}),
+                                {},
+                                false,
+                                true},
+                               {worker->folder, Form::affinity, worker->allowed, {wanted}}};
 }
 
 Planned irq_changes(const Target& target) {

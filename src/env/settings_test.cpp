@@ -101,7 +101,14 @@ TEST_F(Settings, MoveInterruptsAwayFromTheCore) {
 TEST_F(Settings, KeepTheWorkerOfRcuOnTheMeasuringCpu) {
     tree.file("/sys/devices/system/cpu/online", "0-3\n");
     kernel_thread(tree, 17, "rcu_exp_gp_kthread_worker", "0-3", 1);
-    EXPECT_EQ(changes("rcu_worker"), Lines{"/proc/17/task/17: 0-3 → 3|0-2"});
+    EXPECT_EQ(changes("rcu_worker"), (Lines{"/proc/17/task/17: 0-3 → 0-2|0-3", "/proc/17/task/17: 0-3 → 3"}));
+    const Planned planned = plan("rcu_worker");
+    ASSERT_TRUE(planned);
+    EXPECT_TRUE(planned->front().is_consequence && !planned->back().is_consequence);
+    tree.file("/sys/devices/system/cpu/possible", "0-7\n");
+    kernel_thread(tree, 17, "rcu_exp_gp_kthread_worker", "2", 2);
+    EXPECT_EQ(changes("rcu_worker"),
+              (Lines{"/proc/17/task/17: 2 → 0-2|0-2,4-7|0-3|0-7", "/proc/17/task/17: 2 → 3"}));
     kernel_thread(tree, 17, "rcu_exp_gp_kthread_worker", "3", 3);
     EXPECT_EQ(changes("rcu_worker"), Lines{});
 }

@@ -226,14 +226,14 @@ tl::expected<std::vector<Case>, std::string> choose(const Selection& selection) 
     }
     try {
         made = plan_of(selection, *values, filter);
-    } catch (const std::runtime_error&) {
+    } catch (const Filter::TooManyWays&) {
         return tl::unexpected(fmt::format(
             "filter '{}': it may fit an id in too many ways to try them all: use fewer *, + and {{n}}",
             *selection.filter));
     }
     if (!made) {
         return tl::unexpected(
-            fmt::format("more than {} cases before --filter: fewer values, sets or operations", kMostCases));
+            fmt::format("more than {} cases to choose from: fewer values, sets or operations", kMostCases));
     }
     std::vector<Case> plan = std::move(*made);
     if (plan.empty()) {

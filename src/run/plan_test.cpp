@@ -172,7 +172,7 @@ TEST(Plan, HasALimit) {
         for (int value = 0; value < 60; ++value) selection.values[key].push_back(std::to_string(value));
     }
     EXPECT_EQ(make_plan(selection).error(),
-              "more than 200000 cases before --filter: fewer values, sets or operations");
+              "more than 200000 cases to choose from: fewer values, sets or operations");
     selection.filter = "NEWPID/stack:1M/mounts:1/fds:1/procs:1$";
     EXPECT_FALSE(make_plan(selection)) << "what a filter would leave is made, too";
     selection.values.erase("procs");
