@@ -1,11 +1,20 @@
-"""What the tests of the report's page share."""
+"""What the tests of the scripts share."""
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 SCRIPTS = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A folder that any user can enter. It is not below pytest's own, which another pytest closes to others when it begins."""
+    with tempfile.TemporaryDirectory(prefix="nsbench-test-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
 
 
 @pytest.fixture(scope="module")

@@ -159,21 +159,19 @@ def test_no_runs_file_is_written_over_another_runs() -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="root is needed to become another user")
-def test_without_a_home(tmp_path: Path) -> None:
-    run = write_run(tmp_path / "run", [result_row("clone/none/stack:1M", "create", 1000.0)])
-    for directory in (tmp_path, *tmp_path.parents[:-2]):
-        directory.chmod(0o755)
-    (tmp_path / "tmp").mkdir(mode=0o777)
-    (tmp_path / "tmp").chmod(0o777)
+def test_without_a_home(public: Path) -> None:
+    run = write_run(public / "run", [result_row("clone/none/stack:1M", "create", 1000.0)])
+    (public / "tmp").mkdir(mode=0o777)
+    (public / "tmp").chmod(0o777)
     made = subprocess.run(
         ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", SCRIPTS / "plot.py", run, "--only=h"],
-        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", "TMPDIR": str(tmp_path / "tmp")},
-        cwd=tmp_path / "tmp",
+        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", "TMPDIR": str(public / "tmp")},
+        cwd=public / "tmp",
         capture_output=True,
         text=True,
     )
     assert made.returncode == 2 and made.stderr.startswith("not made: h-memory"), made.stderr
-    assert [path.name for path in (tmp_path / "tmp").iterdir()] == ["plots"]
+    assert [path.name for path in (public / "tmp").iterdir()] == ["plots"]
 
 
 @pytest.mark.parametrize(
