@@ -18,6 +18,7 @@ from analysis.effects import Effects, Floats, Pair, Trend
 Flags = NDArray[np.bool_]
 
 CASES = 5  # of a phase, for a level: the middle of fewer follows a case that changed
+KNOWN_BY_SCATTER = 4  # runs a side: fewer may happen to agree, and what each is known to vary by itself is the least
 COMMON = 0.75  # of a phase's rows that are to be where its level is: else it is none
 
 
@@ -91,26 +92,34 @@ def _take(chosen: Flags, one: Effects, other: Effects) -> Effects:
     return Effects(*(np.where(chosen, getattr(one, name), getattr(other, name)) for name in vars(one)))
 
 
-def judge(logs: Pair, phases: list[str], times: Pair, own: Pair | None, alpha: float, chosen: Flags | None = None) -> Judgement:
+def judge(every: Pair, phases: list[str], times: Pair, own: Pair | None, alpha: float, chosen: Flags | None = None,
+          kept: tuple[Flags, Flags] | None = None) -> Judgement:
     """Of matrices of logarithms, a row for each row and a column for each run. Only the chosen rows are judged; the others
-    help to know the runs' levels. `own` is as in effects(): with enough runs, how they scatter says it all."""
+    help to know the runs' levels. `own` is as in effects(): with enough runs, how they scatter says it all. Rows are judged
+    by the runs that are kept (None: all), levels by all: one that stands out says how far the machine's level moves."""
     chosen = np.full(len(phases), True) if chosen is None else chosen
-    if min(log.shape[1] for log in logs) >= effects.FOR_A_TREND:
+    kept = kept or (np.full(every[0].shape[1], True), np.full(every[1].shape[1], True))
+    logs, of_kept = _of(kept, every), _of(kept, times)
+    if min(log.shape[1] for log in logs) >= KNOWN_BY_SCATTER:
         own = None
-    drift = effects.trend(*logs, times)
-    levels = [level for level in levels_of(logs, phases) if (level.rows & chosen).any()]
-    apart = are_apart(times)
-    rest = logs[0].copy(), logs[1].copy()
+    levels = [level for level in levels_of(every, phases) if (level.rows & chosen).any()]
+    rest = every[0].copy(), every[1].copy()
     for level in levels:
         for log, runs in zip(rest, level.runs):
             log[level.rows] -= runs
-    series = tuple(np.stack([level.runs[side] for level in levels]) for side in (0, 1)) if levels else logs
-    more = wander((series[0], series[1]), times, drift) if apart else 1.0
-    whole = effects.effects(*logs, own, (more, more), 1 - alpha, drift=drift)
-    beside = effects.effects(*rest, own, level=1 - alpha)
+    drift = effects.trend(*every, times)
+    series = tuple(np.stack([level.runs[side] for level in levels]) for side in (0, 1)) if levels else every
+    more = wander((series[0], series[1]), times, drift) if are_apart(times) else 1.0
+    whole = effects.effects(*logs, own, (more, more), 1 - alpha, drift=effects.trend(*logs, of_kept))
+    beside = effects.effects(*_of(kept, rest), own, level=1 - alpha)
     told = [effects.effects(level.runs[0][None], level.runs[1][None], None, (more, more), 1 - alpha, drift=drift)
             for level in levels]
     return _judged(levels, told, beside, whole, alpha, chosen)
+
+
+def _of(kept: tuple[Flags, Flags], pair: Pair) -> Pair:
+    """The columns of runs that are kept."""
+    return pair[0][..., kept[0]], pair[1][..., kept[1]]
 
 
 def _judged(levels: list[Level], told: list[Effects], beside: Effects, whole: Effects, alpha: float, chosen: Flags) -> Judgement:

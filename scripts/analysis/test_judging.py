@@ -79,3 +79,26 @@ def test_machines_that_wander_raise_few_alarms() -> None:
 @pytest.mark.parametrize("times", [(np.full(10, np.nan), np.full(10, np.nan)), TURNS])
 def test_only_known_times_are_apart(times: effects.Pair) -> None:
     assert not judging.are_apart(times) and judging.are_apart(APART) and judging.are_apart(APART[::-1])
+
+
+def test_a_run_that_stands_out_says_how_far_the_level_moves() -> None:
+    """The machine was slower by 15% in one run, and then in all of the other side: its level may have changed by itself."""
+    base, new = sides(6, level=0.005, runs=5)
+    base[:, 2] += 0.15
+    new += 0.12
+    new[3] += 0.03
+    times = np.arange(5.0), np.arange(5.0, 10)
+    kept = np.arange(5) != 2, np.full(5, True)
+    found = judging.judge((base, new), ["create"] * 8, times, None, 0.05, kept=kept)
+    assert [level.phase for level, _ in found.levels] == ["create"] and np.flatnonzero(found.corrected <= 0.05).tolist() == [3]
+    without = judging.judge((base[:, kept[0]], new), ["create"] * 8, (times[0][kept[0]], times[1]), None, 0.05)
+    assert without.levels == [] and (without.corrected <= 0.05).all()
+
+
+@pytest.mark.parametrize("runs, counts", [(3, True), (4, False)])
+def test_what_a_figure_varies_by_itself_counts_for_few_runs_only(runs: int, counts: bool) -> None:
+    base, new = sides(7, runs=runs)
+    own = np.full(8, 0.1**2), np.full(8, 0.1**2)
+    times = np.arange(float(runs)), np.arange(float(runs)) + 0.5
+    wide, narrow = (judging.judge((base, new), ["create"] * 8, times, of, 0.05).found for of in (own, None))
+    assert (wide.high - wide.low > narrow.high - narrow.low).all() == counts

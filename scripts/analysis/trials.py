@@ -85,8 +85,7 @@ def outcomes(truth: Truth, random: np.random.Generator, trials: int, rows: int, 
 def verdicts(base: Floats, new: Floats, times: Pair, threshold: float, alpha: float) -> list[str]:
     """Of matrices of runs' figures, as compare.py gives them."""
     kept = effects.kept(base, new, times)
-    logs = base[:, kept[0]], new[:, kept[1]]
-    of = judging.judge(logs, ["create"] * len(base), (times[0][kept[0]], times[1][kept[1]]), None, alpha)
+    of = judging.judge((base, new), ["create"] * len(base), times, None, alpha, kept=kept)
     figures = zip(np.exp(of.found.log), np.exp(of.low), np.exp(of.high), of.corrected)
     return [verdict(*values, threshold, alpha) for values in figures]
 
