@@ -71,7 +71,7 @@ def test_options_that_contradict_each_other_are_refused_before_anything_is_measu
         record.check(options(as_recorded=True, **{name: value}))
     bisection.check(options(few=True))
     wrong: list[tuple[dict[str, object], str]] = [
-        ({"against": tmp_path / "mistyped"}, "there is no history in it"), ({"as_recorded": True}, "it is of --explain")]
+        ({"against": tmp_path / "mistyped"}, "there is no history in it")]
     for name in ("replace", "random", "most"):
         wrong.append(({"as_recorded": True, "explain": 5, name: 2}, "it measures no kernel"))
     for given, says in wrong:

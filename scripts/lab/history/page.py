@@ -26,6 +26,7 @@ PAGE = 120  # letters of a line
 WIDE = 9  # inches of the picture
 PLOT = 8.2  # of what is drawn in it
 LETTER = 0.07
+LEGEND = 0.3  # its height
 TWICE = 5  # steps by a compiler
 CASES = 3  # rows of a step
 FOREIGN = "†"  # of functions that were looked for by another plan than the figures'
@@ -288,8 +289,9 @@ def levels(texts: Sequence[tuple[int, str]], inches: float) -> list[int]:
     return found
 
 
-def picture_of(rows: list[Row]) -> bytes | None:
-    """Small multiples as SVG; None where there is nothing to draw. ImportError where matplotlib is missing."""
+def picture_of(rows: list[Row], entries: Iterable[Entry] = ()) -> bytes | None:
+    """Small multiples as SVG, with a ring around each figure that a step leads to; None where there is nothing to draw. ImportError
+    where matplotlib is missing."""
     cases = [f"clone/{kind}/stack:1M" for kind in ("none", *KINDS)]
     drawn = [(case, points(rows, case, "create")) for case in cases]
     drawn = [(case, found) for case, found in drawn if found]
@@ -298,14 +300,20 @@ def picture_of(rows: list[Row]) -> bytes | None:
     import matplotlib
     matplotlib.use("Agg")
     from matplotlib import pyplot
+    from matplotlib.lines import Line2D
     members = ordered(by_member(rows))
     starts = [at for at, one in enumerate(members) if at == 0 or one.series != members[at - 1].series]
+    compilers = sorted({one.compiler for one in members})
+    stepped = {(step.key, step.edge.new) for one in entries for step in one.steps}
     with matplotlib.rc_context({"svg.hashsalt": "nsbench", "svg.fonttype": "none", "font.size": 8}):
-        figure, axes = pyplot.subplots(len(drawn), 1, sharex=True, figsize=(WIDE, 1.1 * len(drawn) + 0.6), squeeze=False)
+        figure, axes = pyplot.subplots(len(drawn), 1, sharex=True, figsize=(WIDE, 1.1 * len(drawn) + 0.6 + LEGEND), squeeze=False)
         for (case, found), axis in zip(drawn, axes[:, 0]):
             for (_, compiler), line in found.items():
                 axis.plot([x for x, _ in line], [y / 1000 for _, y in line], marker=".", linewidth=0.8,
-                          color=f"C{sorted({one.compiler for one in members}).index(compiler)}")
+                          color=f"C{compilers.index(compiler)}")
+                rings = [(x, y / 1000) for x, y in line if ((case, "create"), members[x]) in stepped]
+                axis.plot([x for x, _ in rings], [y for _, y in rings], "o", markersize=7, markerfacecolor="none",
+                          markeredgecolor="0.35", markeredgewidth=0.7)
             for at in starts[1:]:
                 axis.axvline(at - 0.5, color="0.85", linewidth=0.8, zorder=0)
             axis.set_ylabel(case.split("/")[1].removeprefix("NEW"), rotation=0, ha="right", va="center")
@@ -313,8 +321,13 @@ def picture_of(rows: list[Row]) -> bytes | None:
         labels = [(at, members[at].series or members[at].name) for at in starts]
         below = levels(labels, PLOT / len(members))
         axes[-1, 0].set_xticks(starts, ["\n" * level + name for level, (_, name) in zip(below, labels)], ha="left")
-        figure.suptitle("create of clone, thousand instructions: none, and what each kind adds; a colour for each compiler")
+        figure.suptitle("create of clone, thousand instructions: none, and what each kind adds")
         figure.tight_layout()
+        marks = [Line2D([], [], marker=".", linewidth=0.8, color=f"C{at}", label=name or "compiler unknown")
+                 for at, name in enumerate(compilers)]
+        ring = Line2D([], [], marker="o", linewidth=0, markersize=7, markerfacecolor="none", markeredgecolor="0.35", label="after a step")
+        figure.legend(handles=[*marks, ring], loc="lower center", ncols=len(marks) + 1, frameon=False)
+        figure.subplots_adjust(bottom=figure.subplotpars.bottom + LEGEND / figure.get_figheight())
         out = io.BytesIO()
         figure.savefig(out, format="svg", metadata={"Date": None})
         pyplot.close(figure)
@@ -326,7 +339,7 @@ def write(folder: Path, rows: list[Row], entries: list[Entry], explained: Explai
     """Makes the page and its picture; without matplotlib a picture that is there already stays, and is of the history before."""
     path = folder / PICTURE
     try:
-        picture = picture_of(rows)
+        picture = picture_of(rows, entries)
     except ImportError:
         stays = f"; {path} is the one of before" if path.exists() else ""
         print(f"lab: no picture of the history: matplotlib is missing: apt-get install python3-matplotlib{stays}", file=sys.stderr)

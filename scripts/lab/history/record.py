@@ -60,8 +60,15 @@ def of_tree(options: argparse.Namespace) -> tuple[list[Job], int]:
     return of_files([str(path) for path in made]), len(chosen) - len(made)
 
 
+def is_page_alone(options: argparse.Namespace) -> bool:
+    """Whether the steps and their page are made again, and no kernel is needed."""
+    return bool(options.as_recorded) and options.explain is None and options.stacks is None and not options.titles
+
+
 def kernels_of(options: argparse.Namespace) -> tuple[list[Job], int]:
     """What is asked for, and how many commits of it could not be built."""
+    if is_page_alone(options):
+        return [], 0
     if options.tree:
         return of_tree(options)
     if options.images:
@@ -85,8 +92,6 @@ def check(options: argparse.Namespace) -> None:
         raise LabError("--images, --series and --tree: one of the three", USAGE)
     if options.random and (options.images or options.tree):
         raise LabError("--random: it is of the archive's kernels", USAGE)
-    if options.as_recorded and options.explain is None and options.stacks is None and not options.titles:
-        raise LabError("--as-recorded: it is of --explain, --stacks and --titles: without one there is nothing to do", USAGE)
     if options.as_recorded and (options.replace or options.random or options.most):
         raise LabError("--as-recorded: it measures no kernel: --replace, --random and --most are of those that are measured", USAGE)
     if options.against:
@@ -171,9 +176,9 @@ def add_parser(commands: Commands) -> None:
     one.add_argument("--at-once", type=positive, default=0, metavar="N", help="jobs (local: 1; others: as the engine has it)")
     one.add_argument("--replace", action="store_true", help="take what is measured in place of the history's rows, also of more cases "
                      "by another plan")
-    one.add_argument("--as-recorded", action="store_true", help="with --explain (or --stacks, --titles): measure no kernel, and explain "
-                     "the rows that are there, whatever build of nsbench they are by, where the step by this one is the same within its "
-                     "resolution or a tenth")
+    one.add_argument("--as-recorded", action="store_true", help="measure no kernel: make the steps and their page again from the rows "
+                     "that are there; with --explain (or --stacks, --titles) explain them, whatever build of nsbench they are by, where the "
+                     "step by this one is the same within its resolution or a tenth")
     one.add_argument("--sshlogin", action="append", default=[], metavar="LOGIN", help="of GNU parallel; repeatable")
     one.add_argument("--sbatch", action="append", default=[], metavar="WORD", help="one more word for sbatch; repeatable")
     one.add_argument("--split", type=positive, default=0, metavar="N", help="cases of a job (all of a kernel's)")
