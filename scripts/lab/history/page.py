@@ -29,6 +29,7 @@ LETTER = 0.07
 LEGEND = 0.3  # its height
 TWICE = 5  # steps by a compiler
 CASES = 3  # rows of a step
+TITLES = 2  # of a function
 FOREIGN = "†"  # of functions that were looked for by another plan than the figures'
 FILES = {
     "history.csv.xz": "each row of each kernel",
@@ -209,7 +210,9 @@ def titles_of(edge: Edge, names: Sequence[str], known: Titles) -> list[str]:
     functions, unlisted = found["functions"], found["unlisted"]
     assert isinstance(functions, dict) and isinstance(unlisted, list)
     by_title: dict[str, list[str]] = {}
+    listed: set[str] = set()
     for name, of in functions.items():
+        listed.update(of["titles"][:TITLES])
         for title in of["titles"]:
             by_title.setdefault(title, []).append(name)
     more = sum(of.get("more", 0) for of in functions.values())
@@ -219,7 +222,8 @@ def titles_of(edge: Edge, names: Sequence[str], known: Titles) -> list[str]:
         f"; of {len(unlisted)} upstream releases ({unlisted[0]} to {unlisted[-1]}) it lists no patch"
     verb = "name" if len(by_title) > 1 else "names"
     return [f"- {edge.base.version} → {edge.new.version}: {said} {verb} {one_of(functions)}{gap}",
-            *(f"  - {code_span(title)} ({', '.join(of)})" for title, of in by_title.items())]
+            *(f"  - {code_span(title)} ({', '.join(of)})" for title, of in by_title.items() if title in listed),
+            *([f"  - {len(by_title) - len(listed)} more: {titles.FILE}"] if len(by_title) > len(listed) else [])]
 
 
 def titles_section(entries: Sequence[Entry], explained: Explained, known: Titles) -> list[str]:
