@@ -105,6 +105,7 @@ def recorded(tmp_path: Path) -> Path:
         grid = [f"clone/NEWNET/stack:1M/dying:{d}/netns:{a},async,,,{name},{own}"
                 for d in (1, 16, 64) for a in (1, 16, 64)
                 for name, own in (("idr_for_each", a_pair * d * a), ("ops_undo_list", 1000 * d + 100 * a),
+                                  ("idr_get_next", 0 if a_pair else 5 * a * (2 if (d, a) == (1, 64) else 1)),
                                   ("cleanup_net", 9 * d + 7 * a)) if own]
         rows = [result_row("clone/NEWNET/stack:1M/dying:1/netns:1", "create", 1.0, kernel=kernel, clock="instructions")]
         write_run(folder / "dying-alive", rows, lab={"kernel_package": f"linux-image-{kernel} {kernel.split('-')[0]}-1"})
@@ -138,7 +139,9 @@ def test_a_walk_of_pairs_is_told_from_a_walk_of_each(recorded: Path) -> None:
     text = "\n".join(curves_sections.dying_alive([old, new]))
     assert "On 6.1.9 the walk grows with dying × alive, by 80.0 instructions a pair (idr_for_each 80.0)" in text
     assert "On 7.3.4 the walk is a part for each dying one and one for each alive one" in text
-    assert "- Between 6.1.9 and 7.3.4 the law of the walk changes, from cleanup_net, idr_for_each to cleanup_net." in text
+    assert "- Between 6.1.9 and 7.3.4 the law of the walk changes, from cleanup_net, idr_for_each to cleanup_net, idr_get_next." in text
+    assert curves_sections.more_walks(old) == {} and curves_sections.more_walks(new) == {"clone/NEWNET/stack:1M/dying:1/netns:64": 2}
+    assert "ran more often at dying × alive of 1 × 64 (2.0 times). Without these the figures are within 0.0%." in text
 
 
 def test_a_bend_is_told_with_the_functions_that_are_steeper_there(tmp_path: Path) -> None:
