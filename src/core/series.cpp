@@ -21,8 +21,17 @@ std::optional<double> resolution_of(const std::vector<double>& figures, double o
     return largest;
 }
 
+/// Of the median of values, one of each round. By instructions rounds have nothing in common but their
+/// machine, which `resolution` is about: they are independent.
+std::optional<Interval> interval_over_rounds(std::vector<double> of_rounds, TickClock clock) {
+    if (clock == TickClock::instructions) return median_interval(std::move(of_rounds));
+    std::vector<OfRound> values;
+    for (const double value : of_rounds) values.push_back({value, static_cast<std::uint32_t>(values.size())});
+    return median_interval_of_rounds(std::move(values));
+}
+
 std::optional<Delta> make_delta(const std::map<RoundKey, double>& own,
-                                const std::map<RoundKey, double>& base) {
+                                const std::map<RoundKey, double>& base, TickClock clock) {
     std::vector<double> differences;
     std::map<std::uint32_t, std::vector<double>> by_machine;
     for (const auto& [key, value] : base) {
@@ -35,7 +44,7 @@ std::optional<Delta> make_delta(const std::map<RoundKey, double>& own,
     std::vector<double> figures;
     for (auto& [machine, values] : by_machine) figures.push_back(median(std::move(values)));
     const double value = median(figures);
-    return Delta{value, median_interval(std::move(differences)), resolution_of(figures, value)};
+    return Delta{value, interval_over_rounds(std::move(differences), clock), resolution_of(figures, value)};
 }
 
 /// Visits the times of a phase that count, with the stretch that each is of. A drain of 0 was not seen.
@@ -62,13 +71,12 @@ std::vector<OfRound> by_round(const Series& series, Phase phase) {
     return values;
 }
 
-/// Of the median of a phase. By instructions rounds have nothing in common but their machine, which
-/// `resolution` is about: their medians are independent.
+/// Of the median of a phase.
 std::optional<Interval> interval_of(const Series& series, Phase phase, TickClock clock) {
     if (clock == TickClock::instructions) {
         std::vector<double> medians;
         for (const auto& [round, value] : series.round_medians(phase)) medians.push_back(value);
-        return median_interval(std::move(medians));
+        return interval_over_rounds(std::move(medians), clock);
     }
     auto interval = median_interval_of_rounds(by_round(series, phase));
     if (interval)
@@ -129,7 +137,7 @@ Row make_row(const Series& series, const Series* base, Phase phase, const RowCon
     }
 
     if (base != nullptr && std::ranges::count(base->measured.phases(), phase) != 0) {
-        row.delta = make_delta(medians, base->round_medians(phase));
+        row.delta = make_delta(medians, base->round_medians(phase), context.clock);
         if (row.delta) row.delta->base = base->measured;
     }
     return row;

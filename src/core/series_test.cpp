@@ -140,6 +140,23 @@ TEST(MakeRows, PairsTheDeltaByRoundSoThatDriftCancels) {
     EXPECT_EQ(row.status, Status::imprecise);
 }
 
+TEST(MakeRows, GivesTheDeltaTheIntervalOfRoundsThatFollowEachOther) {
+    std::vector<double> base(40, 100), own;
+    for (int round = 0; round < 40; ++round) own.push_back(round < 20 ? 200 + round % 5 : 240 + round % 5);
+    std::vector<double> scattered = own;
+    for (std::size_t at = 0; at < 20; at += 2) std::swap(scattered[at], scattered[at + 20]);
+    const auto width = [&](const std::vector<double>& values, TickClock clock) {
+        RowContext context;
+        context.clock = clock;
+        const Series none = series_of(Case::of(Operation::unshare, {}), base);
+        const auto rows = make_rows(series_of(Case::of(Operation::unshare, Kind::uts), values), &none, context);
+        const Interval ci = *row_of(rows, Phase::create).delta->ci;
+        return ci.high - ci.low;
+    };
+    EXPECT_GT(width(own, TickClock::wall), width(scattered, TickClock::wall));
+    EXPECT_EQ(width(own, TickClock::instructions), width(scattered, TickClock::instructions));
+}
+
 TEST(MakeRows, GivesAFailedCaseAnErrnoAndNoFigure) {
     Series series = series_of(Case::of(Operation::clone, Kind::pid), {10, 10, 10, 10, 10, 10});
     series.failure = protocol::Failure{protocol::Call::clone, ENOSPC};

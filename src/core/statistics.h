@@ -23,8 +23,8 @@ double median(std::vector<double> values);
 
 /// The shortest symmetric pair of order statistics that holds the median of a continuous distribution in at
 /// least 95% of cases: the sign test turned round, exact whatever the distribution. Nothing below 6 values,
-/// where even the smallest and the largest do not reach 95%. For values that are independent of each other,
-/// as paired differences are; core/median_interval.h for others.
+/// where even the smallest and the largest do not reach 95%. For values that are independent of each other;
+/// core/median_interval.h for others.
 std::optional<Interval> median_interval(std::vector<double> values);
 inline constexpr std::size_t kMinForInterval = 6;
 
