@@ -149,7 +149,8 @@ TEST(MakeRows, GivesTheDeltaTheIntervalOfRoundsThatFollowEachOther) {
         RowContext context;
         context.clock = clock;
         const Series none = series_of(Case::of(Operation::unshare, {}), base);
-        const auto rows = make_rows(series_of(Case::of(Operation::unshare, Kind::uts), values), &none, context);
+        const auto rows =
+            make_rows(series_of(Case::of(Operation::unshare, Kind::uts), values), &none, context);
         const Interval ci = *row_of(rows, Phase::create).delta->ci;
         return ci.high - ci.low;
     };
