@@ -14,8 +14,8 @@ from analysis import programs
 BUILD = Path(os.environ["NSBENCH"]).resolve().parent
 ROOT = Path(__file__).resolve().parents[1]
 # What only a source tree needs: tests and what they share, linters, packaging, and what builds.
-NOT_INSTALLED = re.compile(r"(^|/)(test_.*|conftest\.py|.*_harness\.py|fixtures.*\.py|damage\.py|all_skipped\.py|manual\.py|__pycache__|"
-                           r"fuzzing|linters|package|setup\.sh|.*\.cmake)$")
+NOT_INSTALLED = re.compile(r"(^|/)(test_.*|conftest\.py|.*_harness\.py|fixtures.*\.py|damage\.py|all_skipped\.py|thorough\.py|manual\.py|"
+                           r"__pycache__|fuzzing|linters|package|setup\.sh|.*\.cmake)$")
 
 
 def packages(kind: str) -> set[str]:

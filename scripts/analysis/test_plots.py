@@ -98,8 +98,9 @@ Change = Callable[[dict[str, str]], dict[str, str]]  # of a row, to what is put 
 
 
 def changed(folder: Path, change: Change) -> read.Run:
-    """A full run whose measured rows were changed."""
-    file = full_run(folder) / "results.csv"
+    """A full run whose measured rows were changed. Without what is drawn of other files than results.csv: that does not change."""
+    file = full_run(folder, probed=False) / "results.csv"
+    (folder / "samples.csv").unlink()
     with open(file, newline="") as rows:
         table = list(csv.DictReader(rows))
     for row in table:

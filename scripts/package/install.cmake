@@ -14,7 +14,7 @@ install(DIRECTORY scripts DESTINATION ${SCRIPTS} USE_SOURCE_PERMISSIONS FILES_MA
         PATTERN "lkp/run" PATTERN "lkp/parse" PATTERN "lkp/meta.yaml" PATTERN "lab/init" PATTERN "lab/nops.patch" PATTERN "lab/small-kernel.config"
         PATTERN "__pycache__" EXCLUDE PATTERN "linters" EXCLUDE PATTERN "fuzzing" EXCLUDE PATTERN "package" EXCLUDE PATTERN ".*" EXCLUDE
         PATTERN "test_*.py" EXCLUDE PATTERN "conftest.py" EXCLUDE PATTERN "*_harness.py" EXCLUDE PATTERN "fixtures*.py" EXCLUDE
-        PATTERN "all_skipped.py" EXCLUDE PATTERN "manual.py" EXCLUDE PATTERN "damage.py" EXCLUDE)
+        PATTERN "all_skipped.py" EXCLUDE PATTERN "thorough.py" EXCLUDE PATTERN "manual.py" EXCLUDE PATTERN "damage.py" EXCLUDE)
 
 # What the page is drawn with, and its licences, where scripts/vendor has fetched them (scripts/analysis/libraries.py, VENDORED).
 foreach(file .lock
