@@ -87,6 +87,7 @@ std::optional<std::vector<Case>> expand(Operation operation, KindSet set, const 
                 ? own->second
                 : planned_values(operation, set, parameter, defaults_alone);
         std::vector<Case> expanded;
+        expanded.reserve(std::min(cases.size() * values.size(), kMostCases));
         for (const Case& c : cases) {
             for (const std::uint64_t value : values) {
                 if (expanded.size() == kMostCases) return std::nullopt;
