@@ -159,7 +159,7 @@ def campaign(words: list[str]) -> int:
     parser = Parser("scripts/fuzz", description="Gives each reader input that is made up as the code that it reaches says.")
     parser.add_argument("--for", dest="seconds", type=seconds_of, default=30, metavar="TIME", help="each target so long (30s)")
     parser.add_argument("--executions", type=positive, default=0, metavar="N",
-                        help="so many in all: behind that time, the quick ones go on")
+                        help="so many in all: after that time, the quick ones go on")
     parser.add_argument("--target", action="append", choices=known, metavar="NAME", help="this one alone; may be given several times")
     parser.add_argument("--jobs", type=positive, default=1, metavar="N", help="so many targets at a time (%(default)s)")
     parser.add_argument("--seed", type=positive, default=1, metavar="N", help="of what is made up (%(default)s)")
