@@ -1,5 +1,6 @@
 """Runs the targets of src/fuzz/targets.def under clang's libFuzzer, some at a time, and says what they came to."""
 import argparse
+import math
 import os
 import re
 import subprocess
@@ -25,6 +26,7 @@ TIMES, SHORTEST = 3, 96
 # Trees of files are made in memory. What a sanitizer sees ends the target, as a finding.
 ENVIRONMENT = {**({"TMPDIR": "/dev/shm"} if os.path.isdir("/dev/shm") else {}),
                "ASAN_OPTIONS": "quarantine_size_mb=16:detect_leaks=1:allocator_may_return_null=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
+QUICK = 0.1  # of the executions a second of the quickest target
 UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -35,11 +37,13 @@ def targets() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Told:
-    """What a target came to. `kept` are the inputs of this time that reached code which no other had."""
+    """What a target came to. `kept` are the inputs of this time that reached code which no other had. `cpu` are seconds of CPU time,
+    since how fast a target is should not depend on what else runs."""
 
     name: str
     executions: int
-    seconds: int
+    seconds: float
+    cpu: float
     edges: int
     kept: int
     findings: list[Path]
@@ -51,8 +55,8 @@ class Told:
 
     def line(self) -> str:
         """A row of the table."""
-        rate = self.executions / self.seconds if self.seconds else 0
-        return (f"{self.name:<13} {self.executions:>12,} {rate:>10,.0f} {self.edges:>7} {self.kept:>6} "
+        rate = self.executions / self.cpu if self.cpu else 0
+        return (f"{self.name:<13} {self.executions:>12,} {self.cpu:>7.0f} {rate:>9,.0f} {self.edges:>7} {self.kept:>6} "
                 f"{len(self.findings) or ('-' if self.code == 0 else f'code {self.code}'):>9}")
 
 
@@ -65,8 +69,12 @@ class Running:
     begun: float
     log: Path
 
-    def told(self) -> Told:
+    def told(self) -> Told | None:
         """When it has ended."""
+        pid, status, usage = os.wait4(self.process.pid, os.WNOHANG)
+        if pid == 0:
+            return None
+        self.process.returncode = os.waitstatus_to_exitcode(status)
         text = self.log.read_text(errors="replace")
 
         def last(pattern: str) -> int:
@@ -74,8 +82,9 @@ class Running:
             return int(numbers[-1]) if numbers else 0
         executions = last(r"number_of_executed_units: +(\d+)") or last(r"(?m)^#(\d+)")
         new = [Path(path) for path in re.findall(r"Test unit written to (.+)$", text, re.MULTILINE)]
-        seconds = round(time.monotonic() - self.begun)
-        return Told(self.name, executions, seconds, last(r" cov: (\d+)"), last(r"new_units_added: +(\d+)"), new, self.process.returncode)
+        seconds = time.monotonic() - self.begun
+        return Told(self.name, executions, seconds, usage.ru_utime + usage.ru_stime, last(r" cov: (\d+)"),
+                    last(r"new_units_added: +(\d+)"), new, self.process.returncode)
 
 
 def start(build: Path, name: str, seconds: int, seed: int) -> Running:
@@ -105,13 +114,28 @@ def run(build: Path, names: Sequence[str], seconds: int, jobs: int, seed: int) -
             while waiting and len(running) < jobs:
                 running.append(start(build, waiting.pop(0), seconds, seed))
             time.sleep(0.1)
-            for one in [one for one in running if one.process.poll() is not None]:
-                running.remove(one)
-                yield one.told()
+            for one in list(running):
+                if (told := one.told()) is not None:
+                    running.remove(one)
+                    yield told
     finally:
         for one in running:
             one.process.kill()
             one.process.wait()
+
+
+def further(told: Sequence[Told], executions: int) -> tuple[list[str], int]:
+    """Where the targets came to fewer executions than asked for: which are to go on, and for how many seconds each. It is those
+    that found nothing and are quick: a slow one has had its time, and a million more of it takes hours."""
+    missing = executions - sum(one.executions for one in told)
+    quick: dict[str, float] = {}
+    for one in told:  # the last time of each counts
+        quick[one.name] = one.executions / one.seconds if one.is_good else 0
+    least = QUICK * max(quick.values())
+    quick = {name: rate for name, rate in quick.items() if rate >= least > 0}
+    if missing <= 0 or not quick:
+        return [], 0
+    return list(quick), math.ceil(missing / sum(quick.values()))
 
 
 def seconds_of(text: str) -> int:
@@ -134,6 +158,8 @@ def campaign(words: list[str]) -> int:
     known = targets()
     parser = Parser("scripts/fuzz", description="Gives each reader input that is made up as the code that it reaches says.")
     parser.add_argument("--for", dest="seconds", type=seconds_of, default=30, metavar="TIME", help="each target so long (30s)")
+    parser.add_argument("--executions", type=positive, default=0, metavar="N",
+                        help="so many in all: after that time, the quick ones go on")
     parser.add_argument("--target", action="append", choices=known, metavar="NAME", help="this one alone; may be given several times")
     parser.add_argument("--jobs", type=positive, default=1, metavar="N", help="so many targets at a time (%(default)s)")
     parser.add_argument("--seed", type=positive, default=1, metavar="N", help="of what is made up (%(default)s)")
@@ -145,14 +171,18 @@ def campaign(words: list[str]) -> int:
         return 0
     options.build.mkdir(parents=True, exist_ok=True)
     (options.build / "words.dict").write_text(dictionary())
-    print(f"{'target':<13} {'executions':>12} {'a second':>10} {'edges':>7} {'kept':>6} {'findings':>9}", flush=True)
-    told = []
-    for one in run(options.build.resolve(), options.target or list(known), options.seconds, options.jobs, options.seed):
-        told.append(one)
-        print(one.line(), flush=True)
-        for path in one.findings:
-            print(f"  found: {options.build / f'fuzz-{one.name}'} {path}", flush=True)
-    print(f"{'all':<13} {sum(one.executions for one in told):>12,}")
+    print(f"{'target':<13} {'executions':>12} {'CPU s':>7} {'per CPU s':>9} {'edges':>7} {'kept':>6} {'findings':>9}", flush=True)
+    told = list[Told]()
+    names, seconds, seed = options.target or list(known), options.seconds, options.seed
+    while names:
+        for one in run(options.build.resolve(), names, seconds, options.jobs, seed):
+            told.append(one)
+            print(one.line(), flush=True)
+            for path in one.findings:
+                print(f"  found: {options.build / f'fuzz-{one.name}'} {path}", flush=True)
+        names, seconds = further(told, options.executions)
+        seed += 1  # with the same one, it would be made up once more
+    print(f"{'all':<13} {sum(one.executions for one in told):>12,} {sum(one.cpu for one in told):>7.0f}")
     bad = [one for one in told if not one.is_good]
     for one in bad:
         print(f"{one.name}: what it said: {options.build / 'findings' / f'{one.name}.log'}", file=sys.stderr)

@@ -39,11 +39,26 @@ def test_what_a_target_came_to_is_a_row(build: Path) -> None:
     done = fuzz(build, "--target=sizes", "--for=1s")
     assert (done.returncode, done.stderr) == (0, "")
     rows = [line.split() for line in done.stdout.splitlines()]
-    assert rows[1][0::1][:2] == ["sizes", "123,456"] and rows[1][3:] == ["55", "7", "-"]
-    assert rows[-1] == ["all", "123,456"]
+    assert rows[1][0::1][:2] == ["sizes", "123,456"] and rows[1][4:] == ["55", "7", "-"]
+    assert rows[-1] == ["all", "123,456", "0"]
     said = (build / "findings" / "sizes.log").read_text()
     assert "-max_total_time=1 " in said and str(campaign.CORPUS / "sizes") in said
     assert (build / "corpus" / "sizes").is_dir()
+
+
+def test_so_many_in_all_are_of_the_quick_ones(build: Path) -> None:
+    slow = build / "fuzz-cases"
+    slow.write_text("#!/bin/sh\necho 'stat::number_of_executed_units: 10'")
+    done = fuzz(build, "--target=cases", "--target=sizes", "--executions=300000", "--seed=5")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.split()[0] for line in done.stdout.splitlines()[1:]] == ["cases", "sizes", "sizes", "sizes", "all"]
+    assert done.stdout.splitlines()[-1].split()[:2] == ["all", "370,378"]
+    assert "-seed=7 " in (build / "findings" / "sizes.log").read_text(), "other input each time"
+
+
+def test_a_target_that_found_something_does_not_go_on(build: Path) -> None:
+    done = fuzz(build, "--target=sets", "--executions=300000")
+    assert done.returncode == 1 and done.stdout.splitlines()[-1].split()[:2] == ["all", "700"]
 
 
 def test_a_finding_is_kept_and_the_others_go_on(build: Path) -> None:
@@ -58,7 +73,8 @@ def test_a_target_that_fails_without_a_finding_is_not_good(build: Path) -> None:
     assert done.returncode == 1 and "code 1" in done.stdout
 
 
-@pytest.mark.parametrize("words", [("--for=0s",), ("--for=x",), ("--target=nothing",), ("--jobs=0",), ("--target=samples",)])
+@pytest.mark.parametrize("words", [("--for=0s",), ("--for=x",), ("--target=nothing",), ("--jobs=0",), ("--executions=0",),
+                                   ("--target=samples",)])
 def test_what_is_wrong_is_one_line(build: Path, words: tuple[str, ...]) -> None:
     done = fuzz(build, *words)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr

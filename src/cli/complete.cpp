@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <set>
 #include <span>
@@ -174,11 +175,15 @@ Candidates command_candidates() {
     return found;
 }
 
-std::vector<OptionText> all_options(Command command) {
-    std::vector<OptionText> all;
-    for (OptionGroup& group : option_groups(command))
-        std::ranges::move(group.options, std::back_inserter(all));
-    return all;
+/// Put together once.
+const std::vector<OptionText>& all_options(Command command) {
+    static std::map<Command, std::vector<OptionText>> all;
+    const auto [known, is_new] = all.try_emplace(command);
+    if (is_new) {
+        for (OptionGroup& group : option_groups(command))
+            std::ranges::move(group.options, std::back_inserter(known->second));
+    }
+    return known->second;
 }
 
 /// What a word may be that is no option.
@@ -213,7 +218,7 @@ std::string candidates(const Words& words) {
         const bool runs_another = command->command == Command::exec || command->command == Command::doctor;
         return !runs_another ? "" : fmt::format("{}\n", before.back() == "--" ? kPrograms : kFiles);
     }
-    const std::vector<OptionText> options = all_options(command->command);
+    const std::vector<OptionText>& options = all_options(command->command);
     const auto named = [&](std::string_view name) {
         return std::ranges::find(options, name, &OptionText::name);
     };

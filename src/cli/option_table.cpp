@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <boost/program_options.hpp>
+#include <map>
 #include <sstream>
 
 #include "cli/churn_options.h"
@@ -311,10 +312,13 @@ std::vector<po::options_description> parts_of(Command command) {
     return all;
 }
 
-po::options_description options_of(Command command) {
-    po::options_description all;
-    for (const auto& part : parts_of(command)) all.add(part);
-    return all;
+const po::options_description& options_of(Command command) {
+    static std::map<Command, po::options_description> all;
+    const auto [known, is_new] = all.try_emplace(command);
+    if (is_new) {
+        for (const auto& part : parts_of(command)) known->second.add(part);
+    }
+    return known->second;
 }
 
 std::string notes_of(Command command) {

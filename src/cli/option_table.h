@@ -9,9 +9,10 @@
 
 namespace nsb::cli {
 
-/// The options that a command takes, in the parts that its help has, and all of them together.
+/// The options that a command takes, in the parts that its help has, and all of them together, which are put
+/// together once.
 std::vector<boost::program_options::options_description> parts_of(Command command);
-boost::program_options::options_description options_of(Command command);
+const boost::program_options::options_description& options_of(Command command);
 
 /// What a command's help says below its options.
 std::string notes_of(Command command);

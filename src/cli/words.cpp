@@ -57,7 +57,7 @@ std::string nearest_option(std::string_view word, const po::options_description&
 /// ", which is one of nsbench run": the command may be another one than was meant.
 std::string taken_by(std::string_view name) {
     for (const CommandText& one : commands()) {
-        const po::options_description options = options_of(one.command);
+        const po::options_description& options = options_of(one.command);
         for (const auto& option : options.options()) {
             if (name == fmt::format("--{}", option->long_name()))
                 return fmt::format(", which is one of nsbench {}", one.name);
@@ -124,7 +124,7 @@ Words take_behind_dashes(Words& words) {
 }
 
 po::variables_map parse_words(Words words, Command command) {
-    const po::options_description options = options_of(command);
+    const po::options_description& options = options_of(command);
     const auto takes_next = taking_the_next_word(options);
     if (const auto bare = first_bare(words, takes_next); bare != words.end())
         throw no_option(*bare, command, options);

@@ -57,10 +57,14 @@ std::vector<std::string> split(std::string_view text, std::string_view separator
 }
 
 std::string nearest_hint(std::string_view word, std::span<const std::string_view> names) {
+    const std::string lower = to_lower(word);
     std::string_view best;
     std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
     for (const std::string_view name : names) {
-        const std::size_t d = distance(to_lower(word), to_lower(name));
+        // As many letters as one is longer are left out at least: what is no word at all costs nothing.
+        const auto [shorter, longer] = std::minmax({word.size(), name.size()});
+        if (longer - shorter >= best_distance) continue;
+        const std::size_t d = distance(lower, to_lower(name));
         if (d < best_distance) {
             best = name;
             best_distance = d;

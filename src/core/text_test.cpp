@@ -58,6 +58,11 @@ TEST(NearestHint, NamesWhatIsCloseAndNothingElse) {
     EXPECT_EQ(nearest_hint("newnte", names), "; nearest: 'NEWNET'");
     EXPECT_EQ(nearest_hint("clnoe", names), "; nearest: 'clone'");
     EXPECT_EQ(nearest_hint("entirelyelse", names), "");
+    // Two letters more or fewer are close, three are not.
+    EXPECT_EQ(nearest_hint("clo", names), "; nearest: 'clone'");
+    EXPECT_EQ(nearest_hint("clonexy", names), "; nearest: 'clone'");
+    EXPECT_EQ(nearest_hint("clonexyz", names), "");
+    EXPECT_EQ(nearest_hint(std::string(100'000, 'x'), names), "");
 }
 
 }  // namespace

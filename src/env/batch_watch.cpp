@@ -102,6 +102,7 @@ std::optional<TextRange> find_text(std::string_view kallsyms, std::string_view f
     sys::each_kernel_symbol(kallsyms, [&](const sys::KernelSymbol& symbol) {
         if (symbol.address > range.begin) range.end = std::min(range.end, symbol.address);
     });
+    if (range.begin == range.end) return std::nullopt;  // the last address of all: a lie, or not code
     return range;
 }
 

@@ -69,6 +69,7 @@ TEST(FindText, AFunctionEndsWhereTheNextSymbolBegins) {
     EXPECT_EQ(range->end, 0xffffffff81000200U);
     EXPECT_FALSE(find_text(text, "missing"));
     EXPECT_FALSE(find_text("0000000000000000 t wanted\n0000000000000000 t next\n", "wanted"));
+    EXPECT_FALSE(find_text("ffffffffffffffff t wanted\n", "wanted"));
 }
 
 }  // namespace

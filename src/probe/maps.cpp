@@ -1,6 +1,7 @@
 #include "probe/maps.h"
 
 #include <algorithm>
+#include <array>
 
 namespace nsb::probe {
 
@@ -20,6 +21,7 @@ Snapshot snapshot_of(const Maps& maps, std::span<const CallEntry> nodes) {
     const auto is_known = [](std::uint32_t function) {
         return function < kTraced.size() || function == NSB_PREEMPTION;
     };
+    static constexpr std::array<__u64, NSB_BUCKETS> kNone{};
     Snapshot snapshot;
     for (std::size_t row = 0; row < NSB_ROWS; ++row) {
         const auto sums = maps.calls.subspan(row * NSB_NODES, NSB_NODES);
@@ -39,7 +41,7 @@ Snapshot snapshot_of(const Maps& maps, std::span<const CallEntry> nodes) {
     }
     for (std::size_t i = 0; i < kTraced.size(); ++i) {
         const auto own = maps.buckets.subspan(i * NSB_BUCKETS, NSB_BUCKETS);
-        if (std::ranges::any_of(own, [](auto count) { return count > 0; })) {
+        if (!std::equal(own.begin(), own.end(), kNone.begin())) {
             snapshot.buckets[i].assign(own.begin(), own.end());
         }
         snapshot.objects[i] = maps.objects[i];

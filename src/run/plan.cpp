@@ -32,17 +32,17 @@ std::vector<KindSet> sets_of(const OperationInfo& operation, const Selection& se
     const bool by_name = std::find(selection.operations.begin(), selection.operations.end(),
                                    operation.operation) != selection.operations.end();
     std::vector<KindSet> sets;
-    for (const KindSet set : all_sets()) {
-        const bool headlines_alone =
-            selection.extent == Extent::quick || (selection.curve && selection.sets.empty());
-        if (headlines_alone && !is_headline(Case::of(operation.operation, set), {})) continue;
+    const bool headlines_alone =
+        selection.extent == Extent::quick || (selection.curve && selection.sets.empty());
+    static const std::vector<KindSet> kAll = all_sets();
+    for (const KindSet set : kAll) {
         const bool asked =
             std::find(selection.sets.begin(), selection.sets.end(), set) != selection.sets.end();
+        if (!asked && !selection.sets.empty()) continue;
         // Naming both the operation and the set reaches beyond the plan: setns into several kinds, for one.
-        if (operation.takes(set) && (asked ? by_name || operation.by_default(set)
-                                           : selection.sets.empty() && operation.by_default(set))) {
-            sets.push_back(set);
-        }
+        if (!operation.takes(set) || !((asked && by_name) || operation.by_default(set))) continue;
+        if (headlines_alone && !is_headline(Case::of(operation.operation, set), {})) continue;
+        sets.push_back(set);
     }
     return sets;
 }
@@ -87,6 +87,7 @@ std::optional<std::vector<Case>> expand(Operation operation, KindSet set, const 
                 ? own->second
                 : planned_values(operation, set, parameter, defaults_alone);
         std::vector<Case> expanded;
+        expanded.reserve(std::min(cases.size() * values.size(), kMostCases));
         for (const Case& c : cases) {
             for (const std::uint64_t value : values) {
                 if (expanded.size() == kMostCases) return std::nullopt;

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
+#include <array>
 #include <cstdint>
 #include <optional>
 
@@ -186,17 +187,14 @@ Place find_output(const std::filesystem::path& path, int at) {
 }
 
 Result<std::string> read_all(const Fd& file) {
-    constexpr std::size_t kAtOnce = 1U << 16U;
+    // Not into the text itself: most files are of a line, for which 128 KiB would be filled with zeros.
+    std::array<char, 1U << 16U> piece;
     std::string text;
-    for (std::size_t size = 0;;) {
-        text.resize(size + kAtOnce);
-        const ssize_t got = read(file.get(), &text[size], kAtOnce);
-        if (got < 0 && errno == EINTR) continue;
+    for (;;) {
+        const ssize_t got = retried([&] { return read(file.get(), piece.data(), piece.size()); });
         if (got < 0) return tl::unexpected(errno);
-        size += static_cast<std::size_t>(got);
-        if (got > 0) continue;
-        text.resize(size);
-        return text;
+        if (got == 0) return text;
+        text.append(piece.data(), static_cast<std::size_t>(got));
     }
 }
 

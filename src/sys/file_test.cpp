@@ -50,6 +50,17 @@ TEST_F(FileTest, IsReplacedWhole) {
     EXPECT_EQ(std::distance(fs::directory_iterator(folder_), {}), 1);
 }
 
+TEST_F(FileTest, OfAnyLengthIsReadWhole) {
+    for (const std::size_t size : {0UL, 1UL, 65535UL, 65536UL, 65537UL, 200'000UL}) {
+        std::string text(size, 'x');
+        for (std::size_t i = 0; i < size; i += 1000) text[i] = static_cast<char>('a' + i / 1000 % 26);
+        replace_file(folder_ / "a", text);
+        EXPECT_EQ(read_file(folder_ / "a"), text);
+    }
+    EXPECT_EQ(read_file(folder_ / "none").error(), ENOENT);
+    EXPECT_EQ(read_file(folder_).error(), EISDIR);
+}
+
 TEST_F(FileTest, ALinkStaysALink) {
     replace_file(folder_ / "target", "old");
     fs::create_symlink("target", folder_ / "link");
