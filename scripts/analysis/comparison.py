@@ -345,8 +345,8 @@ def _of_runs(base: list[Source], new: list[Source], both: list[Key], share: floa
     logs, times = (_logs(figures[0]), _logs(figures[1])), (_times(base), _times(new))
     kept = effects.kept(*logs, times)
     result.notes += _say_disturbed(base, new, logs, kept)
-    of_kept = times[0][kept[0]], times[1][kept[1]]
-    _say_drift(effects.trend(logs[0][:, kept[0]], logs[1][:, kept[1]], of_kept), of_kept, result.notes)
+    when = judging.of_kept(kept, times)
+    _say_drift(effects.trend(*judging.of_kept(kept, logs), when), when, result.notes)
     judged = judging.judge(logs, [phase for _, phase in every], times, (_own(base, every), _own(new, every)), result.alpha,
                            np.arange(len(every)) < len(both), kept)
     result.notes += [_level_note(level, of) for level, of in judged.levels]

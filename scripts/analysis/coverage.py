@@ -33,6 +33,7 @@ class Model:
     drift: float = 0.0  # from the first round to the last, as a straight line
     slow: float = 0.0  # share of blocks that are slower as a whole
     noise: float = 0.05
+    limit: float = 0.93  # of the share of `delta`'s intervals that must hold it: less where the level is a part of it
 
 
 FOLLOWS = 0.7
@@ -41,7 +42,7 @@ MODELS = (
     Model("correlated in blocks", inside=0.8),
     Model("heavy tails", spikes=0.1),
     Model("machine's level", level=0.03),
-    Model("machine's level alone", level=0.03, noise=0.01),
+    Model("machine's level alone", level=0.03, noise=0.01, limit=0.9),
     Model("drift", drift=0.1),
     Model("bimodal blocks", slow=0.3),
     Model("all of these", inside=0.8, spikes=0.1, level=0.03, drift=0.1, slow=0.3),

@@ -4,10 +4,11 @@ A run's times are up or down together, by the luck of its process and by what el
 that enough cases have, such as create, the middle case tells it. It is taken off, and what is left of a row scatters much
 less. A change that all cases share is in the level, so the level is judged as rows are; only where it has changed, too, are
 its rows taken as they are. Where one side was measured wholly before the other, the machine may have moved in between: by
-a line that the runs follow, and by what wanders, as far as the runs of a side follow their neighbours.
+a line that the runs follow; by what wanders, as far as the runs of a side follow their neighbours; and by as much as runs
+that stand out, which are left out of all else, show that it does.
 """
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from analysis import effects
 from analysis.effects import Effects, Floats, Pair, Trend
 
 Flags = NDArray[np.bool_]
+Kept = tuple[Flags, Flags]  # which runs of each side are not left out
 
 CASES = 5  # of a phase, for a level: the middle of fewer follows a case that changed
 KNOWN_BY_SCATTER = 4  # runs a side: fewer may happen to agree, and what each is known to vary by itself is the least
@@ -54,8 +56,9 @@ def are_apart(times: Pair) -> bool:
     return bool(base.max() < new.min() or new.max() < base.min())
 
 
-def levels_of(logs: Pair, phases: list[str]) -> list[Level]:
-    """The levels of the phases that enough rows have in all runs."""
+def levels_of(runs: Pair, kept: Kept, phases: list[str]) -> list[Level]:
+    """The levels of the phases that enough rows have in all runs that are kept."""
+    logs = of_kept(kept, runs)
     whole = np.isfinite(logs[0]).all(axis=1) & np.isfinite(logs[1]).all(axis=1)
     names = np.array(phases)
     found = []
@@ -66,7 +69,9 @@ def levels_of(logs: Pair, phases: list[str]) -> list[Level]:
         base, new = (log[rows] for log in logs)
         # Between both sides: a row that has changed moves from its middle by as much on one side as on the other.
         middle = (np.median(base, axis=1, keepdims=True) + np.median(new, axis=1, keepdims=True)) / 2
-        found.append(Level(phase, rows, (np.median(base - middle, axis=0), np.median(new - middle, axis=0))))
+        with np.testing.suppress_warnings() as quiet:
+            quiet.filter(RuntimeWarning)  # a run that is left out may have none of them
+            found.append(Level(phase, rows, (np.nanmedian(runs[0][rows] - middle, axis=0), np.nanmedian(runs[1][rows] - middle, axis=0))))
     return found
 
 
@@ -92,32 +97,53 @@ def _take(chosen: Flags, one: Effects, other: Effects) -> Effects:
     return Effects(*(np.where(chosen, getattr(one, name), getattr(other, name)) for name in vars(one)))
 
 
-def judge(every: Pair, phases: list[str], times: Pair, own: Pair | None, alpha: float, chosen: Flags | None = None,
-          kept: tuple[Flags, Flags] | None = None) -> Judgement:
+def judge(runs: Pair, phases: list[str], times: Pair, own: Pair | None, alpha: float, chosen: Flags | None = None,
+          kept: Kept | None = None) -> Judgement:
     """Of matrices of logarithms, a row for each row and a column for each run. Only the chosen rows are judged; the others
-    help to know the runs' levels. `own` is as in effects(): with enough runs, how they scatter says it all. Rows are judged
-    by the runs that are kept (None: all), levels by all: one that stands out says how far the machine's level moves."""
+    help to know the runs' levels. `own` is as in effects(): with enough runs, how they scatter says it all. `kept` are the
+    runs that are not left out (None: all)."""
     chosen = np.full(len(phases), True) if chosen is None else chosen
-    kept = kept or (np.full(every[0].shape[1], True), np.full(every[1].shape[1], True))
-    logs, of_kept = _of(kept, every), _of(kept, times)
+    kept = kept or (np.full(runs[0].shape[1], True), np.full(runs[1].shape[1], True))
+    logs, when = of_kept(kept, runs), of_kept(kept, times)
     if min(log.shape[1] for log in logs) >= KNOWN_BY_SCATTER:
         own = None
-    levels = [level for level in levels_of(every, phases) if (level.rows & chosen).any()]
-    rest = every[0].copy(), every[1].copy()
+    levels = [level for level in levels_of(runs, kept, phases) if (level.rows & chosen).any()]
+    rest = logs[0].copy(), logs[1].copy()
     for level in levels:
-        for log, runs in zip(rest, level.runs):
-            log[level.rows] -= runs
-    drift = effects.trend(*every, times)
-    series = tuple(np.stack([level.runs[side] for level in levels]) for side in (0, 1)) if levels else every
-    more = wander((series[0], series[1]), times, drift) if are_apart(times) else 1.0
-    whole = effects.effects(*logs, own, (more, more), 1 - alpha, drift=effects.trend(*logs, of_kept))
-    beside = effects.effects(*_of(kept, rest), own, level=1 - alpha)
-    told = [effects.effects(level.runs[0][None], level.runs[1][None], None, (more, more), 1 - alpha, drift=drift)
-            for level in levels]
+        for log, of_runs in zip(rest, of_kept(kept, level.runs)):
+            log[level.rows] -= of_runs
+    drift = effects.trend(*logs, when)
+    apart = are_apart(times)
+    more = wander(_series(levels, kept, logs), when, drift) if apart else 1.0
+    whole = effects.effects(*logs, own, (more, more), 1 - alpha, drift=drift)
+    beside = effects.effects(*rest, own, level=1 - alpha)
+    told = [_one_row(of_kept(kept, level.runs), more, alpha, drift) for level in levels]
+    if apart and not all(of.all() for of in kept):
+        told = [_as_far_as_all(of, level, times, more, alpha) for of, level in zip(told, levels)]
     return _judged(levels, told, beside, whole, alpha, chosen)
 
 
-def _of(kept: tuple[Flags, Flags], pair: Pair) -> Pair:
+def _series(levels: list[Level], kept: Kept, logs: Pair) -> Pair:
+    """What follows its neighbours from run to run: the levels, or the rows where there is none."""
+    of = [of_kept(kept, level.runs) for level in levels]
+    return (np.stack([base for base, _ in of]), np.stack([new for _, new in of])) if of else logs
+
+
+def _one_row(level: Pair, more: float, alpha: float, drift: Trend | None = None) -> Effects:
+    return effects.effects(level[0][None], level[1][None], None, (more, more), 1 - alpha, drift=drift)
+
+
+def _as_far_as_all(told: Effects, level: Level, times: Pair, more: float, alpha: float) -> Effects:
+    """A level's effect, no surer than with the runs that are left out. Where one side was measured wholly before the other, a run
+    that stands out shows how far the machine moves by itself, and it may have moved between the sides."""
+    there = tuple(np.isfinite(of) for of in level.runs)
+    runs = level.runs[0][there[0]], level.runs[1][there[1]]
+    of_all = _one_row(runs, more, alpha, effects.trend(runs[0][None], runs[1][None], (times[0][there[0]], times[1][there[1]])))
+    half = np.maximum(of_all.high - of_all.low, told.high - told.low) / 2
+    return replace(told, low=told.log - half, high=told.log + half, p=np.maximum(of_all.p, told.p))
+
+
+def of_kept(kept: Kept, pair: Pair) -> Pair:
     """The columns of runs that are kept."""
     return pair[0][..., kept[0]], pair[1][..., kept[1]]
 

@@ -40,6 +40,7 @@ TRUTHS = (
     Truth("drift, one side first", drift=0.06, is_interleaved=False),
     Truth("all of these", spikes=0.05, block=0.03, disturbed=0.03, drift=0.06),
     Truth("5 runs, wandering, one side first", wander=0.01, is_interleaved=False, a_side=5),
+    Truth("5 runs, some disturbed", disturbed=0.1, wander=0.01, is_interleaved=False, a_side=5),
 )
 
 

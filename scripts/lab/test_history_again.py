@@ -64,14 +64,17 @@ def test_options_that_contradict_each_other_are_refused_before_anything_is_measu
     def options(**more: object) -> argparse.Namespace:
         given: dict[str, object] = {
             "random": 0, "images": "", "series": "", "tree": None, "build": "", "commit": [], "as_recorded": False, "explain": None,
-            "stacks": None, "titles": False, "replace": False, "most": 0, "against": None, "few": False}
+            "stacks": None, "titles": False, "replace": False, "most": 0, "against": None, "few": False, "out": tmp_path}
         return argparse.Namespace(**{**given, **more})
     record.check(options(against=tmp_path))
+    record.check(options(as_recorded=True))
     for name, value in (("explain", 0), ("stacks", ""), ("titles", True)):
-        record.check(options(as_recorded=True, **{name: value}))
+        record.check(options(as_recorded=True, series="6.1", **{name: value}))
     bisection.check(options(few=True))
     wrong: list[tuple[dict[str, object], str]] = [
-        ({"against": tmp_path / "mistyped"}, "there is no history in it")]
+        ({"against": tmp_path / "mistyped"}, "there is no history in it"),
+        ({"as_recorded": True, "out": tmp_path / "mistyped"}, "there is no history in it"),
+        ({"as_recorded": True, "series": "6.1"}, "it is of all rows")]
     for name in ("replace", "random", "most"):
         wrong.append(({"as_recorded": True, "explain": 5, name: 2}, "it measures no kernel"))
     for given, says in wrong:

@@ -94,6 +94,11 @@ def check(options: argparse.Namespace) -> None:
         raise LabError("--random: it is of the archive's kernels", USAGE)
     if options.as_recorded and (options.replace or options.random or options.most):
         raise LabError("--as-recorded: it measures no kernel: --replace, --random and --most are of those that are measured", USAGE)
+    if options.as_recorded and not (options.out / table.FILE).exists():
+        raise LabError(f"--as-recorded: {options.out} has no {table.FILE}: there is no history in it", USAGE)
+    if is_page_alone(options) and (options.images or options.series or options.tree):
+        raise LabError("--as-recorded: without --explain, --stacks and --titles it is of all rows: --images, --series and --tree choose "
+                       "kernels", USAGE)
     if options.against:
         again.rows_of(options.against)
     commits.check(options)
