@@ -67,7 +67,8 @@ VERDICTS = {
 
 @dataclass
 class Comparison:
-    """`figures` says what counts as one figure: runs, rounds, intervals, pairs, or exact; `measure` what of a run it is."""
+    """`figures` says what counts as one figure: runs, rounds, intervals, pairs, or exact; `measure` what of a run it is;
+    `correction` by whom p is corrected for the number of rows."""
 
     rows: list[Row]
     figures: str
@@ -77,6 +78,7 @@ class Comparison:
     notes: list[str] = field(default_factory=list)
     only: list[str] = field(default_factory=list)
     measure: str = "medians"
+    correction: str = effects.HOLM
 
     @property
     def code(self) -> int:
@@ -349,6 +351,7 @@ def _of_runs(base: list[Source], new: list[Source], both: list[Key], share: floa
     _say_drift(effects.trend(*judging.of_kept(kept, logs), when), when, result.notes)
     judged = judging.judge(logs, [phase for _, phase in every], times, (_own(base, every), _own(new, every)), result.alpha,
                            np.arange(len(every)) < len(both), kept)
+    result.correction = judged.correction
     result.notes += [_level_note(level, of) for level, of in judged.levels]
     return judged.head(len(both)), [of.iloc[:len(both), one] for of, one in zip(figures, kept)]
 

@@ -18,6 +18,7 @@ from scipy import stats
 Floats = NDArray[np.float64]
 Pair = tuple[Floats, Floats]  # of the base's side and the new one
 
+HOLM = "Holm"
 TRIM = 0.1  # of the runs at either end
 TRIM_ROUNDS = 0.25  # of a run's rounds: there are more of them, and more of them are disturbed
 # The standard deviation that is assumed between runs where there is one a side, which cannot tell it: of a time's
@@ -53,6 +54,11 @@ class Effects:
     high: Floats
     p: Floats
     spread: Floats
+
+
+def trims(runs: int) -> bool:
+    """Whether so many runs lose some at either end."""
+    return int(TRIM * runs) > 0
 
 
 def _mean(x: Floats, own: Floats, inflate: float, trim: float) -> tuple[Floats, Floats, int]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis import effects
+from analysis import effects, permuted
 from analysis.effects import Effects, Floats, Pair, Trend
 
 Flags = NDArray[np.bool_]
@@ -36,18 +36,19 @@ class Level:
 @dataclass
 class Judgement:
     """`found` and `corrected` have an element for each row. `low` and `high` are the interval of its whole change, with its
-    level's. `levels` are those that were taken off, with their effects as one row each."""
+    level's. `levels` are those that were taken off, with their effects as one row each; `correction` is by whom `corrected` is."""
 
     found: Effects
     corrected: Floats
     low: Floats
     high: Floats
     levels: list[tuple[Level, Effects]]
+    correction: str
 
     def head(self, count: int) -> "Judgement":
         """Of the first rows alone."""
         found = Effects(*(getattr(self.found, name)[:count] for name in vars(self.found)))
-        return Judgement(found, self.corrected[:count], self.low[:count], self.high[:count], self.levels)
+        return Judgement(found, self.corrected[:count], self.low[:count], self.high[:count], self.levels, self.correction)
 
 
 def are_apart(times: Pair) -> bool:
@@ -120,7 +121,7 @@ def judge(runs: Pair, phases: list[str], times: Pair, own: Pair | None, alpha: f
     told = [_one_row(of_kept(kept, level.runs), more, alpha, drift) for level in levels]
     if apart and not all(of.all() for of in kept):
         told = [_as_far_as_all(of, level, times, more, alpha) for of, level in zip(told, levels)]
-    return _judged(levels, told, beside, whole, alpha, chosen)
+    return _judged(levels, told, beside, whole, rest, alpha, chosen)
 
 
 def _series(levels: list[Level], kept: Kept, logs: Pair) -> Pair:
@@ -148,18 +149,39 @@ def of_kept(kept: Kept, pair: Pair) -> Pair:
     return pair[0][..., kept[0]], pair[1][..., kept[1]]
 
 
-def _judged(levels: list[Level], told: list[Effects], beside: Effects, whole: Effects, alpha: float, chosen: Flags) -> Judgement:
+def _is_by_divisions(rest: Pair) -> bool:
+    """Whether p of so many runs a side is corrected by all ways to divide them: there are enough, and each row's t is that of its means."""
+    base, new = (log.shape[1] for log in rest)
+    return permuted.divisions(base, new) >= permuted.FEWEST and not effects.trims(base) and not effects.trims(new)
+
+
+def _corrected(beside: Floats, others: Floats, rest: Pair) -> Floats:
+    """p corrected for the number of all. Of the rows of `rest`, which are beside their levels, `beside` is p of each; others' is that of
+    the rest, levels among them: with what rows have in common where there are enough runs to know it."""
+    of = np.isfinite(beside)
+    if not of.any() or not _is_by_divisions(rest):
+        return effects.holm(np.concatenate([beside, others]))
+    # Two families, each of which is held to its part of the limit by how many it has.
+    rows, more = int(of.sum()), int(np.isfinite(others).sum())
+    p = np.full(len(beside), np.nan)
+    p[of] = permuted.corrected(rest[0][of], rest[1][of]) * (rows + more) / rows
+    return np.minimum(np.concatenate([p, effects.holm(others) * (rows + more) / max(more, 1)]), 1)
+
+
+def _judged(levels: list[Level], told: list[Effects], beside: Effects, whole: Effects, rest: Pair, alpha: float, chosen: Flags) -> Judgement:
     """Which of the levels are taken off, and what that makes of the rows."""
     off = np.zeros(len(chosen), bool)
     for level in levels:
         off |= level.rows
 
-    def corrected() -> Floats:
-        p = np.where(chosen, np.where(off, beside.p, whole.p), np.nan)
-        return effects.holm(np.concatenate([p, *(of.p for of in told)]))
+    def corrected() -> tuple[Floats, Floats]:
+        p = _corrected(np.where(chosen & off, beside.p, np.nan),
+                       np.concatenate([np.where(chosen & ~off, whole.p, np.nan), *(of.p for of in told)]), rest)
+        rows = len(chosen)
+        return np.where(off, p[:rows], p[rows:2 * rows]), p[2 * rows:]
 
     taken = []
-    for level, of, p in zip(levels, told, corrected()[len(chosen):]):
+    for level, of, p in zip(levels, told, corrected()[1]):
         strays = (effects.holm(beside.p[level.rows]) <= alpha).mean()
         if p <= alpha or strays > 1 - COMMON:
             off &= ~level.rows
@@ -171,4 +193,4 @@ def _judged(levels: list[Level], told: list[Effects], beside: Effects, whole: Ef
         half = np.hypot((found.high - found.low) / 2, (of.high - of.low) / 2)[level.rows]
         middle = (found.log + of.log)[level.rows]
         low[level.rows], high[level.rows] = middle - half, middle + half
-    return Judgement(found, corrected()[:len(chosen)], low, high, taken)
+    return Judgement(found, corrected()[0], low, high, taken, permuted.BY if taken and _is_by_divisions(rest) else effects.HOLM)

@@ -85,7 +85,7 @@ def explanation(comparison: Comparison) -> str:
     names = {"runs": f"middle of the runs' {comparison.measure}", "pairs": "medians of the sides"}
     what = names.get(comparison.figures, "middle of the run")
     return (f"{what}; interval: {1 - comparison.alpha:.4g}, for the row alone; p: corrected for {len(comparison.rows)} rows "
-            f"(Holm), changed below {comparison.alpha:g}; scatter of {comparison.figures}")
+            f"({comparison.correction}), changed below {comparison.alpha:g}; scatter of {comparison.figures}")
 
 
 def _markdown(comparison: Comparison, everything: bool, out: TextIO) -> None:
