@@ -165,10 +165,12 @@ def _corrected(beside: Floats, others: Floats, rest: Pair) -> Floats:
     rows, more = int(of.sum()), int(np.isfinite(others).sum())
     p = np.full(len(beside), np.nan)
     p[of] = permuted.corrected(rest[0][of], rest[1][of]) * (rows + more) / rows
-    return np.minimum(np.concatenate([p, effects.holm(others) * (rows + more) / max(more, 1)]), 1)
+    both: Floats = np.minimum(np.concatenate([p, effects.holm(others) * (rows + more) / max(more, 1)]), 1)
+    return both
 
 
-def _judged(levels: list[Level], told: list[Effects], beside: Effects, whole: Effects, rest: Pair, alpha: float, chosen: Flags) -> Judgement:
+def _judged(levels: list[Level], told: list[Effects], beside: Effects, whole: Effects, rest: Pair, alpha: float,
+            chosen: Flags) -> Judgement:
     """Which of the levels are taken off, and what that makes of the rows."""
     off = np.zeros(len(chosen), bool)
     for level in levels:

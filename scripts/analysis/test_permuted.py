@@ -8,17 +8,17 @@ stats = pytest.importorskip("scipy.stats", reason="python3-scipy is missing")
 from analysis import effects, permuted
 
 
-def alike(seed: int, own: float, rows: int = 36, common: int = 9) -> np.ndarray:
+def alike(seed: int, own: float, rows: int = 36, common: int = 9) -> effects.Floats:
     """Ten runs of rows of which each four are nearly the same."""
     random = np.random.default_rng(seed)
     return np.repeat(random.normal(size=(common, 10)), rows // common, axis=0) + random.normal(0, own, (rows, 10))
 
 
-def by_hand(base: np.ndarray, new: np.ndarray) -> list[float]:
+def by_hand(base: effects.Floats, new: effects.Floats) -> list[float]:
     """As Westfall and Young have it, one division after the other."""
     runs = np.concatenate([base, new], axis=1)
 
-    def t(chosen: tuple[int, ...]) -> np.ndarray:
+    def t(chosen: tuple[int, ...]) -> effects.Floats:
         others = [run for run in range(runs.shape[1]) if run not in chosen]
         return np.abs(stats.ttest_ind(runs[:, list(chosen)], runs[:, others], axis=1, equal_var=False).statistic)
     found = t(tuple(range(base.shape[1])))

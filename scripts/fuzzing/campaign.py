@@ -27,6 +27,8 @@ TIMES, SHORTEST = 3, 96
 ENVIRONMENT = {**({"TMPDIR": "/dev/shm"} if os.path.isdir("/dev/shm") else {}),
                "ASAN_OPTIONS": "quarantine_size_mb=16:detect_leaks=1:allocator_may_return_null=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
 QUICK = 0.1  # of the executions a second of the quickest target
+LARGEST = 2**31  # libFuzzer's numbers are below it
+LONGEST_TIME = 24 * 3600  # s, of one round of those that go on
 UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -128,14 +130,14 @@ def further(told: Sequence[Told], executions: int) -> tuple[list[str], int]:
     """Where the targets came to fewer executions than asked for: which are to go on, and for how many seconds each. It is those
     that found nothing and are quick: a slow one has had its time, and a million more of it takes hours."""
     missing = executions - sum(one.executions for one in told)
-    quick: dict[str, float] = {}
-    for one in told:  # the last time of each counts
-        quick[one.name] = one.executions / one.seconds if one.is_good else 0
-    least = QUICK * max(quick.values())
-    quick = {name: rate for name, rate in quick.items() if rate >= least > 0}
+    last = {one.name: one for one in told}
+    rates = {name: one.executions / one.cpu if one.is_good and one.cpu else 0.0 for name, one in last.items()}
+    least = QUICK * max(rates.values())
+    quick = [last[name] for name, rate in rates.items() if rate >= least > 0]
     if missing <= 0 or not quick:
         return [], 0
-    return list(quick), math.ceil(missing / sum(quick.values()))
+    in_a_second = sum(one.executions / max(one.seconds, 1) for one in quick)  # beside what else runs
+    return [one.name for one in quick], min(math.ceil(missing / in_a_second), LONGEST_TIME)
 
 
 def seconds_of(text: str) -> int:
@@ -148,7 +150,14 @@ def seconds_of(text: str) -> int:
 
 def positive(text: str) -> int:
     """A whole number from 1 on."""
-    if not (text.isascii() and text.isdecimal() and 0 < int(text) < 2**31):
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) < LARGEST):
+        raise argparse.ArgumentTypeError(f"{text!r}: a whole number from 1 on, below 2³¹, is needed")
+    return int(text)
+
+
+def executions(text: str) -> int:
+    """A whole number from 1 on, however large."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 19 and int(text) > 0):
         raise argparse.ArgumentTypeError(f"{text!r}: a whole number from 1 on is needed")
     return int(text)
 
@@ -158,7 +167,7 @@ def campaign(words: list[str]) -> int:
     known = targets()
     parser = Parser("scripts/fuzz", description="Gives each reader input that is made up as the code that it reaches says.")
     parser.add_argument("--for", dest="seconds", type=seconds_of, default=30, metavar="TIME", help="each target so long (30s)")
-    parser.add_argument("--executions", type=positive, default=0, metavar="N",
+    parser.add_argument("--executions", type=executions, default=0, metavar="N",
                         help="so many in all: after that time, the quick ones go on")
     parser.add_argument("--target", action="append", choices=known, metavar="NAME", help="this one alone; may be given several times")
     parser.add_argument("--jobs", type=positive, default=1, metavar="N", help="so many targets at a time (%(default)s)")

@@ -1,5 +1,4 @@
 """The sections of results/curves/README.md: each from kernels to lines of Markdown. What a sentence says is computed."""
-import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +20,7 @@ PER_PAIR = 0.5  # instructions for each dying and each alive namespace that are 
 # The walk in net/core/net_namespace.c, and what it calls in lib/idr.c and lib/radix-tree.c; its locks are taken elsewhere, too.
 WALK = ("cleanup_net", "unhash_nsid", "idr_for_each", "radix_tree_next_chunk", "idr_get_next", "idr_get_next_ul")
 ONCE = "idr_get_next"  # for each that is alive, in each walk over all of them
+TERMS = 4  # of a sum over pairs: what each dying one takes, each alive one, each pair, and a start
 ONE_WALK = 1.2  # times the least: what has more is more than one walk
 Kernels = Sequence[Kernel]
 
@@ -215,15 +215,21 @@ class Pairs:
 
 
 def more_walks(kernel: Kernel) -> dict[str, float]:
-    """The cases in which some namespaces went in a batch of their own, with one more walk over those that were left: by how often ONCE
-    ran there, for once where as many were alive."""
+    """The cases in which some namespaces went in a batch of their own, with one more walk over those that were left: by how much ONCE
+    executed there, for the least where as many were alive."""
     profile = kernel.profiles["dying-alive"]
-    ran = {case: profile.own(case, ASYNC).get(ONCE, 0.0) for case in profile.parts}
-    least = {level_of(case, "netns"): math.inf for case in ran}
+    ran = {case: profile.own(case, ASYNC).get(ONCE, 0.0) for case in sorted(profile.parts, key=pair_of)}
+    least: dict[float, float] = {}
     for case, own in ran.items():
-        least[level_of(case, "netns")] = min(least[level_of(case, "netns")], own)
-    times = {case: own / least[level_of(case, "netns")] for case, own in ran.items() if least[level_of(case, "netns")] > 0}
+        alive = pair_of(case)[1]
+        least[alive] = min(least.get(alive, own), own)
+    times = {case: own / least[pair_of(case)[1]] for case, own in ran.items() if least[pair_of(case)[1]] > 0}
     return {case: of for case, of in times.items() if of > ONE_WALK}
+
+
+def pair_of(case: str) -> tuple[float, float]:
+    """How many are dying, and how many alive."""
+    return level_of(case, "dying"), level_of(case, "netns")
 
 
 def pairs(kernel: Kernel, without: Collection[str] = ()) -> dict[str, Pairs]:
@@ -277,23 +283,26 @@ def dying_alive(kernels: Kernels) -> list[str]:
             "is a part for each dying one and one for each alive one, and does not grow with dying × alive"
         off = max(one.residual for one in of_them.values())
         said.append(f"- On {kernel.name} the walk {law}; its figures are within {off:.1%} of that."
-                    + ("" if total >= PER_PAIR else _more_walks(kernel, names)))
+                    + ("" if total >= PER_PAIR else said_of_more_walks(kernel, names)))
         are_pairs.append(total >= PER_PAIR)
     said += [f"- Between {before.name} and {after.name} the law of the walk changes, from {walk_of(before)} to {walk_of(after)}."
              for before, after, was, is_now in zip(there, there[1:], are_pairs, are_pairs[1:]) if was != is_now]
     return [*said, "", *lines]
 
 
-def _more_walks(kernel: Kernel, names: Collection[str]) -> str:
+def said_of_more_walks(kernel: Kernel, names: Collection[str]) -> str:
     """What makes the figures of some cases larger; empty where no case has more walks than one."""
     cases = more_walks(kernel)
-    rest = pairs(kernel, cases)
-    if not cases or len(cases) == len(kernel.profiles["dying-alive"].parts):
+    if not cases:
         return ""
-    where = ", ".join(f"{level_of(case, 'dying'):g} × {level_of(case, 'netns'):g} ({times:.1f} times)" for case, times in cases.items())
-    off = max(one.residual for name, one in rest.items() if name in names)
-    return (f" Some namespaces went in a batch of their own, with a walk of its own over those that were left: {ONCE}, which runs once for "
-            f"each of them, ran more often at dying × alive of {where}. Without these the figures are within {off:.1%}.")
+    where = ", ".join("{:g} × {:g}".format(*pair_of(case)) + f" ({times:.1f} times)" for case, times in cases.items())
+    said = (f" Some namespaces went in a batch of their own, with a walk of its own over those that were left: {ONCE}, which runs once for "
+            f"each of them, executed more at dying × alive of {where}.")
+    left = len(kernel.profiles["dying-alive"].parts) - len(cases)
+    if left <= TERMS:
+        return said
+    off = max(one.residual for name, one in pairs(kernel, cases).items() if name in names)
+    return f"{said} The other {left} figures are within {off:.1%} of a law of {TERMS} terms."
 
 
 def containers(kernels: Kernels) -> list[str]:

@@ -225,7 +225,7 @@ def test_of_many_titles_the_page_has_some_of_each_function() -> None:
         "copy_utsname": {"file": None, "titles": every}, "alloc_pid": {"file": None, "titles": [every[4]]}}}}
     said = page.titles_of(found[0].edge, ["copy_utsname", "alloc_pid"], known)
     assert said[1:] == ["  - `copy 0` (copy_utsname)", "  - `copy 1` (copy_utsname)", "  - `copy 4` (copy_utsname, alloc_pid)",
-                        "  - 2 more: titles.json"] and "5 of 9 titles name" in said[0]
+                        "  - 2 others are in titles.json"] and "5 of 9 titles name" in said[0]
 
 
 def test_what_cannot_be_had_is_said_and_tried_again(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

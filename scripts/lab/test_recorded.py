@@ -230,7 +230,6 @@ def test_a_bare_loop_in_the_guest_measures_the_same() -> None:
 
 
 def test_an_added_cost_is_seen_where_it_is_paid(tmp_path: Path) -> None:
-    """On one machine a side, whose rows are held to 1%; on three, to their resolutions."""
     need(guests)
     cases = "--filter=^unshare/(none|NEWCGROUP|NEWPID|NEWUSER|NEWUTS)$"
     done = lab(

@@ -178,12 +178,11 @@ Candidates command_candidates() {
 /// Put together once.
 const std::vector<OptionText>& all_options(Command command) {
     static std::map<Command, std::vector<OptionText>> all;
-    const auto [known, is_new] = all.try_emplace(command);
-    if (is_new) {
-        for (OptionGroup& group : option_groups(command))
-            std::ranges::move(group.options, std::back_inserter(known->second));
-    }
-    return known->second;
+    if (const auto known = all.find(command); known != all.end()) return known->second;
+    std::vector<OptionText> made;
+    for (OptionGroup& group : option_groups(command))
+        std::ranges::move(group.options, std::back_inserter(made));
+    return all.emplace(command, std::move(made)).first->second;
 }
 
 /// What a word may be that is no option.

@@ -314,11 +314,10 @@ std::vector<po::options_description> parts_of(Command command) {
 
 const po::options_description& options_of(Command command) {
     static std::map<Command, po::options_description> all;
-    const auto [known, is_new] = all.try_emplace(command);
-    if (is_new) {
-        for (const auto& part : parts_of(command)) known->second.add(part);
-    }
-    return known->second;
+    if (const auto known = all.find(command); known != all.end()) return known->second;
+    po::options_description made;
+    for (const auto& part : parts_of(command)) made.add(part);
+    return all.emplace(command, std::move(made)).first->second;
 }
 
 std::string notes_of(Command command) {

@@ -30,8 +30,8 @@ std::optional<Interval> interval_over_rounds(std::vector<double> of_rounds, Tick
     return median_interval_of_rounds(std::move(values));
 }
 
-std::optional<Delta> make_delta(const std::map<RoundKey, double>& own,
-                                const std::map<RoundKey, double>& base, TickClock clock) {
+std::optional<Delta> make_delta(const std::map<RoundKey, double>& own, const std::map<RoundKey, double>& base,
+                                TickClock clock) {
     std::vector<double> differences;
     std::map<std::uint32_t, std::vector<double>> by_machine;
     for (const auto& [key, value] : base) {

@@ -57,6 +57,13 @@ TEST_F(FileTest, OfAnyLengthIsReadWhole) {
         replace_file(folder_ / "a", text);
         EXPECT_EQ(read_file(folder_ / "a"), text);
     }
+    const auto maps = read_file("/proc/self/smaps");  // longer than a page, of no size, and read in pieces
+    ASSERT_TRUE(maps);
+    EXPECT_GT(maps->size(), 4096U);
+    EXPECT_NE(maps->rfind("VmFlags:"), std::string::npos);
+}
+
+TEST_F(FileTest, ThatCannotBeReadHasAnErrno) {
     EXPECT_EQ(read_file(folder_ / "none").error(), ENOENT);
     EXPECT_EQ(read_file(folder_).error(), EISDIR);
 }

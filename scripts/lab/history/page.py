@@ -20,6 +20,7 @@ from lab.history.versions import Edge, Kind, ordered
 
 README = "README.md"
 PICTURE = "kinds.svg"
+PLANS = "plans.json"
 LARGEST = 20
 OF_KINDS = 30
 PAGE = 120  # letters of a line
@@ -39,7 +40,7 @@ FILES = {
                   "`also`: the same step in another line of kernels; `unexplained`: what the functions, and "
                   "other tasks that are named with them, do not have of it, where that exceeds the resolution (of `drain`: waiting)",
     "titles.json": "of the largest steps' functions, the titles in Debian's changelogs that name them or their files",
-    "plans.json": "how each row was measured"}
+    PLANS: "how each row was measured"}
 Name = tuple[str, str, str, str]  # of a step
 Differs = Mapping[Name, float]
 WORDS = {Kind.update: "", Kind.series: "series", Kind.compiler: "compiler only", Kind.both: "series and compiler"}
@@ -216,14 +217,15 @@ def titles_of(edge: Edge, names: Sequence[str], known: Titles) -> list[str]:
         for title in of["titles"]:
             by_title.setdefault(title, []).append(name)
     more = sum(of.get("more", 0) for of in functions.values())
-    said = f"{len(by_title)} of {found['titles_between']} titles{f', and {more} more,' if more else ''}" if by_title else \
-        f"none of {found['titles_between']} titles"
+    between = found["titles_between"]
+    said = f"{len(by_title)} of {between} titles{f', and {more} more, which are not kept,' if more else ''}" if by_title else \
+        f"none of {between} titles"
     gap = "" if not unlisted else f"; of upstream {unlisted[0]} it lists no patch" if len(unlisted) == 1 else \
         f"; of {len(unlisted)} upstream releases ({unlisted[0]} to {unlisted[-1]}) it lists no patch"
     verb = "name" if len(by_title) > 1 else "names"
     return [f"- {edge.base.version} → {edge.new.version}: {said} {verb} {one_of(functions)}{gap}",
             *(f"  - {code_span(title)} ({', '.join(of)})" for title, of in by_title.items() if title in listed),
-            *([f"  - {len(by_title) - len(listed)} more: {titles.FILE}"] if len(by_title) > len(listed) else [])]
+            *([f"  - {len(by_title) - len(listed)} others are in {titles.FILE}"] if len(by_title) > len(listed) else [])]
 
 
 def titles_section(entries: Sequence[Entry], explained: Explained, known: Titles) -> list[str]:
@@ -330,7 +332,8 @@ def picture_of(rows: list[Row], entries: Iterable[Entry] = ()) -> bytes | None:
         marks = [Line2D([], [], marker=".", linewidth=0.8, color=f"C{at}", label=name or "compiler unknown")
                  for at, name in enumerate(compilers)]
         ring = Line2D([], [], marker="o", linewidth=0, markersize=7, markerfacecolor="none", markeredgecolor="0.35", label="after a step")
-        figure.legend(handles=[*marks, ring], loc="lower center", ncols=len(marks) + 1, frameon=False)
+        handles = [*marks, *([ring] if stepped else [])]
+        figure.legend(handles=handles, loc="lower center", ncols=len(handles), frameon=False)
         figure.subplots_adjust(bottom=figure.subplotpars.bottom + LEGEND / figure.get_figheight())
         out = io.BytesIO()
         figure.savefig(out, format="svg", metadata={"Date": None})
@@ -352,6 +355,6 @@ def write(folder: Path, rows: list[Row], entries: list[Entry], explained: Explai
             outputs.replace(path, picture)
         else:
             path.unlink(missing_ok=True)
-    there = {one.name for one in folder.iterdir()}
+    there = {PLANS, *(one.name for one in folder.iterdir())}  # the plans are written last, by what the other files use of them
     outputs.replace(folder / README, text(rows, entries, explained, PICTURE if path.exists() else None, [*left_out, *builds], known, there,
                                           differs, foreign).encode())

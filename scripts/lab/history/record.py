@@ -17,14 +17,13 @@ from lab import guest, images, packages
 from lab.commands import Commands
 from lab.errors import FAILED, USAGE, LabError
 from lab.folders import exclusive
-from lab.history import again, carry, commits, engines, explained, job, plan, recorded_stacks, table
+from lab.history import again, carry, commits, engines, explained, job, page, plan, recorded_stacks, table
 from lab.history.plan import Job
 from lab.history.table import Row
 from lab.options import add_append, add_machine, machine_numbers, positive
 
 RESULTS = programs.recorded() / "history"
 WORK = Path("lab-results") / "history"
-PLANS = "plans.json"
 
 
 def of_archive(series: list[str]) -> list[Job]:
@@ -156,8 +155,8 @@ def history(options: argparse.Namespace) -> int:
         rows = table.in_order(both.rows, (one.name for one in every if one.order))
         table.write(options.out / table.FILE, rows)
         code, used = explained.update(options, rows, {one.of: one for one in every}, chosen, digest)
-        known: dict[str, object] = {**plans(options.out / PLANS), digest: about}
-        carry.write_json(options.out / PLANS, {name: what for name, what in known.items() if name in used})
+        known: dict[str, object] = {**plans(options.out / page.PLANS), digest: about}
+        carry.write_json(options.out / page.PLANS, {name: what for name, what in known.items() if name in used})
     kernels = len(table.by_member(rows))
     print(f"{options.out}: {kernels} kernels, {len(rows)} rows; {len(done)} of {len(jobs)} jobs done"
           + (f", in {took:.0f} s" if jobs else "") + (f"; {len(left) - len(done)} are left" if len(left) > len(done) else ""))
@@ -182,8 +181,8 @@ def add_parser(commands: Commands) -> None:
     one.add_argument("--replace", action="store_true", help="take what is measured in place of the history's rows, also of more cases "
                      "by another plan")
     one.add_argument("--as-recorded", action="store_true", help="measure no kernel: make the steps and their page again from the rows "
-                     "that are there; with --explain (or --stacks, --titles) explain them, whatever build of nsbench they are by, where the "
-                     "step by this one is the same within its resolution or a tenth")
+                     "that are there; with --explain (or --stacks, --titles) explain them, whatever build of nsbench they are by, where "
+                     "the step by this one is the same within its resolution or a tenth")
     one.add_argument("--sshlogin", action="append", default=[], metavar="LOGIN", help="of GNU parallel; repeatable")
     one.add_argument("--sbatch", action="append", default=[], metavar="WORD", help="one more word for sbatch; repeatable")
     one.add_argument("--split", type=positive, default=0, metavar="N", help="cases of a job (all of a kernel's)")
