@@ -1,4 +1,4 @@
-"""curves: how costs grow with what surrounds a case, on the newest kernel of several series, recorded under results/curves.
+"""curves: how costs grow with what surrounds a case, on the newest kernel of each series, recorded under results/curves.
 
 Each case at each level is measured in a copy of its own of a saved machine; figures are exact, so that few samples do. Kept per
 kernel and curve are run.json, results.csv and samples.csv.xz, and in the folder exact/ run.json and functions.csv.xz of an exact
@@ -18,8 +18,7 @@ from lab.folders import FUNCTIONS
 from lab.options import add_append, add_jobs, add_machine, of_profile
 from lab.progress import Progress
 
-SERIES = ("5.10", "6.1", "6.12", "6.18", "7.3")
-BETWEEN = ("6.19", "7.0")  # recorded alone for what names them
+SERIES = ("5.10", "6.1", "6.12", "6.16", "6.17", "6.18", "6.19", "7.0", "7.1", "7.2", "7.3")
 RESULTS = programs.recorded() / "curves"
 EXACT = "exact"
 
@@ -27,7 +26,7 @@ EXACT = "exact"
 @dataclass(frozen=True)
 class Recording:
     """What a kernel's folder NAME has: these cases over `levels` (of --curve; empty: none), and an exact profile of them at the levels
-    of `profiled`, in words of nsbench's (empty: at all of them). `series` are those that it is recorded for; empty: all but BETWEEN.
+    of `profiled`, in words of nsbench's (empty: at all of them). `series` are those that it is recorded for; empty: all.
 
     Without other tasks a figure is the same each time; a curve of the profile has them apart, which the samples' has not."""
 
@@ -42,9 +41,7 @@ class Recording:
 
     def is_of(self, version: str) -> bool:
         """Whether it is recorded for the kernel of this version, such as 6.1.192; for a kernel of one's own, without one, everything is."""
-        def among(every: tuple[str, ...]) -> bool:
-            return any(version.startswith(f"{one}.") for one in every)
-        return not version or (among(self.series) if self.series else not among(BETWEEN))
+        return not version or not self.series or any(version.startswith(f"{one}.") for one in self.series)
 
     def words(self, parameters: tuple[str, ...], samples: int) -> list[str]:
         """nsbench's options."""
@@ -74,7 +71,7 @@ RECORDINGS = (
     Recording("container", ("--op=container", "--with=mntns:clone,unshare,opentree,empty,fsmount"), "mounts:10..2000:8",
               series=("7.3",), machines=3, samples=1, is_profiled=False),
     # Before and after Linux 7acee67a6bce (February 2026); between which two of these series it is, the recordings say.
-    Recording("dying-alive", NET, "", ("--with=dying:1,16,64", "--with=netns:1,16,64,256"), series=("6.18", *BETWEEN, "7.3")),
+    Recording("dying-alive", NET, "", ("--with=dying:1,16,64", "--with=netns:1,16,64,256"), series=("6.18", "6.19", "7.0", "7.3")),
 )
 
 
@@ -148,7 +145,7 @@ def curves(options: argparse.Namespace) -> int:
     machine, _ = of_profile(options, [])
     keep = folders.Keep(True, options.again, "give another --out, or --again to replace it")
     place = Place(options.out, machine, keep, initramfs.base())
-    for image in images.images(options.kernel or [*SERIES, *BETWEEN], missing):
+    for image in images.images(options.kernel or list(SERIES), missing):
         version = image.package.split()[1] if image.package else ""
         mine = [one for one in chosen if one.is_of(version)]
         if not mine:  # that it is not recorded for, which is no fault unless it is named
@@ -164,7 +161,7 @@ def add_parser(commands: Commands) -> None:
     """Adds the command to lab.py's."""
     one = commands.add_parser("curves", help="how costs grow with conditions, on several kernels, for results/curves",
                               description=__doc__, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
-    one.add_argument("--kernel", action="append", metavar="KERNEL", help=f"repeatable ({', '.join((*SERIES, *BETWEEN))})")
+    one.add_argument("--kernel", action="append", metavar="KERNEL", help=f"repeatable ({', '.join(SERIES)})")
     one.add_argument("--only", action="append", choices=[recording.name for recording in RECORDINGS], help="this one; repeatable")
     one.add_argument("--out", type=Path, default=RESULTS, metavar="DIR", help="a folder for each kernel in it (results/curves)")
     one.add_argument("--again", action="store_true", help="replace what another build of nsbench, or other options, left there")

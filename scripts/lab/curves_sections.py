@@ -350,7 +350,7 @@ def absent(kernels: Kernels) -> list[str]:
         profiles = [one.name for one in every if one.is_profiled and one.name in kernel.runs and one.name not in kernel.profiles]
         said = [f"{what} {', '.join(names)}" for what, names in (("curves over", runs), ("profiles of", profiles)) if names]
         lines += [f"- {kernel.name} has no {'; no '.join(said)}."] if said else []
-    for series in (*curves.SERIES, *curves.BETWEEN):
+    for series in curves.SERIES:
         if not any(kernel.name.startswith(f"{series}.") for kernel in kernels):
             names = [one.name for one in curves.RECORDINGS if one.is_of(f"{series}.")]
             lines.append(f"- Of {series} nothing is recorded, which is to have {', '.join(names)}.")
