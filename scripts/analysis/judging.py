@@ -164,7 +164,7 @@ def _corrected(beside: Floats, others: Floats, rest: Pair) -> Floats:
     # Two families, each of which is held to its part of the limit by how many it has.
     rows, more = int(of.sum()), int(np.isfinite(others).sum())
     p = np.full(len(beside), np.nan)
-    p[of] = permuted.corrected(rest[0][of], rest[1][of]) * (rows + more) / rows
+    p[of] = np.maximum(permuted.corrected(rest[0][of], rest[1][of]) * (rows + more) / rows, beside[of])
     both: Floats = np.minimum(np.concatenate([p, effects.holm(others) * (rows + more) / max(more, 1)]), 1)
     return both
 

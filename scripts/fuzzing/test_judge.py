@@ -6,7 +6,7 @@ pytest.importorskip("scipy", reason="python3-scipy is missing")
 pytest.importorskip("hypothesis", reason="python3-hypothesis is missing")
 from hypothesis import given
 
-from analysis import judging
+from analysis import effects, judging
 from analysis.comparison import VERDICTS, verdict
 from analysis.effects import Floats, Pair
 from fuzzing.strategies import sides
@@ -16,8 +16,9 @@ Sides = tuple[Pair, list[str], Pair]
 
 
 def judged(logs: Pair, phases: list[str], times: Pair) -> judging.Judgement:
+    """With those left out that compare leaves out."""
     with np.errstate(all="ignore"):
-        return judging.judge(logs, phases, times, None, ALPHA)
+        return judging.judge(logs, phases, times, None, ALPHA, kept=effects.kept(*logs, times))
 
 
 def words(of: judging.Judgement) -> list[str]:
