@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
-#include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "sys/caller.h"
@@ -187,14 +187,16 @@ Place find_output(const std::filesystem::path& path, int at) {
 }
 
 Result<std::string> read_all(const Fd& file) {
-    // Not into the text itself: most files are of a line, for which 128 KiB would be filled with zeros.
-    std::array<char, 1U << 16U> piece;
+    // Not into the text itself: most files are of a line, for which 128 KiB would be filled with zeros. Nor on the
+    // stack, which may be of 64 KiB (RLIMIT_STACK).
+    constexpr std::size_t kPiece = 1U << 16U;
+    const auto piece = std::make_unique_for_overwrite<char[]>(kPiece);
     std::string text;
     for (;;) {
-        const ssize_t got = retried([&] { return read(file.get(), piece.data(), piece.size()); });
+        const ssize_t got = retried([&] { return read(file.get(), piece.get(), kPiece); });
         if (got < 0) return tl::unexpected(errno);
         if (got == 0) return text;
-        text.append(piece.data(), static_cast<std::size_t>(got));
+        text.append(piece.get(), static_cast<std::size_t>(got));
     }
 }
 
