@@ -187,8 +187,8 @@ Place find_output(const std::filesystem::path& path, int at) {
 }
 
 Result<std::string> read_all(const Fd& file) {
-    // Not into the text itself: most files are of a line, for which 128 KiB would be filled with zeros. Nor on the
-    // stack, which may be of 64 KiB (RLIMIT_STACK).
+    // Not into the text itself: most files are of a line, for which 128 KiB would be filled with zeros. Nor
+    // on the stack, which may be of 64 KiB (RLIMIT_STACK).
     constexpr std::size_t kPiece = 1U << 16U;
     const auto piece = std::make_unique_for_overwrite<char[]>(kPiece);
     std::string text;
