@@ -27,8 +27,8 @@ TOGETHER = 0.9  # of the rows on one side of zero are no chance
 SHARE = 0.05
 
 
-# Measured by the command that it names, with a load of 10 to 37 on 2 CPUs.
-SINGLE_ALARMS = "Of 100 pairs of runs of one thing 10% had a row that was called changed (scripts/validate.py replicate)"
+# Measured by the command that it names, with loads of 10 to 37 and of 7 to 17 on 2 CPUs.
+SINGLE_ALARMS = "Of pairs of runs of one thing 10 to 21% had a row that was called changed (scripts/validate.py replicate)"
 
 
 @dataclass(frozen=True)
