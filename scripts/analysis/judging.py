@@ -21,6 +21,7 @@ Kept = tuple[Flags, Flags]  # which runs of each side are not left out
 
 CASES = 5  # of a phase, for a level: the middle of fewer follows a case that changed
 KNOWN_BY_SCATTER = 4  # runs a side: fewer may happen to agree, and what each is known to vary by itself is the least
+ALIKE = math.log(1.5)  # by which the sides' standard deviations may differ, in the mean of the rows, where runs are to change sides
 COMMON = 0.75  # of a phase's rows that are to be where its level is: else it is none
 
 
@@ -36,7 +37,7 @@ class Level:
 @dataclass
 class Judgement:
     """`found` and `corrected` have an element for each row. `low` and `high` are the interval of its whole change, with its
-    level's. `levels` are those that were taken off, with their effects as one row each; `correction` is by whom `corrected` is."""
+    level's. `levels` are those that were taken off, with their effects as one row each; `correction` is whose `corrected` is."""
 
     found: Effects
     corrected: Floats
@@ -57,6 +58,14 @@ def are_apart(times: Pair) -> bool:
     return bool(base.max() < new.min() or new.max() < base.min())
 
 
+def _level(rest: Floats) -> Floats:
+    """Of each run; NaN for one that is left out and has fewer than CASES of the rows."""
+    level = np.full(rest.shape[1], np.nan)
+    enough = np.isfinite(rest).sum(axis=0) >= CASES
+    level[enough] = np.nanmedian(rest[:, enough], axis=0)
+    return level
+
+
 def levels_of(runs: Pair, kept: Kept, phases: list[str]) -> list[Level]:
     """The levels of the phases that enough rows have in all runs that are kept."""
     logs = of_kept(kept, runs)
@@ -70,9 +79,7 @@ def levels_of(runs: Pair, kept: Kept, phases: list[str]) -> list[Level]:
         base, new = (log[rows] for log in logs)
         # Between both sides: a row that has changed moves from its middle by as much on one side as on the other.
         middle = (np.median(base, axis=1, keepdims=True) + np.median(new, axis=1, keepdims=True)) / 2
-        with np.testing.suppress_warnings() as quiet:
-            quiet.filter(RuntimeWarning)  # a run that is left out may have none of them
-            found.append(Level(phase, rows, (np.nanmedian(runs[0][rows] - middle, axis=0), np.nanmedian(runs[1][rows] - middle, axis=0))))
+        found.append(Level(phase, rows, (_level(runs[0][rows] - middle), _level(runs[1][rows] - middle))))
     return found
 
 
@@ -114,13 +121,15 @@ def judge(runs: Pair, phases: list[str], times: Pair, own: Pair | None, alpha: f
         for log, of_runs in zip(rest, of_kept(kept, level.runs)):
             log[level.rows] -= of_runs
     drift = effects.trend(*logs, when)
-    apart = are_apart(times)
+    apart = are_apart(when)
     more = wander(_series(levels, kept, logs), when, drift) if apart else 1.0
     whole = effects.effects(*logs, own, (more, more), 1 - alpha, drift=drift)
     beside = effects.effects(*rest, own, level=1 - alpha)
     told = [_one_row(of_kept(kept, level.runs), more, alpha, drift) for level in levels]
     if apart and not all(of.all() for of in kept):
-        told = [_as_far_as_all(of, level, times, more, alpha) for of, level in zip(told, levels)]
+        of_all = effects.trend(*runs, times)
+        whole = _no_surer(whole, effects.effects(*runs, None, (more, more), 1 - alpha, trim=0, drift=of_all))
+        told = [_no_surer(of, _one_row(level.runs, more, alpha, of_all, 0)) for of, level in zip(told, levels)]
     return _judged(levels, told, beside, whole, rest, alpha, chosen)
 
 
@@ -130,18 +139,15 @@ def _series(levels: list[Level], kept: Kept, logs: Pair) -> Pair:
     return (np.stack([base for base, _ in of]), np.stack([new for _, new in of])) if of else logs
 
 
-def _one_row(level: Pair, more: float, alpha: float, drift: Trend | None = None) -> Effects:
-    return effects.effects(level[0][None], level[1][None], None, (more, more), 1 - alpha, drift=drift)
+def _one_row(level: Pair, more: float, alpha: float, drift: Trend | None, trim: float = effects.TRIM) -> Effects:
+    return effects.effects(level[0][None], level[1][None], None, (more, more), 1 - alpha, trim, drift)
 
 
-def _as_far_as_all(told: Effects, level: Level, times: Pair, more: float, alpha: float) -> Effects:
-    """A level's effect, no surer than with the runs that are left out. Where one side was measured wholly before the other, a run
-    that stands out shows how far the machine moves by itself, and it may have moved between the sides."""
-    there = tuple(np.isfinite(of) for of in level.runs)
-    runs = level.runs[0][there[0]], level.runs[1][there[1]]
-    of_all = _one_row(runs, more, alpha, effects.trend(runs[0][None], runs[1][None], (times[0][there[0]], times[1][there[1]])))
-    half = np.maximum(of_all.high - of_all.low, told.high - told.low) / 2
-    return replace(told, low=told.log - half, high=told.log + half, p=np.maximum(of_all.p, told.p))
+def _no_surer(of: Effects, of_all: Effects) -> Effects:
+    """Effects that are no surer than with the runs that are left out. Where one side was measured wholly before the other, a run that
+    stands out shows how far the machine moves by itself, and it may have moved between the sides."""
+    half = np.fmax(of_all.high - of_all.low, of.high - of.low) / 2
+    return replace(of, low=of.log - half, high=of.log + half, p=np.fmax(of_all.p, of.p))
 
 
 def of_kept(kept: Kept, pair: Pair) -> Pair:
@@ -149,24 +155,18 @@ def of_kept(kept: Kept, pair: Pair) -> Pair:
     return pair[0][..., kept[0]], pair[1][..., kept[1]]
 
 
-def _is_by_divisions(rest: Pair) -> bool:
-    """Whether p of so many runs a side is corrected by all ways to divide them: there are enough, and each row's t is that of its means."""
-    base, new = (log.shape[1] for log in rest)
-    return permuted.divisions(base, new) >= permuted.FEWEST and not effects.trims(base) and not effects.trims(new)
-
-
-def _corrected(beside: Floats, others: Floats, rest: Pair) -> Floats:
-    """p corrected for the number of all. Of the rows of `rest`, which are beside their levels, `beside` is p of each; others' is that of
-    the rest, levels among them: with what rows have in common where there are enough runs to know it."""
-    of = np.isfinite(beside)
-    if not of.any() or not _is_by_divisions(rest):
-        return effects.holm(np.concatenate([beside, others]))
-    # Two families, each of which is held to its part of the limit by how many it has.
-    rows, more = int(of.sum()), int(np.isfinite(others).sum())
-    p = np.full(len(beside), np.nan)
-    p[of] = np.maximum(permuted.corrected(rest[0][of], rest[1][of]) * (rows + more) / rows, beside[of])
-    both: Floats = np.minimum(np.concatenate([p, effects.holm(others) * (rows + more) / max(more, 1)]), 1)
-    return both
+def _is_by_divisions(rest: Pair, share: float, alpha: float) -> bool:
+    """Whether p of rows beside their levels, which have that share of all, is corrected by all ways to divide the runs. Their smallest p
+    has to be well below the limit, each row's t that of its means, and both sides are to scatter alike, or runs could not change sides."""
+    sizes = [log.shape[1] for log in rest]
+    if min(sizes) < KNOWN_BY_SCATTER or max(sizes) - min(sizes) > 1 or effects.trims(max(sizes)):
+        return False
+    if permuted.smallest(*sizes) / share > alpha / 2:
+        return False
+    with np.errstate(divide="ignore", invalid="ignore"):
+        apart = np.log(rest[0].var(axis=1, ddof=1) / rest[1].var(axis=1, ddof=1)) / 2
+    apart = apart[np.isfinite(apart)]
+    return bool(len(apart)) and abs(float(apart.mean())) <= ALIKE
 
 
 def _judged(levels: list[Level], told: list[Effects], beside: Effects, whole: Effects, rest: Pair, alpha: float,
@@ -176,11 +176,29 @@ def _judged(levels: list[Level], told: list[Effects], beside: Effects, whole: Ef
     for level in levels:
         off |= level.rows
 
-    def corrected() -> tuple[Floats, Floats]:
-        p = _corrected(np.where(chosen & off, beside.p, np.nan),
-                       np.concatenate([np.where(chosen & ~off, whole.p, np.nan), *(of.p for of in told)]), rest)
+    def families() -> tuple[Floats, Floats, float, bool]:
+        """p of the rows beside their levels; that of the other rows, and then of the levels; the former's share; whether it is corrected
+        by divisions."""
+        mine = np.where(chosen & off, beside.p, np.nan)
+        others = np.concatenate([np.where(chosen & ~off, whole.p, np.nan), *(of.p for of in told)])
+        rows, more = (int(np.isfinite(of).sum()) for of in (mine, others))
+        share = rows / max(rows + more, 1)
+        of = np.isfinite(mine)
+        return mine, others, share, rows > 0 and _is_by_divisions((rest[0][of], rest[1][of]), share, alpha)
+
+    def corrected() -> tuple[Floats, Floats, str]:
+        """Of the rows, and of the levels, and whose correction it is. Two families have their parts of the limit by how many they are."""
+        mine, others, share, by_divisions = families()
         rows = len(chosen)
-        return np.where(off, p[:rows], p[rows:2 * rows]), p[2 * rows:]
+        if not by_divisions:
+            p = effects.holm(np.concatenate([mine, others]))
+            return np.where(off, p[:rows], p[rows:2 * rows]), p[2 * rows:], effects.HOLM
+        of = np.isfinite(mine)
+        p = effects.holm(others) / max(1 - share, 1e-300)
+        mine[of] = np.maximum(permuted.corrected(rest[0][of], rest[1][of]) / share, mine[of])
+        left = int(np.isfinite(others[:rows]).sum())
+        said = f"{permuted.BY}; {effects.HOLM} for {left}" if left else permuted.BY
+        return np.minimum(np.where(off, mine, p[:rows]), 1), np.minimum(p[rows:], 1), said
 
     taken = []
     for level, of, p in zip(levels, told, corrected()[1]):
@@ -195,4 +213,5 @@ def _judged(levels: list[Level], told: list[Effects], beside: Effects, whole: Ef
         half = np.hypot((found.high - found.low) / 2, (of.high - of.low) / 2)[level.rows]
         middle = (found.log + of.log)[level.rows]
         low[level.rows], high[level.rows] = middle - half, middle + half
-    return Judgement(found, corrected()[0], low, high, taken, permuted.BY if taken and _is_by_divisions(rest) else effects.HOLM)
+    p, _, correction = corrected()
+    return Judgement(found, p, low, high, taken, correction)

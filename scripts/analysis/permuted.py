@@ -3,7 +3,8 @@ Young (1993) on the largest of the rows' t.
 
 Rows of one machine go up and down together, and create, ready and total hold each other: they are far fewer chances of a false alarm
 than rows, which Holm's correction has to take for as many. Here what they have in common is in each division as it is in the sides. Where
-nothing has changed, runs may stand on either side, so that the chance of even one false alarm is no larger than the limit.
+nothing has changed and both sides scatter alike, runs may stand on either side, so that the chance of even one false alarm is within the
+limit; where one side scatters much more it is not, and Holm's is to be taken.
 """
 import itertools
 import math
@@ -14,14 +15,18 @@ from numpy.typing import NDArray
 from analysis.effects import Floats
 
 BY = "Westfall and Young"
-FEWEST = 100  # divisions: with fewer the smallest p there can be is near the limit
-AT_ONCE = 2000  # divisions, of which all rows' t are in memory
+AT_ONCE = 4_000_000  # t in memory
 TIE = 1 - 1e-9  # of a t: what rounding makes of two that are equal
 
 
 def divisions(base: int, new: int) -> int:
     """In how many ways so many runs can be divided."""
     return math.comb(base + new, base)
+
+
+def smallest(base: int, new: int) -> float:
+    """The smallest p there can be: where the sides are alike, a division and its mirror image say the same."""
+    return (2 if base == new else 1) / divisions(base, new)
 
 
 def corrected(base: Floats, new: Floats) -> Floats:
@@ -34,7 +39,7 @@ def corrected(base: Floats, new: Floats) -> Floats:
     limits = found[order, None] * TIE
     as_large = np.zeros(len(runs))
     every = itertools.combinations(range(count), in_base)
-    while some := list(itertools.islice(every, AT_ONCE)):
+    while some := list(itertools.islice(every, max(1, AT_ONCE // len(runs)))):
         chosen = np.zeros((len(some), count), bool)
         np.put_along_axis(chosen, np.array(some), True, axis=1)
         # Of each row the largest t of it and of all that are less conspicuous: the others have been told already.

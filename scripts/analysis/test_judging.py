@@ -128,3 +128,37 @@ def test_what_a_figure_varies_by_itself_counts_for_few_runs_only(runs: int, coun
         assert (wide.high - wide.low > narrow.high - narrow.low).all()
     else:
         assert wide.high - wide.low == pytest.approx(narrow.high - narrow.low)
+
+
+def corrected_by(rows: int, scatter: float = 1.0, runs: tuple[int, int] = (5, 5), alone: int = 0, alpha: float = 0.05) -> str:
+    """Whose correction rows beside their level get, where the new side scatters so many times as much and others have no level."""
+    base, new = sides(8, rows=rows + alone, runs=max(runs))
+    logs = base[:, :runs[0]], new[:, :runs[1]] * scatter
+    phases = ["create"] * rows + [f"phase {number}" for number in range(alone)]
+    return judging.judge(logs, phases, (np.arange(0.0, 2 * runs[0], 2), np.arange(1.0, 2 * runs[1], 2)), None, alpha).correction
+
+
+def test_runs_change_sides_only_where_that_says_something() -> None:
+    assert corrected_by(12) == "Westfall and Young" and corrected_by(12, runs=(5, 4)) == "Westfall and Young"
+    assert corrected_by(12, alone=3) == "Westfall and Young; Holm for 3"
+    assert corrected_by(12, scatter=3) == corrected_by(12, scatter=1 / 3) == "Holm"  # one side scatters more
+    assert corrected_by(12, runs=(4, 4)) == corrected_by(12, alone=60) == corrected_by(12, alpha=0.01) == "Holm"  # no p is small enough
+    assert corrected_by(12, runs=(10, 10)) == corrected_by(12, runs=(7, 5)) == "Holm"
+
+
+def test_no_correction_makes_a_row_likelier() -> None:
+    base, new = sides(9, runs=5)
+    new[3] += 0.02
+    found = judging.judge((base, new), ["create"] * 8, (np.arange(0.0, 10, 2), np.arange(1.0, 10, 2)), None, 0.05)
+    assert found.correction == "Westfall and Young" and (found.corrected >= found.found.p).all()
+    assert found.corrected[3] == pytest.approx(2 / 252 * 9 / 8)  # the smallest there is; the level has its part of the limit
+
+
+def test_apart_rows_without_a_level_are_no_surer_either() -> None:
+    base, new = sides(10, rows=12, level=0.005, runs=6)
+    base[:, 2] += 0.15
+    new += 0.1
+    phases = [f"phase {number // 3}" for number in range(12)]  # three cases of each: no level
+    times = np.arange(6.0), np.arange(6.0, 12)
+    kept = np.arange(6) != 2, np.full(6, True)
+    assert (judging.judge((base, new), phases, times, None, 0.05, kept=kept).corrected > 0.05).all()
