@@ -66,9 +66,9 @@ def test_a_kernel_that_is_named_and_has_no_such_recording_is_an_error(lab: FakeL
     monkeypatch.setenv("PATH", f"{lab.bin}:{os.environ['PATH']}")
     monkeypatch.setattr(images, "images", lambda names, missing: [images.Image("seven", lab.kernel, "0", "linux-image 7.0.4-1")])
     options = argparse.Namespace(accel="tcg", append="", memory=512, timeout=9, kernel=["7.0"], out=lab.out, again=False, jobs=1,
-                                 only=["mounts"])
+                                 only=["mount_ns"])
     assert curves.curves(options) == USAGE
-    assert "lab: seven: nothing is recorded for it of mounts" in capsys.readouterr().err and not (lab.out / "seven").exists()
+    assert "lab: seven: nothing is recorded for it of mount_ns" in capsys.readouterr().err and not (lab.out / "seven").exists()
     options.kernel = None
     assert curves.curves(options) == 0 and not (lab.out / "seven").exists()
 
