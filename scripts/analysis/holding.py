@@ -58,7 +58,8 @@ def held_after_rounds(build: Path, trials: int, seed: int) -> bool:
             cells.append(f"{share:>7.1%} {f'{of_delta:.1%}' + ' *'[model.limit < HELD_LIMIT]:>8} {f'±{width:.1%}':>8}")
         print(f"{model.name:<22} {rounds:>6} {' '.join(cells)}", flush=True)
     print(f"median, delta: how often it is in its interval; middle: of the median's intervals. {trials} trials; at least "
-          f"{HELD_LIMIT:.0%} must (*: 90%, since\nthe level is a part of the difference); standard error: "
+          f"{HELD_LIMIT:.0%} must (*: "
+          f"{min(model.limit for model in coverage.MODELS):.0%}, since\nthe level is a part of the difference); standard error: "
           f"{standard_error(HELD_LIMIT, trials):.1%}")
     return good
 

@@ -178,7 +178,7 @@ def _judged(levels: list[Level], told: list[Effects], beside: Effects, whole: Ef
 
     def families() -> tuple[Floats, Floats, float, bool]:
         """p of the rows beside their levels; that of the other rows, and then of the levels; the former's share; whether it is corrected
-        by divisions."""
+        by divisions. Two families have their parts of the limit by how many they are."""
         mine = np.where(chosen & off, beside.p, np.nan)
         others = np.concatenate([np.where(chosen & ~off, whole.p, np.nan), *(of.p for of in told)])
         rows, more = (int(np.isfinite(of).sum()) for of in (mine, others))
@@ -186,22 +186,26 @@ def _judged(levels: list[Level], told: list[Effects], beside: Effects, whole: Ef
         of = np.isfinite(mine)
         return mine, others, share, rows > 0 and _is_by_divisions((rest[0][of], rest[1][of]), share, alpha)
 
-    def corrected() -> tuple[Floats, Floats, str]:
-        """Of the rows, and of the levels, and whose correction it is. Two families have their parts of the limit by how many they are."""
+    def of_others() -> Floats:
+        """The other rows' p, and then the levels', corrected."""
         mine, others, share, by_divisions = families()
-        rows = len(chosen)
         if not by_divisions:
-            p = effects.holm(np.concatenate([mine, others]))
-            return np.where(off, p[:rows], p[rows:2 * rows]), p[2 * rows:], effects.HOLM
-        of = np.isfinite(mine)
-        p = effects.holm(others) / max(1 - share, 1e-300)
-        mine[of] = np.maximum(permuted.corrected(rest[0][of], rest[1][of]) / share, mine[of])
-        left = int(np.isfinite(others[:rows]).sum())
-        said = f"{permuted.BY}; {effects.HOLM} for {left}" if left else permuted.BY
-        return np.minimum(np.where(off, mine, p[:rows]), 1), np.minimum(p[rows:], 1), said
+            return effects.holm(np.concatenate([mine, others]))[len(mine):]
+        return np.minimum(effects.holm(others) / max(1 - share, 1e-300), 1)
+
+    def of_rows() -> tuple[Floats, str]:
+        """All rows' p, corrected, and whose correction it is."""
+        mine, others, share, by_divisions = families()
+        if not by_divisions:
+            mine, said = effects.holm(np.concatenate([mine, others]))[:len(mine)], effects.HOLM
+        else:
+            of, left = np.isfinite(mine), int(np.isfinite(others[:len(mine)]).sum())
+            mine[of] = np.minimum(np.maximum(permuted.corrected(rest[0][of], rest[1][of]) / share, mine[of]), 1)
+            said = f"{permuted.BY}; {effects.HOLM} for {left}" if left else permuted.BY
+        return np.where(off, mine, of_others()[:len(mine)]), said
 
     taken = []
-    for level, of, p in zip(levels, told, corrected()[1]):
+    for level, of, p in zip(levels, told, of_others()[len(chosen):]):
         strays = (effects.holm(beside.p[level.rows]) <= alpha).mean()
         if p <= alpha or strays > 1 - COMMON:
             off &= ~level.rows
@@ -213,5 +217,5 @@ def _judged(levels: list[Level], told: list[Effects], beside: Effects, whole: Ef
         half = np.hypot((found.high - found.low) / 2, (of.high - of.low) / 2)[level.rows]
         middle = (found.log + of.log)[level.rows]
         low[level.rows], high[level.rows] = middle - half, middle + half
-    p, _, correction = corrected()
-    return Judgement(found, p, low, high, taken, correction)
+    corrected, correction = of_rows()
+    return Judgement(found, corrected, low, high, taken, correction)
