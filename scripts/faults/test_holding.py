@@ -38,6 +38,7 @@ def tried(which, *words):
     "faults --job=userns_map --role=nsbench-sampler --call=read --error=EIO --when=4",
     # What it could not open it did not remove.
     "faults --job=cgroups --role=nsbench-keeper+ --call=openat --error=EIO",
+    "faults --job=cgroups --role=nsbench-keeper+ --call=unlinkat --error=EROFS",
     # An interruption is no reason to have no name for a file.
     "faults --job=summary --role=nsbench --call=getrandom --error=EINTR --seed=1",
     # Without memory for the message that there is none it aborted.
