@@ -32,7 +32,7 @@ void remove_from(const sys::Fd& parent, const Setting& here) {
     const auto remove = [&] {
         for (std::uint64_t i = 0; i < here.value; ++i) {
             names.number(i);
-            char path[sizeof names.folder + sizeof names.one];
+            char path[sizeof names.folder + 1 + sizeof names.one];
             std::snprintf(path, sizeof path, "%s/%s", names.folder, names.one);
             (void)unlinkat(parent.get(), path, AT_REMOVEDIR);
         }
