@@ -128,7 +128,8 @@ def _try_all(pool: concurrent.futures.Executor, faults: Sequence[Fault], jobs: d
 def kept_before(options: argparse.Namespace) -> list[Outcome]:
     """What an earlier call has tried and kept there, with which this one goes on. Unreadable where it was another nsbench's."""
     outcomes = kept_table(options.keep)
-    digest, file = hashlib.sha256((options.build / "nsbench").read_bytes()).hexdigest(), options.keep / "nsbench.sha256"
+    programs_of = (path for path in (options.build / name for name in ("nsbench", "nsbench-sampler")) if path.exists())
+    digest, file = hashlib.sha256(b"".join(path.read_bytes() for path in programs_of)).hexdigest(), options.keep / "nsbench.sha256"
     if outcomes and (not file.exists() or file.read_text() != digest):
         raise Unreadable(f"{options.keep}: what was tried there was another nsbench: --keep another folder")
     outputs.own_folder(options.keep)
