@@ -39,6 +39,8 @@ def tried(which, *words):
     # What it could not open it did not remove.
     "faults --job=cgroups --role=nsbench-keeper+ --call=openat --error=EIO",
     "faults --job=cgroups --role=nsbench-keeper+ --call=unlinkat --error=EROFS",
+    # Who was refused was said, and not by what.
+    "faults --job=resume --role=nsbench-sampler+ --call=unshare --error=EPERM --when=1",
     # An interruption is no reason to have no name for a file.
     "faults --job=summary --role=nsbench --call=getrandom --error=EINTR --seed=1",
     # Without memory for the message that there is none it aborted.

@@ -185,8 +185,11 @@ int run_once(const Options& options, Beginning beginning, const std::vector<Case
 
 void check_user(const Options& options, std::optional<bool> in_userns, const run::Instruments& instruments) {
     if (!in_userns || *in_userns == instruments.samplers.in_userns()) return;
-    throw UsageError(fmt::format("{}: was measured {} a user namespace; go on with it as the same user",
-                                 *options.resume, *in_userns ? "through" : "without"));
+    throw UsageError(fmt::format("{}: was measured {}; go on with it as the same user", *options.resume,
+                                 *in_userns
+                                     ? "through a user namespace"
+                                     : "without a user namespace, and unshare(CLONE_NEWUTS) is refused "
+                                       "here (EPERM)"));
 }
 
 void introduce(const Options& options, const run::RunInfo& info) {
