@@ -39,6 +39,9 @@ def tried(which, *words):
     # What it could not open it did not remove.
     "faults --job=cgroups --role=nsbench-keeper+ --call=openat --error=EIO",
     "faults --job=cgroups --role=nsbench-keeper+ --call=unlinkat --error=EROFS",
+    "faults --job=churn --role=nsbench --call=flock --error=ENOLCK",
+    # One of the repeats was measured through a user namespace.
+    "faults --job=repeat --role=nsbench-sampler+ --call=unshare --error=EPERM --when=1",
     # Who was refused was said, and not by what.
     "faults --job=resume --role=nsbench-sampler+ --call=unshare --error=EPERM --when=1",
     # An interruption is no reason to have no name for a file.
