@@ -10,13 +10,15 @@ ROOT = Path(__file__).resolve().parents[1]
 # The file that is wrong, its text, and what is said about it.
 WRONG = {
     "format": ("src/core/wrong.h", "int  two;\n", "wrong.h:1"),
+    "cpp": ("src/core/wrong.cpp", "int main() {\n    int a[2] = {};\n    return a[2];\n}\n", "wrong.cpp:3: error"),
     "shell": ("scripts/wrong", "#!/bin/sh\nrm -r $1\n", "SC2086"),
     "python": ("scripts/wrong.py", "import os\n", "F401 'os' imported but unused"),
     "types": ("scripts/wrong.py", "def two() -> int:\n    return 'two'\n", 'scripts/wrong.py:2: error: Incompatible return value type'),
     "page": ("scripts/page/wrong.js", '"use strict";\nconst one = noSuchName(CONSTANT);\n', "'noSuchName' is not defined"),
     "licences": (".reuse/dep5", "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n", "scripts/good.py"),
 }
-TOOLS = {"format": "clang-format", "shell": "shellcheck", "python": "flake8", "types": "mypy", "page": "npm", "licences": "reuse"}
+TOOLS = {"format": "clang-format", "cpp": "cppcheck", "shell": "shellcheck", "python": "flake8",
+         "types": "mypy", "page": "npm", "licences": "reuse"}
 
 
 @pytest.fixture(name="tree")
@@ -28,7 +30,8 @@ def fixture_tree(tmp_path: Path) -> Path:
     for name in ("scripts/lint", ".clang-format", ".gitignore", "scripts/lab/nops.patch"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
-    for name, text in {"src/core/good.h": "int two;\n", "scripts/good.py": "import os\n\nprint(os.name)\n",
+    for name, text in {"src/core/good.h": "int two;\n", "src/core/good.cpp": "int one = 1;\n",
+                       "scripts/good.py": "import os\n\nprint(os.name)\n",
                        "scripts/page/good.js": '"use strict";\nconst CONSTANT = 1;\n',
                        "build/release/other.h": "int  two;\n"}.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -95,4 +98,4 @@ def test_licences_of_a_built_tree_without_its_repository_are_not_looked_at(tree:
 
 def test_wrong_use(tree: Path) -> None:
     done = lint(tree, "poetry")
-    assert (done.returncode, done.stdout) == (2, "lint: no check poetry: format, shell, python, types, page or licences\n")
+    assert (done.returncode, done.stdout) == (2, "lint: no check poetry: format, cpp, shell, python, types, page or licences\n")
