@@ -84,10 +84,10 @@ def ending(job: Job, ended: Ended, error: str, call: str, role: str, reasons: st
         return f"exit code {ended.code} of a call that was interrupted, and has to be made again: {ended.err.strip()[-200:]!r}"
     if ended.code in job.own_codes or ended.code == UNREAD.get(error) or is_of_loader(ended):
         return None
-    if not ended.err and not reasons and ended.code != FAILED:
-        return f"exit code {ended.code} without a message"
     if names_it(said, error):
         return None
+    if not ended.err and not reasons and ended.code != FAILED:
+        return f"exit code {ended.code} without a message"
     return f"exit code {ended.code}, and what failed is not said: {ended.err.strip()[-200:]!r}"
 
 

@@ -41,7 +41,6 @@ class ChurnRecorder {
     [[nodiscard]] std::uint64_t done(std::size_t group) const {
         return totals_[group].done() + open_.tallies[group].done();
     }
-    [[nodiscard]] const KernelUse& before() const { return before_; }
 
     /// Open loop: arrivals that were due when the load ended, and not done: not begun, or under way in a
     /// worker that was killed.

@@ -45,7 +45,6 @@ class Fd {
     ~Fd() { reset(); }
 
     [[nodiscard]] int get() const { return fd_; }
-    [[nodiscard]] int release() { return std::exchange(fd_, -1); }
     explicit operator bool() const { return fd_ >= 0; }
 
     void reset() {
