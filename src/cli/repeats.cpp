@@ -133,7 +133,7 @@ void Repeating::wait_before(std::uint32_t number, run::ProgressLine& line) const
 
 void Repeating::measure(std::uint32_t number, Beginning own, run::ProgressLine& line) {
     const OwnCpus cpus;
-    run::Instruments instruments = run::Instruments::prepare(own.start.options, run::most_at_once(plan_));
+    run::Instruments instruments = run::Instruments::prepare(own.start.options, plan_);
     check_user(options_, own.in_userns, instruments);
     const double share = run::share_left(own.start.options, own.before.totals.seconds);
     run::Measurement measurement(own.start, plan_, std::move(instruments), std::move(own.before), share);
