@@ -7,6 +7,7 @@
 
 #include "conditions.h"
 #include "sys/cgroup.h"
+#include "sys/patience.h"
 
 namespace nsb::bench {
 namespace {
@@ -24,16 +25,20 @@ struct Names {
     char one[24] = "";
 };
 
-/// What make_in() has made there, or a part of it. By paths: a folder that cannot be opened would stay.
+/// What make_in() has made there, or a part of it; again for a second, as long as something is in the way. By
+/// paths: a folder that cannot be opened would stay.
 void remove_from(const sys::Fd& parent, const Setting& here) {
     Names names(here);
-    for (std::uint64_t i = 0; i < here.value; ++i) {
-        names.number(i);
-        char path[sizeof names.folder + sizeof names.one];
-        std::snprintf(path, sizeof path, "%s/%s", names.folder, names.one);
-        (void)unlinkat(parent.get(), path, AT_REMOVEDIR);
-    }
-    (void)unlinkat(parent.get(), names.folder, AT_REMOVEDIR);
+    const auto remove = [&] {
+        for (std::uint64_t i = 0; i < here.value; ++i) {
+            names.number(i);
+            char path[sizeof names.folder + 1 + sizeof names.one];
+            std::snprintf(path, sizeof path, "%s/%s", names.folder, names.one);
+            (void)unlinkat(parent.get(), path, AT_REMOVEDIR);
+        }
+        return unlinkat(parent.get(), names.folder, AT_REMOVEDIR);
+    };
+    (void)sys::patiently(remove, [](int error) { return error != ENOENT; });
 }
 
 /// The cgroups have what the folder has: what the host gives its own.

@@ -22,7 +22,7 @@ say() { printf '%s\n' "$*" >&2; }
 #   test      both, and what is marked test
 #   kernels   all of these, and what builds kernels
 #   package   what is built with, and what makes the Debian package of it
-#   fuzz      what is built with, and what clang's libFuzzer needs
+#   fuzz      what is built with, and what clang's libFuzzer and counters need
 packages() {
     local name kind
     case $1 in run | analysis | test | kernels | package | fuzz) ;; *) say "setup.sh: packages $1: there is no such kind"; return 1 ;; esac

@@ -286,7 +286,8 @@ def add_faults(commands: "argparse._SubParsersAction[Parser]") -> None:
         one.add_argument("--role", metavar="NAME", help="this process alone: nsbench, nsbench-sampler, …; with a + what these fork")
         one.add_argument("--when", type=at_least(1), metavar="N", help="at this occurrence alone")
         one.add_argument("--jobs", type=at_least(1), default=1, metavar="N", help="so many at once (%(default)s)")
-        one.add_argument("--keep", type=Path, metavar="DIR", help="faults.csv, and the files of each run that fell short")
+        one.add_argument("--keep", type=Path, metavar="DIR",
+                         help="faults.csv, which goes on from what was tried before, and the files of each run that fell short")
 
 
 def add_surroundings(commands: "argparse._SubParsersAction[Parser]") -> None:

@@ -39,7 +39,8 @@ class Parser(Named):
     def error(self, message: str) -> NoReturn:
         text = re.sub(r"^argument ", "", message)
         if unknown := re.match(r"unrecognized arguments: (-[^\s=]+)", message):
-            text = f"{unknown[1]}: unknown option{nearest(unknown[1], self._option_string_actions)}"
+            known = self._option_string_actions
+            text = f"{unknown[1]}: " + ("goes before the command" if unknown[1] in known else f"unknown option{nearest(unknown[1], known)}")
         raise Unreadable(f"{text} (--help)")
 
 

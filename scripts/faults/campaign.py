@@ -2,6 +2,7 @@
 import argparse
 import concurrent.futures
 import contextlib
+import hashlib
 import itertools
 import multiprocessing
 import multiprocessing.util
@@ -18,7 +19,7 @@ from analysis.script import Unreadable
 from faults.calls import NUMBERS
 from faults.drawing import MALLOC, OURS, Fault, Recorded, draw
 from faults.jobs import BY_NAME, JOBS, Facts
-from faults.outcomes import Outcome, keep_table, tables
+from faults.outcomes import Outcome, keep_table, kept_table, tables
 from faults.place import ENDING, LIBRARY, NotToBeHad, Place
 
 MEMORY_JOBS = ("version", "list", "doctor", "clone", "summary", "resume")
@@ -113,7 +114,6 @@ def _try_all(pool: concurrent.futures.Executor, faults: Sequence[Fault], jobs: d
     with contextlib.ExitStack() as stack:
         stack.callback(said.end)
         if keep:
-            outputs.own_folder(keep)
             stack.callback(keep_table, keep, outcomes)
         written = 0.0
         waiting = {pool.submit(_attempt, fault, jobs[fault.job].facts, keep) for fault in faults}
@@ -123,6 +123,18 @@ def _try_all(pool: concurrent.futures.Executor, faults: Sequence[Fault], jobs: d
             if keep and time.monotonic() > written + BETWEEN:
                 keep_table(keep, outcomes)
                 written = time.monotonic()
+
+
+def kept_before(options: argparse.Namespace) -> list[Outcome]:
+    """What an earlier call has tried and kept there, with which this one goes on. Unreadable where it was another nsbench's."""
+    outcomes = kept_table(options.keep)
+    programs_of = (path for path in (options.build / name for name in ("nsbench", "nsbench-sampler")) if path.exists())
+    digest, file = hashlib.sha256(b"".join(path.read_bytes() for path in programs_of)).hexdigest(), options.keep / "nsbench.sha256"
+    if outcomes and (not file.exists() or file.read_text() != digest):
+        raise Unreadable(f"{options.keep}: what was tried there was another nsbench: --keep another folder")
+    outputs.own_folder(options.keep)
+    outputs.replace(file, digest.encode())
+    return outcomes
 
 
 def run(options: argparse.Namespace) -> bool:
@@ -139,12 +151,12 @@ def run(options: argparse.Namespace) -> bool:
         signal.signal(number, signal.default_int_handler)
     wanted = options.job or (MEMORY_JOBS if of_memory else BY_NAME)
     names = [job.name for job in JOBS if job.name in wanted and not job.is_for_kills]
-    outcomes: list[Outcome] = []
+    outcomes = kept_before(options) if options.keep else []
     ending: BaseException | None = None
     try:
         with in_workers((options.build / "nsbench").resolve(), options.jobs) as pool:
             jobs, are_all = recorded(pool, names, of_memory)
-            drawn = draw(options, jobs)
+            drawn = draw(options, jobs, {one.fault for one in outcomes})
             if not of_memory and (never := never_failed(jobs)):
                 print(f"never made to fail: {', '.join(never)}", flush=True)
             _try_all(pool, drawn, jobs, options.keep, outcomes)

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from analysis import outputs
+from analysis.script import Unreadable
 from faults.drawing import Fault
 
 
@@ -60,6 +61,20 @@ def tables(outcomes: Sequence[Outcome]) -> Iterator[str]:
             yield f"{one.fault.command()}\n    {one.shortfall}"
     by = collections.Counter(one.outcome for one in outcomes)
     yield f"{by['held'] + by['short']} faults tried, {by['short']} fell short; {by['unreached']} more were not reached"
+
+
+def kept_table(keep: Path) -> list[Outcome]:
+    """What faults.csv has, in its order; nothing where there is none. Unreadable where it is no such table."""
+    if not (file := keep / "faults.csv").exists():
+        return []
+    found = []
+    try:
+        for row in csv.DictReader(io.StringIO(file.read_text())):
+            fault = Fault(row["job"], row["role"], row["call"], row["error"], int(row["occurrence"]))
+            found.append(Outcome(fault, row["outcome"], int(row["code"]), float(row["seconds"]), row["shortfall"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unreadable(f"{file}: no table of faults: {error}") from error
+    return found
 
 
 def keep_table(keep: Path, outcomes: Sequence[Outcome]) -> None:

@@ -38,6 +38,12 @@ def tried(which, *words):
     "faults --job=userns_map --role=nsbench-sampler --call=read --error=EIO --when=4",
     # What it could not open it did not remove.
     "faults --job=cgroups --role=nsbench-keeper+ --call=openat --error=EIO",
+    "faults --job=cgroups --role=nsbench-keeper+ --call=unlinkat --error=EROFS",
+    "faults --job=churn --role=nsbench --call=flock --error=ENOLCK",
+    # One of the repeats was measured through a user namespace.
+    "faults --job=repeat --role=nsbench-sampler+ --call=unshare --error=EPERM --when=1",
+    # Who was refused was said, and not by what.
+    "faults --job=resume --role=nsbench-sampler+ --call=unshare --error=EPERM --when=1",
     # An interruption is no reason to have no name for a file.
     "faults --job=summary --role=nsbench --call=getrandom --error=EINTR --seed=1",
     # Without memory for the message that there is none it aborted.

@@ -134,7 +134,10 @@ void Repeating::wait_before(std::uint32_t number, run::ProgressLine& line) const
 void Repeating::measure(std::uint32_t number, Beginning own, run::ProgressLine& line) {
     const OwnCpus cpus;
     run::Instruments instruments = run::Instruments::prepare(own.start.options, plan_);
-    check_user(options_, own.in_userns, instruments);
+    // What this repeat was measured with before, or else the last one.
+    if (own.in_userns) whole_.in_userns = own.in_userns;
+    check_user(options_.resume ? *options_.resume : "the repeat before", whole_.in_userns, instruments);
+    whole_.in_userns = instruments.samplers.in_userns();
     const double share = run::share_left(own.start.options, own.before.totals.seconds);
     run::Measurement measurement(own.start, plan_, std::move(instruments), std::move(own.before), share);
     if (last_ == 0) introduce(options_, measurement.describe());

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "report/load_columns.h"
@@ -23,10 +22,7 @@ constexpr const char* kBatchesCsv = "batches.csv";
 
 ChurnFolder::ChurnFolder(std::filesystem::path path)
     : path_(std::move(path)), folder_(sys::open_own_folder(path_, sys::Missing::is_made)) {
-    if (flock(folder_.get(), LOCK_EX | LOCK_NB) != 0) {
-        throw StoreError(
-            fmt::format("{}: another nsbench is writing to it; name another folder", path_.native()));
-    }
+    lock_folder(folder_, path_);
     for (const char* const name : {kJson, "run.json"}) {
         if (faccessat(folder_.get(), name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
             throw StoreError(fmt::format("{}: holds {} already; name another folder", path_.native(), name));

@@ -59,11 +59,11 @@ NextPiece pieces_of(const sys::Fd& file, std::string_view name) {
 
 }  // namespace
 
-void Store::lock() const {
-    const bool is_ours = sys::retried([&] { return flock(folder_.get(), LOCK_EX | LOCK_NB); }) == 0;
+void lock_folder(const sys::Fd& folder, const fs::path& path) {
+    const bool is_ours = sys::retried([&] { return flock(folder.get(), LOCK_EX | LOCK_NB); }) == 0;
     if (!is_ours && errno == EWOULDBLOCK)
-        refuse(path_, "another nsbench is writing to it; name another folder");
-    sys::must(is_ours ? 0 : -1, "flock", path_.native());
+        refuse(path, "another nsbench is writing to it; name another folder");
+    sys::must(is_ours ? 0 : -1, "flock", path.native());
 }
 
 void Store::check_writable() const {
@@ -77,7 +77,7 @@ bool Store::holds(const std::string& name) const {
 }
 
 Store Store::create(Store store) {
-    store.lock();
+    lock_folder(store.folder_, store.path_);
     if (store.holds(kRunJson)) {
         refuse(store.path_,
                fmt::format("holds a run already; go on with it by --resume={}, or name another folder",
@@ -116,7 +116,7 @@ std::pair<Store, Store::Recorded> Store::reopen(const fs::path& folder) {
 
 std::pair<Store, Store::Recorded> Store::reopen(Store store) {
     const fs::path& folder = store.path_;
-    store.lock();
+    lock_folder(store.folder_, store.path_);
     Recorded recorded = store.read_recorded();
     try {
         store.check_writable();

@@ -22,6 +22,10 @@ class StoreError : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+/// Takes a folder of results for this process alone, for as long as that is open. Throws StoreError where
+/// another nsbench has it, and SystemError.
+void lock_folder(const sys::Fd& folder, const std::filesystem::path& path);
+
 /// Every file in the folder is whole at any moment. samples.csv grows, and is whole as far as run.json says,
 /// which is written right behind it: where a process is killed between the two, or within a line, the lines
 /// behind that are no part of it, and the next process removes them. Another nsbench cannot write to the
@@ -67,7 +71,6 @@ class Store {
     static std::pair<Store, Recorded> reopen(Store store);
     [[nodiscard]] Store open_repeat(std::uint32_t number, sys::Missing missing) const;
     [[nodiscard]] bool holds(const std::string& name) const;
-    void lock() const;
     /// Throws SystemError where one of the files cannot be written.
     void check_writable() const;
     /// Nothing where there is no such file.

@@ -1,0 +1,162 @@
+"""Which lines and branches of src and bench ran, of the counts that programs built by the preset `coverage` have left.
+
+A branch is one outcome of a condition, as clang numbers them; what fork(2) returns twice is counted by clang as if one side had run
+less, so there a line may be called unreached that was reached.
+"""
+import argparse
+import json
+import re
+import subprocess
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+from analysis.options import Parser
+from analysis.running import output_of
+from analysis.script import Unreadable, main
+
+ROOT = Path(__file__).resolve().parents[2]
+WANTED = {"lines": 0.95, "branches": 0.85}
+OURS = re.compile(r"(?:bench|src)/")
+# What is no part of nsbench: tests and what they share, the harness of the readers' input, and what makes allocations fail.
+TESTS = re.compile(r"src/(?:fuzz|failing)/|_test\.cpp$|/test_samples\.h$|/fake_tree\.h$")
+PROFDATA, COV = "llvm-profdata-14", "llvm-cov-14"
+
+
+@dataclass
+class Counted:
+    """Of a file: how often each line ran, and each outcome of its conditions by where the condition stands."""
+
+    lines: dict[int, int] = field(default_factory=dict)
+    branches: dict[tuple[int, int, int, int], list[int]] = field(default_factory=dict)
+
+    def outcomes(self) -> list[int]:
+        """Of all conditions."""
+        return [count for counts in self.branches.values() for count in counts]
+
+    def add_branch(self, place: tuple[int, int, int, int], counts: Iterable[int]) -> None:
+        """Of one instantiation of a template; others of the same place may be there."""
+        known = self.branches.setdefault(place, [0, 0])
+        self.branches[place] = [before + more for before, more in zip(known, counts)]
+
+
+@dataclass
+class Sum:
+    """How many of how many."""
+
+    reached: int = 0
+    all: int = 0
+
+    def add(self, counts: Iterable[int]) -> None:
+        """Each of these."""
+        for count in counts:
+            self.all += 1
+            self.reached += count > 0
+
+    @property
+    def share(self) -> float:
+        return self.reached / self.all if self.all else 1.0
+
+    def cells(self) -> str:
+        """Of a table."""
+        return f"{self.reached:>6} of {self.all:<6}{self.share:>6.1%}"
+
+
+def is_of_interest(name: str) -> bool:
+    """Whether a file, as seen from the root, is nsbench's own and no test."""
+    return bool(OURS.match(name)) and not TESTS.search(name)
+
+
+def own_name(path: str, root: Path) -> str:
+    """As seen from the root: a module's headers are found by a link in the build."""
+    resolved = Path(path).resolve()
+    return str(resolved.relative_to(root)) if resolved.is_relative_to(root) else ""
+
+
+def lines_of(tracefile: str, root: Path) -> dict[str, Counted]:
+    """Of lcov's format."""
+    found: dict[str, Counted] = {}
+    name = ""
+    for line in tracefile.splitlines():
+        kind, _, rest = line.partition(":")
+        if kind == "SF":
+            name = own_name(rest, root)
+        elif kind == "DA" and is_of_interest(name):
+            number, count = rest.split(",")[:2]
+            of_file = found.setdefault(name, Counted()).lines
+            of_file[int(number)] = of_file.get(int(number), 0) + int(count)
+    return found
+
+
+def add_branches(exported: str, root: Path, found: dict[str, Counted]) -> None:
+    """Of llvm-cov's own format, which alone says where in a line a condition stands."""
+    for one in json.loads(exported)["data"][0]["files"]:
+        if counted := found.get(own_name(one["filename"], root)):
+            for line, column, last, end, is_true, is_false, *_ in one["branches"]:
+                counted.add_branch((line, column, last, end), (is_true, is_false))
+
+
+def ranges(numbers: Iterable[int]) -> Iterator[str]:
+    """3-5, 7: of numbers in order."""
+    for _, group in groupby(enumerate(numbers), lambda pair: pair[1] - pair[0]):
+        run = [number for _, number in group]
+        yield str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}"
+
+
+def unreached(name: str, counted: Counted) -> Iterator[str]:
+    """A line of text for each stretch of lines that did not run, and for each condition in a line that did of which one outcome is
+    missing."""
+    for stretch in ranges(sorted(number for number, count in counted.lines.items() if not count)):
+        yield f"{name}:{stretch}: not run"
+    for (line, column, *_), (is_true, is_false) in sorted(counted.branches.items()):
+        if bool(is_true) != bool(is_false):
+            yield f"{name}:{line}:{column}: never {'false' if is_true else 'true'}"
+
+
+def counted(build: Path) -> dict[str, Counted]:
+    """Of all programs of a build. Unreadable where there are no counts."""
+    counts = sorted(build.glob("counts/*.profraw"))
+    programs = [path for path in sorted(build.iterdir()) if path.is_file() and (path.suffix == ".so" or path.stat().st_mode & 0o111)
+                and path.name not in ("nsbench-program", "nsbench-reporter")]
+    if not counts or not programs:
+        raise Unreadable(f"{build}: no counts: scripts/coverage builds and runs what counts")
+    merged = build / "counts.profdata"
+    subprocess.run([PROFDATA, "merge", "--sparse", "--failure-mode=all", f"--output={merged}", *counts], check=True)
+    words = [COV, "export", f"--instr-profile={merged}", str(programs[0]), *(f"--object={path}" for path in programs[1:])]
+    found = lines_of(output_of(*words, "--format=lcov"), ROOT)
+    add_branches(output_of(*words, "--format=text"), ROOT, found)
+    return found
+
+
+def told(found: dict[str, Counted]) -> tuple[list[str], bool]:
+    """A table by folder, and whether all of it comes to what is wanted."""
+    folders: dict[str, tuple[Sum, Sum]] = {}
+    for name in sorted(found):
+        for folder in (str(Path(name).parent), "all"):
+            lines, branches = folders.setdefault(folder, (Sum(), Sum()))
+            lines.add(found[name].lines.values())
+            branches.add(found[name].outcomes())
+    lines, branches = folders.pop("all")
+    folders["all"] = lines, branches
+    text = [f"{'folder':<12}{'lines':>10}{'':>13}{'branches':>14}"]
+    text += [f"{folder:<12}{of_lines.cells()}   {of_branches.cells()}" for folder, (of_lines, of_branches) in folders.items()]
+    return text, lines.share >= WANTED["lines"] and branches.share >= WANTED["branches"]
+
+
+def report(words: list[str]) -> int:
+    """Prints the table, writes the list beside the counts."""
+    parser = Parser("scripts/coverage --report", description="Which lines and branches of src and bench ran.")
+    parser.add_argument("build", type=Path, help=argparse.SUPPRESS)
+    build = parser.parse_args(words).build
+    found = counted(build)
+    text, is_enough = told(found)
+    listed = [line for name in sorted(found) for line in unreached(name, found[name])]
+    (build / "unreached.txt").write_text("".join(f"{line}\n" for line in listed))
+    print(*text, f"at least {WANTED['lines']:.0%} of lines and {WANTED['branches']:.0%} of branches are wanted; what did not run: "
+          f"{build / 'unreached.txt'}, {len(listed)} lines", sep="\n")
+    return 0 if is_enough else 1
+
+
+if __name__ == "__main__":
+    main(report, "coverage")
