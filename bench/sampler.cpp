@@ -14,6 +14,7 @@
 #include "core/condition.h"
 #include "core/greeting.h"
 #include "deputy.h"
+#include "privilege.h"
 #include "sandbox.h"
 #include "sys/patience.h"
 #include "workers.h"
@@ -60,12 +61,12 @@ bool send(const Message& message) {
 
 /// Whether nsbench is of a build that this one understands; it gets an answer in any case, with which to say
 /// so.
-bool is_greeted() {
+bool is_greeted(const protocol::Privilege& privilege) {
     // The empty asm: read from where it stands in this program's file, in which a test can put another.
     const protocol::Greeting* own = &protocol::kGreeting;
     asm("" : "+r"(own));
     protocol::Greeting theirs{};
-    return receive(theirs) && send(*own) && theirs == *own;
+    return receive(theirs) && send(protocol::Answer{*own, privilege}) && theirs == *own;
 }
 
 int serve() {
@@ -100,7 +101,7 @@ int serve() {
 
 /// Without an argument, the sampler; with `sandbox`, the one for what other programs do (sandbox.h); with
 /// `churn`, a load (churn.h); with `deputy`, what carries out one block under conditions for a sampler
-/// (deputy.h).
+/// (deputy.h). Behind that, what the first and a load may keep (privilege.h).
 int main(int count, char** arguments) {
     // Whoever ends a whole control group or session means nsbench, which ends this process when it has its
     // samples.
@@ -109,7 +110,8 @@ int main(int count, char** arguments) {
         return count > 1 && std::strcmp(arguments[1], mode) == 0;
     };
     if (is_asked_for("deputy")) return nsb::bench::serve_as_deputy();
-    if (!nsb::bench::is_greeted()) return 1;
+    // Before anything is read from outside. A deputy has no more than the sampler that it is started by.
+    if (!nsb::bench::is_greeted(nsb::bench::give_up(arguments))) return 1;
     if (is_asked_for("churn")) return nsb::bench::serve_churn();
     return is_asked_for("sandbox") ? nsb::bench::serve_in_sandbox(nsb::bench::serve) : nsb::bench::serve();
 }

@@ -130,7 +130,7 @@ FORBIDDEN = (
     Surrounding("docker-filter", ways.dockers_filter(), DOCKER),
     Surrounding("docker", both(ways.dockers_filter(), ways.dockers_capabilities()), DOCKER, than=USER),
     Surrounding("no-capability", ways.started_by("setpriv", "--bounding-set=-all", "--inh-caps=-all"),
-                {**refuses("write.uid_map.*EPERM.*needs CAP_SETUID", VERIFY, EXEC),
+                {**refuses("write.uid_map.*EPERM.*needs CAP_SETFCAP", VERIFY, EXEC),
                  MEASURE.name: Expected(None, "write.uid_map.*CAP_SETFCAP", "container/.*")}, than=USER),
 )
 

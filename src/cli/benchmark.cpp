@@ -13,6 +13,7 @@
 #include "run/benchmarks.h"
 #include "run/interrupt.h"
 #include "run/measurement.h"
+#include "run/needs.h"
 #include "sys/error.h"
 #include "sys/file.h"
 
@@ -87,10 +88,11 @@ int run_benchmark(const Options& options) {
     }
 
     run::catch_signals();
-    run::Instruments instruments = run::Instruments::prepare(start.options, run::most_at_once(*plan));
+    run::Instruments instruments = run::Instruments::prepare(start.options, *plan);
     run::RunInfo info{start, {}, {}, {}, std::nullopt};
     info.in_userns = instruments.samplers.in_userns();
     info.base_set = base_set(info.in_userns);
+    info.sampler_capabilities = run::kept_by(instruments.samplers.privilege());
     const run::Cases cases = run::Cases::of(*plan, info.in_userns, true);
     run::TeardownAccess teardown = run::access_teardown(cases, std::nullopt);
     info.drain_unseen = teardown.unseen;

@@ -11,6 +11,7 @@
 #include "report/load_columns.h"
 #include "run/churn_folder.h"
 #include "run/interrupt.h"
+#include "run/needs.h"
 #include "run/progress.h"
 #include "run/sampler_pool.h"
 #include "sys/error.h"
@@ -38,9 +39,16 @@ std::optional<run::ChurnFolder> open_folder(const ChurnOptions& options) {
     return folder;
 }
 
-/// Tried as the samplers of a run try it. Throws NotPermitted.
-bool goes_through_userns() {
-    return run::SamplerPool(1, std::nullopt, std::chrono::nanoseconds(0)).in_userns();
+/// What this process may have done, as the samplers of a run find out.
+struct Permitted {
+    bool in_userns;
+    std::string warning;  ///< of privileges that could not be given up; empty: none
+};
+
+/// Throws NotPermitted.
+Permitted find_permitted(const run::ChurnPlan& plan) {
+    const run::SamplerPool samplers(plan.cases(), std::nullopt, std::chrono::nanoseconds(0));
+    return {samplers.in_userns(), run::kept_more(samplers.privilege())};
 }
 
 /// The machine, and what is to be known before any figure.
@@ -100,11 +108,12 @@ int exit_code(const run::ChurnResult& result) {
 int run_churn(const Options& options) {
     const std::optional<run::ChurnFolder> folder = open_folder(options.churn);
     run::RunStart start = describe_start(options);
-    const bool in_userns = goes_through_userns();
+    const auto [in_userns, warning] = find_permitted(options.churn.plan);
     const run::ChurnPlan plan = in_userns ? options.churn.plan.through_userns() : options.churn.plan;
     if (in_userns)
         start.warnings.emplace_back(
             "not root: through a user namespace, so each set but none includes NEWUSER (sudo nsbench)");
+    if (!warning.empty()) start.warnings.push_back(warning);
     OpenedBatches batches = open_batches(options);
     start.warnings.insert(start.warnings.end(), batches.warnings.begin(), batches.warnings.end());
     if (batches.source && batches.source->view().backend != Backend::none) {

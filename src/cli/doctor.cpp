@@ -36,7 +36,7 @@ Noise measure_noise(run::RunStart start) {
     start.options.budget = kNoiseBudget;
     start.options.precision = 1e-6;  // out of reach, so that the whole time is used
     const std::vector<Case> none{Case::of(Operation::clone, {})};
-    run::Instruments instruments = run::Instruments::prepare(start.options, 1);
+    run::Instruments instruments = run::Instruments::prepare(start.options, none);
     run::Measurement measurement(std::move(start), none, std::move(instruments));
     measurement.runner().measure({});
     return {measurement.describe(), measurement.rows().front()};

@@ -108,7 +108,7 @@ int run_guest(const Options& options) {
                         errno_name(machine.error())));
     }
     run::RunStart start = describe_start(options);
-    run::Instruments instruments = run::Instruments::prepare(options.run, 1);
+    run::Instruments instruments = run::Instruments::prepare(options.run, std::nullopt);
     instruments.teardown = env::TeardownWatch::open();
     const KernelLog log;
     machine->stop();

@@ -154,7 +154,7 @@ std::optional<run::Probed> take_probed_pass(const Options& options, const run::R
 int run_once(const Options& options, Beginning beginning, const std::vector<Case>& plan, OpenedProbe opened) {
     auto& [start, store, before, in_userns] = beginning;
     run::catch_signals();
-    run::Instruments instruments = run::Instruments::prepare(start.options, run::most_at_once(plan));
+    run::Instruments instruments = run::Instruments::prepare(start.options, plan);
     if (options.resume) check_user(*options.resume, in_userns, instruments);
     run::Measurement measurement(start, plan, std::move(instruments), std::move(before),
                                  opened.probe ? kShareOfRounds : 1);

@@ -133,7 +133,7 @@ void Repeating::wait_before(std::uint32_t number, run::ProgressLine& line) const
 
 void Repeating::measure(std::uint32_t number, Beginning own, run::ProgressLine& line) {
     const OwnCpus cpus;
-    run::Instruments instruments = run::Instruments::prepare(own.start.options, run::most_at_once(plan_));
+    run::Instruments instruments = run::Instruments::prepare(own.start.options, plan_);
     // What this repeat was measured with before, or else the last one.
     if (own.in_userns) whole_.in_userns = own.in_userns;
     check_user(options_.resume ? *options_.resume : "the repeat before", whole_.in_userns, instruments);

@@ -119,7 +119,7 @@ def test_exec_names_the_capability_that_is_missing(capability, args):
 
 
 @needs_root
-@pytest.mark.parametrize(("capability", "named"), [("syslog", "CAP_SYSLOG"), ("sys_admin,-bpf,-perfmon", "CAP_BPF and CAP_PERFMON")])
+@pytest.mark.parametrize(("capability", "named"), [("syslog", "CAP_SYSLOG"), ("sys_admin,-bpf,-perfmon", "CAP_PERFMON and CAP_BPF")])
 def test_the_probe_names_the_capability_that_is_missing(capability, named):
     done = started(without(capability), *SMALL, "--probe=fentry")
     assert "as root" not in said(done, 3, f"needs {named}\n")

@@ -42,6 +42,10 @@ std::string verbose_lines(const run::RunInfo& info) {
         info.in_userns
             ? "in a user namespace, since this user may make no others: each set but none has NEWUSER"
             : "as this user, without a user namespace");
+    if (info.sampler_capabilities) {
+        const std::string kept = names_of(*info.sampler_capabilities);
+        text += fmt::format("it keeps: {}\n", kept.empty() ? "no capability" : kept);
+    }
     for (const env::Fact& fact : info.environment) text += fmt::format("{}: {}\n", fact.key, fact.value);
     for (const env::Finding& finding : info.findings) {
         if (finding.severity == env::Severity::note)  // what is worse is said in any case

@@ -5,7 +5,9 @@
 
 #include <array>
 #include <charconv>
-#include <vector>
+#include <utility>
+
+#include "core/text.h"
 
 namespace nsb {
 namespace {
@@ -14,20 +16,13 @@ constexpr Capabilities only(unsigned number) {
     return Capabilities{1} << number;
 }
 
-struct CapabilityName {
-    unsigned number;
-    std::string_view name;
-};
-constexpr std::array<CapabilityName, 10> kNames{{{CAP_SYS_ADMIN, "CAP_SYS_ADMIN"},
-                                                 {CAP_SYS_CHROOT, "CAP_SYS_CHROOT"},
-                                                 {CAP_NET_ADMIN, "CAP_NET_ADMIN"},
-                                                 {CAP_SETUID, "CAP_SETUID"},
-                                                 {CAP_SETGID, "CAP_SETGID"},
-                                                 {CAP_SETFCAP, "CAP_SETFCAP"},
-                                                 {CAP_SYS_RESOURCE, "CAP_SYS_RESOURCE"},
-                                                 {CAP_BPF, "CAP_BPF"},
-                                                 {CAP_PERFMON, "CAP_PERFMON"},
-                                                 {CAP_SYSLOG, "CAP_SYSLOG"}}};
+/// In the order of their numbers in <linux/capability.h>.
+constexpr std::string_view kNames =
+    "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE "
+    "NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO "
+    "SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME "
+    "SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG "
+    "WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE";
 
 /// What a call needs for namespaces of a set. In a user namespace of its own a process has them all.
 using Rule = Capabilities (*)(KindSet set);
@@ -54,14 +49,29 @@ Capabilities enter(KindSet set) {
     return admin(set) | (changes_root ? only(CAP_SYS_CHROOT) : 0);
 }
 
-// Both are done from outside.
-Capabilities map_uids(KindSet /*set*/) {
-    // CAP_SETFCAP for a map of root's id (verify_root_map() in kernel/user_namespace.c, Linux 5.12).
-    return only(CAP_SETUID) | only(CAP_SETFCAP);
+/// The map is of the writer's own id alone, which takes nothing else: but of root's from Linux 5.12 on
+/// (verify_root_map() in kernel/user_namespace.c), also where it is written from inside: who made the
+/// namespace had it.
+Capabilities map_root(KindSet /*set*/) {
+    return only(CAP_SETFCAP);
 }
 
-Capabilities map_gids(KindSet /*set*/) {
-    return only(CAP_SETGID);
+/// The root of cgroups of version 2 is dr-xr-xr-x.
+Capabilities writes_to_closed(KindSet /*set*/) {
+    return only(CAP_DAC_OVERRIDE);
+}
+
+/// More open files than the hard limit.
+Capabilities raises_limit(KindSet /*set*/) {
+    return only(CAP_SYS_RESOURCE);
+}
+
+Capabilities nets_and_files(KindSet set) {
+    return admin(set) | raises_limit(set);
+}
+
+Capabilities changes_bounds(KindSet /*set*/) {
+    return only(CAP_SETPCAP);
 }
 
 constexpr auto kRules = std::to_array<Rule>({
@@ -69,6 +79,48 @@ constexpr auto kRules = std::to_array<Rule>({
 #include "core/calls.def"
 #undef NSB_CALL
 });
+
+using protocol::Call;
+
+constexpr auto kCallsOfConditions = std::to_array<std::pair<Parameter, Call>>({
+#define NSB_CONDITION(identifier, ...) {Parameter::identifier, Call::set_##identifier},
+#include "core/conditions.def"
+#undef NSB_CONDITION
+});
+
+/// By the calls of an operation: the words of operations.def.
+Capabilities of_operation(const Case& c, MeasuredIn where) {
+    using enum Call;
+    // In the new namespaces, or together with them, where there are any.
+    const auto inside = [&](auto... calls) {
+        return c.set.empty() ? Capabilities{0} : (needed(calls, c.set) | ...);
+    };
+    // By who makes them, and has no more than before.
+    const auto outside = [&](auto... calls) { return (needed(calls, c.set - Kind::user) | ...); };
+    const auto when = [](bool is_so, Capabilities needs) { return is_so ? needs : 0; };
+    const auto chooses = [&](Parameter parameter, auto... choices) {
+        return ((c.value(parameter) == static_cast<std::uint64_t>(choices)) || ...);
+    };
+    const auto has = [&](Kind kind) { return c.set.contains(kind); };
+    const bool pivots = chooses(Parameter::mntns, ContainerMntns::clone, ContainerMntns::unshare);
+    const bool cannot_pivot = where.root_is_initramfs;
+    // What a program of others needs is not known.
+    constexpr Capabilities everything = kAllCapabilities;
+    switch (c.operation) {
+#define NSB_OPERATION(name, syscall, begins, calls, ...) \
+    case Operation::name:                                \
+        return calls;
+#include "core/operations.def"
+#undef NSB_OPERATION
+    }
+    return kAllCapabilities;
+}
+
+/// A block in a namespace of its own: the way there, and back.
+Capabilities of_own(Kind kind) {
+    const Capabilities there = needed(Call::unshare, kind) | needed(Call::setns, kind);
+    return kind == Kind::mnt ? there | needed(Call::chroot, kind) : there;
+}
 
 }  // namespace
 
@@ -80,11 +132,19 @@ std::optional<Capabilities> parse_capabilities(std::string_view hexadecimal) {
     return bits;
 }
 
-std::string names_of(Capabilities capabilities) {
-    std::vector<std::string_view> names;
-    for (const CapabilityName& one : kNames) {
-        if ((capabilities & only(one.number)) != 0) names.push_back(one.name);
+std::vector<std::string> list_of(Capabilities capabilities) {
+    const std::vector<std::string> known = split(kNames, " ");
+    std::vector<std::string> names;
+    for (unsigned number = 0; number < 64; ++number) {
+        if ((capabilities & only(number)) == 0) continue;
+        names.push_back(number < known.size() ? fmt::format("CAP_{}", known[number])
+                                              : std::to_string(number));
     }
+    return names;
+}
+
+std::string names_of(Capabilities capabilities) {
+    const std::vector<std::string> names = list_of(capabilities);
     std::string text;
     for (std::size_t i = 0; i < names.size(); ++i) {
         if (i > 0) text += i + 1 == names.size() ? " and " : ", ";
@@ -108,6 +168,23 @@ Capabilities needed(std::string_view text, KindSet set) {
         found = needed(static_cast<protocol::Call>(i), set);
     }
     return found;
+}
+
+Capabilities needed(const Case& c, MeasuredIn where) {
+    Capabilities all = of_operation(c, where);
+    bool is_mapped_first = where.in_userns && (c.has(Trait::in_own_mnt) || c.has(Trait::in_own_net));
+    if (c.has(Trait::in_own_mnt)) all |= of_own(Kind::mnt);
+    if (c.has(Trait::in_own_net)) all |= of_own(Kind::net);
+    for (const auto& [parameter, call] : kCallsOfConditions) {
+        if (!c.has(parameter) || c.value(parameter) == 0) continue;
+        all |= needed(call, {});
+        is_mapped_first = is_mapped_first || where.in_userns;
+    }
+    return is_mapped_first ? all | needed(Call::write_uid_map, {}) : all;
+}
+
+Capabilities always_needed() {
+    return needed(Call::unshare, Kind::uts);
 }
 
 std::string why_not_permitted(Capabilities needed, std::optional<Capabilities> held) {

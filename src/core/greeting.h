@@ -50,7 +50,7 @@ constexpr std::uint64_t version() {
     for (const CountedInfo& counted : kCounted) hash.add(std::string_view(counted.name));
     for (const std::size_t size :
          {sizeof(Record), sizeof(RuntimeJob), sizeof(SharedMemory), sizeof(Barrier), sizeof(Request),
-          sizeof(Reply), sizeof(churn::Control), sizeof(churn::Record)})
+          sizeof(Reply), sizeof(Privilege), sizeof(churn::Control), sizeof(churn::Record)})
         hash.add(size);
     return hash.value();
 }
@@ -62,6 +62,12 @@ struct Greeting {
 };
 
 inline constexpr Greeting kGreeting{"nsbench protocol", version()};
+
+/// What the sampler says.
+struct Answer {
+    Greeting greeting;
+    Privilege privilege;
+};
 
 // A build from before there was a greeting takes it for no request, and ends.
 static_assert(sizeof(Greeting) != sizeof(Request) && sizeof(Greeting) != sizeof(Reply));

@@ -174,17 +174,17 @@ constexpr auto operation_table() {
     using namespace names;  // NOLINT(google-build-using-namespace): operations.def is written in these words
     using namespace set_rules;  // NOLINT(google-build-using-namespace)
     return std::to_array<OperationInfo>({
-#define NSB_OPERATION(name, syscall, begins, planned, takes, by_default, swept, phases, parameters, base, \
-                      traits)                                                                             \
-    {Operation::name,                                                                                     \
-     #name,                                                                                               \
-     planned,                                                                                             \
-     takes,                                                                                               \
-     by_default,                                                                                          \
-     swept,                                                                                               \
-     phases_of(Operation::name, phases, traits),                                                          \
-     parameters_of(Operation::name, parameters, traits),                                                  \
-     Operation::base,                                                                                     \
+#define NSB_OPERATION(name, syscall, begins, calls, planned, takes, by_default, swept, phases, parameters, \
+                      base, traits)                                                                        \
+    {Operation::name,                                                                                      \
+     #name,                                                                                                \
+     planned,                                                                                              \
+     takes,                                                                                                \
+     by_default,                                                                                           \
+     swept,                                                                                                \
+     phases_of(Operation::name, phases, traits),                                                           \
+     parameters_of(Operation::name, parameters, traits),                                                   \
+     Operation::base,                                                                                      \
      traits},
 #include "core/operations.def"
 #undef NSB_OPERATION

@@ -44,6 +44,16 @@ struct Record {
     std::uint64_t ended = 0;  ///< when the sampler was done with it, in ticks since its block began (Block)
 };
 
+/// What a sampler may do, once it has given up what its cases do not need.
+struct Privilege {
+    std::uint64_t permitted;  ///< the capabilities that it has kept; not known where capget(2) failed
+    Failure failure;          ///< why it has more than it should
+};
+
+/// The word of a sampler's arguments that says which capabilities it may keep, as in /proc/PID/status.
+/// Without it all.
+inline constexpr char kKeep[] = "keep=";
+
 inline constexpr std::uint32_t kMaxSamples = 4096;
 
 /// What is counted of one start by a runtime: a tracepoint, for x86-64's system calls with their numbers.

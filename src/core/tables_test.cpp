@@ -1,17 +1,13 @@
 // What is made of the tables (*.def).
 #include <gtest/gtest.h>
-#include <linux/capability.h>
 
 #include <set>
 
-#include "core/capabilities.h"
 #include "core/case.h"
 #include "core/greeting.h"
 
 namespace nsb {
 namespace {
-
-using protocol::Call;
 
 template <typename Table, typename NameOf>
 void expect_distinct(const Table& table, NameOf name_of) {
@@ -65,20 +61,6 @@ TEST(Tables, SayWhichSystemCallACaseIsAbout) {
     EXPECT_EQ(call("mount_ns/NEWNS/via:empty"), "clone3");
     EXPECT_EQ(call("cgroup/none/via:into"), "clone3");
     EXPECT_EQ(call("mountinfo/none/via:proc"), "read");
-}
-
-TEST(Tables, SayWhatACallNeeds) {
-    const auto bit = [](unsigned number) { return Capabilities{1} << number; };
-    const KindSet mapped = Kind::mnt | Kind::user;
-    EXPECT_EQ(needed(Call::clone, Kind::mnt), bit(CAP_SYS_ADMIN));
-    EXPECT_EQ(needed(Call::clone, mapped), 0U);
-    EXPECT_EQ(needed(Call::setns, Kind::uts), bit(CAP_SYS_ADMIN));
-    EXPECT_EQ(needed(Call::setns, Kind::mnt), bit(CAP_SYS_ADMIN) | bit(CAP_SYS_CHROOT));
-    EXPECT_EQ(needed(Call::setns, mapped), 0U);
-    EXPECT_EQ(needed(Call::lo_up, Kind::net), bit(CAP_NET_ADMIN));
-    EXPECT_EQ(needed(Call::write_uid_map, mapped), bit(CAP_SETUID) | bit(CAP_SETFCAP));
-    EXPECT_EQ(needed(Call::write_gid_map, mapped), bit(CAP_SETGID));
-    EXPECT_EQ(needed(Call::mkdir, Kind::mnt), 0U);
 }
 
 TEST(Hash, TellsApartWhatReadsTheSameInARow) {

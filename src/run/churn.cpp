@@ -11,6 +11,7 @@
 #include "report/format.h"
 #include "run/churn_load.h"
 #include "run/interrupt.h"
+#include "run/needs.h"
 #include "sys/clock.h"
 #include "sys/privilege.h"
 
@@ -210,6 +211,7 @@ class Carrying {
         result.was_drained = was_drained_;
         result.drained_s = result.rows.empty() ? 0 : result.rows.back().end_s() - result.seconds;
         if (batches_) result.batches = batches_->figures();
+        result.capabilities = kept_by(load_.privilege());
         if (was_drained_ && settled_) result.settled_s = std::max(0.0, *settled_ - result.seconds);
         return result;
     }

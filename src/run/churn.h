@@ -46,6 +46,7 @@ struct ChurnResult {
     std::optional<double> settled_s;      ///< after the load
     bool was_drained = false;             ///< not after a signal, nor where the kernel tells nothing
     std::optional<BatchFigures> batches;  ///< nothing where they were not asked for
+    std::optional<Capabilities> capabilities;  ///< of the workers; nothing where they did not say
 
     [[nodiscard]] double rate() const {
         return seconds > 0 ? static_cast<double>(total.done()) / seconds : 0;

@@ -176,6 +176,7 @@ std::string churn_json(const ChurnReport& report) {
     json["warnings"] = start.warnings;
     json["environment"] = environment_json(start);
     json["findings"] = findings_json(start);
+    json["sampler"] = {{"capabilities", capabilities_json(report.result.capabilities)}};
     json["ended_by"] = to_string(report.result.end.because);
     json["ended_because"] = report.result.end.why.empty() ? Json() : Json(report.result.end.why);
     json["interrupted_by_signal"] = report.result.interrupted_by;

@@ -11,6 +11,7 @@
 
 #include "run/churn_ring.h"
 #include "run/greet.h"
+#include "run/needs.h"
 #include "run/sampler.h"
 #include "sys/clock.h"
 #include "sys/error.h"
@@ -47,9 +48,9 @@ ChurnLoad::ChurnLoad(const ChurnPlan& plan)
         sys::Fd other(ends[1]);
         const std::filesystem::path program = find_sampler();
         process_.emplace(program, std::vector<int>{other.get(), memory_file_.get()},
-                         std::vector<std::string>{"churn"});
+                         std::vector<std::string>{"churn", keeping(needed_by(plan.cases(), {}))});
         other.reset();
-        greet(socket_, *process_, program);
+        privilege_ = greet(socket_, *process_, program);
         wait_until_ready();
     } catch (...) {
         kill();

@@ -41,6 +41,9 @@ class ChurnLoad {
     /// Whether it came to its end: the process that the workers belong to was not killed.
     [[nodiscard]] bool has_ended() const;
 
+    /// What they may do; nothing where the process that starts them did not say so.
+    [[nodiscard]] const std::optional<protocol::Privilege>& privilege() const { return privilege_; }
+
     /// Workers that ended in another way than by themselves.
     [[nodiscard]] std::uint32_t died() const;
     /// Operations of a group that were done without a record, since nsbench had not read the earlier ones.
@@ -59,6 +62,7 @@ class ChurnLoad {
     churn::Control* control_ = nullptr;
     std::array<std::uint64_t, churn::kGroups> unread_{};  // that were written over
     std::optional<sys::Process> process_;
+    std::optional<protocol::Privilege> privilege_;
 };
 
 }  // namespace nsb::run

@@ -21,6 +21,12 @@ std::chrono::nanoseconds ChurnPlan::interval() const {
     return std::max<std::chrono::nanoseconds>(kUsualInterval, duration / kMostIntervals);
 }
 
+std::vector<Case> ChurnPlan::cases() const {
+    std::vector<Case> cases{Case::of(Operation::clone, set)};
+    if (background) cases.push_back(Case::of(Operation::clone, background->set));
+    return cases;
+}
+
 ChurnPlan ChurnPlan::through_userns() const {
     const auto through = [](KindSet of) { return Case::of(Operation::clone, of).through_userns().set; };
     ChurnPlan plan = *this;

@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "core/case.h"
 #include "core/churn.h"
 #include "core/text.h"
 
@@ -45,6 +47,9 @@ struct ChurnPlan {
         return workers + (background ? background->workers : 0);
     }
     [[nodiscard]] double period_ns() const { return 1e9 / rate; }
+
+    /// What its workers do, as cases: what these need, it needs.
+    [[nodiscard]] std::vector<Case> cases() const;
 
     /// As an ordinary user can have it: sets gain NEWUSER.
     [[nodiscard]] ChurnPlan through_userns() const;

@@ -9,5 +9,7 @@ namespace nsb::run {
 
 nlohmann::ordered_json environment_json(const RunStart& start);
 nlohmann::ordered_json findings_json(const RunStart& start);
+/// As in /proc/PID/status; null where they are not known.
+nlohmann::ordered_json capabilities_json(const std::optional<Capabilities>& capabilities);
 
 }  // namespace nsb::run

@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <set>
 
+#include "run/needs.h"
+
 namespace nsb::run {
 namespace {
 
@@ -23,7 +25,8 @@ SamplerFacts facts_of(const SamplerPool& samplers, const SamplerPool::Overhead& 
             overhead.footprint.mappings,
             samplers.cpus(),
             overhead.clock_read,
-            overhead.loop};
+            overhead.loop,
+            kept_by(samplers.privilege())};
 }
 
 void append(std::vector<std::string>& all, const std::vector<std::string>& more) {
@@ -45,6 +48,7 @@ std::vector<std::string> warnings_of(const SamplerPool& samplers, const std::vec
             "is "
             "what they add to it; setns happens inside one (sudo nsbench)");
     }
+    if (const std::string more = kept_more(samplers.privilege()); !more.empty()) warnings.push_back(more);
     const std::vector<int>& cpus = samplers.cpus();
     if (const std::size_t distinct = std::set(cpus.begin(), cpus.end()).size(); distinct < cpus.size()) {
         warnings.push_back(fmt::format(
@@ -68,8 +72,8 @@ std::vector<std::string> warnings_of(const SamplerPool& samplers, const std::vec
     return warnings;
 }
 
-Instruments Instruments::prepare(const RunOptions& options, std::size_t at_once) {
-    SamplerPool samplers(at_once, options.cpu, options.idle_before_block());
+Instruments Instruments::prepare(const RunOptions& options, std::optional<std::vector<Case>> plan) {
+    SamplerPool samplers(std::move(plan), options.cpu, options.idle_before_block());
     const SamplerPool::Overhead overhead = samplers.measure_overhead();
     return {std::move(samplers), overhead, std::nullopt};
 }

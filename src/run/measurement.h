@@ -16,8 +16,9 @@ struct Instruments {
     SamplerPool::Overhead overhead;
     std::optional<OpenedTeardown> teardown;  ///< absent where nobody has asked for it yet
 
-    /// Starts as many samplers and finds out what is permitted. Throws NotPermitted, sys::SystemError.
-    static Instruments prepare(const RunOptions& options, std::size_t at_once);
+    /// Starts the samplers that the plan takes and finds out what is permitted; nothing: a plan that comes
+    /// later. Throws NotPermitted, sys::SystemError.
+    static Instruments prepare(const RunOptions& options, std::optional<std::vector<Case>> plan);
 };
 
 /// What limits the figures of such a plan with these samplers.

@@ -253,6 +253,10 @@ RunInfo parse_info(const Member& json) {
     info.sampler_mappings = json.at("sampler").at("mappings").whole(kAny);
     for (const Member& cpu : json.at("sampler").at("cpus").elements())
         info.sampler_cpus.push_back(cpu.whole_as<int>(kCpu));
+    if (const auto kept = json.at("sampler").find("capabilities"); kept && !kept->is_null()) {
+        info.sampler_capabilities = parse_capabilities(kept->text());
+        if (!info.sampler_capabilities) kept->refuse("is no hexadecimal number");
+    }
     info.clock_read_ticks = json.at("overhead").at("clock_read").number(0, kMostTicks);
     info.loop_ticks = json.at("overhead").at("loop").number(0, kMostTicks);
     info.in_userns = json.at("in_userns").flag();

@@ -297,6 +297,7 @@ TEST_F(RecordedTest, AMemberThatDoesNotHoldIsRefusedByItsName) {
         {"/options/selection/ns/1", "foo", R"(options.selection.ns[1]: "foo" is not accepted)"},
         {"/options/selection/with/stack", "1M", R"(options.selection.with.stack: "1M" is no array)"},
         {"/sampler/cpus/0", -1, "sampler.cpus[0]: -1 is not a whole number"},
+        {"/sampler/capabilities", "200z", "sampler.capabilities: \"200z\" is no hexadecimal number"},
         {"/sampler/mappings", -1, "sampler.mappings: -1 is not a whole number"},
         {"/overhead/clock_read", -1, "overhead.clock_read: -1 is not a number"},
         {"/measuring/rounds", -1, "measuring.rounds: -1 is not a whole number from 0 to 1000000000"},

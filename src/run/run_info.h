@@ -55,6 +55,8 @@ struct SamplerFacts {
     std::vector<int> sampler_cpus;  ///< of each sampler; empty where not pinned
     double clock_read_ticks = 0;    ///< median of two adjacent readings' difference
     double loop_ticks = 0;          ///< median of one turn of the sampler's loop without an operation
+    /// That it has kept. Absent in a run of an earlier nsbench, and where it did not say.
+    std::optional<Capabilities> sampler_capabilities{};
 };
 
 /// What the rounds have come to. A run that is taken up again goes on from those that it had.
@@ -83,8 +85,9 @@ struct RunInfo : RunStart, SamplerFacts, Totals {
 
     [[nodiscard]] RowContext row_context() const {
         // Inside a user namespace of its own a sampler has all capabilities.
-        const auto held = in_userns ? std::optional(~Capabilities{0})
-                                    : parse_capabilities(env::find(environment, "capabilities"));
+        const auto held = in_userns              ? std::optional(~Capabilities{0})
+                          : sampler_capabilities ? sampler_capabilities
+                                                 : parse_capabilities(env::find(environment, "capabilities"));
         return {options.precision,
                 drain_unseen,
                 held,

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -217,6 +219,10 @@ Json environment_json(const RunStart& start) {
     return environment;
 }
 
+Json capabilities_json(const std::optional<Capabilities>& capabilities) {
+    return capabilities ? Json(fmt::format("{:016x}", *capabilities)) : Json();
+}
+
 Json findings_json(const RunStart& start) {
     Json findings = Json::array();
     for (const env::Finding& finding : start.findings) {
@@ -250,7 +256,8 @@ std::string run_json(const RunInfo& info) {
     json["findings"] = findings_json(info);
     json["sampler"] = {{"resident_bytes", info.sampler_resident_bytes},
                        {"mappings", info.sampler_mappings},
-                       {"cpus", info.sampler_cpus}};
+                       {"cpus", info.sampler_cpus},
+                       {"capabilities", capabilities_json(info.sampler_capabilities)}};
     json["overhead"] = {{"clock_read", info.clock_read_ticks}, {"loop", info.loop_ticks}};
     json["measuring"] = measuring_json(info);
     json["disturbance"] = disturbance_json(info);

@@ -65,8 +65,8 @@ sys::Result<ssize_t> receive_from(int socket, Message& message) {
 
 }  // namespace
 
-Sampler::Sampler(std::filesystem::path program, std::optional<int> cpu, Purpose purpose)
-    : program_(std::move(program)), cpu_(cpu), purpose_(purpose) {
+Sampler::Sampler(std::filesystem::path program, std::optional<int> cpu, Purpose purpose, Capabilities keep)
+    : program_(std::move(program)), cpu_(cpu), purpose_(purpose), keep_(keep) {
     start();
 }
 
@@ -123,7 +123,7 @@ void Sampler::start() {
     socket_ = sys::Fd(ends[0]);
     sys::Fd sampler_end(ends[1]);
     const auto arguments =
-        purpose_ == Purpose::runtimes ? std::vector<std::string>{"sandbox"} : std::vector<std::string>{};
+        purpose_ == Purpose::runtimes ? std::vector<std::string>{"sandbox"} : std::vector{keeping(keep_)};
     process_.emplace(program_, std::vector<int>{sampler_end.get(), memory_file_.get()}, arguments);
     sampler_end.reset();  // as long as it is open here, a sampler that ended is not noticed
     if (purpose_ == Purpose::runtimes) cgroups_ = std::make_unique<sys::RuntimeCgroups>(process_->pid());
@@ -136,19 +136,24 @@ void Sampler::start() {
 }
 
 void Sampler::greet() {
-    run::greet(socket_, *process_, program_);
+    privilege_ = run::greet(socket_, *process_, program_);
 }
 
-void greet(const sys::Fd& socket, const sys::Process& process, const std::filesystem::path& program) {
+std::string keeping(Capabilities keep) {
+    return fmt::format("{}{:x}", protocol::kKeep, keep);
+}
+
+std::optional<protocol::Privilege> greet(const sys::Fd& socket, const sys::Process& process,
+                                         const std::filesystem::path& program) {
     // One that is killed, or hangs, is for the first request to find, as at any other time.
-    if (!send_to(socket.get(), protocol::kGreeting)) return;
+    if (!send_to(socket.get(), protocol::kGreeting)) return std::nullopt;
     pollfd wait{socket.get(), POLLIN, 0};
-    if (sys::must(sys::poll_within({&wait, 1}, kBeginning), "poll", "sampler") == 0) return;
-    protocol::Greeting answer{};
+    if (sys::must(sys::poll_within({&wait, 1}, kBeginning), "poll", "sampler") == 0) return std::nullopt;
+    protocol::Answer answer{};
     const auto got = receive_from(socket.get(), answer);
-    if (got == sizeof answer && answer == protocol::kGreeting) return;
+    if (got == sizeof answer && answer.greeting == protocol::kGreeting) return answer.privilege;
     // One that knows no greeting takes it for the end of all requests.
-    if (got.value_or(0) <= 0 && process.exit_code_within(kBeginning) != 0) return;
+    if (got.value_or(0) <= 0 && process.exit_code_within(kBeginning) != 0) return std::nullopt;
     throw std::runtime_error(fmt::format("{} and {} are of different builds: build or install both together",
                                          sys::own_program().native(), program.native()));
 }

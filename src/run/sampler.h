@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "core/capabilities.h"
 #include "core/case.h"
 #include "core/protocol.h"
 #include "sys/process.h"
@@ -24,9 +25,10 @@ class Sampler {
     /// (bench/workers.h); or starting other programs in a sandbox (bench/sandbox.h).
     enum class Purpose : std::uint8_t { operations, threads, runtimes };
 
-    /// `cpu`: the one it and its children are pinned to. Throws sys::SystemError, and std::runtime_error
-    /// where the program is of another build.
-    Sampler(std::filesystem::path program, std::optional<int> cpu, Purpose purpose = Purpose::operations);
+    /// `cpu`: the one it and its children are pinned to. `keep`: the capabilities that it may keep. Throws
+    /// sys::SystemError, and std::runtime_error where the program is of another build.
+    Sampler(std::filesystem::path program, std::optional<int> cpu, Purpose purpose = Purpose::operations,
+            Capabilities keep = kAllCapabilities);
     Sampler(Sampler&&) noexcept = default;
     Sampler& operator=(Sampler&&) = delete;
     ~Sampler();
@@ -68,6 +70,8 @@ class Sampler {
     };
     [[nodiscard]] Footprint footprint() const;
     [[nodiscard]] pid_t pid() const { return process_->pid(); }
+    /// What it may do; nothing where it did not say so.
+    [[nodiscard]] const std::optional<protocol::Privilege>& privilege() const { return privilege_; }
 
     /// What it has taken with its children until its last answer, and those that it replaced.
     [[nodiscard]] protocol::Usage used() const {
@@ -86,6 +90,8 @@ class Sampler {
     std::filesystem::path program_;
     std::optional<int> cpu_;
     Purpose purpose_;
+    Capabilities keep_;
+    std::optional<protocol::Privilege> privilege_;
     sys::Fd memory_file_;
     protocol::SharedMemory* memory_ = nullptr;
     sys::Fd socket_;

@@ -9,6 +9,7 @@
 #include "core/failure.h"
 #include "core/statistics.h"
 #include "env/machine.h"
+#include "run/needs.h"
 
 namespace nsb::run {
 namespace {
@@ -40,13 +41,16 @@ void wait_idle(std::chrono::nanoseconds least) {
 
 }  // namespace
 
-SamplerPool::SamplerPool(std::size_t size, std::optional<int> cpu, std::chrono::nanoseconds idle)
+SamplerPool::SamplerPool(std::optional<std::vector<Case>> plan, std::optional<int> cpu,
+                         std::chrono::nanoseconds idle)
     : program_(find_sampler()),
+      plan_(std::move(plan)),
       allowed_(sys::allowed_cpus()),
       cpu_(cpu),
       idle_(idle),
-      root_is_initramfs_(env::root_is_initramfs().value_or(false)) {
-    grow(size);
+      root_is_initramfs_(env::root_is_initramfs().value_or(false)),
+      keep_(needed_now()) {
+    grow(plan_ ? most_at_once(*plan_) : 1);
     if (cpu && allowed_.size() > 1) {
         std::vector<int> others;
         std::ranges::copy_if(allowed_, std::back_inserter(others), [&](int other) { return other != *cpu; });
@@ -63,8 +67,13 @@ void SamplerPool::grow(std::size_t size) {
             own = allowed_[(static_cast<std::size_t>(first) + samplers_.size()) % allowed_.size()];
             cpus_.push_back(*own);
         }
-        samplers_.emplace_back(program_, own);
+        samplers_.emplace_back(program_, own, Sampler::Purpose::operations, keep_);
     }
+}
+
+Capabilities SamplerPool::needed_now() const {
+    if (!plan_) return kAllCapabilities;
+    return needed_by(*plan_, {in_userns_, root_is_initramfs_}) | needed_to_start(program_, *plan_);
 }
 
 void SamplerPool::complete(protocol::Request& request, std::chrono::nanoseconds limit) const {
@@ -103,7 +112,7 @@ Samplers::Answer SamplerPool::take_threads(protocol::Request request, const Case
                                            std::chrono::nanoseconds limit) {
     if (!threads_) {
         const std::optional<int> cpu = cpus_.empty() ? std::nullopt : std::optional(cpus_.front());
-        threads_.emplace(program_, cpu, Sampler::Purpose::threads);
+        threads_.emplace(program_, cpu, Sampler::Purpose::threads, keep_);
     }
     complete(request, limit);
     request.at_once = static_cast<std::uint8_t>(c.at_once());
@@ -176,7 +185,17 @@ void SamplerPool::find_privilege() {
     if (attempt(Kind::uts) != EPERM) return;
     const int error = attempt(Kind::uts | Kind::user);
     in_userns_ = error == 0;
-    if (in_userns_) return;
+    if (in_userns_) {
+        // A root that may not make namespaces by itself may have what an ordinary user has not.
+        if (const Capabilities needed = needed_now(); (needed & ~keep_) != 0) {
+            const std::size_t size = samplers_.size();
+            keep_ = needed;
+            samplers_.clear();
+            cpus_.clear();
+            grow(size);
+        }
+        return;
+    }
     const std::string_view remedy =
         error == ENOSPC
             ? "user.max_user_namespaces is 0 or used up: raise it (sysctl -w user.max_user_namespaces=15000)"

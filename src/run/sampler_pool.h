@@ -14,10 +14,11 @@ namespace nsb::run {
 
 class SamplerPool final : public Samplers {
   public:
-    /// Starts `size` samplers: the first on `cpu`, the next on the CPUs after it, or none pinned. This
-    /// process keeps off the first one's CPU where there is another. Each block is preceded by at least
-    /// `idle` in which nothing is done. Throws sys::SystemError, NotPermitted.
-    SamplerPool(std::size_t size, std::optional<int> cpu, std::chrono::nanoseconds idle);
+    /// Starts as many samplers as this plan takes at once, which may do what it needs: the first on `cpu`,
+    /// the next on the CPUs after it, or none pinned. Without a plan, which is not known yet, it is one that
+    /// may do all. This process keeps off the first one's CPU where there is another. Each block is preceded
+    /// by at least `idle` in which nothing is done. Throws sys::SystemError, NotPermitted.
+    SamplerPool(std::optional<std::vector<Case>> plan, std::optional<int> cpu, std::chrono::nanoseconds idle);
 
     /// Starts more samplers, until there are `size`.
     void grow(std::size_t size);
@@ -35,6 +36,11 @@ class SamplerPool final : public Samplers {
 
     /// The samplers' CPUs; empty where they are not pinned.
     [[nodiscard]] const std::vector<int>& cpus() const { return cpus_; }
+
+    /// What the samplers may do, but for the one that starts runtimes: nothing where they did not say so.
+    [[nodiscard]] const std::optional<protocol::Privilege>& privilege() const {
+        return samplers_.front().privilege();
+    }
 
     [[nodiscard]] std::vector<pid_t> pids() const;
 
@@ -64,10 +70,12 @@ class SamplerPool final : public Samplers {
     Answer take_threads(protocol::Request request, const Case& c, std::chrono::nanoseconds limit);
     Answer take_runtime(const protocol::Request& request, const Case& c, std::chrono::nanoseconds limit);
     void find_privilege();
+    [[nodiscard]] Capabilities needed_now() const;
 
     std::filesystem::path program_;
-    std::vector<int> allowed_;  // CPUs, before this process kept off the first sampler's
-    std::optional<int> cpu_;    // the first sampler's
+    std::optional<std::vector<Case>> plan_;  // by which they were started
+    std::vector<int> allowed_;               // CPUs, before this process kept off the first sampler's
+    std::optional<int> cpu_;                 // the first sampler's
     std::chrono::nanoseconds idle_;
     std::vector<Sampler> samplers_;
     std::optional<Sampler> threads_;   // started by the first case of samplers that share one mm
@@ -76,6 +84,7 @@ class SamplerPool final : public Samplers {
     std::vector<int> cpus_;
     bool in_userns_ = false;
     bool root_is_initramfs_ = false;
+    Capabilities keep_ = kAllCapabilities;  // the samplers
 };
 
 /// How many samplers a plan takes at the same time, at most.
