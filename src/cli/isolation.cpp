@@ -49,7 +49,8 @@ std::string users_shell() {
 
 /// What stands behind a step that was not permitted.
 std::string hint(const isolate::NotTaken& error, KindSet set) {
-    if (std::string_view(error.what()).starts_with("mount(proc")) {
+    // mount_too_revealing() in fs/namespace.c; a security module refuses with EACCES.
+    if (std::string_view(error.what()).starts_with("mount(proc") && error.error() == EPERM) {
         return "a path of /proc is mounted over, and a user namespace may not show what is below (nsbench "
                "doctor)";
     }
