@@ -113,6 +113,11 @@ MISSING = (
                 {VERIFY.name: Expected(None, "cgroup.*mkdir: EACCES", "root")}, than=USER),
     Surrounding("no-cgroups", ways.hidden("/sys/fs/cgroup")),
     Surrounding("cgroup-v1", both(ways.hidden("/sys/fs/cgroup", "mode=755"), ways.mounted_below("/sys/fs/cgroup/pids", "cgroup", "pids"))),
+    # As systemd mounts them: some controllers by v1, its own hierarchy, and v2 below them.
+    Surrounding("cgroup-hybrid", both(ways.hidden("/sys/fs/cgroup", "mode=755"),
+                                      ways.mounted_below("/sys/fs/cgroup/pids", "cgroup", "pids"),
+                                      ways.mounted_below("/sys/fs/cgroup/systemd", "cgroup", "none,name=nsb-hostile"),
+                                      ways.mounted_below("/sys/fs/cgroup/unified", "cgroup2", ""))),
     Surrounding("cgroup-v2", ways.mounted("cgroup2", "/sys/fs/cgroup")),
     Surrounding("time-ns", ways.started_by("unshare", "--time", "--monotonic=100000000", "--boottime=100000000", "--fork",
                                            "--kill-child")),
