@@ -106,6 +106,7 @@ MISSING = (
     Surrounding("chroot-proc-dev", ways.in_chroot("proc", "dev"), {
         MEASURE.name: Expected(None, CHROOTED, "(proc_remount|container|clone|clone3|unshare|setns)/.*"),
         VERIFY.name: Expected(None, CHROOTED, ".*"), **refuses("EPERM.*a chroot → .*pivot_root", EXEC)}),
+    Surrounding("scratch", ways.scratch, {MEASURE.name: Expected(None, "ENOENT.*mkdir /tmp", "container/.*")}),
     Surrounding("bwrap", ways.started_by("bwrap", "--bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--unshare-pid", "--"),
                 refuses(r"mount\(proc on /proc\).*EPERM.*mounted over", EXEC)),
     Surrounding("bwrap-user", both(ways.user(), ways.started_by("bwrap", "--bind", "/", "/", "--dev", "/dev", "--proc", "/proc",
