@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from analysis.script import Unreadable
 from faults.guest_rows import CPUS, MEASURE, PROBED, RUN, Boot, Files, Guested
 from faults.hostile import Outcome, shortfalls
 from faults.jobs import OUT
@@ -114,7 +115,7 @@ def _judged(sent: Mapping[str, bytes], row: Guested) -> Outcome:
 
 def tried(program: Path, rows: Iterable[Guested], works: Sequence[Work]) -> dict[str, str | Outcome]:
     """Each row in a guest of its boot, with those of its jobs that are among the works: its outcome, or why it cannot be made here.
-    LabError where a guest does not come to its end."""
+    Unreadable where a guest does not come to its end."""
     outcomes: dict[str, str | Outcome] = {}
     names = {work.name for work in works}
     rows = [replace(row, works=tuple(work for work in row.works if work.name in names)) for row in rows]
@@ -122,6 +123,8 @@ def tried(program: Path, rows: Iterable[Guested], works: Sequence[Work]) -> dict
         these = [row for row in rows if row.boot == boot]
         try:
             sent = carried_out(program, boot, script_of(these))
+        except LabError as error:
+            raise Unreadable(f"surroundings: {', '.join(row.name for row in these)}: {error}") from None
         except OSError as error:
             outcomes |= dict.fromkeys((row.name for row in these), error.strerror or str(error))
             continue
