@@ -169,6 +169,7 @@ PLAIN = Boot("plain", make=compiled(APPARMOR, "apparmor", "apparmor_parser", "-S
                                     "/etc/apparmor.d/abi/3.0", "{source}"))
 SE = Boot("selinux", "security=selinux selinux=1", compiled(SELINUX, "selinux", "secilc", "-o", "{made}", "-f", "/dev/null", "{source}"))
 SECURITY = "mount -t securityfs securityfs /sys/kernel/security 2>/dev/null"
+LOCK = f"{SECURITY}; echo confidentiality >/sys/kernel/security/lockdown"  # as lockdown=confidentiality for the kernel
 
 
 def confined(profile: str) -> str:
@@ -204,8 +205,8 @@ cat /lab/selinux >/sys/fs/selinux/load; echo 1 >/sys/fs/selinux/enforce
 as() { (printf u:r:nsb_t >/proc/self/attr/exec && exec "$@"); }""", expected={
         MEASURE.name: Expected(None, "", "(?!.*NEWUSER).*|(proc_remount|container)/.*"),
         VERIFY.name: Expected(None, MOUNTS, ".*"), **refuses(FORBIDS, EXEC)}, wrong=in_user_namespaces),
-    # The last of its guest: it cannot be taken back.
-    Guested("lockdown", PLAIN, f"{SECURITY}; echo confidentiality >/sys/kernel/security/lockdown"),
-    Guested("lockdown-probe", PLAIN, works=(PROBED,), expected={PROBED.name: Expected(None, "EINVAL; .*lockdown=confidentiality")}),
+    # The last of their guest: it cannot be taken back.
+    Guested("lockdown", PLAIN, LOCK),
+    Guested("lockdown-probe", PLAIN, LOCK, works=(PROBED,), expected={PROBED.name: Expected(None, "EINVAL; .*lockdown=confidentiality")}),
 )
 BY_NAME = {one.name: one for one in GUESTS}
