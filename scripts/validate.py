@@ -292,9 +292,11 @@ def add_faults(commands: "argparse._SubParsersAction[Parser]") -> None:
 
 def add_surroundings(commands: "argparse._SubParsersAction[Parser]") -> None:
     """The command that tries hostile ones."""
+    from faults import guest_rows
     from faults.surroundings import BY_NAME
     one = commands.add_parser("surroundings")
-    one.add_argument("--row", action="append", choices=BY_NAME, metavar="NAME", help="this one alone; may be given several times")
+    one.add_argument("--row", action="append", choices=[*BY_NAME, *guest_rows.BY_NAME], metavar="NAME",
+                     help="this one alone; may be given several times")
     one.add_argument("--quick", action="store_true", help="without the doctor, which measures for 5 s")
     one.add_argument("--capabilities", action="store_true", help="each capability dropped in turn, instead: what is missed of each")
 

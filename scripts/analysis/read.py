@@ -26,7 +26,7 @@ MAY_BE_EMPTY = {"stack_bytes", "parallel", "ci_low", "ci_high", "precision", "de
 # Columns that came later: a run of an earlier nsbench has none of them.
 LATER = {"results.csv": ("state", "resolution", "delta_resolution", "machines", "position", "first", "steady", "last", "repeats",
                          "scatter", "base"),
-         "samples.csv": ("machine", "sampler", "ended")}
+         "samples.csv": ("machine", "sampler", "ended"), "rounds.csv": ("suspended", "moved")}
 # Rounds that a case must have left without the disturbed ones, else it keeps them: kMinForInterval in src/core/statistics.h.
 LEAST_ROUNDS = 6
 NEVER_EMPTY = ("run_id", "kernel", "clock", "case", "phase", "unit", "status")

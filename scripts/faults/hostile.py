@@ -11,7 +11,7 @@ from analysis import programs
 from analysis.script import Unreadable
 from faults.judge import CRASHES
 from faults.stage import HUNG, LIMIT, Ran, Seen, Told, Work, played
-from faults.surroundings import BY_NAME, EXEC, LIST, MEASURE, ROOT, SUMMARY, TABLE, USER, VERIFY, WORKS, Expected, Surrounding
+from faults.surroundings import BY_NAME, EXEC, LIST, MEASURE, ROOT, SUMMARY, USER, VERIFY, WORKS, Expected, Surrounding
 from faults.ways import all_capabilities, user
 
 QUICK = (LIST, MEASURE, VERIFY, EXEC, SUMMARY)  # without the doctor, which measures for 5 s
@@ -93,7 +93,10 @@ def shortfalls(work: Work, expected: Expected, ran: Ran, whole: Seen) -> list[st
     return [one for one in found if one]
 
 
-def tried(program: Path, row: Surrounding, works: tuple[Work, ...], whole: Whole) -> str | dict[str, tuple[int, list[str]]]:
+Outcome = dict[str, tuple[int, list[str]]]  # by the jobs' names: the exit code, and what is wrong
+
+
+def tried(program: Path, row: Surrounding, works: tuple[Work, ...], whole: Whole) -> str | Outcome:
     """Each job in a surrounding: its exit code, and what is wrong. Or why the surrounding cannot be made here."""
     if row.than not in whole.given:
         return "an ordinary user cannot make user namespaces here"
@@ -128,24 +131,45 @@ def run(options: argparse.Namespace) -> bool:
     program = (options.build / "nsbench").resolve()
     if options.capabilities:
         return _capabilities(program)
-    rows = [BY_NAME[name] for name in options.row] if options.row else list(TABLE)
+    from faults import guest_rows, guests
+    wanted = options.row or [*BY_NAME, *guest_rows.BY_NAME]
+    rows = [BY_NAME[name] for name in wanted if name in BY_NAME]
+    in_guests = [row for row in guest_rows.GUESTS if row.name in wanted]
     works = QUICK if options.quick else WORKS
-    short, skipped, count = 0, 0, 0
-    print(f"{'surrounding':<20}", *(f"{work.name:>8}" for work in works), flush=True)
-    with whole_runs(program, works) as whole:
-        for row in rows:
-            outcome = tried(program, row, works, whole)
-            if isinstance(outcome, str):
-                skipped += 1
-                print(f"{row.name:<20} skipped: {outcome}", flush=True)
-                continue
-            cells = [f"{outcome[work.name][0]:>7}{'!' if outcome[work.name][1] else ' '}" if work.name in outcome else f"{'-':>7} "
-                     for work in works]
-            print(f"{row.name:<20}", *cells, flush=True)
-            for name, (_, wrong) in outcome.items():
-                count += 1
-                short += bool(wrong)
-                for one in wrong:
-                    print(f"    {name}: {one}", flush=True)
-    print(f"{len(rows) - skipped} surroundings, {count} runs: {short} fell short (!); {skipped} surroundings skipped")
-    return short == 0 and count > 0
+    table = Table(works)
+    if rows:
+        with whole_runs(program, works) as whole:
+            for row in rows:
+                table.add(row.name, tried(program, row, works, whole))
+    for name, outcome in guests.tried(program, in_guests, works).items():
+        table.add(name, outcome)
+    return table.ended()
+
+
+class Table:
+    """What is printed of it, a row as soon as it has been tried."""
+
+    def __init__(self, works: Sequence[Work]) -> None:
+        self.works, self.rows, self.skipped, self.runs, self.short = works, 0, 0, 0, 0
+        print(f"{'surrounding':<20}", *(f"{work.name:>8}" for work in works), flush=True)
+
+    def add(self, name: str, outcome: str | Outcome) -> None:
+        """A row, and below it what fell short."""
+        if isinstance(outcome, str):
+            self.skipped += 1
+            print(f"{name:<20} skipped: {outcome}", flush=True)
+            return
+        self.rows += 1
+        cells = [f"{outcome[work.name][0]:>7}{'!' if outcome[work.name][1] else ' '}" if work.name in outcome else f"{'-':>7} "
+                 for work in self.works]
+        print(f"{name:<20}", *cells, flush=True)
+        for job, (_, wrong) in outcome.items():
+            self.runs += 1
+            self.short += bool(wrong)
+            for one in wrong:
+                print(f"    {job}: {one}", flush=True)
+
+    def ended(self) -> bool:
+        """The last line, and whether all went well."""
+        print(f"{self.rows} surroundings, {self.runs} runs: {self.short} fell short (!); {self.skipped} surroundings skipped")
+        return self.short == 0 and self.runs > 0

@@ -34,6 +34,7 @@ LIMIT = 60.0  # seconds that each run may take
 HUNG = -signal.SIGALRM  # the code of what had not ended by then
 LINGERING = 3.0  # seconds that what a run started has to end
 SAMPLER = "nsbench-sampler"
+STATIC = "nsbench-static"  # where scripts/static has made it
 GIVEN = "given"  # the folder of a run that is there before
 Seen = dict[str, str]  # what a run told: a name for each thing, and why it is lacking, or nothing
 
@@ -232,7 +233,7 @@ def _staged(program: Path, works: "tuple[Work, ...]", make: Callable[[Stage], No
     Place.enter()
     look = _Look()
     (folder / "bin").mkdir()
-    for name in (program.name, SAMPLER):
+    for name in filter(lambda name: program.with_name(name).exists(), (program.name, SAMPLER, STATIC)):
         shutil.copy(program.with_name(name), folder / "bin" / name)
         (folder / "bin" / name).chmod(0o755)
     (folder / "tmp").mkdir()

@@ -106,6 +106,7 @@ MISSING = (
     Surrounding("chroot-proc-dev", ways.in_chroot("proc", "dev"), {
         MEASURE.name: Expected(None, CHROOTED, "(proc_remount|container|clone|clone3|unshare|setns)/.*"),
         VERIFY.name: Expected(None, CHROOTED, ".*"), **refuses("EPERM.*a chroot → .*pivot_root", EXEC)}),
+    Surrounding("scratch", ways.scratch, {MEASURE.name: Expected(None, "ENOENT.*mkdir /tmp", "container/.*")}),
     Surrounding("bwrap", ways.started_by("bwrap", "--bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--unshare-pid", "--"),
                 refuses(r"mount\(proc on /proc\).*EPERM.*mounted over", EXEC)),
     Surrounding("bwrap-user", both(ways.user(), ways.started_by("bwrap", "--bind", "/", "/", "--dev", "/dev", "--proc", "/proc",
@@ -113,6 +114,11 @@ MISSING = (
                 {VERIFY.name: Expected(None, "cgroup.*mkdir: EACCES", "root")}, than=USER),
     Surrounding("no-cgroups", ways.hidden("/sys/fs/cgroup")),
     Surrounding("cgroup-v1", both(ways.hidden("/sys/fs/cgroup", "mode=755"), ways.mounted_below("/sys/fs/cgroup/pids", "cgroup", "pids"))),
+    # As systemd mounts them: some controllers by v1, its own hierarchy, and v2 below them.
+    Surrounding("cgroup-hybrid", both(ways.hidden("/sys/fs/cgroup", "mode=755"),
+                                      ways.mounted_below("/sys/fs/cgroup/pids", "cgroup", "pids"),
+                                      ways.mounted_below("/sys/fs/cgroup/systemd", "cgroup", "none,name=nsb-hostile"),
+                                      ways.mounted_below("/sys/fs/cgroup/unified", "cgroup2", ""))),
     Surrounding("cgroup-v2", ways.mounted("cgroup2", "/sys/fs/cgroup")),
     Surrounding("time-ns", ways.started_by("unshare", "--time", "--monotonic=100000000", "--boottime=100000000", "--fork",
                                            "--kill-child")),

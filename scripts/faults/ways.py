@@ -7,15 +7,16 @@ import resource
 import shutil
 import struct
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from faults.stage import Stage, mount
+from faults.stage import STATIC, Stage, mount
 
 Make = Callable[[Stage], None]
 _LIBC = ctypes.CDLL(None, use_errno=True)
 ALONE = 61234  # a user who has no processes
 NOBODY = 65534
+_NEWNS, _DETACH = 0x00020000, 2  # CLONE_NEWNS, MNT_DETACH
 
 
 def both(*ways: Make) -> Make:
@@ -136,27 +137,54 @@ def unwritable_temporary(stage: Stage) -> None:
     mount("tmpfs", stage.folder / "tmp", "ro,mode=555")
 
 
+def _root(stage: Stage, libraries: Iterable[str], mounts: Iterable[str]) -> Path:
+    """A folder to be the root, with nsbench and its sampler, and these."""
+    root = stage.folder / "root"
+    (root / "bin").mkdir(parents=True, exist_ok=True)
+    for path in (stage.folder / "bin").iterdir():
+        shutil.copy(path, root / "bin")
+    for library in libraries:
+        (root / library[1:]).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(library, root / library[1:])
+    for name in mounts:
+        (root / name).mkdir()
+        if name == "dev":
+            mount("", root / name, "rbind", "/dev")
+        else:
+            mount(name, root / name)
+    stage.work, stage.shown = root / "work", "/work"
+    stage.fill()
+    stage.program = f"/bin/{Path(stage.program).name}"
+    stage.environment.pop("TMPDIR")
+    return root
+
+
+def scratch(stage: Stage) -> None:
+    """As an image with no C library: the static nsbench, its sampler and a static shell in a root of their own. OSError where it was not
+    made."""
+    if not (stage.folder / "bin" / STATIC).exists():
+        raise OSError(0, "no static nsbench here: scripts/static makes it")
+    shell = shutil.which("busybox")
+    if not shell or "not a dynamic" not in subprocess.run(["ldd", shell], capture_output=True, encoding="utf-8", check=False).stderr:
+        raise OSError(0, "busybox-static is not installed")
+    stage.program = STATIC
+    (stage.folder / "root").mkdir()
+    mount("", stage.folder / "root", "bind", str(stage.folder / "root"))
+    root = _root(stage, (), ("proc", "dev"))
+    shutil.copy(shell, root / "bin/sh")
+
+    def become() -> None:
+        os.chdir(root)
+        if _LIBC.unshare(_NEWNS) or _LIBC.syscall(ADMINS["pivot_root"], b".", b".") or _LIBC.umount2(b".", _DETACH):
+            raise OSError(ctypes.get_errno(), "pivot_root")
+    stage.become.append(become)
+
+
 def in_chroot(*mounts: str) -> Make:
     """A root with nsbench, its sampler and their libraries alone, and these: proc, dev."""
     def make(stage: Stage) -> None:
-        root = stage.folder / "root"
-        (root / "bin").mkdir(parents=True)
-        for path in (stage.folder / "bin").iterdir():
-            shutil.copy(path, root / "bin")
         shown = subprocess.run(["ldd", stage.program], stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout
-        for library in re.findall(r"(/\S+) \(0x", shown):
-            (root / library[1:]).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(library, root / library[1:])
-        for name in mounts:
-            (root / name).mkdir()
-            if name == "dev":
-                mount("", root / name, "rbind", "/dev")
-            else:
-                mount(name, root / name)
-        stage.work, stage.shown = root / "work", "/work"
-        stage.fill()
-        stage.program = f"/bin/{Path(stage.program).name}"
-        stage.environment.pop("TMPDIR")
+        root = _root(stage, re.findall(r"(/\S+) \(0x", shown), mounts)
 
         def become() -> None:
             os.chroot(root)

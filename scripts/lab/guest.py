@@ -33,6 +33,7 @@ ACCELERATORS = {
             "-rtc", "base=2026-01-01T00:00:00,clock=vm", "-cpu", "max,rdrand=off,rdseed=off"),
     "kvm": ("-accel", "kvm", "-cpu", "host"),
 }
+SEVERAL = ("-accel", "tcg", "-cpu", "max")  # CPUs: without the instruction clock, which needs one CPU, and with the host's time
 CLOCKS = {"tcg": "instructions", "kvm": "wall"}
 SETTLE = {"tcg": 20, "kvm": 3}  # seconds of the guest's clock; under tcg idle time is skipped
 COMMAND_LINE = "console=ttyS0 quiet panic=-1 mitigations=off nokaslr norandmaps random.trust_cpu=off"
@@ -131,6 +132,7 @@ class Machine:
     append: str = ""
     memory: int = 512
     timeout: float = 1800.0  # seconds of real time for the whole guest
+    cpus: int = 1  # with several: tests of what needs them, whose figures are nobody's
 
     @property
     def command_line(self) -> str:
@@ -139,14 +141,16 @@ class Machine:
     def qemu(self, kernel: Path, initrd: Path, *serial: str) -> list[str]:
         """The whole command, its serial ports given last."""
         ports = [word for port in serial for word in ("-serial", port)]
-        return [QEMU, *COMMON, *ACCELERATORS[self.accel], "-m", str(self.memory), *ports,
+        several = ("-smp", str(self.cpus)) if self.cpus > 1 else ()
+        return [QEMU, *COMMON, *(SEVERAL if several else ACCELERATORS[self.accel]), *several, "-m", str(self.memory), *ports,
                 "-kernel", str(kernel), "-initrd", str(initrd), "-append", self.command_line]
 
     def initrd(self, mode: str, arguments: list[str] | None = None, base: bytes | None = None, more: str = "",
                state: str = "", settle: int = 0, padding: int = 0) -> bytes:
         """The initramfs with /init's settings: mode 'run', 'shell', 'wait' or 'boot' (and nothing else), nsbench's
         arguments, more shell text, the script of a state, seconds more to settle in, and bytes that nobody reads."""
-        text = f"mode={mode}\nsettle={SETTLE[self.accel] + settle}\nclock={CLOCKS[self.accel]}\n" \
+        accel = "kvm" if self.cpus > 1 else self.accel  # whose clock is the host's too
+        text = f"mode={mode}\nsettle={SETTLE[accel] + settle}\nclock={CLOCKS[accel]}\n" \
                f"set -- {shlex.join(arguments or [])}\n{more}"
         return (initramfs.base() if base is None else base) + initramfs.settings(text, state, padding)
 

@@ -1,15 +1,18 @@
 // The commands verify and exec: namespaces to look at and to use.
 #include <fmt/format.h>
 
-#include <pwd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
+#include <string>
+#include <vector>
 
 #include "cli/commands.h"
+#include "core/text.h"
 #include "isolate/verdicts.h"
 #include "run/sampler.h"
+#include "sys/file.h"
 #include "sys/privilege.h"
 
 namespace nsb::cli {
@@ -42,14 +45,19 @@ std::string shown(const NamespaceOptions& options, const std::vector<isolate::Ch
 std::string users_shell() {
     const char* const shell = std::getenv("SHELL");
     if (shell != nullptr && *shell != '\0') return shell;
-    const passwd* const user = getpwuid(geteuid());
-    return user != nullptr && user->pw_shell != nullptr && *user->pw_shell != '\0' ? user->pw_shell
-                                                                                   : "/bin/sh";
+    // Not by getpwuid(3), which loads into this process what the C library is configured to find users with.
+    const std::string own = std::to_string(geteuid());
+    for (const std::string& line : split(sys::read_file("/etc/passwd").value_or(""), "\n")) {
+        const std::vector<std::string> fields = split(line, ":");  // passwd(5)
+        if (fields.size() == 7 && fields[2] == own && !fields[6].empty()) return fields[6];
+    }
+    return "/bin/sh";
 }
 
 /// What stands behind a step that was not permitted.
 std::string hint(const isolate::NotTaken& error, KindSet set) {
-    if (std::string_view(error.what()).starts_with("mount(proc")) {
+    // mount_too_revealing() in fs/namespace.c; a security module refuses with EACCES.
+    if (std::string_view(error.what()).starts_with("mount(proc") && error.error() == EPERM) {
         return "a path of /proc is mounted over, and a user namespace may not show what is below (nsbench "
                "doctor)";
     }

@@ -55,6 +55,8 @@ TEST(Outcome, ALimitOfAConditionIsNamedAndEndsNsbenchAsAnyLimitDoes) {
               "(sysctl -w fs.mount-max=1000000) or user.max_mnt_namespaces is reached)");
     const std::string delegated = explain({protocol::Call::set_cgroups, EACCES});
     EXPECT_NE(delegated.find("Delegate=yes"), std::string::npos) << delegated;
+    const std::string folder = explain({protocol::Call::mount_tmpfs, ENOENT});
+    EXPECT_NE(folder.find("mkdir /tmp"), std::string::npos) << folder;
     // What has no words of its own has those of any call.
     const std::string processes = explain({protocol::Call::set_procs, EAGAIN});
     EXPECT_NE(processes.find("RLIMIT_NPROC"), std::string::npos) << processes;

@@ -12,6 +12,8 @@ bool is_above(std::optional<std::int64_t> time, double share, std::int64_t durat
 }
 
 Disturber disturber_of(const RoundMarks& marks, double usual_frequency, const DisturbanceRule& rule) {
+    if (marks.suspended.value_or(0) > 0) return Disturber::suspension;
+    if (marks.moved.value_or(0) > 0) return Disturber::moved;
     if (marks.throttles.value_or(0) > 0) return Disturber::throttling;
     if (is_above(marks.steal, rule.steal, marks.duration, rule.least_steal)) return Disturber::steal;
     if (is_above(marks.others, rule.others, marks.duration, rule.least_others) ||

@@ -14,11 +14,11 @@
 namespace nsb {
 
 /// In the order in which they are looked for: a round has the first that applies.
-enum class Disturber : std::uint8_t { nothing, throttling, steal, other_tasks, frequency };
+enum class Disturber : std::uint8_t { nothing, suspension, moved, throttling, steal, other_tasks, frequency };
 
 /// What rounds.csv calls it; `nothing` is empty there.
-inline constexpr std::array<std::string_view, 5> kDisturberNames{"", "throttling", "steal", "other tasks",
-                                                                 "frequency"};
+inline constexpr std::array<std::string_view, 7> kDisturberNames{
+    "", "suspended", "off its CPU", "throttling", "steal", "other tasks", "frequency"};
 constexpr std::string_view to_string(Disturber disturber) {
     return kDisturberNames[static_cast<std::size_t>(disturber)];
 }
@@ -36,6 +36,8 @@ struct RoundMarks {
     std::optional<std::int64_t> switches;        ///< in which a sampler or its children were made to wait
     std::optional<std::int64_t> frequency;       ///< kHz, at the end
     std::optional<std::int64_t> throttles;
+    std::optional<std::int64_t> suspended;  ///< that the machine was, which `duration` does not count
+    std::optional<std::int64_t> moved;  ///< blocks in which a sampler was taken off the CPU it is pinned to
     Disturber disturbed = Disturber::nothing;
 };
 

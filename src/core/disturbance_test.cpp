@@ -22,6 +22,8 @@ RoundMarks quiet() {
     marks.switches = 1000;
     marks.frequency = 2'600'000;
     marks.throttles = 0;
+    marks.suspended = 0;
+    marks.moved = 0;
     return marks;
 }
 
@@ -59,6 +61,8 @@ TEST(Disturbance, BeginsAboveItsShareOfTheRound) {
     EXPECT_EQ(with(&RoundMarks::frequency, 2'600'000 * (1 - rule.frequency)), Disturber::nothing);
     EXPECT_EQ(with(&RoundMarks::frequency, 2'600'000 * (1 - rule.frequency) - 1), Disturber::frequency);
     EXPECT_EQ(with(&RoundMarks::throttles, 1), Disturber::throttling);
+    EXPECT_EQ(with(&RoundMarks::moved, 1), Disturber::moved);
+    EXPECT_EQ(with(&RoundMarks::suspended, 1), Disturber::suspension);
 }
 
 TEST(Disturbance, IsNotToldByLessThanTheKernelsClockCounts) {

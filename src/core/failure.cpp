@@ -101,6 +101,8 @@ constexpr auto kLimitsOfCalls = std::to_array<LimitOfCall>({
      "its answer is none of a sampler's, such as a time of 104 days; a new one went on with the others"},
     {Call::set_rss, ENOMEM,
      "there is not so much memory: less, or a higher memory.max of the cgroup or ulimit -v"},
+    {Call::mount_tmpfs, ENOENT,
+     "the folder /tmp, on which it is mounted in a namespace of its own, is missing: mkdir /tmp"},
     {Call::set_mounts, EPERM, kNoUserNamespace},
     {Call::set_peers, EPERM, kNoUserNamespace},
     {Call::set_netns, EPERM, kNoUserNamespace},

@@ -130,6 +130,15 @@ Finding seccomp(const Root& root) {
                 "a filter stays for good; start outside of it (docker: --security-opt seccomp=unconfined)")};
 }
 
+Finding confinement(const Root& root) {
+    const std::string effect = "what it does not allow fails with EACCES or EPERM, also for root";
+    if (names_in(root, "/proc/self").empty()) return unseen(effect, "/proc does not show this process");
+    const std::string under = security_module_of(root);
+    if (under.empty()) return fine("none");
+    return {"", Severity::note, under, effect,
+            "start it unconfined (aa-exec -p unconfined, runcon), or allow there what dmesg says was denied"};
+}
+
 Finding namespace_limits(const Root& root) {
     const std::string effect = "cases end early with ENOSPC once as many are alive or still being torn down";
     std::vector<std::string> low;

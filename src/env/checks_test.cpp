@@ -326,6 +326,22 @@ TEST_F(Checks, Seccomp) {
     expect("seccomp", Severity::note, kUnknown);
 }
 
+TEST_F(Checks, Confinement) {
+    constexpr std::string_view kCurrent = "/proc/self/attr/current";
+    tree.file(kStatus, "Name:\tx\n");
+    expect("confinement", Severity::ok, "none");
+    for (const std::string_view none : {"unconfined", "unconfined\n", "u:r:unconfined_t:s0-s0:c0.c1023"}) {
+        tree.file(kCurrent, none).file("/sys/fs/selinux/enforce", "1");
+        expect("confinement", Severity::ok, "none");
+    }
+    tree.file(kCurrent, "docker-default (enforce)\n");
+    expect("confinement", Severity::note, "AppArmor profile docker-default (enforce)", "start it unconfined");
+    tree.file(kCurrent, std::string_view("system_u:system_r:container_t:s0\0", 33));
+    expect("confinement", Severity::note, "SELinux context system_u:system_r:container_t:s0");
+    tree.file("/sys/fs/selinux/enforce", "0");
+    expect("confinement", Severity::ok, "none");
+}
+
 TEST_F(Checks, NamespaceLimits) {
     tree.file("/proc/sys/user/max_net_namespaces", "1000\n")
         .file("/proc/sys/user/max_mnt_namespaces", "96365\n");

@@ -110,6 +110,18 @@ std::optional<bool> root_is_initramfs(const Root& root) {
     return top != all->rend() && top->id == top->parent;
 }
 
+std::string security_module_of(const Root& root) {
+    std::string current = first_line(root, "/proc/self/attr/current").value_or("");
+    current.resize(std::min(current.find('\0'), current.size()));  // of SELinux
+    // aa_getprocattr() in security/apparmor/procattr.c: `unconfined`, or a name and a mode.
+    if (current.ends_with(" (enforce)") || current.ends_with(" (kill)") || current.ends_with(" (mixed)"))
+        return fmt::format("AppArmor profile {}", current);
+    const std::vector<std::string> parts = split(current, ":");
+    const bool is_enforced = first_line(root, "/sys/fs/selinux/enforce").value_or("1") != "0";
+    if (parts.size() < 3 || parts[2] == "unconfined_t" || !is_enforced) return "";
+    return fmt::format("SELinux context {}", current);
+}
+
 std::optional<Vulnerabilities> vulnerabilities(const Root& root) {
     constexpr std::string_view kDirectory = "/sys/devices/system/cpu/vulnerabilities";
     const std::vector<std::string> names = names_in(root, kDirectory);

@@ -31,6 +31,11 @@ std::optional<std::vector<Mount>> mounts(const Root& root);
 /// mounted on itself. Not where another root is mounted over it, nor in a chroot.
 std::optional<bool> root_is_initramfs(const Root& root = {});
 
+/// What a security module confines this process to, such as "AppArmor profile docker-default (enforce)" or
+/// "SELinux context system_u:system_r:container_t:s0". Empty where none does, or only tells what it would
+/// forbid.
+std::string security_module_of(const Root& root = {});
+
 /// What the kernel says in /sys/devices/system/cpu/vulnerabilities, counted.
 struct Vulnerabilities {
     int mitigated = 0;

@@ -1,6 +1,7 @@
 """nsbench exec: what a command sees inside, and that it behaves as one started by a shell: codes, signals, terminal."""
 
 import os
+import pwd
 import re
 import signal
 import subprocess
@@ -47,6 +48,14 @@ def test_each_kind_alone(kind):
     others = {os.readlink(f"/proc/self/ns/{name}") for name in os.listdir("/proc/self/ns")
               if not name.startswith(kind)}
     assert own not in links and others <= links
+
+
+@needs_root
+def test_without_a_command_and_a_shell_in_the_environment_it_is_that_of_the_users_line():
+    shell = pwd.getpwuid(os.geteuid()).pw_shell or "/bin/sh"
+    done = subprocess.run([binary(), "exec", "--ns=uts"], input="readlink /proc/$$/exe\n", capture_output=True, encoding="utf-8",
+                          timeout=30, env={name: value for name, value in os.environ.items() if name != "SHELL"}, check=False)
+    assert done.stdout.strip() == os.path.realpath(shell), done
 
 
 def test_environment_folder_and_descriptors_are_the_callers(tmp_path):

@@ -8,6 +8,8 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 
 #include "core/capabilities.h"
 #include "core/failure.h"
@@ -25,9 +27,27 @@ constexpr std::size_t kDescriptors = 64;
 constexpr Capabilities kNeeded = Capabilities{1} << CAP_BPF | Capabilities{1} << CAP_PERFMON;
 constexpr Capabilities kForAddresses = Capabilities{1} << CAP_SYSLOG;
 
+/// Whether the kernel lets a program read its memory: in lockdown there is no such helper (EINVAL).
+bool may_read_kernel_memory() {
+    static constexpr auto kRead = std::to_array<bpf_insn>({
+        {BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_1, BPF_REG_10, 0, 0},
+        {BPF_ALU64 | BPF_ADD, BPF_REG_1, 0, 0, -8},  // BPF_K is 0, too
+        {BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_2, 0, 0, 8},
+        {BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_3, 0, 0, 0},
+        {BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_probe_read_kernel},
+        {BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 0},
+        {BPF_JMP | BPF_EXIT, 0, 0, 0, 0},
+    });
+    const auto program = sys::Fd::own(bpf_prog_load(BPF_PROG_TYPE_KPROBE, "nsb_reading", "Dual MIT/GPL",
+                                                    kRead.data(), kRead.size(), nullptr));
+    return program || program.error() != EINVAL;
+}
+
 std::string what_helps(int error) {
     // The first call that fails for want of a descriptor is within libbpf, which says what came of that.
     if (!sys::can_open(kDescriptors)) return std::string(limit_behind(EMFILE));
+    if (error == EINVAL && !may_read_kernel_memory())
+        return "the kernel lets no program read its memory: boot without lockdown=confidentiality";
     if (error != EPERM && error != EACCES) return std::string(limit_behind(error));
     if (geteuid() != 0) return fmt::format("run as root, or give {}", names_of(kNeeded | kForAddresses));
     const auto held = sys::held_capabilities();

@@ -232,8 +232,15 @@ constexpr auto kRoundColumns = std::to_array<Column<M>>({
     {"throttles", "number", "times that heat slowed the core or its package down",
      count_of<&RoundMarks::throttles>},
     {"disturbed", "",
-     "what disturbed the round, by the rule in run.json: throttling, steal, other tasks or frequency",
+     "what disturbed the round, by the rule in run.json: suspended, off its CPU, throttling, steal, other "
+     "tasks "
+     "or frequency",
      [](const M& r) { return std::string(to_string(r.marks.disturbed)); }},
+    {"suspended", "s", "that the machine was suspended meanwhile, which is in no time here",
+     seconds_of<&RoundMarks::suspended>},
+    {"moved", "number",
+     "blocks at whose end a sampler was not held to its CPU, as the kernel does when that goes offline",
+     count_of<&RoundMarks::moved>},
 });
 
 }  // namespace

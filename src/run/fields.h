@@ -45,8 +45,11 @@ class Fields {
     }
 
     [[nodiscard]] const std::string& line() const { return line_; }
+    /// Empty where the file has no such column.
     [[nodiscard]] const std::string& text(std::string_view column) const {
-        return values_[at_.find(column)->second];
+        static const std::string none;
+        const auto found = at_.find(column);
+        return found == at_.end() ? none : values_[found->second];
     }
 
     [[noreturn]] void refuse(std::string_view column, std::string_view why) const {

@@ -20,9 +20,9 @@ Microseconds us(Duration duration) {
     return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
 }
 
-Microseconds own_run_time() {
+Microseconds time_of(clockid_t clock) {
     timespec time{};
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    clock_gettime(clock, &time);
     return us(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
 }
 
@@ -37,8 +37,15 @@ constexpr std::string_view kNotPinned = "not pinned: no CPU is the one that is m
 KernelMarkers::KernelMarkers(const SamplerPool& samplers, const env::Root& root)
     : samplers_(samplers), root_(root), load_(root, samplers.cpus()), own_cpus_(sys::allowed_cpus()) {}
 
+KernelMarkers::Lag KernelMarkers::lag() {
+    const Microseconds before = time_of(CLOCK_MONOTONIC);
+    const Microseconds since_boot = time_of(CLOCK_BOOTTIME);
+    return {since_boot - time_of(CLOCK_MONOTONIC), since_boot - before};
+}
+
 KernelMarkers::Reading KernelMarkers::read() {
-    Reading reading{std::chrono::system_clock::now(), load_.read(), {}, {}, own_run_time()};
+    Reading reading{std::chrono::system_clock::now(), lag(), load_.read(), {}, {},
+                    time_of(CLOCK_PROCESS_CPUTIME_ID)};
     for (const SamplerPool::Use& use : samplers_.uses()) {
         reading.samplers.emplace(std::pair(use.pid, use.worker), use);
         const auto number = sys::number_in_proc(use.pid);
@@ -59,6 +66,9 @@ RoundMarks KernelMarkers::end(std::uint32_t round) {
     marks.round = round;
     marks.begin = us(begin_.wall.time_since_epoch());
     marks.duration = us(end.cpus.at - begin_.cpus.at);
+    // Both are cut off to whole µs.
+    constexpr Microseconds kCut = 2;
+    marks.suspended = std::max<Microseconds>(0, end.lag.least - begin_.lag.most - kCut);
     mark_cpus(marks, end);
     mark_samplers(marks, end);
     begin_ = std::move(end);
@@ -102,8 +112,11 @@ void KernelMarkers::mark_samplers(RoundMarks& marks, const Reading& end) const {
     }
     for (const auto& [who, use] : end.samplers) {
         const auto earlier = begin_.samplers.find(who);
-        const std::uint64_t before = earlier == begin_.samplers.end() ? 0 : earlier->second.used.preempted;
+        const bool is_new = earlier == begin_.samplers.end();
+        const std::uint64_t before = is_new ? 0 : earlier->second.used.preempted;
         raise(marks.switches, static_cast<std::int64_t>(use.used.preempted - before));
+        if (use.cpu)
+            raise(marks.moved, static_cast<std::int64_t>(use.moved - (is_new ? 0 : earlier->second.moved)));
     }
 }
 
@@ -133,7 +146,9 @@ std::vector<MarkerSource> KernelMarkers::sources() {
             source("frequency", any(&env::CpuCounts::frequency), "cpufreq/scaling_cur_freq",
                    "the kernel has no cpufreq for it, as in most guests"),
             source("throttles", any(&env::CpuCounts::throttles), "thermal_throttle",
-                   "the kernel has no thermal_throttle for it, as in most guests")};
+                   "the kernel has no thermal_throttle for it, as in most guests"),
+            {"suspended", "CLOCK_BOOTTIME, less CLOCK_MONOTONIC", ""},
+            source("moved", is_pinned, "sched_getaffinity(2)", kNotPinned)};
 }
 
 }  // namespace nsb::run

@@ -23,8 +23,15 @@ class KernelMarkers final : public Markers {
     [[nodiscard]] std::vector<MarkerSource> sources();
 
   private:
+    /// Between which values, in µs, the time lies by which CLOCK_MONOTONIC, that stands still while the
+    /// machine is suspended, is behind CLOCK_BOOTTIME: the two are read one after the other.
+    struct Lag {
+        env::Microseconds least, most;
+    };
+    static Lag lag();
     struct Reading {
         std::chrono::system_clock::time_point wall;
+        Lag lag;
         env::CpuReading cpus;
         std::map<std::pair<pid_t, std::size_t>, SamplerPool::Use> samplers;
         std::map<pid_t, env::Microseconds> waited;  ///< of those that /proc shows

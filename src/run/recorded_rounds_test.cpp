@@ -27,6 +27,8 @@ class RecordedRoundsTest : public testing::Test {
         second.switches = 12;
         second.frequency = 2'600'000;
         second.throttles = 2;
+        second.suspended = 3'600'000'000;
+        second.moved = 4;
         second.disturbed = Disturber::other_tasks;
         const auto table = outputs();
         text_ = std::ranges::find(table, kRoundsCsv, &Output::file)->text({info_, {}, {}});
@@ -49,10 +51,20 @@ TEST_F(RecordedRoundsTest, AreWrittenByTheirColumns) {
     EXPECT_EQ(
         text_,
         "run_id,kernel,round,begin,seconds,steal,others,kernel_threads,waited,switches,frequency,throttles,"
-        "disturbed\n"
-        "20260101T000000Z-0,\"6.1.0, mine\",1,1767225600.000007,1.234567,,,,,,,,\n"
+        "disturbed,suspended,moved\n"
+        "20260101T000000Z-0,\"6.1.0, mine\",1,1767225600.000007,1.234567,,,,,,,,,,\n"
         "20260101T000000Z-0,\"6.1.0, mine\",3,1767225600.000007,1.234567,0.000000,0.400001,0.000009,"
-        "0.000001,12,2600000,2,other tasks\n");
+        "0.000001,12,2600000,2,other tasks,3600.000000,4\n");
+}
+
+TEST_F(RecordedRoundsTest, OfAnEarlierNsbenchLackTheColumnsThatCameLater) {
+    const auto rounds = parse_rounds(
+        "run_id,kernel,round,begin,seconds,steal,others,kernel_threads,waited,switches,frequency,throttles,"
+        "disturbed\nid,6.1.0,1,1767225600.000007,1.234567,,,,,,,,\n",
+        "rounds.csv");
+    ASSERT_TRUE(rounds) << rounds.error();
+    EXPECT_EQ(rounds->front().suspended, std::nullopt);
+    EXPECT_EQ(rounds->front().moved, std::nullopt);
 }
 
 TEST_F(RecordedRoundsTest, ComeBackAsTheyWere) {
@@ -90,7 +102,7 @@ TEST_F(RecordedRoundsTest, ThatDoNotHoldAreRefusedWithTheirLine) {
     EXPECT_TRUE(error_of(with("1767225600.000007", "99999999999999"))
                     .starts_with("rounds.csv:3: begin: \"99999999999999\" is"))
         << error_of(with("1767225600.000007", "99999999999999"));
-    EXPECT_TRUE(error_of(with(",2,other", ",2,9,other")).starts_with("rounds.csv:3: 14 fields of 13:"))
+    EXPECT_TRUE(error_of(with(",2,other", ",2,9,other")).starts_with("rounds.csv:3: 16 fields of 15:"))
         << error_of(with(",2,other", ",2,9,other"));
 }
 

@@ -189,7 +189,9 @@ Json disturbance_json(const RunInfo& info) {
     constexpr DisturbanceRule rule = kDisturbanceRule;
     const auto seconds = [](std::int64_t microseconds) { return static_cast<double>(microseconds) / 1e6; };
     Json json;
-    json["rule"] = {{"throttles_above", 0},
+    json["rule"] = {{"suspended_above_s", 0},
+                    {"moved_above", 0},
+                    {"throttles_above", 0},
                     {"steal_above_share", rule.steal},
                     {"steal_least_s", seconds(rule.least_steal)},
                     {"others_above_share", rule.others},

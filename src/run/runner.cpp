@@ -28,6 +28,14 @@ double seconds(std::chrono::nanoseconds time) {
     return std::chrono::duration<double>(time).count();
 }
 
+/// Blocks of a case that may end because a child's moment is outside of its sample. Once is what a suspension
+/// does in which the time stamp counter began anew; counters of CPUs that disagree do it again.
+constexpr std::uint32_t kMostAstray = 2;
+
+bool is_astray(const protocol::Failure& failure) {
+    return failure.call == protocol::Call::child && failure.error == ERANGE;
+}
+
 /// Whether an earlier part of the run ended this case for a reason that is none of the case's: whatever
 /// befell the sampler, or a runtime that may have been installed since.
 bool is_tried_again(const protocol::Failure& failure) {
@@ -43,7 +51,8 @@ Runner::Runner(RunOptions options, Cases cases, Samplers& samplers, Draining dra
       samplers_(samplers),
       draining_(std::move(draining)),
       markers_(std::move(markers)),
-      looks_(cases_.all.size()) {
+      looks_(cases_.all.size()),
+      astray_(cases_.all.size()) {
     for (const Case& c : cases_.all) series_.push_back({c, {}, {}});
     go_on_from(std::move(before));
 }
@@ -169,6 +178,12 @@ tl::expected<std::vector<double>, std::string> Runner::measure_block(const Plann
     for (const TakenBlock::Sample& sample : taken.samples) {
         series.samples.push_back({round, blocks_, block.counted && !sample.is_lead_in, sample.times, 0,
                                   sample.sampler, sample.ended});
+    }
+    if (taken.failure && is_astray(*taken.failure) && ++astray_[block.series] <= kMostAstray) {
+        warnings_.push_back(
+            fmt::format("{}: a block ended early: the time stamp counter jumped, as in a suspension",
+                        to_string(series.measured)));
+        return tl::unexpected<std::string>("the counter jumped");
     }
     if (taken.failure) {
         series.failure = taken.failure;

@@ -98,6 +98,23 @@ TEST_F(RunnerTest, EndsACaseAtItsFirstFailure) {
     EXPECT_EQ(counted(one.series()[1]), 20U);
 }
 
+TEST_F(RunnerTest, EndsABlockAndNotItsCaseWhereTheCounterJumpedOnceOrTwice) {
+    for (const int jumps : {1, 2, 3}) {
+        int left = jumps;
+        samplers_.answer = [&](const Case& c, std::uint32_t samples) {
+            const bool jumped = c == kUts && left-- > 0;
+            const protocol::Failure failure{protocol::Call::child, ERANGE};
+            return Samplers::Answer{{jumped ? fake_records(samples, failure, 1) : fake_records(samples)}, ""};
+        };
+        Runner one = runner({kUts, kNet});
+        one.measure({});
+        const Series& series = one.series()[0];
+        EXPECT_EQ(series.failure.has_value(), jumps == 3) << jumps;
+        EXPECT_EQ(counted(series) >= 20, jumps < 3) << jumps;
+        EXPECT_EQ(one.warnings().size(), static_cast<std::size_t>(std::min(jumps, 2)));
+    }
+}
+
 TEST_F(RunnerTest, TellsARuntimeThatCannotFromOneThatBroke) {
     const Case runtime = Case::of(Operation::runtime, Kind::mnt | Kind::pid);
     bool has_done_it = false;

@@ -135,6 +135,12 @@ void Sampler::start() {
     greet();
 }
 
+void Sampler::hold_to_cpu() {
+    if (!cpu_ || sys::is_held_to(process_->pid(), *cpu_)) return;
+    ++moved_;
+    (void)sys::restrict_to(process_->pid(), {*cpu_});
+}
+
 void Sampler::greet() {
     privilege_ = run::greet(socket_, *process_, program_);
 }
@@ -183,6 +189,7 @@ std::vector<Record> Sampler::receive(std::chrono::nanoseconds limit) {
     protocol::Reply reply{};
     const auto got = receive_from(socket_.get(), reply);
     if (got != sizeof reply || reply.sequence != sequence_) return replaced(ECHILD);
+    hold_to_cpu();
     auto records = records_of(*memory_, reply.samples);
     if (!records) return replaced(EPROTO);
     used_ = reply.used;

@@ -73,6 +73,9 @@ class Sampler {
     /// What it may do; nothing where it did not say so.
     [[nodiscard]] const std::optional<protocol::Privilege>& privilege() const { return privilege_; }
 
+    /// Blocks at whose end it was not held to its CPU. It is held to it again then, unless that is gone.
+    [[nodiscard]] std::uint64_t moved() const { return moved_; }
+
     /// What it has taken with its children until its last answer, and those that it replaced.
     [[nodiscard]] protocol::Usage used() const {
         return {before_.ran_us + used_.ran_us, before_.preempted + used_.preempted};
@@ -81,6 +84,9 @@ class Sampler {
   private:
     void start();
     void greet();
+    /// Where a CPU goes offline the kernel lets who was pinned to it run on the others, and leaves it at that
+    /// (select_fallback_rq in kernel/sched/core.c); so it does where a cpuset loses the CPU.
+    void hold_to_cpu();
     void stop();
     void unmap();
     [[nodiscard]] std::size_t memory_size() const;
@@ -101,6 +107,7 @@ class Sampler {
     std::vector<protocol::Usage> others_;           ///< by worker, from the second on
     std::uint32_t sequence_ = 0;
     int unsent_ = 0;  ///< why the request could not be sent
+    std::uint64_t moved_ = 0;
     protocol::Usage used_{}, before_{};
 };
 

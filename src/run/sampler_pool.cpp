@@ -166,15 +166,15 @@ std::vector<SamplerPool::Use> SamplerPool::uses() const {
     std::vector<Use> uses;
     const auto cpu = [&](std::size_t i) { return i < cpus_.size() ? std::optional(cpus_[i]) : std::nullopt; };
     for (const Sampler& sampler : samplers_)
-        uses.push_back({sampler.pid(), cpu(uses.size()), sampler.used()});
+        uses.push_back({sampler.pid(), cpu(uses.size()), sampler.used(), sampler.moved()});
     if (threads_) {
-        uses.push_back({threads_->pid(), cpu(0), threads_->used()});
+        uses.push_back({threads_->pid(), cpu(0), threads_->used(), threads_->moved()});
         for (const protocol::Usage& used : threads_->used_by_others()) {
             const std::size_t worker = uses.back().worker + 1;
-            uses.push_back({threads_->pid(), cpu(worker), used, worker});
+            uses.push_back({threads_->pid(), cpu(worker), used, 0, worker});
         }
     }
-    if (launcher_) uses.push_back({launcher_->pid(), cpu(0), launcher_->used()});
+    if (launcher_) uses.push_back({launcher_->pid(), cpu(0), launcher_->used(), launcher_->moved()});
     return uses;
 }
 
@@ -204,9 +204,12 @@ void SamplerPool::find_privilege() {
               "-w kernel.apparmor_restrict_unprivileged_userns=0 on Ubuntu, a seccomp profile that lets "
               "unshare through "
               "in a container)";
+    const std::string under = env::security_module_of();
     throw NotPermitted(fmt::format(
-        "unshare(CLONE_NEWUTS): EPERM, and unshare(CLONE_NEWUSER|CLONE_NEWUTS): {}. {}, or: {}",
-        errno_name(error), geteuid() == 0 ? "Give this root CAP_SYS_ADMIN" : "Run as root", remedy));
+        "unshare(CLONE_NEWUTS): EPERM, and unshare(CLONE_NEWUSER|CLONE_NEWUTS): {}. {}{}, or: {}",
+        errno_name(error), geteuid() == 0 ? "Give this root CAP_SYS_ADMIN" : "Run as root",
+        under.empty() ? "" : fmt::format(", or start it outside of the {}, which may forbid both", under),
+        remedy));
 }
 
 std::size_t most_at_once(const std::vector<Case>& plan) {

@@ -49,7 +49,8 @@ class SamplerPool final : public Samplers {
         pid_t pid;
         std::optional<int> cpu;  ///< none where it is not pinned
         protocol::Usage used;
-        std::size_t worker = 0;  ///< of those that share the mm of that process, which is the first
+        std::uint64_t moved = 0;  ///< blocks at whose end it was not held to that CPU
+        std::size_t worker = 0;   ///< of those that share the mm of that process, which is the first
     };
     [[nodiscard]] std::vector<Use> uses() const;
 

@@ -4,13 +4,14 @@ import csv
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 
 import pytest
 
-from nsbench_harness import assert_one_line, measure, needs_root, read_csv, run
+from nsbench_harness import Started, assert_one_line, measure, needs_root, read_csv, run, wait_for
 
 CASE = ("--op=unshare", "--ns=uts", "--alone")
 CPU = max(os.sched_getaffinity(0))
@@ -34,6 +35,9 @@ def info_of(folder):
 def cause_by_rule(row, info):
     """By the columns, in the order that the page gives, without frequency."""
     rule = info["disturbance"]["rule"]
+    for name, column, least in (("suspended", "suspended", "suspended_above_s"), ("off its CPU", "moved", "moved_above")):
+        if row[column] != "" and float(row[column]) > rule[least]:
+            return name
 
     def above(column, share, least=0.0):
         return row[column] != "" and float(row[column]) >= least and float(row[column]) > share * float(row["seconds"])
@@ -69,6 +73,24 @@ def test_a_busy_task_on_the_measuring_cpu_labels_rounds(tmp_path, busy):
     assert f"{sum(counted.values())} of {len(rows)} rounds disturbed, and kept (--disturbed=drop leaves them out):\n  " in done.stdout
     # What a round has of others is no more than what it took.
     assert all(float(row["others"]) <= 1.2 * float(row["seconds"]) + 0.05 for row in rows)
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one CPU: there is none to move to")
+def test_a_sampler_that_was_moved_off_its_cpu_is_moved_back_and_its_round_says_so(tmp_path):
+    """As the kernel moves it where the CPU goes offline, or is taken out of the cpuset: scripts/faults/guest_rows.py does the former."""
+    folder = tmp_path / "run"
+    other = min(os.sched_getaffinity(0))
+    with Started(*CASE, f"--cpu={CPU}", "--block=20", "--budget=20s", "--precision=0.001%", "--quiet", f"--out={folder}") as running:
+        wait_for((folder / "rounds.csv").exists, 20, "a round")
+        sampler = running.sampler()
+        os.sched_setaffinity(sampler, {other})
+        wait_for(lambda: os.sched_getaffinity(sampler) == {CPU}, 20, "the sampler on its CPU")
+        running.signal(signal.SIGINT)
+        running.finish()
+    rows = read_csv(folder / "rounds.csv")
+    moved = [row for row in rows if row["moved"] != "0"]
+    assert [(row["moved"], row["disturbed"]) for row in moved] == [("1", "off its CPU")]
+    assert info_of(folder)["disturbance"]["disturbed"]["off its CPU"] == 1
 
 
 def test_labels_follow_the_rule_alone(tmp_path):

@@ -161,6 +161,12 @@ std::vector<int> allowed_cpus() {
     return cpus;
 }
 
+bool is_held_to(pid_t pid, int cpu) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    return sched_getaffinity(pid, sizeof set, &set) != 0 || (CPU_COUNT(&set) == 1 && CPU_ISSET(cpu, &set));
+}
+
 Result<int> restrict_to(pid_t pid, const std::vector<int>& cpus) {
     cpu_set_t set;
     CPU_ZERO(&set);

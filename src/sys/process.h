@@ -61,6 +61,9 @@ std::filesystem::path own_program();
 /// The CPUs that this process may run on, ascending.
 std::vector<int> allowed_cpus();
 
+/// Whether a process may run on this CPU alone; true where the kernel does not say.
+bool is_held_to(pid_t pid, int cpu);
+
 /// Restricts a process (0: this one) to `cpus`. Errors: those of sched_setaffinity(2).
 Result<int> restrict_to(pid_t pid, const std::vector<int>& cpus);
 
