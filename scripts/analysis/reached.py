@@ -7,7 +7,7 @@ import argparse
 import json
 import re
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -21,6 +21,14 @@ WANTED = {"lines": 0.95, "branches": 0.85}
 OURS = re.compile(r"(?:bench|src)/")
 # What is no part of nsbench: tests and what they share, the harness of the readers' input, and what makes allocations fail.
 TESTS = re.compile(r"src/(?:fuzz|failing)/|_test\.cpp$|/test_samples\.h$|/fake_tree\.h$")
+# Why something was not reached, and what says so: the file, or the text of its lines; the first that fits.
+GUESTS = re.compile(r"src/(?:cli/guest|sys/lab_machine|probe/(?:attach|batch_probe|state)|env/batch_watch)\.\w+$")
+COMPILED = re.compile(r"\bconst(?:expr|eval)\b|^\s*NSB_\w+\(")
+FAILURE = re.compile(r"error|fail|throw|errno|unexpected|nullopt|nullptr|return \{\}|_exit|EINTR|must\(|retried|patiently|refus|"
+                     r"[!=]= ?-?[01]\b|< ?0\b|!\w", re.IGNORECASE)
+BY_LINES = ((COMPILED, "evaluated when it is compiled"), (FAILURE, "where a call fails, or input is refused"))
+NOT_RUN = "not run"
+IN_GUESTS, OTHERWISE = "in guests of the lab, which keep no counts", "no test, and no fault, came there"
 PROFDATA, COV = "llvm-profdata-14", "llvm-cov-14"
 
 
@@ -97,21 +105,46 @@ def add_branches(exported: str, root: Path, found: dict[str, Counted]) -> None:
                 counted.add_branch((line, column, last, end), (is_true, is_false))
 
 
-def ranges(numbers: Iterable[int]) -> Iterator[str]:
-    """3-5, 7: of numbers in order."""
+def ranges(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """The first and the last of each run of numbers, which are in order."""
     for _, group in groupby(enumerate(numbers), lambda pair: pair[1] - pair[0]):
         run = [number for _, number in group]
-        yield str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}"
+        yield run[0], run[-1]
 
 
-def unreached(name: str, counted: Counted) -> Iterator[str]:
-    """A line of text for each stretch of lines that did not run, and for each condition in a line that did of which one outcome is
-    missing."""
-    for stretch in ranges(sorted(number for number, count in counted.lines.items() if not count)):
-        yield f"{name}:{stretch}: not run"
-    for (line, column, *_), (is_true, is_false) in sorted(counted.branches.items()):
+@dataclass(frozen=True)
+class Unreached:
+    """A stretch of lines that did not run, or an outcome of a condition, of a line that did run, that never came."""
+
+    where: str
+    what: str
+    why: str
+    size: int  # lines, or 1
+
+    @property
+    def is_branch(self) -> bool:
+        return self.what != NOT_RUN
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}: {self.why}"
+
+
+def why(name: str, text: str) -> str:
+    """By the file, or what stands there."""
+    if GUESTS.match(name):
+        return IN_GUESTS
+    return next((reason for pattern, reason in BY_LINES if pattern.search(text)), OTHERWISE)
+
+
+def unreached(name: str, counted: Counted, source: Sequence[str]) -> Iterator[Unreached]:
+    """Of a file with these lines."""
+    for first, last in ranges(sorted(number for number, count in counted.lines.items() if not count)):
+        where = f"{name}:{first}" if first == last else f"{name}:{first}-{last}"
+        yield Unreached(where, NOT_RUN, why(name, "\n".join(source[first - 1:last])), last - first + 1)
+    for (line, column, last, _), (is_true, is_false) in sorted(counted.branches.items()):
         if bool(is_true) != bool(is_false):
-            yield f"{name}:{line}:{column}: never {'false' if is_true else 'true'}"
+            outcome = "never false" if is_true else "never true"
+            yield Unreached(f"{name}:{line}:{column}", outcome, why(name, "\n".join(source[line - 1:last])), 1)
 
 
 def counted(build: Path) -> dict[str, Counted]:
@@ -144,17 +177,26 @@ def told(found: dict[str, Counted]) -> tuple[list[str], bool]:
     return text, lines.share >= WANTED["lines"] and branches.share >= WANTED["branches"]
 
 
+def reasons(listed: Sequence[Unreached]) -> Iterator[str]:
+    """A table of what was not reached, by why."""
+    yield f"{'not reached':<45}{'lines':>8}{'branches':>10}"
+    for reason in sorted({one.why for one in listed}):
+        lines, branches = (sum(one.size for one in listed if one.why == reason and one.is_branch == is_branch)
+                           for is_branch in (False, True))
+        yield f"{reason:<45}{lines:>8}{branches:>10}"
+
+
 def report(words: list[str]) -> int:
-    """Prints the table, writes the list beside the counts."""
+    """Prints the tables, writes the list beside the counts."""
     parser = Parser("scripts/coverage --report", description="Which lines and branches of src and bench ran.")
     parser.add_argument("build", type=Path, help=argparse.SUPPRESS)
     build = parser.parse_args(words).build
     found = counted(build)
     text, is_enough = told(found)
-    listed = [line for name in sorted(found) for line in unreached(name, found[name])]
-    (build / "unreached.txt").write_text("".join(f"{line}\n" for line in listed))
-    print(*text, f"at least {WANTED['lines']:.0%} of lines and {WANTED['branches']:.0%} of branches are wanted; what did not run: "
-          f"{build / 'unreached.txt'}, {len(listed)} lines", sep="\n")
+    listed = [one for name in sorted(found) for one in unreached(name, found[name], (ROOT / name).read_text().splitlines())]
+    (build / "unreached.txt").write_text("".join(f"{one}\n" for one in listed))
+    print(*text, f"at least {WANTED['lines']:.0%} of lines and {WANTED['branches']:.0%} of branches are wanted", "", *reasons(listed),
+          f"each with its line: {build / 'unreached.txt'}", sep="\n")
     return 0 if is_enough else 1
 
 
