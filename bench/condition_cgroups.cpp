@@ -38,7 +38,7 @@ void remove_from(const sys::Fd& parent, const Setting& here) {
         }
         return unlinkat(parent.get(), names.folder, AT_REMOVEDIR);
     };
-    (void)sys::patiently(remove, [](int error) { return error != ENOENT; });
+    (void)sys::patiently(remove, [](int error) { return error != ENOENT && error != EACCES; });
 }
 
 /// The cgroups have what the folder has: what the host gives its own.

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 WANTED = {"lines": 0.95, "branches": 0.85}
 OURS = re.compile(r"(?:bench|src)/")
 # What is no part of nsbench: tests and what they share, the harness of the readers' input, and what makes allocations fail.
-TESTS = re.compile(r"src/(?:fuzz|failing)/|_test\.cpp$|/test_samples\.h$|/fake_tree\.h$")
+TESTS = re.compile(r"src/(?:fuzz|failing)/|_test\.cpp$|/(?:test_\w+|fake\w*)\.h$")
 # Why something was not reached, and what says so: the file, or the text of its lines; the first that fits.
 GUESTS = re.compile(r"src/(?:cli/guest|sys/lab_machine|probe/(?:attach|batch_probe|state)|env/batch_watch)\.\w+$")
 COMPILED = re.compile(r"\bconst(?:expr|eval)\b|^\s*NSB_\w+\(")
@@ -114,12 +114,12 @@ def ranges(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
 
 @dataclass(frozen=True)
 class Unreached:
-    """A stretch of lines that did not run, or an outcome of a condition, of a line that did run, that never came."""
+    """A stretch of lines that did not run, or a condition of which an outcome never came."""
 
     where: str
     what: str
     why: str
-    size: int  # lines, or 1
+    size: int  # lines, or outcomes
 
     @property
     def is_branch(self) -> bool:
@@ -142,9 +142,10 @@ def unreached(name: str, counted: Counted, source: Sequence[str]) -> Iterator[Un
         where = f"{name}:{first}" if first == last else f"{name}:{first}-{last}"
         yield Unreached(where, NOT_RUN, why(name, "\n".join(source[first - 1:last])), last - first + 1)
     for (line, column, last, _), (is_true, is_false) in sorted(counted.branches.items()):
-        if bool(is_true) != bool(is_false):
-            outcome = "never false" if is_true else "never true"
-            yield Unreached(f"{name}:{line}:{column}", outcome, why(name, "\n".join(source[line - 1:last])), 1)
+        if not (is_true and is_false):
+            outcome = "never false" if is_true else "never true" if is_false else "never asked"
+            missing = (not is_true) + (not is_false)
+            yield Unreached(f"{name}:{line}:{column}", outcome, why(name, "\n".join(source[line - 1:last])), missing)
 
 
 def counted(build: Path) -> dict[str, Counted]:
@@ -159,7 +160,15 @@ def counted(build: Path) -> dict[str, Counted]:
     words = [COV, "export", f"--instr-profile={merged}", str(programs[0]), *(f"--object={path}" for path in programs[1:])]
     found = lines_of(output_of(*words, "--format=lcov"), ROOT)
     add_branches(output_of(*words, "--format=text"), ROOT, found)
+    if not found:
+        raise Unreadable(f"{build}: what counts there is not of {ROOT}")
     return found
+
+
+def without_counts(found: Iterable[str], root: Path) -> list[str]:
+    """Sources of nsbench's that no program counts a line of."""
+    sources = (str(path.relative_to(root)) for folder in ("bench", "src") for path in (root / folder).rglob("*.c*"))
+    return sorted(name for name in sources if name.endswith((".c", ".cpp")) and is_of_interest(name) and name not in set(found))
 
 
 def told(found: dict[str, Counted]) -> tuple[list[str], bool]:
@@ -195,6 +204,8 @@ def report(words: list[str]) -> int:
     text, is_enough = told(found)
     listed = [one for name in sorted(found) for one in unreached(name, found[name], (ROOT / name).read_text().splitlines())]
     (build / "unreached.txt").write_text("".join(f"{one}\n" for one in listed))
+    if missing := without_counts(found, ROOT):
+        text.append(f"not counted: {', '.join(missing)}")
     print(*text, f"at least {WANTED['lines']:.0%} of lines and {WANTED['branches']:.0%} of branches are wanted", "", *reasons(listed),
           f"each with its line: {build / 'unreached.txt'}", sep="\n")
     return 0 if is_enough else 1

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from analysis import reached
-from analysis.reached import IN_GUESTS, OTHERWISE, Counted, Sum, add_branches, lines_of, told, unreached
+from analysis.reached import IN_GUESTS, OTHERWISE, Counted, Sum, add_branches, lines_of, told, unreached, without_counts
 
 
 @pytest.fixture(name="root")
@@ -37,14 +37,22 @@ def test_branches_of_instantiations_are_one(root: Path) -> None:
 
 
 def test_what_is_not_reached_has_a_reason() -> None:
-    counted = Counted({1: 1, 2: 0, 3: 0, 4: 5, 5: 0, 6: 0}, {(1, 9, 1, 12): [0, 1], (4, 5, 4, 6): [3, 0], (2, 1, 2, 3): [0, 0]})
+    counted = Counted({1: 1, 2: 0, 3: 0, 4: 5, 5: 0, 6: 0}, {(1, 9, 1, 12): [0, 1], (4, 5, 4, 6): [3, 0], (4, 9, 4, 10): [0, 0]})
     source = ["if (!file) return;", "constexpr int two() {", "}", "if (is_shown) show();", "show_more();", "return 1;"]
     assert [str(one) for one in unreached("src/core/one.cpp", counted, source)] == [
         "src/core/one.cpp:2-3: not run: evaluated when it is compiled",
         f"src/core/one.cpp:5-6: not run: {OTHERWISE}",
         "src/core/one.cpp:1:9: never true: where a call fails, or input is refused",
-        f"src/core/one.cpp:4:5: never false: {OTHERWISE}"]
+        f"src/core/one.cpp:4:5: never false: {OTHERWISE}",
+        f"src/core/one.cpp:4:9: never asked: {OTHERWISE}"]
+    assert sum(one.size for one in unreached("src/core/one.cpp", counted, source) if one.is_branch) == counted.outcomes().count(0)
     assert {one.why for one in unreached("src/cli/guest.cpp", counted, source)} == {IN_GUESTS}
+
+
+def test_what_no_program_counts_is_said(root: Path) -> None:
+    (root / "bench").mkdir()
+    (root / "bench/inside.c").touch()
+    assert without_counts({"src/core/one.cpp": Counted()}, root) == ["bench/inside.c"]
 
 
 def test_less_than_is_wanted_is_said() -> None:
@@ -93,7 +101,7 @@ def test_a_process_that_is_killed_counts(tmp_path: Path, monkeypatch: pytest.Mon
                           capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.skip(f"clang-14 cannot count here: {done.stderr.splitlines()[0]}")
-    subprocess.run([build / "one"], env={}, check=False)
+    subprocess.run([build / "one"], env={"PATH": ""}, check=False)
     monkeypatch.setattr(reached, "ROOT", tmp_path)
     lines = reached.counted(build)["src/core/one.c"].lines
     assert lines[5] > 0 and lines[8] > 0 and lines[11] == 0

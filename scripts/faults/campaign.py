@@ -2,7 +2,6 @@
 import argparse
 import concurrent.futures
 import contextlib
-import hashlib
 import itertools
 import multiprocessing
 import multiprocessing.util
@@ -14,12 +13,13 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-from analysis import outputs, programs
+from analysis import programs
 from analysis.script import Unreadable
 from faults.calls import NUMBERS
 from faults.drawing import MALLOC, OURS, Fault, Recorded, draw
 from faults.jobs import BY_NAME, JOBS, Facts
-from faults.outcomes import Outcome, keep_table, kept_table, tables
+from faults.keeping import Keeping, kept, untried
+from faults.outcomes import Outcome, tables
 from faults.place import ENDING, LIBRARY, NotToBeHad, Place
 
 MEMORY_JOBS = ("version", "list", "doctor", "clone", "summary", "resume")
@@ -107,34 +107,35 @@ def never_failed(jobs: dict[str, Recorded]) -> list[str]:
     return sorted(made - NUMBERS.keys() - {MALLOC})
 
 
-def _try_all(pool: concurrent.futures.Executor, faults: Sequence[Fault], jobs: dict[str, Recorded], keep: Path | None,
+def _try_all(pool: concurrent.futures.Executor, faults: Sequence[Fault], jobs: dict[str, Recorded], keeping: Keeping | None,
              outcomes: list[Outcome]) -> None:
     """Adds to the outcomes as they come; the file that is kept has them soon after."""
     said = Said(len(faults))
     with contextlib.ExitStack() as stack:
         stack.callback(said.end)
-        if keep:
-            stack.callback(keep_table, keep, outcomes)
+        if keeping:
+            stack.callback(keeping.write, outcomes)
         written = 0.0
-        waiting = {pool.submit(_attempt, fault, jobs[fault.job].facts, keep) for fault in faults}
+        folder = keeping.folder if keeping else None
+        waiting = {pool.submit(_attempt, fault, jobs[fault.job].facts, folder) for fault in faults if fault.job in jobs}
         for future in concurrent.futures.as_completed(waiting):
             outcomes.append(future.result())
             said.one(outcomes[-1])
-            if keep and time.monotonic() > written + BETWEEN:
-                keep_table(keep, outcomes)
+            if keeping and time.monotonic() > written + BETWEEN:
+                keeping.write(outcomes)
                 written = time.monotonic()
 
 
-def kept_before(options: argparse.Namespace) -> list[Outcome]:
-    """What an earlier call has tried and kept there, with which this one goes on. Unreadable where it was another nsbench's."""
-    outcomes = kept_table(options.keep)
-    programs_of = (path for path in (options.build / name for name in ("nsbench", "nsbench-sampler")) if path.exists())
-    digest, file = hashlib.sha256(b"".join(path.read_bytes() for path in programs_of)).hexdigest(), options.keep / "nsbench.sha256"
-    if outcomes and (not file.exists() or file.read_text() != digest):
-        raise Unreadable(f"{options.keep}: what was tried there was another nsbench: --keep another folder")
-    outputs.own_folder(options.keep)
-    outputs.replace(file, digest.encode())
-    return outcomes
+def drawn_of(keeping: Keeping | None, options: argparse.Namespace, jobs: dict[str, Recorded]) -> list[Fault]:
+    """Those to try: of a campaign that was begun before the ones that are left, whatever the seed is now."""
+    if keeping and keeping.drawn:
+        left = untried(keeping.drawn, keeping.outcomes)
+        print(f"{len(left)} of {len(keeping.drawn)} faults are left in {keeping.folder}", flush=True)
+        return left
+    drawn = draw(options, jobs)
+    if keeping:
+        keeping.drawn = drawn
+    return drawn
 
 
 def run(options: argparse.Namespace) -> bool:
@@ -151,15 +152,22 @@ def run(options: argparse.Namespace) -> bool:
         signal.signal(number, signal.default_int_handler)
     wanted = options.job or (MEMORY_JOBS if of_memory else BY_NAME)
     names = [job.name for job in JOBS if job.name in wanted and not job.is_for_kills]
-    outcomes = kept_before(options) if options.keep else []
+    with kept(options.keep, options) if options.keep else contextlib.nullcontext() as keeping:
+        return _carry_out(options, names, keeping)
+
+
+def _carry_out(options: argparse.Namespace, names: Sequence[str], keeping: Keeping | None) -> bool:
+    """Of these jobs; as run()."""
+    of_memory = options.command == "memory"
+    outcomes = keeping.outcomes if keeping else []
     ending: BaseException | None = None
     try:
         with in_workers((options.build / "nsbench").resolve(), options.jobs) as pool:
             jobs, are_all = recorded(pool, names, of_memory)
-            drawn = draw(options, jobs, {one.fault for one in outcomes})
+            drawn = drawn_of(keeping, options, jobs)
             if not of_memory and (never := never_failed(jobs)):
                 print(f"never made to fail: {', '.join(never)}", flush=True)
-            _try_all(pool, drawn, jobs, options.keep, outcomes)
+            _try_all(pool, drawn, jobs, keeping, outcomes)
     except KeyboardInterrupt as interrupt:
         ending = interrupt
     except BrokenProcessPool:

@@ -2,7 +2,7 @@
 import argparse
 import random
 import shlex
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from analysis.script import Unreadable
@@ -78,17 +78,15 @@ def faults_of(job: str, one: Recorded, seed: int, wanted: argparse.Namespace) ->
                     yield fault
 
 
-def draw(options: argparse.Namespace, jobs: dict[str, Recorded], tried: Collection[Fault]) -> list[Fault]:
-    """Those to try, of all that the options leave and that were not tried before; says how many that are."""
+def draw(options: argparse.Namespace, jobs: dict[str, Recorded]) -> list[Fault]:
+    """Those to try, of all that the options leave; says how many that are."""
     every = [fault for name, one in jobs.items() for fault in faults_of(name, one, options.seed, options)]
     if not every:
         raise Unreadable("faults: no such call is made: nothing to try")
     # In random order also where it is all of them: what was tried before it is stopped is a sample.
     drawn = random.Random(options.seed).sample(every, min(options.most or len(every), len(every)))
-    drawn = [fault for fault in drawn if fault not in tried]
     for name, one in jobs.items():
         allocations = f", {one.counts[OURS, MALLOC]} allocations at {len(one.sites)} sites" if one.sites else ""
         print(f"{name:<20} {one.seconds:>6.1f} s, {sum(one.counts.values()) - one.counts.get((OURS, MALLOC), 0)} calls{allocations}")
-    before = f", {len(tried)} tried before" if tried else ""
-    print(f"{len(drawn)} of {len(every)} faults in {len(jobs)} jobs, seed {options.seed}{before}", flush=True)
+    print(f"{len(drawn)} of {len(every)} faults in {len(jobs)} jobs, seed {options.seed}", flush=True)
     return drawn

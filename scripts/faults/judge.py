@@ -24,7 +24,8 @@ WITHOUT_ERRNO = ("killed or crashed", "cannot be", "Failed to read")
 # Words that blame something, and the errnos that it answers with: another one is of something else.
 BLAMED = {"another nsbench": ("EAGAIN",), "hides processes": ("ENOENT", "ESRCH")}
 # Which need not be made again, since signals interrupt them only where they wait, and these do not: openat(2) waits for a pipe's
-# other end; the sampler's children write to an eventfd with EFD_NONBLOCK, in the time that is measured (src/sys/stamp.h).
+# other end; the children of the sampler and of a deputy write to an eventfd with EFD_NONBLOCK, in the time that is measured
+# (src/sys/stamp.h).
 UNINTERRUPTED = (("", "openat"), ("nsbench-sampler+", "write"), ("nsbench-deputy+", "write"))
 FAILED, USAGE, NOT_PERMITTED = 1, 2, 3  # src/README.md, "Exit codes"
 UNREAD = {"EPIPE": 128 + signal.SIGPIPE, "EIO": 128 + signal.SIGHUP}  # the reader has gone, the terminal was closed

@@ -1,14 +1,11 @@
-"""What came of faults, and how it is told: tables, a file of all, and the files of those that fell short."""
+"""What came of faults, and how it is told: tables, and the files of those that fell short."""
 import collections
-import csv
-import io
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from analysis import outputs
-from analysis.script import Unreadable
 from faults.drawing import Fault
 
 
@@ -22,14 +19,8 @@ class Outcome:
     seconds: float
     shortfall: str
 
-    def row(self) -> dict[str, str]:
-        """Of faults.csv."""
-        values = asdict(self.fault) | {"outcome": self.outcome, "code": self.code, "seconds": f"{self.seconds:.2f}",
-                                       "shortfall": self.shortfall}
-        return {name: str(value) for name, value in values.items()}
 
-
-COLUMNS = [*(one.name for one in fields(Fault)), "outcome", "code", "seconds", "shortfall"]
+OUTCOMES = ("held", "short", "unreached")
 
 
 def keep_files(folder: Path, place: Path) -> None:
@@ -61,25 +52,3 @@ def tables(outcomes: Sequence[Outcome]) -> Iterator[str]:
             yield f"{one.fault.command()}\n    {one.shortfall}"
     by = collections.Counter(one.outcome for one in outcomes)
     yield f"{by['held'] + by['short']} faults tried, {by['short']} fell short; {by['unreached']} more were not reached"
-
-
-def kept_table(keep: Path) -> list[Outcome]:
-    """What faults.csv has, in its order; nothing where there is none. Unreadable where it is no such table."""
-    if not (file := keep / "faults.csv").exists():
-        return []
-    found = []
-    try:
-        for row in csv.DictReader(io.StringIO(file.read_text())):
-            fault = Fault(row["job"], row["role"], row["call"], row["error"], int(row["occurrence"]))
-            found.append(Outcome(fault, row["outcome"], int(row["code"]), float(row["seconds"]), row["shortfall"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise Unreadable(f"{file}: no table of faults: {error}") from error
-    return found
-
-
-def keep_table(keep: Path, outcomes: Sequence[Outcome]) -> None:
-    text = io.StringIO()
-    out = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    out.writeheader()
-    out.writerows(one.row() for one in outcomes)
-    outputs.replace(keep / "faults.csv", text.getvalue().encode())

@@ -1,6 +1,8 @@
 """validate.py faults and memory as commands: against programs that do not hold, stopped, gone on with, and used wrongly."""
 import csv
+import fcntl
 import io
+import os
 import re
 import signal
 import subprocess
@@ -46,6 +48,11 @@ def test_a_program_that_does_not_hold_is_told(other, script, wrong, tmp_path):
         assert "scripts/validate.py faults --job=version --role=nsbench --call=write --error=" in out
 
 
+def tried(table):
+    """The rows of those that have an outcome."""
+    return [row for row in csv.DictReader(io.StringIO(table.read_text(encoding="utf-8"))) if row["outcome"]]
+
+
 @needs_root
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_what_was_tried_until_it_is_stopped_is_kept(other, number, tmp_path):
@@ -53,33 +60,57 @@ def test_what_was_tried_until_it_is_stopped_is_kept(other, number, tmp_path):
     with subprocess.Popen([VALIDATE, other("echo nsbench 1; sleep 0.2"), "faults", "--job=version", f"--keep={kept.parent}"],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8") as started:
         end = time.monotonic() + 60
-        while started.poll() is None and time.monotonic() < end and not (kept.exists() and kept.read_text().count("\n") > 2):
+        while started.poll() is None and time.monotonic() < end and not (kept.exists() and len(tried(kept)) > 1):
             time.sleep(0.05)
         started.send_signal(number)
         out, err = started.communicate(timeout=60)
     if "no seccomp notifier" in err:
         pytest.skip(err)
-    rows = len(list(csv.DictReader(io.StringIO(kept.read_text(encoding="utf-8")))))
+    rows = len(tried(kept))
     assert started.returncode == 130 and rows > 1 and re.search(rf"^version +{rows} ", out, re.MULTILINE), out + err
 
 
 @needs_root
 def test_what_is_kept_is_not_tried_again(other, tmp_path):
     words = [other("echo nsbench 1 || { echo 'write: EIO' >&2; exit 1; }"), "faults", "--job=version", "--call=write", "--role=nsbench",
-             "--error=EIO", f"--keep={tmp_path}/kept"]
-    code, out, err = call(VALIDATE, [*words, "--when=1"])
+             "--when=1", "--error=EIO", f"--keep={tmp_path}/kept"]
+    code, out, err = call(VALIDATE, words)
     if "no seccomp notifier" in err:
         pytest.skip(err)
-    assert code == 0 and "1 of 1 faults" in out, out + err
-    code, out, err = call(VALIDATE, [*words, "--when=1"])
-    assert code == 0 and re.search(r"^0 of 1 faults in 1 jobs, seed \d+, 1 tried before$", out, re.MULTILINE), out + err
-    assert "1 faults tried" in out
+    assert code == 0 and "1 of 1 faults in 1 jobs" in out, out + err
+    kept = tmp_path / "kept/faults.csv"
+    whole = kept.read_text(encoding="utf-8")
+    code, out, err = call(VALIDATE, [*words, "--seed=2"])
+    assert code == 0 and "0 of 1 faults are left in" in out and "1 faults tried, 0 fell short" in out, out + err
+    # What has no outcome is tried.
+    kept.write_text(re.sub(r"held,.*", ",,,", whole), encoding="utf-8")
+    code, out, err = call(VALIDATE, words)
+    assert code == 0 and "1 of 1 faults are left in" in out, out + err
+    assert ",held," in kept.read_text(encoding="utf-8")
+    code, out, err = call(VALIDATE, [*words, "--when=2"])
+    assert code == 2 and "was begun with other options" in err, out + err
+    for text, said in (("job,role\nversion,nsbench\n", "its columns are not"),
+                       (whole.replace(",held,", ",good,"), "no outcome is called good"),
+                       (whole.replace(",held,", ","), "has not a field for each column")):
+        kept.write_text(text, encoding="utf-8")
+        code, out, err = call(VALIDATE, words)
+        assert code == 2 and "no table of faults" in err and said in err, out + err
     other("echo nsbench 2")
     code, out, err = call(VALIDATE, words)
-    assert code == 2 and "what was tried there was another nsbench" in err, out + err
-    (tmp_path / "kept/faults.csv").write_text("job,role\nversion,nsbench\n", encoding="utf-8")
-    code, out, err = call(VALIDATE, words)
-    assert code == 2 and "no table of faults" in err, out + err
+    assert code == 2 and "by another nsbench" in err, out + err
+
+
+@needs_root
+def test_two_campaigns_do_not_write_to_one_folder(other, tmp_path):
+    words = [other("echo nsbench 1"), "faults", "--job=version", f"--keep={tmp_path}/kept"]
+    (tmp_path / "kept").mkdir()
+    folder = os.open(tmp_path / "kept", os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        code, out, err = call(VALIDATE, words)
+    finally:
+        os.close(folder)
+    assert code == 2 and "another campaign is writing to it" in err, out + err
 
 
 @needs_root

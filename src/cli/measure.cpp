@@ -155,7 +155,7 @@ int run_once(const Options& options, Beginning beginning, const std::vector<Case
     auto& [start, store, before, in_userns] = beginning;
     run::catch_signals();
     run::Instruments instruments = run::Instruments::prepare(start.options, plan);
-    if (options.resume) check_user(*options.resume, in_userns, instruments);
+    check_user(options, in_userns, instruments);
     run::Measurement measurement(start, plan, std::move(instruments), std::move(before),
                                  opened.probe ? kShareOfRounds : 1);
     const run::Runner& runner = measurement.runner();
@@ -183,14 +183,14 @@ int run_once(const Options& options, Beginning beginning, const std::vector<Case
 
 }  // namespace
 
-void check_user(std::string_view earlier, std::optional<bool> in_userns,
-                const run::Instruments& instruments) {
+void check_user(const Options& options, std::optional<bool> in_userns, const run::Instruments& instruments) {
     if (!in_userns || *in_userns == instruments.samplers.in_userns()) return;
     throw UsageError(fmt::format(
-        "{}: was measured {}; go on as the same user", earlier,
+        "{}: was measured {}{}", options.resume ? *options.resume : "the repeat before",
         *in_userns ? "through a user namespace, since unshare(CLONE_NEWUTS) was refused (EPERM), and "
                      "now it is permitted"
-                   : "without a user namespace, and now unshare(CLONE_NEWUTS) is refused (EPERM)"));
+                   : "without a user namespace, and now unshare(CLONE_NEWUTS) is refused (EPERM)",
+        options.resume ? "; go on with it as the same user" : ""));
 }
 
 void introduce(const Options& options, const run::RunInfo& info) {

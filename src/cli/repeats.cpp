@@ -104,18 +104,22 @@ void Repeating::take_all() {
 
 /// As its folder has it, with the time at which it was started; nothing to be measured where it is complete.
 std::optional<Beginning> Repeating::read(std::uint32_t number) {
-    Beginning own{{}, std::nullopt, {{}, {}, whole_.before.base_set}, whole_.in_userns};
+    Beginning own{{}, std::nullopt, {{}, {}, whole_.before.base_set}, {}};
     if (!whole_.store) return own;
     auto taken = whole_.store->reopen_repeat(whole_.start, number);
     if (!taken) return own;
     auto& [store, recorded] = *taken;
+    if (whole_.in_userns.value_or(recorded.info.in_userns) != recorded.info.in_userns) {
+        throw run::StoreError(fmt::format("{}: was measured {} a user namespace, unlike the others",
+                                          folder_of(number),
+                                          recorded.info.in_userns ? "through" : "without"));
+    }
     if (recorded.info.repeat->complete) {
         recorded.info.options.disturbed = whole_.start.options.disturbed;
         complete_.add(run::sum_up(std::move(recorded), folder_of(number)));
         return std::nullopt;
     }
     own.start.started = recorded.info.started;
-    own.in_userns = recorded.info.in_userns;
     own.before = {std::move(recorded.series), recorded.info, recorded.info.base_set};
     own.store.emplace(std::move(store));
     return own;
@@ -134,9 +138,7 @@ void Repeating::wait_before(std::uint32_t number, run::ProgressLine& line) const
 void Repeating::measure(std::uint32_t number, Beginning own, run::ProgressLine& line) {
     const OwnCpus cpus;
     run::Instruments instruments = run::Instruments::prepare(own.start.options, plan_);
-    // What this repeat was measured with before, or else the last one.
-    if (own.in_userns) whole_.in_userns = own.in_userns;
-    check_user(options_.resume ? *options_.resume : "the repeat before", whole_.in_userns, instruments);
+    check_user(options_, whole_.in_userns, instruments);
     whole_.in_userns = instruments.samplers.in_userns();
     const double share = run::share_left(own.start.options, own.before.totals.seconds);
     run::Measurement measurement(own.start, plan_, std::move(instruments), std::move(own.before), share);

@@ -105,7 +105,7 @@ void ProbedPass::carry_out(const Part& part, const std::function<void(Work&)>& t
     std::iota(order.begin(), order.end(), std::size_t{0});
     const Clock::time_point begun = Clock::now();
     const bool timed = budget_.has_value();
-    std::chrono::nanoseconds limit = 1h;
+    std::chrono::nanoseconds limit = std::chrono::hours(1);
     if (timed)
         limit = std::chrono::nanoseconds(
             std::llround(static_cast<double>(budget_->count()) * part.share / shares_));

@@ -102,7 +102,7 @@ Samplers::Answer SamplerPool::take(const Case& c, std::uint32_t samples, std::ch
     request.operation = c.operation;
     request.set = c.set;
     request.values = c.values;
-    if (idle_ > 0ns) wait_idle(idle_);
+    if (idle_ > idle_.zero()) wait_idle(idle_);
     if (c.has(Trait::sandboxed)) return take_runtime(request, c, limit);
     if (c.shares_mm()) return take_threads(request, c, limit);
     return {carry_out(request, std::span(samplers_).first(c.at_once()), limit), ""};
