@@ -24,9 +24,9 @@ struct Beginning {
 /// The command `run` of a plan that is measured several times. Returns its exit code.
 int run_repeats(const Options& options, Beginning whole, const std::vector<Case>& plan);
 
-/// All samples of a run are of one user; `earlier`: what was measured before, if anything was. Throws
+/// All samples of a run are of one user; `in_userns`: how those of before are, if there are any. Throws
 /// UsageError.
-void check_user(std::string_view earlier, std::optional<bool> in_userns, const run::Instruments& instruments);
+void check_user(const Options& options, std::optional<bool> in_userns, const run::Instruments& instruments);
 
 /// What is to be known before the first round.
 void introduce(const Options& options, const run::RunInfo& info);
