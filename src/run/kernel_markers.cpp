@@ -20,9 +20,10 @@ Microseconds us(Duration duration) {
     return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
 }
 
-Microseconds time_of(clockid_t clock) {
+/// That this process ran.
+Microseconds own_time() {
     timespec time{};
-    clock_gettime(clock, &time);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
     return us(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
 }
 
@@ -37,15 +38,8 @@ constexpr std::string_view kNotPinned = "not pinned: no CPU is the one that is m
 KernelMarkers::KernelMarkers(const SamplerPool& samplers, const env::Root& root)
     : samplers_(samplers), root_(root), load_(root, samplers.cpus()), own_cpus_(sys::allowed_cpus()) {}
 
-KernelMarkers::Lag KernelMarkers::lag() {
-    const Microseconds before = time_of(CLOCK_MONOTONIC);
-    const Microseconds since_boot = time_of(CLOCK_BOOTTIME);
-    return {since_boot - time_of(CLOCK_MONOTONIC), since_boot - before};
-}
-
 KernelMarkers::Reading KernelMarkers::read() {
-    Reading reading{std::chrono::system_clock::now(), lag(), load_.read(), {}, {},
-                    time_of(CLOCK_PROCESS_CPUTIME_ID)};
+    Reading reading{std::chrono::system_clock::now(), Lag::now(), load_.read(), {}, {}, own_time()};
     for (const SamplerPool::Use& use : samplers_.uses()) {
         reading.samplers.emplace(std::pair(use.pid, use.worker), use);
         const auto number = sys::number_in_proc(use.pid);
@@ -66,9 +60,7 @@ RoundMarks KernelMarkers::end(std::uint32_t round) {
     marks.round = round;
     marks.begin = us(begin_.wall.time_since_epoch());
     marks.duration = us(end.cpus.at - begin_.cpus.at);
-    // Both are cut off to whole µs.
-    constexpr Microseconds kCut = 2;
-    marks.suspended = std::max<Microseconds>(0, end.lag.least - begin_.lag.most - kCut);
+    marks.suspended = suspended_between(begin_.lag, end.lag);
     mark_cpus(marks, end);
     mark_samplers(marks, end);
     begin_ = std::move(end);

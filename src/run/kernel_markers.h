@@ -9,6 +9,7 @@
 #include "env/cpu_load.h"
 #include "run/markers.h"
 #include "run/sampler_pool.h"
+#include "run/suspension.h"
 
 namespace nsb::run {
 
@@ -23,12 +24,6 @@ class KernelMarkers final : public Markers {
     [[nodiscard]] std::vector<MarkerSource> sources();
 
   private:
-    /// Between which values, in µs, the time lies by which CLOCK_MONOTONIC, that stands still while the
-    /// machine is suspended, is behind CLOCK_BOOTTIME: the two are read one after the other.
-    struct Lag {
-        env::Microseconds least, most;
-    };
-    static Lag lag();
     struct Reading {
         std::chrono::system_clock::time_point wall;
         Lag lag;

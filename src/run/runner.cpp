@@ -1,7 +1,6 @@
 #include "run/runner.h"
 
 #include <fmt/format.h>
-#include <map>
 
 #include <algorithm>
 #include <cerrno>
@@ -28,16 +27,16 @@ double seconds(std::chrono::nanoseconds time) {
     return std::chrono::duration<double>(time).count();
 }
 
-/// Blocks of a case that may end because a child's moment is outside of its sample. Once is what a suspension
-/// does in which the time stamp counter began anew; counters of CPUs that disagree do it again.
-constexpr std::uint32_t kMostAstray = 2;
-
-bool is_astray(const protocol::Failure& failure) {
-    return failure.call == protocol::Call::child && failure.error == ERANGE;
+/// Whether a child's moment is outside of its sample because the time stamp counter began anew in a
+/// suspension. Without one the counters of two CPUs disagree, and no figure of the case can be trusted.
+bool is_of_suspension(const TakenBlock& taken) {
+    return taken.was_suspended && taken.failure->call == protocol::Call::child &&
+           taken.failure->error == ERANGE;
 }
 
 /// Whether an earlier part of the run ended this case for a reason that is none of the case's: whatever
-/// befell the sampler, or a runtime that may have been installed since.
+/// befell the sampler, or a runtime that may have been installed since. Counters that disagree
+/// (is_of_suspension) are not among them: they made what was measured before suspect.
 bool is_tried_again(const protocol::Failure& failure) {
     return failure.call == protocol::Call::sampler || failure.call == protocol::Call::runtime;
 }
@@ -51,8 +50,7 @@ Runner::Runner(RunOptions options, Cases cases, Samplers& samplers, Draining dra
       samplers_(samplers),
       draining_(std::move(draining)),
       markers_(std::move(markers)),
-      looks_(cases_.all.size()),
-      astray_(cases_.all.size()) {
+      looks_(cases_.all.size()) {
     for (const Case& c : cases_.all) series_.push_back({c, {}, {}});
     go_on_from(std::move(before));
 }
@@ -179,11 +177,13 @@ tl::expected<std::vector<double>, std::string> Runner::measure_block(const Plann
         series.samples.push_back({round, blocks_, block.counted && !sample.is_lead_in, sample.times, 0,
                                   sample.sampler, sample.ended});
     }
-    if (taken.failure && is_astray(*taken.failure) && ++astray_[block.series] <= kMostAstray) {
-        warnings_.push_back(
-            fmt::format("{}: a block ended early: the time stamp counter jumped, as in a suspension",
-                        to_string(series.measured)));
-        return tl::unexpected<std::string>("the counter jumped");
+    if (taken.failure && is_of_suspension(taken)) {
+        if (!std::exchange(is_told_of_suspension_, true)) {
+            warnings_.push_back(fmt::format(
+                "{}: a block ended early: the machine was suspended, and its time stamp counter began anew",
+                to_string(series.measured)));
+        }
+        return tl::unexpected<std::string>("the machine was suspended");
     }
     if (taken.failure) {
         series.failure = taken.failure;

@@ -82,7 +82,7 @@ class Runner {
     /// one.
     std::chrono::nanoseconds longest_block_ = std::chrono::seconds(5);
     bool is_cut_ = false;
-    std::vector<std::uint32_t> astray_;  // of the cases, index by index: blocks that ended so
+    bool is_told_of_suspension_ = false;
     struct {
         double all = 0;          // of the blocks of a fixed number of samples, when the rounds began
         double left = 0;         // when this one began

@@ -10,6 +10,7 @@
 #include "core/statistics.h"
 #include "env/machine.h"
 #include "run/needs.h"
+#include "run/suspension.h"
 
 namespace nsb::run {
 namespace {
@@ -97,6 +98,14 @@ std::vector<Records> SamplerPool::carry_out(protocol::Request request, std::span
 }
 
 Samplers::Answer SamplerPool::take(const Case& c, std::uint32_t samples, std::chrono::nanoseconds limit) {
+    const Lag before = Lag::now();
+    Answer answer = take_unwatched(c, samples, limit);
+    answer.was_suspended = suspended_between(before, Lag::now()) > 0;
+    return answer;
+}
+
+Samplers::Answer SamplerPool::take_unwatched(const Case& c, std::uint32_t samples,
+                                             std::chrono::nanoseconds limit) {
     protocol::Request request{};
     request.samples = samples;
     request.operation = c.operation;

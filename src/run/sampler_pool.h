@@ -68,6 +68,7 @@ class SamplerPool final : public Samplers {
     std::vector<Records> carry_out(protocol::Request request, std::span<Sampler> samplers,
                                    std::chrono::nanoseconds limit) const;
     void complete(protocol::Request& request, std::chrono::nanoseconds limit) const;
+    Answer take_unwatched(const Case& c, std::uint32_t samples, std::chrono::nanoseconds limit);
     Answer take_threads(protocol::Request request, const Case& c, std::chrono::nanoseconds limit);
     Answer take_runtime(const protocol::Request& request, const Case& c, std::chrono::nanoseconds limit);
     void find_privilege();

@@ -21,6 +21,7 @@ class Samplers {
     struct Answer {
         std::vector<Records> records;  ///< of each sampler that the case takes
         std::string said;              ///< by a runtime that failed, and its name; empty where none did
+        bool was_suspended = false;    ///< the machine, meanwhile
     };
     /// A block of `samples` samples from each sampler that the case takes, all at the same time; each ends
     /// early after `limit`, with at least one sample.

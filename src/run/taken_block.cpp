@@ -31,6 +31,7 @@ TakenBlock take_block(Samplers& samplers, const Case& c, std::uint32_t lead_in, 
                       std::chrono::nanoseconds limit) {
     Samplers::Answer answer = samplers.take(c, lead_in + samples, limit);
     TakenBlock taken{{}, std::nullopt, std::move(answer.said), {}};
+    taken.was_suspended = answer.was_suspended;
     for (std::uint32_t sampler = 0; sampler < answer.records.size(); ++sampler) {
         const Records& records = answer.records[sampler];
         const auto made =

@@ -26,6 +26,7 @@ struct TakenBlock {
     env::PendingTeardown pending;     ///< what it left to the kernel's workers
     std::uint64_t of_conditions = 0;  ///< so many of that, at most, were not of its samples
     bool is_uncounted = false;        ///< no sample was made under a condition: how many it had is unknown
+    bool was_suspended = false;       ///< the machine, meanwhile
 
     /// Times of the samples behind the lead-in.
     [[nodiscard]] std::vector<double> counted(Phase phase) const;
