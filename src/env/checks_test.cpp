@@ -330,12 +330,19 @@ TEST_F(Checks, Confinement) {
     constexpr std::string_view kCurrent = "/proc/self/attr/current";
     tree.file(kStatus, "Name:\tx\n");
     expect("confinement", Severity::ok, "none");
-    for (const std::string_view none : {"unconfined", "unconfined\n", "u:r:unconfined_t:s0-s0:c0.c1023"}) {
+    for (const std::string_view none :
+         {"unconfined", "unconfined\n", "a (complain)\n", ":ns:a//b (complain)\n", ":ns:x:a (unconfined)\n",
+          "u:r:unconfined_t:s0-s0:c0.c1023", "system_u:system_r:unconfined_service_t:s0",
+          "system_u:system_r:spc_t:s0:c1,c2"}) {
         tree.file(kCurrent, none).file("/sys/fs/selinux/enforce", "1");
         expect("confinement", Severity::ok, "none");
     }
     tree.file(kCurrent, "docker-default (enforce)\n");
     expect("confinement", Severity::note, "AppArmor profile docker-default (enforce)", "start it unconfined");
+    tree.file(kCurrent, ":ns:a (enforce)\n");
+    expect("confinement", Severity::note, "AppArmor profile :ns:a (enforce)");
+    tree.file(kCurrent, "a//&b (mixed)\n");
+    expect("confinement", Severity::note, "AppArmor profile a//&b (mixed)");
     tree.file(kCurrent, std::string_view("system_u:system_r:container_t:s0\0", 33));
     expect("confinement", Severity::note, "SELinux context system_u:system_r:container_t:s0");
     tree.file("/sys/fs/selinux/enforce", "0");

@@ -45,6 +45,10 @@ constexpr std::array<KnownName, 3> kGuestClocks{{
     {"xen", "xen"},
 }};
 
+/// Types of SELinux's usual policies that may do what they like: users, services without a type of their own,
+/// and privileged containers.
+constexpr std::array<std::string_view, 3> kUnconfinedTypes{"unconfined_t", "unconfined_service_t", "spc_t"};
+
 std::string_view named_in(std::string_view text, std::span<const KnownName> names) {
     const std::string lower = to_lower(text);
     for (const KnownName& name : names) {
@@ -113,12 +117,18 @@ std::optional<bool> root_is_initramfs(const Root& root) {
 std::string security_module_of(const Root& root) {
     std::string current = first_line(root, "/proc/self/attr/current").value_or("");
     current.resize(std::min(current.find('\0'), current.size()));  // of SELinux
-    // aa_getprocattr() in security/apparmor/procattr.c: `unconfined`, or a name and a mode.
-    if (current.ends_with(" (enforce)") || current.ends_with(" (kill)") || current.ends_with(" (mixed)"))
+    // aa_getprocattr() in security/apparmor/procattr.c: `unconfined`, or a name, which may have colons, and a
+    // mode. A context of SELinux's has no blank.
+    if (const std::size_t mode = current.rfind(" ("); mode != std::string::npos && current.ends_with(")")) {
+        const std::string_view name = std::string_view(current).substr(mode);
+        if (name == " (complain)" || name == " (unconfined)") return "";
         return fmt::format("AppArmor profile {}", current);
+    }
     const std::vector<std::string> parts = split(current, ":");
     const bool is_enforced = first_line(root, "/sys/fs/selinux/enforce").value_or("1") != "0";
-    if (parts.size() < 3 || parts[2] == "unconfined_t" || !is_enforced) return "";
+    if (parts.size() < 3 || !is_enforced ||
+        std::ranges::find(kUnconfinedTypes, parts[2]) != kUnconfinedTypes.end())
+        return "";
     return fmt::format("SELinux context {}", current);
 }
 

@@ -32,8 +32,8 @@ std::optional<std::vector<Mount>> mounts(const Root& root);
 std::optional<bool> root_is_initramfs(const Root& root = {});
 
 /// What a security module confines this process to, such as "AppArmor profile docker-default (enforce)" or
-/// "SELinux context system_u:system_r:container_t:s0". Empty where none does, or only tells what it would
-/// forbid.
+/// "SELinux context system_u:system_r:container_t:s0". Empty where none does, or where
+/// it only logs.
 std::string security_module_of(const Root& root = {});
 
 /// What the kernel says in /sys/devices/system/cpu/vulnerabilities, counted.
