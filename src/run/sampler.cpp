@@ -106,6 +106,9 @@ SharedMemory& Sampler::window(std::size_t worker) const {
 }
 
 void Sampler::start() {
+    // A run is under way: its CPU may have gone meanwhile, which ends no case.
+    const bool is_replacement = process_.has_value();
+    const bool is_late = is_replacement || purpose_ != Purpose::operations;
     stop();
     // Memory of its own for each: a child that outlives a sampler goes on writing to that sampler's.
     unmap();
@@ -129,8 +132,10 @@ void Sampler::start() {
     if (purpose_ == Purpose::runtimes) cgroups_ = std::make_unique<sys::RuntimeCgroups>(process_->pid());
     if (cpu_) {
         const auto pinned = sys::restrict_to(process_->pid(), {*cpu_});
-        if (!pinned)
+        // EINVAL: none of them is online, or in the cpuset.
+        if (!pinned && !(is_late && pinned.error() == EINVAL))
             throw sys::SystemError("sched_setaffinity", fmt::format("CPU {}", *cpu_), pinned.error());
+        if (!pinned && is_replacement) ++moved_;
     }
     greet();
 }

@@ -25,8 +25,9 @@ class Sampler {
     /// (bench/workers.h); or starting other programs in a sandbox (bench/sandbox.h).
     enum class Purpose : std::uint8_t { operations, threads, runtimes };
 
-    /// `cpu`: the one it and its children are pinned to. `keep`: the capabilities that it may keep. Throws
-    /// sys::SystemError, and std::runtime_error where the program is of another build.
+    /// `cpu`: the one it and its children are pinned to; where that has gone once a run is under way, they
+    /// are not until it is back. `keep`: the capabilities that it may keep. Throws sys::SystemError, and
+    /// std::runtime_error where the program is of another build.
     Sampler(std::filesystem::path program, std::optional<int> cpu, Purpose purpose = Purpose::operations,
             Capabilities keep = kAllCapabilities);
     Sampler(Sampler&&) noexcept = default;
@@ -73,7 +74,8 @@ class Sampler {
     /// What it may do; nothing where it did not say so.
     [[nodiscard]] const std::optional<protocol::Privilege>& privilege() const { return privilege_; }
 
-    /// Blocks at whose end it was not held to its CPU. It is held to it again then, unless that is gone.
+    /// Blocks at whose end it was not held to its CPU, or was replaced and could not be. It is held to it
+    /// again then, unless that is gone.
     [[nodiscard]] std::uint64_t moved() const { return moved_; }
 
     /// What it has taken with its children until its last answer, and those that it replaced.

@@ -2,11 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <sched.h>
 #include <unistd.h>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <future>
+
+#include "sys/error.h"
 
 namespace nsb::run {
 namespace {
@@ -161,6 +164,22 @@ TEST(Sampler, IsReplacedAfterACrash) {
 
 TEST(Sampler, IsReplacedWhenItHangs) {
     expect_replaced(SIGSTOP, 100ms, ETIMEDOUT);
+}
+
+TEST(Sampler, GoesOnWithoutItsCpuOnceARunIsUnderWay) {
+    constexpr int kGone = CPU_SETSIZE - 1;
+    if (sysconf(_SC_NPROCESSORS_CONF) > kGone) GTEST_SKIP() << "this machine has that CPU";
+    EXPECT_THROW(Sampler(NSB_SAMPLER, kGone), sys::SystemError) << "where a run begins";
+    Sampler late(NSB_SAMPLER, kGone, Sampler::Purpose::threads);
+    EXPECT_EQ(late.moved(), 0U) << "no block has ended";
+    EXPECT_EQ(taken_together(late, Case::of(Operation::clone, {}), 1, 2).front().size(), 2U);
+    EXPECT_EQ(late.moved(), 1U);
+    kill(late.pid(), SIGKILL);
+    EXPECT_EQ(taken_together(late, Case::of(Operation::clone, {}), 1, 2).front().back().failure.error,
+              ECHILD);
+    EXPECT_EQ(late.moved(), 2U) << "the block in which it was replaced";
+    EXPECT_EQ(taken_together(late, Case::of(Operation::clone, {}), 1, 2).front().size(), 2U);
+    EXPECT_EQ(late.moved(), 3U);
 }
 
 TEST(Sampler, RefusesAProcMountOutsideANewMountNamespace) {
