@@ -236,10 +236,11 @@ constexpr auto kRoundColumns = std::to_array<Column<M>>({
      "tasks "
      "or frequency",
      [](const M& r) { return std::string(to_string(r.marks.disturbed)); }},
-    {"suspended", "s", "that the machine was suspended meanwhile, which is in no time here",
+    {"suspended", "s", "how long the machine was suspended within the round; no other time includes it",
      seconds_of<&RoundMarks::suspended>},
     {"moved", "number",
-     "blocks at whose end a sampler was not held to its CPU, as the kernel does when that goes offline",
+     "blocks at whose end a sampler was not held to its CPU, as where that went offline; of the threads of "
+     "workers:threads only the first is looked at",
      count_of<&RoundMarks::moved>},
 });
 

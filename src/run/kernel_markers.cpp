@@ -41,7 +41,7 @@ KernelMarkers::KernelMarkers(const SamplerPool& samplers, const env::Root& root)
 KernelMarkers::Reading KernelMarkers::read() {
     Reading reading{std::chrono::system_clock::now(), Lag::now(), load_.read(), {}, {}, own_time()};
     for (const SamplerPool::Use& use : samplers_.uses()) {
-        reading.samplers.emplace(std::pair(use.pid, use.worker), use);
+        reading.samplers.emplace(std::pair(use.purpose, use.number), use);
         const auto number = sys::number_in_proc(use.pid);
         const auto waited = number ? env::waited(root_, *number) : std::nullopt;
         if (waited) reading.waited[use.pid] = *waited;
@@ -107,8 +107,9 @@ void KernelMarkers::mark_samplers(RoundMarks& marks, const Reading& end) const {
         const bool is_new = earlier == begin_.samplers.end();
         const std::uint64_t before = is_new ? 0 : earlier->second.used.preempted;
         raise(marks.switches, static_cast<std::int64_t>(use.used.preempted - before));
-        if (use.cpu)
-            raise(marks.moved, static_cast<std::int64_t>(use.moved - (is_new ? 0 : earlier->second.moved)));
+        if (!use.cpu || !use.moved) continue;
+        const std::uint64_t moved_before = is_new ? 0 : earlier->second.moved.value_or(0);
+        raise(marks.moved, static_cast<std::int64_t>(*use.moved - moved_before));
     }
 }
 

@@ -28,7 +28,8 @@ class KernelMarkers final : public Markers {
         std::chrono::system_clock::time_point wall;
         Lag lag;
         env::CpuReading cpus;
-        std::map<std::pair<pid_t, std::size_t>, SamplerPool::Use> samplers;
+        /// By purpose and number, of which what they have taken never begins anew.
+        std::map<std::pair<Sampler::Purpose, std::size_t>, SamplerPool::Use> samplers;
         std::map<pid_t, env::Microseconds> waited;  ///< of those that /proc shows
         env::Microseconds own;                      ///< that this process ran
     };

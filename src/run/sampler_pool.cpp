@@ -173,17 +173,21 @@ std::vector<pid_t> SamplerPool::pids() const {
 
 std::vector<SamplerPool::Use> SamplerPool::uses() const {
     std::vector<Use> uses;
-    const auto cpu = [&](std::size_t i) { return i < cpus_.size() ? std::optional(cpus_[i]) : std::nullopt; };
-    for (const Sampler& sampler : samplers_)
-        uses.push_back({sampler.pid(), cpu(uses.size()), sampler.used(), sampler.moved()});
+    const auto add = [&](Sampler::Purpose purpose, std::size_t number, const Sampler& sampler) {
+        const auto cpu = number < cpus_.size() ? std::optional(cpus_[number]) : std::nullopt;
+        uses.push_back({purpose, number, sampler.pid(), cpu, sampler.used(), sampler.moved()});
+    };
+    for (std::size_t i = 0; i < samplers_.size(); ++i) add(Sampler::Purpose::operations, i, samplers_[i]);
     if (threads_) {
-        uses.push_back({threads_->pid(), cpu(0), threads_->used(), threads_->moved()});
-        for (const protocol::Usage& used : threads_->used_by_others()) {
-            const std::size_t worker = uses.back().worker + 1;
-            uses.push_back({threads_->pid(), cpu(worker), used, 0, worker});
+        const std::span<const protocol::Usage> others = threads_->used_by_others();
+        for (std::size_t worker = 0; worker <= others.size(); ++worker) {
+            add(Sampler::Purpose::threads, worker, *threads_);
+            if (worker == 0) continue;
+            uses.back().used = others[worker - 1];
+            uses.back().moved.reset();  // only the first is looked at
         }
     }
-    if (launcher_) uses.push_back({launcher_->pid(), cpu(0), launcher_->used(), launcher_->moved()});
+    if (launcher_) add(Sampler::Purpose::runtimes, 0, *launcher_);
     return uses;
 }
 

@@ -46,11 +46,12 @@ class SamplerPool final : public Samplers {
 
     /// What each sampler, that of the runtimes among them, has taken until its last answer.
     struct Use {
-        pid_t pid;
+        Sampler::Purpose purpose;
+        std::size_t number;      ///< among those of that purpose: it keeps it when its process is replaced
+        pid_t pid;               ///< of those that share one mm, that of them all
         std::optional<int> cpu;  ///< none where it is not pinned
         protocol::Usage used;
-        std::uint64_t moved = 0;  ///< blocks at whose end it was not held to that CPU
-        std::size_t worker = 0;   ///< of those that share the mm of that process, which is the first
+        std::optional<std::uint64_t> moved;  ///< blocks at whose end it was not held to that CPU, if known
     };
     [[nodiscard]] std::vector<Use> uses() const;
 
