@@ -30,14 +30,14 @@ def stack_of(elf):
     return next(one.header.p_flags for one in elf.iter_segments() if one.header.p_type == "PT_GNU_STACK")
 
 
-def test_nsbench_is_hardened(programs):
-    elf, _ = programs
+def assert_hardened(elf, symbols):
+    """`symbols`: the section that names what the program calls of the C library."""
     assert elf.header.e_type == "ET_DYN"
     assert any(one.header.p_type == "PT_GNU_RELRO" for one in elf.iter_segments())
     flags = flags_of(elf)
     assert flags["DT_FLAGS"] & 0x8 and flags["DT_FLAGS_1"] & 0x1  # DF_BIND_NOW, DF_1_NOW
     assert stack_of(elf) == 6
-    names = {symbol.name for symbol in elf.get_section_by_name(".dynsym").iter_symbols()}
+    names = {symbol.name for symbol in elf.get_section_by_name(symbols).iter_symbols()}
     assert "__stack_chk_fail" in names
     assert any(name.endswith("_chk") for name in names), "nothing is fortified"
     assert elf.get_section_by_name(".text").data().count(LANDING) > 100
@@ -56,6 +56,20 @@ def functions_of(elf, prefix):
         if symbol.name.startswith(prefix) and symbol.entry.st_info.type == "STT_FUNC":
             at = symbol.entry.st_value - begin
             yield symbol.name, code[at:at + symbol.entry.st_size]
+
+
+def test_nsbench_is_hardened(programs):
+    assert_hardened(programs[0], ".dynsym")
+
+
+def test_the_static_nsbench_is_hardened_too(programs):
+    path = Path(f"{binary()}-static")
+    if not path.exists():
+        pytest.skip("no static nsbench here: scripts/static makes it")
+    with open(path, "rb") as program:
+        elf = elffile.ELFFile(program)
+        assert all(one.header.p_type != "PT_INTERP" for one in elf.iter_segments())
+        assert_hardened(elf, ".symtab")
 
 
 def test_the_sampler_has_no_guards_in_what_is_timed(programs):
