@@ -24,6 +24,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from analysis import programs
 from analysis.exact import MEASURED
 from analysis.script import Unreadable
 from faults import machine
@@ -34,7 +35,6 @@ LIMIT = 60.0  # seconds that each run may take
 HUNG = -signal.SIGALRM  # the code of what had not ended by then
 LINGERING = 3.0  # seconds that what a run started has to end
 SAMPLER = "nsbench-sampler"
-STATIC = "nsbench-static"  # where scripts/static has made it
 GIVEN = "given"  # the folder of a run that is there before
 Seen = dict[str, str]  # what a run told: a name for each thing, and why it is lacking, or nothing
 
@@ -97,6 +97,7 @@ class Stage:
     """As it is in the process that makes a surrounding: what that may change of how nsbench is started."""
 
     folder: Path  # its own
+    built: Path  # where nsbench was built
     program: str
     work: Path  # where results go, a folder for each job
     given: Path | None  # the run that jobs are given
@@ -225,6 +226,15 @@ def _try(stage: Stage, work: Work, look: _Look) -> Ran:
     return Ran(code, out, err, seconds, results, left)
 
 
+def sampler_of(program: Path) -> Path:
+    """The sampler of that nsbench. Unreadable where it has none."""
+    sampler = programs.find(SAMPLER, program.parent)
+    if not program.exists() or not sampler:
+        missing = SAMPLER if program.exists() else program.name
+        raise Unreadable(f"surroundings: {missing} is not there: {programs.remedy()}")
+    return sampler
+
+
 Told = dict[str, Ran] | str  # by the jobs' names, or why the surrounding cannot be made
 
 
@@ -233,11 +243,11 @@ def _staged(program: Path, works: "tuple[Work, ...]", make: Callable[[Stage], No
     Place.enter()
     look = _Look()
     (folder / "bin").mkdir()
-    for name in filter(lambda name: program.with_name(name).exists(), (program.name, SAMPLER, STATIC)):
-        shutil.copy(program.with_name(name), folder / "bin" / name)
-        (folder / "bin" / name).chmod(0o755)
+    for path in (program, sampler_of(program)):
+        shutil.copy(path, folder / "bin" / path.name)
+        (folder / "bin" / path.name).chmod(0o755)
     (folder / "tmp").mkdir()
-    stage = Stage(folder, str(folder / "bin" / program.name), folder / "work", given)
+    stage = Stage(folder, program.parent, str(folder / "bin" / program.name), folder / "work", given)
     stage.environment["TMPDIR"] = str(folder / "tmp")
     stage.fill()
     try:
@@ -262,7 +272,9 @@ def _tell(writing: int, play: Callable[[], Told]) -> None:
 
 def played(program: Path, works: "tuple[Work, ...]", make: Callable[[Stage], None] = lambda _: None,
            given: Path | None = None, keep: Path | None = None) -> Told:
-    """The jobs in a surrounding, in a process and namespaces of their own. With `keep` the folders of results go there."""
+    """The jobs in a surrounding, in a process and namespaces of their own. With `keep` the folders of results go there. Unreadable where
+    nsbench was not built whole."""
+    sampler_of(program)
     folder = Path(tempfile.mkdtemp(prefix="nsbench-hostile-", dir="/var/tmp" if os.access("/var/tmp", os.W_OK) else None))
     folder.chmod(0o755)
     shared = machine.shared_state()

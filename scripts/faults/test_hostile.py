@@ -97,6 +97,12 @@ def test_a_reason_is_held_to_the_pattern_too():
     assert "without 'ENOSYS'" in hostile.shortfalls(VERIFY, Expected(None, "ENOSYS", "hostname"), ran, whole)[0]
 
 
+def test_a_build_without_its_sampler_is_no_surrounding_that_is_skipped(tmp_path):
+    (tmp_path / "nsbench").touch()
+    with pytest.raises(Unreadable, match="nsbench-sampler is not there"):
+        stage.played(tmp_path / "nsbench", (EXEC,))
+
+
 @needs_root
 @pytest.mark.parametrize("script, wrong", [
     ("mount -t tmpfs none /mnt; echo inside; exit 7", "left mounts"),

@@ -10,12 +10,14 @@ import subprocess
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from faults.stage import STATIC, Stage, mount
+from faults.stage import Stage, mount
+from lab import initramfs
 
 Make = Callable[[Stage], None]
 _LIBC = ctypes.CDLL(None, use_errno=True)
 ALONE = 61234  # a user who has no processes
 NOBODY = 65534
+STATIC = "nsbench-static"  # where scripts/static has made it
 _NEWNS, _DETACH = 0x00020000, 2  # CLONE_NEWNS, MNT_DETACH
 
 
@@ -137,15 +139,16 @@ def unwritable_temporary(stage: Stage) -> None:
     mount("tmpfs", stage.folder / "tmp", "ro,mode=555")
 
 
-def _root(stage: Stage, libraries: Iterable[str], mounts: Iterable[str]) -> Path:
+def _root(stage: Stage, libraries: Iterable[Path], mounts: Iterable[str]) -> Path:
     """A folder to be the root, with nsbench and its sampler, and these."""
     root = stage.folder / "root"
     (root / "bin").mkdir(parents=True, exist_ok=True)
     for path in (stage.folder / "bin").iterdir():
         shutil.copy(path, root / "bin")
     for library in libraries:
-        (root / library[1:]).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(library, root / library[1:])
+        place = root / library.relative_to("/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(library, place)
     for name in mounts:
         (root / name).mkdir()
         if name == "dev":
@@ -162,15 +165,16 @@ def _root(stage: Stage, libraries: Iterable[str], mounts: Iterable[str]) -> Path
 def scratch(stage: Stage) -> None:
     """As an image with no C library: the static nsbench, its sampler and a static shell in a root of their own. OSError where it was not
     made."""
-    if not (stage.folder / "bin" / STATIC).exists():
+    if not (stage.built / STATIC).exists():
         raise OSError(0, "no static nsbench here: scripts/static makes it")
     shell = shutil.which("busybox")
-    if not shell or "not a dynamic" not in subprocess.run(["ldd", shell], capture_output=True, encoding="utf-8", check=False).stderr:
+    if not shell or initramfs.libraries(Path(shell)):
         raise OSError(0, "busybox-static is not installed")
     stage.program = STATIC
     (stage.folder / "root").mkdir()
     mount("", stage.folder / "root", "bind", str(stage.folder / "root"))
     root = _root(stage, (), ("proc", "dev"))
+    shutil.copy(stage.built / STATIC, root / "bin")
     shutil.copy(shell, root / "bin/sh")
 
     def become() -> None:
@@ -183,8 +187,7 @@ def scratch(stage: Stage) -> None:
 def in_chroot(*mounts: str) -> Make:
     """A root with nsbench, its sampler and their libraries alone, and these: proc, dev."""
     def make(stage: Stage) -> None:
-        shown = subprocess.run(["ldd", stage.program], stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout
-        root = _root(stage, re.findall(r"(/\S+) \(0x", shown), mounts)
+        root = _root(stage, initramfs.libraries(Path(stage.program)), mounts)
 
         def become() -> None:
             os.chroot(root)
