@@ -1,10 +1,10 @@
 """nsbench exec: what a command sees inside, and that it behaves as one started by a shell: codes, signals, terminal."""
 
 import os
-import pwd
 import re
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -52,7 +52,10 @@ def test_each_kind_alone(kind):
 
 @needs_root
 def test_without_a_command_and_a_shell_in_the_environment_it_is_that_of_the_users_line():
-    shell = pwd.getpwuid(os.geteuid()).pw_shell or "/bin/sh"
+    lines = [line.split(":") for line in Path("/etc/passwd").read_text(encoding="utf-8").splitlines()]
+    shell = next((line[6] for line in lines if len(line) == 7 and line[2] == str(os.geteuid()) and line[6]), None)
+    if shell is None:
+        pytest.skip("/etc/passwd has no line with a shell for this user, who is found elsewhere")
     done = subprocess.run([binary(), "exec", "--ns=uts"], input="readlink /proc/$$/exe\n", capture_output=True, encoding="utf-8",
                           timeout=30, env={name: value for name, value in os.environ.items() if name != "SHELL"}, check=False)
     assert done.stdout.strip() == os.path.realpath(shell), done
