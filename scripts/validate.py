@@ -294,7 +294,8 @@ def add_surroundings(commands: "argparse._SubParsersAction[Parser]") -> None:
     """The command that tries hostile ones."""
     from faults import guest_rows
     from faults.surroundings import BY_NAME
-    one = commands.add_parser("surroundings")
+    one = commands.add_parser("surroundings", description="Rows in guests take a kernel, which is downloaded where it is not in the lab's "
+                              "cache; without a network, they are skipped.")
     one.add_argument("--row", action="append", choices=[*BY_NAME, *guest_rows.BY_NAME], metavar="NAME",
                      help="this one alone; may be given several times")
     one.add_argument("--quick", action="store_true", help="without the doctor, which measures for 5 s")

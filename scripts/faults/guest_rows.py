@@ -102,6 +102,11 @@ def in_user_namespaces(files: Files) -> list[str]:
     return found + [f"{row['case']}: {row['errno']} {row['reason']}" for row in rows if not row["median"] and row["errno"] != "EACCES"]
 
 
+def is_open(files: Files) -> list[str]:
+    """Lockdown took effect: the kernel's list of its levels has the one that holds in brackets."""
+    return [] if "[confidentiality]" in files["lockdown"] else [f"there is no lockdown: the kernel says {files['lockdown'].strip()!r}"]
+
+
 # Security modules, by their profiles
 
 APPARMOR = """abi <abi/3.0>,
@@ -169,7 +174,12 @@ PLAIN = Boot("plain", make=compiled(APPARMOR, "apparmor", "apparmor_parser", "-S
                                     "/etc/apparmor.d/abi/3.0", "{source}"))
 SE = Boot("selinux", "security=selinux selinux=1", compiled(SELINUX, "selinux", "secilc", "-o", "{made}", "-f", "/dev/null", "{source}"))
 SECURITY = "mount -t securityfs securityfs /sys/kernel/security 2>/dev/null"
-LOCK = f"{SECURITY}; echo confidentiality >/sys/kernel/security/lockdown"  # as lockdown=confidentiality for the kernel
+
+
+def locked(row: str) -> str:
+    """As lockdown=confidentiality for the kernel, and what that says of it."""
+    lockdown = "/sys/kernel/security/lockdown"
+    return f"{SECURITY}; echo confidentiality >{lockdown}; cat {lockdown} >/tmp/out/{row}.{MEASURE.name}.lockdown"
 
 
 def confined(profile: str) -> str:
@@ -206,7 +216,8 @@ as() { (printf u:r:nsb_t >/proc/self/attr/exec && exec "$@"); }""", expected={
         MEASURE.name: Expected(None, "", "(?!.*NEWUSER).*|(proc_remount|container)/.*"),
         VERIFY.name: Expected(None, MOUNTS, ".*"), **refuses(FORBIDS, EXEC)}, wrong=in_user_namespaces),
     # The last of their guest: it cannot be taken back.
-    Guested("lockdown", PLAIN, LOCK),
-    Guested("lockdown-probe", PLAIN, LOCK, works=(PROBED,), expected={PROBED.name: Expected(None, "EINVAL; .*lockdown=confidentiality")}),
+    Guested("lockdown", PLAIN, locked("lockdown"), wrong=is_open),
+    Guested("lockdown-probe", PLAIN, locked("lockdown-probe"), works=(PROBED,),
+            expected={PROBED.name: Expected(None, "EINVAL; .*lockdown=confidentiality")}, wrong=is_open),
 )
 BY_NAME = {one.name: one for one in GUESTS}

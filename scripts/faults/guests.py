@@ -22,6 +22,8 @@ from lab.errors import LabError
 KERNEL = "6.12"
 LIMIT = 240  # seconds that each run may take: others may have the CPUs
 KILLED = 128 + 9
+UNKNOWN = -1  # the code of a run of which the guest did not send it
+WRITTEN = ("results.csv", "rounds.csv", "samples.csv", "run.json")  # in a run's folder
 BASE = "alone"  # the jobs where nothing is hostile
 
 SCRIPT = """# ACPI's power-off hangs after a suspension, and -no-reboot makes a reboot the guest's end.
@@ -55,7 +57,7 @@ job() {
         try=$((try + 1))
     done
     diff /tmp/before /tmp/after >/tmp/out/$name.left
-    for file in results.csv rounds.csv samples.csv run.json; do
+    for file in $written; do
         [ -s "$folder/$file" ] && cp "$folder/$file" /tmp/out/$name.$file
     done
 }
@@ -88,28 +90,49 @@ def script_of(rows: Sequence[Guested]) -> str:
     alone = [base] if base.works else []
     met = [Guested(f"{BASE}-met", rows[0].boot, works=(RUN,))] if RUN in needed else []
     body = "".join(_jobs(row) for row in (*alone, *met, *rows))
-    return f"measure() {{\nlimit={LIMIT}\nmkdir -p /tmp/out\nip link set lo up\n{body}return 0\n}}\n{SCRIPT}"
+    return f"measure() {{\nlimit={LIMIT} written='{' '.join(WRITTEN)}'\nmkdir -p /tmp/out\nip link set lo up\n{body}return 0\n}}\n{SCRIPT}"
 
 
 def _told(sent: Mapping[str, bytes], row: str, work: Work) -> tuple[Ran, Files]:
     def text(what: str) -> str:
         return sent.get(f"{row}.{work.name}.{what}", b"").decode(errors="replace")
-    begun, ended = map(float, text("times").split())
-    code = int(text("code"))
+    try:
+        begun, ended = map(float, text("times").split())
+        code = int(text("code"))
+    except ValueError:
+        raise Unreadable(f"{row}.{work.name}: the guest did not send how it ended") from None
+    seconds = ended - begun
     left = tuple(line for line in text("left").splitlines() if re.match(r"[<>+-][^+-]", line))
-    files = {name: text(name) for name in ("results.csv", "rounds.csv", "samples.csv", "run.json", "held")} | {"took": f"{ended - begun}"}
-    return Ran(HUNG if code == KILLED else code, text("out"), text("err"), ended - begun, text("results.csv"), left), files
+    files = {name: text(name) for name in (*WRITTEN, "held", "lockdown")} | {"took": f"{seconds}"}
+    # What the kernel kills for want of memory has that code, too.
+    hung = code == KILLED and seconds >= LIMIT
+    return Ran(HUNG if hung else code, text("out"), text("err"), seconds, text("results.csv"), left), files
 
 
-def _judged(sent: Mapping[str, bytes], row: Guested) -> Outcome:
+def _wrong(row: Guested, files: Files) -> list[str]:
+    """What the row says of the files, or why it cannot."""
+    try:
+        return row.wrong(files)
+    except (KeyError, ValueError) as error:
+        lacking = [name for name in WRITTEN if not files[name]]
+        return [f"its files cannot be judged: {', '.join(lacking)} missing or empty" if lacking else
+                f"its files cannot be judged: {type(error).__name__}: {error}"]
+
+
+def judged(sent: Mapping[str, bytes], row: Guested) -> Outcome:
+    """Of what a guest sent, the jobs of a row."""
     found = {}
     for work in row.works:
         base = f"{BASE}-met" if work is RUN else BASE
         like = MEASURE if work.given or work is PROBED else work
-        seen = like.told(_told(sent, base, like)[0])
-        ran, files = _told(sent, row.name, work)
+        try:
+            seen = like.told(_told(sent, base, like)[0])
+            ran, files = _told(sent, row.name, work)
+        except Unreadable as unreadable:
+            found[work.name] = UNKNOWN, [str(unreadable)]
+            continue
         wrong = shortfalls(work, row.expected.get(work.name, Expected()), ran, seen)
-        found[work.name] = ran.code, wrong or (row.wrong(files) if ran.code == 0 and work.name == MEASURE.name else [])
+        found[work.name] = ran.code, wrong or (_wrong(row, files) if ran.code == 0 and work.name == MEASURE.name else [])
     return found
 
 
@@ -128,7 +151,7 @@ def tried(program: Path, rows: Iterable[Guested], works: Sequence[Work]) -> dict
         except OSError as error:
             outcomes |= dict.fromkeys((row.name for row in these), error.strerror or str(error))
             continue
-        outcomes |= {row.name: _judged(sent, row) for row in these}
+        outcomes |= {row.name: judged(sent, row) for row in these}
     return outcomes
 
 

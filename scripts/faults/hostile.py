@@ -10,7 +10,7 @@ from pathlib import Path
 from analysis import programs
 from analysis.script import Unreadable
 from faults.judge import CRASHES
-from faults.stage import HUNG, LIMIT, Ran, Seen, Told, Work, played
+from faults.stage import HUNG, Ran, Seen, Told, Work, played
 from faults.surroundings import BY_NAME, EXEC, LIST, MEASURE, ROOT, SUMMARY, USER, VERIFY, WORKS, Expected, Surrounding
 from faults.ways import all_capabilities, user
 
@@ -74,7 +74,7 @@ def _said_wrongly(expected: Expected, ran: Ran, reasons: Sequence[str]) -> str |
 def shortfalls(work: Work, expected: Expected, ran: Ran, whole: Seen) -> list[str]:
     """All that is wrong with a run."""
     if ran.code == HUNG:
-        return [f"it had not ended after {LIMIT:.0f} s"]
+        return [f"it had not ended after {ran.seconds:.0f} s"]
     found: list[str | None] = []
     code = work.own if expected.code is None else expected.code
     if ran.code != code:

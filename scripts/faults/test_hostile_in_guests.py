@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from faults import guest_rows, guests, hostile
-from faults.guest_rows import BUDGET, CPUS, DAY, YEAR
+from faults.guest_rows import BUDGET, CPUS, DAY, RUN, YEAR, Guested
+from faults.stage import HUNG
 
 
 @pytest.fixture(scope="module", name="outcomes")
@@ -22,6 +23,31 @@ def test_nsbench_holds_in(name, outcomes):
     if isinstance(outcome, str):
         pytest.skip(outcome)
     assert outcome and not {job: wrong for job, (_, wrong) in outcome.items() if wrong}
+
+
+# what a guest sends
+
+ROW = Guested("row", guest_rows.PLAIN, works=(RUN,), wrong=guest_rows.clock_set)
+SENT = {f"{row}.measure.{name}": text for row in ("row", "alone-met")
+        for name, text in {"times": b"100.5 103.0", "code": b"0", "results.csv": b"case,phase,status,median\n"}.items()}
+
+
+@pytest.mark.parametrize("sent, code, wrong", [
+    ({}, 0, "rounds.csv, samples.csv, run.json missing or empty"),
+    ({"row.measure.code": b""}, guests.UNKNOWN, "row.measure: the guest did not send how it ended"),
+    ({"row.measure.times": b"100.5"}, guests.UNKNOWN, "row.measure: the guest did not send how it ended"),
+    ({"alone-met.measure.code": b""}, guests.UNKNOWN, "alone-met.measure: the guest did not send how it ended"),
+    ({"row.measure.code": b"137"}, 137, "exit code 137, not 0"),
+    ({"row.measure.code": b"137", "row.measure.times": b"1 250"}, HUNG, "had not ended after 249 s"),
+])
+def test_what_did_not_come_whole_is_said_in_a_line(sent, code, wrong):
+    found = guests.judged(SENT | sent, ROW)["measure"]
+    assert found[0] == code and len(found[1]) == 1 and wrong in found[1][0], found
+
+
+def test_lockdown_that_took_no_effect_is_seen():
+    assert not guest_rows.is_open({"lockdown": "none integrity [confidentiality]\n"})
+    assert guest_rows.is_open({"lockdown": "[none] integrity confidentiality\n"}) and guest_rows.is_open({"lockdown": ""})
 
 
 # the judge of runs that were met in their middle
