@@ -162,8 +162,8 @@ std::uint32_t carry_out_by_deputy(const protocol::Request& request, SharedMemory
 
 int serve_as_deputy() {
     prctl(PR_SET_NAME, "nsbench-deputy");
-    // Where exec has given it more than the sampler has, it is not dumpable (commit_creds() in kernel/cred.c),
-    // and what setns enters would be closed to it.
+    // Where exec has given it more than the sampler has, it is not dumpable (commit_creds() in
+    // kernel/cred.c), and what setns enters would be closed to it.
     prctl(PR_SET_DUMPABLE, 1);
     for (const int fd : {kRequest, protocol::kMemory, kBarrier, kDying}) fcntl(fd, F_SETFD, FD_CLOEXEC);
     die_with_parent(kRequest);

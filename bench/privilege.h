@@ -5,9 +5,9 @@
 
 namespace nsb::bench {
 
-/// Gives up, for good, all capabilities but those that a word of the arguments allows (protocol::kKeep): out of
-/// the permitted, effective, inheritable and ambient sets, and, where it is root, out of the bounding set, which
-/// a program that root starts has. What cannot be given up is kept, and the failures say why.
+/// Gives up, for good, all capabilities but those that a word of the arguments allows (protocol::kKeep): out
+/// of the permitted, effective, inheritable and ambient sets, and, where it is root, out of the bounding set,
+/// which a program that root starts has. What cannot be given up is kept, and the failures say why.
 protocol::Privilege give_up(const char* const* arguments);
 
 /// The word by which a program that is started from here keeps what this process has, and no more. Where the

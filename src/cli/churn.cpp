@@ -144,8 +144,7 @@ int run_churn(const Options& options) {
                            {[&](const std::string& text) {
                                 if (shows_progress) line.show(text);
                             },
-                            [&](const std::string& text) { warn(options, start, text); },
-                            save},
+                            [&](const std::string& text) { warn(options, start, text); }, save},
                            batches.source.get());
     }
     put_out(options, folder, {start, plan, in_userns, result});

@@ -104,7 +104,7 @@ void Repeating::take_all() {
 
 /// As its folder has it, with the time at which it was started; nothing to be measured where it is complete.
 std::optional<Beginning> Repeating::read(std::uint32_t number) {
-    Beginning own{{}, std::nullopt, {{}, {}, whole_.before.base_set}, whole_.in_userns};
+    Beginning own{{}, std::nullopt, {{}, {}, whole_.before.base_set}, whole_.in_userns, {}};
     if (!whole_.store) return own;
     auto taken = whole_.store->reopen_repeat(whole_.start, number);
     if (!taken) return own;
@@ -116,6 +116,7 @@ std::optional<Beginning> Repeating::read(std::uint32_t number) {
     }
     own.start.started = recorded.info.started;
     own.in_userns = recorded.info.in_userns;
+    own.capabilities = capabilities_of(recorded.info);
     own.before = {std::move(recorded.series), recorded.info, recorded.info.base_set};
     own.store.emplace(std::move(store));
     return own;
@@ -138,6 +139,7 @@ void Repeating::measure(std::uint32_t number, Beginning own, run::ProgressLine& 
     if (own.in_userns) whole_.in_userns = own.in_userns;
     check_user(options_.resume ? *options_.resume : "the repeat before", whole_.in_userns, instruments);
     whole_.in_userns = instruments.samplers.in_userns();
+    compare_capabilities(own.capabilities, instruments, own.start);
     const double share = run::share_left(own.start.options, own.before.totals.seconds);
     run::Measurement measurement(own.start, plan_, std::move(instruments), std::move(own.before), share);
     if (last_ == 0) introduce(options_, measurement.describe());

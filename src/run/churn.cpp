@@ -57,7 +57,8 @@ class Carrying {
 
   private:
     std::uint64_t begin() {
-        if (const std::string more = kept_more(load_.privilege(), load_.keep()); !more.empty()) hooks_.warn(more);
+        if (const std::string more = kept_more(load_.privilege(), load_.keep()); !more.empty())
+            hooks_.warn(more);
         return load_.begin();
     }
 
