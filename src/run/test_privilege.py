@@ -269,6 +269,21 @@ def test_an_ordinary_user_has_nothing_to_give_up(home, tmp_path):
     assert "give up" not in done.stdout + done.stderr
 
 
+@needs_root
+def test_what_could_be_inherited_is_given_up_by_an_ordinary_user_as_well(home):
+    """Nothing is permitted, so that a look at that alone would leave it."""
+    prefix = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--inh-caps=-all,+chown",
+              "sh", "-c", 'shift; exec "$0" "$@"', str(home / Path(binary()).name))
+    with endless(home / "out", "--case=clone/none/stack:1M", prefix=prefix, cwd=home) as started:
+        if started.process.poll() == 3:
+            pytest.skip(started.finish()[2].strip())
+        assert (sets_of(started.pid) or {})["CapInh"] == 1
+        seen = sets_of_all(started, SAMPLER)
+        assert seen and all(sets["CapInh"] == sets["CapPrm"] == 0 for sets in seen), seen
+        started.signal(signal.SIGTERM)
+        started.finish()
+
+
 def column(entry, number):
     """Of an entry of a table: what stands between two commas outside of all brackets."""
     depth = 0
