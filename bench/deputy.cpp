@@ -8,6 +8,7 @@
 
 #include "barrier.h"
 #include "conditions.h"
+#include "privilege.h"
 #include "workers.h"
 
 namespace nsb::bench {
@@ -68,7 +69,8 @@ bool place(const Entrance& entrance) {
     if (program >= 0 && place(entrance)) {
         char name[] = "nsbench-sampler";
         char mode[] = "deputy";
-        char* const arguments[] = {name, mode, nullptr};
+        KeepWord keep;
+        char* const arguments[] = {name, mode, keep.get(), nullptr};
         char* const environment[] = {nullptr};
         syscall(SYS_execveat, program, "", arguments, environment, AT_EMPTY_PATH);
     }
@@ -160,6 +162,9 @@ std::uint32_t carry_out_by_deputy(const protocol::Request& request, SharedMemory
 
 int serve_as_deputy() {
     prctl(PR_SET_NAME, "nsbench-deputy");
+    // Where exec has given it more than the sampler has, it is not dumpable (commit_creds() in
+    // kernel/cred.c), and what setns enters would be closed to it.
+    prctl(PR_SET_DUMPABLE, 1);
     for (const int fd : {kRequest, protocol::kMemory, kBarrier, kDying}) fcntl(fd, F_SETFD, FD_CLOEXEC);
     die_with_parent(kRequest);
     SharedMemory* const memory = map_memory();

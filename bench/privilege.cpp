@@ -7,10 +7,8 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
-#include <optional>
+#include <iterator>
 #include <tl/expected.hpp>
-
-#include "sys/fd.h"
 
 namespace nsb::bench {
 namespace {
@@ -19,8 +17,11 @@ using protocol::Call;
 using protocol::Failure;
 using Capabilities = std::uint64_t;
 
-/// Nothing where no word says so, or it is no number.
-std::optional<Capabilities> allowed(const char* const* arguments) {
+/// Of one that is not told what to give up: a runtime's, or a guest's whose plan is not known yet.
+constexpr Capabilities kAll = ~Capabilities{0};
+
+/// What the arguments' word allows.
+tl::expected<Capabilities, Failure> allowed(const char* const* arguments) {
     constexpr std::size_t kLength = sizeof protocol::kKeep - 1;
     for (; *arguments != nullptr; ++arguments) {
         if (std::strncmp(*arguments, protocol::kKeep, kLength) != 0) continue;
@@ -29,8 +30,9 @@ std::optional<Capabilities> allowed(const char* const* arguments) {
         Capabilities kept = 0;
         const auto [end, error] = std::from_chars(number, last, kept, 16);
         if (error == std::errc{} && end == last) return kept;
+        return tl::unexpected(Failure{Call::keep, EINVAL});
     }
-    return std::nullopt;
+    return kAll;
 }
 
 /// The sets of this process.
@@ -45,6 +47,10 @@ class Sets {
 
     [[nodiscard]] Capabilities permitted() const {
         return Capabilities{data_[1].permitted} << 32U | data_[0].permitted;
+    }
+    [[nodiscard]] bool is_within(Capabilities kept) const {
+        const Capabilities inheritable = Capabilities{data_[1].inheritable} << 32U | data_[0].inheritable;
+        return ((permitted() | inheritable) & ~kept) == 0;
     }
     /// The ambient ones are cut with the inheritable ones.
     [[nodiscard]] Failure cut(Capabilities kept) {
@@ -80,19 +86,33 @@ bool is_root() {
 }  // namespace
 
 protocol::Privilege give_up(const char* const* arguments) {
-    // The folder that nsbench was started in may be closed to it, as another user's is to root without
-    // CAP_DAC_READ_SEARCH: it could not come back there (own_namespaces.cpp).
-    (void)sys::checked(chdir("/"));
+    protocol::Privilege done{};
     auto sets = Sets::read();
-    if (!sets) return {0, sets.error()};
-    const std::optional<Capabilities> kept = allowed(arguments);
-    if (!kept || (sets->permitted() & ~*kept) == 0) return {sets->permitted(), {}};
+    if (sets) {
+        done.permitted = sets->permitted();
+    } else {
+        done.own = sets.error();
+    }
+    const auto kept = allowed(arguments);
+    if (!kept) {
+        if (sets) done.own = kept.error();
+        return done;
+    }
+    if (*kept == kAll || (sets && sets->is_within(*kept))) return done;
     // First what takes a capability.
-    const Failure bounded = is_root() ? cut_bounding_set(*kept) : Failure{};
-    const Capabilities before = sets->permitted();
-    const Failure cut = sets->cut(*kept);
-    return cut.error != 0 ? protocol::Privilege{before, cut}
-                          : protocol::Privilege{sets->permitted(), bounded};
+    if (is_root()) done.bounding = cut_bounding_set(*kept);
+    if (!sets) return done;
+    done.own = sets->cut(*kept);
+    if (done.own.error == 0) done.permitted = sets->permitted();
+    return done;
+}
+
+KeepWord::KeepWord() {
+    const auto sets = Sets::read();
+    if (!sets) return;
+    std::memcpy(text_, protocol::kKeep, sizeof protocol::kKeep);
+    char* const begin = text_ + sizeof protocol::kKeep - 1;
+    *std::to_chars(begin, std::end(text_) - 1, sets->permitted(), 16).ptr = '\0';
 }
 
 }  // namespace nsb::bench

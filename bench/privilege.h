@@ -5,11 +5,21 @@
 
 namespace nsb::bench {
 
-/// Goes to /, and gives up all capabilities but those that a word of the arguments allows (protocol::kKeep),
-/// for good: a program that root starts has what the bounding set has. What cannot be given up is kept, and
-/// the failure says why. Not no_new_privs: each fork would hand it on by an instruction of its own
-/// (copy_seccomp() in kernel/fork.c), and what is started from here is this program and the pages that it
-/// carries, or a container runtime, whose programs may gain privileges.
+/// Gives up, for good, all capabilities but those that a word of the arguments allows (protocol::kKeep): out
+/// of the permitted, effective, inheritable and ambient sets, and, where it is root, out of the bounding set,
+/// which a program that root starts has. What cannot be given up is kept, and the failures say why.
 protocol::Privilege give_up(const char* const* arguments);
+
+/// The word by which a program that is started from here keeps what this process has, and no more. Where the
+/// bounding set could not be cut, exec would give it more.
+class KeepWord {
+  public:
+    KeepWord();
+    /// None where capget(2) failed: null.
+    [[nodiscard]] char* get() { return text_[0] == '\0' ? nullptr : text_; }
+
+  private:
+    char text_[sizeof protocol::kKeep + 16] = "";
+};
 
 }  // namespace nsb::bench

@@ -16,6 +16,7 @@
 #include "deputy.h"
 #include "privilege.h"
 #include "sandbox.h"
+#include "sys/fd.h"
 #include "sys/patience.h"
 #include "workers.h"
 
@@ -101,7 +102,7 @@ int serve() {
 
 /// Without an argument, the sampler; with `sandbox`, the one for what other programs do (sandbox.h); with
 /// `churn`, a load (churn.h); with `deputy`, what carries out one block under conditions for a sampler
-/// (deputy.h). Behind that, what the first and a load may keep (privilege.h).
+/// (deputy.h). Then `keep=…`, for the sampler, a load and a deputy (privilege.h).
 int main(int count, char** arguments) {
     // Whoever ends a whole control group or session means nsbench, which ends this process when it has its
     // samples.
@@ -109,9 +110,13 @@ int main(int count, char** arguments) {
     const auto is_asked_for = [&](const char* mode) {
         return count > 1 && std::strcmp(arguments[1], mode) == 0;
     };
+    // Before anything is read from outside.
+    const nsb::protocol::Privilege privilege = nsb::bench::give_up(arguments);
     if (is_asked_for("deputy")) return nsb::bench::serve_as_deputy();
-    // Before anything is read from outside. A deputy has no more than the sampler that it is started by.
-    if (!nsb::bench::is_greeted(nsb::bench::give_up(arguments))) return 1;
+    // The folder that nsbench was started in may be closed to it, as another user's is to root without
+    // CAP_DAC_READ_SEARCH: it could not come back there (own_namespaces.cpp).
+    (void)nsb::sys::checked(chdir("/"));
+    if (!nsb::bench::is_greeted(privilege)) return 1;
     if (is_asked_for("churn")) return nsb::bench::serve_churn();
     return is_asked_for("sandbox") ? nsb::bench::serve_in_sandbox(nsb::bench::serve) : nsb::bench::serve();
 }

@@ -11,7 +11,6 @@
 #include "report/load_columns.h"
 #include "run/churn_folder.h"
 #include "run/interrupt.h"
-#include "run/needs.h"
 #include "run/progress.h"
 #include "run/sampler_pool.h"
 #include "sys/error.h"
@@ -39,23 +38,20 @@ std::optional<run::ChurnFolder> open_folder(const ChurnOptions& options) {
     return folder;
 }
 
-/// What this process may have done, as the samplers of a run find out.
-struct Permitted {
-    bool in_userns;
-    std::string warning;  ///< of privileges that could not be given up; empty: none
-};
+/// Whether it takes a user namespace, as the samplers of a run find out. Throws NotPermitted.
+bool find_in_userns(const run::ChurnPlan& plan) {
+    return run::SamplerPool(plan.cases(), std::nullopt, std::chrono::nanoseconds(0)).in_userns();
+}
 
-/// Throws NotPermitted.
-Permitted find_permitted(const run::ChurnPlan& plan) {
-    const run::SamplerPool samplers(plan.cases(), std::nullopt, std::chrono::nanoseconds(0));
-    return {samplers.in_userns(), run::kept_more(samplers.privilege())};
+std::string line_of_warning(std::string_view warning) {
+    return fmt::format("warning: {}\n", warning);
 }
 
 /// The machine, and what is to be known before any figure.
 void introduce(const Options& options, const run::RunStart& start) {
     const auto fact = [&](std::string_view key) { return env::find(start.environment, key); };
     std::string warnings;
-    for (const std::string& warning : start.warnings) warnings += fmt::format("warning: {}\n", warning);
+    for (const std::string& warning : start.warnings) warnings += line_of_warning(warning);
     if (options.quiet || options.churn.is_output_taken()) {
         if (!options.quiet) sys::try_write(STDERR_FILENO, warnings);
         return;
@@ -63,6 +59,17 @@ void introduce(const Options& options, const run::RunStart& start) {
     print_if_read(fmt::format("nsbench {} · kernel {} · {}, {} CPUs · virtualisation {}\n{}\n", start.version,
                               start.identity.kernel, fact("cpu_model"), fact("cpus"), fact("virtualisation"),
                               warnings));
+}
+
+/// What is known only once the load's processes are there.
+void warn(const Options& options, run::RunStart& start, const std::string& warning) {
+    start.warnings.push_back(warning);
+    if (options.quiet) return;
+    if (options.churn.is_output_taken()) {
+        sys::try_write(STDERR_FILENO, line_of_warning(warning));
+    } else {
+        print_if_read(line_of_warning(warning) + '\n');
+    }
 }
 
 void put_out(const Options& options, const std::optional<run::ChurnFolder>& folder,
@@ -108,12 +115,11 @@ int exit_code(const run::ChurnResult& result) {
 int run_churn(const Options& options) {
     const std::optional<run::ChurnFolder> folder = open_folder(options.churn);
     run::RunStart start = describe_start(options);
-    const auto [in_userns, warning] = find_permitted(options.churn.plan);
+    const bool in_userns = find_in_userns(options.churn.plan);
     const run::ChurnPlan plan = in_userns ? options.churn.plan.through_userns() : options.churn.plan;
     if (in_userns)
         start.warnings.emplace_back(
             "not root: through a user namespace, so each set but none includes NEWUSER (sudo nsbench)");
-    if (!warning.empty()) start.warnings.push_back(warning);
     OpenedBatches batches = open_batches(options);
     start.warnings.insert(start.warnings.end(), batches.warnings.begin(), batches.warnings.end());
     if (batches.source && batches.source->view().backend != Backend::none) {
@@ -138,7 +144,7 @@ int run_churn(const Options& options) {
                            {[&](const std::string& text) {
                                 if (shows_progress) line.show(text);
                             },
-                            save},
+                            [&](const std::string& text) { warn(options, start, text); }, save},
                            batches.source.get());
     }
     put_out(options, folder, {start, plan, in_userns, result});

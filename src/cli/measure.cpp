@@ -17,6 +17,7 @@
 #include "core/text.h"
 #include "run/checkpoint.h"
 #include "run/interrupt.h"
+#include "run/needs.h"
 #include "run/summary.h"
 #include "sys/error.h"
 #include "sys/file.h"
@@ -94,12 +95,14 @@ Beginning take_up(const Options& options, const run::RunStart& now) {
     return {std::move(start),
             std::move(store),
             {std::move(recorded.series), recorded.info, recorded.info.base_set},
-            recorded.info.in_userns};
+            recorded.info.in_userns,
+            capabilities_of(recorded.info)};
 }
 
 Beginning begin(const Options& options) {
     run::RunStart now = describe_start(options);
-    return options.resume ? take_up(options, now) : Beginning{std::move(now), std::nullopt, {}, std::nullopt};
+    return options.resume ? take_up(options, now)
+                          : Beginning{std::move(now), std::nullopt, {}, std::nullopt, {}};
 }
 
 std::vector<Case> plan_of(const Options& options, const run::RunStart& start) {
@@ -152,10 +155,11 @@ std::optional<run::Probed> take_probed_pass(const Options& options, const run::R
 }
 
 int run_once(const Options& options, Beginning beginning, const std::vector<Case>& plan, OpenedProbe opened) {
-    auto& [start, store, before, in_userns] = beginning;
+    auto& [start, store, before, in_userns, capabilities] = beginning;
     run::catch_signals();
     run::Instruments instruments = run::Instruments::prepare(start.options, plan);
     check_user(options, in_userns, instruments);
+    compare_capabilities(capabilities, instruments, start);
     run::Measurement measurement(start, plan, std::move(instruments), std::move(before),
                                  opened.probe ? kShareOfRounds : 1);
     const run::Runner& runner = measurement.runner();
@@ -191,6 +195,23 @@ void check_user(const Options& options, std::optional<bool> in_userns, const run
                      "now it is permitted"
                    : "without a user namespace, and now unshare(CLONE_NEWUTS) is refused (EPERM)",
         options.resume ? "; go on with it as the same user" : ""));
+}
+
+std::optional<Capabilities> capabilities_of(const run::RunInfo& recorded) {
+    if (recorded.sampler_capabilities) return recorded.sampler_capabilities;
+    return parse_capabilities(env::find(recorded.environment, "capabilities"));
+}
+
+void compare_capabilities(std::optional<Capabilities> earlier, const run::Instruments& instruments,
+                          run::RunStart& start) {
+    const auto now = run::kept_by(instruments.samplers.privilege());
+    if (!earlier || !now || *earlier == *now) return;
+    const auto part = [](std::string_view what, Capabilities capabilities) {
+        return capabilities == 0 ? "" : fmt::format(" {} {}", what, names_of(capabilities));
+    };
+    start.warnings.push_back(
+        fmt::format("--resume: the earlier samples were taken by a sampler with other capabilities:{}{}",
+                    part("also with", *earlier & ~*now), part("without", *now & ~*earlier)));
 }
 
 void introduce(const Options& options, const run::RunInfo& info) {

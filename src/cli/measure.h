@@ -18,7 +18,8 @@ struct Beginning {
     run::RunStart start;
     std::optional<run::Store> store;
     run::Before before;
-    std::optional<bool> in_userns;  ///< whether the recorded one was measured so
+    std::optional<bool> in_userns;               ///< whether the recorded one was measured so
+    std::optional<Capabilities> capabilities{};  ///< of the recorded one's samplers, where that is known
 };
 
 /// The command `run` of a plan that is measured several times. Returns its exit code.
@@ -27,6 +28,14 @@ int run_repeats(const Options& options, Beginning whole, const std::vector<Case>
 /// All samples of a run are of one user; `in_userns`: how those of before are, if there are any. Throws
 /// UsageError.
 void check_user(const Options& options, std::optional<bool> in_userns, const run::Instruments& instruments);
+
+/// What the samplers of a recorded run had. One of an earlier nsbench, which does not say so, had all that
+/// nsbench had.
+std::optional<Capabilities> capabilities_of(const run::RunInfo& recorded);
+
+/// Warns of samplers that have others than those of the recorded run had.
+void compare_capabilities(std::optional<Capabilities> earlier, const run::Instruments& instruments,
+                          run::RunStart& start);
 
 /// What is to be known before the first round.
 void introduce(const Options& options, const run::RunInfo& info);

@@ -18,7 +18,7 @@ import tempfile
 import termios
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -128,11 +128,11 @@ class Started:
     """A run in the background, in a session of its own. What it leaves behind becomes this process's child, so that
     its processes can be told from those of any other run on the machine."""
 
-    def __init__(self, *args: object, **kwargs: Any) -> None:
+    def __init__(self, *args: object, prefix: Sequence[str] = (), **kwargs: Any) -> None:
         if ctypes.CDLL(None).prctl(36, 1, 0, 0, 0):  # PR_SET_CHILD_SUBREAPER
             raise OSError("prctl(PR_SET_CHILD_SUBREAPER)")
         self.process: subprocess.Popen[str] = subprocess.Popen(
-            [binary(), *map(str, args)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            [*prefix, binary(), *map(str, args)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             encoding="utf-8", start_new_session=True, **kwargs)
         self.pid = self.process.pid
 

@@ -104,7 +104,7 @@ void Repeating::take_all() {
 
 /// As its folder has it, with the time at which it was started; nothing to be measured where it is complete.
 std::optional<Beginning> Repeating::read(std::uint32_t number) {
-    Beginning own{{}, std::nullopt, {{}, {}, whole_.before.base_set}, {}};
+    Beginning own{{}, std::nullopt, {{}, {}, whole_.before.base_set}, {}, {}};
     if (!whole_.store) return own;
     auto taken = whole_.store->reopen_repeat(whole_.start, number);
     if (!taken) return own;
@@ -120,6 +120,7 @@ std::optional<Beginning> Repeating::read(std::uint32_t number) {
         return std::nullopt;
     }
     own.start.started = recorded.info.started;
+    own.capabilities = capabilities_of(recorded.info);
     own.before = {std::move(recorded.series), recorded.info, recorded.info.base_set};
     own.store.emplace(std::move(store));
     return own;
@@ -140,6 +141,7 @@ void Repeating::measure(std::uint32_t number, Beginning own, run::ProgressLine& 
     run::Instruments instruments = run::Instruments::prepare(own.start.options, plan_);
     check_user(options_, whole_.in_userns, instruments);
     whole_.in_userns = instruments.samplers.in_userns();
+    compare_capabilities(own.capabilities, instruments, own.start);
     const double share = run::share_left(own.start.options, own.before.totals.seconds);
     run::Measurement measurement(own.start, plan_, std::move(instruments), std::move(own.before), share);
     if (last_ == 0) introduce(options_, measurement.describe());

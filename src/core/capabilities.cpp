@@ -49,11 +49,16 @@ Capabilities enter(KindSet set) {
     return admin(set) | (changes_root ? only(CAP_SYS_CHROOT) : 0);
 }
 
-/// The map is of the writer's own id alone, which takes nothing else: but of root's from Linux 5.12 on
-/// (verify_root_map() in kernel/user_namespace.c), also where it is written from inside: who made the
-/// namespace had it.
+/// A map of the writer's own id alone takes no capability. From Linux 5.12 on a map of root's id takes
+/// CAP_SETFCAP (verify_root_map() in kernel/user_namespace.c); where it is written from inside, whoever made
+/// the namespace must have had it.
 Capabilities map_root(KindSet /*set*/) {
     return only(CAP_SETFCAP);
+}
+
+/// Through a user namespace its own id is mapped before (enter_own_mounts() in bench/own_mounts.cpp).
+Capabilities own_mounts(KindSet set) {
+    return set.contains(Kind::user) ? map_root(set) : admin(set);
 }
 
 /// The root of cgroups of version 2 is dr-xr-xr-x.
@@ -116,10 +121,11 @@ Capabilities of_operation(const Case& c, MeasuredIn where) {
     return kAllCapabilities;
 }
 
-/// A block in a namespace of its own: the way there, and back.
-Capabilities of_own(Kind kind) {
+/// A block in a namespace of its own: the way there, and back (bench/own_namespaces.cpp).
+Capabilities of_own(Kind kind, MeasuredIn where) {
     const Capabilities there = needed(Call::unshare, kind) | needed(Call::setns, kind);
-    return kind == Kind::mnt ? there | needed(Call::chroot, kind) : there;
+    return there | (kind == Kind::mnt ? needed(Call::chroot, kind) : 0) |
+           (where.in_userns ? needed(Call::write_uid_map, kind) : 0);
 }
 
 }  // namespace
@@ -172,15 +178,13 @@ Capabilities needed(std::string_view text, KindSet set) {
 
 Capabilities needed(const Case& c, MeasuredIn where) {
     Capabilities all = of_operation(c, where);
-    bool is_mapped_first = where.in_userns && (c.has(Trait::in_own_mnt) || c.has(Trait::in_own_net));
-    if (c.has(Trait::in_own_mnt)) all |= of_own(Kind::mnt);
-    if (c.has(Trait::in_own_net)) all |= of_own(Kind::net);
+    if (c.has(Trait::in_own_mnt)) all |= of_own(Kind::mnt, where);
+    if (c.has(Trait::in_own_net)) all |= of_own(Kind::net, where);
     for (const auto& [parameter, call] : kCallsOfConditions) {
         if (!c.has(parameter) || c.value(parameter) == 0) continue;
-        all |= needed(call, {});
-        is_mapped_first = is_mapped_first || where.in_userns;
+        all |= needed(call, where.in_userns ? KindSet(Kind::user) : KindSet{});
     }
-    return is_mapped_first ? all | needed(Call::write_uid_map, {}) : all;
+    return all;
 }
 
 Capabilities always_needed() {

@@ -41,7 +41,8 @@ struct MeasuredIn {
 };
 
 /// What the process that measures a case needs, with all that surrounds its blocks: by the calls that
-/// operations.def and conditions.def say it makes. All of them where it starts other programs.
+/// operations.def and conditions.def say it makes, and by the way to a namespace of the block's own and back,
+/// which no table has (bench/own_namespaces.cpp). All of them where it starts other programs.
 Capabilities needed(const Case& c, MeasuredIn where = {});
 
 /// What it needs whatever it measures: it tries what is permitted (run/sampler_pool.cpp), and a case is to

@@ -87,6 +87,17 @@ TEST(Capabilities, OfConditionsAreNeededBeside) {
     EXPECT_EQ(names("clone/none/stack:1M/procs:10/rss:1M"), "");
 }
 
+TEST(Capabilities, OfConditionsThroughAUserNamespaceTakeAMapForMountsAlone) {
+    const MeasuredIn through{true, false};
+    for (const char* const mapped : {"mounts:10", "peers:10", "depth:1"})
+        EXPECT_EQ(names(fmt::format("clone/NEWUSER/stack:1M/{}", mapped), through), "CAP_SETFCAP") << mapped;
+    for (const char* const other : {"pidns:10", "procs:10", "rss:1M"})
+        EXPECT_EQ(names(fmt::format("clone/NEWUSER/stack:1M/{}", other), through), "") << other;
+    for (const char* const with_files : {"netns:10", "dying:10", "fds:10"})
+        EXPECT_EQ(names(fmt::format("clone/NEWUSER/stack:1M/{}", with_files), through), "CAP_SYS_RESOURCE")
+            << with_files;
+}
+
 /// Of the table of bench/README.md: by capability, the operations and sets that are missed without it.
 std::map<std::string, std::set<std::string>> documented() {
     std::map<std::string, std::set<std::string>> rows;

@@ -99,6 +99,7 @@ constexpr auto kLimitsOfCalls = std::to_array<LimitOfCall>({
     {Call::statmount, ENODATA, "it tells of other mounts than /proc/self/mountinfo"},
     {Call::sampler, EPROTO,
      "its answer is none of a sampler's, such as a time of 104 days; a new one went on with the others"},
+    {Call::keep, EINVAL, "which capabilities it may keep is not said as a hexadecimal number"},
     {Call::set_rss, ENOMEM,
      "there is not so much memory: less, or a higher memory.max of the cgroup or ulimit -v"},
     {Call::mount_tmpfs, ENOENT,

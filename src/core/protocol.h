@@ -47,7 +47,8 @@ struct Record {
 /// What a sampler may do, once it has given up what its cases do not need.
 struct Privilege {
     std::uint64_t permitted;  ///< the capabilities that it has kept; not known where capget(2) failed
-    Failure failure;          ///< why it has more than it should
+    Failure bounding;         ///< why its bounding set has more than it should
+    Failure own;              ///< why its other sets have
 };
 
 /// The word of a sampler's arguments that says which capabilities it may keep, as in /proc/PID/status.

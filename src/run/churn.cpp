@@ -41,7 +41,7 @@ class Carrying {
           teardown_(plan.made()),
           before_(reader_.read()),
           load_(plan),
-          begin_(load_.begin()),
+          begin_(begin()),
           recorder_(plan, begin_, before_) {
         if (batches != nullptr) batches_.emplace(*batches, begin_);
     }
@@ -56,6 +56,12 @@ class Carrying {
     }
 
   private:
+    std::uint64_t begin() {
+        if (const std::string more = kept_more(load_.privilege(), load_.keep()); !more.empty())
+            hooks_.warn(more);
+        return load_.begin();
+    }
+
     void load() {
         std::uint64_t next = begin_ + ns_of(plan_.interval());
         for (bool is_over = false; !is_over;) {

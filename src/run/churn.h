@@ -55,7 +55,8 @@ struct ChurnResult {
 };
 
 struct ChurnHooks {
-    std::function<void(const std::string& line)> tell;    ///< how far it is
+    std::function<void(const std::string& line)> tell;  ///< how far it is
+    std::function<void(const std::string& text)> warn;  ///< what is to be known of the load, before it begins
     std::function<void(const ChurnResult& so_far)> save;  ///< every few seconds, and not at the end
 };
 

@@ -32,7 +32,8 @@ constexpr std::uint64_t kHeadStartOfEach = 100'000;
 }  // namespace
 
 ChurnLoad::ChurnLoad(const ChurnPlan& plan)
-    : workers_(plan.all_workers()),
+    : keep_(needed_by(plan.cases(), {})),
+      workers_(plan.all_workers()),
       first_workers_(plan.workers),
       bytes_(churn::mapping_bytes(workers_, churn::ring_records(workers_))),
       memory_file_(static_cast<int>(sys::must(memfd_create(kName, MFD_CLOEXEC), "memfd_create", kName))) {
@@ -48,7 +49,7 @@ ChurnLoad::ChurnLoad(const ChurnPlan& plan)
         sys::Fd other(ends[1]);
         const std::filesystem::path program = find_sampler();
         process_.emplace(program, std::vector<int>{other.get(), memory_file_.get()},
-                         std::vector<std::string>{"churn", keeping(needed_by(plan.cases(), {}))});
+                         std::vector<std::string>{"churn", keeping(keep_)});
         other.reset();
         privilege_ = greet(socket_, *process_, program);
         wait_until_ready();

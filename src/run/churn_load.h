@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "core/capabilities.h"
 #include "run/churn_plan.h"
 #include "sys/process.h"
 
@@ -44,6 +45,9 @@ class ChurnLoad {
     /// What they may do; nothing where the process that starts them did not say so.
     [[nodiscard]] const std::optional<protocol::Privilege>& privilege() const { return privilege_; }
 
+    /// The capabilities that they were to keep.
+    [[nodiscard]] Capabilities keep() const { return keep_; }
+
     /// Workers that ended in another way than by themselves.
     [[nodiscard]] std::uint32_t died() const;
     /// Operations of a group that were done without a record, since nsbench had not read the earlier ones.
@@ -56,6 +60,7 @@ class ChurnLoad {
     /// The workers of a group are numbered from the first value to before the second.
     [[nodiscard]] std::pair<std::uint32_t, std::uint32_t> workers_of(std::size_t group) const;
 
+    Capabilities keep_;
     std::uint32_t workers_, first_workers_;  // all, and those of the first group
     std::size_t bytes_;
     sys::Fd memory_file_, socket_;

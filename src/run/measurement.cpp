@@ -48,7 +48,8 @@ std::vector<std::string> warnings_of(const SamplerPool& samplers, const std::vec
             "is "
             "what they add to it; setns happens inside one (sudo nsbench)");
     }
-    if (const std::string more = kept_more(samplers.privilege()); !more.empty()) warnings.push_back(more);
+    if (const std::string more = kept_more(samplers.privilege(), samplers.keep()); !more.empty())
+        warnings.push_back(more);
     const std::vector<int>& cpus = samplers.cpus();
     if (const std::size_t distinct = std::set(cpus.begin(), cpus.end()).size(); distinct < cpus.size()) {
         warnings.push_back(fmt::format(

@@ -27,6 +27,8 @@ Capabilities needed_by(const std::vector<Case>& plan, MeasuredIn where) {
 
 Capabilities needed_to_start(const std::filesystem::path& program, const std::vector<Case>& plan) {
     struct stat file {};
+    // Readable as well: a process of a program that it may not read is not dumpable (would_dump() in
+    // fs/exec.c), and its files in /proc are closed.
     constexpr mode_t kOpen = S_IROTH | S_IXOTH;
     if (std::ranges::none_of(plan, &Case::has_condition) || stat(program.c_str(), &file) != 0 ||
         file.st_uid == geteuid() || (file.st_mode & kOpen) == kOpen)
@@ -35,17 +37,24 @@ Capabilities needed_to_start(const std::filesystem::path& program, const std::ve
 }
 
 std::optional<Capabilities> kept_by(const std::optional<protocol::Privilege>& privilege) {
-    if (!privilege || privilege->failure.call == protocol::Call::capget) return std::nullopt;
+    if (!privilege || privilege->own.call == protocol::Call::capget) return std::nullopt;
     return privilege->permitted;
 }
 
-std::string kept_more(const std::optional<protocol::Privilege>& privilege) {
-    if (!privilege || privilege->failure.error == 0) return "";
-    const bool is_bound = privilege->failure.call == protocol::Call::drop_bound;
-    // It had what this process has.
-    return fmt::format("the sampler could not give up all privileges that it does not need: {}{}",
-                       explain(privilege->failure, {}, sys::held_capabilities()),
-                       is_bound ? "; what it starts anew for a block under conditions has them again" : "");
+std::string kept_more(const std::optional<protocol::Privilege>& privilege, Capabilities keep) {
+    if (!privilege) return "";
+    std::string why;
+    for (const protocol::Failure& failure : {privilege->bounding, privilege->own}) {
+        if (failure.error == 0) continue;
+        // It had what this process has.
+        why += fmt::format("{}{}", why.empty() ? "" : "; ", explain(failure, {}, sys::held_capabilities()));
+    }
+    if (!why.empty())
+        return fmt::format("the sampler could not give up all privileges that it does not need: {}", why);
+    const Capabilities more = kept_by(privilege).value_or(0) & ~keep;
+    if (more == 0) return "";
+    return fmt::format("the sampler has privileges that it does not need, and did not say why: {}",
+                       names_of(more));
 }
 
 }  // namespace nsb::run

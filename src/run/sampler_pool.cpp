@@ -11,6 +11,7 @@
 #include "env/machine.h"
 #include "run/needs.h"
 #include "run/suspension.h"
+#include "sys/privilege.h"
 
 namespace nsb::run {
 namespace {
@@ -50,7 +51,8 @@ SamplerPool::SamplerPool(std::optional<std::vector<Case>> plan, std::optional<in
       cpu_(cpu),
       idle_(idle),
       root_is_initramfs_(env::root_is_initramfs().value_or(false)),
-      keep_(needed_now()) {
+      // Without CAP_SYS_ADMIN it comes to a user namespace, most likely: else they are started twice.
+      keep_(needed_in((sys::held_capabilities().value_or(0) & always_needed()) == 0)) {
     grow(plan_ ? most_at_once(*plan_) : 1);
     if (cpu && allowed_.size() > 1) {
         std::vector<int> others;
@@ -58,6 +60,7 @@ SamplerPool::SamplerPool(std::optional<std::vector<Case>> plan, std::optional<in
         (void)sys::restrict_to(0, others);
     }
     find_privilege();
+    keep_what_is_needed();
 }
 
 void SamplerPool::grow(std::size_t size) {
@@ -72,9 +75,19 @@ void SamplerPool::grow(std::size_t size) {
     }
 }
 
-Capabilities SamplerPool::needed_now() const {
+Capabilities SamplerPool::needed_in(bool in_userns) const {
     if (!plan_) return kAllCapabilities;
-    return needed_by(*plan_, {in_userns_, root_is_initramfs_}) | needed_to_start(program_, *plan_);
+    return needed_by(*plan_, {in_userns, root_is_initramfs_}) | needed_to_start(program_, *plan_);
+}
+
+void SamplerPool::keep_what_is_needed() {
+    const Capabilities needed = needed_in(in_userns_);
+    if ((needed & ~keep_) == 0) return;
+    const std::size_t size = samplers_.size();
+    keep_ = needed;
+    samplers_.clear();
+    cpus_.clear();
+    grow(size);
 }
 
 void SamplerPool::complete(protocol::Request& request, std::chrono::nanoseconds limit) const {
@@ -198,17 +211,7 @@ void SamplerPool::find_privilege() {
     if (attempt(Kind::uts) != EPERM) return;
     const int error = attempt(Kind::uts | Kind::user);
     in_userns_ = error == 0;
-    if (in_userns_) {
-        // A root that may not make namespaces by itself may have what an ordinary user has not.
-        if (const Capabilities needed = needed_now(); (needed & ~keep_) != 0) {
-            const std::size_t size = samplers_.size();
-            keep_ = needed;
-            samplers_.clear();
-            cpus_.clear();
-            grow(size);
-        }
-        return;
-    }
+    if (in_userns_) return;
     const std::string_view remedy =
         error == ENOSPC
             ? "user.max_user_namespaces is 0 or used up: raise it (sysctl -w user.max_user_namespaces=15000)"

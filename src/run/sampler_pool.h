@@ -42,6 +42,9 @@ class SamplerPool final : public Samplers {
         return samplers_.front().privilege();
     }
 
+    /// The capabilities that these were to keep.
+    [[nodiscard]] Capabilities keep() const { return keep_; }
+
     [[nodiscard]] std::vector<pid_t> pids() const;
 
     /// What each sampler, that of the runtimes among them, has taken until its last answer.
@@ -73,7 +76,10 @@ class SamplerPool final : public Samplers {
     Answer take_threads(protocol::Request request, const Case& c, std::chrono::nanoseconds limit);
     Answer take_runtime(const protocol::Request& request, const Case& c, std::chrono::nanoseconds limit);
     void find_privilege();
-    [[nodiscard]] Capabilities needed_now() const;
+    /// Of the plan, in a user namespace or not.
+    [[nodiscard]] Capabilities needed_in(bool in_userns) const;
+    /// Starts the samplers anew where they keep less than they need.
+    void keep_what_is_needed();
 
     std::filesystem::path program_;
     std::optional<std::vector<Case>> plan_;  // by which they were started
