@@ -76,7 +76,9 @@ int serve() {
     // once.
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     // Neither is for the programs that are started from here.
-    for (const int fd : {protocol::kSocket, protocol::kMemory}) fcntl(fd, F_SETFD, FD_CLOEXEC);
+    for (const int fd : {protocol::kSocket, protocol::kMemory}) {
+        if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) return 1;
+    }
     SharedMemory* const mapped = map_memory();
     if (mapped == nullptr) return 1;
     SharedMemory& memory = *mapped;
