@@ -40,7 +40,7 @@ def tried(which, *words):
     "faults --job=cgroups --role=nsbench-keeper+ --call=openat --error=EIO",
     "faults --job=cgroups --role=nsbench-keeper+ --call=unlinkat --error=EROFS",
     "faults --job=churn --role=nsbench --call=flock --error=ENOLCK",
-    # The programs of a runtime had the sampler's socket, whose end nsbench waited for.
+    # It hung, with a descriptor of the sampler's that its runtimes' programs had, too.
     "faults --job=runtime --role=nsbench-sampler --call=fcntl --error=EMFILE --when=2",
     # One of the repeats was measured through a user namespace.
     "faults --job=repeat --role=nsbench-sampler+ --call=unshare --error=EPERM --when=1",
