@@ -274,7 +274,7 @@ def test_what_could_be_inherited_is_given_up_by_an_ordinary_user_as_well(home):
     """Nothing is permitted, so that a look at that alone would leave it."""
     prefix = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--inh-caps=-all,+chown",
               "sh", "-c", 'shift; exec "$0" "$@"', str(home / Path(binary()).name))
-    with endless(home / "out", "--case=clone/none/stack:1M", prefix=prefix, cwd=home) as started:
+    with endless(home / "endless", "--case=clone/none/stack:1M", prefix=prefix, cwd=home) as started:
         if started.process.poll() == 3:
             pytest.skip(started.finish()[2].strip())
         assert (sets_of(started.pid) or {})["CapInh"] == 1
