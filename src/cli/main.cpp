@@ -33,12 +33,13 @@ void occupy_standard_streams() {
 /// Where operator new finds no memory. It ends here, as if it were killed, which a run is made for: an
 /// exception would unwind through libraries that cannot have one there (a JSON value of nlohmann's is
 /// destroyed half made, and crashes), and would need memory for its own message. Nothing here may take any.
-/// No destructor runs, so files that are to be removed are made when nothing more is needed for them. It ends
-/// here for new (std::nothrow), too, with which libstdc++ asks for a buffer that it could do without.
+/// No destructor runs: what has to be removed is removed here. It ends here for new (std::nothrow), too, with
+/// which libstdc++ asks for a buffer that it could do without.
 [[noreturn]] void end_without_memory() {
     for (const std::string_view text :
          {std::string_view("nsbench: "), nsb::limit_behind(ENOMEM), std::string_view("\n")})
         nsb::sys::try_write(STDERR_FILENO, text);
+    nsb::sys::remove_unfinished();
     _exit(kNotPermitted);
 }
 

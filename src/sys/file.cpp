@@ -9,9 +9,12 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "sys/caller.h"
 #include "sys/error.h"
@@ -85,8 +88,13 @@ void take_access(const Fd& file, const struct stat& replaced, const std::optiona
     (void)fchmod(file.get(), mode);
 }
 
-/// A file beside the one that it is to become. Removed unless it has. While it is there nothing but an error
-/// takes memory: where that is missing, nsbench ends without removing it (src/cli/main.cpp).
+/// The file that is being written, for who ends without its destructor; there is one at a time.
+struct {
+    int folder = -1;
+    std::array<char, kPart.size() + kDigits + 1> name{};
+} under_way;
+
+/// A file beside the one that it is to become. Removed unless it has.
 class Temporary {
   public:
     Temporary(const Place& place, std::string_view path) : place_(place), path_(path) {
@@ -95,12 +103,12 @@ class Temporary {
         const mode_t mode = place.found ? 0600 : 0666;
         fd_ = Fd(make_new(name_, "open", path,
                           [&](const char* name) { return openat(place.folder.get(), name, kFlags, mode); }));
+        std::ranges::copy(name_, under_way.name.begin());
+        under_way.folder = place.folder.get();
     }
     Temporary(const Temporary&) = delete;
     Temporary& operator=(const Temporary&) = delete;
-    ~Temporary() {
-        if (!name_.empty()) unlinkat(place_.folder.get(), name_.c_str(), 0);
-    }
+    ~Temporary() { remove_unfinished(); }
 
     void write(std::string_view text) const { write_all(fd_.get(), text, path_); }
     /// What it is then.
@@ -110,7 +118,7 @@ class Temporary {
         struct stat written {};
         must(fstat(fd_.get(), &written), "fstat", path_);
         must(renameat(folder, name_.c_str(), folder, place_.name.c_str()), "rename", path_);
-        name_.clear();
+        under_way.folder = -1;
         // Not before: what is theirs they may rename, in a sticky folder, too.
         if (!place_.found) give_to_caller(fd_, place_.folder);
         return written;
@@ -218,6 +226,11 @@ Fd open_own_file(const std::filesystem::path& path, int at) {
 
 std::string read_own_file(const std::filesystem::path& path, int at) {
     return must(read_all(open_own_file(path, at)), "read", path.native());
+}
+
+void remove_unfinished() {
+    const int folder = std::exchange(under_way.folder, -1);
+    if (folder >= 0) unlinkat(folder, under_way.name.data(), 0);
 }
 
 void write_all(int fd, std::string_view text, std::string_view name) {

@@ -47,6 +47,10 @@ std::optional<struct stat> replace_file(const std::filesystem::path& path, const
 /// Throws SystemError where replace_file could not write `path`: found out before a run rather than after it.
 void check_writable(const std::filesystem::path& path, int at = AT_FDCWD);
 
+/// Removes the file that replace_file() is writing, if there is one: for who ends within it, without
+/// destructors. Takes no memory.
+void remove_unfinished();
+
 /// Removes what a killed process has left half written in this folder; where others can write to it, only
 /// what belongs to the caller.
 void remove_leftovers(const Fd& folder);
