@@ -116,7 +116,7 @@ std::optional<bool> root_is_initramfs(const Root& root) {
 
 std::string security_module_of(const Root& root) {
     const std::string line = first_line(root, "/proc/self/attr/current").value_or("");
-    const std::string current = line.c_str();  // SELinux's ends with a NUL
+    const std::string current = line.substr(0, line.find('\0'));  // SELinux's ends with one
     // aa_getprocattr() in security/apparmor/procattr.c: `unconfined`, or a name, which may have colons, and a
     // mode. A context of SELinux's has no blank.
     if (const std::size_t mode = current.rfind(" ("); mode != std::string::npos && current.ends_with(")")) {
