@@ -115,8 +115,8 @@ std::optional<bool> root_is_initramfs(const Root& root) {
 }
 
 std::string security_module_of(const Root& root) {
-    const std::string line = first_line(root, "/proc/self/attr/current").value_or("");
-    const std::string current = line.substr(0, line.find('\0'));  // SELinux's ends with one
+    std::string current = first_line(root, "/proc/self/attr/current").value_or("");
+    std::erase(current, '\0');  // with which SELinux's ends
     // aa_getprocattr() in security/apparmor/procattr.c: `unconfined`, or a name, which may have colons, and a
     // mode. A context of SELinux's has no blank.
     if (const std::size_t mode = current.rfind(" ("); mode != std::string::npos && current.ends_with(")")) {
