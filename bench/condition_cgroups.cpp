@@ -29,12 +29,14 @@ struct Names {
 /// paths: a folder that cannot be opened would stay.
 void remove_from(const sys::Fd& parent, const Setting& here) {
     Names names(here);
+    std::uint64_t first = 0;  // that is not known to be gone
     const auto remove = [&] {
-        for (std::uint64_t i = 0; i < here.value; ++i) {
+        for (std::uint64_t i = first; i < here.value; ++i) {
             names.number(i);
             char path[sizeof names.folder + 1 + sizeof names.one];
             std::snprintf(path, sizeof path, "%s/%s", names.folder, names.one);
-            (void)unlinkat(parent.get(), path, AT_REMOVEDIR);
+            const bool is_gone = unlinkat(parent.get(), path, AT_REMOVEDIR) == 0 || errno == ENOENT;
+            if (is_gone && i == first) ++first;
         }
         return unlinkat(parent.get(), names.folder, AT_REMOVEDIR);
     };

@@ -37,7 +37,7 @@ from itertools import count
 from pathlib import Path
 
 from analysis import programs
-from analysis.options import Parser
+from analysis.options import Parser, share
 from analysis.place import position
 from analysis.running import output_of, progress, standard_error
 from analysis.script import Unreadable, main
@@ -271,7 +271,7 @@ def add_faults(commands: "argparse._SubParsersAction[Parser]") -> None:
     of_kills.add_argument("--victim", choices=(*VICTIMS, *OUTSIDE), metavar="WHO",
                           help=f"this one alone: {', '.join((*VICTIMS, *OUTSIDE))}")
     of_kills.add_argument("--signal", choices=TERMINATING, metavar="NAME", help="this one alone, such as SIGTERM")
-    of_kills.add_argument("--moment", type=float, metavar="SHARE", help="of the time that the job takes (random ones)")
+    of_kills.add_argument("--moment", type=share, metavar="SHARE", help="of the time that the job takes (random ones)")
     of_kills.add_argument("--jobs", type=at_least(1), default=1, metavar="N", help="so many at once (%(default)s)")
     for name in ("faults", "memory"):
         one = commands.add_parser(name)

@@ -61,6 +61,16 @@ def probability(text: str) -> float:
     raise argparse.ArgumentTypeError(f"{text!r}: a number above 0 and below 0.5 is needed, such as 0.05")
 
 
+def share(text: str) -> float:
+    """From 0 to 1."""
+    try:
+        if 0 <= float(text) <= 1:
+            return float(text)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r}: a number from 0 to 1 is needed, such as 0.5")
+
+
 def expression(text: str) -> re.Pattern[str]:
     """A regular expression."""
     try:

@@ -52,7 +52,8 @@ def said(build: Path, rows: list[dict], code: int = 0, error: str = "") -> None:
 
 @pytest.mark.parametrize("words", [
     ["yardstick", "--pairs=1"], ["aa", "--trials=0"], ["aa", "--trials=²"], ["compare", "--trials=-1"],
-    ["compare", "--seed=-1"], ["median", "--trials=0"],
+    ["compare", "--seed=-1"], ["median", "--trials=0"], ["kills", "--moment=nan"],
+    ["kills", "--moment=1.5"],
     ["compare", "--seed=x"], [], ["--build=/no/folder", "aa"],
 ])
 def test_wrong_use_is_one_line(words: list[str]) -> None:

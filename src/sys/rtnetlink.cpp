@@ -175,23 +175,27 @@ Result<Rtnetlink::Link> Rtnetlink::look(unsigned index) const {
     alignas(nlmsghdr) char bytes[1024];
     const ssize_t got = retried([&] { return recv(socket_.get(), bytes, sizeof bytes, 0); });
     if (got < 0) return tl::unexpected(errno);
+    const auto size = static_cast<std::size_t>(got);
     nlmsghdr header{};
+    if (size < sizeof header) return tl::unexpected(EPROTO);
     std::memcpy(&header, bytes, sizeof header);
     if (header.nlmsg_type == NLMSG_ERROR) {
         nlmsgerr error{};
+        if (size < sizeof header + sizeof error) return tl::unexpected(EPROTO);
         std::memcpy(&error, bytes + sizeof header, sizeof error);
         return tl::unexpected(-error.error);
     }
     if (header.nlmsg_type != RTM_NEWLINK) return tl::unexpected(EPROTO);
     Link link{false, 0};
-    const auto size = static_cast<std::size_t>(got);
     for (std::size_t at = sizeof header + NLMSG_ALIGN(sizeof(ifinfomsg)); at + sizeof(rtattr) <= size;) {
         rtattr attribute{};
         std::memcpy(&attribute, bytes + at, sizeof attribute);
         const std::size_t value = at + sizeof attribute;
         if (attribute.rta_len < sizeof attribute || at + attribute.rta_len > size) break;
-        if (attribute.rta_type == IFLA_CARRIER) link.has_carrier = bytes[value] != 0;
-        if (attribute.rta_type == IFLA_MASTER) std::memcpy(&link.bridge, bytes + value, sizeof link.bridge);
+        const std::size_t length = attribute.rta_len - sizeof attribute;
+        if (attribute.rta_type == IFLA_CARRIER && length >= 1) link.has_carrier = bytes[value] != 0;
+        if (attribute.rta_type == IFLA_MASTER && length >= sizeof link.bridge)
+            std::memcpy(&link.bridge, bytes + value, sizeof link.bridge);
         at += RTA_ALIGN(attribute.rta_len);
     }
     return link;
