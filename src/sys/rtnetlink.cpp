@@ -17,7 +17,7 @@ class Rtnetlink::Message {
     Message(std::uint16_t type, std::uint16_t flags, const Body& body) {
         nlmsghdr header{};
         header.nlmsg_type = type;
-        header.nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | NLM_F_ACK | flags);
+        header.nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
         append(&header, sizeof header);
         append(&body, sizeof body);
     }
@@ -75,7 +75,10 @@ ifinfomsg interface(unsigned index, bool up) {
     return body;
 }
 
-constexpr std::uint16_t kNew = NLM_F_CREATE | NLM_F_EXCL;
+// What ask() sends is answered by an acknowledgement. What look() sends is answered as it is: an acknowledgement more
+// would be read as the answer of the next request.
+constexpr std::uint16_t kSet = NLM_F_ACK;
+constexpr std::uint16_t kNew = kSet | NLM_F_CREATE | NLM_F_EXCL;
 
 /// What the kernel says of the interface of that name, by an ioctl(2) of netdevice(7).
 Result<ifreq> asked(const char* name, unsigned long what) {
@@ -145,7 +148,7 @@ Result<int> Rtnetlink::add_veth(const VethEnds& ends) const {
 }
 
 Result<int> Rtnetlink::move(const char* name, pid_t to) const {
-    Message message(RTM_SETLINK, 0, interface(0, false));
+    Message message(RTM_SETLINK, kSet, interface(0, false));
     message.add_text(IFLA_IFNAME, name);
     message.add(IFLA_NET_NS_PID, to);
     return ask(message);
@@ -164,7 +167,7 @@ Result<int> Rtnetlink::add_address(unsigned index, std::uint32_t address) const 
 }
 
 Result<int> Rtnetlink::set_up(unsigned index) const {
-    return ask(Message(RTM_SETLINK, 0, interface(index, true)));
+    return ask(Message(RTM_SETLINK, kSet, interface(index, true)));
 }
 
 Result<Rtnetlink::Link> Rtnetlink::look(unsigned index) const {
