@@ -43,6 +43,11 @@ void TickColumn::set(std::size_t at, double ticks) {
     put(wide_, at, ticks);
 }
 
+void TickColumn::cut(std::size_t size) {
+    narrow_.resize(std::min(narrow_.size(), size));
+    wide_.resize(std::min(wide_.size(), size));
+}
+
 void Samples::push_back(const Sample& sample) {
     const auto at = static_cast<std::uint32_t>(size());
     if (stretches_.empty() || !goes_on(stretches_.back(), sample)) {
@@ -72,11 +77,22 @@ std::vector<Sample> Samples::all() const {
     return all;
 }
 
-void Samples::set_drain(std::uint32_t round, double cost) {
+void Samples::set_drain(std::uint32_t before, double cost) {
     for (auto stretch = stretches_.rbegin(); stretch != stretches_.rend(); ++stretch) {
-        if (stretch->round != round) return;
+        if (stretch->block <= before) return;
         stretch->drain = cost;
     }
+}
+
+void Samples::cut(std::size_t size) {
+    while (!empty() && stretches_.back().begin >= size) stretches_.pop_back();
+    if (!empty()) {
+        Stretch& last = stretches_.back();
+        last.end = std::min(last.end, static_cast<std::uint32_t>(size));
+        last.counted = std::min(last.counted, last.end);
+    }
+    for (TickColumn& times : times_) times.cut(size);
+    ended_.cut(size);
 }
 
 void Samples::leave_out(const std::set<std::uint32_t>& rounds) {

@@ -37,6 +37,8 @@ class TickColumn {
         if (at < narrow_.size()) return narrow_[at];
         return at < wide_.size() ? wide_[at] : 0;
     }
+    /// Only the first `size` stay.
+    void cut(std::size_t size);
 
   private:
     std::vector<std::uint32_t> narrow_;
@@ -70,8 +72,10 @@ class Samples {
     }
     [[nodiscard]] double ended(std::size_t at) const { return ended_[at]; }
 
-    /// What teardown cost the last samples, as far as they are of that round.
-    void set_drain(std::uint32_t round, double cost);
+    /// What teardown cost the samples of the blocks with a number above `before`.
+    void set_drain(std::uint32_t before, double cost);
+    /// Only the first `size` stay.
+    void cut(std::size_t size);
     /// None of these rounds counts.
     void leave_out(const std::set<std::uint32_t>& rounds);
 

@@ -90,17 +90,38 @@ TEST(Samples, CountWhereverTheyStand) {
     EXPECT_EQ(found, (std::vector<bool>{true, false, false, true, false}));
 }
 
-TEST(Samples, OfARoundHaveItsDrain) {
+TEST(Samples, OfABatchHaveItsDrain) {
     Samples samples;
-    for (const std::uint32_t round : {0U, 1U, 0U, 2U, 2U}) {
-        samples.push_back({round, round, true});
-        samples.set_drain(round, 10 + round);
+    std::uint32_t before = 0;
+    for (const std::uint32_t last : {2U, 3U, 5U}) {
+        for (std::uint32_t block = before + 1; block <= last; ++block) samples.push_back({1, block, true});
+        samples.set_drain(before, 10 + last);
+        before = last;
     }
     std::vector<double> drains;
     for (const Sample& sample : samples.all()) drains.push_back(sample.time(Phase::drain));
-    EXPECT_EQ(drains, (std::vector<double>{10, 11, 10, 12, 12}));
-    samples.set_drain(1, 99);
-    EXPECT_EQ(samples[1].time(Phase::drain), 11) << "there are later ones";
+    EXPECT_EQ(drains, (std::vector<double>{12, 12, 13, 15, 15}));
+}
+
+TEST(Samples, AreCutOffAnywhere) {
+    Samples whole;
+    for (std::uint32_t i = 0; i < 12; ++i) {
+        Sample sample = alike({i / 4, i / 4, i % 4 > 0}, i < 6 ? 100 : 100.5);
+        sample.ended = i;
+        whole.push_back(sample);
+    }
+    for (std::size_t size = 0; size <= whole.size(); ++size) {
+        Samples cut = whole;
+        cut.cut(size);
+        ASSERT_EQ(cut.size(), size);
+        for (std::size_t at = 0; at < size; ++at) {
+            EXPECT_EQ(cut[at].times, whole[at].times);
+            EXPECT_EQ(cut[at].ended, whole[at].ended);
+            EXPECT_EQ(cut[at].counted, whole[at].counted);
+        }
+        cut.push_back(alike({9, 9, true}, 7));
+        EXPECT_EQ(cut.back().time(Phase::create), 7);
+    }
 }
 
 TEST(Samples, OfRoundsThatAreLeftOutDoNotCount) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cmath>
 #include <iterator>
@@ -82,6 +83,21 @@ std::optional<Interval> interval_of(const Series& series, Phase phase, TickClock
     if (interval)
         interval->low = std::max(interval->low, 0.0);  // where it goes on beyond all: no time is less
     return interval;
+}
+
+/// The series as it was after so many rounds with counted samples.
+Series of_first_rounds(Series series, std::uint32_t rounds) {
+    std::optional<std::uint32_t> round;
+    std::uint32_t seen = 0;
+    for (const Stretch& of : series.samples.stretches()) {
+        if (of.counted == of.end) continue;
+        if (round != of.round && ++seen > rounds) {
+            series.samples.cut(of.begin);
+            break;
+        }
+        round = of.round;
+    }
+    return series;
 }
 
 Row make_row(const Series& series, const Series* base, Phase phase, const RowContext& context) {
@@ -258,16 +274,15 @@ void Looks::extend(const Series& series) {
     next_ = series.samples.size();
 }
 
-bool Looks::is_due() const {
-    std::uint32_t next = next_look_;
-    while (next < rounds_) next *= 2;
-    return rounds_ == next;
+std::uint32_t Looks::due() const {
+    return kMinRounds * std::bit_floor(rounds_ / kMinRounds);
 }
 
 void Looks::look(const Series& series, const RowContext& context) {
     if (!is_due()) return;
-    is_precise_ = nsb::is_precise(series, context);
-    next_look_ = 2 * rounds_;
+    looked_ = due();
+    is_precise_ = looked_ == rounds_ ? nsb::is_precise(series, context)
+                                     : nsb::is_precise(of_first_rounds(series, looked_), context);
 }
 
 }  // namespace nsb

@@ -110,8 +110,8 @@ class Looks {
     /// Counts the samples that came since the last call: whole rounds.
     void extend(const Series& series);
     /// Whether enough rounds have come since the last look.
-    [[nodiscard]] bool is_due() const;
-    /// Looks where that is so.
+    [[nodiscard]] bool is_due() const { return due() > looked_; }
+    /// Looks where that is so: at so many rounds as are due, of which a run that is taken up again has more.
     void look(const Series& series, const RowContext& context);
 
     [[nodiscard]] std::uint32_t counted() const { return counted_; }  ///< samples
@@ -119,8 +119,11 @@ class Looks {
     [[nodiscard]] bool is_precise() const { return is_precise_; }     ///< as the last look found it
 
   private:
+    /// The most of kMinRounds, twice as many, … rounds that there are; 0: fewer.
+    [[nodiscard]] std::uint32_t due() const;
+
     std::size_t next_ = 0;
-    std::uint32_t counted_ = 0, rounds_ = 0, next_look_ = kMinRounds;
+    std::uint32_t counted_ = 0, rounds_ = 0, looked_ = 0;
     bool is_precise_ = false;
 };
 

@@ -240,13 +240,22 @@ TEST(Looks, ComeAfterTwiceAsManyRounds) {
     EXPECT_EQ(looked, (std::vector<std::uint32_t>{kMinRounds, 16, 32, 64}));
 }
 
-TEST(Looks, AreNotTakenMoreOftenByGoingOn) {
-    for (const std::size_t rounds : {8U, 64U, 65U, 100U}) {
-        const Series series = series_of(Case::of(Operation::clone, {}), std::vector<double>(rounds, 100));
-        Looks looks;
-        looks.extend(series);
-        looks.look(series, {0.02, {}, {}});
-        EXPECT_EQ(looks.is_precise(), rounds <= 64) << rounds;
+TEST(Looks, FindWhatTheyFoundBeforeTheRunWasTakenUpAgain) {
+    for (const bool is_precise_first : {true, false}) {
+        Series series = series_of(Case::of(Operation::clone, {}), {});
+        Looks before;
+        for (std::uint32_t round = 1; round <= 50; ++round) {
+            const bool is_alike = (round <= 32) == is_precise_first;
+            series.samples.push_back(alike({round, round, true}, is_alike || round % 2 == 0 ? 100 : 900));
+            before.extend(series);
+            before.look(series, {0.02, {}, {}});
+            Looks again;
+            again.extend(series);
+            again.look(series, {0.02, {}, {}});
+            EXPECT_EQ(again.is_precise(), before.is_precise()) << round;
+            EXPECT_FALSE(again.is_due());
+        }
+        EXPECT_EQ(before.is_precise(), is_precise_first);
     }
 }
 

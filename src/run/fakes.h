@@ -61,6 +61,7 @@ struct TeardownLog {
     std::vector<env::PendingTeardown> waited;
     std::vector<std::chrono::nanoseconds> limits;
     env::Drained result{true, {}};
+    std::function<env::Drained(std::size_t batch)> of_each{};  ///< in its place, where batches differ
 };
 
 /// Watches all kinds that nsbench waits for.
@@ -74,7 +75,7 @@ class FakeTeardown : public env::Teardown {
     env::Drained wait(const env::PendingTeardown& pending, std::chrono::nanoseconds limit) override {
         log_.waited.push_back(pending);
         log_.limits.push_back(limit);
-        return log_.result;
+        return log_.of_each ? log_.of_each(log_.waited.size() - 1) : log_.result;
     }
 
   private:

@@ -63,7 +63,7 @@ struct SamplerFacts {
 struct Totals {
     std::optional<Unseen> drain_unseen;
     std::uint32_t drains = 0, drains_incomplete = 0;
-    std::uint64_t drained_samples = 0;  ///< asked for in the blocks before the drains
+    std::uint64_t drained_samples = 0;  ///< of the blocks before the drains
     std::uint32_t rounds = 0;           ///< counted, begun
     std::uint32_t headline_rounds = 0;  ///< of them, those of the digest's cases alone
     BlockShapes block_shapes;           ///< of its cases' classes; empty in a run of an earlier nsbench

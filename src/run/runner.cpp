@@ -71,8 +71,7 @@ void Runner::go_on_from(Before before) {
         for (const Stretch& stretch : own.samples.stretches())
             totals_.rounds = std::max(totals_.rounds, stretch.round);
     }
-    // Nor may rounds.csv have a round twice.
-    if (!totals_.marks.empty()) totals_.rounds = std::max(totals_.rounds, totals_.marks.back().round);
+    batch_.before = blocks_;
     look();
     totals_.block_shapes = shapes_of(cases_.all, options_);
     totals_.blocks_in_round = blocks_in_round(cases_.planned, options_);
@@ -119,11 +118,17 @@ bool Runner::is_over() const {
 void Runner::measure(const Observer& observer) {
     begun_ = Clock::now();
     observe_ = observer.progress;
+    // What is saved after a round says how long the run has taken until then: it may be killed.
+    const double before = totals_.seconds;
+    const auto end_round = [&] {
+        totals_.seconds = before + seconds(Clock::now() - begun_);
+        if (observer.round_done) observer.round_done();
+    };
     // A resumed run warms up only what it had not reached.
     if (const PlannedRound warm_up = plan_round(known(), 0); warm_up.blocks > 0) run(0, warm_up);
     warmed_up_ = Clock::now();
     totals_.warm_up_seconds += seconds(warmed_up_ - begun_);
-    if (observer.round_done) observer.round_done();
+    end_round();
     for (std::uint32_t round = totals_.rounds + 1; !is_over(); ++round) {
         const PlannedRound planned = plan_round(known(), round);
         if (planned.blocks == 0) break;
@@ -132,9 +137,9 @@ void Runner::measure(const Observer& observer) {
         if (markers_) markers_->begin();
         run(round, planned);
         if (markers_) totals_.marks.push_back(markers_->end(round));
-        if (observer.round_done) observer.round_done();
+        end_round();
     }
-    totals_.seconds += seconds(Clock::now() - begun_);
+    totals_.seconds = before + seconds(Clock::now() - begun_);
     totals_.interrupted_by = interrupted_by();
 }
 
@@ -161,7 +166,7 @@ void Runner::run(std::uint32_t round, const PlannedRound& planned) {
             if (observe_) observe_(progress_);
             return times;
         },
-        [&](const Group& group) { drain(group, round); });
+        [&](const Group& group) { drain(group); });
     look();
 }
 
@@ -173,6 +178,7 @@ tl::expected<std::vector<double>, std::string> Runner::measure_block(const Plann
         take_block(samplers_, series.measured, block.lead_in, block.samples, longest_block_);
     ++blocks_;
     draining_.add(taken);
+    batch_.samples += taken.samples.size();
     for (const TakenBlock::Sample& sample : taken.samples) {
         series.samples.push_back({round, blocks_, block.counted && !sample.is_lead_in, sample.times, 0,
                                   sample.sampler, sample.ended});
@@ -209,7 +215,8 @@ tl::expected<std::vector<double>, std::string> Runner::measure_block(const Plann
     return times;
 }
 
-void Runner::drain(const Group& group, std::uint32_t round) {
+void Runner::drain(const Group& group) {
+    const auto batch = std::exchange(batch_, {blocks_, 0});
     const auto drained = draining_.wait(drain_limit_);
     const bool is_of_conditions = std::ranges::any_of(group, [&](const PlannedBlock& block) {
         return left_by_conditions(series_[block.series].measured) > 0;
@@ -224,11 +231,11 @@ void Runner::drain(const Group& group, std::uint32_t round) {
     if (is_of_conditions) return;
     ++totals_.drains;
     if (!drained->complete) ++totals_.drains_incomplete;
-    for (const PlannedBlock& block : group) totals_.drained_samples += block.lead_in + block.samples;
+    totals_.drained_samples += batch.samples;
     for (const PlannedBlock& block : group) {
         Series& series = series_[block.series];
         if (!info(series.measured.operation).phases.contains(Phase::drain)) continue;
-        series.samples.set_drain(round, drain_of(series.measured.set, *drained));
+        series.samples.set_drain(batch.before, drain_of(series.measured.set, *drained));
     }
 }
 

@@ -65,7 +65,7 @@ class Runner {
     void run(std::uint32_t round, const PlannedRound& planned);
     tl::expected<std::vector<double>, std::string> measure_block(const PlannedBlock& block,
                                                                  std::uint32_t round);
-    void drain(const Group& group, std::uint32_t round);
+    void drain(const Group& group);
 
     RunOptions options_;
     Cases cases_;
@@ -89,6 +89,10 @@ class Runner {
         double left_behind = 0;  // when it ends
     } fixed_;
     std::uint32_t blocks_ = 0;
+    struct {
+        std::uint32_t before = 0;   // blocks that were taken before it
+        std::uint64_t samples = 0;  // that it has
+    } batch_;
     Clock::time_point begun_, warmed_up_;
     Progress progress_{};
     std::function<void(const Progress&)> observe_;

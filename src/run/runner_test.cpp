@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <map>
 #include <set>
 
 #include "run/block_shape.h"
@@ -148,6 +150,56 @@ TEST_F(RunnerTest, PutsTheTeardownOfABatchIntoItsSamples) {
     EXPECT_EQ(one.totals().drained_samples, 2U + 4 * 7U);
     EXPECT_EQ(one.totals().drains_incomplete, 0U);
     EXPECT_TRUE(one.warnings().empty());
+}
+
+TEST_F(RunnerTest, KeepsTheTeardownOfEachBatchOfARound) {
+    options_.samples.reset();
+    options_.budget = std::chrono::minutes(1);  // it ends as soon as it is precise
+    teardown_.of_each = [&](std::size_t batch) {
+        env::Drained drained;
+        if (batch % 2 == 0)
+            drained.per_namespace[static_cast<std::size_t>(Kind::net)] = static_cast<double>(100 + batch);
+        drained.complete = batch % 2 == 0;
+        return drained;
+    };
+    Runner one = runner({kNet});
+    one.measure({});
+    std::map<double, std::size_t> samples;  // by their drain
+    for (const Sample& sample : one.series()[0].samples.all()) ++samples[sample.time(Phase::drain)];
+    std::size_t seen = 0;
+    std::uint64_t taken = 0;
+    for (std::size_t batch = 0; batch < teardown_.waited.size(); ++batch) {
+        const std::uint32_t left = teardown_.waited[batch][static_cast<std::size_t>(Kind::net)];
+        taken += left;
+        if (batch % 2 == 0) {
+            EXPECT_EQ(samples[static_cast<double>(100 + batch)], left) << batch;
+            seen += left;
+        }
+    }
+    EXPECT_EQ(samples[0], taken - seen) << "what was not seen to end has no time";
+    EXPECT_GT(teardown_.waited.size(), 2 * one.totals().rounds) << "several batches a round";
+    EXPECT_EQ(one.totals().drained_samples, taken);
+}
+
+TEST_F(RunnerTest, CountsWhatSamplersAtOnceLeave) {
+    Runner one = runner({kNet.with(Parameter::parallel, 3)});
+    one.measure({});
+    std::uint64_t left = 0;
+    for (const env::PendingTeardown& pending : teardown_.waited)
+        left += pending[static_cast<std::size_t>(Kind::net)];
+    EXPECT_EQ(one.totals().drained_samples, left);
+}
+
+TEST_F(RunnerTest, SaysAfterEachRoundHowLongTheRunHasTaken) {
+    Before before;
+    before.totals.seconds = 1000;
+    std::vector<double> seconds;
+    Runner one = runner({kUts}, before);
+    one.measure({{}, [&] { seconds.push_back(one.totals().seconds); }});
+    ASSERT_EQ(seconds.size(), 5U);
+    EXPECT_GT(seconds.front(), 1000);
+    EXPECT_TRUE(std::ranges::is_sorted(seconds));
+    EXPECT_GE(one.totals().seconds, seconds.back());
 }
 
 TEST_F(RunnerTest, WaitsLessForTeardownThatDoesNotEnd) {

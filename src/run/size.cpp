@@ -48,7 +48,8 @@ run::Selection selection_of(std::size_t cases) {
 /// phases. They look like those of a machine: most near each other, and a few far off.
 void add_round(std::vector<Series>& series, std::uint32_t round, std::uint32_t samples,
                std::mt19937_64& random) {
-    std::uint32_t block = round * static_cast<std::uint32_t>(series.size());
+    const std::uint32_t before = round * static_cast<std::uint32_t>(series.size());
+    std::uint32_t block = before;
     for (Series& own : series) {
         const run::BlockShape shape = run::shape_of(own.measured, {});
         const std::vector<Phase> phases = own.measured.phases();
@@ -68,7 +69,7 @@ void add_round(std::vector<Series>& series, std::uint32_t round, std::uint32_t s
             own.samples.push_back(sample);
         }
         if (std::ranges::count(phases, Phase::drain) != 0)
-            own.samples.set_drain(round, static_cast<double>(random() % 100000) / 7);
+            own.samples.set_drain(before, static_cast<double>(random() % 100000) / 7);
     }
 }
 

@@ -177,6 +177,8 @@ Store::Recorded Store::read_recorded() {
         auto marks = parse_rounds(*rounds, (path_ / kRoundsCsv).native());
         if (!marks) throw StoreError(marks.error());
         info->marks = std::move(*marks);
+        // rounds.csv was written, and run.json not yet: such a round is measured again.
+        std::erase_if(info->marks, [&](const RoundMarks& one) { return one.round > info->rounds; });
     }
     if (info->is_of_repeats()) return {std::move(*info), {}};
     const auto file = read_if_there(path_, [&] { return sys::open_own_file(kSamplesCsv, folder_.get()); });
@@ -217,12 +219,17 @@ void Store::save(RunInfo info, std::span<const Row> rows, std::span<const Series
         in_folder(path_, [&] { save_samples_csv(info, series); });
         is_saved = true;
     });
+    // rounds.csv comes before what says how many of its rounds there are: what disturbed one is not measured
+    // again.
+    const RunData run{info, rows, series};
+    add(all, run, [](const Output& output) { return output.of_rounds; });
     // Where samples.csv stays as it was, so does what run.json tells of it: a round that it has not has no
     // totals.
     all.emplace_back([&] {
         if (is_saved || !is_told_) in_folder(path_, [&] { tell(info, samples_.lines()); });
     });
-    add_others(all, {info, rows, series}, has_rows);
+    add(all, run,
+        [&](const Output& output) { return !output.of_rounds && (has_rows || output.file != kResultsCsv); });
     sys::attempt_all(all);
 }
 
@@ -244,17 +251,18 @@ void Store::tell(RunInfo& info, std::optional<std::uint64_t> lines) {
     is_told_ = lines.has_value();
 }
 
-void Store::add_others(std::vector<std::function<void()>>& all, const RunData& run, bool has_rows) const {
+void Store::add(std::vector<std::function<void()>>& all, const RunData& run,
+                const std::function<bool(const Output&)>& is_meant) const {
     for (const Output& output : outputs()) {
         if (output.file.empty() || output.file == kRunJson || output.file == kSamplesCsv) continue;
-        if (!output.can_be_made_of(run.info) || (output.file == kResultsCsv && !has_rows)) continue;
+        if (!output.can_be_made_of(run.info) || !is_meant(output)) continue;
         all.emplace_back([this, &output, run] { replace(output.file, output.text(run)); });
     }
 }
 
 void Store::save(const RunData& run) const {
     std::vector<std::function<void()>> all{[&] { replace(kRunJson, run_json(run.info)); }};
-    add_others(all, run, true);
+    add(all, run, [](const Output&) { return true; });
     sys::attempt_all(all);
 }
 

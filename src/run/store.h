@@ -81,8 +81,9 @@ class Store {
     void save_samples_csv(RunInfo& info, std::span<const Series* const> series);
     /// Writes run.json, with so many lines of samples.csv as valid; absent: all of them.
     void tell(RunInfo& info, std::optional<std::uint64_t> lines);
-    /// Adds the writing of each file but samples.csv and run.json.
-    void add_others(std::vector<std::function<void()>>& all, const RunData& run, bool has_rows) const;
+    /// Adds the writing of each file that is meant, but for samples.csv and run.json.
+    void add(std::vector<std::function<void()>>& all, const RunData& run,
+             const std::function<bool(const Output&)>& is_meant) const;
     void replace(std::string_view name, std::string_view text) const;
 
     std::filesystem::path path_;  // for messages: what is done is done in the folder that was opened

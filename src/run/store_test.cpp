@@ -121,6 +121,15 @@ TEST_F(StoreTest, RefusesDamagedSamples) {
     EXPECT_THROW(Store::reopen(folder_), StoreError);
 }
 
+TEST_F(StoreTest, KeepsWhatDisturbedTheRoundsThatARunHas) {
+    for (const std::uint32_t round : {1U, 3U, 4U}) info_.marks.emplace_back().round = round;
+    save(folder_);
+    EXPECT_TRUE(fs::exists(folder_ / kRoundsCsv));
+    const auto [store, recorded] = Store::reopen(folder_);
+    ASSERT_EQ(recorded.info.marks.size(), 2U) << "killed before run.json was written, it has no fourth round";
+    EXPECT_EQ(recorded.info.marks.back().round, 3U);
+}
+
 TEST_F(StoreTest, AFullDiskIsAnError) {
     EXPECT_THROW(sys::replace_file("/dev/full", "text"), std::runtime_error);
     EXPECT_THROW(sys::replace_file(folder_ / "no" / "such" / "folder", "text"), std::runtime_error);

@@ -75,8 +75,8 @@ ifinfomsg interface(unsigned index, bool up) {
     return body;
 }
 
-// What ask() sends is answered by an acknowledgement. What look() sends is answered as it is: an acknowledgement more
-// would be read as the answer of the next request.
+// What ask() sends is answered by an acknowledgement. What look() sends is answered as it is: an
+// acknowledgement more would be read as the answer of the next request.
 constexpr std::uint16_t kSet = NLM_F_ACK;
 constexpr std::uint16_t kNew = kSet | NLM_F_CREATE | NLM_F_EXCL;
 
