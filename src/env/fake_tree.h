@@ -60,17 +60,33 @@ class FakeTree {
     Root root_{{}, std::nullopt};
 };
 
-/// A thread of the kernel's, or with other flags than PF_KTHREAD's somebody else's: its name, the CPUs that
-/// it may run on and the one that it ran on last.
+/// A thread's files: its name, the CPUs that it may run on and the one that it ran on last, its flags (PF_*
+/// of include/linux/sched.h), and when it started.
+struct FakeThread {
+    int process;
+    int number;
+    std::string_view name;
+    std::string_view allowed;
+    int cpu = 0;
+    unsigned flags = 0;
+    int started = 7;
+};
+inline void put_thread(FakeTree& tree, const FakeThread& one) {
+    std::string stat = fmt::format("{} ({}) I 2 0 0 0 -1 {}", one.number, one.name, one.flags);
+    for (int field = 10; field < 39; ++field) {  // proc_pid_stat(5)
+        constexpr int kStartTime = 22;
+        stat += fmt::format(" {}", field == kStartTime ? one.started : 0);
+    }
+    const std::string thread = fmt::format("/proc/{}/task/{}", one.process, one.number);
+    tree.file(thread + "/stat", fmt::format("{} {} 0 0\n", stat, one.cpu))
+        .file(thread + "/status", fmt::format("Name:\t{}\nCpus_allowed_list:\t{}\n", one.name, one.allowed));
+}
+
+/// A thread of the kernel's, or with other flags than PF_KTHREAD's somebody else's.
 inline void kernel_thread(FakeTree& tree, int number, std::string_view name, std::string_view allowed,
                           int cpu, unsigned flags = 0x00200000) {
-    std::string stat = fmt::format("{} ({}) I 2 0 0 0 -1 {}", number, name, flags);
-    for (int field = 10; field < 39; ++field) stat += " 7";  // proc_pid_stat(5)
-    const std::string process = fmt::format("/proc/{}", number);
-    const std::string thread = fmt::format("{}/task/{}", process, number);
-    tree.file(process + "/comm", fmt::format("{}\n", name))
-        .file(thread + "/stat", fmt::format("{} {} 0 0\n", stat, cpu))
-        .file(thread + "/status", fmt::format("Name:\t{}\nCpus_allowed_list:\t{}\n", name, allowed));
+    tree.file(fmt::format("/proc/{}/comm", number), fmt::format("{}\n", name));
+    put_thread(tree, {number, number, name, allowed, cpu, flags});
 }
 
 }  // namespace nsb::env

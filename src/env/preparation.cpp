@@ -11,6 +11,11 @@
 namespace nsb::env {
 namespace {
 
+/// Its thread has ended, and needs nothing.
+bool has_ended(const Change& change, int error) {
+    return change.form == Form::affinity && (error == ENOENT || error == ESRCH);
+}
+
 /// "0-1" or "nothing".
 std::string shown(const std::string& state) {
     return state.empty() ? "nothing" : state;
@@ -100,14 +105,17 @@ sys::Expected<std::string> apply(const Root& root, const Change& change) {
 Return put_back(const Root& root, const Change& change) {
     if (goes_by_itself(change)) return {Returned::unchanged};
     const auto now = state_of(root, change);
-    // A thread that has ended since needs nothing, nor what was in a folder that is not there.
-    const bool may_be_gone = change.form == Form::affinity || change.is_in_folder;
-    if (!now) return {may_be_gone ? Returned::unchanged : Returned::failed, "", now.error()};
+    // What was in a folder that is not there needs nothing either.
+    const bool is_gone = !now && (change.is_in_folder || has_ended(change, now.error()));
+    if (!now) return {is_gone ? Returned::unchanged : Returned::failed, "", now.error()};
     if (*now == change.before) return {Returned::unchanged, *now};
     if (std::ranges::count(change.wanted, *now) == 0) return {Returned::left_alone, *now};
-    if (const auto written = write_state(root, change, change.before); !written)
-        return {Returned::failed, *now, written.error()};
+    if (const auto written = write_state(root, change, change.before); !written) {
+        const bool is_late = has_ended(change, written.error());
+        return {is_late ? Returned::unchanged : Returned::failed, *now, written.error()};
+    }
     const auto after = state_of(root, change);
+    if (!after && has_ended(change, after.error())) return {Returned::unchanged, *now};
     if (!after || *after != change.before) return {Returned::failed, after.value_or(*now)};
     return {Returned::put_back, *now};
 }

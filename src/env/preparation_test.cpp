@@ -1,8 +1,14 @@
 #include "env/preparation.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <csignal>
+
+#include "env/cpu_list.h"
 #include "env/fake_tree.h"
+#include "env/thread.h"
+#include "sys/child.h"
 
 namespace nsb::env {
 namespace {
@@ -22,6 +28,29 @@ class Preparations : public testing::Test {
     [[nodiscard]] Preparation plan() const { return Preparation::plan({tree.root(), 3}, {"smt"}); }
 
     FakeTree tree;
+};
+
+/// A process that waits for its end.
+class Idler {
+  public:
+    Idler() {
+        const auto child = sys::plain_fork();
+        if (child && *child == 0) {
+            for (;;) pause();
+        }
+        number_ = child.value_or(0);
+    }
+    Idler(const Idler&) = delete;
+    Idler& operator=(const Idler&) = delete;
+    ~Idler() {
+        if (number_ == 0) return;
+        kill(number_, SIGKILL);
+        (void)sys::reap(number_);
+    }
+    [[nodiscard]] int number() const { return number_; }
+
+  private:
+    pid_t number_ = 0;
 };
 
 TEST_F(Preparations, AreSetAndPutBack) {
@@ -92,6 +121,42 @@ TEST_F(Preparations, NameWhatReadsOtherwise) {
     EXPECT_EQ(done.error().text(),
               "write(/sys/kernel/mm/transparent_hugepage/enabled, madvise); it reads nothing all the same");
     EXPECT_EQ(now(kThp), "always");
+}
+
+TEST_F(Preparations, PutNoCpusBackForWhoeverHasAThreadsNumberLater) {
+    const Idler idler;
+    ASSERT_NE(idler.number(), 0);
+    put_thread(tree, {idler.number(), idler.number(), "first", "2"});
+    tree.file("/sys/devices/system/cpu/cpu3/topology/thread_siblings_list", "2-3\n")
+        .file("/sys/devices/system/cpu/cpu2/online", "1\n");
+    Preparation preparation = Preparation::plan({tree.root(), 3}, {"irq_affinity"});
+    preparation.apply();
+    put_thread(tree, {idler.number(), idler.number(), "second", "0-3", 0, 0, 8});
+    const Preparation::Back back = preparation.put_back();
+    EXPECT_TRUE(back.is_whole);
+    EXPECT_EQ(back.text, "put back smt            1\nput back rcu_expedited  1\nput back rcu_normal     1\n");
+    std::filesystem::remove_all(fmt::format("{}/proc/{}", tree.root().prefix, idler.number()));
+    EXPECT_TRUE(preparation.put_back().is_whole);
+}
+
+TEST_F(Preparations, PutCpusBackForTheThreadThatHadThem) {
+    const Idler idler;
+    ASSERT_NE(idler.number(), 0);
+    const Root machine{{}, std::nullopt};
+    const std::string folder = fmt::format("/proc/{0}/task/{0}", idler.number());
+    const auto started = detail::start_of(machine, folder);
+    const std::string all = detail::affinity_of(machine, folder).value_or("");
+    const CpuSet cpus = parse_cpus(all).value_or(CpuSet{});
+    if (!started || cpus.size() < 2) GTEST_SKIP() << "it may run on one CPU alone, or /proc does not say";
+    Change change{folder, Form::affinity, to_text({*cpus.begin()}), {all}};
+    change.started = *started + 1;
+    EXPECT_EQ(state_of(machine, change), tl::unexpected(ESRCH));
+    EXPECT_EQ(write_state(machine, change, change.before), tl::unexpected(ESRCH));
+    EXPECT_EQ(put_back(machine, change).how, Returned::unchanged);
+    EXPECT_EQ(detail::affinity_of(machine, folder), all);
+    change.started = *started;
+    EXPECT_EQ(put_back(machine, change).how, Returned::put_back);
+    EXPECT_EQ(detail::affinity_of(machine, folder), change.before);
 }
 
 TEST_F(Preparations, MakeAFolderAndTakeItAway) {

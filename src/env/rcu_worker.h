@@ -2,6 +2,7 @@
 // namespace waits.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -12,9 +13,10 @@ namespace nsb::env {
 /// rcu_exp_gp_kthread_worker of kernel/rcu/tree.c. Who waits for a grace period wakes it, and is woken by it:
 /// where it runs on another CPU, that one is woken, too.
 struct RcuWorker {
-    std::string folder;   ///< in /proc
-    std::string allowed;  ///< the CPUs that it may run on: "0-3"
-    std::string cpu;      ///< that it ran on last
+    std::string folder;     ///< in /proc
+    std::string allowed;    ///< the CPUs that it may run on: "0-3"
+    std::string cpu;        ///< that it ran on last
+    std::uint64_t started;  ///< in clock ticks since boot
 };
 
 /// Nothing where there is none, as in kernels whose workqueues do that, or where /proc does not show it.

@@ -21,6 +21,7 @@ TEST(RcuWorker, IsTheKernelsThreadOfThatName) {
     EXPECT_EQ(worker->folder, "/proc/17/task/17");
     EXPECT_EQ(worker->allowed, "0-3");
     EXPECT_EQ(worker->cpu, "2");
+    EXPECT_EQ(worker->started, 7U);
 }
 
 TEST(RcuWorker, HasAPlaceInWords) {

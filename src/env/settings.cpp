@@ -15,6 +15,7 @@
 #include "core/text.h"
 #include "env/cpu_list.h"
 #include "env/settings_table.h"
+#include "env/thread.h"
 #include "sys/file.h"
 
 namespace nsb::env {
@@ -83,8 +84,16 @@ sys::Result<int> take_tenants(const Root& root, const Change& change) {
     return 0;
 }
 
-sys::Result<int> set_affinity(const std::string& path, std::string_view state) {
-    const std::string name = last_name(path);
+/// ESRCH where it has ended, or its number is another thread's by now.
+sys::Result<int> has_thread(const Root& root, const Change& change) {
+    const auto started = detail::start_of(root, change.path);
+    if (!started) return tl::unexpected(started.error());
+    if (*started != change.started) return tl::unexpected(ESRCH);
+    return 0;
+}
+
+sys::Result<int> set_affinity(const Root& root, const Change& change, std::string_view state) {
+    const std::string name = last_name(change.path);
     pid_t thread = 0;
     std::from_chars(name.data(), name.data() + name.size(), thread);
     const auto cpus = parse_cpus(state);
@@ -95,7 +104,9 @@ sys::Result<int> set_affinity(const std::string& path, std::string_view state) {
     const std::size_t size = CPU_ALLOC_SIZE(static_cast<std::size_t>(most));
     CPU_ZERO_S(size, set);
     for (const int cpu : *cpus) CPU_SET_S(static_cast<std::size_t>(cpu), size, set);
-    const auto done = sys::checked(sched_setaffinity(thread, size, set));
+    // Right before: the call takes the number, whosever it is.
+    auto done = has_thread(root, change);
+    if (done) done = sys::checked(sched_setaffinity(thread, size, set));
     CPU_FREE(set);
     return done;
 }
@@ -125,6 +136,7 @@ sys::Result<std::string> state_of(const Root& root, const Change& change) {
         case Form::tenants:
             return parts.empty() ? "" : change.wanted.front();
         case Form::affinity:
+            if (const auto known = has_thread(root, change); !known) return tl::unexpected(known.error());
             return field(*text, "Cpus_allowed_list").value_or("");
         case Form::line:
         case Form::folder:
@@ -143,7 +155,7 @@ sys::Result<int> write_state(const Root& root, const Change& change, std::string
         case Form::tenants:
             return take_tenants(root, change);
         case Form::affinity:
-            return set_affinity(path, state);
+            return set_affinity(root, change, state);
         case Form::line:
         case Form::marked:
             break;

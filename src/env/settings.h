@@ -34,6 +34,8 @@ struct Change {
     std::string home{};               ///< a cgroup's file of processes
     bool is_in_folder = false;    ///< goes with the folder made before it, unless it has a state of before
     bool is_consequence = false;  ///< not written here: what another one's may do to it, and is put back
+    /// When the thread started, in clock ticks since boot: another one has its number later.
+    std::uint64_t started = 0;
 };
 
 /// For whom the machine is prepared.
@@ -63,10 +65,11 @@ std::span<const Setting> settings();
 /// The cgroup that is made, below the root of the hierarchy.
 inline constexpr std::string_view kPreparedCgroup = "nsbench-prepared";
 
-/// The state as it is now. Errors: those of open(2) and read(2).
+/// The state as it is now. Errors: those of open(2) and read(2); ESRCH where a thread has ended, also if its
+/// number is another's by now.
 sys::Result<std::string> state_of(const Root& root, const Change& change);
 
-/// Writes it. Errors: those of open(2), write(2), mkdir(2), rmdir(2), sched_setaffinity(2).
+/// Writes it. Errors: those of state_of(), open(2), write(2), mkdir(2), rmdir(2), sched_setaffinity(2).
 sys::Result<int> write_state(const Root& root, const Change& change, std::string_view state);
 
 }  // namespace nsb::env

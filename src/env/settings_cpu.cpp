@@ -1,11 +1,10 @@
 // Settings of who runs on the measuring CPU: RCU's worker does; interrupts, and its sibling, do not.
 #include <fmt/format.h>
 
-#include <charconv>
-
 #include "env/machine.h"
 #include "env/rcu_worker.h"
 #include "env/settings_table.h"
+#include "env/thread.h"
 #include "sys/file.h"
 #include "sys/proc.h"
 
@@ -63,23 +62,6 @@ CpuSet core_of(const Target& target) {
     return core;
 }
 
-bool is_of_kernel(const Root& root, const std::string& folder) {
-    constexpr unsigned kOfKernel = 0x00200000;  // PF_KTHREAD in include/linux/sched.h
-    constexpr std::size_t kFlags = 6;           // behind the name: state, ppid, pgrp, …; proc_pid_stat(5)
-    const std::string line = first_line(root, folder + "/stat").value_or("");
-    const std::size_t name_end = line.rfind(')');
-    if (name_end == std::string::npos) return false;
-    const std::vector<std::string> parts = words(std::string_view(line).substr(name_end + 1));
-    unsigned flags = 0;
-    if (parts.size() > kFlags)
-        std::from_chars(parts[kFlags].data(), parts[kFlags].data() + parts[kFlags].size(), flags);
-    return (flags & kOfKernel) != 0;
-}
-
-std::optional<std::string> affinity_of(const Root& root, const std::string& folder) {
-    return field(read_text(root, folder + "/status").value_or(""), "Cpus_allowed_list");
-}
-
 std::vector<Change> own_affinities(const Target& target, const CpuSet& touched, const CpuSet& lost) {
     const CpuSet all = online(target.root);
     std::vector<Change> kept;
@@ -88,12 +70,20 @@ std::vector<Change> own_affinities(const Target& target, const CpuSet& touched, 
         const std::string folder = fmt::format("/proc/{}/task", process);
         for (const std::string& name : names_in(target.root, folder)) {
             const std::string thread = fmt::format("{}/{}", folder, name);
+            // First: whoever has the number by the time its CPUs are read started later, and is left alone.
+            const auto started = start_of(target.root, thread);
             const auto text = affinity_of(target.root, thread);
             const auto cpus = text ? parse_cpus(*text) : std::nullopt;
-            if (!cpus || without(all, *cpus).empty() || !overlaps(*cpus, touched)) continue;
+            if (!started || !cpus || without(all, *cpus).empty() || !overlaps(*cpus, touched)) continue;
             if (is_of_kernel(target.root, thread)) continue;
-            kept.push_back(
-                {thread, Form::affinity, *text, made_of(target.root, *cpus, lost), {}, false, true});
+            kept.push_back({thread,
+                            Form::affinity,
+                            *text,
+                            made_of(target.root, *cpus, lost),
+                            {},
+                            false,
+                            true,
+                            *started});
         }
     }
     return kept;
@@ -122,15 +112,13 @@ Planned rcu_worker_changes(const Target& target) {
     if (!sys::proc_is_ours().value_or(false))
         return tl::unexpected(sys::Refusal{"/proc", {}, 0, "it is another pid namespace's"});
     const std::string wanted = std::to_string(target.cpu);
-    return std::vector<Change>{// What a cpuset that takes the CPU makes of it, and its end.
-                               {worker->folder,
-                                Form::affinity,
-                                worker->allowed,
-                                made_of(target.root, {target.cpu}, {target.cpu}),
-                                {},
-                                false,
-                                true},
-                               {worker->folder, Form::affinity, worker->allowed, {wanted}}};
+    Change pinned{worker->folder, Form::affinity, worker->allowed, {wanted}};
+    pinned.started = worker->started;
+    // What a cpuset that takes the CPU makes of it, and its end.
+    Change moved = pinned;
+    moved.wanted = made_of(target.root, {target.cpu}, {target.cpu});
+    moved.is_consequence = true;
+    return std::vector<Change>{std::move(moved), std::move(pinned)};
 }
 
 Planned irq_changes(const Target& target) {

@@ -12,12 +12,6 @@ namespace nsb::env::detail {
 
 inline constexpr std::string_view kOnline = "/sys/devices/system/cpu/online";
 
-/// Whether the thread whose folder in /proc this is belongs to the kernel.
-bool is_of_kernel(const Root& root, const std::string& folder);
-
-/// The CPUs that it may run on.
-std::optional<std::string> affinity_of(const Root& root, const std::string& folder);
-
 /// The CPUs online; none where the kernel does not say.
 CpuSet online(const Root& root);
 

@@ -105,6 +105,7 @@ TEST_F(Settings, KeepTheWorkerOfRcuOnTheMeasuringCpu) {
     const Planned planned = plan("rcu_worker");
     ASSERT_TRUE(planned);
     EXPECT_TRUE(planned->front().is_consequence && !planned->back().is_consequence);
+    EXPECT_EQ(planned->front().started + planned->back().started, 14U);
     tree.file("/sys/devices/system/cpu/possible", "0-7\n");
     kernel_thread(tree, 17, "rcu_exp_gp_kthread_worker", "2", 2);
     EXPECT_EQ(changes("rcu_worker"),
@@ -118,14 +119,14 @@ TEST_F(Settings, TakeTheSiblingOffAndKeepWhatLosesIt) {
     tree.file("/sys/devices/system/cpu/online", "0-3\n")
         .file("/sys/devices/system/cpu/cpu3/topology/thread_siblings_list", "2-3\n")
         .file(online, "1\n")
-        .file("/proc/70/task/71/status", "Name:\tx\nCpus_allowed_list:\t2\n")
-        .file("/proc/70/task/70/status", "Name:\tx\nCpus_allowed_list:\t0-3\n")
-        .file("/proc/80/task/80/status", "Name:\tx\nCpus_allowed_list:\t2\n")
-        .file("/proc/80/task/80/stat", "80 (k worker) I 2 0 0 0 -1 69238880 0 0\n")
+        .file("/proc/90/task/90/status", "Name:\tended\nCpus_allowed_list:\t2\n")
         .file("/proc/self/mountinfo", fmt::format("{}cgroup cpuset rw,cpuset\n", kMounts))
         .file("/sys/fs/cgroup/cpuset.sched_load_balance", "1\n")
         .file("/sys/fs/cgroup/docker/cpuset.cpus", "1-3\n")
         .file("/sys/fs/cgroup/docker/x/cpuset.cpus", "2-3\n");
+    put_thread(tree, {70, 70, "x", "0-3"});
+    put_thread(tree, {70, 71, "x) S 1 (y", "2", 2, 0, 4321});
+    kernel_thread(tree, 80, "k worker", "2", 2, 69238880);
     EXPECT_EQ(changes("smt"), (Lines{"/sys/fs/cgroup/docker/x/cpuset.cpus: 2-3 → 3",
                                      "/sys/fs/cgroup/docker/cpuset.cpus: 1-3 → 1,3",
                                      "/proc/70/task/71: 2 → 0-1,3|0-3", online + ": 1 → 0"}));
@@ -133,6 +134,7 @@ TEST_F(Settings, TakeTheSiblingOffAndKeepWhatLosesIt) {
     ASSERT_TRUE(planned);
     for (const Change& change : *planned)
         EXPECT_EQ(change.is_consequence, change.path != online) << change.path;
+    EXPECT_EQ(planned->at(2).started, 4321U);
 }
 
 TEST_F(Settings, MakeAPartitionWhereVersion2HasCpusets) {
@@ -140,8 +142,8 @@ TEST_F(Settings, MakeAPartitionWhereVersion2HasCpusets) {
         .file("/proc/self/mountinfo", fmt::format("{}cgroup2 cgroup2 rw\n", kMounts))
         .file("/proc/self/cgroup", "0::/user.slice/a\n")
         .file("/sys/fs/cgroup/cgroup.controllers", "cpuset cpu\n")
-        .file("/sys/fs/cgroup/cgroup.subtree_control", "cpu\n")
-        .file("/proc/70/task/71/status", "Name:\tx\nCpus_allowed_list:\t2\n");
+        .file("/sys/fs/cgroup/cgroup.subtree_control", "cpu\n");
+    put_thread(tree, {70, 71, "x", "2"});
     EXPECT_EQ(changes("cpuset"),
               (Lines{"/proc/70/task/71: 2 → 0-2|0-3|2", "/sys/fs/cgroup/cgroup.subtree_control:  → cpuset",
                      "/sys/fs/cgroup/nsbench-prepared:  → made",
