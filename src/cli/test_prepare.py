@@ -61,12 +61,12 @@ class Machine:
     def prepared(self) -> dict[str, str]:
         return {**FILES, **SET}
 
-    def command(self, *args: object, before: str = ":") -> list[str]:
+    def command(self, *args: object, before: str = ":", namespaces: tuple[str, ...] = ()) -> list[str]:
         inside = f"{self.mounts}; {before}; exec \"$@\""
-        return ["unshare", "--mount", "sh", "-c", inside, "sh", binary(), "doctor", "--prepare", *map(str, args)]
+        return ["unshare", "--mount", *namespaces, "sh", "-c", inside, "sh", binary(), "doctor", "--prepare", *map(str, args)]
 
-    def run(self, *args: object, before: str = ":") -> subprocess.CompletedProcess[str]:
-        return subprocess.run(self.command(*args, before=before), stdin=subprocess.DEVNULL, capture_output=True,
+    def run(self, *args: object, before: str = ":", namespaces: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(self.command(*args, before=before, namespaces=namespaces), stdin=subprocess.DEVNULL, capture_output=True,
                               encoding="utf-8", timeout=60, check=False)
 
 
@@ -254,6 +254,14 @@ def test_what_is_left_out_stays(machine):
     done = machine.run("--leave=thp,smt", "--leave", "irq_affinity", "--", "cat", "/proc/irq/8/smp_affinity_list")
     assert done.stdout == f"{CPU}\n", done.stderr
     assert "irq_affinity" not in done.stderr
+
+
+def test_no_thread_is_told_by_the_numbers_of_another_pid_namespace(machine):
+    done = machine.run("--leave=thp", "--", "cat", f"/sys/devices/system/cpu/cpu{SIBLING}/online",
+                       namespaces=("--pid", "--fork", "--kill-child"))
+    assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
+    assert "not set smt /proc; it is another pid namespace's" in " ".join(done.stderr.split())
+    assert machine.state() == FILES
 
 
 def test_needs_root(tmp_path):

@@ -6,6 +6,7 @@
 
 #include "env/machine.h"
 #include "env/settings_table.h"
+#include "env/thread.h"
 #include "sys/file.h"
 
 namespace nsb::env::detail {
@@ -83,6 +84,7 @@ Planned cpuset_changes(const Target& target) {
         return tl::unexpected(sys::Refusal{
             "no cpusets", {}, 0, "mount -t cgroup2 cgroup2 /sys/fs/cgroup, or boot with isolcpus"});
     }
+    if (auto refusal = foreign_numbers()) return tl::unexpected(std::move(*refusal));
     std::vector<Change> all = version_2 ? partition(target, *point) : shield(target, *point, others);
     const std::string folder = fmt::format("{}/{}", *point, kPreparedCgroup);
     if (!state_of(target.root, made(folder, "")).value_or("").empty()) {

@@ -6,7 +6,6 @@
 #include "env/settings_table.h"
 #include "env/thread.h"
 #include "sys/file.h"
-#include "sys/proc.h"
 
 namespace nsb::env::detail {
 namespace {
@@ -108,9 +107,7 @@ Planned rcu_worker_changes(const Target& target) {
                          "the kernel has none for expedited grace periods, or /proc does not show it"});
     }
     if (worker->allowed == std::to_string(target.cpu)) return {};
-    // Else its number there may be another process's here.
-    if (!sys::proc_is_ours().value_or(false))
-        return tl::unexpected(sys::Refusal{"/proc", {}, 0, "it is another pid namespace's"});
+    if (auto refusal = foreign_numbers()) return tl::unexpected(std::move(*refusal));
     const std::string wanted = std::to_string(target.cpu);
     Change pinned{worker->folder, Form::affinity, worker->allowed, {wanted}};
     pinned.started = worker->started;
@@ -144,6 +141,7 @@ Planned irq_changes(const Target& target) {
 Planned smt_changes(const Target& target) {
     const CpuSet siblings = without(core_of(target), {target.cpu});
     if (siblings.empty()) return {};
+    if (auto refusal = foreign_numbers()) return tl::unexpected(std::move(*refusal));
     std::vector<Change> all;
     if (const auto point = old_cpusets(target.root)) add_cpusets(target, *point, siblings, all);
     const std::vector<Change> kept = own_affinities(target, siblings, siblings);

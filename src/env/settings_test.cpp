@@ -7,6 +7,7 @@
 #include <set>
 
 #include "env/fake_tree.h"
+#include "sys/new_pid_namespace.h"
 
 namespace nsb::env {
 namespace {
@@ -156,6 +157,26 @@ TEST_F(Settings, MakeAPartitionWhereVersion2HasCpusets) {
     EXPECT_EQ(changes("cpuset").size(), 4U);
     tree.directory("/sys/fs/cgroup/nsbench-prepared");
     EXPECT_EQ(changes("cpuset").front().substr(0, 46), "mkdir(/sys/fs/cgroup/nsbench-prepared): EEXIST");
+}
+
+TEST_F(Settings, OfThreadsAreRefusedWhereProcIsAnotherPidNamespaces) {
+    if (geteuid() != 0) GTEST_SKIP() << "making a pid namespace needs root";
+    tree.file("/sys/devices/system/cpu/online", "0-3\n")
+        .file("/sys/devices/system/cpu/cpu3/topology/thread_siblings_list", "2-3\n")
+        .file("/sys/devices/system/cpu/cpu2/online", "1\n")
+        .file("/sys/fs/cgroup/cgroup.controllers", "cpuset\n")
+        .file("/sys/fs/cgroup/cpuset.sched_load_balance", "1\n");
+    put_thread(tree, {70, 71, "x", "2"});
+    kernel_thread(tree, 17, "rcu_exp_gp_kthread_worker", "0-3", 1);
+    const Lines refused{"/proc; it is another pid namespace's"};
+    for (const std::string version : {"cgroup", "cgroup2"}) {
+        tree.file("/proc/self/mountinfo", fmt::format("{}{} x rw\n", kMounts, version));
+        for (const std::string_view id : {"rcu_worker", "cpuset", "smt"}) {
+            EXPECT_GT(changes(id).size(), 1U) << id;
+            EXPECT_EQ(sys::in_new_pid_namespace([&] { return changes(id) == refused ? 0 : 1; }), 0)
+                << id << ' ' << version;
+        }
+    }
 }
 
 TEST_F(Settings, MoveOthersAwayWhereVersion1HasCpusets) {

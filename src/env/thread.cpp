@@ -4,8 +4,16 @@
 
 #include "core/text.h"
 #include "sys/file.h"
+#include "sys/proc.h"
 
 namespace nsb::env::detail {
+
+std::optional<sys::Refusal> foreign_numbers() {
+    const auto is_ours = sys::proc_is_ours();
+    if (!is_ours) return sys::Refusal{"open", "/proc/self/status", is_ours.error()};
+    if (!*is_ours) return sys::Refusal{"/proc", {}, 0, "it is another pid namespace's"};
+    return std::nullopt;
+}
 
 sys::Result<std::string> stat_field(const Root& root, const std::string& folder, std::size_t number) {
     constexpr std::size_t kFirst = 3;  // `state`

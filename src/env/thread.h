@@ -8,8 +8,12 @@
 
 #include "env/files.h"
 #include "sys/fd.h"
+#include "sys/refusal.h"
 
 namespace nsb::env::detail {
+
+/// Why no thread may be told by its number in /proc, if so: here that may be another one's.
+std::optional<sys::Refusal> foreign_numbers();
 
 /// A field of its `stat`, as proc_pid_stat(5) counts them: from the third on, which is behind the name.
 /// Errors: those of open(2) and read(2), where the thread has ended ENOENT or ESRCH; ENODATA where there is

@@ -3,9 +3,7 @@
 
 #include <grp.h>
 #include <gtest/gtest.h>
-#include <sched.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include <csignal>
 #include <filesystem>
@@ -14,22 +12,10 @@
 #include <vector>
 
 #include "sys/child.h"
+#include "sys/new_pid_namespace.h"
 
 namespace nsb::sys {
 namespace {
-
-/// Runs `look` in the first process of a new pid namespace that has kept /proc; its exit status.
-template <typename Look>
-int in_new_pid_namespace(Look look) {
-    const auto outer = plain_fork();
-    if (outer && *outer == 0) {
-        if (unshare(CLONE_NEWPID) != 0) _exit(100);
-        const auto first = plain_fork();
-        if (first && *first == 0) _exit(look());
-        _exit(first ? WEXITSTATUS(reap(*first).value_or(0xff00)) : 101);
-    }
-    return outer ? WEXITSTATUS(reap(*outer).value_or(0xff00)) : 102;
-}
 
 TEST(Proc, HasTheNumbersOfItsOwnPidNamespace) {
     EXPECT_EQ(proc_is_ours(), true);
