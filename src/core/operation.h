@@ -81,7 +81,8 @@ enum class Trait : std::uint8_t {
     in_own_mnt,  ///< a block is carried out inside a mount namespace of its own (bench/own_namespaces.h)
     in_own_net,  ///< inside a net namespace of its own
     watched,     ///< a block begins with a process that clears up when the sampler is gone (bench/cgroup.cpp)
-    sandboxed    ///< another program does it, in a sandbox (bench/sandbox.h), where the probe does not follow
+    sandboxed,   ///< another program does it, in a sandbox (bench/sandbox.h), where the probe does not follow
+    no_child     ///< its samples make no process, by which the probe would tell them apart
 };
 
 /// A set of enumerators, as bits.
@@ -123,7 +124,7 @@ namespace names {
 #undef NSB_NUMBER
 inline constexpr Flags<Trait> plain{}, held{Trait::held}, new_root{Trait::new_root},
     in_own_mnt{Trait::in_own_mnt}, in_own_net{Trait::in_own_net}, watched{Trait::watched},
-    sandboxed{Trait::sandboxed};
+    sandboxed{Trait::sandboxed}, no_child{Trait::no_child};
 }  // namespace names
 
 /// Whose own a phase or a parameter is: nobody's, where `several` have it, or every operation does whose

@@ -74,6 +74,11 @@ Stage stage_of(std::size_t function, Operation operation) {
     return traced.role == Role::ends_too ? Stage::destroy : Stage::prepare;
 }
 
+bool is_whole_call_timed(Operation operation) {
+    return !kFirstFunctions[static_cast<std::size_t>(operation)].is_any ||
+           info(operation).phases.contains(Phase::start);
+}
+
 std::vector<Added> added(const ProbedCase& probed, const ProbedCase& base) {
     std::map<std::size_t, double> own = own_times(probed);
     for (const auto& [function, ticks] : own_times(base)) own[function] -= ticks;

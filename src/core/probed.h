@@ -99,6 +99,7 @@ struct ProbedCase {
     std::vector<CallNode> calls;
     std::vector<Wait> waits;  ///< the longest first
     std::vector<MemoryRow> memory;
+    std::optional<Case> memory_base{};  ///< whose memory was taken off
     std::vector<ObjectCount> objects;
     FoldedStacks folded;
     std::optional<Case> base{};  ///< that it was compared with
@@ -106,13 +107,18 @@ struct ProbedCase {
     std::map<std::string, std::uint64_t> lost;  ///< events, by reason
     double unprobed = 0, probed = 0;            ///< medians of the case's first phase, interleaved
     double preempted = 0;    ///< ticks per execution that the sampler waited for its CPU on the way back
-    double first_phase = 0;  ///< typical, the probe's cost taken off: what functions' times are shares of
-    double events = 0;       ///< traced calls per execution, whose cost was taken off
-    std::string error;       ///< why there is nothing
+    double first_phase = 0;  ///< typical, the probe's cost taken off: what functions' times are shares of; 0:
+                             ///< of nothing (is_whole_call_timed)
+    double events = 0;  ///< traced calls per execution, whose cost was taken off
+    std::string error;  ///< why there is nothing
 };
 
 /// What calls are part of that no traced function makes: those of `function` in executions of `operation`.
 Stage stage_of(std::size_t function, Operation operation);
+
+/// Whether the first phase takes as long as the calls of Stage::call: else no figure of theirs is a share of
+/// it.
+bool is_whole_call_timed(Operation operation);
 
 /// By function, the largest first, of those that differ. Their sum is what the traced part of the system call
 /// takes longer.

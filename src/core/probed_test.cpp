@@ -36,6 +36,12 @@ TEST(Added, IsWhatFunctionsTakeLongerInTheSystemCall) {
     EXPECT_DOUBLE_EQ(sum_of_call(uts).ticks, 90);
 }
 
+TEST(FirstPhase, IsNotTheWholeCallWhereThatGoesOn) {
+    for (const Operation operation : {Operation::clone, Operation::container, Operation::veth})
+        EXPECT_TRUE(is_whole_call_timed(operation));
+    EXPECT_FALSE(is_whole_call_timed(Operation::mount_ns)) << "create is one call of several";
+}
+
 TEST(Stage, TellsTheCallThatIsTimedFromThoseThatPrepareIt) {
     const auto stage = [](std::string_view function, Operation operation) {
         return to_string(stage_of(number_of(function), operation));

@@ -23,8 +23,10 @@ Snapshot snapshot_of(const Maps& maps, std::span<const CallEntry> nodes) {
     };
     static constexpr std::array<__u64, NSB_BUCKETS> kNone{};
     Snapshot snapshot;
+    std::uint64_t without_node = 0;  // calls, each of which the probe's own count has only as a path
     for (std::size_t row = 0; row < NSB_ROWS; ++row) {
         const auto sums = maps.calls.subspan(row * NSB_NODES, NSB_NODES);
+        without_node += sums[NSB_NO_NODE].calls;
         std::vector<CallEntry> own;
         for (std::size_t number = 1; number < std::min(nodes.size(), sums.size()); ++number) {
             if (sums[number].calls == 0 || !is_known(nodes[number].function)) continue;
@@ -47,6 +49,7 @@ Snapshot snapshot_of(const Maps& maps, std::span<const CallEntry> nodes) {
         snapshot.objects[i] = maps.objects[i];
     }
     std::ranges::copy(maps.lost.first(NSB_LOST_REASONS), snapshot.lost.begin());
+    snapshot.lost[NSB_LOST_NODE] = std::max<std::uint64_t>(snapshot.lost[NSB_LOST_NODE], without_node);
     return snapshot;
 }
 

@@ -43,6 +43,18 @@ TEST(Snapshot, LeavesOutFunctionsThatAreNotTraced) {
     EXPECT_EQ(snapshot.executions.size(), 1U);
 }
 
+TEST(Snapshot, CountsEachCallThatThereIsNoNodeFor) {
+    std::vector<nsb_calls> calls(std::size_t{NSB_ROWS} * NSB_NODES);
+    const std::vector<__u64> buckets(std::size_t{NSB_MAX_FUNCTIONS} * NSB_BUCKETS);
+    std::vector<__u64> lost(NSB_LOST_REASONS);
+    const std::vector<nsb_objects> objects(NSB_MAX_FUNCTIONS);
+    const NodeNames names;
+    for (const std::size_t row : {1U, 2U}) calls[row * NSB_NODES + NSB_NO_NODE].calls = 3;
+    EXPECT_EQ(snapshot_of({calls, buckets, lost, objects}, names.nodes()).lost[NSB_LOST_NODE], 6U);
+    lost[NSB_LOST_NODE] = 8;  // two are under way
+    EXPECT_EQ(snapshot_of({calls, buckets, lost, objects}, names.nodes()).lost[NSB_LOST_NODE], 8U);
+}
+
 TEST(Profile, HasNoEntryOfWhatIsNotCounted) {
     const std::vector<std::string> stack;
     const auto freed = entry_of({1, NSB_SLAB | NSB_FREED, 1}, {4, 400}, stack);

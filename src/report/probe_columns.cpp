@@ -62,9 +62,10 @@ constexpr auto kMemoryColumns = std::to_array<Column<M>>({
      [](const M& r) { return std::string(kind_name(r.row.kind)); }},
     {"allocator", "", "kmalloc, slab or percpu (a copy for each possible CPU is not multiplied in)",
      [](const M& r) { return r.row.allocator; }},
-    {"bytes_per_op", "bytes", "allocated per execution, less what none allocates there",
+    {"bytes_per_op", "bytes",
+     "allocated per execution, less what the base does there (run.json: memory.base)",
      [](const M& r) { return format_number(r.row.bytes); }},
-    {"calls_per_op", "calls", "allocations per execution, less those of none",
+    {"calls_per_op", "calls", "allocations per execution, less those of the base",
      [](const M& r) { return format_number(r.row.calls); }},
     {"call_site", "", "the function that allocates", [](const M& r) { return r.row.call_site; }},
 });

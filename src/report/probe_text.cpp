@@ -84,8 +84,10 @@ std::string memory_lines(const ProbedCase& probed, std::size_t width) {
         if (!items.empty()) text += flow(fmt::format("memory {:<7}  ", kind), items, "  ", width);
     }
     if (bytes > 0) {
+        const std::string than =
+            probed.memory_base ? fmt::format(" more than {}", to_string(probed.memory_base->set)) : "";
         text += flow("memory in all ",
-                     {fmt::format("{} more than {},", format_bytes(bytes), base_name(probed)),
+                     {fmt::format("{}{},", format_bytes(bytes), than),
                       fmt::format("{} of it seen freed again", format_bytes(freed))},
                      " ", width);
     }

@@ -5,6 +5,7 @@
 #include <array>
 #include <vector>
 
+#include "core/statistics.h"
 #include "report/cells.h"
 #include "report/format.h"
 #include "run/churn.h"
@@ -140,10 +141,10 @@ std::string latency_lines(const ChurnReport& report) {
     if (report.plan.loop == churn::Loop::burst && !r.bursts.empty()) {
         std::vector<double> rates;
         for (const BurstRow& burst : r.bursts) rates.push_back(burst.rate);
-        std::ranges::sort(rates);
-        text += fmt::format(
-            "{:<12}{} of {}; while one lasted {:.1f}/s, the median of them; {:.1f}/s at best\n", "bursts",
-            r.bursts.size(), report.plan.workers, rates[rates.size() / 2], rates.back());
+        const double best = std::ranges::max(rates);
+        text +=
+            fmt::format("{:<12}{} of {}; while one lasted {:.1f}/s, the median of them; {:.1f}/s at best\n",
+                        "bursts", r.bursts.size(), report.plan.workers, median(std::move(rates)), best);
     }
     if (report.plan.background) {
         const Errors& errors = r.background.errors;

@@ -39,10 +39,18 @@ std::uint32_t forks_before(const Case& c, std::uint32_t lead_in) {
     return lead_in + (c.has(Trait::held) || c.has(Trait::watched) ? 1 : 0);
 }
 
-/// The probe follows the samplers' children; these are a deputy's, and its keepers make namespaces beside
-/// them.
-constexpr const char* kNotFollowed =
-    "the probe does not follow blocks with conditions: a process of their own carries them out";
+/// Why the probe, which follows the samplers' children and tells executions by them, does not follow a
+/// case's; empty where it does.
+std::string why_not_followed(const Case& c, bool in_userns) {
+    // These are a deputy's, and its keepers make namespaces beside them.
+    if (c.has_condition())
+        return "the probe does not follow blocks with conditions: a process of their own carries them out";
+    if (c.has(Trait::no_child))
+        return "the probe tells executions by the processes that they make: these make none";
+    if (in_userns && (c.has(Trait::in_own_mnt) || c.has(Trait::in_own_net)))
+        return "the probe does not follow blocks in a user namespace of their own (run as root)";
+    return "";
+}
 
 /// Cases from whose differences the cost of a traced call is found.
 constexpr std::size_t kEnoughToFit = 5;
@@ -82,8 +90,7 @@ ProbedPass::ProbedPass(SamplerPool& samplers, RunOptions options, probe::Probe& 
       wants_stacks_(wants_stacks || !probe.traces_calls()),
       draining_(open_teardown()) {
     for (const Case& c : cases) {
-        works_.push_back({c, {}, {}, {}, {}, {}, {}, {}, {}});
-        if (c.has_condition()) works_.back().error = kNotFollowed;
+        works_.push_back({c, {}, {}, {}, {}, {}, {}, {}, why_not_followed(c, samplers_.in_userns())});
     }
 }
 
@@ -132,6 +139,14 @@ void ProbedPass::carry_out(const Part& part, const std::function<void(Work&)>& t
     shares_done_ += part.share;
 }
 
+void ProbedPass::in_batches(const Work& work, std::uint32_t block,
+                            const std::function<void(std::uint32_t samples)>& take_samples) const {
+    const std::uint32_t room = kMaxBacklog / work.c.at_once();
+    const std::uint32_t most = room > lead_in(work) ? room - lead_in(work) : 1;
+    for (std::uint32_t left = block; left > 0 && work.error.empty(); left -= std::min(left, most))
+        take_samples(std::min(left, most));
+}
+
 void ProbedPass::take_unprobed(Work& work, std::uint32_t block) {
     const std::vector<double> times = take(work, block);
     work.unprobed.insert(work.unprobed.end(), times.begin(), times.end());
@@ -147,10 +162,13 @@ void ProbedPass::take_probed(Work& work, std::uint32_t block, probe::Observation
     if (!begin(work)) return;
     const std::vector<double> times = take(work, block);
     probe::Snapshot snapshot = probe_.read();
-    if (times.empty()) return;
+    // What failed has no time, and calls that were traced nevertheless.
+    if (times.empty() || !work.error.empty()) return;
     probe::Observations& seen = work.*into;
     seen.samples += times.size();
-    seen.torn_down += times.size() + std::uint64_t{lead_in(work)} * work.c.at_once();
+    // A sampler whose namespaces are held for a block leaves them once.
+    const std::uint64_t lead_ins = std::uint64_t{lead_in(work)} * work.c.at_once();
+    seen.torn_down += work.c.has(Trait::held) ? work.c.at_once() : times.size() + lead_ins;
     seen.snapshot += snapshot;
     // Stacks that are sampled for --folded beside traced calls say nothing of what those cost.
     if (into == &Work::stacks && probe_.traces_calls()) return;
@@ -173,7 +191,9 @@ void ProbedPass::tell_typical(Work& work) {
 
 void ProbedPass::take_memory(Work& work, std::uint32_t block) {
     if (!begin(work)) return;
-    work.memory.samples += take(work, block).size();
+    const std::size_t samples = take(work, block).size();
+    if (!work.error.empty()) return;
+    work.memory.samples += samples;
     // A net namespace is freed when the next one's teardown comes round: namespaces that are not followed
     // push out those that are.
     if (const auto let_go = probe_.follow_no_more(); !let_go) work.error = let_go.error().text();
@@ -207,7 +227,7 @@ void ProbedPass::calibrate_call() {
 void ProbedPass::fit_cost() {
     std::vector<probe::CostPoint> points;
     for (const Work& work : works_) {
-        if (work.unprobed.empty() || work.probed.empty()) continue;
+        if (work.unprobed.empty() || work.probed.empty() || !is_whole_call_timed(work.c.operation)) continue;
         ProbedCase counted;
         counted.measured = work.c;
         probe::attribute_functions(counted, work.functions, {probe_.services(), true, {}});
@@ -234,16 +254,20 @@ void ProbedPass::alternate(probe::Pass pass, probe::Observations Work::*into) {
     Part part{1.0 / static_cast<double>(turns), 1, kFullBatch};
     if (options_.samples) {
         const auto most = static_cast<std::uint32_t>(turns);
-        part.block = options_.block.value_or(share_of_fixed(*options_.samples));
+        part.block = std::min(options_.block.value_or(share_of_fixed(*options_.samples)), kFullBatch);
         part.rounds = (*options_.samples + part.block * most - 1) / (part.block * most);
     }
     Part unprobed = part;
     unprobed.share *= kShareUnprobed;
     for (std::size_t turn = 0; turn < turns && interrupted_by() == 0; ++turn) {
-        carry_out(unprobed, [&](Work& work) { take_unprobed(work, part.block); });
+        carry_out(unprobed, [&](Work& work) {
+            in_batches(work, part.block, [&](std::uint32_t samples) { take_unprobed(work, samples); });
+        });
         if (!attach(pass)) return;
         if (turn == 0 && pass == probe::Pass::functions) calibrate_call();
-        carry_out(part, [&](Work& work) { take_probed(work, part.block, into); });
+        carry_out(part, [&](Work& work) {
+            in_batches(work, part.block, [&](std::uint32_t samples) { take_probed(work, samples, into); });
+        });
         probe_.detach();
     }
 }
@@ -275,14 +299,18 @@ ProbeReport ProbedPass::run(std::optional<std::chrono::nanoseconds> budget, cons
     if (both && interrupted_by() == 0 && attach(probe::Pass::stacks)) {
         const std::uint32_t wanted = options_.samples.value_or(kFullBatch);
         const std::uint32_t block = std::min(kFullBatch, wanted);
-        carry_out({1, (wanted + block - 1) / block, block},
-                  [&](Work& work) { take_probed(work, block, &Work::stacks); });
+        carry_out({1, (wanted + block - 1) / block, block}, [&](Work& work) {
+            in_batches(work, block,
+                       [&](std::uint32_t samples) { take_probed(work, samples, &Work::stacks); });
+        });
         probe_.detach();
     }
     if (interrupted_by() == 0 && attach(probe::Pass::memory)) {
         const std::uint32_t block =
             std::min(options_.samples.value_or(kMostMemorySamples), kMostMemorySamples);
-        carry_out({kShareMemory, 1, block, true}, [&](Work& work) { take_memory(work, block); });
+        carry_out({kShareMemory, 1, block, true}, [&](Work& work) {
+            in_batches(work, block, [&](std::uint32_t samples) { take_memory(work, samples); });
+        });
         probe_.detach();
     }
 
@@ -293,9 +321,9 @@ ProbeReport ProbedPass::run(std::optional<std::chrono::nanoseconds> budget, cons
     for (ProbedCase& probed : report_.cases) {
         const auto base_case = probed.measured.base(base_set_);
         const auto base = std::ranges::find_if(report_.cases, [&](const ProbedCase& other) {
-            return base_case && other.measured == *base_case;
+            return base_case && other.measured == *base_case && other.samples > 0;
         });
-        if (base == report_.cases.end()) continue;
+        if (base == report_.cases.end() || probed.samples == 0) continue;
         probed.base = base->measured;
         probed.adds = added(probed, *base);
     }
@@ -321,6 +349,7 @@ ProbedCase ProbedPass::attribute(Work& work) const {
         const auto base =
             std::ranges::find_if(works_, [&](const Work& w) { return base_case && w.c == *base_case; });
         const bool has_base = base != works_.end() && base->memory.samples > 0;
+        if (has_base) probed.memory_base = base->c;
         probed.memory = probe::attribute_memory(work.memory, has_base ? &base->memory : nullptr);
         if (!calls) probed.objects = probe::objects_by_allocation(work.memory);
     }
@@ -328,7 +357,8 @@ ProbedCase ProbedPass::attribute(Work& work) const {
     if (!work.probed.empty()) {
         probed.probed = median(work.probed);
         const double own_cost = calls ? report_.cost.whole() * sum_of_call(probed).calls : 0;
-        probed.first_phase = std::max(0.0, midmean(work.probed).value - own_cost);
+        if (is_whole_call_timed(work.c.operation))
+            probed.first_phase = std::max(0.0, midmean(work.probed).value - own_cost);
     }
     return probed;
 }

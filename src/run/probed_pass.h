@@ -55,6 +55,9 @@ class ProbedPass {
     std::vector<double> take(Work& work, std::uint32_t samples);
     /// Whether the probe follows the samplers; else the case has an error.
     bool begin(Work& work);
+    /// A block, or as many as leave no more at once than a batch has, where several samplers take it.
+    void in_batches(const Work& work, std::uint32_t block,
+                    const std::function<void(std::uint32_t samples)>& take_samples) const;
     void take_unprobed(Work& work, std::uint32_t block);
     void take_probed(Work& work, std::uint32_t block, probe::Observations Work::*into);
     void take_memory(Work& work, std::uint32_t block);

@@ -109,7 +109,10 @@ Json probed_json(const ProbedCase& probed) {
                          {"bytes_per_op", row.bytes},
                          {"freed_bytes_per_op", row.freed}});
     }
-    json["memory"] = {{"bytes_per_op", bytes}, {"freed_bytes_per_op", freed}, {"not_seen_freed", sites}};
+    json["memory"] = {{"base", probed.memory_base ? Json(to_string(*probed.memory_base)) : Json()},
+                      {"bytes_per_op", bytes},
+                      {"freed_bytes_per_op", freed},
+                      {"not_seen_freed", sites}};
     json["functions"] = Json::object();
     for (const FunctionRow& row : probed.functions) {
         if (!row.times) continue;
