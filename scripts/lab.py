@@ -8,7 +8,7 @@
     scripts/lab.py profile --kernel 6.1 [--against 5.10] [--out DIR] -- --filter='^clone/NEWPID/stack:1M$'
     scripts/lab.py states --kernel 6.1
     scripts/lab.py history [--series 6.1,6.12] [--explain]
-    scripts/lab.py bisect 6.1 6.12 -- --filter='^clone/NEWPID/stack:1M$'
+    scripts/lab.py bisect 6.1 6.12 -- clone/NEWPID/stack:1M
     scripts/lab.py atlas [--out DIR]
     scripts/lab.py page [DIR]
     scripts/lab.py curves [--kernel 6.1] [--only mounts] [--out DIR]

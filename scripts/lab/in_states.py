@@ -16,6 +16,7 @@ from lab.errors import FAILED, OK, LabError
 from lab.options import add_append, add_jobs, add_machine, machine_numbers
 
 Rows = dict[str, dict[str, str]]  # by case: the row of its first phase
+USUAL = [one.name for one in states.STATES.values() if one.usual]
 
 
 def first_rows(folder: Path) -> Rows:
@@ -59,7 +60,7 @@ def in_states(options: argparse.Namespace) -> int:
     machine = guest.Machine(options.accel, options.append, options.memory, options.timeout)
     root = options.out or packages.cache() / "states"
     code = OK
-    wanted = [states.find(state) for state in options.state or [one.name for one in states.STATES.values() if one.usual]]
+    wanted = [states.find(state) for state in options.state or USUAL]
     for name in options.kernel:
         by_state: dict[str, Rows] = {}
         try:
@@ -85,7 +86,7 @@ def add_parser(commands: Commands) -> None:
     one = commands.add_parser("states", help="what each kind costs in each state, side by side", description=__doc__,
                               allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
     one.add_argument("--kernel", action="append", required=True, metavar="KERNEL", help="repeatable")
-    one.add_argument("--state", action="append", metavar="NAME|SCRIPT", help="repeatable (all that have a name)")
+    one.add_argument("--state", action="append", metavar="NAME|SCRIPT", help=f"repeatable ({', '.join(USUAL)})")
     one.add_argument("--machines", type=machine_numbers, default="3", metavar="N", help="saved machines (%(default)s)")
     one.add_argument("--out", type=Path, metavar="DIR", help="keep the runs there (the lab's cache)")
     add_jobs(one)
