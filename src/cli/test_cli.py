@@ -125,7 +125,8 @@ def test_the_dictionary_as_json_is_whole():
     assert markdown == measure("dictionary", "--format=markdown").stdout
     assert markdown == "\n".join(
         f"### {file}: {about}\n\n| column | unit | meaning |\n|---|---|---|\n"
-        + "".join(f"| {one['name']} | {one['unit']} | {one['meaning']} |\n" for one in said["columns"][file])
+        + "".join("| {name} | {unit} | {meaning} |\n".format_map(one | {"meaning": one["meaning"].replace("|", r"\|")})
+                  for one in said["columns"][file])
         for file, about in said["files"].items())
     assert {one["type"] for file in said["columns"].values() for one in file if one["unit"]} == {"number"}
     assert {one["type"] for file in said["columns"].values() for one in file if not one["unit"]} == {"text"}

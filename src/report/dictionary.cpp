@@ -136,6 +136,16 @@ Json outputs_json(std::span<const OutputNames> outputs) {
     return all;
 }
 
+/// In a table a bar would begin the next cell.
+std::string cell(std::string_view text) {
+    std::string written;
+    for (const char c : text) {
+        if (c == '|') written += '\\';
+        written += c;
+    }
+    return written;
+}
+
 }  // namespace
 
 std::string dictionary_markdown() {
@@ -144,7 +154,7 @@ std::string dictionary_markdown() {
         if (!text.empty()) text += '\n';
         text += fmt::format("### {}: {}\n\n| column | unit | meaning |\n|---|---|---|\n", name, row);
         for (const auto& column : columns) {
-            text += fmt::format("| {} | {} | {} |\n", column.name, column.unit, column.meaning);
+            text += fmt::format("| {} | {} | {} |\n", column.name, column.unit, cell(column.meaning));
         }
     });
     return text;

@@ -6,6 +6,7 @@
 #include "core/repeats.h"
 #include "core/test_samples.h"
 #include "report/csv.h"
+#include "report/dictionary.h"
 #include "report/table.h"
 
 namespace nsb::report {
@@ -160,6 +161,20 @@ TEST(Table, SortsTheLargestFirstAndUnmeasuredLast) {
 TEST(Table, ColoursOnlyWhenAsked) {
     EXPECT_EQ(table(kRun, rows(), {}).find('\033'), std::string::npos);
     EXPECT_NE(table(kRun, rows(), {0, true, Sort::plan}).find('\033'), std::string::npos);
+}
+
+TEST(Dictionary, HasThreeCellsInEachRowOfATable) {
+    std::istringstream lines(dictionary_markdown());
+    std::size_t rows = 0;
+    for (std::string line; std::getline(lines, line);) {
+        if (!line.starts_with('|')) continue;
+        std::size_t bars = 0;
+        for (std::size_t i = 0; i < line.size(); ++i)
+            bars += line[i] == '|' && (i == 0 || line[i - 1] != '\\') ? 1U : 0U;
+        EXPECT_EQ(bars, 4U) << line;
+        ++rows;
+    }
+    EXPECT_GT(rows, 100U);
 }
 
 }  // namespace
