@@ -22,7 +22,7 @@ constexpr const char* kBatchesCsv = "batches.csv";
 
 ChurnFolder::ChurnFolder(std::filesystem::path path)
     : path_(std::move(path)), folder_(sys::open_own_folder(path_, sys::Missing::is_made)) {
-    lock_folder(folder_, path_);
+    take_folder(folder_, path_);
     for (const char* const name : {kJson, "run.json"}) {
         if (faccessat(folder_.get(), name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
             throw StoreError(fmt::format("{}: holds {} already; name another folder", path_.native(), name));

@@ -59,11 +59,12 @@ NextPiece pieces_of(const sys::Fd& file, std::string_view name) {
 
 }  // namespace
 
-void lock_folder(const sys::Fd& folder, const fs::path& path) {
+void take_folder(const sys::Fd& folder, const fs::path& path) {
     const bool is_ours = sys::retried([&] { return flock(folder.get(), LOCK_EX | LOCK_NB); }) == 0;
     if (!is_ours && errno == EWOULDBLOCK)
         refuse(path, "another nsbench is writing to it; name another folder");
     sys::must(is_ours ? 0 : -1, "flock", path.native());
+    sys::remove_leftovers(folder);
 }
 
 void Store::check_writable() const {
@@ -77,7 +78,7 @@ bool Store::holds(const std::string& name) const {
 }
 
 Store Store::create(Store store) {
-    lock_folder(store.folder_, store.path_);
+    take_folder(store.folder_, store.path_);
     if (store.holds(kRunJson)) {
         refuse(store.path_,
                fmt::format("holds a run already; go on with it by --resume={}, or name another folder",
@@ -116,7 +117,7 @@ std::pair<Store, Store::Recorded> Store::reopen(const fs::path& folder) {
 
 std::pair<Store, Store::Recorded> Store::reopen(Store store) {
     const fs::path& folder = store.path_;
-    lock_folder(store.folder_, store.path_);
+    take_folder(store.folder_, store.path_);
     Recorded recorded = store.read_recorded();
     try {
         store.check_writable();
@@ -124,7 +125,6 @@ std::pair<Store, Store::Recorded> Store::reopen(Store store) {
         if (is_of_a_limit(error)) throw;
         refuse(folder, fmt::format("cannot be written: {}", error.what()));
     }
-    sys::remove_leftovers(store.folder_);
     return {std::move(store), std::move(recorded)};
 }
 
@@ -138,9 +138,7 @@ Store Store::open_repeat(std::uint32_t number, sys::Missing missing) const {
 }
 
 Store Store::create_repeat(std::uint32_t number) const {
-    Store repeat = create(open_repeat(number, sys::Missing::is_made));
-    sys::remove_leftovers(repeat.folder_);  // of one that was killed before it had a run.json
-    return repeat;
+    return create(open_repeat(number, sys::Missing::is_made));
 }
 
 std::optional<std::pair<Store, Store::Recorded>> Store::reopen_repeat(const RunStart& whole,

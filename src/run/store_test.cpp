@@ -65,13 +65,24 @@ TEST_F(StoreTest, GivesBackWhatItSaved) {
 }
 
 TEST_F(StoreTest, LeavesNoTemporaryFiles) {
+    // What a killed one leaves goes with the next, whether or not it came to write a run.json.
+    const auto be_killed = [&] {
+        std::ofstream(folder_ / ".part-0123abcd") << "half of a fi";
+        fs::create_directory(folder_ / ".part-4567cdef");
+    };
+    be_killed();
     save(folder_);
     EXPECT_EQ(std::distance(fs::directory_iterator(folder_), {}), 3);
-    std::ofstream(folder_ / ".part-0123abcd")
-        << "half of a fi";  // what a killed one leaves goes with the next
-    fs::create_directory(folder_ / ".part-4567cdef");
+    be_killed();
     Store::reopen(folder_);
     EXPECT_EQ(std::distance(fs::directory_iterator(folder_), {}), 3);
+}
+
+TEST_F(StoreTest, LeavesTheTemporaryFilesOfWhoIsWriting) {
+    const Store writing = Store::create(folder_);
+    std::ofstream(folder_ / ".part-0123abcd") << "half of a fi";
+    EXPECT_THROW(Store::create(folder_), StoreError);
+    EXPECT_TRUE(fs::exists(folder_ / ".part-0123abcd"));
 }
 
 TEST_F(StoreTest, GivesBackAnyBytes) {

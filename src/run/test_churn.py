@@ -267,6 +267,13 @@ def test_a_folder_that_holds_a_load_is_refused(tmp_path):
     assert (tmp_path / "out" / "churn.csv").read_bytes() == before
 
 
+def test_what_a_killed_load_left_half_written_goes_with_the_next(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ".part-0123abcd").write_text("half of a fi", encoding="utf-8")
+    loaded(tmp_path / "out", "--ns=none", "--for=100ms", "--drain=1ms")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["churn.csv", "churn.json"]
+
+
 def test_outputs_for_programs_have_standard_output_to_themselves(tmp_path):
     words = ("churn", "--ns=none", "--for=300ms", "--drain=1ms")
     done = measure(*words, "--csv=-")
