@@ -240,13 +240,12 @@ void take_churn(const po::variables_map& values, Options& options) {
         throw UsageError(
             "--probe: it notes the batches in which net namespaces are torn down; add net to --ns");
     options.churn.out = value_of(values, "out");
-    options.churn.csv = value_of(values, "csv");
+    if (const auto csv = value_of(values, "csv")) options.churn.csv = run::output_path(*csv);
     options.quiet = values.count("quiet") != 0;
     options.no_progress = values.count("no-progress") != 0;
     static constexpr std::array<std::string_view, 2> kFormats{"text", "json"};
     options.churn.as_json = parse_format(values, kFormats) == "json";
     options.format = options.churn.as_json ? Format::json : Format::text;
-    if (options.churn.csv == "/dev/stdout") options.churn.csv = std::string("-");
     if (options.churn.as_json && options.churn.csv == "-")
         throw UsageError("--format=json: standard output is for an output that goes to -");
 }

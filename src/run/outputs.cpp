@@ -100,11 +100,17 @@ std::string files_of_a_folder(std::span<const Output> table) {
     return fmt::format("{}; with --probe also {}", fmt::join(always, ", "), fmt::join(probed, ", "));
 }
 
-tl::expected<Destination, std::string> destination(const Output& output, std::string path) {
-    const bool is_stdout = path == "-" || path == "/dev/stdout" || path == "/dev/fd/1";
-    if (is_stdout && !output.may_be_stdout)
+std::string output_path(std::string typed) {
+    constexpr auto kOthers = std::to_array<std::string_view>({"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"});
+    return std::ranges::find(kOthers, typed) == kOthers.end() ? std::move(typed)
+                                                              : std::string(kStandardOutput);
+}
+
+tl::expected<Destination, std::string> destination(const Output& output, std::string typed) {
+    Destination to{&output, output_path(std::move(typed))};
+    if (goes_to_stdout(to) && !output.may_be_stdout)
         return tl::unexpected<std::string>("a file, and not standard output");
-    return Destination{&output, is_stdout ? std::string(kStandardOutput) : std::move(path)};
+    return to;
 }
 
 bool take_standard_output(const Destinations& destinations) {

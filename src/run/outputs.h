@@ -63,9 +63,11 @@ struct Destination {
 };
 using Destinations = std::vector<Destination>;
 
-/// `path` is as typed: other names of standard output become `-`. The error says what the output takes
-/// instead.
-tl::expected<Destination, std::string> destination(const Output& output, std::string path);
+/// The path of an output as typed: each name of standard output becomes `-`.
+std::string output_path(std::string typed);
+
+/// The error says what the output takes instead.
+tl::expected<Destination, std::string> destination(const Output& output, std::string typed);
 
 bool take_standard_output(const Destinations& destinations);
 

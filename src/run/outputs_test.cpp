@@ -55,7 +55,7 @@ TEST(Outputs, OfAFolderAreListed) {
 }
 
 TEST(Outputs, GoToStandardOutputByAnyOfItsNames) {
-    for (const char* const name : {"-", "/dev/stdout", "/dev/fd/1"}) {
+    for (const char* const name : {"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}) {
         EXPECT_EQ(destination(kShort, name)->path, "-");
         EXPECT_EQ(destination(kBinary, name).error(), "a file, and not standard output");
     }

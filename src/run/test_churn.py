@@ -248,7 +248,9 @@ def test_an_ordinary_user_goes_through_a_user_namespace(home):
     (("--ns=net", "--background=net"), "SET*N"), (("--ns=net", "--background=nt*2"), "nearest: 'net'"),
     (("--ns=net", "--background=net*0"), "--background=net*0"), (("--ns=net", "--for=0s"), "--for=0s"),
     (("--ns=net", "--interval=1ms"), "50 ms or more"), (("--ns=net", "--format=csv"), "accepted is text, json"),
-    (("--ns=net", "--csv=-", "--format=json"), "standard output"), (("--ns=net", "--csv=/nowhere/a.csv"), "cannot be written"),
+    (("--ns=net", "--csv=-", "--format=json"), "standard output"),
+    (("--ns=net", "--csv=/dev/fd/1", "--format=json"), "standard output"),
+    (("--ns=net", "--csv=/nowhere/a.csv"), "cannot be written"),
     (("--ns=uts", "--probe"), "add net to --ns"), (("--ns=net", "--probe=kprob"), "nearest: 'kprobe'"),
     (("--ns=net", "--op=clone"), "one of nsbench run"), (("--ns=net", "net"), "a word that is no option"),
 ])
@@ -276,9 +278,9 @@ def test_what_a_killed_load_left_half_written_goes_with_the_next(tmp_path):
 
 def test_outputs_for_programs_have_standard_output_to_themselves(tmp_path):
     words = ("churn", "--ns=none", "--for=300ms", "--drain=1ms")
-    done = measure(*words, "--csv=-")
-    (tmp_path / "a.csv").write_text(done.stdout)
-    assert {row["part"] for row in read_csv(tmp_path / "a.csv")} >= {"load"}
+    for name in ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"):
+        (tmp_path / "a.csv").write_text(measure(*words, f"--csv={name}").stdout)
+        assert {row["part"] for row in read_csv(tmp_path / "a.csv")} == {"load", "drain"}, name
     assert json.loads(measure(*words, "--format=json").stdout)["case"] == "churn/none"
     lines = measure(*words, "--quiet").stdout.splitlines()
     assert lines[0] == "churn/none: closed loop, 1 worker" and lines[1].startswith("rate ")
