@@ -11,9 +11,11 @@
 
 #include <algorithm>
 #include <csignal>
+#include <ctime>
 
 #include "sys/child.h"
 #include "sys/error.h"
+#include "sys/file.h"
 
 namespace nsb::sys {
 namespace {
@@ -27,10 +29,21 @@ Fd copy_from(int first, int fd) {
     return Fd(copy);
 }
 
-bool has_ended(pid_t child, std::chrono::milliseconds limit) {
-    const auto pidfd = Fd::own(syscall(SYS_pidfd_open, child, 0));
-    pollfd wait{pidfd ? pidfd->get() : -1, POLLIN, 0};
-    return poll_within({&wait, 1}, limit).value_or(0) != 0;
+using Clock = std::chrono::steady_clock;
+
+/// How a child ended within so long, which stays to be waited for; nothing where it goes on. It is looked at
+/// each millisecond: a pidfd, whose poll(2) would wake this up, is not to be had where descriptors are few.
+std::optional<siginfo_t> end_of(pid_t child, std::chrono::milliseconds limit) {
+    constexpr timespec kPause{0, 1'000'000};
+    const Clock::time_point last = Clock::now() + limit;
+    for (;;) {
+        const bool is_last = Clock::now() >= last;
+        siginfo_t end{};
+        const int found = waitid(P_PID, static_cast<id_t>(child), &end, WEXITED | WNOHANG | WNOWAIT);
+        if (found == 0 && end.si_pid == child) return end;
+        if (is_last) return std::nullopt;
+        nanosleep(&kPause, nullptr);
+    }
 }
 
 }  // namespace
@@ -82,7 +95,6 @@ Process::Process(const std::filesystem::path& program, const std::vector<int>& d
 }
 
 Result<int> poll_within(std::span<pollfd> sources, std::chrono::milliseconds limit) {
-    using Clock = std::chrono::steady_clock;
     const Clock::time_point end = Clock::now() + limit;
     return checked(retried([&] {
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
@@ -93,18 +105,15 @@ Result<int> poll_within(std::span<pollfd> sources, std::chrono::milliseconds lim
 
 bool Process::ends_within(std::chrono::milliseconds limit) {
     if (pid_ < 0) return true;
-    if (!has_ended(pid_, limit)) return false;
+    if (!end_of(pid_, limit)) return false;
     (void)reap(std::exchange(pid_, -1));
     return true;
 }
 
 std::optional<int> Process::exit_code_within(std::chrono::milliseconds limit) const {
-    if (pid_ < 0 || !has_ended(pid_, limit)) return std::nullopt;
-    siginfo_t end{};
-    const auto found =
-        retried([&] { return waitid(P_PID, static_cast<id_t>(pid_), &end, WEXITED | WNOHANG | WNOWAIT); });
-    return found == 0 && end.si_pid == pid_ && end.si_code == CLD_EXITED ? std::optional(end.si_status)
-                                                                         : std::nullopt;
+    if (pid_ < 0) return std::nullopt;
+    const auto end = end_of(pid_, limit);
+    return end && end->si_code == CLD_EXITED ? std::optional(end->si_status) : std::nullopt;
 }
 
 Result<std::string> output_of(const std::filesystem::path& program,
@@ -118,11 +127,9 @@ Result<std::string> output_of(const std::filesystem::path& program,
     } catch (const SystemError& error) {
         return tl::unexpected(error.error());
     }
-    std::string text(1U << 16U, '\0');
-    const ssize_t length = retried([&] { return pread(file->get(), text.data(), text.size(), 0); });
-    if (length < 0) return tl::unexpected(errno);
-    text.resize(static_cast<std::size_t>(length));
-    return text;
+    // It was written through a copy of the descriptor, whose place in the file is the same.
+    if (lseek(file->get(), 0, SEEK_SET) != 0) return tl::unexpected(errno);
+    return read_all(*file);
 }
 
 std::optional<int> Process::kill_and_reap() {
