@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <exception>
 #include <string>
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/outcome.h"
 #include "core/text.h"
 #include "isolate/verdicts.h"
 #include "run/sampler.h"
@@ -70,6 +72,20 @@ std::string hint(const isolate::NotTaken& error, KindSet set) {
     throw run::NotPermitted(fmt::format("{}: {}", error.what(), hint(error, set)));
 }
 
+/// What `action` returns; what cannot be had here is said with what helps.
+template <typename Action>
+int with_remedies(KindSet set, Action action) {
+    try {
+        return action();
+    } catch (const isolate::NotMade& error) {
+        refuse(error, set);
+    } catch (const isolate::NotTaken& error) {
+        refuse(error, set);
+    } catch (const isolate::NotShown& error) {
+        throw run::NotPermitted(error.what());
+    }
+}
+
 }  // namespace
 
 int run_verify(const Options& options) {
@@ -88,15 +104,16 @@ int run_verify(const Options& options) {
         if (is_nothing_seen) return kNotPermitted;
         return is_well ? kMeasured : kFailed;
     };
-    try {
-        return chosen.left_out.empty() ? verify() : isolate::in_sandbox(verify);
-    } catch (const isolate::NotMade& error) {
-        refuse(error, chosen.set);
-    } catch (const isolate::NotTaken& error) {
-        refuse(error, chosen.set);
-    } catch (const isolate::NotShown& error) {
-        throw run::NotPermitted(error.what());
-    }
+    if (chosen.left_out.empty()) return with_remedies(chosen.set, verify);
+    // Nothing thrown leaves the process that is inside: it ends there as it would end outside.
+    const auto verify_inside = [&] {
+        try {
+            return with_remedies(chosen.set, verify);
+        } catch (const std::exception& error) {
+            return end_by(error);
+        }
+    };
+    return with_remedies(chosen.set, [&] { return isolate::in_sandbox(verify_inside); });
 }
 
 int run_exec(const Options& options, const isolate::Dispositions& inherited) {
@@ -110,15 +127,7 @@ int run_exec(const Options& options, const isolate::Dispositions& inherited) {
     program.hostname = chosen.hostname;
     program.command = chosen.command.empty() ? std::vector{users_shell()} : chosen.command;
     program.inherited = inherited;
-    try {
-        return isolate::execute(program);
-    } catch (const isolate::NotMade& error) {
-        refuse(error, chosen.set);
-    } catch (const isolate::NotTaken& error) {
-        refuse(error, chosen.set);
-    } catch (const isolate::NotShown& error) {
-        throw run::NotPermitted(error.what());
-    }
+    return with_remedies(chosen.set, [&] { return isolate::execute(program); });
 }
 
 }  // namespace nsb::cli

@@ -119,8 +119,6 @@ int main(int argc, char** argv) {
         if (!is_for_another) require_standard_output();
         return dispatch(options, inherited);
     } catch (const std::exception& error) {
-        const Ending ending = ending_of(error);
-        nsb::sys::try_write(STDERR_FILENO, ending.line);
-        return ending.code;
+        return end_by(error);
     }
 }

@@ -272,4 +272,10 @@ Ending ending_of(const std::exception& error) {
     return {line(error.what()), kFailed};
 }
 
+int end_by(const std::exception& error) {
+    const Ending ending = ending_of(error);
+    sys::try_write(STDERR_FILENO, ending.line);
+    return ending.code;
+}
+
 }  // namespace nsb::cli

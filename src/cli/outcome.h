@@ -34,6 +34,8 @@ struct Ending {
     int code;
 };
 Ending ending_of(const std::exception& error);
+/// Says its line; its exit code.
+int end_by(const std::exception& error);
 
 /// Whether standard output has nobody left to read it: a pipe whose reader has gone, a terminal that was
 /// closed.

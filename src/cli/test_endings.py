@@ -198,7 +198,8 @@ def test_a_filter_that_forbids_clone3_is_3(args):
 # nobody reads
 
 @pytest.mark.parametrize("args", [("list",), ("dictionary",), SMALL, SMALL[:-1], SMALL + ("--csv=-",), ("--help",), ("--version",),
-                                  SMALL + ("--format=json",), ("verify", "--ns=uts"), ("doctor",), ("summary", "{}")])
+                                  SMALL + ("--format=json",), ("verify", "--ns=uts"), ("doctor",), ("summary", "{}"),
+                                  pytest.param(("verify", "--without=pid"), marks=needs_root)])
 def test_a_reader_that_has_seen_enough_is_no_error(args, tmp_path):
     """As of any program: the exit code that a shell gives for SIGPIPE, and not a word."""
     if "{}" in args:

@@ -69,7 +69,8 @@ struct VerifyOptions {
 std::vector<Checked> verify(const VerifyOptions& options);
 
 /// Where namespaces are left out on purpose, what would be seen outside must not be the host: runs `main` in
-/// a container of all kinds and returns its exit code. Throws NotMade, NotTaken, SystemError.
+/// a container of all kinds and returns its exit code. `main` throws nothing, which would be said there
+/// without a remedy. Throws NotMade, NotShown, NotTaken, SystemError.
 int in_sandbox(const Container::Main& main);
 
 /// Has `outside` put the process that is `pid` there into a new cgroup if it is in the root cgroup, where

@@ -148,16 +148,31 @@ def test_a_limit_is_zero(kind, skipped, program):
     assert set(found) == skipped | LINKS and all("ENOSPC" in reason for reason in found.values()), found
 
 
+def alone_with(processes):
+    return ("setpriv", "--reuid=61234", "--regid=61234", "--clear-groups", "prlimit", f"--nproc={processes}:{processes}")
+
+
 @needs_root
 @pytest.mark.parametrize("processes", [3, 4, 5, 6])
 def test_few_processes_are_a_limit_and_no_error(processes, program):
     """Of a user who has no others."""
     if start(*AS_USER, "unshare", "-U", "true").returncode:
         pytest.skip("an ordinary user cannot make user namespaces here")
-    alone = ("setpriv", "--reuid=61234", "--regid=61234", "--clear-groups", "prlimit", f"--nproc={processes}:{processes}")
-    found = verdicts(*alone, program)
+    found = verdicts(*alone_with(processes), program)
     assert all("EAGAIN" in reason and "ulimit -u" in reason or check in ("root", "proc_remounted")
                for check, reason in found.items()), found
+
+
+@needs_root
+@pytest.mark.parametrize("processes", [1, 2, 3])
+def test_what_a_sandbox_lacks_is_said_as_outside(processes, program):
+    """One process is nsbench, the second stays outside, the third is the sandbox: from there on it is refused inside."""
+    if start(*AS_USER, "unshare", "-U", "true").returncode:
+        pytest.skip("an ordinary user cannot make user namespaces here")
+    done = start(*alone_with(processes), program, "verify", "--without=ipc")
+    assert done.returncode == 3 and done.stdout == "", done.stdout + done.stderr
+    assert_one_line(done.stderr)
+    assert "EAGAIN" in done.stderr and "ulimit -u" in done.stderr
 
 
 @needs_root
