@@ -123,9 +123,20 @@ def times_of(run: Run, case: str, phase: str) -> NDArray[np.float64]:
     return np.sort(mine[phase].dropna().to_numpy())
 
 
-def version_key(kernel: str) -> tuple[list[int], str]:
-    """Sorts 5.10 before 6.1 before 6.12."""
-    return [int(part) if part.isdigit() else 0 for part in re.split(r"[.\-+]", kernel)[:3]], kernel
+# How parts of a version follow one another at one place: a candidate comes before the version that ends there.
+CANDIDATE, END, TEXT, NUMBER = range(4)
+
+
+def version_key(kernel: str) -> tuple[list[tuple[int, int, str]], str]:
+    """Sorts 5.10 before 6.1 before 6.12, 6.12.0-rc9 before 6.12.0-rc10 before 6.12.0, and 6.1.0-9 before 6.1.0-56."""
+    parts: list[tuple[int, int, str]] = []
+    for part in re.findall(r"[0-9]+|[^0-9]+", kernel):
+        if part[0] in "0123456789":
+            digits = part.lstrip("0")  # of any length, which int() does not take
+            parts.append((NUMBER, len(digits), digits))
+        else:
+            parts.append((CANDIDATE if re.fullmatch(r"[-.~_]?rc", part) else TEXT, 0, part))
+    return [*parts, (END, 0, "")], kernel
 
 
 def short_version(kernel: str) -> str:

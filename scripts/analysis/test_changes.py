@@ -33,6 +33,11 @@ def test_each_step_and_the_whole_way_in_the_order_of_kernels(tmp_path: Path) -> 
     assert "<b>6.1.0 → 6.12.0</b>: 1 slower, 0 faster of 2 rows" in said and "rows slower by more than their resolution" in said
 
 
+def test_a_candidate_is_the_base_of_its_version(tmp_path: Path) -> None:
+    said = changes.as_html([run(tmp_path / "b", "6.12.0", 3e5), run(tmp_path / "a", "6.12.0-rc7", 2e5)])
+    assert "<b>6.12.0-rc7 → 6.12.0</b>: 1 slower, 0 faster of 2 rows" in said
+
+
 def test_one_run_a_side_by_wall_time_is_not_judged(tmp_path: Path) -> None:
     said = changes.as_html([run(tmp_path / "a", "6.1.0", 2e5, "wall"), run(tmp_path / "b", "6.12.0", 3e8, "wall")])
     assert "two runs cannot say" in said and "most upwards clone/NEWNET/stack:1M (create) by ×1500" in said

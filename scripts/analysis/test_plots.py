@@ -75,6 +75,26 @@ def test_the_page_has_kernels_in_the_order_of_versions(tmp_path: Path) -> None:
     assert page._payload(runs, [None] * 4, [None] * 4)["kernels"] == ["6.1.0", "6.12.1", "7.0-rc1", "7.0.0"]
 
 
+@pytest.mark.parametrize("older, newer", [
+    ("5.10.0", "6.1.0"),
+    ("6.9.1", "6.12.0"),
+    ("6.12.0-rc7", "6.12.0"),
+    ("6.12.0-rc9", "6.12.0-rc10"),
+    ("6.12-rc7-amd64", "6.12.0-amd64"),
+    ("6.12.0-rc7-amd64", "6.12.0-1-amd64"),
+    ("6.12~rc7-amd64", "6.12-amd64"),
+    ("6.12.0", "6.12.0-rt1"),
+    ("6.12.0", "6.12.1-rc1"),
+    ("5.15.0-97-generic", "5.15.0-100-generic"),
+    ("6.1.0-9-cloud-amd64", "6.1.0-56-cloud-amd64"),
+    ("6.1.009", "6.1.10"),
+    ("mine", "yours"),
+    pytest.param("6.1." + "8" * 5000, "6.1." + "9" * 5000, id="long"),
+])
+def test_the_older_kernel_comes_first(older: str, newer: str) -> None:
+    assert sorted([newer, older], key=tables.version_key) == [older, newer]
+
+
 def test_what_cannot_be_drawn_says_why(tmp_path: Path) -> None:
     rows = [
         result_row(f"clone/{name}/stack:1M", "create", 1000.0, delta=5, delta_low=1, delta_high=9)
