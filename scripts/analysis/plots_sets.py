@@ -88,7 +88,7 @@ def added(run: Run, operation: str) -> Figure | str:
         low, high = max(row["delta_low"], floor), max(row["delta_high"], floor)
         if not np.isnan(low):
             bars.plot([low, high], [place, place], color=plot_style.colour(name), linewidth=2)
-        resolved = not row["delta_low"] <= 0
+        resolved = row["delta_low"] > 0  # which no missing end is
         bars.plot(
             max(row["delta"], floor),
             place,
@@ -111,11 +111,12 @@ def added(run: Run, operation: str) -> Figure | str:
     plot_style.plain_ticks(bars.xaxis)
     below = "\nat the left edge: not above zero" if (values["delta"] <= 0).any() else ""
     bars.set_xlabel(f"delta in {unit}, 95% interval (logarithmic){below}")
-    bars.set_title("One kind alone (hollow: not told from zero)", loc="left")
+    unknown = " or no interval" if values.isna().any(axis=None) else ""
+    bars.set_title(f"One kind alone (hollow: not told from zero{unknown})", loc="left")
     if have_sums:
         _sums(
             axes[0][1],
-            sums / {"kinds": 1, "measured": scale, "expected": scale, "interaction": scale, "resolved": 1},
+            sums / {"kinds": 1, "measured": scale, "expected": scale, "interaction": scale, "known": 1, "resolved": 1},
             unit,
         )
         _pairs(figure, axes[0][2], pairs / scale, unit)
@@ -129,16 +130,17 @@ def added(run: Run, operation: str) -> Figure | str:
 
 def _sums(axes: Axes, sums: pd.DataFrame, unit: str) -> None:
     shown = sums[(sums["measured"] > 0) & (sums["expected"] > 0)]
-    away = shown["resolved"].astype(bool)
-    for rows, filled, text in (
-        (shown[~away], False, "the interval holds the sum"),
-        (shown[away], True, "it does not"),
+    known, away = shown["known"].astype(bool), shown["resolved"].astype(bool)
+    for rows, filled, colour, text in (
+        (shown[known & ~away], False, plot_style.SERIES[0], "the interval holds the sum"),
+        (shown[away], True, plot_style.SERIES[5], "it does not"),
+        *([(shown[~known], False, "#777777", "no interval")] if not known.all() else []),
     ):
         axes.plot(
             rows["expected"],
             rows["measured"],
             "o",
-            color=plot_style.SERIES[0] if not filled else plot_style.SERIES[5],
+            color=colour,
             markersize=3.5,
             fillstyle="full" if filled else "none",
             label=f"{text}: {len(rows)}",

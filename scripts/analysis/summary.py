@@ -126,20 +126,25 @@ def of_operation(run: Run, operation: str) -> list[str]:
             for name, row in alone.iterrows()
         ]
         unresolved = [kinds.label(name) for name, row in alone.iterrows() if row["delta_low"] <= 0]
+        unknown = [kinds.label(name) for name, row in alone.iterrows() if not tables.has_interval(row, "delta")]
         found.append(
             f"Alone, the kinds add to {operation}: {', '.join(parts)}."
             + (f" Not told from zero: {', '.join(unresolved)}." if unresolved else "")
+            + (f" Without an interval, so that nothing tells them from zero: {', '.join(unknown)}." if unknown else "")
         )
     sums = tables.sums(table)
     if len(sums) >= 3:
         off = (sums["interaction"] / sums["expected"]).abs().replace(np.inf, np.nan)
-        away = int(sums["resolved"].sum())
+        known, away = int(sums["known"].sum()), int(sums["resolved"].sum())
         most = sums["interaction"].abs().idxmax()
         row = sums.loc[most]
         within = f"within {off.median() * 100:.0f}%" if off.notna().any() else "at zero"
         found.append(
-            f"Beside the sum of its kinds' deltas, half of {len(sums)} sets of {operation} are {within}; the interval of "
-            f"{len(sums) - away} holds the sum, that of {away} does not. Farthest off is {kinds.label(most)}: "
+            f"Beside the sum of its kinds' deltas, half of {len(sums)} sets of {operation} are {within}; "
+            + (f"the interval of {known - away} holds the sum, that of {away} does not" if known else "")
+            + (", and " if 0 < known < len(sums) else "")
+            + (f"{len(sums) - known} have no interval" if known < len(sums) else "")
+            + f". Farthest off is {kinds.label(most)}: "
             f"{kinds.time_text(row['measured'], run.clock)} rather than {kinds.time_text(row['expected'], run.clock)}."
         )
     return found
@@ -152,11 +157,12 @@ def stack(run: Run) -> list[str]:
         return []
     low, high = sweep.iloc[0], sweep.iloc[-1]
     apart = low["ci_high"] < high["ci_low"] or high["ci_high"] < low["ci_low"]
+    known = tables.has_interval(low, "ci") and tables.has_interval(high, "ci")
     return [
         f"With a stack of {kinds.size_text(sweep.index[-1])} instead of {kinds.size_text(sweep.index[0])} clone takes "
         f"{kinds.time_text(high['median'], run.clock)} instead of "
-        f"{kinds.time_text(low['median'], run.clock)}: their intervals "
-        f"{'lie apart' if apart else 'overlap'}."
+        f"{kinds.time_text(low['median'], run.clock)}: "
+        + (f"their intervals {'lie apart' if apart else 'overlap'}." if known else "without intervals nothing tells them apart.")
     ]
 
 

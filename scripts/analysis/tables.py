@@ -53,6 +53,11 @@ def set_operations(run: Run, at_least: int = 1) -> list[str]:
     return [name for name in columns.making_sets() if len(of_sets(run, name, "create")) >= at_least]
 
 
+def has_interval(row: pd.Series, of: str) -> bool:
+    """Whether the row says between what its figure lies (`of`: ci or delta): with few rounds none does, and no test can be made."""
+    return bool(np.isfinite(row[f"{of}_low"]) and np.isfinite(row[f"{of}_high"]))
+
+
 def singles(table: pd.DataFrame) -> pd.DataFrame:
     """Of a table over sets: the rows of single kinds that have a delta, the dearest first."""
     return (
@@ -64,17 +69,18 @@ def singles(table: pd.DataFrame) -> pd.DataFrame:
 
 def sums(table: pd.DataFrame) -> pd.DataFrame:
     """Sets of two kinds or more → `measured` delta, `expected`: the sum of their kinds' deltas, `interaction`: the
-    difference, and `resolved`: whether the set's interval leaves the sum out."""
+    difference, `known`: whether the set has an interval, which takes some rounds, and `resolved`: whether that leaves the sum out."""
     alone = singles(table)["delta"].to_dict()
     rows = []
     for name, row in table.dropna(subset=["delta"]).iterrows():
         members = kinds.flags(name)
         if len(members) >= 2 and all(flag in alone for flag in members):
             expected = sum(alone[flag] for flag in members)
-            resolved = not row["delta_low"] <= expected <= row["delta_high"]
-            rows.append((name, len(members), row["delta"], expected, row["delta"] - expected, resolved))
+            known = has_interval(row, "delta")
+            resolved = known and not row["delta_low"] <= expected <= row["delta_high"]
+            rows.append((name, len(members), row["delta"], expected, row["delta"] - expected, known, resolved))
     return pd.DataFrame(
-        rows, columns=["set", "kinds", "measured", "expected", "interaction", "resolved"]
+        rows, columns=["set", "kinds", "measured", "expected", "interaction", "known", "resolved"]
     ).set_index("set")
 
 

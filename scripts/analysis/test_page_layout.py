@@ -188,3 +188,22 @@ def test_charts_are_said_in_real_units(opened: webdriver.Chrome) -> None:
     for name, text in said.items():
         assert not re.search(r"\d\.\d{4}", text), f"{name}: {text}"  # ECharts' own words have the figures as they are drawn
         assert name == "sums" or re.search(r"instr|KiB| k\b", text), f"{name}: {text}"
+
+
+def test_without_an_interval_nothing_is_told(opened: webdriver.Chrome) -> None:
+    opened.execute_script(
+        "for (const name of ['NEWUTS', 'NEWNET-NEWPID'])"
+        " Object.assign(rowAt(STATE.first, `clone/${name}/stack:1M`, 'create'), {delta_low: null, delta_high: null});"
+        "restyle(true)"
+    )
+    note = opened.execute_script("return document.getElementById('added-note').textContent")
+    assert note == "Hollow, without an interval, so that nothing tells them from zero: uts."
+    marks = opened.execute_script(
+        "return echarts.getInstanceByDom(document.getElementById('added')).getOption().series[0].data"
+        ".filter((one) => one.symbol.startsWith('empty')).map((one) => one.value[2])"
+    )
+    assert marks == ["NEWUTS"]
+    said = opened.execute_script("return document.getElementById('sums').getAttribute('aria-label')")
+    # uts alone has its delta, so that sums with it can be made: they are told by the sets' intervals.
+    counts = [int(count) for count in re.findall(r"(\d+) sets: ", said)]
+    assert said.count("1 sets: no interval") == 1 and len(counts) == 3 and sum(counts) == 247

@@ -134,7 +134,7 @@ declare("added", (width) => {
         .filter(([x]) => x !== null)
         .map((value) => ({
           value,
-          symbol: markOf(value[2]),
+          symbol: hasInterval(rows.get(value[2])) ? markOf(value[2]) : hollow(markOf(value[2])),
           itemStyle: { color: colourOf(value[2]), opacity: number ? 0.55 : 1 },
         })),
     });
@@ -170,6 +170,7 @@ declare("added", (width) => {
   const isLog = STATE.scale === "log";
   const named = (run, flag) => labelOf(flag) + (STATE.second ? ` of ${run.name}` : "");
   const shown = shownRuns().flatMap((run) => rowsOf(run).map(([flag, row]) => [run, flag, row]));
+  const unknown = shown.filter(([, , row]) => !hasInterval(row));
   const reaching = shown.filter(([, , row]) => isLog && row.delta > 0 && row.delta_low !== null && row.delta_low <= 0);
   return {
     caption: `What each kind adds to ${operation}`,
@@ -184,6 +185,9 @@ declare("added", (width) => {
         : "",
       reaching.length
         ? `Not told from zero, where their intervals end at the left: ${reaching.map(([run, flag]) => named(run, flag)).join(", ")}.`
+        : "",
+      unknown.length
+        ? `Hollow, without an interval, so that nothing tells them from zero: ${unknown.map(([run, flag]) => named(run, flag)).join(", ")}.`
         : "",
     ]
       .filter(Boolean)
@@ -201,6 +205,10 @@ declare("added", (width) => {
     yAxis: nameAxis(order.map(labelOf), width),
   };
 });
+
+/** Whether the row says between what its delta lies: with few rounds none does. */
+const hasInterval = (row) => row.delta_low !== null && row.delta_high !== null;
+const hollow = (mark) => `empty${mark[0].toUpperCase()}${mark.slice(1)}`;
 
 /** Sets of two kinds or more: measured delta beside the sum of their kinds'. */
 function sumsOf(run, operation, phase) {
@@ -221,14 +229,16 @@ declare("sums", () => {
   const all = every.filter(({ measured, sum }) => STATE.scale !== "log" || (measured > 0 && sum > 0));
   if (all.length < 3) return nothing("Sets beside the sum of their kinds");
   const holds = ({ row, sum }) => row.delta_low <= sum && sum <= row.delta_high;
+  const known = ({ row }) => hasInterval(row);
   const ends = [
     Math.min(...all.flatMap((one) => [one.sum, one.measured])),
     Math.max(...all.flatMap((one) => [one.sum, one.measured])),
   ].map((end) => end / 1000);
   const unit = unitOf(first.clock);
   const groups = [
-    ["the interval holds the sum", (one) => holds(one), "emptyCircle", SERIES[0]],
-    ["it does not", (one) => !holds(one), "circle", SERIES[5]],
+    ["the interval holds the sum", (one) => known(one) && holds(one), "emptyCircle", SERIES[0]],
+    ["it does not", (one) => known(one) && !holds(one), "circle", SERIES[5]],
+    ...(all.every(known) ? [] : [["no interval", (one) => !known(one), "emptyCircle", css("--dim")]]),
   ];
   return {
     caption: `Do sets cost the sum of their kinds? Upwards: the measured delta in ${unit}`,
