@@ -12,12 +12,20 @@ from lab.guest import check_image, setup_size
 
 @dataclass(frozen=True)
 class Image:
-    """A kernel to boot: `name` is its folder's, `package` None for a file of one's own."""
+    """A kernel to boot: `name` is its folder's, and what is shown; `package` its package and version, None for a file of one's own."""
 
     name: str
     path: Path
     sha256: str
     package: str | None = None
+
+    @property
+    def kernel(self) -> packages.Kernel | None:
+        """That of its package, whatever name is shown; None for a file of one's own."""
+        if self.package is None:
+            return None
+        package, version = self.package.split()
+        return packages.Kernel(package, package.split("-", 2)[2], version, 0)
 
 
 def is_path(name: str) -> bool:

@@ -91,24 +91,25 @@ def build_id_of(image: Image) -> str:
 
 def fetch(image: Image) -> Path:
     """The vmlinux of Debian's debug package, downloaded unless it is in the cache. LabError where there is none."""
-    if image.package is None:
+    kernel = image.kernel
+    if kernel is None:
         raise LabError(f"{image.path}: no package has its debug information: give --lines=VMLINUX, which kernel-build "
                        "--vmlinux keeps", USAGE)
-    version = image.package.split()[1]
-    path = packages.cache() / "debug" / f"{image.name}_{version}" / VMLINUX
+    release = kernel.release
+    path = packages.cache() / "debug" / f"{release}_{kernel.version}" / VMLINUX
     with packages.full(), packages.locked():
         if not path.exists():
             with tempfile.TemporaryDirectory(dir=packages.cache(), prefix="part-") as name:
                 part = Path(name)
-                package = packages.download(f"linux-image-{image.name}-dbg={version}", part)
+                package = packages.download(f"linux-image-{release}-dbg={kernel.version}", part)
                 ready = part / "ready"
                 ready.mkdir()
-                packages.extract(package, (f"vmlinux-{image.name}",), ready / VMLINUX)
+                packages.extract(package, (f"vmlinux-{release}",), ready / VMLINUX)
                 if (ready / VMLINUX).stat().st_size == 0:
-                    raise LabError(f"{package.name} has no vmlinux-{image.name}: give --lines=VMLINUX")
+                    raise LabError(f"{package.name} has no vmlinux-{release}: give --lines=VMLINUX")
                 path.parent.parent.mkdir(exist_ok=True)
                 ready.rename(path.parent)
-                keeping.note(path.parent, f"debug information of {image.name}")
+                keeping.note(path.parent, f"debug information of {release}")
         keeping.used(path.parent)
     return path
 

@@ -92,10 +92,9 @@ def _download(kernel: packages.Kernel, into: Path) -> Path:
 
 def fetch(image: Image, names: tuple[str, ...]) -> list[Path]:
     """The files of these modules in the order of loading, in the cache. LabError where they cannot be had."""
-    if image.package is None:
+    kernel = image.kernel
+    if kernel is None:
         raise LabError(f"{image.name}: a kernel of one's own has no package with modules: build {', '.join(names)} into it", IMPOSSIBLE)
-    package, version = image.package.split()
-    kernel = packages.Kernel(package, image.name, version, 0)
     folder = kernel.image.parent / f"modules-{'+'.join(names)}"
     if not folder.exists():
         with packages.full(), packages.locked(), tempfile.TemporaryDirectory(dir=packages.cache(), prefix="part-") as part:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import modules
+from lab import modules, packages
 from lab.errors import LabError
 from lab.images import Image
 
@@ -45,6 +45,23 @@ def test_a_module_packed_otherwise_is_an_error(tmp_path: Path) -> None:
 def test_a_kernel_of_ones_own_brings_none(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="build veth into it"):
         modules.fetch(Image("own", tmp_path, "0"), ("veth",))
+
+
+@pytest.mark.parametrize("shown", ["6.1.0-9-cloud-amd64", "base 6.1.0-9-cloud-amd64"])  # `compare` names the side, too
+def test_modules_are_of_the_kernel_whatever_it_is_shown_as(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shown: str) -> None:
+    asked: list[packages.Kernel] = []
+
+    def download(kernel: packages.Kernel, into: Path) -> Path:
+        asked.append(kernel)
+        module(into, "veth.ko", "")
+        return into
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(modules, "_download", download)
+    kernel = packages.Kernel("linux-image-6.1.0-9-cloud-amd64", "6.1.0-9-cloud-amd64", "6.1.27-1", 0)
+    kernel.image.parent.mkdir(parents=True)
+    found = modules.fetch(Image(shown, kernel.image, "0", f"{kernel.package} {kernel.version}"), ("veth",))
+    assert asked == [kernel] and found == [kernel.image.parent / "modules-veth/00-veth.ko"]
 
 
 def test_veth_is_measured_in_a_guest(kernel: Path, tmp_path: Path) -> None:
