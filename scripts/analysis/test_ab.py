@@ -78,6 +78,13 @@ def test_too_few_pairs_say_how_many_are_needed(nsbench: str) -> None:
     assert "the interval is one of 88%: there are too few pairs for 95%" in out
 
 
+@pytest.mark.parametrize("pairs, verdict", [(1, "~"), (5, "~"), (6, "same")])  # 6 are the fewest whose interval is one of 95%
+def test_rows_are_the_same_by_an_interval_of_the_stated_level(nsbench: str, pairs: int, verdict: str) -> None:
+    code, out, _ = ab(f"--pairs={pairs}", "--seed=1", "--threshold=5%", "--format=json", f"{nsbench} --name=a --factor=1",
+                      f"{nsbench} --name=b --factor=1")
+    assert code == 0 and {row["verdict"] for row in json.loads(out)["rows"]} == {verdict}
+
+
 def test_ids_that_differ_by_a_parameter(nsbench: str) -> None:
     commands = [f"{nsbench} --name=a --factor=1 --suffix=/spawn:vm", f"{nsbench} --name=b --factor=1 --suffix=/stack:1M"]
     code, _, err = ab("--pairs=2", *commands)
