@@ -23,6 +23,7 @@ def selection(run: Run) -> str:
     words += [f"--op={','.join(operations)}"] if (operations := found.get("op")) else []
     words += [f"--ns={namespaces}" for namespaces in found.get("ns", [])]
     words += [f"--with={key}:{','.join(values)}" for key, values in found.get("with", {}).items()]
+    words += [f"--curve={curve}"] if (curve := found.get("curve")) else []
     numbers = {"samples": options.get("samples"), "lead-in": options.get("lead_in"), "block": options.get("block")}
     words += [f"--{name}={value}" for name, value in numbers.items() if value is not None]
     if wrong := next((word for word in words if len(word.split()) != 1), None):

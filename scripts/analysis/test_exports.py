@@ -184,6 +184,14 @@ def test_lkp_measures_what_was_measured(tmp_path: Path) -> None:
     assert set(job) <= set(names), "LKP passes on what the program's head names"
 
 
+def test_lkp_measures_a_curve(tmp_path: Path) -> None:
+    rows = [result_row("clone/NEWPID/stack:16K", "create", 1000.0)]
+    selection: dict[str, object] = {"cases": [], "filter": None, "op": ["clone"], "ns": [], "with": {},
+                                    "curve": "stack:16K..64M:7", "plan": "default"}
+    exported(write_run(tmp_path / "run", rows, options={"selection": selection}), "--format=lkp", "-o", tmp_path / "lkp")
+    assert '  selection: "--op=clone --curve=stack:16K..64M:7"\n' in (tmp_path / "lkp/jobs/nsbench.yaml").read_text()
+
+
 def test_a_file_is_written_whole(small: Path, tmp_path: Path) -> None:
     text = exported(small, "--format=kcidb")
     assert exported(small, "--format=kcidb", "-o", tmp_path / "a.json") == ""
