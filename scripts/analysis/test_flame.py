@@ -72,6 +72,28 @@ def fills(opened: webdriver.Chrome) -> dict[str, list[int]]:
     return {name: [int(part) for part in fill[4:-1].split(",")] for name, fill in found}
 
 
+MARKED = "<u>marked"  # as text, and as HTML another element
+
+
+def test_names_of_runs_and_frames_are_text(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    text = f"{CASE};create;{MARKED} 1000\n"
+    made = report(profiled(tmp_path / "base", text), profiled(tmp_path / MARKED, text), "-o", tmp_path / "report.html")
+    assert (made.returncode, made.stderr) == (0, "")
+    browser.get((tmp_path / "report.html").as_uri())
+    wait("the page is drawn", lambda: browser.execute_script("return document.documentElement.dataset.ready === 'yes'"))
+    choose(browser, "second", MARKED)
+    header = "return document.querySelector('#table .tabulator-col[tabulator-field=other]')?.textContent.trim()"
+    wait("the table has both", lambda: browser.execute_script(header))
+    assert browser.execute_script(header) == f"median of {MARKED}"
+    assert browser.execute_script("return table.getColumns().find((one) => one.getField() === 'other').getDefinition().titleDownload") == (
+        f"median of {MARKED}")
+    browser.execute_script(
+        "[...document.querySelectorAll('#flame g.frame')].find((one) => one.__data__.data.name === arguments[0])"
+        ".dispatchEvent(new MouseEvent('mouseover'))", MARKED)
+    assert browser.find_element(By.ID, "flame-details").text.startswith(f"{MARKED}: 1.00 k instr.")
+    assert browser.execute_script("return document.querySelectorAll('u').length") == 0
+
+
 def shown_of(*texts: str) -> list[dict[str, stacks.Shown]]:
     return stacks.shown([stacks.trees(text) for text in texts])
 

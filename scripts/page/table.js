@@ -6,12 +6,15 @@ let table = null;
 const USUAL = ["case", "phase", "median", "precision", "delta", "p99", "max", "samples", "status"];
 const NAMES = { precision: "95% ±", delta: "adds to none" };
 
+/** Tabulator takes a title as HTML where it shows it, and as text in a file. */
+const titled = (text) => ({ title: escaped(text), titleDownload: text });
+
 function columnOf(name) {
   const clock = () => STATE.clock;
   const { unit, meaning } = DATA.dictionary[name === "other" ? "median" : name] ?? {};
   const column = {
     field: name,
-    title: NAMES[name] ?? name,
+    ...titled(NAMES[name] ?? name),
     visible: USUAL.includes(name),
     headerTooltip: meaning ?? true,
   };
@@ -65,7 +68,7 @@ function tableColumns() {
     columns.splice(
       at,
       0,
-      { ...columnOf("other"), title: `median of ${STATE.second.name}`, visible: true },
+      { ...columnOf("other"), ...titled(`median of ${STATE.second.name}`), visible: true },
       {
         field: "ratio",
         title: "÷ first",
