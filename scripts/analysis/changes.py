@@ -60,7 +60,8 @@ def _overview(run: Run, steps: Sequence[Step]) -> str:
     operations = tables.set_operations(run)
     if not judged or not operations:
         return ""
-    head = "".join(f"<th>{html.escape(' → '.join(map(tables.short_version, step)))}</th>" for *step, _ in judged)
+    names = tables.kernel_names(list(dict.fromkeys(kernel for base, new, _ in judged for kernel in (base, new))))
+    head = "".join(f"<th>{html.escape(' → '.join(names[kernel] for kernel in step))}</th>" for *step, _ in judged)
     body = "".join(_line(label, [rows.get((case, "create")) for *_, rows in judged])
                    for operation in operations[:2] for label, case in _cases(run, operation))
     return ("<p>By how much <i>create</i> changed, from a doubling on as a factor; bold where it is more than chance and than "

@@ -61,6 +61,7 @@ def kernels(runs: Sequence[Run], key: str, operation: str, phase: str) -> Figure
         return f"curves of {operation} over {key}: no case with {growth.LEAST_LEVELS} levels"
     every = [one for group in found.values() for one in group]
     names = list(dict.fromkeys(one.run.kernel for one in every))
+    shown = tables.kernel_names(names)
     scale, unit = kinds.axis_unit(runs[0].clock)
     across = min(ACROSS, len(found))
     down = -(-len(found) // across)
@@ -69,7 +70,7 @@ def kernels(runs: Sequence[Run], key: str, operation: str, phase: str) -> Figure
         for one in group:
             at = names.index(one.run.kernel)
             axes.plot(one.levels, np.array(one.figures) / scale, marker=MARKS[at % len(MARKS)], markersize=4, linewidth=1.2,
-                      color=plot_style.SERIES[at % len(plot_style.SERIES)], label=tables.short_version(one.run.kernel))
+                      color=plot_style.SERIES[at % len(plot_style.SERIES)], label=shown[one.run.kernel])
         _scale_axes(axes, group)
         axes.set_title(_rest(case), loc="left")
     for axes in plot_style.flat(panels)[len(found):]:

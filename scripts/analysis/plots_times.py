@@ -159,6 +159,7 @@ def _drain(axes: Axes, table: pd.DataFrame, place: NDArray[np.int_], unit: str) 
 
 
 FEW = 6  # kernels whose points have all their labels
+BESIDE = 8  # characters of kernels' names that have their place below one another's points
 ALIKE = 0.08  # of a panel's height
 
 
@@ -179,6 +180,8 @@ def kernels(runs: list[Run], operation: str) -> Figure | str:
         return f"kernels: {operation} of fewer than two"
     scale, unit = kinds.axis_unit(runs[0].clock)
     order = sorted({run.kernel for run in runs}, key=tables.version_key)
+    shown = list(tables.kernel_names(order).values())
+    is_long = max(map(len, shown)) > BESIDE
     across = min(5, len(found))
     down = -(-len(found) // across)
     figure, axes = plot_style.grid(2.5 * across + 0.5, 2.5 * down + 0.6, down, across)
@@ -207,8 +210,9 @@ def kernels(runs: list[Run], operation: str) -> Figure | str:
         _label(axis, place, list(values), top, len(order) > FEW)
         axis.set_xticks(
             range(len(order)),
-            [tables.short_version(kernel) for kernel in order],
-            rotation=30 if len(order) > 5 else 0,
+            shown,
+            rotation=30 if is_long or len(order) > 5 else 0,
+            ha="right" if is_long else "center",
         )
         axis.set_title(
             "none: the whole create" if name == kinds.NONE else f"{kinds.label(name)}: adds", loc="left"

@@ -1,7 +1,7 @@
 """What plots, page and sentences show of a run: tables of numbers, no drawing. Each has only what the run measured."""
 import itertools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -149,6 +149,12 @@ def short_version(kernel: str) -> str:
     """6.1.0-56-cloud-amd64 → 6.1: what tells kernels apart on an axis."""
     parts = kernel.split(".")
     return ".".join(parts[:2]).split("-")[0] if len(parts) > 1 else kernel
+
+
+def kernel_names(kernels: Sequence[str]) -> dict[str, str]:
+    """What each is called beside the others: the short version where that tells them all apart, else all of it."""
+    short = {kernel: short_version(kernel) for kernel in kernels}
+    return short if len(set(short.values())) == len(short) else dict(zip(kernels, kernels))
 
 
 def versions(runs: list[Run], operation: str, phase: str) -> dict[str, pd.DataFrame]:

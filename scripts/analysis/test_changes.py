@@ -35,6 +35,7 @@ def test_each_step_and_the_whole_way_in_the_order_of_kernels(tmp_path: Path) -> 
 
 def test_a_candidate_is_the_base_of_its_version(tmp_path: Path) -> None:
     said = changes.as_html([run(tmp_path / "b", "6.12.0", 3e5), run(tmp_path / "a", "6.12.0-rc7", 2e5)])
+    assert "<th></th><th>6.12.0-rc7 → 6.12.0</th>" in said  # not 6.12 → 6.12
     assert "<b>6.12.0-rc7 → 6.12.0</b>: 1 slower, 0 faster of 2 rows" in said
 
 

@@ -12,7 +12,8 @@ pytest.importorskip("pandas", reason="python3-pandas is missing")
 pytest.importorskip("matplotlib", reason="python3-matplotlib is missing")
 import pandas as pd
 
-from analysis import kinds, page, plot_style, plots, plots_probe, plots_sets, read, script, stacks, summary, tables
+from analysis import (kinds, page, plot_style, plots, plots_curves, plots_probe, plots_sets, plots_times, read, script, stacks, summary,
+                      tables)
 from analysis.fixtures import result_row, write_run
 from analysis.fixtures_full import full_run
 
@@ -73,6 +74,21 @@ def test_the_page_has_kernels_in_the_order_of_versions(tmp_path: Path) -> None:
     runs = [read.read_run(write_run(tmp_path / name, [result_row("clone/none/stack:1M", "create", 1000.0, kernel=name)]))
             for name in kernels]
     assert page._payload(runs, [None] * 4, [None] * 4)["kernels"] == ["6.1.0", "6.12.1", "7.0-rc1", "7.0.0"]
+
+
+@pytest.mark.parametrize("kernels, shown", [
+    (("6.1.0-9-amd64", "6.12.1-2-amd64"), ["6.1", "6.12"]),
+    (("6.12.0-rc7", "6.12.0", "7.0.0"), ["6.12.0-rc7", "6.12.0", "7.0.0"]),
+])
+def test_each_kernel_has_a_name_of_its_own(tmp_path: Path, kernels: tuple[str, ...], shown: list[str]) -> None:
+    def rows(kernel: str) -> list[dict[str, object]]:
+        return [result_row(f"clone/none/stack:{size}K", "create", 1000.0 + size, kernel=kernel, stack_bytes=size << 10)
+                for size in (16, 64, 256, 1024, 4096, 16384)]
+    runs = [read.read_run(write_run(tmp_path / kernel, rows(kernel))) for kernel in kernels]
+    times, grown = plots_times.kernels(runs, "clone"), plots_curves.kernels(runs, "stack", "clone", "create")
+    assert not isinstance(times, str) and not isinstance(grown, str)
+    assert [label.get_text() for label in times.axes[0].get_xticklabels()] == shown
+    assert [text.get_text() for text in grown.axes[0].get_legend().get_texts()] == shown
 
 
 @pytest.mark.parametrize("older, newer", [
