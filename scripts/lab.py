@@ -213,6 +213,8 @@ def main(words: list[str]) -> int:
     except BrokenPipeError:  # of --help
         return unread(compares)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
     interrupt.ready()
     try:
         code: int = options.command(options)

@@ -33,6 +33,7 @@ DEBUG = "CONFIG_DEBUG_KERNEL=y\nCONFIG_DEBUG_INFO_DWARF_TOOLCHAIN_DEFAULT=y\nCON
 TOOLS = ("make", "gcc", "flex", "bison", "bc", "patch", "tar", "xz")
 HEADERS = ("libelf.h", "openssl/opensslv.h")
 REMEDY = "apt-get install make gcc flex bison bc patch xz-utils libelf-dev libssl-dev"
+PATCHED = ".nsbench-patched"  # in a tree while patches are, which it names: what is killed does not take them back
 # The same sources make the same image.
 SAME = {"KBUILD_BUILD_TIMESTAMP": "2026-01-01", "KBUILD_BUILD_USER": "lab", "KBUILD_BUILD_HOST": "lab", "KBUILD_BUILD_VERSION": "1"}
 
@@ -64,7 +65,7 @@ def source_of(series: str) -> Path:
             archive = next((part / "package" / "usr" / "src").glob("linux-source-*.tar.xz"), None)
             if archive is None:
                 raise LabError(f"{package.name}: no source in it")
-            packages.run("tar", "-xf", archive, "-C", part)
+            packages.run("tar", "-xmf", archive, "-C", part)  # newer than what was built of a tree in its place
             ready = next(path for path in part.glob("linux-source-*") if path.is_dir())
             path = sources / package.name.removesuffix("_all.deb")
             ready.rename(path)
@@ -90,31 +91,56 @@ def make(tree: Path, build: Path, jobs: int, *words: str) -> None:
 
 
 def patch(tree: Path, path: Path, *words: str) -> None:
-    """Applies a patch to a tree, whole or not at all. LabError where it does not apply."""
-    for given in ([*words, "--dry-run"], [*words]):
-        done = packages.call("patch", "-p1", "--forward", "--no-backup-if-mismatch", *given, "-i", path.resolve(), cwd=tree)
-        if done.returncode:
-            raise LabError(f"{path}: does not apply to {tree}: {packages.complaint(done)}", USAGE)
+    """Applies a patch to a tree. LabError where it does not apply: then with --dry-run nothing was changed, as nothing is."""
+    done = packages.call("patch", "-p1", "--forward", "--no-backup-if-mismatch", *words, "-i", path.resolve(), cwd=tree)
+    if done.returncode:
+        raise LabError(f"{path}: does not apply to {tree}: {packages.complaint(done)}", USAGE)
+
+
+def unpatched(find: Callable[[], Path]) -> tuple[Path, int]:
+    """The tree that `find` gives, and a descriptor that has it for this lab alone. In the cache, a tree in which a lab that was killed
+    has left patches is made anew. LabError for a tree of one's own with such, and where another lab builds from it."""
+    for _ in range(keeping.TRIES):
+        try:
+            tree, handle = keeping.locked(find, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise LabError(f"{error.filename}: another lab builds from this tree") from None
+        if not (tree / PATCHED).exists():
+            return tree, handle
+        os.close(handle)
+        if tree.parent != packages.cache() / "sources":
+            raise LabError(f"{tree}: a lab that was killed has left patches in it: take them back, then remove {tree / PATCHED}, "
+                           "which names them", USAGE)
+        print(f"lab: {tree}: a lab that was killed has left patches in it: it is unpacked anew", file=sys.stderr)
+        with contextlib.suppress(FileNotFoundError):  # another lab was faster
+            keeping.remove(keeping.entry_of(tree))
+    raise LabError(f"{packages.cache() / 'sources'}: a tree with patches of a lab that was killed cannot be removed")
 
 
 @contextlib.contextmanager
 def patched(find: Callable[[], Path], patches: list[Path]) -> Iterator[Path]:
     """The tree that `find` gives, with these patches, for this lab alone. LabError where another builds from it, or where one
     does not apply."""
+    tree, handle = unpatched(find)
+    begun: list[Path] = []
     applied: list[Path] = []
     try:
-        tree, handle = keeping.locked(find, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise LabError(f"{error.filename}: another lab builds from this tree") from None
-    try:
         for path in patches:
+            patch(tree, path, "--dry-run")
+            begun.append(path)
+            (tree / PATCHED).write_text("".join(f"{one}\n" for one in begun))
             patch(tree, path)
             applied.append(path)
         yield tree
     finally:
-        for path in reversed(applied):
-            patch(tree, path, "--reverse")
-        os.close(handle)
+        try:
+            for path in reversed(applied):
+                patch(tree, path, "--reverse", "--dry-run")
+                patch(tree, path, "--reverse")
+            if applied == begun:  # else half of one may be in it
+                (tree / PATCHED).unlink(missing_ok=True)
+        finally:
+            os.close(handle)
 
 
 def tree_of(source: str) -> Path:

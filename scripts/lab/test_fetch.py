@@ -17,7 +17,7 @@ IMAGE = bytes(0x202) + b"HdrS" + bytes(4096)
 @pytest.fixture(name="program")
 def fixture_program() -> Iterator[ModuleType]:
     """lab.py."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     spec = importlib.util.spec_from_file_location("lab_program", Path(__file__).resolve().parents[1] / "lab.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)

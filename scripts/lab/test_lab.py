@@ -139,7 +139,7 @@ def test_a_guest_that_hangs_is_ended(lab: FakeLab) -> None:
     assert "still settling after 4 s (--timeout)" in stderr and "| lab: booted" in stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_ends_the_guests(lab: FakeLab, number: signal.Signals) -> None:
     lab.qemu("echo $$ >" + str(lab.path / "pid") + "; exec sleep 1000\n")
     process = lab.start()

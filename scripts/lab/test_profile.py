@@ -1,5 +1,8 @@
 """Tests of the exact profile: sums over trees, and what explains a difference."""
 import argparse
+import multiprocessing
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +11,7 @@ from typing import cast
 
 import pytest
 
-from lab import books, callgrind, exact, explain, initramfs, kernel_build, tree
+from lab import books, callgrind, exact, explain, initramfs, kernel_build, packages, tree
 from lab import profile as profile_
 from lab.books import Book, Books
 from lab.errors import LabError
@@ -190,14 +193,16 @@ def test_amounts_have_three_digits() -> None:
         "+12", "−1.23 k", "+123 k", "+1.00 M", "+1.23 M"]
 
 
+HUNK = "--- a/{0}\n+++ b/{0}\n@@ -1,3 +1,3 @@\n {1}\n-{2}\n+x\n {3}\n"
+
+
 def test_a_patch_is_applied_whole_and_taken_back(tmp_path: Path) -> None:
     texts = {"one": "a\nb\nc\n", "two": "d\ne\nf\n"}
     for name, text in texts.items():
         (tmp_path / name).write_text(text)
-    hunk = "--- a/{0}\n+++ b/{0}\n@@ -1,3 +1,3 @@\n {1}\n-{2}\n+x\n {3}\n"
     good, bad = tmp_path / "good.patch", tmp_path / "bad.patch"
-    good.write_text(hunk.format("one", "a", "b", "c"))
-    bad.write_text(hunk.format("one", "a", "x", "c") + hunk.format("two", "d", "q", "f"))
+    good.write_text(HUNK.format("one", "a", "b", "c"))
+    bad.write_text(HUNK.format("one", "a", "x", "c") + HUNK.format("two", "d", "q", "f"))
     with kernel_build.patched(lambda: tmp_path, [good]):
         assert (tmp_path / "one").read_text() == "a\nx\nc\n"
         with pytest.raises(LabError, match="another lab builds"), kernel_build.patched(lambda: tmp_path, []):
@@ -205,6 +210,54 @@ def test_a_patch_is_applied_whole_and_taken_back(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="bad.patch: does not apply"), kernel_build.patched(lambda: tmp_path, [good, bad]):
         pass
     assert {name: (tmp_path / name).read_text() for name in texts} == texts and not list(tmp_path.glob("*.rej"))
+    assert not (tmp_path / kernel_build.PATCHED).exists()
+
+
+def killed(tree: Path, path: Path) -> None:
+    """A lab builds from the tree with a patch, and is killed."""
+    def lab() -> None:
+        with kernel_build.patched(lambda: tree, [path]):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    child = multiprocessing.get_context("fork").Process(target=lab)
+    child.start()
+    child.join(60)
+    assert child.exitcode == -signal.SIGKILL and (tree / "one").read_text() == "a\nx\nc\n"
+
+
+def test_what_a_killed_lab_left_patched_is_not_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                     capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    good = tmp_path / "good.patch"
+    good.write_text(HUNK.format("one", "a", "b", "c"))
+    kept, own = packages.cache() / "sources" / "linux-source-6.12_1", tmp_path / "own"
+
+    def unpacked(into: Path) -> Path:
+        if not into.exists():
+            into.mkdir(parents=True)
+            (into / "one").write_text("a\nb\nc\n")
+        return into
+
+    for source in (kept, own):
+        killed(unpacked(source), good)
+    with kernel_build.patched(lambda: unpacked(kept), []) as source:
+        assert source == kept and (source / "one").read_text() == "a\nb\nc\n"
+    assert "has left patches in it: it is unpacked anew" in capsys.readouterr().err
+    with pytest.raises(LabError, match="take them back, then remove .*/own/.nsbench-patched"), kernel_build.patched(lambda: own, []):
+        pass
+    assert (own / kernel_build.PATCHED).read_text() == f"{good}\n"
+
+
+def test_a_patch_that_was_begun_is_not_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as one at which Ctrl-C came: half of it may be in the tree."""
+    def patch(tree: Path, path: Path, *words: str) -> None:
+        if "--dry-run" not in words:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(kernel_build, "patch", patch)
+    with pytest.raises(KeyboardInterrupt), kernel_build.patched(lambda: tmp_path, [Path("good.patch")]):
+        pass
+    assert (tmp_path / kernel_build.PATCHED).exists()
 
 
 @pytest.mark.parametrize("words, says", [
