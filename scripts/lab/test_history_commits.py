@@ -49,6 +49,34 @@ def test_each_commit_is_built_once(repository: Repository) -> None:
     assert builder(repository).all(every) == found[::-1] and builds(repository) == 2
 
 
+def test_images_of_another_configuration_or_compiler_are_others(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    def folder() -> Path:
+        return commits.folder_of(repository.path, BUILD, "bzImage", repository.path.parent)
+
+    found = [folder()]
+    for text in ("CONFIG_NET_NS=y\n", "CONFIG_NET_NS=n\n"):
+        (repository.path / ".config").write_text(text)
+        found.append(folder())
+    (repository.path.parent / "gcc").write_text("#!/bin/sh\necho gcc 99\n")
+    (repository.path.parent / "gcc").chmod(0o755)
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", str(repository.path.parent), prepend=":")
+        found.append(folder())
+    assert len(set(found)) == 4 and folder() == found[2]
+
+
+@pytest.mark.parametrize("config", ["yours\n", None])
+def test_a_build_that_changes_the_configuration_changes_it_for_no_other(repository: Repository, config: str | None) -> None:
+    every = repository.commits([1, 2])
+    if config:
+        (repository.path / ".config").write_text(config)
+    here = repository.path / ".config"
+    made = builder(repository, f"cat .config >>../configs; echo mine >.config; {BUILD}").all(every)
+    assert len(made) == 2 and (here.read_text() if here.exists() else None) == config
+    if config:
+        assert (repository.path.parent / "configs").read_text() == config * 2
+
+
 def test_what_does_not_build_is_left_out(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:
     every = repository.commits([1, None, 3])
     assert [path.name[-12:] for path in builder(repository).all(every)] == [every[0][:12], every[2][:12]]

@@ -15,6 +15,8 @@ from lab.guest import check_image
 BUILT = "arch/x86/boot/bzImage"
 BISECTING = "BISECT_START"
 SHORT = 12  # digits of a commit that name it
+CONFIG = ".config"  # in a tree, of which git knows nothing: the build may change it for a commit that has other options
+COMPILERS = ("gcc", "clang")
 
 
 def git(tree: Path, *words: str) -> str:
@@ -40,6 +42,22 @@ def check_out(tree: Path, commit: str) -> None:
     git(tree, "checkout", "-q", "--detach", commit)
 
 
+def config_of(tree: Path) -> bytes | None:
+    """The configuration in the tree; None without one."""
+    path = tree / CONFIG
+    return path.read_bytes() if path.exists() else None
+
+
+def configure(tree: Path, config: bytes | None) -> None:
+    """Puts that configuration into the tree, where it is not: a newer file would make the build look at all options again."""
+    if config_of(tree) == config:
+        return
+    if config is None:
+        (tree / CONFIG).unlink()
+    else:
+        (tree / CONFIG).write_bytes(config)
+
+
 @contextlib.contextmanager
 def as_before(tree: Path) -> Iterator[None]:
     """Other commits may be checked out meanwhile; the tree is as it was afterwards. LabError where that could lose something."""
@@ -48,10 +66,11 @@ def as_before(tree: Path) -> Iterator[None]:
     if is_bisecting(tree):
         raise LabError(f"{tree}: git is bisecting there already: git bisect reset ends that", USAGE)
     branch = packages.call("git", "-C", tree, "symbolic-ref", "--short", "-q", "HEAD").stdout.strip()
-    before = branch or git(tree, "rev-parse", "HEAD").strip()
+    before, config = branch or git(tree, "rev-parse", "HEAD").strip(), config_of(tree)
     try:
         yield
     finally:
+        configure(tree, config)
         if is_bisecting(tree):
             git(tree, "bisect", "reset", before)
         else:
@@ -76,10 +95,13 @@ class Builder:
     def __init__(self, tree: Path, command: str, image: str, kept: Path) -> None:
         self.tree, self.command, self.kept = tree.resolve(), command, kept
         self.image = self.tree / image
+        self.config = config_of(self.tree)
 
     def built(self, commit: str) -> Path:
         """The image of the commit that is checked out. LabError where it does not build, or no kernel comes of it."""
         path = self.path(commit)
+        if self.config is not None:  # each is built from the same one, whatever was built before it
+            configure(self.tree, self.config)
         build(self.tree, self.command, self.image, self.kept / "log")
         part = path.with_name(f"part-{path.name}")
         shutil.copyfile(self.image, part)
@@ -129,9 +151,16 @@ def check(options: argparse.Namespace) -> None:
         raise LabError("--tree and --build belong together", USAGE)
 
 
+def compilers() -> list[str]:
+    """What each compiler here says of its version: another one makes other images by the same command."""
+    return [packages.call(name, "--version").stdout.partition("\n")[0] for name in COMPILERS if shutil.which(name)]
+
+
 def folder_of(tree: Path, command: str, image: str, work: Path) -> Path:
-    """Where the images are kept that this command makes of this tree: the folder, made if it is missing."""
-    key = hashlib.sha256("\0".join((str(tree.resolve()), command, image)).encode()).hexdigest()[:SHORT]
+    """Where the images are kept that this command makes of this tree, with its configuration and the compilers there are: the folder,
+    made if it is missing."""
+    config = hashlib.sha256(config_of(tree) or b"").hexdigest()
+    key = hashlib.sha256("\0".join((str(tree.resolve()), command, image, config, *compilers())).encode()).hexdigest()[:SHORT]
     folder = work.resolve() / "images" / key
     folder.mkdir(parents=True, exist_ok=True)
     return folder
