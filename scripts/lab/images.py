@@ -1,6 +1,8 @@
 """Kernels to boot: Debian's packages, or files of one's own."""
+import dataclasses
 import re
 import subprocess
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,9 +46,9 @@ def image_of(name: str) -> Image:
 
 
 def images(wanted: list[str], missing: Callable[[str, LabError], None] | None = None) -> list[Image]:
-    """The kernel of each name, in order and once each. LabError for what is no kernel, unless `missing` takes its name and
-    that error."""
-    found: dict[str, Image] = {}
+    """The kernel of each name, in order and once each; two packages of one release have their versions in their names. LabError for
+    what is no kernel, unless `missing` takes its name and that error."""
+    found: dict[tuple[str, str], Image] = {}
     for name in dict.fromkeys(wanted):
         try:
             image = image_of(name)
@@ -55,8 +57,10 @@ def images(wanted: list[str], missing: Callable[[str, LabError], None] | None = 
                 raise
             missing(name, error)
             continue
-        found.setdefault(image.name, image)
-    return list(found.values())
+        found.setdefault((image.name, image.sha256), image)
+    alike = Counter(image.name for image in found.values())
+    return [dataclasses.replace(one, name=f"{one.name}_{one.kernel.version}") if alike[one.name] > 1 and one.kernel else one
+            for one in found.values()]
 
 
 class NoProgram(LabError):

@@ -68,6 +68,17 @@ def test_a_folder_is_no_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert [images.is_path(name) for name in ("6.1", "bzImage", "./6.1")] == [False, True, True]
 
 
+def test_two_packages_of_one_release_are_two_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    def image_of(version: str) -> images.Image:
+        release = "6.12.0-amd64" if version.startswith("6.12") else "6.1.0-amd64"
+        return images.Image(release, Path("vmlinuz"), version, f"linux-image-{release} {version}")
+
+    monkeypatch.setattr(images, "image_of", image_of)
+    assert [image.name for image in images.images(["6.1.27-1", "6.12.9-1", "6.1.38-1", "6.1.27-1"])] == [
+        "6.1.0-amd64_6.1.27-1", "6.12.0-amd64", "6.1.0-amd64_6.1.38-1"]
+    assert [image.name for image in images.images(["6.1.38-1"])] == ["6.1.0-amd64"]
+
+
 @pytest.mark.parametrize(("status", "rows", "whole"), [
     (0, "ok", True), (1, "failed", True), (1, "ok", False), (139, "ok", False), (3, "skipped", False)])
 def test_a_run_that_crashed_is_no_result(status: int, rows: str, whole: bool) -> None:
