@@ -1,11 +1,12 @@
 """That nsbench holds: faults of system calls and of memory, tried on it."""
 import os
 import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from analysis.fixtures import call
 from faults.place import LIBRARY
 
 VALIDATE = Path(__file__).resolve().parents[1] / "validate.py"
@@ -15,15 +16,16 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: a seccomp
 def tried(which, *words):
     """What came of it; skipped where nothing can be made to fail here."""
     from nsbench_harness import binary
-    code, out, err = call(VALIDATE, [f"--build={Path(binary()).parent}", which, "--seed=18", *words])
+    words = [sys.executable, VALIDATE, f"--build={Path(binary()).parent}", which, "--seed=18", *words]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    code, out, err = done.returncode, done.stdout, done.stderr
     if code == 2 and ("no seccomp notifier" in err or "no namespaces to try faults in" in err
                       or "cannot be tried here: exit code 3" in err and "nothing to try" in err):
         pytest.skip(err)
     return code, out + err
 
 
-@needs_root
-@pytest.mark.parametrize("words", [
+ONCE = [
     # A keeper that could not say that it was ready waited for the sampler, which waited for it.
     "faults --job=conditions --role=nsbench-keeper+ --call=sendto --error=ENOBUFS --when=1",
     # It waited for the end of a command that nobody told it of.
@@ -51,9 +53,20 @@ def tried(which, *words):
     # Without memory for the message that there is none it aborted.
     "memory --job=list --call=malloc+ --most=5",
     "memory --job=summary --call=mmap+ --most=5",
-])
-def test_what_it_once_did_not_hold_against(words):
-    code, said = tried(*words.split())
+]
+
+
+@pytest.fixture(name="once", scope="module")
+def fixture_once():
+    """What came of each of ONCE. Most of their time they wait: four at once, each in namespaces of its own."""
+    with ThreadPoolExecutor(4) as pool:
+        yield {line: pool.submit(tried, *line.split()) for line in ONCE}
+
+
+@needs_root
+@pytest.mark.parametrize("line", ONCE)
+def test_what_it_once_did_not_hold_against(once, line):
+    code, said = once[line].result()
     assert code == 0, said
 
 

@@ -209,6 +209,6 @@ def test_nothing_is_left_of_thirty() -> None:
     """The same each day: a draw of the day could fail a change that is not to blame."""
     if programs.find("nsbench") is None:
         pytest.skip("nsbench is not built")
-    code, out, err = call(VALIDATE, ["kills", "--kills=30", "--seed=18"])
+    code, out, err = call(VALIDATE, ["kills", "--kills=30", "--jobs=3", "--seed=18"])
     assert code == 0, out + err
     assert out.startswith("30 kills, --seed=18") and " 0 fell short" in out
