@@ -109,8 +109,8 @@ struct ProbedCase {
     double preempted = 0;    ///< ticks per execution that the sampler waited for its CPU on the way back
     double first_phase = 0;  ///< typical, the probe's cost taken off: what functions' times are shares of; 0:
                              ///< of nothing (is_whole_call_timed)
-    double events = 0;  ///< traced calls per execution, whose cost was taken off
-    std::string error;  ///< why there is nothing
+    double events = 0;       ///< traced calls per execution, whose cost was taken off
+    std::string error;       ///< why there is nothing
 };
 
 /// What calls are part of that no traced function makes: those of `function` in executions of `operation`.
