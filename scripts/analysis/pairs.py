@@ -51,7 +51,7 @@ def compare_pairs(a: list[Source], b: list[Source], threshold: float | None, alp
     for i, (row, (log, low, high, p, level)) in enumerate(zip(result.rows, found)):
         ratio, lower, upper = (float(np.exp(v)) for v in (log, low, high))
         word = verdict(ratio, lower, upper, corrected[i], result.threshold, alpha)
-        if word == "same" and level < 1 - alpha:  # of too few pairs, whose ends say next to nothing: of one pair they are the pair
+        if word == "same" and level < 1 - alpha:  # too few pairs: of one, the interval is that pair
             word = "~"
         above, below = int((ratios[i] > 0).sum()), int((ratios[i] < 0).sum())
         need = more(above, below, alpha, tested) if word == "~" and abs(ratio - 1) > result.threshold else math.nan

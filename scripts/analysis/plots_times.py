@@ -159,7 +159,7 @@ def _drain(axes: Axes, table: pd.DataFrame, place: NDArray[np.int_], unit: str) 
 
 
 FEW = 6  # kernels whose points have all their labels
-BESIDE = 8  # characters of kernels' names that have their place below one another's points
+BESIDE = 8  # characters of a kernel's name; longer names are turned, since they would overlap
 ALIKE = 0.08  # of a panel's height
 
 

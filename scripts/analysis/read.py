@@ -247,8 +247,10 @@ class Run:
 
     @functools.cached_property
     def rounds(self) -> pd.DataFrame | None:
-        """rounds.csv: what else the machine did in each round."""
-        return self._table("rounds.csv")
+        """rounds.csv: what else the machine did in each round. Where a run was killed, it may have one more than run.json."""
+        table = self._table("rounds.csv")
+        last = self.info.get("measuring", {}).get("rounds")
+        return table if table is None or last is None else table[table["round"] <= last]
 
     def quantile(self, share: float) -> pd.Series | None:
         """Of the counted samples, by case and phase; None without samples.csv, which is not kept: of many runs it would fill

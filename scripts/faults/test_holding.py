@@ -16,8 +16,8 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: a seccomp
 def tried(which, *words):
     """What came of it; skipped where nothing can be made to fail here."""
     from nsbench_harness import binary
-    words = [sys.executable, VALIDATE, f"--build={Path(binary()).parent}", which, "--seed=18", *words]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    called = [sys.executable, VALIDATE, f"--build={Path(binary()).parent}", which, "--seed=18", *words]
+    done = subprocess.run(called, capture_output=True, text=True, check=False)
     code, out, err = done.returncode, done.stdout, done.stderr
     if code == 2 and ("no seccomp notifier" in err or "no namespaces to try faults in" in err
                       or "cannot be tried here: exit code 3" in err and "nothing to try" in err):
@@ -57,10 +57,11 @@ ONCE = [
 
 
 @pytest.fixture(name="once", scope="module")
-def fixture_once():
-    """What came of each of ONCE. Most of their time they wait: four at once, each in namespaces of its own."""
+def fixture_once(request):
+    """What comes of those of ONCE that are asked for. Most of their time they wait: four at once, each in namespaces of its own."""
+    lines = [item.callspec.params["line"] for item in request.session.items if "once" in item.fixturenames]
     with ThreadPoolExecutor(4) as pool:
-        yield {line: pool.submit(tried, *line.split()) for line in ONCE}
+        yield {line: pool.submit(tried, *line.split()) for line in lines}
 
 
 @needs_root

@@ -91,7 +91,7 @@ def make(tree: Path, build: Path, jobs: int, *words: str) -> None:
 
 
 def patch(tree: Path, path: Path, *words: str) -> None:
-    """Applies a patch to a tree. LabError where it does not apply: then with --dry-run nothing was changed, as nothing is."""
+    """Applies a patch to a tree; with --dry-run it changes nothing. LabError where it does not apply."""
     done = packages.call("patch", "-p1", "--forward", "--no-backup-if-mismatch", *words, "-i", path.resolve(), cwd=tree)
     if done.returncode:
         raise LabError(f"{path}: does not apply to {tree}: {packages.complaint(done)}", USAGE)
@@ -109,8 +109,8 @@ def unpatched(find: Callable[[], Path]) -> tuple[Path, int]:
             return tree, handle
         os.close(handle)
         if tree.parent != packages.cache() / "sources":
-            raise LabError(f"{tree}: a lab that was killed has left patches in it: take them back, then remove {tree / PATCHED}, "
-                           "which names them", USAGE)
+            raise LabError(f"{tree}: a lab has left patches in it: take them back, then remove {tree / PATCHED}, which "
+                           "names them", USAGE)
         print(f"lab: {tree}: a lab that was killed has left patches in it: it is unpacked anew", file=sys.stderr)
         with contextlib.suppress(FileNotFoundError):  # another lab was faster
             keeping.remove(keeping.entry_of(tree))
@@ -124,11 +124,15 @@ def patched(find: Callable[[], Path], patches: list[Path]) -> Iterator[Path]:
     tree, handle = unpatched(find)
     begun: list[Path] = []
     applied: list[Path] = []
+
+    def mark() -> None:
+        (tree / PATCHED).write_text("".join(f"{one.resolve()}\n" for one in begun))
+
     try:
         for path in patches:
             patch(tree, path, "--dry-run")
             begun.append(path)
-            (tree / PATCHED).write_text("".join(f"{one}\n" for one in begun))
+            mark()
             patch(tree, path)
             applied.append(path)
         yield tree
@@ -137,7 +141,9 @@ def patched(find: Callable[[], Path], patches: list[Path]) -> Iterator[Path]:
             for path in reversed(applied):
                 patch(tree, path, "--reverse", "--dry-run")
                 patch(tree, path, "--reverse")
-            if applied == begun:  # else half of one may be in it
+                begun.remove(path)
+                mark()
+            if patches and not begun:  # else half of one may be in it
                 (tree / PATCHED).unlink(missing_ok=True)
         finally:
             os.close(handle)

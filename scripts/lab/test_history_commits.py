@@ -71,10 +71,9 @@ def test_a_build_that_changes_the_configuration_changes_it_for_no_other(reposito
     if config:
         (repository.path / ".config").write_text(config)
     here = repository.path / ".config"
-    made = builder(repository, f"cat .config >>../configs; echo mine >.config; {BUILD}").all(every)
+    made = builder(repository, f"cat .config >>../configs || echo none >>../configs; echo mine >.config; {BUILD}").all(every)
     assert len(made) == 2 and (here.read_text() if here.exists() else None) == config
-    if config:
-        assert (repository.path.parent / "configs").read_text() == config * 2
+    assert (repository.path.parent / "configs").read_text() == (config or "none\n") * 2
 
 
 def test_what_does_not_build_is_left_out(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:

@@ -170,7 +170,7 @@ declare("added", (width) => {
   const isLog = STATE.scale === "log";
   const named = (run, flag) => labelOf(flag) + (STATE.second ? ` of ${run.name}` : "");
   const shown = shownRuns().flatMap((run) => rowsOf(run).map(([flag, row]) => [run, flag, row]));
-  const unknown = shown.filter(([, , row]) => !hasInterval(row));
+  const unknown = shown.filter(([, , row]) => !hasInterval(row) && (!isLog || row.delta > 0));
   const reaching = shown.filter(([, , row]) => isLog && row.delta > 0 && row.delta_low !== null && row.delta_low <= 0);
   return {
     caption: `What each kind adds to ${operation}`,

@@ -107,12 +107,13 @@ Return put_back(const Root& root, const Change& change) {
     const auto now = state_of(root, change);
     // What was in a folder that is not there needs nothing either.
     const bool is_gone = !now && (change.is_in_folder || has_ended(change, now.error()));
-    if (!now) return {is_gone ? Returned::unchanged : Returned::failed, "", now.error()};
+    if (is_gone) return {Returned::unchanged};
+    if (!now) return {Returned::failed, "", now.error()};
     if (*now == change.before) return {Returned::unchanged, *now};
     if (std::ranges::count(change.wanted, *now) == 0) return {Returned::left_alone, *now};
     if (const auto written = write_state(root, change, change.before); !written) {
-        const bool is_late = has_ended(change, written.error());
-        return {is_late ? Returned::unchanged : Returned::failed, *now, written.error()};
+        if (has_ended(change, written.error())) return {Returned::unchanged, *now};
+        return {Returned::failed, *now, written.error()};
     }
     const auto after = state_of(root, change);
     if (!after && has_ended(change, after.error())) return {Returned::unchanged, *now};

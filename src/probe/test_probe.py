@@ -138,3 +138,16 @@ def test_three_capabilities_suffice(here, tmp_path, capabilities, suffices):
     else:
         warning = next(line for line in (done.stdout + done.stderr).splitlines() if "--probe: cannot be had here" in line)
         assert "CAP_" in warning
+
+
+@pytest.mark.parametrize("operation, reason", [("mountinfo", "these make none"), ("setns", "")])
+def test_what_is_not_of_an_execution_is_not_said_to_be(tmp_path, operation, reason):
+    """Neither of samples that make no process, nor of what is kept for a block of them."""
+    words = [NSBENCH, f"--op={operation}", *(["--ns=net"] if operation == "setns" else []),
+             "--samples=4", "--probe", f"--out={tmp_path}/run"]
+    result = subprocess.run(words, capture_output=True, text=True, check=False, timeout=240)
+    if result.returncode == 3 or not (tmp_path / "run" / "probe.csv").exists():
+        pytest.skip(f"no probe here: {result.stdout}")
+    assert reason in result.stdout
+    seen = {row["path"] for row in rows((tmp_path / "run" / "probe.csv").read_text()) if float(row["total"] or 0) > 0}
+    assert not seen if reason else "async" not in seen, seen

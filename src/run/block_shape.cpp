@@ -66,6 +66,10 @@ BlockShape shape_of(const Case& c, const RunOptions& options) {
     return within_batch(shape_of(block_class(c), options), block_class(c), c.at_once());
 }
 
+std::uint32_t room_in_block(const Case& c, const RunOptions& options, std::uint32_t samples) {
+    return within_batch({shape_of(c, options).lead_in, samples}, block_class(c), c.at_once()).samples;
+}
+
 BlockShapes shapes_of(const std::vector<Case>& cases, const RunOptions& options) {
     BlockShapes shapes;
     for (const Case& c : cases) shapes[block_class(c)] = shape_of(c, options);

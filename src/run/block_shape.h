@@ -61,6 +61,9 @@ BlockShape shape_of(BlockClass block_class, const RunOptions& options);
 /// fewer.
 BlockShape shape_of(const Case& c, const RunOptions& options);
 
+/// How many of `samples` a block of the case has room for behind its lead-in.
+std::uint32_t room_in_block(const Case& c, const RunOptions& options, std::uint32_t samples);
+
 /// Of the classes that these cases belong to.
 BlockShapes shapes_of(const std::vector<Case>& cases, const RunOptions& options);
 

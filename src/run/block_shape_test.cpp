@@ -45,6 +45,15 @@ TEST(BlockShape, OfManyProcessesAtOnceIsShorter) {
     EXPECT_EQ(shape_of(kUts.with(Parameter::parallel, 64), {}), shape_of(kUts, {})) << "leaves nothing";
 }
 
+TEST(BlockShape, HasRoomForMoreSamplesWhereFewProcessesLeaveSomething) {
+    const Case net = Case::of(Operation::clone, Kind::net);
+    EXPECT_EQ(room_in_block(net, {}, 56), 56U);
+    EXPECT_EQ(room_in_block(net.with(Parameter::parallel, 4), {}, 56), 10U);
+    EXPECT_EQ(room_in_block(net.with(Parameter::parallel, 64), {}, 56), 1U);
+    EXPECT_EQ(room_in_block(Case::of(Operation::clone, {}).with(Parameter::parallel, 64), {}, 56), 56U)
+        << "it leaves nothing to the kernel's workers";
+}
+
 TEST(BlockShape, OfAFixedNumberLeavesTenRounds) {
     for (const auto& [samples, block] :
          {std::pair{1U, 1U}, {19U, 1U}, {20U, 2U}, {100U, 10U}, {40000U, 1000U}}) {

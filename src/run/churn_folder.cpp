@@ -22,13 +22,14 @@ constexpr const char* kBatchesCsv = "batches.csv";
 
 ChurnFolder::ChurnFolder(std::filesystem::path path)
     : path_(std::move(path)), folder_(sys::open_own_folder(path_, sys::Missing::is_made)) {
-    take_folder(folder_, path_);
+    lock_folder(folder_, path_);
     for (const char* const name : {kJson, "run.json"}) {
         if (faccessat(folder_.get(), name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
             throw StoreError(fmt::format("{}: holds {} already; name another folder", path_.native(), name));
     }
     for (const char* const name : {kJson, kCsv, kBurstsCsv, kBatchesCsv})
         sys::check_writable(name, folder_.get());
+    sys::remove_leftovers(folder_);
 }
 
 void ChurnFolder::replace(std::string_view name, std::string_view text) const {

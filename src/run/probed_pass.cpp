@@ -73,6 +73,12 @@ Estimate midmean(std::span<const double> values) {
             (high - low) / 0.507 * 1.25 / std::sqrt(static_cast<double>(values.size()))};
 }
 
+/// What is kept for a whole block is torn down once, for none of its executions.
+void leave_out_workers(probe::Snapshot& snapshot) {
+    snapshot.async.clear();
+    std::erase_if(snapshot.profile, [](const probe::ProfileEntry& entry) { return entry.async; });
+}
+
 std::unique_ptr<env::Teardown> open_teardown() {
     auto watch = env::TeardownWatch::open();
     if (!watch) return nullptr;
@@ -141,9 +147,10 @@ void ProbedPass::carry_out(const Part& part, const std::function<void(Work&)>& t
 
 void ProbedPass::in_batches(const Work& work, std::uint32_t block,
                             const std::function<void(std::uint32_t samples)>& take_samples) const {
-    const std::uint32_t room = kMaxBacklog / work.c.at_once();
-    const std::uint32_t most = room > lead_in(work) ? room - lead_in(work) : 1;
-    for (std::uint32_t left = block; left > 0 && work.error.empty(); left -= std::min(left, most))
+    const std::uint32_t most = room_in_block(work.c, options_, block);
+    // Where their number is not fixed, the next round has more.
+    std::uint32_t left = options_.samples ? block : most;
+    for (; left > 0 && work.error.empty() && interrupted_by() == 0; left -= std::min(left, most))
         take_samples(std::min(left, most));
 }
 
@@ -166,9 +173,8 @@ void ProbedPass::take_probed(Work& work, std::uint32_t block, probe::Observation
     if (times.empty() || !work.error.empty()) return;
     probe::Observations& seen = work.*into;
     seen.samples += times.size();
-    // A sampler whose namespaces are held for a block leaves them once.
-    const std::uint64_t lead_ins = std::uint64_t{lead_in(work)} * work.c.at_once();
-    seen.torn_down += work.c.has(Trait::held) ? work.c.at_once() : times.size() + lead_ins;
+    seen.torn_down += times.size() + std::uint64_t{lead_in(work)} * work.c.at_once();
+    if (work.c.has(Trait::held)) leave_out_workers(snapshot);
     seen.snapshot += snapshot;
     // Stacks that are sampled for --folded beside traced calls say nothing of what those cost.
     if (into == &Work::stacks && probe_.traces_calls()) return;
@@ -308,9 +314,8 @@ ProbeReport ProbedPass::run(std::optional<std::chrono::nanoseconds> budget, cons
     if (interrupted_by() == 0 && attach(probe::Pass::memory)) {
         const std::uint32_t block =
             std::min(options_.samples.value_or(kMostMemorySamples), kMostMemorySamples);
-        carry_out({kShareMemory, 1, block, true}, [&](Work& work) {
-            in_batches(work, block, [&](std::uint32_t samples) { take_memory(work, samples); });
-        });
+        carry_out({kShareMemory, 1, block, true},
+                  [&](Work& work) { take_memory(work, room_in_block(work.c, options_, block)); });
         probe_.detach();
     }
 

@@ -55,7 +55,7 @@ class ProbedPass {
     std::vector<double> take(Work& work, std::uint32_t samples);
     /// Whether the probe follows the samplers; else the case has an error.
     bool begin(Work& work);
-    /// A block, or as many as leave no more at once than a batch has, where several samplers take it.
+    /// A block of so many samples; several where their number is fixed and one has no room for them.
     void in_batches(const Work& work, std::uint32_t block,
                     const std::function<void(std::uint32_t samples)>& take_samples) const;
     void take_unprobed(Work& work, std::uint32_t block);

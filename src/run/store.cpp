@@ -57,14 +57,23 @@ NextPiece pieces_of(const sys::Fd& file, std::string_view name) {
     };
 }
 
+/// rounds.csv is written before run.json: where a run was killed between the two, it has a round that
+/// run.json and samples.csv have not, and that is measured again.
+void leave_out_unknown_rounds(RunInfo& info, std::span<const Series> series) {
+    std::uint32_t last = info.rounds;
+    for (const Series& one : series) {
+        for (const Stretch& of : one.samples.stretches()) last = std::max(last, of.round);
+    }
+    std::erase_if(info.marks, [&](const RoundMarks& one) { return one.round > last; });
+}
+
 }  // namespace
 
-void take_folder(const sys::Fd& folder, const fs::path& path) {
+void lock_folder(const sys::Fd& folder, const fs::path& path) {
     const bool is_ours = sys::retried([&] { return flock(folder.get(), LOCK_EX | LOCK_NB); }) == 0;
     if (!is_ours && errno == EWOULDBLOCK)
         refuse(path, "another nsbench is writing to it; name another folder");
     sys::must(is_ours ? 0 : -1, "flock", path.native());
-    sys::remove_leftovers(folder);
 }
 
 void Store::check_writable() const {
@@ -78,13 +87,14 @@ bool Store::holds(const std::string& name) const {
 }
 
 Store Store::create(Store store) {
-    take_folder(store.folder_, store.path_);
+    lock_folder(store.folder_, store.path_);
     if (store.holds(kRunJson)) {
         refuse(store.path_,
                fmt::format("holds a run already; go on with it by --resume={}, or name another folder",
                            store.path_.native()));
     }
     store.check_writable();
+    sys::remove_leftovers(store.folder_);
     return store;
 }
 
@@ -117,7 +127,7 @@ std::pair<Store, Store::Recorded> Store::reopen(const fs::path& folder) {
 
 std::pair<Store, Store::Recorded> Store::reopen(Store store) {
     const fs::path& folder = store.path_;
-    take_folder(store.folder_, store.path_);
+    lock_folder(store.folder_, store.path_);
     Recorded recorded = store.read_recorded();
     try {
         store.check_writable();
@@ -125,6 +135,7 @@ std::pair<Store, Store::Recorded> Store::reopen(Store store) {
         if (is_of_a_limit(error)) throw;
         refuse(folder, fmt::format("cannot be written: {}", error.what()));
     }
+    sys::remove_leftovers(store.folder_);
     return {std::move(store), std::move(recorded)};
 }
 
@@ -175,8 +186,6 @@ Store::Recorded Store::read_recorded() {
         auto marks = parse_rounds(*rounds, (path_ / kRoundsCsv).native());
         if (!marks) throw StoreError(marks.error());
         info->marks = std::move(*marks);
-        // rounds.csv was written, and run.json not yet: such a round is measured again.
-        std::erase_if(info->marks, [&](const RoundMarks& one) { return one.round > info->rounds; });
     }
     if (info->is_of_repeats()) return {std::move(*info), {}};
     const auto file = read_if_there(path_, [&] { return sys::open_own_file(kSamplesCsv, folder_.get()); });
@@ -188,6 +197,7 @@ Store::Recorded Store::read_recorded() {
     if (!samples) throw StoreError(samples.error());
     samples_ = {*file, *samples};
     is_told_ = info->sample_lines.has_value();
+    leave_out_unknown_rounds(*info, samples->series);
     return {std::move(*info), std::move(samples->series)};
 }
 

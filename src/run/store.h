@@ -22,9 +22,9 @@ class StoreError : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-/// Takes a folder of results for this process alone, for as long as that is open, and removes what a killed
-/// one has left half written there. Throws StoreError where another nsbench has it, and SystemError.
-void take_folder(const sys::Fd& folder, const std::filesystem::path& path);
+/// Takes a folder of results for this process alone, for as long as that is open. Throws StoreError where
+/// another nsbench has it, and SystemError.
+void lock_folder(const sys::Fd& folder, const std::filesystem::path& path);
 
 /// Every file in the folder is whole at any moment. samples.csv grows, and is whole as far as run.json says,
 /// which is written right behind it: where a process is killed between the two, or within a line, the lines

@@ -194,8 +194,6 @@ Place find_output(const std::filesystem::path& path, int at) {
     return place;
 }
 
-}  // namespace
-
 Result<std::string> read_all(const Fd& file) {
     // Not into the text itself: most files are of a line, for which 128 KiB would be filled with zeros. Nor
     // on the stack, which may be of 64 KiB (RLIMIT_STACK).
@@ -209,6 +207,8 @@ Result<std::string> read_all(const Fd& file) {
         text.append(piece.get(), static_cast<std::size_t>(got));
     }
 }
+
+}  // namespace
 
 Result<std::string> read_file(const std::filesystem::path& path) {
     const auto file = Fd::own(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));

@@ -19,8 +19,6 @@ inline constexpr std::string_view kStandardOutput = "standard output";
 /// The content of a file, or the errno of what failed: the one reader of whole files. It does not wait for
 /// who might write to a pipe.
 Result<std::string> read_file(const std::filesystem::path& path);
-/// The same of an open file, from its place on.
-Result<std::string> read_all(const Fd& file);
 
 /// As read_file(), for what might have been put there by somebody else: links are followed as find_place()
 /// allows, and only regular files are read that is_trusted(). Throws SystemError.

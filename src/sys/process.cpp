@@ -31,8 +31,9 @@ Fd copy_from(int first, int fd) {
 
 using Clock = std::chrono::steady_clock;
 
-/// How a child ended within so long, which stays to be waited for; nothing where it goes on. It is looked at
-/// each millisecond: a pidfd, whose poll(2) would wake this up, is not to be had where descriptors are few.
+/// How a child ended within so long, which stays to be waited for; nothing where it goes on, or where the
+/// kernel does not say. It is looked at each millisecond: a pidfd, whose poll(2) would wake this up, is not
+/// to be had where descriptors are few.
 std::optional<siginfo_t> end_of(pid_t child, std::chrono::milliseconds limit) {
     constexpr timespec kPause{0, 1'000'000};
     const Clock::time_point last = Clock::now() + limit;
@@ -41,7 +42,7 @@ std::optional<siginfo_t> end_of(pid_t child, std::chrono::milliseconds limit) {
         siginfo_t end{};
         const int found = waitid(P_PID, static_cast<id_t>(child), &end, WEXITED | WNOHANG | WNOWAIT);
         if (found == 0 && end.si_pid == child) return end;
-        if (is_last) return std::nullopt;
+        if (is_last || (found != 0 && errno != EINTR)) return std::nullopt;
         nanosleep(&kPause, nullptr);
     }
 }
@@ -119,6 +120,7 @@ std::optional<int> Process::exit_code_within(std::chrono::milliseconds limit) co
 Result<std::string> output_of(const std::filesystem::path& program,
                               const std::vector<std::string>& arguments) {
     static constexpr auto kPatience = std::chrono::seconds(5);
+    static constexpr std::size_t kMostOutput = 1U << 20U;
     const auto file = Fd::own(memfd_create("output", MFD_CLOEXEC));
     if (!file) return tl::unexpected(file.error());
     try {
@@ -127,9 +129,12 @@ Result<std::string> output_of(const std::filesystem::path& program,
     } catch (const SystemError& error) {
         return tl::unexpected(error.error());
     }
-    // It was written through a copy of the descriptor, whose place in the file is the same.
-    if (lseek(file->get(), 0, SEEK_SET) != 0) return tl::unexpected(errno);
-    return read_all(*file);
+    // Not by the place in the file, at which a child that the program has left may go on writing.
+    std::string text(kMostOutput, '\0');
+    const ssize_t got = retried([&] { return pread(file->get(), text.data(), text.size(), 0); });
+    if (got < 0) return tl::unexpected(errno);
+    text.resize(static_cast<std::size_t>(got));
+    return text;
 }
 
 std::optional<int> Process::kill_and_reap() {

@@ -45,8 +45,8 @@ class Process {
     pid_t pid_ = -1;
 };
 
-/// All that a program writes to standard output, without an environment or input and within a few seconds; an
-/// errno where it cannot be started or does not end in time.
+/// What a program writes to standard output (its first MiB), without an environment or input and within a few
+/// seconds; an errno where it cannot be started or does not end in time.
 Result<std::string> output_of(const std::filesystem::path& program,
                               const std::vector<std::string>& arguments);
 

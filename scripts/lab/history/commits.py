@@ -100,8 +100,7 @@ class Builder:
     def built(self, commit: str) -> Path:
         """The image of the commit that is checked out. LabError where it does not build, or no kernel comes of it."""
         path = self.path(commit)
-        if self.config is not None:  # each is built from the same one, whatever was built before it
-            configure(self.tree, self.config)
+        configure(self.tree, self.config)  # each is built from the same one, or from none, whatever was built before it
         build(self.tree, self.command, self.image, self.kept / "log")
         part = path.with_name(f"part-{path.name}")
         shutil.copyfile(self.image, part)
