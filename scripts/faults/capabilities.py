@@ -52,7 +52,7 @@ def _lacking(told: dict[str, Ran], whole: dict[str, Seen]) -> Lacking:
         ran = told[work.name]
         lacks[work.name] = lacking(work.told(ran), whole[work.name])
         if ran.code not in (work.own, NOT_PERMITTED):
-            raise Unreadable(f"{work.name}: exit code {ran.code}: {ran.err.strip()}")
+            raise Unreadable(f"{work.name}: exit code {ran.code}: {ran.err.strip() or lacks[work.name]}")
         if wrong := next((f"{name}: {why}" for name, why in lacks[work.name].items() if not why.startswith(("skipped: ", ABSENT))), None):
             raise Unreadable(f"{work.name}: {wrong}")
     cases = _cases(lacks[EVERY.name])
