@@ -24,7 +24,8 @@ ALPHA = 0.01
 FIGURES, DIFFERENT = "figures", "copies that differ"
 # What a series' line has to move by over the job, at least: of its level, or (descriptors) as such.
 LEAST = {"descriptors": 0.5, "resident": 0.01, "resident of a child": 0.01, **dict.fromkeys(KERNEL, 0.02), FIGURES: 0.02}
-SHOWN = {("plan", "resident"): "it keeps its samples", **{(job, CACHES): "caches, until memory is needed" for job in JOBS}}
+SHOWN = {("plan", "resident"): "it keeps its samples", ("churn", "resident"): "it keeps its time line",
+         **{(job, CACHES): "caches, until memory is needed" for job in JOBS}}
 Say = Callable[[str], None]
 
 

@@ -38,7 +38,9 @@ ChurnLoad::ChurnLoad(const ChurnPlan& plan)
       bytes_(churn::mapping_bytes(workers_, churn::ring_records(workers_))),
       memory_file_(static_cast<int>(sys::must(memfd_create(kName, MFD_CLOEXEC), "memfd_create", kName))) {
     sys::must(ftruncate(memory_file_.get(), static_cast<off_t>(bytes_)), "ftruncate", kName);
-    void* const mapping = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, memory_file_.get(), 0);
+    // All of it is there before the load begins: no page is made during it.
+    void* const mapping =
+        mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, memory_file_.get(), 0);
     if (mapping == MAP_FAILED) throw sys::SystemError("mmap", kName, errno);
     control_ = static_cast<churn::Control*>(mapping);
     try {

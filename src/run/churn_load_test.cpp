@@ -1,12 +1,18 @@
 // Loads of real processes, which make no namespaces: that takes no rights.
 #include "run/churn_load.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <iterator>
 #include <set>
+#include <sstream>
 #include <thread>
 #include <vector>
+
+#include "sys/file.h"
 
 namespace nsb::run {
 namespace {
@@ -103,6 +109,39 @@ TEST(ChurnLoadTest, ThreeHundredWorkersAreStartedAndStopped) {
     load.stop();
     while (!load.is_over()) std::this_thread::sleep_for(1ms);
     EXPECT_TRUE(load.has_ended());
+}
+
+/// So many bytes of the load's mapping a process has pages for.
+std::size_t mapped_by(pid_t pid) {
+    std::istringstream lines(sys::read_file(fmt::format("/proc/{}/smaps", pid)).value_or(""));
+    bool is_of_load = false;
+    for (std::string line; std::getline(lines, line);) {
+        if (line.find("/memfd:nsbench-churn") != std::string::npos) is_of_load = true;
+        if (is_of_load && line.starts_with("Rss:")) return std::stoul(line.substr(4)) * 1024;
+    }
+    return 0;
+}
+
+std::vector<pid_t> children_of(pid_t pid) {
+    std::istringstream numbers(
+        sys::read_file(fmt::format("/proc/{}/task/{}/children", pid, pid)).value_or(""));
+    return {std::istream_iterator<pid_t>(numbers), {}};
+}
+
+TEST(ChurnLoadTest, AllMemoryForRecordsIsThereBeforeItBegins) {
+    ChurnPlan plan;
+    plan.workers = 2;
+    const ChurnLoad load(plan);
+    const std::uint32_t room = churn::ring_records(plan.workers);
+    EXPECT_GE(mapped_by(getpid()), churn::mapping_bytes(plan.workers, room));
+    std::size_t workers = 0;
+    for (const pid_t sampler : children_of(getpid())) {
+        for (const pid_t worker : children_of(sampler)) {
+            EXPECT_GE(mapped_by(worker), room * sizeof(churn::Record));
+            ++workers;
+        }
+    }
+    EXPECT_EQ(workers, plan.workers);
 }
 
 TEST(ChurnLoadTest, OneThatIsNeverBegunGoesWithItsObject) {
