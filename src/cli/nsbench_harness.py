@@ -124,13 +124,24 @@ def processes() -> dict[int, tuple[int, str]]:
     return found
 
 
+# What a run leaves behind becomes this process's child, so that its processes can be told from those of any other run on the
+# machine.
+if ctypes.CDLL(None).prctl(36, 1, 0, 0, 0):  # PR_SET_CHILD_SUBREAPER
+    raise OSError("prctl(PR_SET_CHILD_SUBREAPER)")
+
+
+def below(roots: set[int], alive: dict[int, tuple[int, str]]) -> set[int]:
+    """The descendants of these among what processes() gave."""
+    family = set(roots)
+    while more := {pid for pid, (parent, _) in alive.items() if parent in family} - family:
+        family |= more
+    return family - roots
+
+
 class Started:
-    """A run in the background, in a session of its own. What it leaves behind becomes this process's child, so that
-    its processes can be told from those of any other run on the machine."""
+    """A run in the background, in a session of its own."""
 
     def __init__(self, *args: object, prefix: Sequence[str] = (), **kwargs: Any) -> None:
-        if ctypes.CDLL(None).prctl(36, 1, 0, 0, 0):  # PR_SET_CHILD_SUBREAPER
-            raise OSError("prctl(PR_SET_CHILD_SUBREAPER)")
         self.process: subprocess.Popen[str] = subprocess.Popen(
             [*prefix, binary(), *map(str, args)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             encoding="utf-8", start_new_session=True, **kwargs)
@@ -156,10 +167,8 @@ class Started:
     def living(self) -> dict[int, tuple[int, str]]:
         """The run's processes besides nsbench itself, also those that have outlived it: pid -> (parent, comm)."""
         alive = processes()
-        ours = {self.pid} | {pid for pid, (parent, comm) in alive.items() if parent == os.getpid() and comm in SAMPLERS_OWN}
-        while more := {pid for pid, (parent, _) in alive.items() if parent in ours} - ours:
-            ours |= more
-        return {pid: alive[pid] for pid in ours - {self.pid}}
+        orphans = {pid for pid, (parent, comm) in alive.items() if parent == os.getpid() and comm in SAMPLERS_OWN}
+        return {pid: alive[pid] for pid in orphans | below({self.pid} | orphans, alive)}
 
     def sampler(self, timeout: float = 5) -> int:
         """The pid of the sampler that nsbench has started."""
@@ -271,28 +280,15 @@ def read_csv(path: str | Path, count: int | None = None) -> list[dict[str, str]]
     return [dict(zip(header, row)) for row in rows]
 
 
-# Processes of these tests are told from those of others by a word in their environment, which children inherit; the
-# samplers have none, but stand beside the program under test.
-MARK = f"NSBENCH_TESTED_BY={os.getpid()}"
-os.environ["NSBENCH_TESTED_BY"] = str(os.getpid())
-
-
 def left_processes() -> list[tuple[int, str]]:
-    """Those of these tests that are still there: pid and name. What was just killed has a moment to go."""
-    def is_ours(pid: int) -> bool:
-        try:
-            with open(f"/proc/{pid}/environ", "rb") as file:
-                marked = MARK.encode() in file.read().split(b"\0")
-            return marked or os.path.dirname(os.readlink(f"/proc/{pid}/exe")) == os.path.dirname(binary())
-        except OSError:
-            return False
-
+    """Those that these tests have started and that are still there: pid and name. What was just killed has a moment to go."""
     for _ in range(100):
-        left = {pid: comm for pid, (_, comm) in processes().items() if pid != os.getpid() and is_ours(pid)}
+        alive = processes()
+        left = below({os.getpid()}, alive)
         if not left:
             break
         time.sleep(0.02)
-    return sorted(left.items())
+    return sorted((pid, alive[pid][1]) for pid in left)
 
 
 def host_state() -> dict[str, object]:

@@ -187,7 +187,7 @@ def test_names_of_any_length(length, tmp_path):
 
 
 def test_shared_memory_holds_files(tmp_path):
-    path = Path("/dev/shm") / f"nsbench-test-{tmp_path.name}-{os.getpid()}.csv"
+    path = Path("/dev/shm") / f"test-of-nsbench-{tmp_path.name}-{os.getpid()}.csv"
     try:
         for _ in range(2):
             measure(*ONE, f"--csv={path}")

@@ -119,9 +119,11 @@ void Runner::measure(const Observer& observer) {
     begun_ = Clock::now();
     observe_ = observer.progress;
     // What is saved after a round says how long the run has taken until then: it may be killed.
-    const double before = totals_.seconds;
-    const auto end_round = [&] {
+    const auto count_time = [&, before = totals_.seconds] {
         totals_.seconds = before + seconds(Clock::now() - begun_);
+    };
+    const auto end_round = [&] {
+        count_time();
         if (observer.round_done) observer.round_done();
     };
     // A resumed run warms up only what it had not reached.
@@ -139,7 +141,7 @@ void Runner::measure(const Observer& observer) {
         if (markers_) totals_.marks.push_back(markers_->end(round));
         end_round();
     }
-    totals_.seconds = before + seconds(Clock::now() - begun_);
+    count_time();
     totals_.interrupted_by = interrupted_by();
 }
 

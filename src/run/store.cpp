@@ -189,7 +189,10 @@ Store::Recorded Store::read_recorded() {
     }
     if (info->is_of_repeats()) return {std::move(*info), {}};
     const auto file = read_if_there(path_, [&] { return sys::open_own_file(kSamplesCsv, folder_.get()); });
-    if (!file && info->rounds == 0 && info->sample_lines.value_or(0) == 0) return {std::move(*info), {}};
+    if (!file && info->rounds == 0 && info->sample_lines.value_or(0) == 0) {
+        leave_out_unknown_rounds(*info, {});
+        return {std::move(*info), {}};
+    }
     if (!file) refuse(path_, "no samples.csv; one that was compressed is unpacked by xz -dk samples.csv.xz");
     auto samples = *read_if_there(path_, [&] {
         return parse_samples(pieces_of(*file, kSamplesCsv), (path_ / kSamplesCsv).native(), *info, *plan);

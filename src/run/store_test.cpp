@@ -141,6 +141,15 @@ TEST_F(StoreTest, KeepsWhatDisturbedTheRoundsThatARunHas) {
     EXPECT_EQ(recorded.info.marks.back().round, 3U);
 }
 
+TEST_F(StoreTest, HasNoRoundsWhereNoSamplesCouldBeWritten) {
+    info_.rounds = 0;
+    info_.marks.emplace_back().round = 1;
+    Store::create(folder_).save(info_, {}, {});
+    fs::remove(folder_ / "samples.csv");
+    EXPECT_TRUE(fs::exists(folder_ / "rounds.csv"));
+    EXPECT_TRUE(Store::reopen(folder_).second.info.marks.empty());
+}
+
 TEST_F(StoreTest, AFullDiskIsAnError) {
     EXPECT_THROW(sys::replace_file("/dev/full", "text"), std::runtime_error);
     EXPECT_THROW(sys::replace_file(folder_ / "no" / "such" / "folder", "text"), std::runtime_error);

@@ -15,7 +15,6 @@
 
 #include "sys/child.h"
 #include "sys/error.h"
-#include "sys/file.h"
 
 namespace nsb::sys {
 namespace {
