@@ -103,6 +103,7 @@ int exit_code(const run::ChurnResult& result) {
             return kNotPermitted;
         case Because::fault:
             return kFailed;
+        case Because::unfinished:
         case Because::time:
         case Because::signal:
             break;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <exception>
@@ -79,13 +80,17 @@ Beginning take_up(const Options& options, const run::RunStart& now) {
         throw UsageError(fmt::format("{}: was measured on kernel {}, this is {}", folder,
                                      start.identity.kernel, now.identity.kernel));
     }
+    if (const std::string was = env::find(start.environment, "cpu_model"),
+        is = env::find(now.environment, "cpu_model");
+        was != is)
+        throw UsageError(fmt::format("{}: was measured on a CPU that is {}, this is {}", folder, was, is));
     const std::vector<int> cpus = sys::allowed_cpus();
     if (start.options.cpu && std::ranges::find(cpus, *start.options.cpu) == cpus.end()) {
         throw UsageError(fmt::format("{}: was measured on CPU {}, which is not to be had now", folder,
                                      *start.options.cpu));
     }
     check_shapes(folder, recorded.info);
-    start.warnings = now.warnings;
+    start.warn(changes_of(start.environment, now.environment));
     start.environment = now.environment;
     start.findings = now.findings;
     start.version = now.version;
@@ -209,9 +214,24 @@ void compare_capabilities(std::optional<Capabilities> earlier, const run::Instru
     const auto part = [](std::string_view what, Capabilities capabilities) {
         return capabilities == 0 ? "" : fmt::format(" {} {}", what, names_of(capabilities));
     };
-    start.warnings.push_back(
+    const std::string warning =
         fmt::format("--resume: the earlier samples were taken by a sampler with other capabilities:{}{}",
-                    part("also with", *earlier & ~*now), part("without", *now & ~*earlier)));
+                    part("also with", *earlier & ~*now), part("without", *now & ~*earlier));
+    start.warn({&warning, 1});
+}
+
+std::vector<std::string> changes_of(const std::vector<env::Fact>& earlier,
+                                    const std::vector<env::Fact>& now) {
+    // Of the sampler itself (compare_capabilities), and where a thread has run last.
+    constexpr auto kNotCompared = std::to_array<std::string_view>({"capabilities", "rcu_worker"});
+    std::vector<std::string> changes;
+    for (const auto& [key, value] : earlier) {
+        const std::string is = env::find(now, key);
+        if (is == value || std::ranges::find(kNotCompared, key) != kNotCompared.end()) continue;
+        changes.push_back(fmt::format(
+            "--resume: {} was {} when the earlier samples were taken, and is {} now", key, value, is));
+    }
+    return changes;
 }
 
 void introduce(const Options& options, const run::RunInfo& info) {
@@ -250,7 +270,7 @@ int run_measurements(const Options& options) {
         throw UsageError("--probe: is one pass, and has no repeats; measure them without it");
     if (const auto checked = run::check_writable(options.files); !checked) throw UsageError(checked.error());
     OpenedProbe opened = open_probe(options, plan);
-    beginning.start.warnings = opened.warnings;
+    beginning.start.warn(opened.warnings);
     if (options.out) beginning.store.emplace(create_store(*options.out, start.repeat));
     if (start.repeat) return run_repeats(options, std::move(beginning), plan);
     return run_once(options, std::move(beginning), plan, std::move(opened));

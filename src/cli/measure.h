@@ -37,6 +37,9 @@ std::optional<Capabilities> capabilities_of(const run::RunInfo& recorded);
 void compare_capabilities(std::optional<Capabilities> earlier, const run::Instruments& instruments,
                           run::RunStart& start);
 
+/// What of the machine is another than when earlier samples were taken, each as a warning.
+std::vector<std::string> changes_of(const std::vector<env::Fact>& earlier, const std::vector<env::Fact>& now);
+
 /// What is to be known before the first round.
 void introduce(const Options& options, const run::RunInfo& info);
 

@@ -94,9 +94,10 @@ void Repeating::take_all() {
         if (last_ != 0) wait_before(number, line);
         if (run::interrupted_by() != 0) return;
         const run::RunStart now = last_ == 0 ? whole_.start : describe_start(options_);
-        const std::string started = own->start.started;
+        run::RunStart begun = std::move(own->start);
         own->start = run::start_of_repeat(whole_.start, now, number);
-        if (!started.empty()) own->start.started = started;
+        own->start.warnings = std::move(begun.warnings);
+        if (!begun.started.empty()) own->start.started = std::move(begun.started);
         if (whole_.store && !own->store) own->store.emplace(whole_.store->create_repeat(number));
         measure(number, std::move(*own), line);
     }
@@ -120,6 +121,8 @@ std::optional<Beginning> Repeating::read(std::uint32_t number) {
         return std::nullopt;
     }
     own.start.started = recorded.info.started;
+    own.start.warnings = recorded.info.warnings;
+    own.start.warn(changes_of(recorded.info.environment, whole_.start.environment));
     own.capabilities = capabilities_of(recorded.info);
     own.before = {std::move(recorded.series), recorded.info, recorded.info.base_set};
     own.store.emplace(std::move(store));

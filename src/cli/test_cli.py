@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import re
 
 import pytest
@@ -304,6 +305,17 @@ def test_a_summary_gives_the_rows_again(tmp_path):
     assert again.stdout.split("\n\n", 1)[1] == table
     assert_refused(run("summary"), "folder")
     assert_refused(run("summary", str(tmp_path)), "not a run")
+
+
+def test_variables_of_google_benchmark_change_no_run(tmp_path):
+    """Its library measures the blocks: a warm-up of its own would take more samples than there are."""
+    variables = {"BENCHMARK_MIN_WARMUP_TIME": "0.001", "BENCHMARK_REPETITIONS": "3", "BENCHMARK_OUT": f"{tmp_path}/out.json",
+                 "BENCHMARK_LIST_TESTS": "true", "BENCHMARK_ENABLE_RANDOM_INTERLEAVING": "true", "BENCHMARK_FILTER": "nothing"}
+    lines = []
+    for name, environment in (("without", os.environ), ("with", {**os.environ, **variables})):
+        measure(*SMALL, "--samples=4", "--lead-in=1", "--block=2", f"--out={tmp_path}/{name}", env=environment)
+        lines.append((tmp_path / name / "samples.csv").read_text().count("\n"))
+    assert lines[0] == lines[1] and not (tmp_path / "out.json").exists()
 
 
 def test_the_guest_s_part_is_for_guests():

@@ -33,8 +33,10 @@ struct Repetition {
 
 std::vector<Repetition> rounds_of(const Series& series, Phase phase) {
     std::map<RoundKey, std::size_t> counts;
-    for (const Stretch& stretch : series.samples.stretches())
+    for (const Stretch& stretch : series.samples.stretches()) {
+        if (phase == Phase::drain && stretch.drain <= 0) continue;  // not seen: it is of no median
         counts[{stretch.machine, stretch.round}] += stretch.end - stretch.counted;
+    }
     std::vector<Repetition> all;
     for (const auto& [round, value] : series.round_medians(phase)) all.push_back({value, counts[round]});
     return all;

@@ -69,7 +69,7 @@ class Carrying {
             is_over = load_.is_over();
             take();
             const std::uint64_t now = sys::now();
-            if (!is_stopped_) look_for_end(now);
+            if (!is_stopped_) look_for_end();
             if (is_stopped_ || now > begin_ + ns_of(plan_.duration)) end_hanging(now);
             if (now < next && !is_over) continue;
             close(std::max(now, begin_));
@@ -77,13 +77,15 @@ class Carrying {
             tell_of_load();
             save();
         }
-        if (end_.because != LoadEnd::Because::time) return;
+        if (end_.because != LoadEnd::Because::unfinished) return;
         if (load_.died() > 0) {
             end_ = {LoadEnd::Because::fault,
                     fmt::format("{} of {} workers ended before their time, as if killed", load_.died(),
                                 plan_.all_workers())};
         } else if (!load_.has_ended()) {
             end_ = {LoadEnd::Because::fault, "the process of the workers was killed"};
+        } else {
+            end_.because = LoadEnd::Because::time;
         }
     }
 
@@ -114,11 +116,11 @@ class Carrying {
         });
     }
 
-    void look_for_end(std::uint64_t now) {
+    void look_for_end() {
         if (interrupted_by() != 0) return stop({LoadEnd::Because::signal, ""});
-        if (auto end = failures_[0].end(now, plan_.set)) return stop(std::move(*end));
+        if (auto end = failures_[0].end(plan_.set)) return stop(std::move(*end));
         if (!plan_.background) return;
-        if (auto end = failures_[1].end(now, plan_.background->set)) {
+        if (auto end = failures_[1].end(plan_.background->set)) {
             end->why = fmt::format("in the background: {}", end->why);
             stop(std::move(*end));
         }
@@ -129,6 +131,7 @@ class Carrying {
         is_stopped_ = true;
         stopped_at_ = sys::now();
         load_.stop();
+        recorder_.stop(stopped_at_);
     }
 
     /// Operations under way have some time; a worker that was stopped, or hangs in the kernel, is not waited
@@ -138,7 +141,7 @@ class Carrying {
         if (now < end + kUnderWay || is_killed_) return;
         is_killed_ = true;
         load_.kill();
-        if (end_.because == LoadEnd::Because::time)
+        if (end_.because == LoadEnd::Because::unfinished)
             end_ = {LoadEnd::Because::fault,
                     fmt::format("a worker did not end within {} s", kUnderWay / 1'000'000'000)};
     }
@@ -235,27 +238,29 @@ class Carrying {
     LoadEnd end_;
     bool is_stopped_ = false, is_killed_ = false, was_drained_ = false;
     std::uint64_t stopped_at_ = 0;
-    double load_seconds_ = 0, saved_s_ = 0;
+    double load_seconds_ = 0, saved_s_ = -kSavedEvery;
     std::optional<double> settled_;
 };
 
 }  // namespace
 
 void FailureWatch::see(const churn::Record& record) {
-    last_ = record.failure;
     if (record.failure.error == 0) {
-        failing_since_ = 0;
-    } else if (failing_since_ == 0) {
-        failing_since_ = record.end;
+        succeeded_ = std::max(succeeded_, record.end);
+        if (failing_since_ <= succeeded_) failing_since_ = failed_ = 0;
+    } else if (record.end > succeeded_) {
+        if (record.end >= failed_) last_ = record.failure;
+        failing_since_ = failing_since_ == 0 ? record.end : std::min(failing_since_, record.end);
+        failed_ = std::max(failed_, record.end);
     }
 }
 
-std::optional<LoadEnd> FailureWatch::end(std::uint64_t now_ns, KindSet set) const {
+std::optional<LoadEnd> FailureWatch::end(KindSet set) const {
     if (failing_since_ == 0) return std::nullopt;
     const std::string why =
         fmt::format("{}: {}", errno_name(last_.error), explain(last_, set, sys::held_capabilities()));
     if (is_unsupported(last_)) return LoadEnd{LoadEnd::Because::unsupported, why};
-    if (now_ns < failing_since_ + ns_of(kPatienceWithLimits)) return std::nullopt;
+    if (failed_ < failing_since_ + ns_of(kPatienceWithLimits)) return std::nullopt;
     const bool is_limit = !limit_behind_call(last_.error).empty();
     return LoadEnd{is_limit ? LoadEnd::Because::limit : LoadEnd::Because::fault, why};
 }

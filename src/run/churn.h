@@ -17,13 +17,14 @@ namespace nsb::run {
 /// Why a load ended before its time.
 struct LoadEnd {
     enum class Because : std::uint8_t {
+        unfinished,   ///< it has not: in what is saved meanwhile, and stays of one that was killed
         time,         ///< it did not: its time was over, or its bursts done
         signal,       ///< somebody asked for it
         limit,        ///< a limit of this place lasted
         unsupported,  ///< not permitted or not to be had here
         fault         ///< a worker was killed, or a call failed for another reason
     };
-    Because because = Because::time;
+    Because because = Because::unfinished;
     std::string why;  ///< in words; empty for its time, or a signal
 };
 
@@ -57,20 +58,22 @@ struct ChurnResult {
 struct ChurnHooks {
     std::function<void(const std::string& line)> tell;  ///< how far it is
     std::function<void(const std::string& text)> warn;  ///< what is to be known of the load, before it begins
-    std::function<void(const ChurnResult& so_far)> save;  ///< every few seconds, and not at the end
+    std::function<void(const ChurnResult& so_far)> save;  ///< at once, every few seconds, and not at the end
 };
 
-/// When calls that fail are no longer counted, but end the load: at once where they never can do, and after a
-/// while without any success where a limit is in the way.
+/// When calls that fail are no longer counted, but end the load: at once where they never can do, and where a
+/// limit is in the way once they have failed again and again for a while, and none has succeeded meanwhile.
 class FailureWatch {
   public:
+    /// Records of several workers come in any order.
     void see(const churn::Record& record);
     /// Nothing as long as it may go on.
-    [[nodiscard]] std::optional<LoadEnd> end(std::uint64_t now_ns, KindSet set) const;
+    [[nodiscard]] std::optional<LoadEnd> end(KindSet set) const;
 
   private:
     protocol::Failure last_{};
-    std::uint64_t failing_since_ = 0;  ///< 0: the last call did not fail
+    // On the clock: the last success; of the failures behind it the first, and the last. 0: there is none.
+    std::uint64_t succeeded_ = 0, failing_since_ = 0, failed_ = 0;
 };
 inline constexpr std::chrono::seconds kPatienceWithLimits{2};
 

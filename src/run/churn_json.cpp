@@ -89,6 +89,8 @@ Json kernel_json(const ChurnResult& result) {
 
 std::string_view to_string(LoadEnd::Because because) {
     switch (because) {
+        case LoadEnd::Because::unfinished:
+            return "unfinished";
         case LoadEnd::Because::time:
             return "time";
         case LoadEnd::Because::signal:

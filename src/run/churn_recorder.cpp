@@ -22,7 +22,11 @@ double long_seconds(const ChurnPlan& plan) {
 }  // namespace
 
 ChurnRecorder::ChurnRecorder(const ChurnPlan& plan, std::uint64_t begin_ns, const KernelUse& before)
-    : plan_(plan), begin_ns_(begin_ns), before_(before), long_seconds_(long_seconds(plan)) {}
+    : plan_(plan),
+      begin_ns_(begin_ns),
+      last_due_ns_(begin_ns + static_cast<std::uint64_t>(plan.duration.count()) - 1),
+      before_(before),
+      long_seconds_(long_seconds(plan)) {}
 
 double ChurnRecorder::seconds_since_begin(std::uint64_t now_ns) const {
     return now_ns > begin_ns_ ? static_cast<double>(now_ns - begin_ns_) / 1e9 : 0;
@@ -54,8 +58,7 @@ void ChurnRecorder::finish(std::uint64_t begin, const Burst& burst) {
 }
 
 std::uint64_t ChurnRecorder::backlog_at(std::uint64_t now_ns) const {
-    const std::uint64_t end = begin_ns_ + static_cast<std::uint64_t>(plan_.duration.count());
-    const std::uint64_t until = std::min(now_ns, end - 1);
+    const std::uint64_t until = std::min(now_ns, last_due_ns_);
     if (until < begin_ns_) return 0;
     const std::uint64_t due = due_arrivals(plan_.period_ns(), until - begin_ns_);
     const std::uint64_t answered = totals_[0].done() + count_of(totals_[0].errors) + unrecorded_;
@@ -113,7 +116,6 @@ void ChurnRecorder::end_load() {
     end_drain();
     load_rows_ = rows_.size();
     is_drain_ = true;
-    unserved_ = backlog_.value_or(0);
     for (const auto& [begin, burst] : open_bursts_) finish(begin, burst);
     open_bursts_.clear();
 }

@@ -2,6 +2,7 @@
 // the figures of each burst, and those of all.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <vector>
@@ -24,6 +25,9 @@ class ChurnRecorder {
     void close(std::uint64_t now_ns, const KernelUse& use, std::uint64_t unrecorded = 0,
                std::optional<bool> is_torn_down = std::nullopt);
 
+    /// From this moment of the clock on nothing begins any more, so that nothing is due.
+    void stop(std::uint64_t now_ns) { last_due_ns_ = std::min(last_due_ns_, now_ns); }
+
     /// The load is over: what follows is the drain.
     void end_load();
     /// So is that.
@@ -42,9 +46,9 @@ class ChurnRecorder {
         return totals_[group].done() + open_.tallies[group].done();
     }
 
-    /// Open loop: arrivals that were due when the load ended, and not done: not begun, or under way in a
-    /// worker that was killed.
-    [[nodiscard]] std::uint64_t unserved() const { return unserved_; }
+    /// Open loop: arrivals that are due, and not done: at the end of the load those that were not begun, or
+    /// under way in a worker that was killed.
+    [[nodiscard]] std::uint64_t unserved() const { return backlog_.value_or(0); }
 
     [[nodiscard]] double seconds_since_begin(std::uint64_t now_ns) const;
 
@@ -65,13 +69,13 @@ class ChurnRecorder {
     void close_long(double now_s, const KernelUse& use);
 
     ChurnPlan plan_;
-    std::uint64_t begin_ns_;
+    std::uint64_t begin_ns_, last_due_ns_;
     KernelUse before_;
     double long_seconds_;
     bool is_drain_ = false;
     Stretch open_, long_open_;
     Tally totals_[churn::kGroups];
-    std::uint64_t unrecorded_ = 0, unserved_ = 0;
+    std::uint64_t unrecorded_ = 0;
     std::optional<std::uint64_t> backlog_;
     std::optional<bool> is_torn_down_;
     std::vector<LoadRow> rows_, long_rows_;

@@ -99,6 +99,19 @@ TEST(ChurnRecorderTest, WhatIsDueAndNotDoneIsUnservedAndNoMoreArriveAfterTheTime
     EXPECT_EQ(recorder.rows().back().backlog, std::nullopt);
 }
 
+TEST(ChurnRecorderTest, NothingIsDueOnceTheLoadWasStopped) {
+    ChurnRecorder recorder(open_plan(10), kBegin, {});
+    recorder.add(0, record(0, 1));
+    recorder.close(kBegin + 250 * kMs, {});
+    EXPECT_EQ(recorder.unserved(), 2U);  // of what is saved meanwhile
+    recorder.stop(kBegin + 260 * kMs);
+    recorder.add(0, record(100, 700));
+    recorder.close(kBegin + 800 * kMs, {});
+    recorder.end_load();
+    EXPECT_EQ(recorder.unserved(), 1U);
+    EXPECT_EQ(recorder.load().back().backlog, 1U);
+}
+
 TEST(ChurnRecorderTest, AnOperationWithoutARecordIsDoneAllTheSame) {
     ChurnRecorder recorder(open_plan(10), kBegin, {});
     recorder.close(kBegin + 250 * kMs, {}, 3);
@@ -181,33 +194,60 @@ TEST(ChurnRecorderTest, LongRowsAreFewAndEndWithTheLoad) {
 
 TEST(FailureWatchTest, WhatNeverCanBeEndsTheLoadAtOnce) {
     FailureWatch watch;
-    EXPECT_FALSE(watch.end(kBegin, Kind::net));
+    EXPECT_FALSE(watch.end(Kind::net));
     watch.see(record(0, 1, EPERM));
-    const auto end = watch.end(kBegin + kMs, Kind::net);
+    const auto end = watch.end(Kind::net);
     ASSERT_TRUE(end.has_value());
     EXPECT_EQ(end->because, LoadEnd::Because::unsupported);
     EXPECT_TRUE(end->why.starts_with("EPERM: clone: "));
 }
 
-TEST(FailureWatchTest, ALimitEndsItOnceNothingSucceedsForTwoSeconds) {
+TEST(FailureWatchTest, ALimitEndsItOnceCallsHaveFailedForTwoSeconds) {
     FailureWatch watch;
+    std::uint64_t at = 0;  // ms
     for (const int error : {ENOSPC, EAGAIN, ENOMEM}) {
-        watch.see(record(0, 1));
-        watch.see(record(0, 10, error));
-        EXPECT_FALSE(watch.end(kBegin + 2009 * kMs, Kind::net));
-        const auto end = watch.end(kBegin + 2010 * kMs, Kind::net);
+        watch.see(record(at, at + 1));
+        watch.see(record(at, at + 10, error));
+        watch.see(record(at, at + 2009, error));
+        EXPECT_FALSE(watch.end(Kind::net));
+        watch.see(record(at, at + 2010, error));
+        const auto end = watch.end(Kind::net);
         ASSERT_TRUE(end.has_value());
         EXPECT_EQ(end->because, LoadEnd::Because::limit);
-        watch.see(record(0, 2000));
-        EXPECT_FALSE(watch.end(kBegin + 9000 * kMs, Kind::net)) << "one succeeded";
+        watch.see(record(at, at + 2011));
+        EXPECT_FALSE(watch.end(Kind::net)) << "one succeeded";
+        at += 3000;
     }
+}
+
+TEST(FailureWatchTest, OneFailureBeforeAPauseIsNone) {
+    FailureWatch watch;
+    watch.see(record(0, 10, EAGAIN));
+    watch.see(record(3000, 3001));  // nothing was tried for 3 s
+    watch.see(record(3000, 3002, EAGAIN));
+    EXPECT_FALSE(watch.end(Kind::net));
+}
+
+TEST(FailureWatchTest, RecordsOfSeveralWorkersComeInAnyOrder) {
+    FailureWatch watch;
+    watch.see(record(0, 9, EAGAIN));
+    watch.see(record(0, 3000, EAGAIN));
+    EXPECT_TRUE(watch.end(Kind::net));
+    watch.see(record(0, 2000));  // of another worker's ring
+    EXPECT_FALSE(watch.end(Kind::net));
+    watch.see(record(0, 1000, EAGAIN));  // of before that
+    watch.see(record(0, 3999, EAGAIN));
+    EXPECT_FALSE(watch.end(Kind::net));
 }
 
 TEST(FailureWatchTest, AnotherErrorThatLastsIsAFault) {
     FailureWatch watch;
-    watch.see({kBegin, kBegin, kBegin, kBegin, {protocol::Call::child, ECHILD}});
-    EXPECT_FALSE(watch.end(kBegin, Kind::net));
-    EXPECT_EQ(watch.end(kBegin + 3000 * kMs, Kind::net)->because, LoadEnd::Because::fault);
+    churn::Record one{kBegin, kBegin, kBegin, kBegin, {protocol::Call::child, ECHILD}};
+    watch.see(one);
+    EXPECT_FALSE(watch.end(Kind::net));
+    one.end += 3000 * kMs;
+    watch.see(one);
+    EXPECT_EQ(watch.end(Kind::net)->because, LoadEnd::Because::fault);
 }
 
 }  // namespace

@@ -29,10 +29,6 @@ SamplerFacts facts_of(const SamplerPool& samplers, const SamplerPool::Overhead& 
             kept_by(samplers.privilege())};
 }
 
-void append(std::vector<std::string>& all, const std::vector<std::string>& more) {
-    all.insert(all.end(), more.begin(), more.end());
-}
-
 }  // namespace
 
 std::vector<std::string> warnings_of(const SamplerPool& samplers, const std::vector<Case>& plan) {
@@ -88,10 +84,10 @@ Measurement::Measurement(RunStart start, const std::vector<Case>& plan, Instrume
 
 Runner Measurement::make_runner(const std::vector<Case>& plan, std::optional<OpenedTeardown> opened,
                                 Before before, double share) {
-    append(start_.warnings, warnings_of(samplers_, plan));
+    start_.warn(warnings_of(samplers_, plan));
     Cases cases = Cases::of(plan, facts_.in_userns, start_.options.alone, facts_.base_set);
     TeardownAccess teardown = access_teardown(cases, std::move(opened));
-    append(start_.warnings, teardown.warnings);
+    start_.warn(teardown.warnings);
     if (teardown.unseen) before.totals.drain_unseen = teardown.unseen;
     RunOptions options = start_.options;
     if (options.budget) {
@@ -109,7 +105,7 @@ Runner Measurement::make_runner(const std::vector<Case>& plan, std::optional<Ope
 
 RunInfo Measurement::describe(std::optional<Probed> probed) const {
     RunInfo info{start_, facts_, runner_.totals(), samplers_.runtimes(), std::nullopt};
-    append(info.warnings, runner_.warnings());
+    info.warn(runner_.warnings());
     info.marker_sources = marker_sources_;
     label(info.marks);
     info.kept_whole = kept_whole(runner_.series(), info.row_context().left_out);

@@ -37,6 +37,7 @@ class Member {
         return at(name);
     }
     [[nodiscard]] bool is_null() const { return json_.is_null(); }
+    [[nodiscard]] bool is_object() const { return json_.is_object(); }
     [[nodiscard]] bool is_text() const { return json_.is_string(); }
 
     [[nodiscard]] std::string text() const {
@@ -81,6 +82,9 @@ class Member {
         for (const Member& element : elements()) all.push_back(element.text());
         return all;
     }
+
+    /// As it stands there.
+    [[nodiscard]] std::string json() const { return json_.dump(); }
 
     /// What a parser made of its text.
     template <typename T>
@@ -264,6 +268,10 @@ RunInfo parse_info(const Member& json) {
     if (json.has("base_set")) info.base_set = parse_base_set(json.at("base_set"), info.in_userns);
     if (json.has("repeat") && !json.at("repeat").is_null()) info.repeat = parse_repeat(json.at("repeat"));
     parse_measuring(json.at("measuring"), info);
+    if (const auto probe = json.find("probe"); probe && probe->is_object())
+        info.earlier_probe = probe->json();
+    if (const auto runtimes = json.find("runtimes"); runtimes && !runtimes->elements().empty())
+        info.earlier_runtimes = runtimes->json();
     return info;
 }
 

@@ -31,11 +31,9 @@ void add_marks(RunInfo& all, const RunInfo& one) {
 RunInfo describe(const RunStart& whole, const Repeats& repeats) {
     RunInfo all{whole, repeats.infos.back(), Totals{}, {}, std::nullopt};
     for (const RunInfo& one : repeats.infos) {
-        for (const std::string& warning : one.warnings) {
-            if (std::ranges::find(all.warnings, warning) == all.warnings.end())
-                all.warnings.push_back(warning);
-        }
-        if (!one.runtimes.empty()) all.runtimes = one.runtimes;  // they are not read again
+        all.warn(one.warnings);
+        if (!one.runtimes.empty()) all.runtimes = one.runtimes;
+        if (!one.earlier_runtimes.empty()) all.earlier_runtimes = one.earlier_runtimes;
         if (one.drain_unseen) all.drain_unseen = one.drain_unseen;
         all.drains = sum(all.drains, one.drains);
         all.drains_incomplete = sum(all.drains_incomplete, one.drains_incomplete);

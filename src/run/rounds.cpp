@@ -22,6 +22,7 @@ void ignore_environment() {
     static std::vector<std::string> words{"nsbench",
                                           "--benchmark_list_tests=false",
                                           "--benchmark_repetitions=1",
+                                          "--benchmark_min_warmup_time=0",
                                           "--benchmark_enable_random_interleaving=false",
                                           "--benchmark_report_aggregates_only=false",
                                           "--benchmark_display_aggregates_only=false",

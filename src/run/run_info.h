@@ -2,9 +2,11 @@
 // and Measurement::describe() puts them together.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -42,6 +44,13 @@ struct RunStart {
     std::vector<std::string> warnings;  ///< of all steps until now, in their order
     std::optional<Repeat> repeat{};     ///< absent where there is but one
 
+    /// Those that it has not been warned of yet.
+    void warn(std::span<const std::string> more) {
+        for (const std::string& warning : more) {
+            if (std::ranges::find(warnings, warning) == warnings.end()) warnings.push_back(warning);
+        }
+    }
+
     /// Whether it is several runs taken together, with rows and no samples of its own.
     [[nodiscard]] bool is_of_repeats() const { return repeat && repeat->is_of_all(); }
 };
@@ -72,6 +81,8 @@ struct Totals {
     double seconds = 0;                 ///< that the measuring took
     int interrupted_by = 0;             ///< a signal's number
     std::vector<RoundMarks> marks;      ///< of the rounds that were marked, in their order
+    /// What run.json has had of them, as JSON: it stays where nothing came since. Empty where there is none.
+    std::string earlier_runtimes{}, earlier_probe{};
 };
 
 struct RunInfo : RunStart, SamplerFacts, Totals {

@@ -64,6 +64,13 @@ Json runtime_json(const Runtime& runtime) {
     return json;
 }
 
+Json runtimes_json(const RunInfo& info) {
+    if (info.runtimes.empty() && !info.earlier_runtimes.empty()) return Json::parse(info.earlier_runtimes);
+    Json json = Json::array();
+    for (const Runtime& runtime : info.runtimes) json.push_back(runtime_json(runtime));
+    return json;
+}
+
 /// What probe.csv and memory.csv do not say: costs, losses, waits.
 Json probed_json(const ProbedCase& probed) {
     Json json;
@@ -266,9 +273,10 @@ std::string run_json(const RunInfo& info) {
     json["overhead"] = {{"clock_read", info.clock_read_ticks}, {"loop", info.loop_ticks}};
     json["measuring"] = measuring_json(info);
     json["disturbance"] = disturbance_json(info);
-    json["runtimes"] = Json::array();
-    for (const Runtime& runtime : info.runtimes) json["runtimes"].push_back(runtime_json(runtime));
-    json["probe"] = info.probe ? probe_json(*info.probe) : Json("off");
+    json["runtimes"] = runtimes_json(info);
+    json["probe"] = info.probe                    ? probe_json(*info.probe)
+                    : !info.earlier_probe.empty() ? Json::parse(info.earlier_probe)
+                                                  : Json("off");
     change_strings(json, as_utf8);
     return json.dump(2) + "\n";
 }

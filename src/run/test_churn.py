@@ -173,7 +173,7 @@ def test_the_drain_can_be_interrupted(tmp_path):
 def test_nothing_outlives_a_killed_process(victim, load, tmp_path):
     with Started("churn", "--ns=none", "--for=600s", "--drain=1ms", *load, f"--out={tmp_path}/out") as started:
         worker = wait_for(lambda: worker_of(started), 30, "a worker")
-        time.sleep(0.3)
+        wait_for((tmp_path / "out/churn.json").exists, 30, "what is saved of the first interval")
         killed = {"nsbench": started.pid, "sampler": starter_of(started), "worker": worker}[victim]
         assert killed
         os.kill(killed, signal.SIGKILL)
@@ -181,6 +181,7 @@ def test_nothing_outlives_a_killed_process(victim, load, tmp_path):
         wait_for(lambda: not started.living(), 30, "the end of all processes")
     if victim == "nsbench":
         assert code == -signal.SIGKILL
+        assert read_load(tmp_path / "out")[1]["ended_by"] == "unfinished"
         return
     assert code == 1 and "killed" in out, out + err
     rows, info = read_load(tmp_path / "out")

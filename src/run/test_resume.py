@@ -195,3 +195,42 @@ def test_no_shape_is_taken_that_no_block_can_have(command, folder, shape):
         info["measuring"]["block_shapes"] = {name: shape}
         (folder / "run.json").write_text(json.dumps(info))
         assert_refused(command, folder, says)
+
+
+def changed(folder, **members):
+    """run.json with other members; those of the environment have an underscore before their names."""
+    info = json.loads((folder / "run.json").read_text())
+    for name, value in members.items():
+        (info["environment"] if name.startswith("_") else info)[name.lstrip("_")] = value
+    (folder / "run.json").write_text(json.dumps(info))
+    return info
+
+
+def test_what_was_said_of_earlier_samples_stays_and_what_changed_is_said(command, folder):
+    thp = json.loads((folder / "run.json").read_text())["environment"]["thp"]
+    changed(folder, warnings=["the teardown was not seen"], _thp="at noon")
+    for _ in range(2):
+        done = command(f"--resume={folder}")
+        assert done.returncode == 0, done.stderr
+        info = json.loads((folder / "run.json").read_text())
+        said = [f"--resume: thp was at noon when the earlier samples were taken, and is {thp} now"]
+        assert info["warnings"][:2] == ["the teardown was not seen", *said] and info["environment"]["thp"] == thp
+        assert len(set(info["warnings"])) == len(info["warnings"])
+        assert all(f"warning: {warning}\n" in done.stdout for warning in info["warnings"])
+
+
+def test_samples_of_another_cpu_are_not_gone_on_with(command, folder):
+    changed(folder, _cpu_model="abacus")
+    before = content(folder)
+    done = command(f"--resume={folder}")
+    assert done.returncode == 2 and "was measured on a CPU that is abacus, this is " in done.stderr
+    assert_one_line(done.stderr)
+    assert content(folder) == before
+
+
+def test_what_the_probe_and_the_runtimes_told_stays(command, folder):
+    members = {"probe": {"backends": {"fork": "kprobe"}, "cases": [0.25, None]}, "runtimes": [{"by": "runc", "calls": {"clone": 3}}]}
+    changed(folder, **members)
+    assert command(f"--resume={folder}").returncode == 0
+    info = json.loads((folder / "run.json").read_text())
+    assert {name: info[name] for name in members} == members
