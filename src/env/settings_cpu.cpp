@@ -47,6 +47,25 @@ void add_cpusets(const Target& target, const std::string& folder, const CpuSet& 
     }
 }
 
+/// An interrupt, and the CPUs that it may be taken on.
+struct Interrupt {
+    std::string path;
+    std::string text;
+    CpuSet cpus;
+};
+
+constexpr std::string_view kInterrupts = "/proc/irq";
+
+std::vector<Interrupt> interrupts(const Root& root) {
+    std::vector<Interrupt> all;
+    for (const std::string& name : names_in(root, kInterrupts)) {
+        const std::string path = fmt::format("{}/{}/smp_affinity_list", kInterrupts, name);
+        const auto now = is_number(name) ? first_line(root, path) : std::nullopt;
+        if (const auto cpus = now ? parse_cpus(*now) : std::nullopt) all.push_back({path, *now, *cpus});
+    }
+    return all;
+}
+
 }  // namespace
 
 CpuSet online(const Root& root) {
@@ -119,21 +138,17 @@ Planned rcu_worker_changes(const Target& target) {
 }
 
 Planned irq_changes(const Target& target) {
-    constexpr std::string_view kFolder = "/proc/irq";
     const CpuSet core = core_of(target);
     const CpuSet others = without(online(target.root), core);
-    const std::vector<std::string> names = names_in(target.root, kFolder);
-    if (names.empty()) return tl::unexpected(sys::Refusal{"opendir", std::string(kFolder), ENOENT});
+    if (names_in(target.root, kInterrupts).empty())
+        return tl::unexpected(sys::Refusal{"opendir", std::string(kInterrupts), ENOENT});
     if (others.empty())
         return tl::unexpected(sys::Refusal{"no other CPU", {}, 0, "there is none to move interrupts to"});
     std::vector<Change> all;
-    for (const std::string& name : names) {
-        const std::string path = fmt::format("{}/{}/smp_affinity_list", kFolder, name);
-        const auto now = is_number(name) ? first_line(target.root, path) : std::nullopt;
-        const auto cpus = now ? parse_cpus(*now) : std::nullopt;
-        if (!cpus || !overlaps(*cpus, core)) continue;
-        const CpuSet rest = without(*cpus, core);
-        all.push_back({path, Form::line, *now, {to_text(rest.empty() ? others : rest)}});
+    for (const auto& [path, now, cpus] : interrupts(target.root)) {
+        if (!overlaps(cpus, core)) continue;
+        const CpuSet rest = without(cpus, core);
+        all.push_back({path, Form::line, now, {to_text(rest.empty() ? others : rest)}});
     }
     return all;
 }
@@ -146,6 +161,11 @@ Planned smt_changes(const Target& target) {
     if (const auto point = old_cpusets(target.root)) add_cpusets(target, *point, siblings, all);
     const std::vector<Change> kept = own_affinities(target, siblings, siblings);
     all.insert(all.end(), kept.begin(), kept.end());
+    // Without any of its CPUs an interrupt gets all that are online, for good (kernel/irq/cpuhotplug.c).
+    for (const auto& [path, now, cpus] : interrupts(target.root)) {
+        if (overlaps(cpus, siblings) && without(cpus, siblings).empty())
+            all.push_back({path, Form::line, now, made_of(target.root, cpus, siblings), {}, false, true});
+    }
     for (const int sibling : siblings) {
         const std::string path = fmt::format("/sys/devices/system/cpu/cpu{}/online", sibling);
         const auto now = sys::read_file(target.root.prefix + path);

@@ -124,13 +124,16 @@ TEST_F(Settings, TakeTheSiblingOffAndKeepWhatLosesIt) {
         .file("/proc/self/mountinfo", fmt::format("{}cgroup cpuset rw,cpuset\n", kMounts))
         .file("/sys/fs/cgroup/cpuset.sched_load_balance", "1\n")
         .file("/sys/fs/cgroup/docker/cpuset.cpus", "1-3\n")
-        .file("/sys/fs/cgroup/docker/x/cpuset.cpus", "2-3\n");
+        .file("/sys/fs/cgroup/docker/x/cpuset.cpus", "2-3\n")
+        .file("/proc/irq/9/smp_affinity_list", "2\n")
+        .file("/proc/irq/10/smp_affinity_list", "1-2\n");
     put_thread(tree, {70, 70, "x", "0-3"});
     put_thread(tree, {70, 71, "x) S 1 (y", "2", 2, 0, 4321});
     kernel_thread(tree, 80, "k worker", "2", 2, 69238880);
-    EXPECT_EQ(changes("smt"), (Lines{"/sys/fs/cgroup/docker/x/cpuset.cpus: 2-3 → 3",
-                                     "/sys/fs/cgroup/docker/cpuset.cpus: 1-3 → 1,3",
-                                     "/proc/70/task/71: 2 → 0-1,3|0-3", online + ": 1 → 0"}));
+    EXPECT_EQ(changes("smt"),
+              (Lines{"/sys/fs/cgroup/docker/x/cpuset.cpus: 2-3 → 3",
+                     "/sys/fs/cgroup/docker/cpuset.cpus: 1-3 → 1,3", "/proc/70/task/71: 2 → 0-1,3|0-3",
+                     "/proc/irq/9/smp_affinity_list: 2 → 0-1,3|0-3", online + ": 1 → 0"}));
     const Planned planned = plan("smt");
     ASSERT_TRUE(planned);
     for (const Change& change : *planned)
