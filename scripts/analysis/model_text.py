@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import asdict
 from typing import TextIO
 
-from analysis import columns, kinds
+from analysis import columns, kinds, tables
 from analysis.model import ALPHA, LEVEL, Estimate, Model
 from analysis.model_terms import name_of, what_of
 from analysis.read import Run
@@ -28,7 +28,7 @@ def _cells(one: Estimate, clock: str) -> list[str]:
     cells = [name_of(one.term), added(one.value, clock)]
     if math.isnan(one.low):
         return [*cells, "", ""]
-    return [*cells, f"{added(one.low, clock)} … {added(one.high, clock)}", "not told from 0" if one.low <= 0 <= one.high else ""]
+    return [*cells, f"{added(one.low, clock)} … {added(one.high, clock)}", "" if tables.is_told_from_zero(one.low, one.high) else "not told from 0"]
 
 
 def _title(model: Model) -> str:

@@ -88,7 +88,7 @@ def added(run: Run, operation: str) -> Figure | str:
         low, high = max(row["delta_low"], floor), max(row["delta_high"], floor)
         if not np.isnan(low):
             bars.plot([low, high], [place, place], color=plot_style.colour(name), linewidth=2)
-        resolved = row["delta_low"] > 0  # which no missing end is
+        resolved = tables.is_told_from_zero(row["delta_low"], row["delta_high"])
         bars.plot(
             max(row["delta"], floor),
             place,

@@ -112,12 +112,9 @@ def of_operation(run: Run, operation: str) -> list[str]:
             "until the caller returns (create)"
         )
         if kinds.ALL in table.index and not math.isnan(whole := table.loc[kinds.ALL, "delta"]):
-            text += (
-                f"; all eight kinds add {kinds.time_text(whole, run.clock)}"
-                + f", {kinds.three_digits((base + whole) / base)} times as much in all"
-                if base > 0
-                else ""
-            )
+            text += f"; all eight kinds add {kinds.time_text(whole, run.clock)}"
+            if base > 0:
+                text += f", {kinds.three_digits((base + whole) / base)} times as much in all"
         found.append(text + ".")
     alone = tables.singles(table)
     if len(alone) >= 2:
@@ -125,12 +122,20 @@ def of_operation(run: Run, operation: str) -> list[str]:
             f"{kinds.label(name)} {kinds.time_text(row['delta'], run.clock)}"
             for name, row in alone.iterrows()
         ]
-        unresolved = [kinds.label(name) for name, row in alone.iterrows() if row["delta_low"] <= 0]
-        unknown = [kinds.label(name) for name, row in alone.iterrows() if not tables.has_interval(row, "delta")]
+        unknown = [name for name, row in alone.iterrows() if not tables.has_interval(row, "delta")]
+        unresolved = [
+            name
+            for name, row in alone.drop(unknown).iterrows()
+            if not tables.is_told_from_zero(row["delta_low"], row["delta_high"])
+        ]
         found.append(
             f"Alone, the kinds add to {operation}: {', '.join(parts)}."
-            + (f" Not told from zero: {', '.join(unresolved)}." if unresolved else "")
-            + (f" Without an interval, so that nothing tells them from zero: {', '.join(unknown)}." if unknown else "")
+            + (f" Not told from zero: {', '.join(map(kinds.label, unresolved))}." if unresolved else "")
+            + (
+                f" Without an interval, so that nothing tells them from zero: {', '.join(map(kinds.label, unknown))}."
+                if unknown
+                else ""
+            )
         )
     sums = tables.sums(table)
     if len(sums) >= 3:

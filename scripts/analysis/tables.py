@@ -58,6 +58,11 @@ def has_interval(row: pd.Series, of: str) -> bool:
     return bool(np.isfinite(row[f"{of}_low"]) and np.isfinite(row[f"{of}_high"]))
 
 
+def is_told_from_zero(low: float, high: float) -> bool:
+    """Whether an interval leaves out zero, on either side of it; one with ends that are not known does not."""
+    return low > 0 or high < 0
+
+
 def singles(table: pd.DataFrame) -> pd.DataFrame:
     """Of a table over sets: the rows of single kinds that have a delta, the dearest first."""
     return (

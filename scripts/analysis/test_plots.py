@@ -332,6 +332,28 @@ def test_sets_without_an_interval_are_in_no_count(tmp_path: Path) -> None:
     assert not sums["known"].any() and not sums["resolved"].any()
 
 
+def of_one_below(folder: Path) -> read.Run:
+    """clone without namespaces takes no time, a kind less than that, one more, one as much as can be told."""
+    deltas = {"NEWTIME": (-9, -11, -7), "NEWUTS": (1, -1, 3), "NEWPID": (10, 8, 12), kinds.ALL: (20, 18, 22)}
+    rows = [result_row("clone/none/stack:1M", "create", 0)]
+    rows += [result_row(f"clone/{name}/stack:1M", "create", 0, delta=delta, delta_low=low, delta_high=high)
+             for name, (delta, low, high) in deltas.items()]
+    return read.read_run(write_run(folder, rows))
+
+
+def test_a_kind_below_zero_is_told_from_it(tmp_path: Path) -> None:
+    run = of_one_below(tmp_path / "run")
+    assert "Not told from zero: uts." in sentences(run)
+    figure = plots_sets.added(run, "clone")
+    assert not isinstance(figure, str)
+    marks = [line for line in figure.axes[0].get_lines() if line.get_marker() != "None"]
+    assert [line.get_fillstyle() for line in marks] == ["full", "none", "full"]  # from below: time, uts, pid
+
+
+def test_what_all_kinds_add_is_said_also_beside_nothing(tmp_path: Path) -> None:
+    assert "(create); all eight kinds add 20.0 ns." in sentences(of_one_below(tmp_path / "run"))
+
+
 def test_stacks_without_an_interval_are_not_said_to_overlap(tmp_path: Path) -> None:
     rows = [result_row(f"clone/none/stack:{size}", "create", median, stack_bytes=size_bytes, **ends)
             for size, size_bytes, median in (("1M", 1 << 20, 1000), ("4M", 4 << 20, 1500), ("8M", 8 << 20, 2000))
