@@ -44,7 +44,7 @@ def compare_pairs(a: list[Source], b: list[Source], threshold: float | None, alp
     found = [effects.sign_interval(of, 1 - alpha) for of in ratios]
     corrected = effects.holm(np.array([of[3] for of in found]))
     tested = int((~np.isnan(corrected)).sum())
-    result.figures = "pairs"
+    result.figures, result.correction = "pairs", effects.HOLM
     result.notes = environment_notes(a, b) + batch_notes(a, b, list(both))
     middle = [m.median(axis=1).tolist() for m in medians]
     rows = []

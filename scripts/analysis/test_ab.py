@@ -1,6 +1,7 @@
 """Tests of ab.py with a stand-in for nsbench whose times are set, and once with nsbench itself."""
 import json
 import os
+import random
 import re
 import signal
 import subprocess
@@ -11,7 +12,9 @@ import pytest
 
 for module in ("numpy", "pandas", "scipy"):
     pytest.importorskip(module, reason=f"python3-{module} is missing")
-from analysis.fixtures import call
+from analysis import comparison, sources
+from analysis.fixtures import call, result_row, write_run
+from analysis.pairs import compare_pairs
 
 SCRIPTS = Path(__file__).resolve().parents[1]
 STAND_IN = """#!/usr/bin/python3
@@ -83,6 +86,15 @@ def test_rows_are_the_same_by_an_interval_of_the_stated_level(nsbench: str, pair
     code, out, _ = ab(f"--pairs={pairs}", "--seed=1", "--threshold=5%", "--format=json", f"{nsbench} --name=a --factor=1",
                       f"{nsbench} --name=b --factor=1")
     assert code == 0 and {row["verdict"] for row in json.loads(out)["rows"]} == {verdict}
+
+
+def test_the_correction_that_is_named_is_that_of_pairs(tmp_path: Path) -> None:
+    chance = random.Random(1)
+    sides = [[sources.load(write_run(tmp_path / f"{side}{number}", [
+        result_row(f"clone/none/stack:{size}K", "create", 30000 * chance.gauss(1, 0.01)) for size in range(16, 46)]))
+        for number in range(8)] for side in "ab"]
+    assert comparison.compare(sides[0], sides[1], None, 0.05).correction.startswith("Westfall and Young")
+    assert compare_pairs(sides[0], sides[1], None, 0.05).correction == "Holm"
 
 
 def test_ids_that_differ_by_a_parameter(nsbench: str) -> None:
