@@ -46,7 +46,7 @@ def _group(sides: Sides) -> str:
     if len(steps) > 1:
         steps.insert(0, (names[0], names[-1], _judged(sides[0][1], sides[-1][1])))
     state = f", state {first.state}" if first.state else ""
-    return (f"<article><h3>{first.clock} clock{html.escape(state)}: {len(sides)} kernels</h3>"
+    return (f"<article><h3>{html.escape(first.clock)} clock{html.escape(state)}: {len(sides)} kernels</h3>"
             + _overview(first, steps) + "".join(_step(*step) for step in steps) + "</article>")
 
 

@@ -97,9 +97,10 @@ def _check_results(path: Path, table: pd.DataFrame) -> None:
             first, second = table[name].unique()[:2]
             raise Unreadable(f"{path}: rows of more than one {name}: {first} and {second}; one file for each run is "
                              "needed")
-    wrong = ~table["status"].isin(STATUSES)
-    if wrong.any():
-        raise Unreadable(f"{_where(path, wrong)}: unknown status {table['status'][wrong].iloc[0]!r}")
+    for name, known in (("clock", columns.CLOCKS), ("status", STATUSES)):
+        wrong = ~table[name].isin(known)
+        if wrong.any():
+            raise Unreadable(f"{_where(path, wrong)}: unknown {name} {table[name][wrong].iloc[0]!r}")
     measured = table["status"].isin(MEASURED)
     for name, column in columns.of("results.csv").items():
         if column.is_number and name not in MAY_BE_EMPTY:

@@ -52,6 +52,15 @@ def test_several_runs_of_a_kernel_are_one_side(tmp_path: Path) -> None:
     assert "<b>6.1.0 → 6.12.0</b>: 1 slower, 0 faster of 2 rows" in said and "<b>+50.0%</b>" in said
 
 
+def test_what_a_run_says_is_text(tmp_path: Path) -> None:
+    runs = [run(tmp_path / kernel, f"{kernel}<i>", 2e5, state="<u>") for kernel in ("6.1.0", "6.12.0")]
+    for one in runs:
+        one.results["clock"] = "<b>sun</b>"
+    said = changes.as_html(runs)
+    assert "<h3>&lt;b&gt;sun&lt;/b&gt; clock, state &lt;u&gt;: 2 kernels</h3>" in said
+    assert not any(word in said for word in ("<b>sun", "<u>", "<i>"))
+
+
 def test_states_and_clocks_are_never_beside_one_another(tmp_path: Path) -> None:
     runs = [run(tmp_path / "a", "6.1.0", 2e5, state="fresh"), run(tmp_path / "b", "6.12.0", 3e5, state="crowded"),
             run(tmp_path / "c", "7.0.0", 3e5, "wall")]

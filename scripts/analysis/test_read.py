@@ -155,6 +155,7 @@ def broken(folder: Path, change: Callable[[str], str]) -> str:
     (lambda text: text.replace("1100.500", "x"), "line 3: median is 'x', not a number"),
     (lambda text: text.replace("1100.500", ""), "line 3: median is empty in a measured row"),
     (lambda text: text.replace("skipped", "maybe"), "line 4: unknown status 'maybe'"),
+    (lambda text: text.replace(",wall,", ",a b,"), "line 2: unknown clock 'a b'"),
     (lambda text: text.replace("id-one", "id-two", 1), "more than one run_id: id-two and id-one"),
     (lambda text: text + text.splitlines()[1] + "\n", "line 5: clone/none/stack:1M create stands there twice"),
     (lambda text: text.replace("id-one", "id-two"), "run.json is of id-one, results.csv of id-two"),

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from analysis import columns
+
 jsonschema = pytest.importorskip("jsonschema", reason="python3-jsonschema is missing")
 
 HERE = Path(__file__).resolve().parent
@@ -45,6 +47,10 @@ def recorded() -> Iterator[Path]:
 
 def test_it_is_a_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+def test_the_clocks_are_those_of_the_scripts() -> None:
+    assert SCHEMA["properties"]["clock"]["enum"] == SCHEMA["properties"]["options"]["properties"]["clock"]["enum"] == list(columns.CLOCKS)
 
 
 @pytest.mark.parametrize("folder", recorded(), ids=lambda folder: str(folder.relative_to(RESULTS)))
