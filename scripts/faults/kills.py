@@ -29,6 +29,7 @@ from faults.struck import COMMON, MEMORY, OUTSIDE, STEP, TERMINAL, TERMINATING, 
 PATIENCE = 20.0  # seconds until a condition has to be there
 SEARCH = 5.0  # seconds for a deputy or a keeper to be met, which is there for a part of them
 AGAIN = 5  # times that another moment is tried where nobody was there to be struck
+ENOUGH = 5  # kills of a job, one of which at least has to strike: one or two may miss a job of a millisecond, in spite of AGAIN
 BY_SIGNAL = 128
 MISSED = "missed"
 ENDED_EARLY = ("ended before their time", "the process of the workers was killed")  # what churn says, in its text
@@ -78,9 +79,9 @@ def usual(place: Place, job: Job) -> Usual:
     seen = set()
     try:
         chance = random.Random(0)
-        while not run.wait(0.002):
+        while True:
             seen |= {name for name in VICTIMS if name not in ("deputy", "keeper") and VICTIMS[name](run, chance)}
-            if time.monotonic() > run.begun + job.seconds:
+            if run.wait(0.002) or time.monotonic() > run.begun + job.seconds:
                 break
         ended = run.end(0)
     finally:
@@ -88,6 +89,17 @@ def usual(place: Place, job: Job) -> Usual:
     check_whole(job, ended)
     outside = [victim for victim in OUTSIDE if victim != MEMORY or MemoryCgroup.can_be_made()]
     return Usual(ended.seconds, (*sorted(seen), *outside), job.facts(place.told(ended)))
+
+
+def with_victim(jobs: dict[str, Usual], victim: str | None) -> dict[str, Usual]:
+    """Those in which that one can be struck; says which are left out. Unreadable where it is none."""
+    found = {name: one for name, one in jobs.items() if victim is None or victim in one.victims}
+    if not found:
+        there = sorted({name for one in jobs.values() for name in one.victims})
+        raise Unreadable(f"kills: --victim={victim}: in these jobs it is one of {', '.join(there)}")
+    if left := [name for name in jobs if name not in found]:
+        print(f"without {victim}, and left out: {', '.join(left)}", flush=True)
+    return found
 
 
 def order(names: Sequence[str], seed: int) -> list[str]:
@@ -248,10 +260,12 @@ def tables(outcomes: Sequence[Struck]) -> Iterator[str]:
     yield f"{len(outcomes) - missed} kills, {short} fell short; {missed} more struck nobody"
 
 
-def _are_met(outcomes: Sequence[Struck]) -> bool:
-    """Whether each condition was met by a kill: else it is no test of it."""
+def never_struck(outcomes: Sequence[Struck]) -> list[str]:
+    """Jobs that were not tested: those of many kills and each condition, if no kill struck; all, if none at all did."""
+    of_job = collections.Counter(one.kill.job for one in outcomes)
     met = {one.kill.job for one in outcomes if one.is_struck}
-    return all(one.kill.job in met for one in outcomes if BY_NAME[one.kill.job].is_surrounded)
+    return [name for name, count in of_job.items()
+            if name not in met and (not met or count >= ENOUGH or BY_NAME[name].is_surrounded)]
 
 
 def run(options: argparse.Namespace) -> bool:
@@ -261,7 +275,9 @@ def run(options: argparse.Namespace) -> bool:
     program = (options.build / "nsbench").resolve()
     if not programs.find("nsbench-sampler", options.build):
         raise Unreadable(f"nsbench-sampler is missing in {options.build}")
-    names = order([job.name for job in JOBS if job.name in (options.job or BY_NAME)], options.seed)[:options.kills]
+    names = order([job.name for job in JOBS if job.name in (options.job or BY_NAME)], options.seed)
+    if not options.victim:  # else the first may not have it
+        names = names[:options.kills]
     print(f"{options.kills} kills, --seed={options.seed}", flush=True)
     namespaces, cpus = slab.counted(), machine.cpus_of_rcu_worker()
     outcomes: list[Struck] = []
@@ -276,6 +292,7 @@ def run(options: argparse.Namespace) -> bool:
                 jobs[name] = one
         if not jobs:
             raise Unreadable("kills: nothing to kill")
+        jobs = with_victim(jobs, options.victim)
         kills = drawn(jobs, options)
         with progress("kill", len(kills)) as done:
             for number, struck in enumerate(pool.map(_attempt_here, kills, [jobs[kill.job] for kill in kills])):
@@ -285,4 +302,7 @@ def run(options: argparse.Namespace) -> bool:
     if (now := machine.cpus_of_rcu_worker()) != cpus:
         print(f"RCU's worker may run on {now}, and was to on {cpus}")
         is_good = False
-    return slab.are_as_before(namespaces, print) and is_good and _are_met(outcomes) and not any(one.shortfall for one in outcomes)
+    if never := never_struck(outcomes):
+        print(f"no kill struck: {', '.join(never)}")
+        is_good = False
+    return slab.are_as_before(namespaces, print) and is_good and not any(one.shortfall for one in outcomes)

@@ -1,5 +1,4 @@
 """validate.py kills: who is struck and when, what it notices, and that nsbench leaves nothing."""
-import dataclasses
 import json
 import os
 import random
@@ -196,12 +195,39 @@ def test_a_job_that_fails_by_itself_is_not_left_out(build: Path) -> None:
     assert code == 2 and "exit code 5" in said and "nothing to kill" in said, said
 
 
+def outcomes_of(job: str, *struck_: bool) -> list[kills.Struck]:
+    return [kills.Struck(kills.Kill(job, "nsbench", "SIGKILL", 0.5, 1), 0, one, "") for one in struck_]
+
+
+def test_a_job_that_no_kill_meets_is_no_test_of_it() -> None:
+    other = outcomes_of("clone", True)
+    assert kills.never_struck([*other, *outcomes_of("with fds", False)]) == ["with fds"]
+    assert not kills.never_struck([*other, *outcomes_of("with fds", False, True)])
+    many = [False] * kills.ENOUGH
+    assert not kills.never_struck([*other, *outcomes_of("version", *many[1:])])  # it may be over too soon
+    assert kills.never_struck([*other, *outcomes_of("version", *many)]) == ["version"]
+    assert not kills.never_struck([*other, *outcomes_of("version", *many, True)])
+    assert kills.never_struck([*outcomes_of("version", False), *outcomes_of("list", False)]) == ["version", "list"]
+
+
 @needs_root
-def test_a_condition_that_no_kill_meets_is_no_test_of_it() -> None:
-    kill = kills.Kill("with fds", "nsbench", "SIGKILL", 0.5, 1)
-    missed = kills.Struck(kill, 0, False, "")
-    assert not kills._are_met([missed])
-    assert kills._are_met([missed, dataclasses.replace(missed, is_struck=True)])
+def test_kills_that_struck_nobody_are_no_test(build: Path) -> None:
+    # A child is there when nobody strikes, and never again.
+    code, said = killed(build, "[ -e ${0%/*}/met ] || { touch ${0%/*}/met; sleep 0.3; }; echo nsbench 1", "--job=version", "--victim=child")
+    assert code == 1 and "0 kills, 0 fell short; 3 more struck nobody" in said and "no kill struck: version" in said, said
+
+
+@needs_root
+def test_a_victim_that_no_job_has_is_one_line(build: Path) -> None:
+    code, said = killed(build, "echo nsbench 1", "--job=version", "--victim=sampler")
+    assert code == 2 and said.count("validate: kills: --victim=sampler: in these jobs it is one of ") == 1, said
+
+
+def test_a_victim_that_one_job_has_is_struck_there(capsys: pytest.CaptureFixture[str]) -> None:
+    jobs_ = {"clone": kills.Usual(0.1, ("nsbench", "sampler"), {}), "version": kills.Usual(0.1, ("nsbench",), {})}
+    assert list(kills.with_victim(jobs_, "sampler")) == ["clone"]
+    assert capsys.readouterr().out == "without sampler, and left out: version\n"
+    assert kills.with_victim(jobs_, "nsbench") == kills.with_victim(jobs_, None) == jobs_ and not capsys.readouterr().out
 
 
 @needs_root
