@@ -19,7 +19,7 @@ from faults.calls import NUMBERS
 from faults.drawing import MALLOC, OURS, Fault, Recorded, draw
 from faults.jobs import BY_NAME, JOBS, Facts
 from faults.keeping import Keeping, kept, untried
-from faults.outcomes import Outcome, tables
+from faults.outcomes import Outcome, never_met, tables
 from faults.place import ENDING, LIBRARY, NotToBeHad, Place
 
 MEMORY_JOBS = ("version", "list", "doctor", "clone", "summary", "resume")
@@ -139,8 +139,8 @@ def drawn_of(keeping: Keeping | None, options: argparse.Namespace, jobs: dict[st
 
 
 def run(options: argparse.Namespace) -> bool:
-    """Tries what the options ask for, prints it, and says whether all of it held: not where nothing was tried, or where a job does
-    not go well even without a fault. After Ctrl-C, or a signal that asks it to end, it prints what was tried until then:
+    """Tries what the options ask for, prints it, and says whether all of it held: not where no fault reached a job, or where a job does
+    not go well even without one. After Ctrl-C, or a signal that asks it to end, it prints what was tried until then:
     KeyboardInterrupt."""
     import pandas  # noqa: F401  before the workers are forked: each would take half a second
     if os.geteuid() != 0:
@@ -176,4 +176,6 @@ def _carry_out(options: argparse.Namespace, names: Sequence[str], keeping: Keepi
     print(*tables(outcomes), sep="\n")
     if ending:
         raise ending
-    return are_all and any(one.outcome == "held" for one in outcomes) and all(one.outcome != "short" for one in outcomes)
+    if never := never_met([(one.fault.job, one.outcome != "unreached") for one in outcomes]):
+        print(f"no fault reached: {', '.join(never)}")
+    return are_all and bool(outcomes) and not never and all(one.outcome != "short" for one in outcomes)

@@ -23,13 +23,13 @@ from faults.campaign import here, in_workers
 from faults.inject import Ended, none_fails, watched
 from faults.jobs import BY_NAME, JOBS, OUT, Facts, Job
 from faults.judge import CRASHES, FAILED, NOT_PERMITTED, REMOVED, UNREAD, USAGE, differing, reasons_of
+from faults.outcomes import never_met
 from faults.place import ENVIRONMENT, NotToBeHad, Place, check_whole
 from faults.struck import COMMON, MEMORY, OUTSIDE, STEP, TERMINAL, TERMINATING, VICTIMS, WITH_IT, MemoryCgroup, Run, strike
 
 PATIENCE = 20.0  # seconds until a condition has to be there
 SEARCH = 5.0  # seconds for a deputy or a keeper to be met, which is there for a part of them
 AGAIN = 5  # times that another moment is tried where nobody was there to be struck
-ENOUGH = 5  # kills of a job, one of which at least has to strike: one or two may miss a job of a millisecond, in spite of AGAIN
 BY_SIGNAL = 128
 MISSED = "missed"
 ENDED_EARLY = ("ended before their time", "the process of the workers was killed")  # what churn says, in its text
@@ -261,11 +261,8 @@ def tables(outcomes: Sequence[Struck]) -> Iterator[str]:
 
 
 def never_struck(outcomes: Sequence[Struck]) -> list[str]:
-    """Jobs that were not tested: those of many kills and each condition, if no kill struck; all, if none at all did."""
-    of_job = collections.Counter(one.kill.job for one in outcomes)
-    met = {one.kill.job for one in outcomes if one.is_struck}
-    return [name for name, count in of_job.items()
-            if name not in met and (not met or count >= ENOUGH or BY_NAME[name].is_surrounded)]
+    """Jobs that are not tested by these kills. A job of a millisecond may be missed by one or two; a condition is not."""
+    return never_met([(one.kill.job, one.is_struck) for one in outcomes], [name for name, job in BY_NAME.items() if job.is_surrounded])
 
 
 def run(options: argparse.Namespace) -> bool:

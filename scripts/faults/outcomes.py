@@ -1,7 +1,7 @@
 """What came of faults, and how it is told: tables, and the files of those that fell short."""
 import collections
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,15 @@ class Outcome:
 
 
 OUTCOMES = ("held", "short", "unreached")
+ENOUGH = 5  # attempts at a job, one of which at least has to meet it: one or two may miss it by chance
+
+
+def never_met(attempts: Sequence[tuple[str, bool]], even_once: Collection[str] = ()) -> list[str]:
+    """Jobs that were not tested, of which attempts met which job: those of many attempts if none did, those of `even_once` also of a
+    single one; all jobs where no attempt at all did."""
+    counts = collections.Counter(job for job, _ in attempts)
+    met = {job for job, is_met in attempts if is_met}
+    return [job for job, count in counts.items() if job not in met and (not met or count >= ENOUGH or job in even_once)]
 
 
 def keep_files(folder: Path, place: Path) -> None:

@@ -139,6 +139,20 @@ def test_nothing_tried_is_not_good(other):
 
 
 @needs_root
+def test_a_job_that_no_fault_reached_is_not_good(other):
+    """The one that writes once; the other holds. Of a job with few faults it says nothing."""
+    script = """say() { echo "$1" || { echo 'write: EIO EPIPE ENOSPC EINTR EFBIG EDQUOT' >&2; exit 1; }; }
+say a; [ "$1" != --version ] || say b"""
+    words = [other(script), "faults", "--job=version", "--job=list", "--call=write", "--role=nsbench", "--when=2"]
+    code, out, err = call(VALIDATE, words)
+    if "no seccomp notifier" in err:
+        pytest.skip(err)
+    assert code == 1 and " 0 fell short" in out and out.endswith("\nno fault reached: list\n"), out + err
+    code, out, err = call(VALIDATE, [*words, "--error=EIO"])
+    assert code == 0 and "1 faults tried, 0 fell short; 1 more were not reached" in out, out + err
+
+
+@needs_root
 def test_what_it_runs_ends_with_it(other, tmp_path, monkeypatch):
     """Nobody would answer its calls."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))  # where a folder stays

@@ -12,7 +12,7 @@ import pytest
 
 from analysis import columns, programs
 from analysis.fixtures import call
-from faults import inject, jobs, kills, machine, struck
+from faults import inject, jobs, kills, machine, outcomes, struck
 
 VALIDATE = Path(__file__).resolve().parents[1] / "validate.py"
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: namespaces for what is struck")
@@ -203,7 +203,7 @@ def test_a_job_that_no_kill_meets_is_no_test_of_it() -> None:
     other = outcomes_of("clone", True)
     assert kills.never_struck([*other, *outcomes_of("with fds", False)]) == ["with fds"]
     assert not kills.never_struck([*other, *outcomes_of("with fds", False, True)])
-    many = [False] * kills.ENOUGH
+    many = [False] * outcomes.ENOUGH
     assert not kills.never_struck([*other, *outcomes_of("version", *many[1:])])  # it may be over too soon
     assert kills.never_struck([*other, *outcomes_of("version", *many)]) == ["version"]
     assert not kills.never_struck([*other, *outcomes_of("version", *many, True)])
