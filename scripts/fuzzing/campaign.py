@@ -1,12 +1,14 @@
 """Runs the targets of src/fuzz/targets.def under clang's libFuzzer, some at a time, and says what they came to."""
 import argparse
+import contextlib
 import math
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +32,7 @@ QUICK = 0.1  # of the executions a second of the quickest target
 LARGEST = 2**31  # libFuzzer's numbers are below it
 LONGEST_TIME = 24 * 3600  # s, of one round of those that go on
 UNITS = {"s": 1, "m": 60, "h": 3600}
+ENDING = (signal.SIGTERM, signal.SIGHUP)  # end it as an interrupt does, and with it the targets that run
 
 
 def targets() -> dict[str, str]:
@@ -108,7 +111,7 @@ def start(build: Path, name: str, seconds: int, seed: int) -> Running:
     return Running(name, process, time.monotonic(), log)
 
 
-def run(build: Path, names: Sequence[str], seconds: int, jobs: int, seed: int) -> Iterator[Told]:
+def run(build: Path, names: Sequence[str], seconds: int, jobs: int, seed: int) -> Generator[Told, None, None]:
     """So many targets at a time, each as it has ended. All of them end with this."""
     waiting, running = list(names), list[Running]()
     try:
@@ -123,6 +126,7 @@ def run(build: Path, names: Sequence[str], seconds: int, jobs: int, seed: int) -
     finally:
         for one in running:
             one.process.kill()
+        for one in running:
             one.process.wait()
 
 
@@ -178,17 +182,21 @@ def campaign(words: list[str]) -> int:
     if options.list:
         print("\n".join(f"{name:<13} {reads}" for name, reads in known.items()))
         return 0
+    for ending in ENDING:
+        if signal.getsignal(ending) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(ending, signal.default_int_handler)
     options.build.mkdir(parents=True, exist_ok=True)
     (options.build / "words.dict").write_text(dictionary())
     print(f"{'target':<13} {'executions':>12} {'CPU s':>7} {'per CPU s':>9} {'edges':>7} {'kept':>6} {'findings':>9}", flush=True)
     told = list[Told]()
     names, seconds, seed = options.target or list(known), options.seconds, options.seed
     while names:
-        for one in run(options.build.resolve(), names, seconds, options.jobs, seed):
-            told.append(one)
-            print(one.line(), flush=True)
-            for path in one.findings:
-                print(f"  found: {options.build / f'fuzz-{one.name}'} {path}", flush=True)
+        with contextlib.closing(run(options.build.resolve(), names, seconds, options.jobs, seed)) as ended:
+            for one in ended:
+                told.append(one)
+                print(one.line(), flush=True)
+                for path in one.findings:
+                    print(f"  found: {options.build / f'fuzz-{one.name}'} {path}", flush=True)
         names, seconds = further(told, options.executions)
         seed += 1  # with the same one, it would be made up once more
     print(f"{'all':<13} {sum(one.executions for one in told):>12,} {sum(one.cpu for one in told):>7.0f}")

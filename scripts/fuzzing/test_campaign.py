@@ -1,6 +1,9 @@
 """scripts/fuzz with targets that are none: what it makes of what libFuzzer says."""
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,8 @@ import pytest
 from fuzzing import campaign
 from fuzzing.words import dictionary
 
+SCRIPTS = campaign.ROOT / "scripts"
+CAMPAIGN = (sys.executable, "-B", "-m", "fuzzing.campaign")
 # What it is called with is in its log, since it says so.
 TARGET = """#!/bin/sh
 echo "$@"
@@ -31,8 +36,7 @@ def fixture_build(tmp_path: Path) -> Path:
 
 
 def fuzz(build: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-B", "-m", "fuzzing.campaign", f"--build={build}", *words], capture_output=True, text=True,
-                          cwd=campaign.ROOT / "scripts", timeout=300)
+    return subprocess.run([*CAMPAIGN, f"--build={build}", *words], capture_output=True, text=True, cwd=SCRIPTS, timeout=300)
 
 
 def test_what_a_target_came_to_is_a_row(build: Path) -> None:
@@ -71,6 +75,24 @@ def test_a_finding_is_kept_and_the_others_go_on(build: Path) -> None:
 def test_a_target_that_fails_without_a_finding_is_not_good(build: Path) -> None:
     done = fuzz(build, "--target=cases")
     assert done.returncode == 1 and "code 1" in done.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_what_runs_ends_with_it(build: Path, number: int) -> None:
+    for name in ("sizes", "cases"):
+        (build / f"fuzz-{name}").write_text('#!/bin/sh\necho $$ >"$0.part"; mv "$0.part" "$0.pid"; exec sleep 60')
+    pids = [build / f"fuzz-{name}.pid" for name in ("sizes", "cases")]
+    with subprocess.Popen([*CAMPAIGN, f"--build={build}", "--target=sizes", "--target=cases", "--jobs=2"], stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE, text=True, cwd=SCRIPTS) as started:
+        end = time.monotonic() + 60
+        while not all(path.exists() for path in pids) and time.monotonic() < end:
+            time.sleep(0.05)
+        started.send_signal(number)  # to it alone, as from another program
+        said = started.communicate(timeout=60)[1]
+    assert (started.returncode, said) == (130, "fuzz: interrupted\n")
+    for path in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(path.read_text()), 0)
 
 
 @pytest.mark.parametrize("words", [("--for=0s",), ("--for=x",), ("--target=nothing",), ("--jobs=0",), ("--executions=0",),
