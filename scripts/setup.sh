@@ -64,8 +64,10 @@ install_packages() {
             fi
         fi
         say "installing $missing"
+        # By env, as sudo hands no variable on.
         # shellcheck disable=SC2086  # the names are words
-        { $as_root apt-get update -q && DEBIAN_FRONTEND=noninteractive $as_root apt-get install -q -y --no-install-recommends $missing; } >&2 || {
+        { $as_root apt-get update -q &&
+            $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing; } >&2 || {
             say "nsbench: installing failed; what is missing: $missing"
             exit 3
         }

@@ -57,6 +57,21 @@ def test_a_kind_that_there_is_not_is_refused(tree: Path) -> None:
     assert not list(tree.glob("build/.packages-*"))
 
 
+@pytest.mark.parametrize("uid", [0, 1000])
+def test_nobody_is_asked_while_packages_are_installed(tree: Path, uid: int) -> None:
+    """Also through sudo, which takes variables away."""
+    programs = {"dpkg-query": "exit 1", "id": f"echo {uid}", "sudo": '[ "$1" = -n ] && exit; exec env -i PATH="$PATH" "$@"',
+                "apt-get": 'echo "apt-get $1 $DEBIAN_FRONTEND"'}
+    for name, text in programs.items():
+        (tree.parent / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tree.parent / "bin" / name).chmod(0o755)
+    environment = {name: value for name, value in os.environ.items() if name != "DEBIAN_FRONTEND"}
+    done = subprocess.run(["bash", "-euo", "pipefail", "-c", '. "$0"; install_packages run', tree / "scripts/setup.sh"],
+                          env={**environment, "PATH": f"{tree.parent}/bin:{os.environ['PATH']}"}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[1:] == ["apt-get update ", "apt-get install noninteractive"]
+
+
 def nsbench(tree: Path) -> None:
     environment = {**os.environ, "PATH": f"{tree.parent}/bin:{os.environ['PATH']}", "NSBENCH_PRESET": "release"}
     done = subprocess.run([tree / "scripts/nsbench"], env=environment, capture_output=True, text=True)
