@@ -81,7 +81,9 @@ def same_twice(build: Path, trials: int) -> bool:
                     outside = float(row["delta_low"]) > 0 or float(row["delta_high"]) < 0
                     alarms.setdefault((row["namespaces"], row["phase"]), []).append(outside)
             done(trial)
-    good = True
+    good = bool(alarms)
+    if not good:
+        print("no row has an interval")
     for (name, phase), outcomes in alarms.items():
         share = sum(outcomes) / len(outcomes)
         good = good and share <= FALSE_ALARM_LIMIT

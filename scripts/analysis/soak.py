@@ -136,7 +136,7 @@ def judged(results: Sequence[Result]) -> list[float]:
 
 
 def table(results: Sequence[Result], print_line: Say) -> bool:
-    """Prints what is judged, and what is only shown; whether nothing has a trend."""
+    """Prints what is judged, and what is only shown; whether nothing has a trend: no answer for a job of which nothing is judged."""
     print_line("in bytes, but for descriptors (a number) and figures (plan: 1 is as usual; churn: ns); p (Holm's, of all that are judged) "
                f"of at most {ALPHA} and a line that moves make a trend")
     print_line(f"{'job':<6} {'what':<21} {'looks':>6} {'level':>14} {'change':>14} {'':>7} {'p':>7}")
@@ -150,7 +150,10 @@ def table(results: Sequence[Result], print_line: Say) -> bool:
                 good = good and not moves
                 line += f" {p:>7.2g}{'  a trend' if moves else ''}"
         print_line(line + (f"  not judged: {result.why_not}" if result.why_not else ""))
-    return good
+    judged_jobs = {result.job for result in results if not result.why_not}
+    if unknown := sorted({result.job for result in results} - judged_jobs):
+        print_line(f"nothing is judged of: {', '.join(unknown)}")
+    return good and not unknown
 
 
 @contextlib.contextmanager

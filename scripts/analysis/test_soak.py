@@ -63,10 +63,19 @@ def of(job: str, name: str, change: float, level: float = 100.0) -> Result:
 def test_the_table_names_what_grows(capsys: pytest.CaptureFixture[str]) -> None:
     lines: list[str] = []
     assert soak.table([of("churn", "descriptors", 0.3), of("churn", "resident", 0.5)], lines.append)  # too little to be of use
-    assert soak.table([of("plan", "resident", 50), of("lab", soak.CACHES, 50)], lines.append)  # not judged
+    quiet = [of("plan", "descriptors", 0), of("lab", "descriptors", 0)]
+    assert soak.table([of("plan", "resident", 50), of("lab", soak.CACHES, 50), *quiet], lines.append)  # not judged
     assert not soak.table([of("churn", "descriptors", 1), of("churn", "Percpu", 0)], lines.append)
     assert [line.split()[:2] for line in lines if line.endswith("  a trend")] == [["churn", "descriptors"]]
     assert sum("not judged: it keeps its samples" in line for line in lines) == 1
+
+
+def test_a_job_of_which_nothing_is_judged_has_not_passed() -> None:
+    lines: list[str] = []
+    few = [Result("lab", "descriptors", 5, None), of("lab", soak.CACHES, 0)]
+    assert not soak.table(few, lines.append) and lines[-1] == "nothing is judged of: lab"
+    assert not soak.table([*few, of("plan", "descriptors", 0)], lines.append)
+    assert soak.table([*few, of("lab", "Percpu", 0)], lines.append)
 
 
 def test_a_process_and_its_children_are_looked_at(tmp_path: Path) -> None:

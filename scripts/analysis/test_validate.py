@@ -84,6 +84,12 @@ def test_what_was_measured_is_an_answer(build: Path, monkeypatch: pytest.MonkeyP
     assert code == 0 and "NEWPID   total      0 of 2 intervals leave out zero" in out
 
 
+def test_rows_without_an_interval_are_not_within_the_limit(build: Path) -> None:
+    said(build, [result_row("clone/NEWPID/stack:1M", "create", 9.0)])
+    code, out, _ = call(VALIDATE, [f"--build={build}", "aa", "--trials=2"])
+    assert (code, out) == (1, "no row has an interval\nat most 8% may\n")
+
+
 @pytest.mark.parametrize(("times", "code"), [
     ([9.0] * 40, 0),
     ([90.0, 20.0] + [9.0] * 38, 0),  # what does not count may take as long as it likes
