@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from analysis.script import Unreadable
+from analysis.script import Unreadable, printable
 
 CASE = re.compile(r"\w+/[\w-]+(/[\w:.-]+)*", re.ASCII)
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
@@ -96,7 +96,8 @@ def _first(path: Path, text: str, rows: int) -> str:
 
 def table(path: Path, rows: int | None = None) -> Table:
     """A CSV file, every row of which is as long as the header, and no column of which is there twice; or the first `rows` of it.
-    FileNotFoundError where there is none."""
+    What cannot be printed is escaped, since its texts are shown in terminals: nsbench writes no such character. FileNotFoundError
+    where there is none."""
     text = text_of(path)
     if not text:
         raise Unreadable(f"{path}: empty")
@@ -104,10 +105,11 @@ def table(path: Path, rows: int | None = None) -> Table:
         text = _first(path, text, rows)
     if not text.endswith("\n"):
         raise Unreadable(f"{path}: ends within a line: it was cut, or is still being written")
-    lines = text[:-1].split("\n")  # and at nothing else that str.splitlines() takes for an end
     if "\r" in text:  # an end of a line to some readers
-        line = next(number for number, one in enumerate(lines, 1) if "\r" in one)
-        raise Unreadable(f"{path}, line {line}: not a text file")
+        raise Unreadable(f"{path}, line {text.count(chr(10), 0, text.index(chr(13))) + 1}: not a text file")
+    if not text.replace("\n", " ").isprintable():
+        text = "\n".join(map(printable, text.split("\n")))
+    lines = text[:-1].split("\n")  # and at nothing else that str.splitlines() takes for an end
     quoted = None
     if '"' in text:
         quoted = _quoted(path, lines)
@@ -178,11 +180,24 @@ def _no_constant(word: str) -> NoReturn:
     raise ValueError(f"{word} is no number of JSON's")
 
 
-def json_of(path: Path) -> object:
-    """The content of a JSON file, whose texts can all be written again. FileNotFoundError where there is none."""
+def all_printable(content: object) -> object:
+    """What a JSON file holds, with what cannot be printed of its texts escaped, as in tables."""
+    if isinstance(content, str):
+        return printable(content)
+    if isinstance(content, list):
+        return [all_printable(one) for one in content]
+    if isinstance(content, dict):
+        return {printable(name): all_printable(value) for name, value in content.items()}
+    return content
+
+
+def json_of(path: Path, is_shown: bool = False) -> object:
+    """The content of a JSON file, whose texts can all be written again, or, with `is_shown`, printed. FileNotFoundError where there
+    is none."""
     text = text_of(path)
     try:
         content = json.loads(text, parse_constant=_no_constant)
+        printed = all_printable(content) if is_shown else content
     except ValueError as error:
         raise Unreadable(f"{path}: no JSON: {error}") from None
     except RecursionError:
@@ -192,4 +207,4 @@ def json_of(path: Path) -> object:
             json.dumps(content, ensure_ascii=False).encode()
         except UnicodeEncodeError:
             raise Unreadable(f"{path}: a text in it is no Unicode: half of a surrogate pair") from None
-    return content
+    return printed

@@ -5,9 +5,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from analysis.exact import Key
-from analysis.files import text_of
+from analysis.files import all_printable, text_of
 from analysis.script import Unreadable
 
 NANOSECONDS = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
@@ -41,7 +42,7 @@ def is_google(path: Path) -> bool:
 def read(path: Path) -> Times:
     """Unreadable for what is none."""
     try:
-        content = json.loads(text_of(path), parse_constant=lambda word: math.nan)
+        content: Any = all_printable(json.loads(text_of(path), parse_constant=lambda word: math.nan))
         times = Times(dict(content["context"]))
         for entry in content["benchmarks"]:
             _add(times, path, entry)

@@ -52,6 +52,8 @@ def read_table(path: Path, file: str, rows: int | None = None) -> pd.DataFrame:
     if file == "samples.csv" and not set(columns.phases()) & set(found.header):
         later = LATER[file]  # of the phases an earlier nsbench knew fewer, but some
     found.need([name for name in wanted if name not in later], file)
+    if (row := next((row for row, (_, fields) in enumerate(found.quoted or ()) if "\n" in "".join(fields)), None)) is not None:
+        raise Unreadable(f"{found.where(row)}: a field goes on in the next line, which nsbench does not write")
     table = pd.read_csv(io.StringIO(found.text), dtype=texts, keep_default_na=False, na_values=dict.fromkeys(numbers, [""]),
                         low_memory=False)
     if absent := [name for name in later if name not in table.columns]:
@@ -275,7 +277,7 @@ class Run:
 
 def _read_info(path: Path) -> Record:
     """run.json. Unreadable for none of nsbench's, one of another version, or one that was changed."""
-    info = files.json_of(path)
+    info = files.json_of(path, is_shown=True)
     if not isinstance(info, dict) or "schema_version" not in info:
         raise Unreadable(f"{path}: has no schema_version: is it nsbench's?")
     if info["schema_version"] != SCHEMA_VERSION or isinstance(info["schema_version"], bool):

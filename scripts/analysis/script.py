@@ -21,10 +21,14 @@ class Unreadable(Exception):
     """What the user is told, in one line: the file or option, what is wrong with it, and where that helps, the remedy."""
 
 
+def printable(text: str) -> str:
+    """The text with what would not stand on one line of a terminal, or would steer it, escaped."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def one_line(text: object) -> str:
-    """A message that calls scripts as they were started, with what would not stand on one line of a terminal escaped: some of it
-    comes out of files."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in as_called(str(text)))
+    """A message that calls scripts as they were started, on one line: some of it comes out of files."""
+    return printable(as_called(str(text)))
 
 
 def missing_package(error: ImportError) -> str | None:

@@ -41,6 +41,13 @@ def test_it_agrees_with_googles_own_on_which_rows_differ(tmp_path: Path) -> None
         == {"BM_slow", "BM_slower/8", "BM_fast"}
 
 
+def test_names_that_would_steer_a_terminal_are_text(tmp_path: Path) -> None:
+    random = np.random.default_rng(2)
+    sides = [benchmarks(tmp_path / f"{side}.json", random, {"BM_\x1b[2J": 1.0}) for side in "ab"]
+    code, out, _ = compare(*sides)
+    assert code == 0 and "BM_\\x1b[2J" in out and "\x1b" not in out
+
+
 def test_what_nsbench_writes_as_googles_is_one_run(tmp_path: Path) -> None:
     random = np.random.default_rng(2)
     both = [benchmarks(tmp_path / f"{name}.json", random, {"clone/none": 1.0}) for name in "ab"]

@@ -155,6 +155,7 @@ def broken(folder: Path, change: Callable[[str], str]) -> str:
     (lambda text: text.replace("1100.500", "x"), "line 3: median is 'x', not a number"),
     (lambda text: text.replace("1100.500", ""), "line 3: median is empty in a measured row"),
     (lambda text: text.replace("skipped", "maybe"), "line 4: unknown status 'maybe'"),
+    (lambda text: text.replace('"no, not', '"no\n, not'), "line 4: a field goes on in the next line"),
     (lambda text: text.replace(",wall,", ",a b,"), "line 2: unknown clock 'a b'"),
     (lambda text: text.replace("id-one", "id-two", 1), "more than one run_id: id-two and id-one"),
     (lambda text: text + text.splitlines()[1] + "\n", "line 5: clone/none/stack:1M create stands there twice"),
@@ -192,6 +193,17 @@ def test_a_run_json_of_other_types_is_one_line(tmp_path: Path, changed: dict, sa
         file = folder / "run.json"
         file.write_text(json.dumps(json.loads(file.read_text()) | changed))
         read.read_run(folder)
+
+
+def test_what_steers_a_terminal_is_shown_as_text(tmp_path: Path) -> None:
+    red, shown = "\x1b[31m\u202e", "\\x1b[31m\\u202e"
+    rows = [{**row, "kernel": f"6.1 µ{red}", "state": red, "reason": row["reason"] and f"no,{red}"} for row in ROWS]
+    folder = write_run(tmp_path / "one", rows, {"cpu_model": f"A\nCPU{red}"}, nsbench_version=red, run_id=f"id{red}")
+    (folder / "results.csv").write_text((folder / "results.csv").read_text().replace("id-one", f"id{red}"))
+    run = read.read_run(folder)
+    assert run.identity() == (f"one · kernel 6.1 µ{shown} · A\\nCPU{shown}, 2 CPUs · kvm · nsbench {shown} · state {shown} · wall clock · "
+                              f"id{shown}")
+    assert run.results["reason"].tolist()[2] == f"no,{shown}" and run.results["median"].tolist()[:2] == [1000.0, 1100.5]
 
 
 def test_truths_are_no_numbers(tmp_path: Path) -> None:
