@@ -28,7 +28,8 @@ def _cells(one: Estimate, clock: str) -> list[str]:
     cells = [name_of(one.term), added(one.value, clock)]
     if math.isnan(one.low):
         return [*cells, "", ""]
-    return [*cells, f"{added(one.low, clock)} … {added(one.high, clock)}", "" if tables.is_told_from_zero(one.low, one.high) else "not told from 0"]
+    said = "" if tables.is_told_from_zero(one.low, one.high) else "not told from 0"
+    return [*cells, f"{added(one.low, clock)} … {added(one.high, clock)}", said]
 
 
 def _title(model: Model) -> str:
