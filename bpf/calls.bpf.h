@@ -66,15 +66,35 @@ static __always_inline __u32 bucket(__u64 ns) {
     return ((octave << NSB_SUB_BITS) | step) & (NSB_BUCKETS - 1);
 }
 
+// Where nothing encloses what begins now: frames that are still there are of calls whose exits were missed.
+static __always_inline void start_over(struct nsb_slot* s) {
+    if (s->depth > 0) lose_several(NSB_LOST_MISMATCH, s->depth);
+    s->depth = 0;
+}
+
+// The place of the function's innermost frame below another place; NSB_DEPTH where there is none.
+static __always_inline __u32 find_below(const struct nsb_slot* s, __u32 place, __u32 id) {
+    for (__u32 i = 1; i < NSB_DEPTH; ++i) {
+        if (i > place) break;
+        const __u32 at = (place - i) & (NSB_DEPTH - 1);
+        if (s->frames[at].id == id) return at;
+    }
+    return NSB_DEPTH;
+}
+
 static __always_inline void pop(struct nsb_slot* s, __u32 id, __u64 now) {
     if (s->depth == 0) return;  // entered before it was traced
-    const __u32 depth = --s->depth;
+    __u32 depth = s->depth - 1;
+    if (depth < NSB_DEPTH && s->frames[depth & (NSB_DEPTH - 1)].id != id) {
+        // The exits of all calls inside it were missed; or its own entry was, and these are under way.
+        const __u32 own = find_below(s, depth, id);
+        lose_several(NSB_LOST_MISMATCH, own < NSB_DEPTH ? depth - own : 1);
+        if (own >= NSB_DEPTH) return;
+        depth = own;
+    }
+    s->depth = depth;
     if (depth >= NSB_DEPTH) return;
     const struct nsb_frame* f = &s->frames[depth & (NSB_DEPTH - 1)];
-    if (f->id != id) {
-        lose(NSB_LOST_MISMATCH);
-        return;
-    }
     const __u64 total = now - s->aside - f->begin;
     const __u64 wait = s->waited - f->waited;
     if (depth > 0) {

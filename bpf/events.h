@@ -75,7 +75,8 @@ enum {
     NSB_MADE = 1 << 9,
     NSB_GONE = 1 << 10,
     NSB_FORKS = 1 << 11,
-    NSB_CREATE = 1 << 12
+    NSB_CREATE = 1 << 12,
+    NSB_WORK = 1 << 13  // what a worker begins with
 };
 
 // Calls of a traced function on one path of callers: a node of the call tree. Times in ns of CLOCK_MONOTONIC.
@@ -122,7 +123,7 @@ struct nsb_stack {
 // Events that were lost, by reason.
 enum nsb_lost {
     NSB_LOST_DEPTH,     // deeper than NSB_DEPTH
-    NSB_LOST_MISMATCH,  // a function left that was not the one entered last
+    NSB_LOST_MISMATCH,  // a call of which only the entry or only the exit was seen
     NSB_LOST_SLOT,      // more than NSB_PLACES tasks with almost the same low bits in their pids
     NSB_LOST_STACK,     // no room for another stack, or none could be taken
     NSB_LOST_PROFILE,   // no room for another entry

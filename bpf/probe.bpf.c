@@ -57,9 +57,13 @@ MAP(workers, BPF_MAP_TYPE_HASH, __u64, __u32, 16);  // work functions that tear 
 
 const volatile struct nsb_config config = {};
 
-static __always_inline void lose(__u32 reason) {
+static __always_inline void lose_several(__u32 reason, __u64 events) {
     __u64* count = bpf_map_lookup_elem(&lost, &reason);
-    if (count) __sync_fetch_and_add(count, 1);
+    if (count) __sync_fetch_and_add(count, events);
+}
+
+static __always_inline void lose(__u32 reason) {
+    lose_several(reason, 1);
 }
 
 static __always_inline __u32* running_here(void) {
@@ -174,7 +178,9 @@ static __always_inline void entered(__u64 what) {
     struct nsb_slot* s = current_slot();
     if (!s && (what & NSB_ASYNC)) s = adopt();
     if (!s) return;
+    if ((what & NSB_WORK) && s->adopted) start_over(s);
     if ((what & NSB_FORKS) && s->task.leads) {
+        start_over(s);
         const __u32 number = ++s->task.forks;
         s->task.skipped = number <= s->task.lead_in;
         s->task.row =

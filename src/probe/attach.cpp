@@ -50,21 +50,6 @@ sys::Result<sys::Fd> open_kprobe(int program, const std::string& symbol, bool is
     return link ? std::move(link) : std::move(event);
 }
 
-/// A copy of a template, with the argument in its place.
-sys::Result<sys::Fd> load(std::span<const bpf_insn> code, std::uint32_t argument, const char* name,
-                          bpf_prog_type type, bpf_attach_type attach, std::uint32_t btf_id) {
-    std::vector<bpf_insn> own(code.begin(), code.end());
-    for (bpf_insn& instruction : own) {
-        const bool is_argument =
-            instruction.code == (BPF_ALU64 | BPF_MOV | BPF_K) && instruction.imm == NSB_ARGUMENT;
-        if (is_argument) instruction.imm = static_cast<std::int32_t>(argument);
-    }
-    LIBBPF_OPTS(bpf_prog_load_opts, options);
-    options.expected_attach_type = attach;
-    options.attach_btf_id = btf_id;
-    return sys::Fd::own(bpf_prog_load(type, name, "Dual MIT/GPL", own.data(), own.size(), &options));
-}
-
 tl::unexpected<sys::Refusal> refused(std::string_view why, int error = 0) {
     return tl::unexpected(sys::Refusal{.call = std::string(why), .error = error});
 }
@@ -91,12 +76,27 @@ struct LinkInfo {
 
 }  // namespace
 
+sys::Result<sys::Fd> load_copy(std::span<const bpf_insn> code, std::uint32_t argument, const char* name,
+                               bpf_prog_type type, bpf_attach_type attach, std::uint32_t btf_id) {
+    std::vector<bpf_insn> own(code.begin(), code.end());
+    for (bpf_insn& instruction : own) {
+        const bool is_argument =
+            instruction.code == (BPF_ALU64 | BPF_MOV | BPF_K) && instruction.imm == NSB_ARGUMENT;
+        if (is_argument) instruction.imm = static_cast<std::int32_t>(argument);
+    }
+    LIBBPF_OPTS(bpf_prog_load_opts, options);
+    options.expected_attach_type = attach;
+    options.attach_btf_id = btf_id;
+    return sys::Fd::own(bpf_prog_load(type, name, "Dual MIT/GPL", own.data(), own.size(), &options));
+}
+
 std::uint32_t Attacher::Wanted::argument(bool is_entry) const {
     const TracedFunction& function = kTraced[number];
     auto value = static_cast<std::uint32_t>(number);
     if (function.path == Path::async) value |= NSB_ASYNC;
     if (function.path == Path::create) value |= NSB_CREATE;
     if (is_entry && function.role == Role::forks) value |= NSB_FORKS;
+    if (is_entry && is_work(function.role)) value |= NSB_WORK;
     // A clone that the compiler made has other arguments.
     if (is_entry && symbol == function.name) {
         if (function.role == Role::made) value |= NSB_MADE;
@@ -133,8 +133,8 @@ sys::Expected<Ends> Attacher::attach(const Wanted& function, Backend backend) co
         bpf_attach_type type{};
         if (is_fentry) type = is_entry ? BPF_TRACE_FENTRY : BPF_TRACE_FEXIT;
         auto program =
-            load(is_entry ? enter : programs_.leave, argument, is_entry ? "nsb_enter" : "nsb_leave",
-                 is_fentry ? BPF_PROG_TYPE_TRACING : BPF_PROG_TYPE_KPROBE, type, target);
+            load_copy(is_entry ? enter : programs_.leave, argument, is_entry ? "nsb_enter" : "nsb_leave",
+                      is_fentry ? BPF_PROG_TYPE_TRACING : BPF_PROG_TYPE_KPROBE, type, target);
         if (!program) return refused("loading", program.error());
         auto link = is_fentry ? sys::Fd::own(bpf_raw_tracepoint_open(nullptr, program->get()))
                               : open_kprobe(program->get(), function.symbol, is_entry);

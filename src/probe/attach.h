@@ -77,6 +77,10 @@ class Attacher {
     Backend only_;
 };
 
+/// A copy of a template, loaded with the argument in its place.
+sys::Result<sys::Fd> load_copy(std::span<const bpf_insn> code, std::uint32_t argument, const char* name,
+                               bpf_prog_type type, bpf_attach_type attach, std::uint32_t btf_id);
+
 /// Calls that the kernel did not trace: the program was already running on that CPU, or too many tasks were
 /// inside the function at once (a kretprobe's maxactive). Absent where the kernel does not count the first
 /// of the two, or no end is there.

@@ -17,7 +17,7 @@ namespace {
 using CallStack = std::vector<std::string>;
 
 constexpr std::array<std::string_view, NSB_LOST_REASONS> kLostNames{"nested too deep",
-                                                                    "left out of order",
+                                                                    "entry or exit missed",
                                                                     "no slot for a task",
                                                                     "no stack",
                                                                     "no room in the profile",

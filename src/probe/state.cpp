@@ -168,7 +168,7 @@ sys::Expected<void> Probe::State::attach_functions() {
         services[i].backend = is_work(kTraced[i].role) ? Backend::tracepoint : Backend::sampling;
         const auto address = symbols.address(std::string(kTraced[i].name));
         if (!address || services[i].backend != Backend::tracepoint) continue;
-        const auto what = static_cast<std::uint32_t>(i) | NSB_ASYNC;
+        const auto what = static_cast<std::uint32_t>(i) | NSB_ASYNC | NSB_WORK;
         const std::uint64_t key = *address;
         bpf_map_update_elem(bpf_map__fd(skeleton->maps.workers), &key, &what, BPF_ANY);
     }
