@@ -95,8 +95,11 @@ run::Probed run_probed_pass(const Options& options, const run::RunOptions& run, 
     for (const Series& series : measurement.runner().series()) {
         if (is_followed(series.measured)) cases.push_back(series.measured);
     }
+    run::TeardownAccess teardown =
+        run::access_teardown({cases, cases.size(), {}, measurement.base_set()}, std::nullopt);
     run::ProbedPass pass(measurement.samplers(), run, probe, cases, measurement.base_set(),
-                         run::find(options.files, run::OfProbe::stacks) != nullptr);
+                         run::find(options.files, run::OfProbe::stacks) != nullptr,
+                         run::Draining(std::move(teardown.watch)));
     std::optional<std::chrono::nanoseconds> budget;
     if (run.budget) budget = *run.budget / 2;
     run::Probed probed{pass.run(budget, observer), run::interrupted_by()};

@@ -1,10 +1,13 @@
 #include "run/probed_pass.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <random>
 #include <thread>
+#include <utility>
 
 #include "core/failure.h"
 #include "core/statistics.h"
@@ -27,6 +30,9 @@ constexpr double kShareMemory = 0.25;
 constexpr std::uint32_t kFullBatch = kMaxBacklog - kLongestLeadIn;
 /// Allocations repeat: a few executions say it all.
 constexpr std::uint32_t kMostMemorySamples = 50;
+/// By then a block's teardown is over, also where the workers are behind; else the next blocks do not wait
+/// for it.
+constexpr auto kLongestTeardown = 2s;
 /// What RCU frees comes a little later than the workers end.
 constexpr auto kFreeing = 50ms;
 /// Loops by which a traced call's cost is told: one into which the timer or an interrupt falls has a mean
@@ -73,40 +79,35 @@ Estimate midmean(std::span<const double> values) {
             (high - low) / 0.507 * 1.25 / std::sqrt(static_cast<double>(values.size()))};
 }
 
-/// What is kept for a whole block is torn down once, for none of its executions.
 void leave_out_workers(probe::Snapshot& snapshot) {
     snapshot.async.clear();
     std::erase_if(snapshot.profile, [](const probe::ProfileEntry& entry) { return entry.async; });
 }
 
-std::unique_ptr<env::Teardown> open_teardown() {
-    auto watch = env::TeardownWatch::open();
-    if (!watch) return nullptr;
-    return std::make_unique<env::TeardownWatch>(std::move(*watch));
-}
-
 }  // namespace
 
 ProbedPass::ProbedPass(SamplerPool& samplers, RunOptions options, probe::Probe& probe,
-                       const std::vector<Case>& cases, KindSet base_set, bool wants_stacks)
+                       const std::vector<Case>& cases, KindSet base_set, bool wants_stacks, Draining draining)
     : samplers_(samplers),
       options_(std::move(options)),
       probe_(probe),
       base_set_(base_set),
       wants_stacks_(wants_stacks || !probe.traces_calls()),
-      draining_(open_teardown()) {
+      draining_(std::move(draining)) {
     for (const Case& c : cases) {
-        works_.push_back({c, {}, {}, {}, {}, {}, {}, {}, why_not_followed(c, samplers_.in_userns())});
+        works_.push_back({c, {}, {}, {}, {}, {}, {}, {}, 0, why_not_followed(c, samplers_.in_userns())});
     }
 }
 
-std::vector<double> ProbedPass::take(Work& work, std::uint32_t samples) {
+ProbedPass::Block ProbedPass::take(Work& work, std::uint32_t samples) {
     draining_.begin();
     const TakenBlock taken = take_block(samplers_, work.c, lead_in(work), samples, limit_);
     if (taken.failure) work.error = explain(*taken.failure);
     draining_.add(taken);
-    (void)draining_.wait(1s);
-    return taken.counted(work.c.phases().front());
+    const auto drained = draining_.wait(kLongestTeardown);
+    const bool is_torn_down = !drained || drained->complete;
+    const bool was_behind = std::exchange(is_behind_, !is_torn_down);
+    return {taken.counted(work.c.phases().front()), is_torn_down && !was_behind};
 }
 
 bool ProbedPass::is_base(const Work& work) const {
@@ -155,7 +156,7 @@ void ProbedPass::in_batches(const Work& work, std::uint32_t block,
 }
 
 void ProbedPass::take_unprobed(Work& work, std::uint32_t block) {
-    const std::vector<double> times = take(work, block);
+    const std::vector<double> times = take(work, block).times;
     work.unprobed.insert(work.unprobed.end(), times.begin(), times.end());
 }
 
@@ -167,14 +168,21 @@ bool ProbedPass::begin(Work& work) {
 
 void ProbedPass::take_probed(Work& work, std::uint32_t block, probe::Observations Work::*into) {
     if (!begin(work)) return;
-    const std::vector<double> times = take(work, block);
+    const auto [times, has_own_teardown] = take(work, block);
     probe::Snapshot snapshot = probe_.read();
     // What failed has no time, and calls that were traced nevertheless.
     if (times.empty() || !work.error.empty()) return;
     probe::Observations& seen = work.*into;
     seen.samples += times.size();
-    seen.torn_down += times.size() + std::uint64_t{lead_in(work)} * work.c.at_once();
-    if (work.c.has(Trait::held)) leave_out_workers(snapshot);
+    if (work.c.has(Trait::held)) {
+        // What is kept for a whole block is torn down once, for none of its executions.
+        leave_out_workers(snapshot);
+    } else if (!has_own_teardown) {
+        leave_out_workers(snapshot);
+        ++work.unseen_teardowns;
+    } else {
+        seen.torn_down += times.size() + std::uint64_t{lead_in(work)} * work.c.at_once();
+    }
     seen.snapshot += snapshot;
     // Stacks that are sampled for --folded beside traced calls say nothing of what those cost.
     if (into == &Work::stacks && probe_.traces_calls()) return;
@@ -197,7 +205,7 @@ void ProbedPass::tell_typical(Work& work) {
 
 void ProbedPass::take_memory(Work& work, std::uint32_t block) {
     if (!begin(work)) return;
-    const std::size_t samples = take(work, block).size();
+    const std::size_t samples = take(work, block).times.size();
     if (!work.error.empty()) return;
     work.memory.samples += samples;
     // A net namespace is freed when the next one's teardown comes round: namespaces that are not followed
@@ -279,6 +287,13 @@ void ProbedPass::alternate(probe::Pass pass, probe::Observations Work::*into) {
 }
 
 void ProbedPass::note_missed() {
+    for (const Work& work : works_) {
+        if (work.unseen_teardowns == 0) continue;
+        report_.notes.push_back(
+            fmt::format("{}: async leaves out {} of its blocks, since their teardown, or that of the block "
+                        "before, was not seen to end within {} s",
+                        to_string(work.c), work.unseen_teardowns, kLongestTeardown / 1s));
+    }
     const probe::Probe::Missed missed = probe_.missed_in_all();
     const auto note = [&](std::uint64_t events, const char* what) {
         if (events > 0) report_.notes.push_back(std::to_string(events) + what);

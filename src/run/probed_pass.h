@@ -19,8 +19,9 @@ namespace nsb::run {
 class ProbedPass {
   public:
     /// `cases`: what to probe, the bases of their deltas among them; `base_set`: that of the bases.
+    /// `draining`: between all blocks.
     ProbedPass(SamplerPool& samplers, RunOptions options, probe::Probe& probe, const std::vector<Case>& cases,
-               KindSet base_set, bool wants_stacks);
+               KindSet base_set, bool wants_stacks, Draining draining);
 
     /// Called with the share that is done, 0 to 1.
     using OnProgress = std::function<void(double done)>;
@@ -38,6 +39,7 @@ class ProbedPass {
         std::vector<double> unprobed, probed;  // times of the first phase
         std::vector<double> pending;           // of executions whose calls wait to be told typical or not,
         std::vector<std::vector<probe::CallEntry>> pending_calls;
+        std::uint32_t unseen_teardowns = 0;  // probed blocks whose async figures are left out
         std::string error;
     };
     /// A part of the pass: rounds in which each case has one block.
@@ -51,8 +53,12 @@ class ProbedPass {
     void carry_out(const Part& part, const std::function<void(Work&)>& take_one);
     /// Whether what other cases add is told by it.
     [[nodiscard]] bool is_base(const Work& work) const;
+    struct Block {
+        std::vector<double> times;  ///< of the first phase
+        bool has_own_teardown;      ///< all of it, and none of the block before
+    };
     /// Samples of one block, and its teardown.
-    std::vector<double> take(Work& work, std::uint32_t samples);
+    Block take(Work& work, std::uint32_t samples);
     /// Whether the probe follows the samplers; else the case has an error.
     bool begin(Work& work);
     /// A block of so many samples; several where their number is fixed and one has no room for them.
@@ -79,6 +85,7 @@ class ProbedPass {
     bool wants_stacks_;
     std::vector<Work> works_;
     Draining draining_;
+    bool is_behind_ = false;  // the last block's teardown was not seen to end
     std::optional<std::chrono::nanoseconds> budget_;
     std::chrono::nanoseconds limit_ = std::chrono::seconds(1);  // for one block
     double unprobed_call_ = 0;                                  // ticks of unshare(0)

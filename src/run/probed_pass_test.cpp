@@ -1,0 +1,83 @@
+#include "run/probed_pass.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+#include "env/teardown.h"
+
+namespace nsb::run {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Whether the teardown of the block with that number is seen to end.
+using Sees = std::function<bool(std::size_t block)>;
+
+/// Waits for the teardown, and says of some that its end was not seen.
+class PartlyBlind final : public env::Teardown {
+  public:
+    PartlyBlind(env::TeardownWatch watch, Sees sees) : watch_(std::move(watch)), sees_(std::move(sees)) {}
+    void begin() override { watch_.begin(); }
+    [[nodiscard]] bool watches(const env::PendingTeardown& pending) const override {
+        return watch_.watches(pending);
+    }
+    env::Drained wait(const env::PendingTeardown& pending, std::chrono::nanoseconds limit) override {
+        env::Drained drained = watch_.wait(pending, limit);
+        drained.complete = sees_(block_++);
+        return drained;
+    }
+
+  private:
+    env::TeardownWatch watch_;
+    Sees sees_;
+    std::size_t block_ = 0;
+};
+
+/// What tracepoints tell of these cases; nothing where they cannot be had.
+std::optional<ProbeReport> probe(const std::vector<Case>& cases, Sees sees) {
+    if (geteuid() != 0) return std::nullopt;
+    auto opened = probe::Probe::open(probe::Choice::tracepoint, Kind::ipc);
+    auto watch = env::TeardownWatch::open();
+    if (!opened || !watch) return std::nullopt;
+    RunOptions options;
+    options.samples = 4;
+    options.budget.reset();
+    SamplerPool samplers(cases, std::nullopt, 0ns);
+    Draining draining(std::make_unique<PartlyBlind>(std::move(*watch), std::move(sees)));
+    ProbedPass pass(samplers, options, *opened, cases, {}, false, std::move(draining));
+    return pass.run(std::nullopt, {});
+}
+
+/// Functions of workers, and the note that some of their work is left out.
+std::pair<std::size_t, bool> workers(const ProbeReport& report) {
+    return {std::ranges::count(report.cases.at(0).calls, Stage::async, &CallNode::stage),
+            std::ranges::any_of(report.notes, [](const std::string& note) {
+                return note.starts_with("clone/NEWIPC/stack:1M: async leaves out ");
+            })};
+}
+
+TEST(ProbedPass, LeavesOutTeardownThatWasNotSeenToEnd) {
+    const std::vector<Case> cases{Case::of(Operation::clone, Kind::ipc)};
+    const auto seen = probe(cases, [](std::size_t) { return true; });
+    if (!seen) GTEST_SKIP() << "no probe here";
+    EXPECT_GT(workers(*seen).first, 0U);
+    EXPECT_FALSE(workers(*seen).second);
+    const auto unseen = probe(cases, [](std::size_t) { return false; });
+    EXPECT_EQ(workers(*unseen), std::pair(std::size_t{0}, true));
+    EXPECT_EQ(unseen->cases[0].error, "");
+    EXPECT_GT(unseen->cases[0].samples, 0U);
+}
+
+TEST(ProbedPass, LeavesOutTheBlockAfterTeardownThatWasNotSeenToEnd) {
+    const auto half =
+        probe({Case::of(Operation::clone, Kind::ipc)}, [](std::size_t block) { return block % 2 == 1; });
+    if (!half) GTEST_SKIP() << "no probe here";
+    EXPECT_EQ(workers(*half), std::pair(std::size_t{0}, true));
+}
+
+}  // namespace
+}  // namespace nsb::run
