@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <ranges>
 #include <span>
+#include <utility>
 
 #include "cli/outcome.h"
 #include "env/batch_watch.h"
@@ -25,12 +27,6 @@ probe::Choice choice_of(const std::string& text) {
     if (text == "kprobe") return probe::Choice::kprobe;
     if (text == "tracepoint") return probe::Choice::tracepoint;
     return probe::Choice::automatic;
-}
-
-/// The probe follows the samplers and their children: neither other programs' containers, nor the children of
-/// samplers that come and go with each block.
-bool is_followed(const Case& c) {
-    return !c.has(Trait::sandboxed) && !c.shares_mm();
 }
 
 }  // namespace
@@ -92,9 +88,7 @@ OpenedBatches open_batches(const Options& options) {
 run::Probed run_probed_pass(const Options& options, const run::RunOptions& run, run::Measurement& measurement,
                             probe::Probe& probe, const std::function<void(double done)>& observer) {
     std::vector<Case> cases;
-    for (const Series& series : measurement.runner().series()) {
-        if (is_followed(series.measured)) cases.push_back(series.measured);
-    }
+    for (const Series& series : measurement.runner().series()) cases.push_back(series.measured);
     run::TeardownAccess teardown =
         run::access_teardown({cases, cases.size(), {}, measurement.base_set()}, std::nullopt);
     run::ProbedPass pass(measurement.samplers(), run, probe, cases, measurement.base_set(),
@@ -109,19 +103,21 @@ run::Probed run_probed_pass(const Options& options, const run::RunOptions& run, 
 
 std::string probe_lines(const Options& options, const run::RunInfo& info, std::span<const Series> planned) {
     if (!info.probe) return "";
+    // The plan's come first, bases that only serve deltas behind them.
+    const std::span<const ProbedCase> all = info.probe->cases;
+    const auto cases = all.first(std::min(planned.size(), all.size()));
+    const auto is_probed = [](const ProbedCase& one) { return one.error.empty(); };
+    const auto probed = std::ranges::count_if(cases, is_probed);
     std::string text;
-    const auto probed = static_cast<std::size_t>(
-        std::ranges::count_if(planned, [](const Series& s) { return is_followed(s.measured); }));
-    if (probed <= kMostTrees) {
-        for (std::size_t i = 0; i < std::min(probed, info.probe->cases.size()); ++i) {
-            text += report::probe_tree(info.identity, info.probe->cases[i], terminal_width()) + "\n";
-        }
+    if (std::cmp_less_equal(probed, kMostTrees)) {
+        for (const ProbedCase& one : cases | std::views::filter(is_probed))
+            text += report::probe_tree(info.identity, one, terminal_width()) + "\n";
     } else {
         text += fmt::format("probe: {} cases; trees are printed for up to {} (narrow with --filter){}\n",
                             probed, kMostTrees,
                             options.out ? ", all are in probe.csv and memory.csv" : "; --out=DIR writes all");
     }
-    return text + report::probe_summary(info.identity, *info.probe);
+    return text + report::unprobed_lines(cases) + report::probe_summary(info.identity, *info.probe);
 }
 
 }  // namespace nsb::cli

@@ -151,3 +151,13 @@ def test_what_is_not_of_an_execution_is_not_said_to_be(tmp_path, operation, reas
     assert reason in result.stdout
     seen = {row["path"] for row in rows((tmp_path / "run" / "probe.csv").read_text()) if float(row["total"] or 0) > 0}
     assert not seen if reason else "async" not in seen, seen
+
+
+def test_samplers_that_share_one_mm_are_said_not_to_be_followed():
+    words = [NSBENCH, "--op=clone", "--ns=uts", "--stack=1M", "--parallel=1,2", "--with=workers:processes,threads",
+             "--samples=4", "--probe"]
+    result = subprocess.run(words, capture_output=True, text=True, check=False, timeout=240)
+    if result.returncode == 3 or "Probe:" not in result.stdout:
+        pytest.skip(f"no probe here: {result.stdout}")
+    assert result.stdout.count(" executions, ") == 2
+    assert "probe: 2 cases: the probe does not follow samplers that share one mm" in result.stdout

@@ -126,8 +126,6 @@ std::string heading(const RunIdentity& run, const ProbedCase& probed, std::size_
 }  // namespace
 
 std::string probe_tree(const RunIdentity& run, const ProbedCase& probed, std::size_t width) {
-    if (!probed.error.empty())
-        return fmt::format("Probe: {}: {}\n", to_string(probed.measured), probed.error);
     std::string text = heading(run, probed, width) + tree_text(run, probed, width);
     if (probed.preempted >= 1) {
         text += flow(fmt::format("preempted {}  ", pad_left(format_ticks(probed.preempted, run), kTicks - 3)),
@@ -137,6 +135,24 @@ std::string probe_tree(const RunIdentity& run, const ProbedCase& probed, std::si
             object_lines(probed, width);
     for (const auto& [reason, events] : probed.lost)
         text += fmt::format("lost: {} events: {}\n", events, reason);
+    return text;
+}
+
+std::string unprobed_lines(std::span<const ProbedCase> cases) {
+    std::map<std::string, std::vector<std::string>> reasons;
+    for (const ProbedCase& one : cases) {
+        if (!one.error.empty()) reasons[one.error].push_back(to_string(one.measured));
+    }
+    std::string text;
+    for (const auto& [reason, ids] : reasons) {
+        if (ids.size() == 1) {
+            text += fmt::format("Probe: {}: {}\n", ids.front(), reason);
+            continue;
+        }
+        const std::span shown = std::span(ids).first(std::min(kMostShown, ids.size()));
+        text += fmt::format("probe: {} cases: {} ({}{})\n", ids.size(), reason, fmt::join(shown, ", "),
+                            shown.size() < ids.size() ? ", ..." : "");
+    }
     return text;
 }
 
@@ -156,8 +172,11 @@ std::string probe_summary(const RunIdentity& run, const ProbeReport& report) {
     text += fmt::format("; {:.1f} s\n", report.seconds);
     for (const std::string& note : report.notes) text += fmt::format("probe: {}\n", note);
     std::map<std::string, std::vector<std::string_view>> reasons;
-    if (!report.cases.empty()) {
-        for (const FunctionRow& row : report.cases.front().functions) {
+    // They are the same of all cases that were probed.
+    const auto probed =
+        std::ranges::find_if(report.cases, [](const ProbedCase& one) { return !one.functions.empty(); });
+    if (probed != report.cases.end()) {
+        for (const FunctionRow& row : probed->functions) {
             if (!row.reason.empty()) reasons[row.reason].push_back(kTraced[row.function].name);
         }
     }

@@ -1,5 +1,6 @@
 #include "report/probe_text.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <sstream>
@@ -131,10 +132,26 @@ TEST(ProbeTree, ComparesMemoryOnlyWithWhatWasTakenOff) {
         << probe_tree(kRun, probed);
 }
 
-TEST(ProbeTree, SaysWhyThereIsNone) {
-    ProbedCase probed = chain(1.0);
-    probed.error = "clone: ENOSPC";
-    EXPECT_EQ(probe_tree(kRun, probed, 80), "Probe: clone/NEWNET/stack:1M: clone: ENOSPC\n");
+TEST(ProbeSummary, SaysHowFunctionsWereServedAlsoBehindACaseThatWasNotProbed) {
+    ProbeReport report;
+    report.cases = {ProbedCase{}, ProbedCase{}};
+    report.cases[0].error = "not followed";
+    report.cases[1].functions = {{function("ops_init"), Backend::none, "inlined", {}, {}}};
+    EXPECT_NE(probe_summary(kRun, report).find("probe: 1 functions: inlined (ops_init)\n"), std::string::npos)
+        << probe_summary(kRun, report);
+}
+
+TEST(Unprobed, AreNamedByWhy) {
+    std::vector<ProbedCase> cases(10, chain(1.0));
+    cases[0].error = "clone: ENOSPC";
+    EXPECT_EQ(unprobed_lines(cases), "Probe: clone/NEWNET/stack:1M: clone: ENOSPC\n");
+    for (std::size_t i = 1; i < 3; ++i) cases[i].error = "not followed";
+    const std::string id = "clone/NEWNET/stack:1M";
+    EXPECT_EQ(unprobed_lines(std::span(cases).subspan(1)),
+              fmt::format("probe: 2 cases: not followed ({0}, {0})\n", id));
+    for (std::size_t i = 1; i < 9; ++i) cases[i].error = "not followed";
+    EXPECT_EQ(unprobed_lines(std::span(cases).subspan(1)),
+              fmt::format("probe: 8 cases: not followed ({0}, {0}, {0}, {0}, {0}, {0}, ...)\n", id));
 }
 
 TEST(Cells, ElideAndFlow) {

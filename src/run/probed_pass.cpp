@@ -48,6 +48,10 @@ std::uint32_t forks_before(const Case& c, std::uint32_t lead_in) {
 /// Why the probe, which follows the samplers' children and tells executions by them, does not follow a
 /// case's; empty where it does.
 std::string why_not_followed(const Case& c, bool in_userns) {
+    if (c.has(Trait::sandboxed))
+        return "the probe does not follow the processes of other programs, which make these namespaces";
+    if (c.shares_mm())
+        return "the probe does not follow samplers that share one mm: they come and go with each block";
     // These are a deputy's, and its keepers make namespaces beside them.
     if (c.has_condition())
         return "the probe does not follow blocks with conditions: a process of their own carries them out";
@@ -123,7 +127,8 @@ void ProbedPass::carry_out(const Part& part, const std::function<void(Work&)>& t
     if (timed)
         limit = std::chrono::nanoseconds(
             std::llround(static_cast<double>(budget_->count()) * part.share / shares_));
-    limit_ = std::clamp<std::chrono::nanoseconds>(limit / std::max<std::size_t>(1, works_.size()), 1ms, 1s);
+    const auto followed = std::ranges::count_if(works_, is_followed);
+    limit_ = std::clamp<std::chrono::nanoseconds>(limit / std::max<std::ptrdiff_t>(1, followed), 1ms, 1s);
     for (std::uint32_t round = 0; (timed && !part.once) || round < part.rounds; ++round) {
         std::seed_seq mixed{static_cast<std::uint32_t>(options_.seed), round_++};
         std::mt19937_64 random(mixed);
@@ -133,7 +138,7 @@ void ProbedPass::carry_out(const Part& part, const std::function<void(Work&)>& t
         for (std::size_t i = 0; i < order.size(); ++i) {
             const Clock::duration spent = Clock::now() - begun;
             if (interrupted_by() != 0 || (timed && spent > limit)) break;
-            if (works_[order[i]].error.empty()) take_one(works_[order[i]]);
+            if (is_followed(works_[order[i]])) take_one(works_[order[i]]);
             const auto done_of_rounds =
                 (round + static_cast<double>(i + 1) / static_cast<double>(order.size())) / part.rounds;
             const double done =
@@ -142,6 +147,7 @@ void ProbedPass::carry_out(const Part& part, const std::function<void(Work&)>& t
             if (observer_) observer_((shares_done_ + part.share * std::min(1.0, done)) / shares_);
         }
         if (interrupted_by() != 0 || (timed && Clock::now() - begun > limit)) break;
+        if (std::ranges::none_of(works_, is_followed)) break;  // all have failed
     }
     shares_done_ += part.share;
 }
@@ -305,14 +311,7 @@ void ProbedPass::note_missed() {
     note(missed.allocations, " allocations or frees were missed by the kernel");
 }
 
-ProbeReport ProbedPass::run(std::optional<std::chrono::nanoseconds> budget, const OnProgress& observer) {
-    const Clock::time_point begun = Clock::now();
-    observer_ = observer;
-    budget_ = budget;
-    report_ = {};
-    const bool calls = probe_.traces_calls();
-    const bool both = calls && wants_stacks_;
-    shares_ = 1 + kShareUnprobed + (both ? 1 : 0) + kShareMemory;
+void ProbedPass::take_passes(bool calls, bool both) {
     unprobed_call_ = samplers_.measure_overhead().syscall;
     // Without functions to attach to, the probed rounds are those that sample stacks.
     alternate(calls ? probe::Pass::functions : probe::Pass::stacks, calls ? &Work::functions : &Work::stacks);
@@ -333,6 +332,17 @@ ProbeReport ProbedPass::run(std::optional<std::chrono::nanoseconds> budget, cons
                   [&](Work& work) { take_memory(work, room_in_block(work.c, options_, block)); });
         probe_.detach();
     }
+}
+
+ProbeReport ProbedPass::run(std::optional<std::chrono::nanoseconds> budget, const OnProgress& observer) {
+    const Clock::time_point begun = Clock::now();
+    observer_ = observer;
+    budget_ = budget;
+    report_ = {};
+    const bool calls = probe_.traces_calls();
+    const bool both = calls && wants_stacks_;
+    shares_ = 1 + kShareUnprobed + (both ? 1 : 0) + kShareMemory;
+    if (std::ranges::any_of(works_, is_followed)) take_passes(calls, both);
 
     note_missed();
     for (const auto& service : probe_.services()) report_.backends.push_back(service.backend);

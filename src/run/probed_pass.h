@@ -50,6 +50,8 @@ class ProbedPass {
         bool once = false;         ///< one round at most, also where the budget has room for more
     };
 
+    /// Whether the probe follows it, and nothing has failed.
+    static bool is_followed(const Work& work) { return work.error.empty(); }
     void carry_out(const Part& part, const std::function<void(Work&)>& take_one);
     /// Whether what other cases add is told by it.
     [[nodiscard]] bool is_base(const Work& work) const;
@@ -72,6 +74,7 @@ class ProbedPass {
 
     [[nodiscard]] std::uint32_t lead_in(const Work& work) const { return shape_of(work.c, options_).lead_in; }
     bool attach(probe::Pass pass);
+    void take_passes(bool calls, bool both);
     void alternate(probe::Pass pass, probe::Observations Work::*into);
     void calibrate_call();
     void note_missed();

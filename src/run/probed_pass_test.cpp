@@ -37,19 +37,20 @@ class PartlyBlind final : public env::Teardown {
     std::size_t block_ = 0;
 };
 
-/// What tracepoints tell of these cases; nothing where they cannot be had.
-std::optional<ProbeReport> probe(const std::vector<Case>& cases, Sees sees) {
+/// What tracepoints tell of these cases, of four samples or in a budget; nothing where they cannot be had.
+std::optional<ProbeReport> probe(const std::vector<Case>& cases, Sees sees,
+                                 std::optional<std::chrono::nanoseconds> budget = {}) {
     if (geteuid() != 0) return std::nullopt;
     auto opened = probe::Probe::open(probe::Choice::tracepoint, Kind::ipc);
     auto watch = env::TeardownWatch::open();
     if (!opened || !watch) return std::nullopt;
     RunOptions options;
-    options.samples = 4;
-    options.budget.reset();
+    if (!budget) options.samples = 4;
+    options.budget = budget;
     SamplerPool samplers(cases, std::nullopt, 0ns);
     Draining draining(std::make_unique<PartlyBlind>(std::move(*watch), std::move(sees)));
     ProbedPass pass(samplers, options, *opened, cases, {}, false, std::move(draining));
-    return pass.run(std::nullopt, {});
+    return pass.run(budget, {});
 }
 
 /// Functions of workers, and the note that some of their work is left out.
@@ -77,6 +78,20 @@ TEST(ProbedPass, LeavesOutTheBlockAfterTeardownThatWasNotSeenToEnd) {
         probe({Case::of(Operation::clone, Kind::ipc)}, [](std::size_t block) { return block % 2 == 1; });
     if (!half) GTEST_SKIP() << "no probe here";
     EXPECT_EQ(workers(*half), std::pair(std::size_t{0}, true));
+}
+
+TEST(ProbedPass, SaysWhyItFollowsNothing) {
+    std::vector<Case> cases = {Case::of(Operation::clone, Kind::ipc)
+                                   .with(Parameter::parallel, 2)
+                                   .with(Parameter::workers, static_cast<std::uint64_t>(Workers::threads)),
+                               Case::of(Operation::runtime, Kind::ipc)};
+    const auto report = probe(
+        cases, [](std::size_t) { return true; }, 10s);
+    if (!report) GTEST_SKIP() << "no probe here";
+    ASSERT_EQ(report->cases.size(), 2U);
+    EXPECT_NE(report->cases[0].error.find("samplers that share one mm"), std::string::npos);
+    EXPECT_NE(report->cases[1].error.find("processes of other programs"), std::string::npos);
+    EXPECT_LT(report->seconds, 1) << "of the budget";
 }
 
 }  // namespace
