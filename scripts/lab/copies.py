@@ -11,20 +11,20 @@ from pathlib import Path
 
 from lab import saved
 from lab.errors import FAILED, LabError
-from lab.guest import Crowd, launch, splat, tail
+from lab.guest import Crowd, check_messages, launch, tail
 from lab.qmp import Monitor
 
 
-def unpack(data: bytes) -> dict[str, bytes]:
+def unpack(data: bytes, console: str = "") -> dict[str, bytes]:
     """The files that a guest wrote to its debug console: for each a line "NAME SIZE", and its content. LabError if the
-    last of them, `status`, is not there."""
+    last of them, `status`, is not there, with the tail of the other console."""
     files: dict[str, bytes] = {}
     at = 0
     while match := re.compile(rb"(\w[\w.-]*) (\d{1,15})\n").match(data, at):
         at = match.end() + int(match[2])
         files[match[1].decode()] = data[match.end():at]
     if at != len(data) or "status" not in files:
-        raise LabError("the copy ended before its results were out whole")
+        raise LabError("the copy ended before its results were out whole", FAILED, tail(console))
     return files
 
 
@@ -60,18 +60,19 @@ def run(recipe: saved.Recipe, folder: Path, order: list[str], crowd: Crowd, more
                     process.wait(2)  # it has said why by then
                 process.kill()
             process.wait()
-            if not failed and time.monotonic() - begun >= recipe.machine.timeout:
-                raise LabError(f"the copy was still measuring after {recipe.machine.timeout:g} s (--timeout) and was ended")
+            took = time.monotonic() - begun
             said = (directory / "stderr").read_text(errors="replace").strip()
             if failed:
                 lines = said.splitlines()
                 last = next((line for line in lines if line.startswith("nsbench-")), lines[-1] if lines else "")
                 raise LabError(f"QEMU failed: {last}" if last else str(failed))
             console = (directory / "console").read_text(errors="replace").replace("\r", "")
-            files = unpack((directory / "debug").read_bytes())
-            bad = splat(console) or splat(files.get("dmesg", b"").decode(errors="replace"))
-            if bad:
-                raise LabError(f"the guest's kernel said: {bad}", FAILED, tail(console))
+            if took >= recipe.machine.timeout:
+                raise LabError(f"the copy was still measuring after {recipe.machine.timeout:g} s (--timeout) and was ended",
+                               FAILED, tail(console))
+            check_messages(console, console)  # first: what a copy with a panic sent is not whole
+            files = unpack((directory / "debug").read_bytes(), console)
+            check_messages(files.get("dmesg", b"").decode(errors="replace"), console)
             return files
         finally:
             timer.cancel()

@@ -88,6 +88,12 @@ def tail(text: str) -> str:
     return "\n".join([line for line in clean.splitlines() if line.strip()][-TAIL_LINES:])
 
 
+def check_messages(messages: str, console: str) -> None:
+    """LabError, with the console's tail, where a kernel's messages tell of a fault."""
+    if bad := splat(messages):
+        raise LabError(f"the guest's kernel said: {bad}", FAILED, tail(console))
+
+
 def unpack(sent: bytes) -> dict[str, bytes] | None:
     """The files of what a guest sends: an archive packed by gzip, and behind it a line with its length and digest. None where it is not
     whole, or has names that no file of ours has."""
@@ -263,14 +269,10 @@ class Guest:
         console, stderr = self.console, self.read("stderr").decode(errors="replace").strip()
         if "Unable to mount root" in console:
             raise LabError("the kernel did not use the initramfs (it needs CONFIG_BLK_DEV_INITRD)", FAILED, tail(console))
-        bad = splat(console)
-        if bad:
-            raise LabError(f"the guest's kernel said: {bad}", FAILED, tail(console))
+        check_messages(console, console)
         found = unpack(self.read("sent"))
         if found is not None:
-            bad = splat(found.get("dmesg", b"").decode(errors="replace"))
-            if bad:
-                raise LabError(f"the guest's kernel said: {bad}", FAILED, tail(console))
+            check_messages(found.get("dmesg", b"").decode(errors="replace"), console)
             return found
         if self.process.returncode and self.machine.accel == "kvm" and self.state() == "booting":
             raise LabError(f"KVM does not work here: {(stderr or 'QEMU failed').splitlines()[-1]}; use --accel=tcg", IMPOSSIBLE)

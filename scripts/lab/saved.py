@@ -28,7 +28,7 @@ from typing import IO
 from analysis import outputs
 from lab import initramfs, packages
 from lab.errors import FAILED, LabError
-from lab.guest import Crowd, Guest, Machine, splat, tail
+from lab.guest import Crowd, Guest, Machine, check_messages, tail
 from lab.keeping import MIB, limit, machines, prune
 from lab.qmp import FLAGS, Monitor, Refused
 
@@ -169,9 +169,7 @@ def boot(recipe: Recipe, part: Path, crowd: Crowd) -> bool:
                 raise
             while guest.running():
                 if guest.stopped():
-                    bad = splat(guest.console)
-                    if bad:
-                        raise LabError(f"the guest's kernel said: {bad}", FAILED, tail(guest.console))
+                    check_messages(guest.console, guest.console)
                     return save(guest, monitor, part)
                 time.sleep(0.02)
             match = re.search(r"lab: preparing\n(.*)lab: state ended with (\d+)", guest.console, re.DOTALL)

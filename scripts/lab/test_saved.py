@@ -2,6 +2,7 @@
 import csv
 import dataclasses
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -150,6 +151,40 @@ def test_what_a_copy_sent_is_whole_or_nothing() -> None:
     for data in (b"", b"a 3\nxyz", b"status 1\n", b"a 9\nxyzstatus 1\n0"):
         with pytest.raises(LabError, match="before its results were out"):
             copies.unpack(data)
+
+
+class Ended:
+    """A copy's monitor, to which all that it is told is right."""
+
+    def __init__(self, _: object) -> None:
+        pass
+
+    def command(self, *_: object, **more: object) -> None:
+        pass
+
+    def migrated(self) -> None:
+        pass
+
+
+PANIC = "[ 9.1] Kernel panic - not syncing: Fatal exception"
+
+
+@pytest.mark.parametrize(("console", "seconds", "says"), [
+    (f"lab: measuring\n{PANIC}\n", 0, f"the guest's kernel said: {PANIC}"),
+    ("lab: measuring\n", 0, "the copy ended before its results were out whole"),
+    ("lab: measuring\n", 9, "the copy was still measuring after 0.3 s"),
+])
+def test_a_copy_that_fails_says_why_with_its_console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, console: str, seconds: int,
+                                                     says: str) -> None:
+    def launch(_: list[str], messages: Path, __: int) -> "subprocess.Popen[bytes]":
+        for name, text in (("stderr", ""), ("console", console), ("debug", "samples.csv 100\ncut off")):
+            (messages.parent / name).write_text(text)
+        return subprocess.Popen(["sleep", str(seconds)])
+    monkeypatch.setattr(copies, "launch", launch)
+    monkeypatch.setattr(copies, "Monitor", Ended)
+    with pytest.raises(LabError, match=re.escape(says)) as raised:
+        copies.run(recipe(tmp_path, machine=guest.Machine(timeout=0.3 if seconds else 60)), tmp_path, [], guest.Crowd())
+    assert raised.value.tail == console.strip()
 
 
 def test_a_state_is_a_name_or_a_script(tmp_path: Path) -> None:
