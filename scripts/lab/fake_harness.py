@@ -1,8 +1,11 @@
 """What tests of the lab's command line share: a fake QEMU, and a file that passes for a kernel."""
+import hashlib
+import io
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 from lab import guest
@@ -19,6 +22,18 @@ case " $* " in *" -plugin "*) echo 'qemu: -plugin x: plugin interface not enable
 exec {shutil.which(guest.QEMU)} "$@"
 """)
     (folder / guest.QEMU).chmod(0o755)
+
+
+def sent(files: dict[str, bytes]) -> bytes:
+    """What a guest sends that measured: /init's archive, with a line behind it."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    data = packed.getvalue()
+    return data + f"\nlab {len(data)} {hashlib.sha256(data).hexdigest()}\n".encode()
 
 
 class FakeLab:

@@ -77,6 +77,16 @@ def check_image(path: Path) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def check_unchanged(path: Path, digest: str) -> None:
+    """LabError where a kernel image is not the one of this digest any more: each boot opens the file anew."""
+    try:
+        is_same = check_image(path) == digest
+    except LabError:  # half written, or gone
+        is_same = False
+    if not is_same:
+        raise LabError(f"kernel {path}: the file has changed since the run began: measure again, or a copy of it")
+
+
 def splat(text: str) -> str | None:
     """The first line of a kernel's messages that tells of a fault, if any."""
     return next((line.strip() for line in text.splitlines() if SPLATS.search(line)), None)

@@ -35,11 +35,16 @@ def is_path(name: str) -> bool:
     return "/" in name or Path(name).is_file()
 
 
+def short(digest: str) -> str:
+    """The part of a file's hash that stands in its name."""
+    return digest[:8]
+
+
 def image_of(name: str) -> Image:
     """The kernel of that name; downloads it where it is missing. LabError for what is no kernel."""
     if is_path(name):
         digest = check_image(Path(name))
-        return Image(re.sub(r"[^\w.+-]", "_", Path(name).name).lstrip(".") + f"-{digest[:8]}", Path(name), digest)
+        return Image(re.sub(r"[^\w.+-]", "_", Path(name).name).lstrip(".") + f"-{short(digest)}", Path(name), digest)
     kernel = packages.find([name])[0]
     path = packages.fetch(kernel)
     return Image(kernel.release, path, check_image(path), f"{kernel.package} {kernel.version}")

@@ -22,7 +22,7 @@ from analysis.stacks import FILE as STACKS
 from lab import alone, initramfs, modules, orders, saved
 from lab.errors import FAILED, USAGE, LabError
 from lab.folders import JOURNAL, PART, Keep, exclusive, finished, lab_of, publish
-from lab.guest import CLOCKS, SETTLE, Guest, Machine, qemu_version
+from lab.guest import CLOCKS, SETTLE, Guest, Machine, check_unchanged, qemu_version
 from lab.images import Image, images
 from lab.progress import Progress
 from lab.states import STATES, TOGETHER, State
@@ -190,7 +190,7 @@ class Job:
     part: Path
 
     def collect(self) -> None:
-        """Reads an ended guest's files and makes the result's folder. LabError without results."""
+        """Reads an ended guest's files and makes the result's folder. LabError without results, or with those of another kernel."""
         files = self.guest.files()
         result = self.result
         result.stdout, result.stderr = (files.get(n, b"").decode(errors="replace") for n in ("stdout", "stderr"))
@@ -199,6 +199,7 @@ class Job:
         if missing or not complete(result.status, files):
             said = (result.stderr.strip() or result.stdout.strip() or f"no {(missing or ['word'])[0]}").splitlines()[0]
             raise LabError(f"nsbench in the guest: exit {result.status}: {said}", USAGE if result.status == 2 else FAILED)
+        check_unchanged(self.wanted.image.path, self.wanted.image.sha256)
         publish(result.folder, self.part, files, {**self.wanted.lab, "status": result.status}, self.wanted.keep)
 
 

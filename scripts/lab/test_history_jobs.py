@@ -9,6 +9,7 @@ import pytest
 
 from lab import guest, images
 from lab.errors import IMPOSSIBLE, LabError
+from lab.fake_harness import IMAGE
 from lab.history import carry, engines, job, plan
 from lab.history.plan import Job, Plan
 from lab.history.versions import Member
@@ -83,6 +84,20 @@ def test_a_job_of_another_plan_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     plan.mean(tmp_path, "another", {"memory_mb": 512, "qemu": "q"})
     with pytest.raises(LabError, match="here memory_mb is 256, and not 512"):
         job.check_plan(options)
+
+
+def test_a_file_that_was_built_again_is_not_the_one_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "bzImage"
+    path.write_bytes(IMAGE)
+    name = images.image_of(str(path)).name
+    (tmp_path / "link").symlink_to(path)  # by which the list may know it
+    monkeypatch.setattr(job, "check_plan", lambda _: None)
+    monkeypatch.setattr(job, "figures", lambda *_: [])
+    for one in (name, images.image_of(str(tmp_path / "link")).name, ""):
+        assert job.contents(argparse.Namespace(kernel=str(path), name=one, profile=False, plan="p"))["rows"] == []
+    path.write_bytes(IMAGE + b"\n")
+    with pytest.raises(LabError, match=f"changed since the history began, which calls it {name}: begin it again"):
+        job.contents(argparse.Namespace(kernel=str(path), name=name, profile=False, plan="p"))
 
 
 def test_a_program_that_is_missing_is_no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from lab import guest, images, initramfs, packages, runs
 from lab.errors import IMPOSSIBLE, USAGE, LabError
-from lab.fake_harness import OPTIONS, PROGRAM, FakeLab
+from lab.fake_harness import OPTIONS, PROGRAM, FakeLab, sent
 
 
 def test_an_archive_does_not_depend_on_order_or_times(tmp_path: Path) -> None:
@@ -108,6 +108,19 @@ def test_a_guest_that_fails_says_why_and_leaves_nothing(lab: FakeLab, script: st
     code, stderr = lab.run()
     assert code == 1
     assert says in next(line for line in stderr.splitlines() if line.startswith("lab: "))
+
+
+def test_what_was_measured_of_a_kernel_that_was_built_again_is_no_result(lab: FakeLab) -> None:
+    files = dict.fromkeys(runs.FILES, b"") | {"status": b"0", "run.json": b"{}"}
+    (lab.path / "files").write_bytes(sent(files))
+    again = f"cp {lab.path / 'files'} $sent; echo 'lab: done' >$console\n"
+    lab.qemu(f"echo >>{lab.kernel}\n{again}")
+    code, stderr = lab.run()
+    assert code == 1 and "bzImage: the file has changed since the run began: measure again, or a copy of it" in stderr
+    lab.qemu(again)
+    process = lab.start()
+    assert process.communicate(timeout=60) is not None and process.returncode == 0
+    assert [(path / "run.json").exists() for path in lab.out.iterdir()] == [True]
 
 
 @pytest.mark.usefixtures("own_mounts")

@@ -16,6 +16,7 @@ import pytest
 import thorough
 from lab import alone, copies, folders, guest, images, in_states, initramfs, orders, runs, saved, states, variations
 from lab.errors import LabError
+from lab.fake_harness import IMAGE
 
 PROGRAM = Path(__file__).resolve().parents[1] / "lab.py"
 FOUR = ("clone/NEWPID/stack:1M", "clone/NEWNET/stack:1M", "unshare/NEWNS", "setns/NEWUTS/via:nsfd")
@@ -79,6 +80,28 @@ def test_a_damaged_machine_is_told_and_made_again(tmp_path: Path, cache: Path, m
     with saved.held(one, guest.Crowd()) as folder:
         assert saved.damage(folder) is None
     assert capsys.readouterr().err.count("it is made again\n") == 1
+
+
+@pytest.mark.parametrize("then", [IMAGE, IMAGE + b"\n", IMAGE[:4], None], ids=["same", "another", "cut", "gone"])
+def test_no_machine_is_kept_of_a_kernel_that_was_built_again(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch,
+                                                             then: bytes | None) -> None:
+    (tmp_path / "k").write_bytes(IMAGE)
+    one = recipe(tmp_path, kernel_sha256=guest.check_image(tmp_path / "k"))
+
+    def boot(_: saved.Recipe, part: Path, __: guest.Crowd) -> bool:
+        (tmp_path / "k").unlink()
+        if then is not None:
+            (tmp_path / "k").write_bytes(then)
+        for name in ("ram", "devices"):
+            (part / name).write_bytes(b"x")
+        return True
+    monkeypatch.setattr(saved, "boot", boot)
+    if then == IMAGE:
+        saved.make(one, guest.Crowd())
+    else:
+        with pytest.raises(LabError, match="changed since the run began: measure again"):
+            saved.make(one, guest.Crowd())
+    assert [path for path in cache.iterdir() if path.is_dir()] == ([one.folder] if then == IMAGE else [])
 
 
 def test_a_digest_does_not_depend_on_holes(tmp_path: Path) -> None:

@@ -129,10 +129,18 @@ def check_plan(options: argparse.Namespace) -> None:
     raise LabError(f"this machine measures by plan {plan.digest_of(about)}, and not by {options.plan}{differs}", IMPOSSIBLE)
 
 
+def check_name(image: images.Image, name: str) -> None:
+    """LabError where a file of one's own is not the one that the list of jobs was made of: its name ends with that one's hash."""
+    if image.package is None and name and not name.endswith(f"-{images.short(image.sha256)}"):
+        raise LabError(f"kernel {image.path}: the file has changed since the history began, which calls it {name}: begin it again, "
+                       "or with a copy")
+
+
 def contents(options: argparse.Namespace) -> dict[str, object]:
     """Carries the job out."""
     check_plan(options)
     image = images.image_of(options.kernel)
+    check_name(image, options.name)
     if options.profile:
         stacks, found = profiled(image, options)
         return {"kernel": image.sha256, "plan": options.plan, "stacks": stacks, "figures": found}
