@@ -13,15 +13,13 @@ import hashlib
 import os
 import re
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from analysis import files, outputs
-from lab import keeping, packages
+from lab import keeping, packages, sessions
 from lab.commands import Commands
 from lab.errors import FAILED, IMPOSSIBLE, OK, USAGE, LabError
 from lab.options import add_jobs
@@ -76,15 +74,9 @@ def source_of(series: str) -> Path:
 def make(tree: Path, build: Path, jobs: int, *words: str) -> None:
     """make in a tree. LabError with the first error that it printed."""
     log = build / "build.log"
-    with open(log, "w") as file, subprocess.Popen(
-            ["make", f"-j{jobs}", f"O={build}", *words], cwd=tree, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-            env={**os.environ, **SAME, "LC_ALL": "C"}, start_new_session=True) as process:
-        try:
-            process.wait()
-        except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)  # the compilers, too: the tree is about to change
-            raise
-    if process.returncode:
+    with open(log, "wb") as file:
+        code = sessions.carry_out(["make", f"-j{jobs}", f"O={build}", *words], tree, file, {**os.environ, **SAME, "LC_ALL": "C"})
+    if code:
         said = log.read_text(errors="replace").splitlines()
         error = next((line for line in said if re.search(r"\berror\b|\*\*\*", line, re.IGNORECASE)), (said or ["make failed"])[-1])
         raise LabError(f"{error} ({log} has all of it)", FAILED)

@@ -1,11 +1,16 @@
 """Tests of a history of a git tree's commits: which they are, and what becomes of each."""
 import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from lab.errors import FAILED, USAGE, LabError
-from lab.fake_harness import IMAGE
+from lab.fake_harness import IMAGE, PROGRAM
 from lab.history import commits, record
 from lab.test_history_bisect import Repository
 
@@ -84,6 +89,36 @@ def test_what_does_not_build_is_left_out(repository: Repository, capsys: pytest.
     with pytest.raises(LabError, match="not a kernel image") as raised:
         builder(repository, "echo >bzImage").built("0" * 40)
     assert raised.value.code == FAILED
+
+
+def is_gone(pid: int) -> bool:
+    """Whether the process has ended, and whoever it was left to has seen it, within seconds."""
+    for _ in range(100):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_build_ends_with_the_lab(repository: Repository, number: signal.Signals) -> None:
+    """With all that it has started, before the tree is as it was."""
+    every = repository.commits([1, 2])
+    pid = repository.path.parent / "pid"
+    command = [sys.executable, PROGRAM, "history", "--tree", repository.path, "--image=bzImage", "--work", repository.path.parent / "work",
+               "--build", f"sh -c 'echo $$ >{pid}.part; mv {pid}.part {pid}; exec sleep 1000'; true", "--out", repository.path.parent / "out",
+               every[0], "--", "--case=unshare/none"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    limit = time.monotonic() + 60
+    while not pid.exists():
+        assert time.monotonic() < limit and process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    process.send_signal(number)
+    assert "interrupted" in process.communicate(timeout=30)[1] and process.returncode == 130
+    assert is_gone(int(pid.read_text()))
+    assert repository.git("symbolic-ref", "--short", "HEAD") == "main"
 
 
 def test_a_tree_with_changes_is_left_alone(repository: Repository) -> None:

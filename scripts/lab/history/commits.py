@@ -3,12 +3,11 @@ import argparse
 import contextlib
 import hashlib
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from lab import packages
+from lab import packages, sessions
 from lab.errors import FAILED, IMPOSSIBLE, USAGE, LabError
 from lab.guest import check_image
 
@@ -81,9 +80,9 @@ def build(tree: Path, command: str, image: Path, log: Path) -> None:
     """Builds what is checked out. LabError with the last line that the command said. An image that is there is another commit's."""
     image.unlink(missing_ok=True)
     with open(log, "wb") as file:
-        done = subprocess.run(["sh", "-c", command], cwd=tree, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
-    if done.returncode:
-        said = log.read_text(errors="replace").strip().splitlines() or [f"exit {done.returncode}"]
+        code = sessions.carry_out(["sh", "-c", command], tree, file)
+    if code:
+        said = log.read_text(errors="replace").strip().splitlines() or [f"exit {code}"]
         raise LabError(f"--build failed: {said[-1]}", FAILED)
     if not image.exists():
         raise LabError(f"--build made no {image}", FAILED)
