@@ -11,7 +11,8 @@ import pytest
 from lab import guest, initramfs, packages
 from lab.compare_harness import PROGRAM, compare
 from lab.errors import LabError
-from lab.fake_harness import IMAGE
+from lab.fake_harness import IMAGE, FakeLab, sent
+from lab.test_compare import BASE, write
 
 
 def need(condition: Callable[[], object]) -> None:
@@ -45,6 +46,28 @@ def test_what_cannot_be_measured_is_125(tmp_path: Path, script: str | None, new:
     assert (code, out) == (125, "")
     assert says in next(line for line in err.splitlines() if line.startswith("lab: "))
     assert not (tmp_path / "runs").exists() or [path.name for path in (tmp_path / "runs").iterdir()] == ["lock"]
+
+
+@pytest.mark.parametrize("accel", ["tcg", "kvm"])
+def test_only_what_repeats_is_not_measured_again(lab: FakeLab, accel: str) -> None:
+    measured = write(lab.path / "measured", BASE, clock=guest.CLOCKS[accel])
+    files = {path.name: path.read_bytes() for path in measured.iterdir()}
+    (lab.path / "files").write_bytes(sent({"status": b"0", "samples.csv": b"", **files}))
+    lab.qemu(f"cp {lab.path / 'files'} $sent; echo 'lab: done' >$console\n")
+    other = lab.path / "bzImage-other"
+    other.write_bytes(IMAGE + b"\n")
+
+    def sides() -> list[list[str]]:
+        """What is said of each side."""
+        code, _, err = compare(lab.kernel, other, "--together", f"--accel={accel}", "--out", lab.out, "--", "--samples=30",
+                               PATH=f"{lab.bin}:{os.environ['PATH']}")
+        assert code == 0, err
+        return [[line.split(": ")[1].split(",")[0] for line in err.splitlines() if line.startswith(f"{side} ") and "done in" not in line]
+                for side in ("base", "new")]
+    assert sides() == [["started"], ["started"]]
+    again = "measured before" if accel == "tcg" else "started"
+    assert sides() == [[again], [again]]
+    assert len([path for path in lab.out.iterdir() if path.is_dir()]) == (2 if accel == "tcg" else 4)
 
 
 def test_git_bisect_finds_the_step(tmp_path: Path) -> None:
