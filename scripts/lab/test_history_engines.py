@@ -15,6 +15,7 @@ from lab.errors import LabError
 from lab.history import engines, table
 from lab.history.steps import LEAST
 from lab.slurm_harness import missing, slurm
+from lab.test_history_jobs import interrupted
 
 PROGRAM = Path(__file__).resolve().parents[1] / "lab.py"
 SERIES = ("6.1", "5.10")
@@ -101,6 +102,20 @@ def test_slurm_carries_out_every_job_though_a_node_dies(tmp_path: Path, monkeypa
             done.result(timeout=300)
         assert "down" in " ".join(cluster.states())
     assert all_written(tmp_path / "results")
+
+
+def test_slurm_ends_the_jobs_of_a_history_that_is_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if why := missing():
+        pytest.skip(why)
+    with slurm(tmp_path / "slurm") as cluster:
+        for name in ("SLURM_CONF", "PATH"):
+            monkeypatch.setenv(name, cluster.environment[name])
+        said = interrupted("slurm", tmp_path, [f"sh -c 'touch {tmp_path}/begun; sleep 600'"], (tmp_path / "begun").exists)
+        limit = time.monotonic() + 60
+        while queue := subprocess.run(["squeue", "--noheader"], text=True, capture_output=True, check=True).stdout:
+            assert time.monotonic() < limit, queue
+            time.sleep(0.2)
+    assert said.startswith("lab: Slurm's job 1 is cancelled\n")
 
 
 def test_gnu_parallel_gives_the_same_bytes(local: Path) -> None:

@@ -2,6 +2,10 @@
 import argparse
 import os
 import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -9,7 +13,7 @@ import pytest
 
 from lab import guest, images
 from lab.errors import IMPOSSIBLE, LabError
-from lab.fake_harness import IMAGE
+from lab.fake_harness import IMAGE, PROGRAM
 from lab.history import carry, engines, job, plan
 from lab.history.plan import Job, Plan
 from lab.history.versions import Member
@@ -41,7 +45,7 @@ def test_a_job_that_fails_takes_nothing_from_the_others(engine: str, tmp_path: P
     if engine == "slurm":  # what it says where a task fails: its number, and the task's code as its own
         (tmp_path / "bin").mkdir()
         (tmp_path / "bin/sbatch").write_text("""#!/bin/sh
-echo Submitted batch job 7
+echo 7
 for word; do case $word in --array=1-*) count=${word#--array=1-} ;; --wrap=*) line=${word#--wrap=} ;; esac; done
 for task in $(seq "${count%%%*}"); do SLURM_ARRAY_TASK_ID=$task sh -c "$line"; done
 exit 3
@@ -68,6 +72,66 @@ def test_an_engine_that_fails_is_said_and_what_is_there_counts(tmp_path: Path, m
     for engine in ("slurm", "parallel"):
         assert carried(monkeypatch, tmp_path, {"a": "true", "b": "true"}, engine=engine)[0] == ["a"]
         assert "error: no controller" in capsys.readouterr().err
+
+
+JOB = """import pathlib, signal, sys, time
+signal.signal(signal.SIGTERM, signal.default_int_handler)
+try:
+    pathlib.Path(sys.argv[1]).with_suffix(".begun").touch()
+    time.sleep(600)
+except KeyboardInterrupt:
+    time.sleep(0.7)  # longer than GNU parallel waits by itself
+    pathlib.Path(sys.argv[1]).with_suffix(".ended").touch()
+"""
+ENGINE = """import pathlib, signal, sys
+from lab.history import engines
+signal.signal(signal.SIGTERM, signal.default_int_handler)
+folder = pathlib.Path(sys.argv[2])
+engines.ENGINES[sys.argv[1]](folder, (folder / "commands").read_text().splitlines(), engines.Settings(at_once=2))
+"""
+
+
+def interrupted(engine: str, folder: Path, commands: list[str], begun: Callable[[], bool]) -> str:
+    """What an engine says that gets a SIGTERM when these jobs have begun."""
+    engines.write_list(folder, commands)
+    (folder / "commands").write_text("\n".join(commands))
+    process = subprocess.Popen([sys.executable, "-c", ENGINE, engine, folder], stderr=subprocess.PIPE, text=True,
+                               env={**os.environ, "PYTHONPATH": str(PROGRAM.parent)})
+    limit = time.monotonic() + 60
+    while not begun():
+        assert time.monotonic() < limit and process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    process.terminate()
+    said = process.communicate(timeout=30)[1]
+    assert "KeyboardInterrupt" in said
+    return said
+
+
+@pytest.mark.parametrize("engine", ("local", "parallel"))
+def test_the_jobs_of_an_interrupted_engine_end_and_clear_up(engine: str, tmp_path: Path) -> None:
+    if not shutil.which(engine) and engine == "parallel":
+        pytest.skip("GNU parallel is missing: apt-get install parallel")
+    (tmp_path / "job.py").write_text(JOB)
+    commands = [f"{sys.executable} {tmp_path}/job.py {tmp_path}/{number} >/dev/null 2>&1" for number in range(4)]
+    said = interrupted(engine, tmp_path, commands, lambda: len(list(tmp_path.glob("*.begun"))) == 2)
+    assert said.startswith("lab: the jobs that run are ended\n")
+    assert sorted(path.stem for path in tmp_path.glob("*.ended")) == sorted(path.stem for path in tmp_path.glob("*.begun"))
+    assert len(list(tmp_path.glob("*.begun"))) == 2
+
+
+@pytest.mark.parametrize(("job", "code", "words", "says"), [
+    ("7", 0, "7", "lab: Slurm's job 7 is cancelled"),
+    ("7;far", 1, "--clusters=far 7", "lab: Slurm's job 7 goes on: no controller; scancel --clusters=far 7 ends it"),
+])
+def test_the_job_of_an_interrupted_slurm_is_cancelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, job: str, code: int, words: str,
+                                                      says: str) -> None:
+    for name, script in (("sbatch", f"echo '{job}'; touch {tmp_path}/begun; exec sleep 600"),
+                         ("scancel", f"echo $* >{tmp_path}/words; echo no controller >&2; exit {code}")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert interrupted("slurm", tmp_path, ["true"], (tmp_path / "begun").exists).startswith(f"{says}\n")
+    assert (tmp_path / "words").read_text() == f"{words}\n"
 
 
 def test_a_job_of_another_plan_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

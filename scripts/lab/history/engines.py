@@ -2,14 +2,19 @@
 
 An engine only runs command lines. Which jobs are done is told by their files, whatever an engine says: a job that failed, or whose
 machine died, has no file, and is in the list again the next time. What an engine says is a LabError only where it started no jobs.
+One that is interrupted ends the jobs that run. Its programs are in sessions of their own: what interrupts the lab in a terminal would
+reach them, too, and a second signal would disturb what they clear up.
 """
+import contextlib
 import hashlib
 import math
 import shlex
 import shutil
 import subprocess
+import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from analysis import outputs
@@ -18,8 +23,9 @@ from lab.errors import FAILED, IMPOSSIBLE, LabError
 LIST = "jobs"  # and a hash of its content behind it: a command line a line
 LOGS = "logs"
 LARGEST_ARRAY = 1000  # of Slurm, whose MaxArraySize is 1001 if nobody has changed it
-SUBMITTED = "Submitted batch job"  # sbatch: what comes behind it is of the jobs
 NOT_RUN = 255  # parallel: 1 to 101 are of the jobs
+GRACE = 10  # seconds in which a job that is ended clears up
+ENDING = "lab: the jobs that run are ended"
 
 
 @dataclass(frozen=True)
@@ -58,14 +64,41 @@ def needs(program: str, package: str) -> None:
         raise LabError(f"{program} is missing: apt-get install {package}", IMPOSSIBLE)
 
 
+@dataclass
+class Running:
+    """The jobs that several threads have started, so that all of them can be ended."""
+
+    jobs: set["subprocess.Popen[str]"] = field(default_factory=set)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    over: bool = False
+
+    def carry_out(self, command: str) -> None:
+        """One of them, to its end; none starts any more after end()."""
+        with self.lock:
+            if self.over:
+                return
+            job = started(["sh", "-c", f"exec {command}"])
+            self.jobs.add(job)
+        job.communicate()
+        with self.lock:
+            self.jobs.discard(job)
+
+    def end(self) -> None:
+        with self.lock:
+            self.over = True
+            for job in self.jobs:
+                job.terminate()
+
+
 def local(folder: Path, commands: list[str], settings: Settings) -> None:
     """On this machine, so many at once (1)."""
-    def one(command: str) -> None:
-        subprocess.run(["sh", "-c", f"exec {command}"], stdin=subprocess.DEVNULL)
+    running = Running()
     pool = ThreadPoolExecutor(settings.at_once or 1)
     try:
-        list(pool.map(one, commands))
+        list(pool.map(running.carry_out, commands))
     except BaseException:
+        print(ENDING, file=sys.stderr)
+        running.end()
         pool.shutdown(cancel_futures=True)
         raise
     pool.shutdown()
@@ -74,12 +107,21 @@ def local(folder: Path, commands: list[str], settings: Settings) -> None:
 def parallel(folder: Path, commands: list[str], settings: Settings) -> None:
     """By GNU parallel, on this machine or on those that --sshlogin names."""
     needs("parallel", "parallel")
-    words = ["parallel", "--halt=never", "--retries=3", f"--joblog={folder / 'joblog'}",
+    words = ["parallel", "--halt=never", "--retries=3", f"--joblog={folder / 'joblog'}", f"--termseq=TERM,{GRACE * 1000},KILL,25",
              *([f"--jobs={settings.at_once}"] if settings.at_once else []), *(f"--sshlogin={login}" for login in settings.sshlogin),
              f"--arg-file={list_of(folder, commands)}"]
-    done = called(words)
-    if done.returncode == NOT_RUN or done.returncode < 0:
-        raise not_started(done)
+    process = started(words)
+    try:
+        _, said = process.communicate()
+    except BaseException:
+        print(ENDING, file=sys.stderr)
+        while process.poll() is None:  # an older one starts no more jobs then, and ends those that run at the second
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.communicate(timeout=GRACE + 2)
+        raise
+    if process.returncode == NOT_RUN or process.returncode < 0:
+        raise not_started("parallel", said, process.returncode)
 
 
 def slurm(folder: Path, commands: list[str], settings: Settings) -> None:
@@ -90,20 +132,50 @@ def slurm(folder: Path, commands: list[str], settings: Settings) -> None:
         tasks = min(LARGEST_ARRAY, len(commands) - first)
         limit = f"%{settings.at_once}" if settings.at_once else ""
         line = f"exec sh -c \"$(sed -n \"$(({first} + SLURM_ARRAY_TASK_ID))p\" {shlex.quote(str(list_of(folder, commands)))})\""
-        words = ["sbatch", "--wait", "--requeue", f"--array=1-{tasks}{limit}", "--job-name=nsbench-history",
-                 f"--output={folder / LOGS}/slurm-{first}-%a", "--open-mode=append", *settings.sbatch, f"--wrap={line}"]
-        done = called(words)
-        if SUBMITTED not in done.stdout:
-            raise not_started(done)
+        submitted(["sbatch", "--parsable", "--wait", "--requeue", f"--array=1-{tasks}{limit}", "--job-name=nsbench-history",
+                   f"--output={folder / LOGS}/slurm-{first}-%a", "--open-mode=append", *settings.sbatch, f"--wrap={line}"])
 
 
-def called(words: list[str]) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
+def submitted(words: list[str]) -> None:
+    """An array job, from sbatch's words to its end; one that is interrupted is cancelled. LabError where there is none."""
+    process = started(words)
+    assert process.stdout
+    job = ""
+    try:
+        job = process.stdout.readline().strip()  # it says so at once, and then waits
+        _, said = process.communicate()
+    except BaseException:
+        cancel(job or process.stdout.readline().strip())
+        process.kill()
+        process.wait()
+        raise
+    if not job:
+        raise not_started(words[0], said, process.returncode)
 
 
-def not_started(done: "subprocess.CompletedProcess[str]") -> LabError:
-    said = done.stderr.strip().splitlines() or [f"exit {done.returncode}"]
-    return LabError(f"{done.args[0]}: {said[-1]}", FAILED)
+def cancel(job: str) -> None:
+    """Ends an array job, of which sbatch --parsable said NUMBER or NUMBER;CLUSTER, and says so; or that it goes on."""
+    if not job:  # sbatch ended without one
+        return
+    number, _, cluster = job.partition(";")
+    words = ["scancel", *([f"--clusters={cluster}"] if cluster else []), number]
+    try:
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", start_new_session=True)
+        wrong = done.stderr.strip() or f"exit {done.returncode}" if done.returncode else ""
+    except OSError as error:
+        wrong = str(error.strerror)
+    print(f"lab: Slurm's job {number} goes on: {wrong.splitlines()[-1]}; {shlex.join(words)} ends it" if wrong
+          else f"lab: Slurm's job {number} is cancelled", file=sys.stderr)
+
+
+def started(words: list[str]) -> "subprocess.Popen[str]":
+    return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
+                            start_new_session=True)
+
+
+def not_started(program: str, said: str, code: int) -> LabError:
+    lines = said.strip().splitlines() or [f"exit {code}"]
+    return LabError(f"{program}: {lines[-1]}", FAILED)
 
 
 ENGINES = {"local": local, "parallel": parallel, "slurm": slurm}
