@@ -5,13 +5,16 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from lab import images
 from lab.errors import FAILED, USAGE, LabError
 from lab.fake_harness import IMAGE, PROGRAM
-from lab.history import commits, record
+from lab.history import bisection, commits, record
+from lab.history.table import Value, What
 from lab.test_history_bisect import Repository
 
 BUILD = 'echo >>../builds; grep -q None figure && exit 1; cp ../image bzImage; cat figure >>bzImage'
@@ -25,8 +28,8 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
     return Repository(tmp_path / "tree", monkeypatch)
 
 
-def builder(repository: Repository, build: str = BUILD) -> commits.Builder:
-    return commits.Builder(repository.path, build, "bzImage", repository.path.parent / "kept")
+def builder(repository: Repository, build: str = BUILD, image: str = "bzImage") -> commits.Builder:
+    return commits.Builder(repository.path, build, image, repository.path.parent / "kept")
 
 
 def builds(repository: Repository) -> int:
@@ -81,6 +84,52 @@ def test_a_build_that_changes_the_configuration_changes_it_for_no_other(reposito
     assert (repository.path.parent / "configs").read_text() == (config or "none\n") * 2
 
 
+# With O=, in which the image lies; the command may make the folder anew.
+OUTSIDE = "../out/arch/x86/boot/bzImage"
+BUILD_OUTSIDE = f"""cat ../out/.config >>../configs || echo none >>../configs; rm -rf ../out; mkdir -p ../out/arch/x86/boot
+echo mine >../out/.config; cp ../image {OUTSIDE}; cat figure >>{OUTSIDE}"""
+
+
+@pytest.mark.parametrize("config", ["yours\n", None])
+def test_the_configuration_is_that_of_the_folder_that_is_built_in(repository: Repository, config: str | None) -> None:
+    every = repository.commits([1, 2])
+    here = repository.path.parent / "out" / ".config"
+    folder = commits.folder_of(repository.path, BUILD_OUTSIDE, OUTSIDE, repository.path.parent)
+    if config:
+        here.parent.mkdir()
+        here.write_text(config)
+    assert (commits.folder_of(repository.path, BUILD_OUTSIDE, OUTSIDE, repository.path.parent) == folder) == (config is None)
+    made = builder(repository, BUILD_OUTSIDE, OUTSIDE).all(every)
+    assert len(made) == 2 and (here.read_text() if here.exists() else None) == config
+    assert (repository.path.parent / "configs").read_text() == (config or "none\n") * 2
+
+
+@pytest.mark.parametrize(("files", "image", "says"), [
+    (["tree"], commits.BUILT, "tree"), (["tree", "out"], OUTSIDE, "tree/../out"), (["tree"], OUTSIDE, "tree"), ([], OUTSIDE, "tree/../out"),
+    (["tree", "out"], "../out/bzImage", "tree"), (["tree/out"], "out/arch/x86/boot/bzImage", "tree/out"),
+])
+def test_an_image_says_where_its_configuration_is(tmp_path: Path, files: list[str], image: str, says: str) -> None:
+    for name in ("tree", *files):
+        (tmp_path / name).mkdir(exist_ok=True)
+    for name in files:
+        (tmp_path / name / ".config").touch()
+    assert commits.config_path(tmp_path / "tree", image) == tmp_path / says / ".config"
+
+
+def test_a_bisection_leaves_the_configuration_as_it_was(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    every = repository.commits([1, 1, 9, 9])
+    (repository.path / ".config").write_text("yours\n")
+
+    def tell(_: object, __: str, image: Callable[[], images.Image]) -> Value:
+        return Value(float(image().path.read_bytes()[len(IMAGE):].split()[0]), 0, What.delta)
+    monkeypatch.setattr(bisection.Measurer, "tell", tell)
+    options = options_of(repository, good=every[0], bad="main", build=f"cat .config >>../configs; echo mine >.config; {BUILD}", phase="")
+    ended = bisection.of_tree(options, bisection.Measurer(options, "c"), repository.path.parent / "kept")
+    assert (ended.before, ended.after) == (every[1], every[2])
+    assert (repository.path.parent / "configs").read_text() == "yours\n" * builds(repository)
+    assert (repository.path / ".config").read_text() == "yours\n"
+
+
 def test_what_does_not_build_is_left_out(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:
     every = repository.commits([1, None, 3])
     assert [path.name[-12:] for path in builder(repository).all(every)] == [every[0][:12], every[2][:12]]
@@ -107,9 +156,9 @@ def test_a_build_ends_with_the_lab(repository: Repository, number: signal.Signal
     """With all that it has started, before the tree is as it was."""
     every = repository.commits([1, 2])
     pid = repository.path.parent / "pid"
-    command = [sys.executable, PROGRAM, "history", "--tree", repository.path, "--image=bzImage", "--work", repository.path.parent / "work",
-               "--build", f"sh -c 'echo $$ >{pid}.part; mv {pid}.part {pid}; exec sleep 1000'; true", "--out", repository.path.parent / "out",
-               every[0], "--", "--case=unshare/none"]
+    build = f"sh -c 'echo $$ >{pid}.part; mv {pid}.part {pid}; exec sleep 1000'; true"
+    command: list[str | Path] = [sys.executable, PROGRAM, "history", "--tree", repository.path, "--image=bzImage", "--build", build,
+                                 "--work", pid.with_name("work"), "--out", pid.with_name("out"), every[0], "--", "--case=unshare/none"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     limit = time.monotonic() + 60
     while not pid.exists():

@@ -141,8 +141,9 @@ def bisect(options: argparse.Namespace) -> int:
 def of_tree(options: argparse.Namespace, measurer: Measurer, kept: Path) -> Ended[str]:
     """The search over a git tree's commits; each image that was built is kept while this lasts."""
     builder = commits.Builder(options.tree, options.build, options.image, kept)
-    return search_tree(builder.tree, options.good, options.bad,
-                       lambda commit: measurer.tell(commit, lambda: images.image_of(str(builder.built(commit)))))
+    with builder.configured():
+        return search_tree(builder.tree, options.good, options.bad,
+                           lambda commit: measurer.tell(commit, lambda: images.image_of(str(builder.built(commit)))))
 
 
 def where(measurer: Measurer, ended: Ended[str], is_tree: bool) -> list[str]:

@@ -14,7 +14,7 @@ from lab.guest import check_image
 BUILT = "arch/x86/boot/bzImage"
 BISECTING = "BISECT_START"
 SHORT = 12  # digits of a commit that name it
-CONFIG = ".config"  # in a tree, of which git knows nothing: the build may change it for a commit that has other options
+CONFIG = ".config"  # of which git knows nothing: the build may change it for a commit that has other options
 COMPILERS = ("gcc", "clang")
 
 
@@ -41,20 +41,28 @@ def check_out(tree: Path, commit: str) -> None:
     git(tree, "checkout", "-q", "--detach", commit)
 
 
-def config_of(tree: Path) -> bytes | None:
-    """The configuration in the tree; None without one."""
-    path = tree / CONFIG
+def config_path(tree: Path, image: str) -> Path:
+    """The file with the configuration that an image is built by: in the tree, or with O= in the folder that has the image's arch/x86/boot.
+    An image that lies elsewhere says of no folder."""
+    made = tree / image
+    folder = made.parents[3] if len(made.parts) > 4 and (made.parts[-4], made.parts[-2]) == ("arch", "boot") else tree
+    return next((one / CONFIG for one in (folder, tree) if (one / CONFIG).is_file()), folder / CONFIG)
+
+
+def config_of(path: Path) -> bytes | None:
+    """The configuration in that file; None without one."""
     return path.read_bytes() if path.exists() else None
 
 
-def configure(tree: Path, config: bytes | None) -> None:
-    """Puts that configuration into the tree, where it is not: a newer file would make the build look at all options again."""
-    if config_of(tree) == config:
+def configure(path: Path, config: bytes | None) -> None:
+    """Puts that configuration there, where it is not: a newer file would make the build look at all options again."""
+    if config_of(path) == config:
         return
     if config is None:
-        (tree / CONFIG).unlink()
+        path.unlink()
     else:
-        (tree / CONFIG).write_bytes(config)
+        path.parent.mkdir(parents=True, exist_ok=True)  # the build may begin with an empty folder
+        path.write_bytes(config)
 
 
 @contextlib.contextmanager
@@ -65,11 +73,10 @@ def as_before(tree: Path) -> Iterator[None]:
     if is_bisecting(tree):
         raise LabError(f"{tree}: git is bisecting there already: git bisect reset ends that", USAGE)
     branch = packages.call("git", "-C", tree, "symbolic-ref", "--short", "-q", "HEAD").stdout.strip()
-    before, config = branch or git(tree, "rev-parse", "HEAD").strip(), config_of(tree)
+    before = branch or git(tree, "rev-parse", "HEAD").strip()
     try:
         yield
     finally:
-        configure(tree, config)
         if is_bisecting(tree):
             git(tree, "bisect", "reset", before)
         else:
@@ -94,12 +101,21 @@ class Builder:
     def __init__(self, tree: Path, command: str, image: str, kept: Path) -> None:
         self.tree, self.command, self.kept = tree.resolve(), command, kept
         self.image = self.tree / image
-        self.config = config_of(self.tree)
+        self.path_of_config = config_path(self.tree, image)
+        self.config = config_of(self.path_of_config)
+
+    @contextlib.contextmanager
+    def configured(self) -> Iterator[None]:
+        """The configuration is as it was afterwards, whatever is built meanwhile."""
+        try:
+            yield
+        finally:
+            configure(self.path_of_config, self.config)
 
     def built(self, commit: str) -> Path:
         """The image of the commit that is checked out. LabError where it does not build, or no kernel comes of it."""
         path = self.path(commit)
-        configure(self.tree, self.config)  # each is built from the same one, or from none, whatever was built before it
+        configure(self.path_of_config, self.config)  # each is built from the same one, or from none, whatever was built before it
         build(self.tree, self.command, self.image, self.kept / "log")
         part = path.with_name(f"part-{path.name}")
         shutil.copyfile(self.image, part)
@@ -117,7 +133,10 @@ class Builder:
         """The images of these commits, in order; one that does not build is said and left out."""
         found = []
         missing = [one for one in commits if not self.path(one).exists()]
-        with as_before(self.tree) if missing else contextlib.nullcontext():
+        with contextlib.ExitStack() as stack:
+            if missing:
+                stack.enter_context(as_before(self.tree))
+                stack.enter_context(self.configured())
             for number, commit in enumerate(commits, 1):
                 try:
                     if commit in missing:
@@ -155,9 +174,9 @@ def compilers() -> list[str]:
 
 
 def folder_of(tree: Path, command: str, image: str, work: Path) -> Path:
-    """Where the images are kept that this command makes of this tree, with its configuration and the compilers there are: the folder,
+    """Where the images are kept that this command makes of this tree, with the configuration and the compilers there are: the folder,
     made if it is missing."""
-    config = hashlib.sha256(config_of(tree) or b"").hexdigest()
+    config = hashlib.sha256(config_of(config_path(tree, image)) or b"").hexdigest()
     key = hashlib.sha256("\0".join((str(tree.resolve()), command, image, config, *compilers())).encode()).hexdigest()[:SHORT]
     folder = work.resolve() / "images" / key
     folder.mkdir(parents=True, exist_ok=True)
