@@ -67,6 +67,17 @@ void leave_out_unknown_rounds(RunInfo& info, std::span<const Series> series) {
     std::erase_if(info.marks, [&](const RoundMarks& one) { return one.round > last; });
 }
 
+/// The same run before its first round.
+Totals without_rounds(const Totals& totals) {
+    Totals none;
+    none.drain_unseen = totals.drain_unseen;
+    none.block_shapes = totals.block_shapes;
+    none.blocks_in_round = totals.blocks_in_round;
+    none.earlier_runtimes = totals.earlier_runtimes;
+    none.earlier_probe = totals.earlier_probe;
+    return none;
+}
+
 }  // namespace
 
 void lock_folder(const sys::Fd& folder, const fs::path& path) {
@@ -199,6 +210,7 @@ Store::Recorded Store::read_recorded() {
     });
     if (!samples) throw StoreError(samples.error());
     samples_ = {*file, *samples};
+    told_ = *info;
     is_told_ = info->sample_lines.has_value();
     leave_out_unknown_rounds(*info, samples->series);
     return {std::move(*info), std::move(samples->series)};
@@ -237,19 +249,24 @@ void Store::save(RunInfo info, std::span<const Row> rows, std::span<const Series
     // Where samples.csv stays as it was, so does what run.json tells of it: a round that it has not has no
     // totals.
     all.emplace_back([&] {
-        if (is_saved || !is_told_) in_folder(path_, [&] { tell(info, samples_.lines()); });
+        if (is_saved) in_folder(path_, [&] { tell(info, samples_.lines()); });
     });
     add(all, run,
         [&](const Output& output) { return !output.of_rounds && (has_rows || output.file != kResultsCsv); });
     sys::attempt_all(all);
 }
 
-void Store::save_samples_csv(RunInfo& info, std::span<const Series* const> series) {
+void Store::save_samples_csv(const RunInfo& info, std::span<const Series* const> series) {
+    const auto tell_of_before = [&](std::optional<std::uint64_t> lines) {
+        RunInfo before = info;
+        static_cast<Totals&>(before) = told_ ? *told_ : without_rounds(info);
+        tell(before, lines);
+    };
     // Where it is killed while it appends, run.json has to say how far the file is valid.
-    if (samples_.lines() && !is_told_) tell(info, samples_.lines());
+    if (samples_.lines() && !is_told_) tell_of_before(samples_.lines());
     samples_.save(folder_.get(), info.identity, series, [&] {
         try {
-            tell(info, std::nullopt);
+            tell_of_before(std::nullopt);
         } catch (const sys::SystemError&) {
             if (is_told_) throw;  // else it says nothing of lines, and is written again behind them
         }
@@ -260,6 +277,7 @@ void Store::tell(RunInfo& info, std::optional<std::uint64_t> lines) {
     info.sample_lines = lines;
     sys::replace_file(kRunJson, run_json(info), folder_.get());
     is_told_ = lines.has_value();
+    told_ = info;
 }
 
 void Store::add(std::vector<std::function<void()>>& all, const RunData& run,

@@ -78,7 +78,7 @@ class Store {
     /// Of all files what they say. Nothing is written before all of it has been read.
     [[nodiscard]] Recorded read_recorded();
     void save(RunInfo info, std::span<const Row> rows, std::span<const Series* const> series, bool has_rows);
-    void save_samples_csv(RunInfo& info, std::span<const Series* const> series);
+    void save_samples_csv(const RunInfo& info, std::span<const Series* const> series);
     /// Writes run.json, with so many lines of samples.csv as valid; absent: all of them.
     void tell(RunInfo& info, std::optional<std::uint64_t> lines);
     /// Adds the writing of each file that is meant, but for samples.csv and run.json.
@@ -89,7 +89,8 @@ class Store {
     std::filesystem::path path_;  // for messages: what is done is done in the folder that was opened
     sys::Fd folder_;              // with flock(2): it goes with the process, however that ends
     SamplesCsv samples_;
-    bool is_told_ = false;  // whether run.json, as it is there, says how many lines of it are valid
+    std::optional<Totals> told_;  // in run.json, as it is there
+    bool is_told_ = false;        // whether that says how many lines of samples.csv are valid
 };
 
 /// run.json's text (parse_run_json reads it).

@@ -150,6 +150,30 @@ TEST_F(StoreTest, HasNoRoundsWhereNoSamplesCouldBeWritten) {
     EXPECT_TRUE(Store::reopen(folder_).second.info.marks.empty());
 }
 
+TEST_F(StoreTest, TellsOfNoRoundsWhoseSamplesCouldNotBeWritten) {
+    const auto rounds = [&] {
+        return parse_run_json(sys::read_file((folder_ / "run.json").native()).value(), "run.json")->rounds;
+    };
+    Store fresh = Store::create(folder_);
+    fs::create_directory(folder_ / "samples.csv");
+    EXPECT_THROW(fresh.save(info_, {}, {}), sys::SystemError);
+    EXPECT_EQ(rounds(), 0U);
+    fs::remove(folder_ / "samples.csv");
+    fresh.save(info_, {}, {});
+    EXPECT_EQ(rounds(), 3U);
+
+    // Nor does one that goes on with a run that says nothing of lines.
+    const std::string earlier = run_json(info_);
+    std::ofstream(folder_ / "run.json") << earlier;
+    fresh = Store::create(folder_ / "other");
+    auto [store, recorded] = Store::reopen(folder_);
+    fs::remove(folder_ / "samples.csv");
+    fs::create_directory(folder_ / "samples.csv");
+    recorded.info.rounds = 9;
+    EXPECT_THROW(store.save(recorded.info, {}, {}), sys::SystemError);
+    EXPECT_EQ(rounds(), 3U);
+}
+
 TEST_F(StoreTest, AFullDiskIsAnError) {
     EXPECT_THROW(sys::replace_file("/dev/full", "text"), std::runtime_error);
     EXPECT_THROW(sys::replace_file(folder_ / "no" / "such" / "folder", "text"), std::runtime_error);
