@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "cli/commands.h"
+#include "cli/outcome.h"
 #include "report/format.h"
 #include "run/interrupt.h"
 #include "run/measurement.h"
@@ -42,9 +43,18 @@ Noise measure_noise(run::RunStart start) {
     return {measurement.describe(), measurement.rows().front()};
 }
 
+bool is_known(const Noise& noise) {
+    return noise.row.figures && noise.row.figures->precision;
+}
+
+int code_of(const Noise& noise) {
+    const int code = exit_code(noise.info, {noise.row});
+    return code == kMeasured && !is_known(noise) ? kFailed : code;
+}
+
 std::string noise_lines(const Noise& noise) {
     const auto& [info, row] = noise;
-    if (!row.figures || !row.figures->precision) {
+    if (!is_known(noise)) {
         return fmt::format("{}: not measured: {}\n", to_string(row.measured), row.reason);
     }
     const Figures& f = *row.figures;
@@ -79,8 +89,8 @@ int run_doctor(const Options& options) {
     print_if_read(text);
     const Noise noise = measure_noise(std::move(start));
     print_if_read(noise_lines(noise));
-    if (noise.info.interrupted_by != 0) return kBySignal + noise.info.interrupted_by;
-    return has_problem ? kFailed : kMeasured;
+    const int code = code_of(noise);
+    return code == kMeasured && has_problem ? kFailed : code;
 }
 
 }  // namespace nsb::cli

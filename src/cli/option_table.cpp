@@ -23,8 +23,9 @@ namespace {
 namespace po = boost::program_options;
 
 constexpr std::string_view kExitCodes =
-    "Exit codes: 0 measured; 1 a case failed, or a check said no; 2 usage; 3 not permitted or not\n"
-    "supported here, with what to do; 128+N ended by signal N, what was measured is kept.\n";
+    "Exit codes: 0 measured; 1 a case failed, the budget reached none, or a check said no; 2 usage;\n"
+    "3 not permitted or not supported here, with what to do; 128+N ended by signal N, what was measured\n"
+    "is kept.\n";
 
 constexpr std::string_view kBenchmarkOptions =
     "Options that begin with --benchmark_ are Google Benchmark's:\n"
@@ -40,10 +41,10 @@ constexpr std::string_view kExecCodes =
     "cannot be run. Before it runs: 1 failed; 2 usage; 3 not permitted or not supported here.\n";
 
 constexpr std::string_view kDoctorCodes =
-    "Exit codes: 0 nothing stands in the way of measuring; 1 a problem; 2 usage; 3 not permitted or not "
-    "supported\n"
-    "here, with what to do. With --prepare the command's, or 1 where that is 0 and not all could be put\n"
-    "back; 128+N if signal N ended it; 127 if there is no such command, 126 if it cannot be run.\n";
+    "Exit codes: 0 nothing stands in the way of measuring; 1 a problem, or its own measurement failed;\n"
+    "2 usage; 3 not permitted or not supported here, with what to do. With --prepare the command's, or 1\n"
+    "where that is 0 and not all could be put back; 128+N if signal N ended it; 127 if there is no such\n"
+    "command, 126 if it cannot be run.\n";
 
 constexpr const char* kDisturbedHelp =
     "whether rounds that something disturbed enter the figures; what did is told by the kernel's counters "

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <filesystem>
 
 #include "cli/commands.h"
@@ -44,6 +45,32 @@ TEST(Outcome, ALimitEndsARowAndAnErrorAlike) {
         EXPECT_EQ(ending_of(isolate::NotTaken("clone", error)).code, kFailed);
     }
     EXPECT_EQ(exit_code({}, {failed_row(ENOMEM), failed_row(EIO)}), kFailed);
+}
+
+Row row_of(Status status, int error = 0, Phase phase = Phase::create) {
+    Row row;
+    row.measured = Case::of(Operation::unshare, Kind::net);
+    row.phase = phase;
+    row.status = status;
+    if (error != 0) row.error = errno_name(error);
+    return row;
+}
+
+TEST(Outcome, WithoutAFigureNothingIsMeasured) {
+    const Row too_late = row_of(Status::skipped);
+    const Row refused = row_of(Status::skipped, EPERM);
+    const Row unseen = row_of(Status::skipped, EPERM, Phase::drain);
+    for (const Row& figure : {row_of(Status::ok), row_of(Status::imprecise)}) {
+        EXPECT_EQ(exit_code({}, {figure, unseen}), kMeasured);
+        EXPECT_EQ(exit_code({}, {too_late, refused, figure}), kMeasured);
+    }
+    EXPECT_EQ(exit_code({}, {too_late, row_of(Status::skipped, 0, Phase::drain)}), kFailed);
+    EXPECT_EQ(exit_code({}, {refused, too_late}), kFailed) << "more time reaches it";
+    EXPECT_EQ(exit_code({}, {refused, unseen}), kNotPermitted);
+    EXPECT_EQ(exit_code({}, {}), kNotPermitted);
+    run::RunInfo interrupted;
+    interrupted.interrupted_by = SIGINT;
+    EXPECT_EQ(exit_code(interrupted, {too_late}), kBySignal + SIGINT);
 }
 
 TEST(Outcome, ALimitOfAConditionIsNamedAndEndsNsbenchAsAnyLimitDoes) {

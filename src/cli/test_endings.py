@@ -144,12 +144,13 @@ def fixture_user():
 
 @needs_root
 @pytest.mark.parametrize("processes", [1, 2])
-@pytest.mark.parametrize("args", [SMALL, ("exec", "--ns=user", "--", "true")], ids=["run", "exec"])
+@pytest.mark.parametrize("args", [SMALL, ("exec", "--ns=user", "--", "true"), ("doctor",)], ids=["run", "exec", "doctor"])
 def test_the_limit_of_processes_is_3_everywhere(user, processes, args):
     """With one nothing can be started; with two the init of exec, and the samplers, but nothing of theirs."""
     done = started((*user, "prlimit", f"--nproc={processes}:{processes}"), *args)
     assert done.returncode == 3, done.stdout + done.stderr
-    assert "(EAGAIN): a limit on processes is reached" in done.stderr or "EAGAIN: clone" in done.stdout
+    assert ("(EAGAIN): a limit on processes is reached" in done.stderr or "EAGAIN: clone" in done.stdout
+            or "not measured: clone: Resource temporarily unavailable (a limit on processes is reached" in done.stdout)
 
 
 @needs_plain
@@ -164,6 +165,13 @@ def test_little_memory_is_a_line_with_the_remedy(args):
         if done.returncode == 3:
             said(done, 3, "there is not enough memory")
     assert 3 in codes
+
+
+# time
+
+def test_a_budget_that_reaches_no_round_is_1():
+    done = run("--case=unshare/NEWUTS", "--budget=1us", "--quiet")
+    assert done.returncode == 1 and "the run ended before its first counted round" in done.stdout, done.stdout + done.stderr
 
 
 # what is not mounted, and what a filter forbids
