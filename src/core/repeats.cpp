@@ -9,6 +9,8 @@
 #include <functional>
 #include <numeric>
 
+#include "core/text.h"
+
 namespace nsb {
 namespace {
 
@@ -95,11 +97,11 @@ void judge(Row& row, double target) {
     const Figures& figures = *row.figures;
     if (figures.precision && *figures.precision <= target) return;
     row.status = Status::imprecise;
-    row.reason = row.repeats < 2      ? fmt::format("an interval needs 2 repeats, there was {}", row.repeats)
-                 : !figures.ci        ? "the repeats lie too far apart for an interval"
-                 : !figures.precision ? "a median of 0 has no relative precision"
-                                      : fmt::format("{:.1f}% reached of {:.1f}%, between repeats",
-                                                    100 * *figures.precision, 100 * target);
+    row.reason = row.repeats < 2 ? fmt::format("an interval needs 2 repeats, there was {}", row.repeats)
+                 : !figures.ci   ? "the repeats lie too far apart for an interval"
+                 : !figures.precision
+                     ? "a median of 0 has no relative precision"
+                     : fmt::format("{}, between repeats", reached_of(*figures.precision, target));
 }
 
 /// One row of each repeat, all of the same case and phase.

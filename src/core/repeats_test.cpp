@@ -154,7 +154,7 @@ TEST(CombineRepeats, StatusIsThatOfTheIntervalBetweenThem) {
     EXPECT_EQ(combined({100, 100.1, 100.2}).status, Status::ok);
     const Row row = combined({90, 100, 110});
     EXPECT_EQ(row.status, Status::imprecise);
-    EXPECT_EQ(row.reason, "25.1% reached of 2.0%, between repeats");
+    EXPECT_EQ(row.reason, "25.1% reached of 2%, between repeats");
 }
 
 TEST(CombineRepeats, AFailureInOneIsOne) {

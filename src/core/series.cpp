@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/median_interval.h"
+#include "core/text.h"
 
 namespace nsb {
 namespace {
@@ -148,8 +149,7 @@ Row make_row(const Series& series, const Series* base, Phase phase, const RowCon
             fmt::format("an interval needs {} rounds, there were {}", kMinForInterval, medians.size());
     } else if (*row.figures->precision > context.target_precision) {
         row.status = Status::imprecise;
-        row.reason = fmt::format("{:.1f}% reached of {:.1f}%", 100 * *row.figures->precision,
-                                 100 * context.target_precision);
+        row.reason = reached_of(*row.figures->precision, context.target_precision);
     }
 
     if (base != nullptr && std::ranges::count(base->measured.phases(), phase) != 0) {

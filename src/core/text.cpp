@@ -129,6 +129,22 @@ bool is_name(std::string_view text) {
     });
 }
 
+std::string reached_of(double reached, double wanted) {
+    constexpr int kFewest = 3;
+    constexpr int kMost = 6;
+    constexpr double kThousand = 999.5;  // as three digits round it
+    for (int digits = kFewest;; ++digits) {
+        const auto percentage = [&](double fraction) {
+            const double value = 100 * fraction;
+            return value < kThousand ? fmt::format("{:.{}g}%", value, digits) : fmt::format("{:.0f}%", value);
+        };
+        const std::string of_reached = percentage(reached);
+        const std::string of_wanted = percentage(wanted);
+        if (of_reached != of_wanted || digits == kMost)
+            return fmt::format("{} reached of {}", of_reached, of_wanted);
+    }
+}
+
 tl::expected<std::chrono::nanoseconds, std::string> parse_duration(std::string_view text) {
     struct Unit {
         std::string_view name;

@@ -36,6 +36,9 @@ inline constexpr double kForeverNs = 1e18;
 /// `10s`, `500ms`, `2m`, `1h`: a time above zero. The error says what is accepted.
 tl::expected<std::chrono::nanoseconds, std::string> parse_duration(std::string_view text);
 
+/// "2.04% reached of 2%", of fractions: in so many digits as tell one from the other.
+std::string reached_of(double reached, double wanted);
+
 inline constexpr double kMostPercent = 100;
 
 /// `2%` as 0.02: above zero, at most kMostPercent.

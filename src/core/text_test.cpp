@@ -53,6 +53,18 @@ TEST(ParsePercentage, IsAFractionAboveZero) {
         EXPECT_FALSE(parse_percentage(text)) << text;
 }
 
+TEST(ReachedOf, TellsTheTwoApart) {
+    EXPECT_EQ(reached_of(0.2507, 0.02), "25.1% reached of 2%");
+    EXPECT_EQ(reached_of(0.0203, 0.02), "2.03% reached of 2%");
+    EXPECT_EQ(reached_of(0.0200104, 0.02), "2.001% reached of 2%");
+    EXPECT_EQ(reached_of(0.02 + 1e-12, 0.02), "2% reached of 2%");
+    EXPECT_EQ(reached_of(0.00613, 0.0001), "0.613% reached of 0.01%");
+    EXPECT_EQ(reached_of(0.00613, 1e-6), "0.613% reached of 0.0001%");
+    EXPECT_EQ(reached_of(0.99951, 0.9995), "99.951% reached of 99.95%");
+    EXPECT_EQ(reached_of(9.996, 0.02), "1000% reached of 2%");
+    EXPECT_EQ(reached_of(123.456, 1), "12346% reached of 100%");
+}
+
 TEST(NearestHint, NamesWhatIsCloseAndNothingElse) {
     const std::vector<std::string_view> names{"mnt", "NEWNET", "clone"};
     EXPECT_EQ(nearest_hint("newnte", names), "; nearest: 'NEWNET'");

@@ -91,7 +91,7 @@ TEST(ResultsCsv, SaysWhatRepeatsSay) {
         line,
         "20260101T000000Z-0,6.1.0,wall,unshare/none,unshare,none,unshare,,,1,create,ns,18,110.350,87.803,"
         "137.926,0.22711,100.100,110.350,8.404,110.550,110.595,120.600,0,0,,,,imprecise,,\"22.7% reached of "
-        "2.0%, between repeats\",,,,,,,,,3,between,");
+        "2%, between repeats\",,,,,,,,,3,between,");
 }
 
 TEST(ResultsCsv, IsTextWhateverWasSaid) {
