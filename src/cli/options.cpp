@@ -37,8 +37,7 @@ std::string parse_format(const po::variables_map& values, std::span<const std::s
     if (values.count("format") == 0) return std::string(formats.front());
     std::string format = values["format"].as<std::string>();
     if (std::ranges::find(formats, format) != formats.end()) return format;
-    throw UsageError(fmt::format("--format={}: accepted is {}{}", format, fmt::join(formats, ", "),
-                                 nearest_hint(format, formats)));
+    throw none_of("format", format, formats);
 }
 
 void parse_namespaces(const po::variables_map& values, Options& options) {
@@ -114,10 +113,7 @@ void parse_probe(const po::variables_map& values, Options& options) {
     const auto text = value_of(values, "probe");
     if (!text) return;
     static constexpr std::array<std::string_view, 5> kProbes{"auto", "fentry", "kprobe", "tracepoint", "off"};
-    if (std::ranges::find(kProbes, *text) == kProbes.end()) {
-        throw UsageError(fmt::format("--probe={}: accepted is {}{}", *text, fmt::join(kProbes, ", "),
-                                     nearest_hint(*text, kProbes)));
-    }
+    if (std::ranges::find(kProbes, *text) == kProbes.end()) throw none_of("probe", *text, kProbes);
     options.probe = *text;
 }
 
@@ -154,8 +150,9 @@ void parse_measuring(const po::variables_map& values, Options& options) {
     options.run.cpu = sys::allowed_cpus().back();
     if (const auto text = given("cpu")) options.run.cpu = parse_cpu(*text);
     if (const auto text = given("clock")) {
+        static constexpr std::array kClocks{info(TickClock::wall).name, info(TickClock::instructions).name};
         const auto clock = parse_tick_clock(*text);
-        if (!clock) throw UsageError(fmt::format("--clock={}: accepted is {}", *text, kTickClockNames));
+        if (!clock) throw none_of("clock", *text, kClocks);
         options.run.clock = *clock;
     }
     parse_probe(values, options);
@@ -165,11 +162,7 @@ void parse_disturbed(const po::variables_map& values, Options& options) {
     const auto text = value_of(values, "disturbed");
     if (!text) return;
     const auto at = std::ranges::find(kDisturbedNames, *text);
-    if (at == kDisturbedNames.end()) {
-        throw UsageError(fmt::format("--disturbed={}: accepted is {}{}", *text,
-                                     fmt::join(kDisturbedNames, " or "),
-                                     nearest_hint(*text, kDisturbedNames)));
-    }
+    if (at == kDisturbedNames.end()) throw none_of("disturbed", *text, kDisturbedNames);
     options.disturbed = static_cast<Disturbed>(at - kDisturbedNames.begin());
     options.run.disturbed = *options.disturbed;
 }
@@ -181,9 +174,7 @@ void parse_prepare(const po::variables_map& values, Options& options) {
     std::vector<std::string_view> names;
     for (const env::Setting& setting : env::settings()) names.push_back(setting.id);
     for (const std::string& name : given.left) {
-        if (std::ranges::find(names, name) != names.end()) continue;
-        throw UsageError(fmt::format("--leave={}: accepted is {}{}", name, fmt::join(names, ", "),
-                                     nearest_hint(name, names)));
+        if (std::ranges::find(names, name) == names.end()) throw none_of("leave", name, names);
     }
     const bool is_of_prepare = !given.left.empty() || !given.command.empty() || values.count("cpu") != 0;
     if (!given.is_asked_for && is_of_prepare)
@@ -199,12 +190,9 @@ void parse_prepare(const po::variables_map& values, Options& options) {
 void parse_output(const po::variables_map& values, Options& options) {
     const auto given = [&](const char* name) { return value_of(values, name); };
     if (const auto text = given("sort")) {
-        const auto sort = report::parse_sort(*text);
-        if (!sort) {
-            throw UsageError(
-                fmt::format("--sort={}: accepted is plan, case, median, delta or precision", *text));
-        }
-        options.sort = *sort;
+        const auto at = std::ranges::find(report::kSortNames, *text);
+        if (at == report::kSortNames.end()) throw none_of("sort", *text, report::kSortNames);
+        options.sort = static_cast<report::Sort>(at - report::kSortNames.begin());
     }
     for (const run::Output& output : run::outputs()) {
         if (output.option.empty()) continue;

@@ -162,6 +162,7 @@ def test_the_dictionary_as_json_is_whole():
     (("--ns=pidd",), "pid"), (("--ns=nett",), "net"), (("--ns=NEWPDI",), "NEWPID"), (("list", "--ns=mmt,pid"), "mnt"),
     (("--filtr=x",), "--filter"), (("--precison=5%",), "--precision"), (("list", "--stak=1M"), "--stack"),
     (("--op=clonee",), "'clone'"), (("--op=unshar",), "unshare"), (("--spawn=frok",), "fork"),
+    (("--sort=medain",), "median"), (("--clock=instuctions",), "instructions"),
 ])
 def test_misspelt_name_gets_its_nearest_match(args, nearest):
     written = args[-1].partition("=")[0 if nearest.startswith("--") else 2] or args[-1]
@@ -197,13 +198,13 @@ def test_bad_words(args):
 def test_a_dictionary_has_two_formats():
     assert "--format" in measure("dictionary", "--help").stdout
     for word in ("csv", "JSON"):
-        assert_refused(run("dictionary", f"--format={word}"), f"--format={word}", "accepted is markdown, json")
+        assert_refused(run("dictionary", f"--format={word}"), f"--format={word}", "accepted is markdown or json")
     assert_refused(run("dictionary", "--format=jsn"), "nearest", "json")
 
 
 def test_standard_output_is_for_one_text():
     for word in ("csv", "JSON"):
-        assert_refused(run(*SMALL, f"--format={word}"), f"--format={word}", "accepted is text, markdown, json")
+        assert_refused(run(*SMALL, f"--format={word}"), f"--format={word}", "accepted is text, markdown or json")
     assert_refused(run(*SMALL, "--format=json", "--csv=-"), "--format=json", "standard output")
 
 

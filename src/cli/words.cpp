@@ -123,6 +123,13 @@ Words take_behind_dashes(Words& words) {
     return behind;
 }
 
+UsageError none_of(std::string_view option, std::string_view value, std::span<const std::string_view> names) {
+    return {
+        fmt::format("--{}={}: accepted is {} or {}{}", option, value,
+                    fmt::join(names.first(names.size() - 1), ", "), names.back(), nearest_hint(value, names)),
+        ""};
+}
+
 po::variables_map parse_words(Words words, Command command) {
     const po::options_description& options = options_of(command);
     const auto takes_next = taking_the_next_word(options);

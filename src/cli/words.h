@@ -2,7 +2,9 @@
 #pragma once
 
 #include <boost/program_options/variables_map.hpp>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/command_table.h"
@@ -19,6 +21,9 @@ std::string take_word(std::vector<std::string>& words, Command command);
 
 /// Takes out what stands behind --: it is a command's, also where it looks like an option.
 std::vector<std::string> take_behind_dashes(std::vector<std::string>& words);
+
+/// "--probe=fenty: accepted is auto, fentry or off; nearest: 'fentry'".
+UsageError none_of(std::string_view option, std::string_view value, std::span<const std::string_view> names);
 
 /// Throws UsageError, which names the word that is wrong.
 boost::program_options::variables_map parse_words(std::vector<std::string> words, Command command);

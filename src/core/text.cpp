@@ -57,6 +57,7 @@ std::vector<std::string> split(std::string_view text, std::string_view separator
 }
 
 std::string nearest_hint(std::string_view word, std::span<const std::string_view> names) {
+    if (word.empty()) return "";
     const std::string lower = to_lower(word);
     std::string_view best;
     std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;

@@ -74,6 +74,7 @@ TEST(NearestHint, NamesWhatIsCloseAndNothingElse) {
     EXPECT_EQ(nearest_hint("clo", names), "; nearest: 'clone'");
     EXPECT_EQ(nearest_hint("clonexy", names), "; nearest: 'clone'");
     EXPECT_EQ(nearest_hint("clonexyz", names), "");
+    EXPECT_EQ(nearest_hint("", std::vector<std::string_view>{"vm"}), "");
     EXPECT_EQ(nearest_hint(std::string(100'000, 'x'), names), "");
 }
 

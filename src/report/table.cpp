@@ -215,16 +215,4 @@ std::string table(const RunIdentity& run, const std::vector<Row>& rows, const Ta
     return text;
 }
 
-std::optional<Sort> parse_sort(std::string_view name) {
-    static constexpr std::pair<std::string_view, Sort> kNames[]{{"plan", Sort::plan},
-                                                                {"case", Sort::id},
-                                                                {"median", Sort::median},
-                                                                {"delta", Sort::delta},
-                                                                {"precision", Sort::precision}};
-    for (const auto& [text, sort] : kNames) {
-        if (text == name) return sort;
-    }
-    return std::nullopt;
-}
-
 }  // namespace nsb::report

@@ -248,7 +248,7 @@ def test_an_ordinary_user_goes_through_a_user_namespace(home):
     (("--ns=net", "--workers=0"), "--workers=0"),
     (("--ns=net", "--background=net"), "SET*N"), (("--ns=net", "--background=nt*2"), "nearest: 'net'"),
     (("--ns=net", "--background=net*0"), "--background=net*0"), (("--ns=net", "--for=0s"), "--for=0s"),
-    (("--ns=net", "--interval=1ms"), "50 ms or more"), (("--ns=net", "--format=csv"), "accepted is text, json"),
+    (("--ns=net", "--interval=1ms"), "50 ms or more"), (("--ns=net", "--format=csv"), "accepted is text or json"),
     (("--ns=net", "--csv=-", "--format=json"), "standard output"),
     (("--ns=net", "--csv=/dev/fd/1", "--format=json"), "standard output"),
     (("--ns=net", "--csv=/nowhere/a.csv"), "cannot be written"),
