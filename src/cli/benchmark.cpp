@@ -2,14 +2,20 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <iostream>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "cli/commands.h"
 #include "cli/outcome.h"
+#include "cli/words.h"
+#include "core/text.h"
 #include "run/benchmarks.h"
 #include "run/interrupt.h"
 #include "run/measurement.h"
@@ -26,25 +32,41 @@ struct OutFile {
     run::FileFormat format = run::FileFormat::none;
 };
 
-/// The value of the option, which is taken from Google Benchmark's; the last one counts.
-std::optional<std::string> take(std::vector<std::string>& options, const std::string& name) {
-    const std::string begin = name + '=';
+// The first of each is what it is by itself.
+constexpr auto kFormats = std::to_array<std::string_view>({"console", "json", "csv"});
+constexpr auto kFileFormats = std::to_array<std::string_view>({"json", "console"});
+constexpr auto kColours =
+    std::to_array<std::string_view>({"auto", "yes", "no", "true", "false", "on", "off", "1", "0"});
+constexpr auto kTimeUnits = std::to_array<std::string_view>({"ns", "us", "ms", "s"});
+constexpr Range kRepetitions{1, 1'000'000};
+
+/// The last one counts.
+std::optional<std::string> value_of(const std::vector<std::string>& options, std::string_view name) {
+    const std::string begin = fmt::format("--{}=", name);
     std::optional<std::string> value;
     for (const std::string& option : options) {
         if (option.starts_with(begin)) value = option.substr(begin.size());
     }
-    std::erase_if(options, [&](const std::string& option) { return option.starts_with(begin); });
+    return value;
+}
+
+/// Google Benchmark answers an unknown one by its help and exit code 0.
+std::string choice_of(const std::vector<std::string>& options, std::string_view name,
+                      std::span<const std::string_view> choices) {
+    std::string value = value_of(options, name).value_or(std::string(choices.front()));
+    if (std::ranges::find(choices, value) == choices.end()) throw none_of(name, value, choices);
     return value;
 }
 
 /// Throws UsageError where it cannot be written.
 OutFile take_out_file(std::vector<std::string>& options) {
-    const std::string format = take(options, "--benchmark_out_format").value_or("json");
-    if (format != "json" && format != "console") {
-        throw UsageError(fmt::format("--benchmark_out_format={}: accepted is json or console", format));
-    }
-    OutFile file{take(options, "--benchmark_out").value_or(""), run::FileFormat::none};
+    const std::string format = choice_of(options, "benchmark_out_format", kFileFormats);
+    OutFile file{value_of(options, "benchmark_out").value_or(""), run::FileFormat::none};
     if (file.path.empty()) return file;
+    if (file.path == "-") {
+        throw UsageError(
+            "--benchmark_out=-: is a file beside what is printed; --benchmark_format=json prints JSON");
+    }
     file.format = format == "json" ? run::FileFormat::json : run::FileFormat::console;
     try {
         sys::check_writable(file.path);
@@ -52,17 +74,20 @@ OutFile take_out_file(std::vector<std::string>& options) {
         if (is_of_a_limit(error)) throw;
         throw UsageError(fmt::format("--benchmark_out={}: cannot be written: {}", file.path, error.what()));
     }
-    // Google Benchmark wants to open a file before it reports to another one.
+    // Google Benchmark wants to open a file before it reports to another one. The last one counts.
     options.emplace_back("--benchmark_out=/dev/null");
     return file;
 }
 
-/// What Google Benchmark prints, which by itself answers an unknown one by its help and exit code 0.
-std::string format_of(const std::vector<std::string>& options) {
-    std::vector<std::string> all = options;
-    std::string format = take(all, "--benchmark_format").value_or("console");
-    if (format == "console" || format == "json" || format == "csv") return format;
-    throw UsageError(fmt::format("--benchmark_format={}: accepted is console, json or csv", format));
+/// Throws UsageError where Google Benchmark would take a value and do something else than measure.
+void check_values(const std::vector<std::string>& options) {
+    (void)choice_of(options, "benchmark_color", kColours);
+    (void)choice_of(options, "benchmark_time_unit", kTimeUnits);
+    const auto repetitions = value_of(options, "benchmark_repetitions");
+    if (!repetitions) return;
+    if (const auto count = parse_count(*repetitions, kRepetitions); !count)
+        throw UsageError(
+            fmt::format("--benchmark_repetitions={}: accepted is {}", *repetitions, count.error()));
 }
 
 /// Google Benchmark prints by way of std::cout, which keeps no errno: whatever fails there fails again.
@@ -78,7 +103,9 @@ int run_benchmark(const Options& options) {
     if (!plan) throw UsageError(plan.error());
     std::vector<std::string> theirs = options.benchmark;
     const OutFile out = take_out_file(theirs);
-    const bool is_csv = format_of(theirs) == "csv";
+    const bool is_csv = choice_of(theirs, "benchmark_format", kFormats) == "csv";
+    check_values(theirs);
+    if (is_colour_refused()) theirs.insert(theirs.begin(), "--benchmark_color=no");
     try {
         run::initialize_benchmarks(theirs);
     } catch (const run::UnknownBenchmarkOption& error) {

@@ -43,7 +43,12 @@ void print_if_read(std::string_view text) {
 }
 
 bool use_colour() {
-    return isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
+    return isatty(STDOUT_FILENO) == 1 && !is_colour_refused();
+}
+
+bool is_colour_refused() {
+    const char* const text = std::getenv("NO_COLOR");
+    return text != nullptr && *text != '\0';
 }
 
 run::RunStart describe_start(const Options& options) {

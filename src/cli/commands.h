@@ -29,5 +29,7 @@ run::RunStart describe_start(const Options& options);
 
 /// Whether to colour what goes to standard output: a terminal, and no NO_COLOR.
 bool use_colour();
+/// Whether NO_COLOR is there, and not empty (https://no-color.org).
+bool is_colour_refused();
 
 }  // namespace nsb::cli

@@ -7,7 +7,7 @@ import signal
 import subprocess
 
 import pytest
-from nsbench_harness import as_user, binary, needs_root, run
+from nsbench_harness import as_user, binary, needs_root, on_terminal, run
 
 SHORT = "--benchmark_min_time=0.002"
 
@@ -74,6 +74,24 @@ def test_variables_of_google_benchmark_name_no_outputs(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("variable", ["REPETITIONS=-1", "REPETITIONS=2", "MIN_WARMUP_TIME=0.01", "OUT_FORMAT=foo", "TIME_UNIT=foo",
+                                      "COLOR=", "COLOR=yes", "COUNTERS_TABULAR=true", "DRY_RUN=true"])
+def test_variables_of_google_benchmark_do_not_count(variable):
+    """Some would print its help with exit code 0, or end nsbench."""
+    name, _, value = variable.partition("=")
+    ended = run("benchmark", "--case=setns/NEWUTS/via:nsfd", SHORT, env={**os.environ, f"BENCHMARK_{name}": value})
+    lines = ended.stdout.splitlines()
+    assert ended.returncode == 0 and len(lines) == 4 and "UserCounters" in lines[1], ended.stdout + ended.stderr
+    assert lines[3].startswith("setns/NEWUTS/via:nsfd ") and int(lines[3].split()[5]) > 1, lines[3]
+
+
+def test_no_color_is_obeyed():
+    """Unless it is empty, or an option says otherwise."""
+    for args, value, coloured in (((), "1", False), ((), "", True), (("--benchmark_color=yes",), "1", True)):
+        code, out, err = on_terminal("benchmark", "--case=setns/NEWUTS/via:nsfd", SHORT, *args, stream="stdout", env={"NO_COLOR": value})
+        assert code == 0 and ("\033" in out) == coloured, (args, value, out, err)
+
+
 @needs_root
 def test_teardown_is_waited_for_and_counted(tmp_path):
     """A drain is a phase of its own, as everywhere."""
@@ -106,6 +124,11 @@ def test_what_is_wrong_is_one_line(tmp_path):
             (["--benchmark_format=foo"], "--benchmark_format=foo: accepted is console, json or csv"),
             (["--benchmark_out_format=csv"], "--benchmark_out_format=csv: accepted is json or console"),
             ([f"--benchmark_out={tmp_path}/no/where"], "--benchmark_out="),
+            (["--benchmark_out=-"], "--benchmark_format=json prints JSON"),
+            (["--benchmark_time_unit=foo"], "--benchmark_time_unit=foo: accepted is ns, us, ms or s"),
+            (["--benchmark_color="], "--benchmark_color=: accepted is auto, yes, no"),
+            (["--benchmark_repetitions=0"], "--benchmark_repetitions=0: accepted is a whole number from 1"),
+            (["--benchmark_repetitions=-1"], "--benchmark_repetitions=-1: accepted is"),
             (["--filter=a", "--benchmark_filter=b"], "--filter and --benchmark_filter exclude each other"),
             (["--benchmark_filter=nothing"], "no case matches --filter=nothing"),
             (["--budget=1s"], "unknown option '--budget'")):

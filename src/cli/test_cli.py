@@ -163,6 +163,7 @@ def test_the_dictionary_as_json_is_whole():
     (("--filtr=x",), "--filter"), (("--precison=5%",), "--precision"), (("list", "--stak=1M"), "--stack"),
     (("--op=clonee",), "'clone'"), (("--op=unshar",), "unshare"), (("--spawn=frok",), "fork"),
     (("--sort=medain",), "median"), (("--clock=instuctions",), "instructions"),
+    (("benchmark", "--benchmark_format=jsn"), "json"), (("benchmark", "--benchmark_out_format=consol"), "console"),
 ])
 def test_misspelt_name_gets_its_nearest_match(args, nearest):
     written = args[-1].partition("=")[0 if nearest.startswith("--") else 2] or args[-1]

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <span>
 #include <sstream>
 #include <utility>
 
@@ -186,17 +187,19 @@ void look_at_cpus() {
 }
 
 void initialize_benchmarks(const std::vector<std::string>& options) {
-    // It keeps pointers into its arguments. What nsbench does itself is not to come from BENCHMARK_*
-    // variables.
+    // It keeps pointers into its arguments.
     static std::vector<std::string> words;
-    words = {"nsbench", "--benchmark_out=", "--benchmark_list_tests=false", "--benchmark_filter=all",
-             "--benchmark_format=console"};
+    words = words_against_variables();
+    words.insert(words.begin(), "nsbench");
     words.insert(words.end(), options.begin(), options.end());
     std::vector<char*> arguments;
     for (std::string& word : words) arguments.push_back(word.data());
     int count = static_cast<int>(arguments.size());
     benchmark::Initialize(&count, arguments.data());
-    if (count > 1) throw UnknownBenchmarkOption(arguments[1]);
+    for (const char* const left : std::span(arguments).subspan(1, static_cast<std::size_t>(count) - 1)) {
+        // A default is of an option that another version has.
+        if (std::ranges::find(options, left) != options.end()) throw UnknownBenchmarkOption(left);
+    }
 }
 
 BenchmarksRun run_benchmarks(Samplers& samplers, Draining& draining, std::span<const Case> cases,
