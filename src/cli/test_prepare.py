@@ -125,6 +125,13 @@ def test_it_is_set_for_the_command_and_put_back(machine):
     assert any(line.startswith("not set cpuset no cpusets") for line in said), done.stderr
 
 
+def test_nsbench_need_not_be_on_the_path(machine):
+    done = machine.run("--", "nsbench", "--version", before="PATH=/nothing")
+    assert done.returncode == 0 and done.stdout.startswith("nsbench "), done.stderr
+    other = machine.run("--", "nsbenchh", before="PATH=/nothing")
+    assert other.returncode == 127 and "nsbenchh" in other.stderr
+
+
 def test_what_cannot_be_set_is_named(machine):
     governor = "/sys/devices/system/cpu/cpufreq/policy0/scaling_governor"
     done = machine.run("--", "cat", governor, before=f"mount --bind {governor} {governor}; mount -o remount,bind,ro {governor}")
