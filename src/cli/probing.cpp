@@ -115,7 +115,8 @@ std::string probe_lines(const Options& options, const run::RunInfo& info, std::s
     } else {
         text += fmt::format("probe: {} cases; trees are printed for up to {} (narrow with --filter){}\n",
                             probed, kMostTrees,
-                            options.out ? ", all are in probe.csv and memory.csv" : "; --out=DIR writes all");
+                            options.out || options.resume ? ", all are in probe.csv and memory.csv"
+                                                          : "; --out=DIR writes all");
     }
     return text + report::unprobed_lines(cases) + report::probe_summary(info.identity, *info.probe);
 }

@@ -86,7 +86,7 @@ std::string memory_lines(const ProbedCase& probed, std::size_t width) {
     if (bytes > 0) {
         const std::string than =
             probed.memory_base ? fmt::format(" more than {}", to_string(probed.memory_base->set)) : "";
-        text += flow("memory in all ",
+        text += flow("memory in all but percpu ",
                      {fmt::format("{}{},", format_bytes(bytes), than),
                       fmt::format("{} of it seen freed again", format_bytes(freed))},
                      " ", width);
