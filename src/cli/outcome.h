@@ -12,9 +12,9 @@
 
 namespace nsb::cli {
 
-/// Columns of the terminal that standard output is; 0 where it is none.
+/// Columns of the terminal that standard output is; of what is none, what COLUMNS says. 0: any number.
 std::size_t terminal_width();
-/// Its lines; 0 where it is none.
+/// Lines of that terminal; 0 where it is none.
 std::size_t terminal_height();
 
 /// The run's own warnings, and all that is to be known of the machine before its figures.
