@@ -85,6 +85,16 @@ def test_variables_of_google_benchmark_do_not_count(variable):
     assert lines[3].startswith("setns/NEWUTS/via:nsfd ") and int(lines[3].split()[5]) > 1, lines[3]
 
 
+@pytest.mark.parametrize("variable", ["OUT_FORMAT=foo", "FORMAT=foo", "TIME_UNIT=foo", "COLOR=", "MIN_WARMUP_TIME=0.1", "LIST_TESTS=1",
+                                      "REPETITIONS=2", "FILTER=nothing"])
+def test_nor_do_they_in_a_run(variable):
+    """Which has its blocks by Google Benchmark."""
+    name, _, value = variable.partition("=")
+    ended = run("--case=setns/NEWUTS/via:nsfd", "--samples=2", "--block=1", "--csv=-", env={**os.environ, f"BENCHMARK_{name}": value})
+    [row] = csv.DictReader(io.StringIO(ended.stdout))
+    assert ended.returncode == 0 and row["samples"] == "2", ended.stderr
+
+
 def test_no_color_is_obeyed():
     """Unless it is empty, or an option says otherwise."""
     for args, value, coloured in (((), "1", False), ((), "", True), (("--benchmark_color=yes",), "1", True)):

@@ -14,20 +14,13 @@ class SilentReporter : public benchmark::BenchmarkReporter {
     void ReportRuns(const std::vector<Run>& /*runs*/) override {}
 };
 
-/// Google Benchmark takes defaults from BENCHMARK_* variables, which would repeat blocks or leave them out.
+/// What variables say would repeat blocks, leave them out, or end the program.
 void ignore_environment() {
     static bool done = false;
     if (std::exchange(done, true)) return;
     // It keeps pointers into its arguments.
-    static std::vector<std::string> words{"nsbench",
-                                          "--benchmark_list_tests=false",
-                                          "--benchmark_repetitions=1",
-                                          "--benchmark_min_warmup_time=0",
-                                          "--benchmark_enable_random_interleaving=false",
-                                          "--benchmark_report_aggregates_only=false",
-                                          "--benchmark_display_aggregates_only=false",
-                                          "--benchmark_out=",
-                                          "--benchmark_perf_counters="};
+    static std::vector<std::string> words = words_against_variables();
+    words.insert(words.begin(), "nsbench");
     std::vector<char*> arguments;
     for (std::string& word : words) arguments.push_back(word.data());
     int count = static_cast<int>(arguments.size());
