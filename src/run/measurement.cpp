@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <set>
 
+#include "core/failure.h"
 #include "run/needs.h"
 
 namespace nsb::run {
@@ -50,6 +51,12 @@ std::vector<std::string> warnings_of(const SamplerPool& samplers, const std::vec
     if (const std::size_t distinct = std::set(cpus.begin(), cpus.end()).size(); distinct < cpus.size()) {
         warnings.push_back(fmt::format(
             "parallel:{} on {} CPUs: samplers that share a CPU wait for each other", cpus.size(), distinct));
+    }
+    if (const auto error = samplers.not_kept_off()) {
+        warnings.push_back(
+            fmt::format("nsbench itself is not kept off CPU {}, where the sampler is, and may take its time: "
+                        "sched_setaffinity: {}",
+                        cpus.front(), errno_name(*error)));
     }
     if (any_has(Trait::new_root) && samplers.root_is_initramfs()) {
         warnings.emplace_back(

@@ -57,7 +57,7 @@ SamplerPool::SamplerPool(std::optional<std::vector<Case>> plan, std::optional<in
     if (cpu && allowed_.size() > 1) {
         std::vector<int> others;
         std::ranges::copy_if(allowed_, std::back_inserter(others), [&](int other) { return other != *cpu; });
-        (void)sys::restrict_to(0, others);
+        if (const auto done = sys::restrict_to(0, others); !done) not_kept_off_ = done.error();
     }
     find_privilege();
     keep_what_is_needed();

@@ -37,6 +37,10 @@ class SamplerPool final : public Samplers {
     /// The samplers' CPUs; empty where they are not pinned.
     [[nodiscard]] const std::vector<int>& cpus() const { return cpus_; }
 
+    /// The errno by which this process could not be kept off the first one's CPU; nothing where it was, or
+    /// there is no other.
+    [[nodiscard]] std::optional<int> not_kept_off() const { return not_kept_off_; }
+
     /// What the samplers may do, but for the one that starts runtimes: nothing where they did not say so.
     [[nodiscard]] const std::optional<protocol::Privilege>& privilege() const {
         return samplers_.front().privilege();
@@ -91,6 +95,7 @@ class SamplerPool final : public Samplers {
     std::optional<Sampler> launcher_;  // started by the first case of a runtime
     std::optional<Runtimes> runtimes_;
     std::vector<int> cpus_;
+    std::optional<int> not_kept_off_;
     bool in_userns_ = false;
     bool root_is_initramfs_ = false;
     Capabilities keep_ = kAllCapabilities;  // the samplers

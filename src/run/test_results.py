@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import statistics
 import struct
 import subprocess
@@ -362,6 +363,22 @@ def test_what_the_kernel_lacks_is_skipped(tmp_path):
     assert "skipped" in line and "ENOSYS" in line
     for row in read_csv(tmp_path / "out" / "samples.csv"):
         assert bool(row["errno"]) == (row["case"].split("/")[1] == "NEWTIME")
+
+
+def test_nsbench_beside_the_sampler_is_said(tmp_path):
+    """Its first call holds the sampler to a CPU, its second one keeps itself off that; without -f strace sees nsbench alone."""
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
+    if len(os.sched_getaffinity(0)) == 1:
+        pytest.skip("there is one CPU, which nsbench shares with the sampler anyway")
+    done = subprocess.run(["strace", "-qqq", "-o", "/dev/null", "-e", "inject=sched_setaffinity:error=EPERM:when=2", binary(), *SELECTION,
+                           "--samples=2", f"--out={tmp_path}/out"], check=False, stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, timeout=60)
+    if "ptrace" in done.stderr:
+        pytest.skip(done.stderr.strip())
+    said = [line for line in done.stdout.splitlines() if "is not kept off CPU" in line]
+    assert done.returncode == 0 and len(said) == 1 and said[0].endswith("sched_setaffinity: EPERM"), done.stdout + done.stderr
+    assert said[0].removeprefix("warning: ") in json.loads((tmp_path / "out/run.json").read_text())["warnings"]
 
 
 def test_a_limit_ends_a_case_and_not_the_run(tmp_path):
