@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 CGROUPS = Path("/sys/fs/cgroup")
-OF_TESTS = "nsbench-env-"  # files of unit tests that run beside, where TMPDIR is /dev/shm (src/env/fake_tree.h)
+# Files of unit tests that run beside, where TMPDIR is /dev/shm (src/env/fake_tree.h, src/sys/test_folder.h).
+OF_TESTS = ("nsbench-env-", "nsbench-test-")
 SETTINGS = ("/sys/kernel/rcu_normal", "/sys/kernel/rcu_expedited", "/sys/kernel/mm/transparent_hugepage/enabled")
 
 

@@ -64,6 +64,11 @@ void check_shapes(const std::string& folder, const run::RunInfo& recorded) {
     }
 }
 
+/// Of a property of the machine: what is not known may be the same.
+bool is_another(std::string_view was, std::string_view is) {
+    return was != is && was != env::kUnknown && is != env::kUnknown;
+}
+
 /// With the options that may differ, and as this machine is now.
 Beginning take_up(const Options& options, const run::RunStart& now) {
     const std::string& folder = *options.resume;
@@ -80,9 +85,8 @@ Beginning take_up(const Options& options, const run::RunStart& now) {
         throw UsageError(fmt::format("{}: was measured on kernel {}, this is {}", folder,
                                      start.identity.kernel, now.identity.kernel));
     }
-    if (const std::string was = env::find(start.environment, "cpu_model"),
-        is = env::find(now.environment, "cpu_model");
-        was != is)
+    const std::string was = env::find(start.environment, "cpu_model");
+    if (const std::string is = env::find(now.environment, "cpu_model"); is_another(was, is))
         throw UsageError(fmt::format("{}: was measured on a CPU that is {}, this is {}", folder, was, is));
     const std::vector<int> cpus = sys::allowed_cpus();
     if (start.options.cpu && std::ranges::find(cpus, *start.options.cpu) == cpus.end()) {
@@ -226,10 +230,11 @@ std::vector<std::string> changes_of(const std::vector<env::Fact>& earlier,
     constexpr auto kNotCompared = std::to_array<std::string_view>({"capabilities", "rcu_worker"});
     std::vector<std::string> changes;
     for (const auto& [key, value] : earlier) {
-        const std::string is = env::find(now, key);
-        if (is == value || std::ranges::find(kNotCompared, key) != kNotCompared.end()) continue;
-        changes.push_back(fmt::format(
-            "--resume: {} was {} when the earlier samples were taken, and is {} now", key, value, is));
+        const bool is_compared = std::ranges::find(kNotCompared, key) == kNotCompared.end();
+        if (const std::string is = env::find(now, key); is_compared && is_another(value, is)) {
+            changes.push_back(fmt::format(
+                "--resume: {} was {} when the earlier samples were taken, and is {} now", key, value, is));
+        }
     }
     return changes;
 }

@@ -108,7 +108,8 @@ def assert_refused(result: subprocess.CompletedProcess[str], *mentions: str, cod
 
 
 def processes() -> dict[int, tuple[int, str]]:
-    """All processes but zombies: pid -> (parent, comm). Orphans that this process has inherited are reaped."""
+    """All processes but zombies: pid -> (parent, comm). Of the orphans that this process has inherited the samplers, which are many,
+    are reaped; the others stay zombies until it ends, since they cannot be told from what it has to wait for."""
     found = {}
     for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
         try:

@@ -16,7 +16,6 @@
 #include "run/sampler.h"
 #include "sys/error.h"
 #include "sys/file.h"
-#include "sys/process.h"
 
 namespace nsb::cli {
 namespace {
@@ -87,7 +86,7 @@ class Signals {
     words.push_back(nullptr);
     execvp(words.front(), words.data());
     // scripts/nsbench and a build are used where no nsbench is installed.
-    if (errno == ENOENT && command.front() == "nsbench") execv(sys::own_program().c_str(), words.data());
+    if (errno == ENOENT && command.front() == "nsbench") execv("/proc/self/exe", words.data());
     const int error = errno;
     say(fmt::format("nsbench: {}\n", sys::SystemError("exec", command.front(), error).what()));
     _exit(error == ENOENT ? 127 : 126);

@@ -14,7 +14,7 @@
 
 namespace nsb::run {
 
-/// Why a load ended before its time.
+/// How a load ended.
 struct LoadEnd {
     enum class Because : std::uint8_t {
         unfinished,   ///< it has not: in what is saved meanwhile, and stays of one that was killed
@@ -58,7 +58,8 @@ struct ChurnResult {
 struct ChurnHooks {
     std::function<void(const std::string& line)> tell;  ///< how far it is
     std::function<void(const std::string& text)> warn;  ///< what is to be known of the load, before it begins
-    std::function<void(const ChurnResult& so_far)> save;  ///< at once, every few seconds, and not at the end
+    std::function<void(const ChurnResult& so_far)>
+        save;  ///< after the first interval, every few seconds, and not at the end
 };
 
 /// When calls that fail are no longer counted, but end the load: at once where they never can do, and where a

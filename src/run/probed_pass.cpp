@@ -85,6 +85,9 @@ Estimate midmean(std::span<const double> values) {
 
 void leave_out_workers(probe::Snapshot& snapshot) {
     snapshot.async.clear();
+    for (std::size_t i = 0; i < kTraced.size(); ++i) {
+        if (kTraced[i].path == Path::async) snapshot.buckets[i].clear();
+    }
     std::erase_if(snapshot.profile, [](const probe::ProfileEntry& entry) { return entry.async; });
 }
 
@@ -109,9 +112,10 @@ ProbedPass::Block ProbedPass::take(Work& work, std::uint32_t samples) {
     if (taken.failure) work.error = explain(*taken.failure);
     draining_.add(taken);
     const auto drained = draining_.wait(kLongestTeardown);
-    const bool is_torn_down = !drained || drained->complete;
-    const bool was_behind = std::exchange(is_behind_, !is_torn_down);
-    return {taken.counted(work.c.phases().front()), is_torn_down && !was_behind};
+    const bool was_behind = is_behind_;
+    // A block that leaves nothing says nothing of what came before.
+    if (drained) is_behind_ = !drained->complete;
+    return {taken.counted(work.c.phases().front()), !was_behind && (!drained || drained->complete)};
 }
 
 bool ProbedPass::is_base(const Work& work) const {

@@ -57,7 +57,7 @@ class ProbedPass {
     [[nodiscard]] bool is_base(const Work& work) const;
     struct Block {
         std::vector<double> times;  ///< of the first phase
-        bool has_own_teardown;      ///< all of it, and none of the block before
+        bool has_own_teardown;      ///< all of it, and none of the block before, as far as it is watched
     };
     /// Samples of one block, and its teardown.
     Block take(Work& work, std::uint32_t samples);

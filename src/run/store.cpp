@@ -260,6 +260,7 @@ void Store::save_samples_csv(const RunInfo& info, std::span<const Series* const>
     const auto tell_of_before = [&](std::optional<std::uint64_t> lines) {
         RunInfo before = info;
         static_cast<Totals&>(before) = told_ ? *told_ : without_rounds(info);
+        if (before.repeat) before.repeat->complete = false;
         tell(before, lines);
     };
     // Where it is killed while it appends, run.json has to say how far the file is valid.

@@ -151,13 +151,16 @@ TEST_F(StoreTest, HasNoRoundsWhereNoSamplesCouldBeWritten) {
 }
 
 TEST_F(StoreTest, TellsOfNoRoundsWhoseSamplesCouldNotBeWritten) {
-    const auto rounds = [&] {
-        return parse_run_json(sys::read_file((folder_ / "run.json").native()).value(), "run.json")->rounds;
+    const auto told = [&] {
+        return *parse_run_json(sys::read_file((folder_ / "run.json").native()).value(), "run.json");
     };
+    const auto rounds = [&] { return told().rounds; };
+    info_.repeat = Repeat{.number = 1, .count = 2, .complete = true};
     Store fresh = Store::create(folder_);
     fs::create_directory(folder_ / "samples.csv");
     EXPECT_THROW(fresh.save(info_, {}, {}), sys::SystemError);
     EXPECT_EQ(rounds(), 0U);
+    EXPECT_FALSE(told().repeat->complete);
     fs::remove(folder_ / "samples.csv");
     fresh.save(info_, {}, {});
     EXPECT_EQ(rounds(), 3U);
