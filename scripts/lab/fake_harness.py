@@ -3,12 +3,15 @@ import hashlib
 import io
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
-from lab import guest
+from lab import guest, sessions
 
 IMAGE = (b"\0" * 0x202 + b"HdrS").ljust(5 * 512, b"\0")  # a bzImage without a kernel
 PROGRAM = Path(__file__).resolve().parents[1] / "lab.py"
@@ -22,6 +25,38 @@ case " $* " in *" -plugin "*) echo 'qemu: -plugin x: plugin interface not enable
 exec {shutil.which(guest.QEMU)} "$@"
 """)
     (folder / guest.QEMU).chmod(0o755)
+
+
+def interrupted(process: "subprocess.Popen[str]", begun: Callable[[], bool], number: int = signal.SIGTERM, again: int = 0) -> str:
+    """What a command, the first of its session, says on standard error that gets a signal when something has begun, and perhaps
+    another one a second later. Nothing of its session is left, whatever comes."""
+    limit = time.monotonic() + 60
+    try:
+        while not begun() and time.monotonic() < limit and process.poll() is None:
+            time.sleep(0.05)
+        has_begun = begun()
+        process.send_signal(number)
+        if again:
+            time.sleep(1)
+            process.send_signal(again)
+        said = process.communicate(timeout=30)[1]
+    finally:
+        sessions.kill(process.pid)
+    assert has_begun, said
+    return said
+
+
+def is_gone(pid: int) -> bool:
+    """Whether the process has ended, within seconds; whoever it was left to may not have seen it."""
+    for _ in range(100):
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        if state in "ZX":
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def sent(files: dict[str, bytes]) -> bytes:

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab import initramfs
+from lab import initramfs, sessions
 from lab.errors import FAILED, IMPOSSIBLE, USAGE, LabError
 
 QEMU = "qemu-system-x86_64"
@@ -182,30 +182,40 @@ def launch(command: list[str], messages: Path, stdin: int = subprocess.DEVNULL) 
                                 preexec_fn=die_with_parent, env=environment)
 
 
+Process = subprocess.Popen[bytes] | subprocess.Popen[str]
+
+
 @dataclass
 class Crowd:
-    """The QEMUs that several threads have started, so that all of them can be ended."""
+    """The processes, each first of its group, that several threads have started, so that all of them can be ended."""
 
-    processes: set[subprocess.Popen[bytes]] = field(default_factory=set)
+    processes: set[Process] = field(default_factory=set)
     lock: threading.Lock = field(default_factory=threading.Lock)
     over: bool = False
 
-    def add(self, process: subprocess.Popen[bytes]) -> None:
+    def add(self, process: Process) -> None:
         with self.lock:
             self.processes.add(process)
             if self.over:
-                process.kill()
+                sessions.kill(process.pid)
 
-    def remove(self, process: subprocess.Popen[bytes]) -> None:
+    def remove(self, process: Process) -> None:
         with self.lock:
             self.processes.discard(process)
 
-    def end(self) -> None:
-        """Kills them; none starts any more."""
+    def ask(self) -> None:
+        """Has them clear up and end; none starts any more."""
         with self.lock:
             self.over = True
             for process in self.processes:
-                process.kill()
+                process.terminate()
+
+    def end(self) -> None:
+        """Kills them with their groups; none starts any more."""
+        with self.lock:
+            self.over = True
+            for process in self.processes:
+                sessions.kill(process.pid)
 
 
 @dataclass

@@ -8,6 +8,12 @@ from pathlib import Path
 from typing import IO
 
 
+def kill(leader: int) -> None:
+    """Ends all that is in the group of this process, also where it has ended itself."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
+
+
 def carry_out(command: Sequence[str], folder: Path, log: IO[bytes], environment: Mapping[str, str] | None = None) -> int:
     """The exit code of a command that works in this folder, what it says in the log. If the lab ends before it, whatever the
     command has started ends, too: the folder is about to change."""
@@ -16,6 +22,5 @@ def carry_out(command: Sequence[str], folder: Path, log: IO[bytes], environment:
         try:
             return process.wait()
         except BaseException:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            kill(process.pid)
             raise

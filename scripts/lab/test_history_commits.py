@@ -1,10 +1,8 @@
 """Tests of a history of a git tree's commits: which they are, and what becomes of each."""
 import argparse
-import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import pytest
 
 from lab import images
 from lab.errors import FAILED, USAGE, LabError
-from lab.fake_harness import IMAGE, PROGRAM
+from lab.fake_harness import IMAGE, PROGRAM, interrupted, is_gone
 from lab.history import bisection, commits, record
 from lab.history.table import Value, What
 from lab.test_history_bisect import Repository
@@ -140,17 +138,6 @@ def test_what_does_not_build_is_left_out(repository: Repository, capsys: pytest.
     assert raised.value.code == FAILED
 
 
-def is_gone(pid: int) -> bool:
-    """Whether the process has ended, and whoever it was left to has seen it, within seconds."""
-    for _ in range(100):
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.05)
-    return False
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_build_ends_with_the_lab(repository: Repository, number: signal.Signals) -> None:
     """With all that it has started, before the tree is as it was."""
@@ -160,12 +147,7 @@ def test_a_build_ends_with_the_lab(repository: Repository, number: signal.Signal
     command: list[str | Path] = [sys.executable, PROGRAM, "history", "--tree", repository.path, "--image=bzImage", "--build", build,
                                  "--work", pid.with_name("work"), "--out", pid.with_name("out"), every[0], "--", "--case=unshare/none"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    limit = time.monotonic() + 60
-    while not pid.exists():
-        assert time.monotonic() < limit and process.poll() is None, process.communicate()
-        time.sleep(0.05)
-    process.send_signal(number)
-    assert "interrupted" in process.communicate(timeout=30)[1] and process.returncode == 130
+    assert "interrupted" in interrupted(process, pid.exists, number) and process.returncode == 130
     assert is_gone(int(pid.read_text()))
     assert repository.git("symbolic-ref", "--short", "HEAD") == "main"
 

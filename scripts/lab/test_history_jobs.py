@@ -2,18 +2,18 @@
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from lab import guest, images
+from lab import fake_harness, guest, images
 from lab.errors import IMPOSSIBLE, LabError
-from lab.fake_harness import IMAGE, PROGRAM
+from lab.fake_harness import IMAGE, PROGRAM, is_gone
 from lab.history import carry, engines, job, plan
 from lab.history.plan import Job, Plan
 from lab.history.versions import Member
@@ -83,26 +83,22 @@ except KeyboardInterrupt:
     time.sleep(0.7)  # longer than GNU parallel waits by itself
     pathlib.Path(sys.argv[1]).with_suffix(".ended").touch()
 """
-ENGINE = """import pathlib, signal, sys
+ENGINE = """import os, pathlib, signal, sys
 from lab.history import engines
 signal.signal(signal.SIGTERM, signal.default_int_handler)
 folder = pathlib.Path(sys.argv[2])
+engines.GRACE = float(os.environ["GRACE"]) if "GRACE" in os.environ else engines.GRACE
 engines.ENGINES[sys.argv[1]](folder, (folder / "commands").read_text().splitlines(), engines.Settings(at_once=2))
 """
 
 
-def interrupted(engine: str, folder: Path, commands: list[str], begun: Callable[[], bool]) -> str:
-    """What an engine says that gets a SIGTERM when these jobs have begun."""
+def interrupted(engine: str, folder: Path, commands: list[str], begun: Callable[[], bool], again: int = 0) -> str:
+    """What an engine says that gets a SIGTERM when these jobs have begun, and perhaps another one."""
     engines.write_list(folder, commands)
     (folder / "commands").write_text("\n".join(commands))
-    process = subprocess.Popen([sys.executable, "-c", ENGINE, engine, folder], stderr=subprocess.PIPE, text=True,
+    process = subprocess.Popen([sys.executable, "-c", ENGINE, engine, folder], stderr=subprocess.PIPE, text=True, start_new_session=True,
                                env={**os.environ, "PYTHONPATH": str(PROGRAM.parent)})
-    limit = time.monotonic() + 60
-    while not begun():
-        assert time.monotonic() < limit and process.poll() is None, process.communicate()
-        time.sleep(0.05)
-    process.terminate()
-    said = process.communicate(timeout=30)[1]
+    said = fake_harness.interrupted(process, begun, again=again)
     assert "KeyboardInterrupt" in said
     return said
 
@@ -119,6 +115,31 @@ def test_the_jobs_of_an_interrupted_engine_end_and_clear_up(engine: str, tmp_pat
     assert len(list(tmp_path.glob("*.begun"))) == 2
 
 
+STUBBORN = """import pathlib, signal, subprocess, sys
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+child = subprocess.Popen(["sleep", "600"])
+path = pathlib.Path(sys.argv[1])
+path.with_suffix(".part").write_text(str(child.pid))
+path.with_suffix(".part").rename(path)
+child.wait()
+"""
+
+
+@pytest.mark.parametrize(("grace", "again"), [(0.5, 0), (600, signal.SIGTERM)], ids=["by itself", "at the second signal"])
+def test_a_job_that_does_not_end_is_killed_with_all_it_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, grace: float,
+                                                               again: int) -> None:
+    (tmp_path / "job.py").write_text(STUBBORN)
+    monkeypatch.setenv("GRACE", str(grace))
+    interrupted("local", tmp_path, [f"{sys.executable} {tmp_path}/job.py {tmp_path}/pid"], (tmp_path / "pid").exists, again)
+    assert is_gone(int((tmp_path / "pid").read_text()))
+
+
+def test_what_the_shell_says_of_a_local_job_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    engines.local(tmp_path, ["true", "sh -c 'echo a >&2; exit 3'", "/nowhere/nothing"], engines.Settings())
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "a" and len(said) == 2 and "/nowhere/nothing" in said[1]
+
+
 @pytest.mark.parametrize(("job", "code", "words", "says"), [
     ("7", 0, "7", "lab: Slurm's job 7 is cancelled"),
     ("7;far", 1, "--clusters=far 7", "lab: Slurm's job 7 goes on: no controller; scancel --clusters=far 7 ends it"),
@@ -132,6 +153,29 @@ def test_the_job_of_an_interrupted_slurm_is_cancelled(tmp_path: Path, monkeypatc
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     assert interrupted("slurm", tmp_path, ["true"], (tmp_path / "begun").exists).startswith(f"{says}\n")
     assert (tmp_path / "words").read_text() == f"{words}\n"
+
+
+@pytest.mark.parametrize(("grace", "again"), [(0.5, 0), (600, signal.SIGTERM)], ids=["by itself", "at the second signal"])
+def test_an_sbatch_that_names_no_job_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, grace: float, again: int) -> None:
+    for name, script in (("sbatch", f"echo $$ >{tmp_path}/part; mv {tmp_path}/part {tmp_path}/pid; exec sleep 600"),
+                         ("scancel", f"touch {tmp_path}/cancelled")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setenv("GRACE", str(grace))
+    said = interrupted("slurm", tmp_path, ["true"], (tmp_path / "pid").exists, again)
+    assert said.startswith("lab: sbatch named no job, and is ended; if it had submitted one, that goes on: squeue --me\n")
+    assert is_gone(int((tmp_path / "pid").read_text())) and not (tmp_path / "cancelled").exists()
+
+
+def test_a_job_whose_scancel_does_not_answer_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                     capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "scancel").write_text("#!/bin/sh\nexec sleep 600\n")
+    (tmp_path / "scancel").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr(engines, "GRACE", 0.5)
+    engines.cancel("7")
+    assert capsys.readouterr().err == "lab: Slurm's job 7 goes on: no answer within 0.5 s; scancel 7 ends it\n"
 
 
 def test_a_job_of_another_plan_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

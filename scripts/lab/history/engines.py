@@ -8,17 +8,18 @@ reach them, too, and a second signal would disturb what they clear up.
 import contextlib
 import hashlib
 import math
+import select
 import shlex
 import shutil
 import subprocess
 import sys
-import threading
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from pathlib import Path
 
 from analysis import outputs
 from lab.errors import FAILED, IMPOSSIBLE, LabError
+from lab.guest import Crowd
 
 LIST = "jobs"  # and a hash of its content behind it: a command line a line
 LOGS = "logs"
@@ -64,44 +65,35 @@ def needs(program: str, package: str) -> None:
         raise LabError(f"{program} is missing: apt-get install {package}", IMPOSSIBLE)
 
 
-@dataclass
-class Running:
-    """The jobs that several threads have started, so that all of them can be ended."""
-
-    jobs: set["subprocess.Popen[str]"] = field(default_factory=set)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    over: bool = False
-
-    def carry_out(self, command: str) -> None:
-        """One of them, to its end; none starts any more after end()."""
-        with self.lock:
-            if self.over:
-                return
-            job = started(["sh", "-c", f"exec {command}"])
-            self.jobs.add(job)
-        job.communicate()
-        with self.lock:
-            self.jobs.discard(job)
-
-    def end(self) -> None:
-        with self.lock:
-            self.over = True
-            for job in self.jobs:
-                job.terminate()
+def carry_out(command: str, crowd: Crowd) -> None:
+    """One job, to its end."""
+    job = started(["sh", "-c", f"exec {command}"])
+    crowd.add(job)
+    _, said = job.communicate()
+    crowd.remove(job)
+    if said:  # by the shell: what the job says is in its log
+        print(said, end="", file=sys.stderr)
 
 
 def local(folder: Path, commands: list[str], settings: Settings) -> None:
     """On this machine, so many at once (1)."""
-    running = Running()
+    crowd = Crowd()
     pool = ThreadPoolExecutor(settings.at_once or 1)
+    futures = [pool.submit(carry_out, command, crowd) for command in commands]
     try:
-        list(pool.map(running.carry_out, commands))
+        for future in futures:
+            future.result()
     except BaseException:
-        print(ENDING, file=sys.stderr)
-        running.end()
-        pool.shutdown(cancel_futures=True)
+        try:
+            print(ENDING, file=sys.stderr)
+            pool.shutdown(wait=False, cancel_futures=True)
+            crowd.ask()
+            wait([future for future in futures if not future.cancelled()], GRACE)
+        finally:
+            crowd.end()
         raise
-    pool.shutdown()
+    finally:
+        pool.shutdown()
 
 
 def parallel(folder: Path, commands: list[str], settings: Settings) -> None:
@@ -145,23 +137,37 @@ def submitted(words: list[str]) -> None:
         job = process.stdout.readline().strip()  # it says so at once, and then waits
         _, said = process.communicate()
     except BaseException:
-        cancel(job or process.stdout.readline().strip())
-        process.kill()
-        process.wait()
+        call_off(process, job)
         raise
     if not job:
         raise not_started(words[0], said, process.returncode)
 
 
+def call_off(process: "subprocess.Popen[str]", job: str) -> None:
+    """Cancels the array job of an sbatch that is interrupted, and ends sbatch: without a controller it tries for minutes."""
+    assert process.stdout
+    try:
+        if not job and select.select([process.stdout], [], [], GRACE)[0]:
+            job = process.stdout.readline().strip()
+        if job:
+            cancel(job)
+    finally:
+        process.kill()
+        process.wait()
+        if not job and process.returncode < 0:
+            print("lab: sbatch named no job, and is ended; if it had submitted one, that goes on: squeue --me", file=sys.stderr)
+
+
 def cancel(job: str) -> None:
     """Ends an array job, of which sbatch --parsable said NUMBER or NUMBER;CLUSTER, and says so; or that it goes on."""
-    if not job:  # sbatch ended without one
-        return
     number, _, cluster = job.partition(";")
     words = ["scancel", *([f"--clusters={cluster}"] if cluster else []), number]
     try:
-        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", start_new_session=True)
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", start_new_session=True,
+                              timeout=GRACE)
         wrong = done.stderr.strip() or f"exit {done.returncode}" if done.returncode else ""
+    except subprocess.TimeoutExpired:
+        wrong = f"no answer within {GRACE} s"
     except OSError as error:
         wrong = str(error.strerror)
     print(f"lab: Slurm's job {number} goes on: {wrong.splitlines()[-1]}; {shlex.join(words)} ends it" if wrong
