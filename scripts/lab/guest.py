@@ -77,14 +77,16 @@ def check_image(path: Path) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def check_unchanged(path: Path, digest: str) -> None:
-    """LabError where a kernel image is not the one of this digest any more: each boot opens the file anew."""
+def is_unchanged(path: Path, digest: str) -> bool:
+    """Whether a kernel image is still the one of this digest: each boot opens the file anew."""
     try:
-        is_same = check_image(path) == digest
+        return check_image(path) == digest
     except LabError:  # half written, or gone
-        is_same = False
-    if not is_same:
-        raise LabError(f"kernel {path}: the file has changed since the run began: measure again, or a copy of it")
+        return False
+
+
+def changed(path: Path) -> LabError:
+    return LabError(f"kernel {path}: the file has changed since the run began: measure again, or a copy of it")
 
 
 def splat(text: str) -> str | None:

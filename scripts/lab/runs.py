@@ -22,7 +22,7 @@ from analysis.stacks import FILE as STACKS
 from lab import alone, initramfs, modules, orders, saved
 from lab.errors import FAILED, USAGE, LabError
 from lab.folders import JOURNAL, PART, Keep, exclusive, finished, lab_of, publish
-from lab.guest import CLOCKS, SETTLE, Guest, Machine, check_unchanged, qemu_version
+from lab.guest import CLOCKS, SETTLE, Guest, Machine, changed, is_unchanged, qemu_version
 from lab.images import Image, images
 from lab.progress import Progress
 from lab.states import STATES, TOGETHER, State
@@ -188,6 +188,12 @@ class Job:
     result: Result
     guest: Guest
     part: Path
+    is_as_asked: bool | None = None
+
+    def look(self) -> None:
+        """Whether QEMU has read the kernel that was asked for, looked at once, when it has: what is built later is no matter."""
+        if self.is_as_asked is None:
+            self.is_as_asked = is_unchanged(self.wanted.image.path, self.wanted.image.sha256)
 
     def collect(self) -> None:
         """Reads an ended guest's files and makes the result's folder. LabError without results, or with those of another kernel."""
@@ -199,7 +205,9 @@ class Job:
         if missing or not complete(result.status, files):
             said = (result.stderr.strip() or result.stdout.strip() or f"no {(missing or ['word'])[0]}").splitlines()[0]
             raise LabError(f"nsbench in the guest: exit {result.status}: {said}", USAGE if result.status == 2 else FAILED)
-        check_unchanged(self.wanted.image.path, self.wanted.image.sha256)
+        self.look()
+        if not self.is_as_asked:
+            raise changed(self.wanted.image.path)
         publish(result.folder, self.part, files, {**self.wanted.lab, "status": result.status}, self.wanted.keep)
 
 
@@ -313,7 +321,10 @@ def step(job: Job, progress: Progress) -> bool:
     name, seconds = job.result.image.name, f"{job.guest.seconds:.0f} s"
     try:
         if job.guest.running():
-            progress.show(name, f"{job.guest.state()}, {seconds}")
+            state = job.guest.state()
+            progress.show(name, f"{state}, {seconds}")
+            if state != "booting":
+                job.look()
             return False
         with full_disk(job.result):
             job.collect()

@@ -28,7 +28,7 @@ from typing import IO
 from analysis import outputs
 from lab import initramfs, packages
 from lab.errors import FAILED, LabError
-from lab.guest import Crowd, Guest, Machine, check_messages, check_unchanged, tail
+from lab.guest import Crowd, Guest, Machine, changed, check_messages, is_unchanged, tail
 from lab.keeping import MIB, limit, machines, prune
 from lab.qmp import FLAGS, Monitor, Refused
 
@@ -205,7 +205,8 @@ def make(recipe: Recipe, crowd: Crowd) -> None:
                     (part / name).unlink(missing_ok=True)
             else:
                 raise LabError(f"in {TRIES} boots the machine was never idle when it was to be saved")
-            check_unchanged(recipe.kernel, recipe.kernel_sha256)  # else another kernel would be kept by this one's name
+            if not is_unchanged(recipe.kernel, recipe.kernel_sha256):  # else another kernel would be kept by this one's name
+                raise changed(recipe.kernel)
             record = {"about": recipe.about, "qemu": recipe.qemu, "kernel_sha256": recipe.kernel_sha256,
                       "digests": {name: digest(part / name) for name in ("ram", "devices")}}
             (part / "machine.json").write_text(json.dumps(record, indent=2) + "\n")

@@ -117,9 +117,11 @@ def test_what_was_measured_of_a_kernel_that_was_built_again_is_no_result(lab: Fa
     lab.qemu(f"echo >>{lab.kernel}\n{again}")
     code, stderr = lab.run()
     assert code == 1 and "bzImage: the file has changed since the run began: measure again, or a copy of it" in stderr
-    lab.qemu(again)
+    # When it has booted, QEMU has read the file.
+    lab.qemu(f"echo 'lab: booted' >$console; sleep 1; echo >>{lab.kernel}\n{again}")
     process = lab.start()
-    assert process.communicate(timeout=60) is not None and process.returncode == 0
+    stderr = process.communicate(timeout=60)[1]
+    assert process.returncode == 0, stderr
     assert [(path / "run.json").exists() for path in lab.out.iterdir()] == [True]
 
 
