@@ -18,6 +18,7 @@ import json
 import re
 import secrets
 import sys
+import tempfile
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -142,6 +143,16 @@ def alone(root: Path) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def root_of(options: argparse.Namespace) -> Iterator[Path]:
+    """Where what is measured is kept; by the wall clock, by which nobody looks it up again, it is gone with the command."""
+    if options.out or guest.CLOCKS[options.accel] == "instructions":
+        yield options.out or packages.cache() / "runs"
+        return
+    with tempfile.TemporaryDirectory(prefix="nsbench-lab-") as name:
+        yield Path(name)
+
+
 def how_like(run: Run) -> runs.How:
     """How a run that is there already was measured: what it is held against is measured so. LabError where that cannot be
     repeated."""
@@ -166,8 +177,8 @@ def how_like(run: Run) -> runs.How:
     return runs.How(states.STATES[lab["state"]], range(numbers[0], numbers[-1] + 1), everywhere)
 
 
-def sides(options: argparse.Namespace) -> tuple[Run, Run]:
-    """Both runs, measured where they are kernels. LabError for options without a use."""
+def sides(options: argparse.Namespace, root: Path) -> tuple[Run, Run]:
+    """Both runs, measured into `root` where they are kernels. LabError for options without a use."""
     names = {"base": options.base, "new": options.new}
     folders = {side: Path(name) for side, name in names.items() if Path(name).is_dir()}
     appends = {"base": options.append_base, "new": options.append_new}
@@ -187,7 +198,7 @@ def sides(options: argparse.Namespace) -> tuple[Run, Run]:
         hows = dict.fromkeys(names, how_like(read(*folders.values())) if folders else how_of(options))
         if options.machines_new:
             hows["new"] = dataclasses.replace(hows["new"], numbers=options.machines_new)
-        folders |= measure(wanted, hows, nsbench, options.out or packages.cache() / "runs", options.jobs)
+        folders |= measure(wanted, hows, nsbench, root, options.jobs)
     if folders["base"].resolve() == folders["new"].resolve():
         print("note: both sides are one and the same run", file=sys.stderr)
     return read(folders["base"]), read(folders["new"])
@@ -258,9 +269,10 @@ def compare(options: argparse.Namespace) -> int:
     """The command. No failure may come out as 1 to 124, which tell `git bisect run` that the commit is slower."""
     try:
         importlib.import_module("jsonschema")  # reads what was measured: without it nothing is
-        base, new = sides(options)
-        refuse(base, new)
-        code = report(base, new, options)
+        with root_of(options) as root:
+            base, new = sides(options, root)
+            refuse(base, new)
+            code = report(base, new, options)
         sys.stdout.flush()
         return code
     except LabError as error:
@@ -284,7 +296,7 @@ def add_parser(commands: Commands) -> None:
                      help="smaller changes are not shown; without it whatever exceeds a row's resolution is")
     one.add_argument("--phase", type=lambda text: text.split(","), metavar="PHASE,...", help="only these, such as create,total")
     one.add_argument("--format", choices=("table", "csv"), default="table", help="csv: only the rows on standard output")
-    one.add_argument("--out", type=Path, metavar="DIR", help="keep the runs there (the lab's cache)")
+    one.add_argument("--out", type=Path, metavar="DIR", help="keep the runs there (the lab's cache; under kvm nowhere)")
     for side in ("base", "new"):
         one.add_argument(f"--append-{side}", type=printable, default="", metavar="STR", help="more for its kernel's command line")
     add_how(one)

@@ -70,6 +70,22 @@ def test_only_what_repeats_is_not_measured_again(lab: FakeLab, accel: str) -> No
     assert len([path for path in lab.out.iterdir() if path.is_dir()]) == (2 if accel == "tcg" else 4)
 
 
+@pytest.mark.parametrize(("accel", "kept"), [("tcg", 2), ("kvm", 0)])
+def test_only_what_repeats_stays_in_the_cache(lab: FakeLab, accel: str, kept: int) -> None:
+    measured = write(lab.path / "measured", BASE, clock=guest.CLOCKS[accel])
+    files = {path.name: path.read_bytes() for path in measured.iterdir()}
+    (lab.path / "files").write_bytes(sent({"status": b"0", "samples.csv": b"", **files}))
+    lab.qemu(f"cp {lab.path / 'files'} $sent; echo 'lab: done' >$console\n")
+    other = lab.path / "bzImage-other"
+    other.write_bytes(IMAGE + b"\n")
+    (lab.path / "tmp").mkdir()
+    code, out, err = compare(lab.kernel, other, "--together", f"--accel={accel}", "--", "--samples=30",
+                             PATH=f"{lab.bin}:{os.environ['PATH']}", XDG_CACHE_HOME=str(lab.path), TMPDIR=str(lab.path / "tmp"))
+    assert code == 0 and "no change" in out, err
+    assert len([path for path in lab.path.glob("nsbench/lab/runs/*") if path.is_dir()]) == kept
+    assert not list((lab.path / "tmp").iterdir())
+
+
 def test_git_bisect_finds_the_step(tmp_path: Path) -> None:
     """Seven commits, their kernels one of three images, or one that is missing; the copy of an image is not slower."""
     need(guest.qemu_version)
