@@ -57,21 +57,21 @@ def number(text: str) -> float:
 
 @dataclass(frozen=True)
 class Table:
-    """A CSV file: the text, the header, and where there are quotes the fields and the line of each row."""
+    """A CSV file: the text, the header, and where there are quotes the fields of each row."""
 
     path: Path
     text: str
     header: list[str]
-    quoted: list[tuple[int, list[str]]] | None
+    quoted: list[list[str]] | None
 
     def where(self, row: int) -> str:
         """The file and the line of a row, the first of which is 0."""
-        return f"{self.path}, line {self.quoted[row][0] if self.quoted else row + 2}"
+        return f"{self.path}, line {row + 2}"
 
     def rows(self) -> Iterable[list[str]]:
         """The fields of each row below the header."""
         if self.quoted is not None:
-            return (fields for _, fields in self.quoted)
+            return self.quoted
         return (line.split(",") for line in self.text[:-1].split("\n")[1:])
 
     def need(self, names: Iterable[str], file: str) -> None:
@@ -113,13 +113,13 @@ def table(path: Path, rows: int | None = None) -> Table:
     quoted = None
     if '"' in text:
         quoted = _quoted(path, lines)
-        header = quoted.pop(0)[1]
-        counts = [(line, len(fields)) for line, fields in quoted]
+        header = quoted.pop(0)
+        counts = [len(fields) for fields in quoted]
     else:
         header = lines[0].split(",")
-        counts = list(enumerate((line.count(",") + 1 for line in lines[1:]), 2))
+        counts = [line.count(",") + 1 for line in lines[1:]]
     # Other readers fill a short row up and take a long first one for an index: counted here, so that neither passes.
-    for line, count in counts:
+    for line, count in enumerate(counts, 2):
         if count != len(header):
             raise Unreadable(f"{path}, line {line}: {count} fields, the header has {len(header)}")
     if twice := next((name for name in header if header.count(name) > 1), None):
@@ -127,17 +127,17 @@ def table(path: Path, rows: int | None = None) -> Table:
     return Table(path, text, header, quoted)
 
 
-def _quoted(path: Path, lines: list[str]) -> list[tuple[int, list[str]]]:
-    """The fields of each row with the line it begins in."""
-    found: list[tuple[int, list[str]]] = []
-    begins = 1
+def _quoted(path: Path, lines: list[str]) -> list[list[str]]:
+    """The fields of each row, which is a line."""
+    found: list[list[str]] = []
     reader = csv.reader((line + "\n" for line in lines), strict=True)
     try:
         for fields in reader:
-            found.append((begins, fields))
-            begins = reader.line_num + 1
+            found.append(fields)
+            if reader.line_num > len(found):
+                raise Unreadable(f"{path}, line {len(found)}: a field goes on in the next line, which nsbench does not write")
     except csv.Error as error:  # an open quote makes a row of all that follows: where it was opened is what helps
-        raise Unreadable(f"{path}, line {begins}: no CSV: {error}") from None
+        raise Unreadable(f"{path}, line {len(found) + 1}: no CSV: {error}") from None
     return found
 
 

@@ -52,8 +52,6 @@ def read_table(path: Path, file: str, rows: int | None = None) -> pd.DataFrame:
     if file == "samples.csv" and not set(columns.phases()) & set(found.header):
         later = LATER[file]  # of the phases an earlier nsbench knew fewer, but some
     found.need([name for name in wanted if name not in later], file)
-    if (row := next((row for row, (_, fields) in enumerate(found.quoted or ()) if "\n" in "".join(fields)), None)) is not None:
-        raise Unreadable(f"{found.where(row)}: a field goes on in the next line, which nsbench does not write")
     table = pd.read_csv(io.StringIO(found.text), dtype=texts, keep_default_na=False, na_values=dict.fromkeys(numbers, [""]),
                         low_memory=False)
     if absent := [name for name in later if name not in table.columns]:

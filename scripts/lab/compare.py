@@ -258,7 +258,7 @@ def report(base: Run, new: Run, options: argparse.Namespace) -> int:
               f"(more --samples make them narrower): {', '.join(unresolved[:NAMED])}{more}", file=out)
     print(geometric_means((c.phase, c.ratio) for c in both), file=out)
     for line in functions.behind(base.folder, new.folder, (c.case for c in changed)):
-        print(line, file=out)
+        print(one_line(line), file=out)
     for side, lines in gone:
         for line in lines:
             print(f"only {side} has {line}", file=out)

@@ -90,6 +90,13 @@ def test_names_the_functions_behind_a_change(tmp_path: Path) -> None:
                              ["alloc_pid", "-10", "90", "to", "80"]]
 
 
+def test_what_steers_a_terminal_is_escaped(tmp_path: Path) -> None:
+    sides = slower(tmp_path)
+    for side, own in zip(sides, (1, 900)):
+        probed(side, [(None, "\x1b[31mred", own)])
+    assert behind(sides) == [["\\x1b[31mred", "+899", "1", "to", "900"]]
+
+
 def test_what_the_compiler_does_is_no_change(tmp_path: Path) -> None:
     """A part of its caller on one side, or of another name."""
     sides = slower(tmp_path)
@@ -276,6 +283,14 @@ def test_a_truncated_csv_is_125(tmp_path: Path, keep: int) -> None:
     code, _, err = compare(write(tmp_path / "base", BASE), new)
     assert (code, len(err.splitlines())) == (125, 1)
     assert "results.csv is not whole" in err
+
+
+def test_a_field_that_goes_on_in_the_next_line_is_125(tmp_path: Path) -> None:
+    new = write(tmp_path / "new", BASE)
+    text = (new / "results.csv").read_text()
+    (new / "results.csv").write_text(text.replace("clone/none", '"clone/none\n"', 1))
+    code, _, err = compare(write(tmp_path / "base", BASE), new)
+    assert code == 125 and "results.csv is not whole, line 2: a field goes on in the next line" in err
 
 
 @pytest.mark.parametrize("series", [("5.10", "6.1"), ("6.1", "6.12"), ("6.1", "6.1")])
