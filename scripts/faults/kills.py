@@ -91,9 +91,14 @@ def usual(place: Place, job: Job) -> Usual:
     return Usual(ended.seconds, (*sorted(seen), *outside), job.facts(place.told(ended)))
 
 
+def has_victim(of: Usual, victim: str | None) -> bool:
+    """Whether that one can be struck in it; anybody where none is named."""
+    return victim is None or victim in of.victims
+
+
 def with_victim(jobs: dict[str, Usual], victim: str | None) -> dict[str, Usual]:
     """Those in which that one can be struck; says which are left out. Unreadable where it is none."""
-    found = {name: one for name, one in jobs.items() if victim is None or victim in one.victims}
+    found = {name: one for name, one in jobs.items() if has_victim(one, victim)}
     if not found:
         there = sorted({name for one in jobs.values() for name in one.victims})
         raise Unreadable(f"kills: --victim={victim}: in these jobs it is one of {', '.join(there)}")
@@ -280,13 +285,20 @@ def run(options: argparse.Namespace) -> bool:
     outcomes: list[Struck] = []
     is_good = True
     with in_workers(program, options.jobs) as pool:
-        jobs = {}
-        for name, one in zip(names, pool.map(_usual_here, names)):
+        jobs: dict[str, Usual] = {}
+        is_asked = options.job or not options.victim  # else one that cannot be tried may not have the victim
+        trials = {name: pool.submit(_usual_here, name) for name in names}
+        for name, trial in trials.items():
+            one = trial.result()
             if isinstance(one, Unreadable):
                 print(one, flush=True)
-                is_good = is_good and isinstance(one, NotToBeHad)
+                is_good = is_good and (isinstance(one, NotToBeHad) or not is_asked)
             else:
                 jobs[name] = one
+            if sum(has_victim(of, options.victim) for of in jobs.values()) == options.kills:
+                break
+        for trial in trials.values():  # no kill needs them
+            trial.cancel()
         if not jobs:
             raise Unreadable("kills: nothing to kill")
         jobs = with_victim(jobs, options.victim)
