@@ -11,6 +11,7 @@ import numpy as np
 from analysis.effects import Floats
 
 KERNEL = ("SUnreclaim", "Percpu", "KernelStack")  # of /proc/meminfo
+STARTED = 0.1  # seconds that a command has at least before it is looked at: before that it is hardly itself
 CACHES = "SReclaimable"  # which grow until memory is needed for something else
 
 
@@ -77,15 +78,17 @@ def look(pid: int, at: float, found: Watched) -> None:
 
 def watched(command: Sequence[str], every: float, found: Watched, began: float,
             say: Callable[[str], None] = lambda _: None) -> tuple[int, str]:
-    """Runs a command to its end, and looks at it every so many seconds: its exit code, and what it said on standard error."""
+    """Runs a command to its end, and looks at it every so many seconds, counted through all commands of a job, which may be shorter:
+    its exit code, and what it said on standard error."""
+    last = max((series.times[-1] for series in found.values()), default=0.0)
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace") as job:
         try:
             while True:
                 try:
-                    _, error = job.communicate(timeout=every)
+                    _, error = job.communicate(timeout=max(began + last + every - time.monotonic(), STARTED))
                     return job.returncode, error
                 except subprocess.TimeoutExpired:
-                    at = time.monotonic() - began
+                    last = at = time.monotonic() - began
                     look(job.pid, at, found)
                     say(f"{at:.0f} s")
         except BaseException:

@@ -78,6 +78,14 @@ def test_a_job_of_which_nothing_is_judged_has_not_passed() -> None:
     assert soak.table([*few, of("lab", "Percpu", 0)], lines.append)
 
 
+def test_commands_that_are_shorter_than_the_time_between_two_looks_are_looked_at_too() -> None:
+    found: soak_watch.Watched = {}
+    began = time.monotonic()
+    while "resident" not in found and time.monotonic() < began + 20:
+        assert soak_watch.watched(["sleep", "0.4"], 0.6, found, began) == (0, "")
+    assert found["resident"].values[0] > 0 and found["resident"].times[0] >= 0.5
+
+
 def test_a_process_and_its_children_are_looked_at(tmp_path: Path) -> None:
     """The child lives until a look has seen all that it has open."""
     seen = tmp_path / "seen"
