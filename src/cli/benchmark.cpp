@@ -105,9 +105,11 @@ int run_benchmark(const Options& options) {
     const OutFile out = take_out_file(theirs);
     const bool is_csv = choice_of(theirs, "benchmark_format", kFormats) == "csv";
     check_values(theirs);
-    if (is_colour_refused()) theirs.insert(theirs.begin(), "--benchmark_color=no");
+    std::vector<std::string> all;
+    if (is_colour_refused()) all.emplace_back("--benchmark_color=no");
+    all.insert(all.end(), theirs.begin(), theirs.end());
     try {
-        run::initialize_benchmarks(theirs);
+        run::initialize_benchmarks(all);
     } catch (const run::UnknownBenchmarkOption& error) {
         throw UsageError(
             fmt::format("'{}' is not taken by Google Benchmark (nsbench benchmark --help lists its options)",
