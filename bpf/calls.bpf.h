@@ -82,18 +82,8 @@ static __always_inline __u32 find_below(const struct nsb_slot* s, __u32 place, _
     return NSB_DEPTH;
 }
 
-static __always_inline void pop(struct nsb_slot* s, __u32 id, __u64 now) {
-    if (s->depth == 0) return;  // entered before it was traced
-    __u32 depth = s->depth - 1;
-    if (depth < NSB_DEPTH && s->frames[depth & (NSB_DEPTH - 1)].id != id) {
-        // The exits of all calls inside it were missed; or its own entry was, and these are under way.
-        const __u32 own = find_below(s, depth, id);
-        lose_several(NSB_LOST_MISMATCH, own < NSB_DEPTH ? depth - own : 1);
-        if (own >= NSB_DEPTH) return;
-        depth = own;
-    }
-    s->depth = depth;
-    if (depth >= NSB_DEPTH) return;
+// A call that ends. Its frame, and those above it, are the slot's until pop() says otherwise.
+static __always_inline void end_call(struct nsb_slot* s, __u32 depth, __u32 id, __u64 now) {
     const struct nsb_frame* f = &s->frames[depth & (NSB_DEPTH - 1)];
     const __u64 total = now - s->aside - f->begin;
     const __u64 wait = s->waited - f->waited;
@@ -115,4 +105,20 @@ static __always_inline void pop(struct nsb_slot* s, __u32 id, __u64 now) {
     const __u32 b = (id << 10 | bucket(total)) & (NSB_MAX_FUNCTIONS * NSB_BUCKETS - 1);
     __u64* n = bpf_map_lookup_elem(&buckets, &b);
     if (n) __sync_fetch_and_add(n, 1);
+}
+
+static __always_inline void pop(struct nsb_slot* s, __u32 id, __u64 now) {
+    if (s->depth == 0) return;  // entered before it was traced
+    __u32 depth = s->depth - 1;
+    if (depth < NSB_DEPTH && s->frames[depth & (NSB_DEPTH - 1)].id != id) {
+        // The exits of all calls inside it were missed; or its own entry was, and these are under way.
+        const __u32 own = find_below(s, depth, id);
+        lose_several(NSB_LOST_MISMATCH, own < NSB_DEPTH ? depth - own : 1);
+        if (own >= NSB_DEPTH) return;
+        depth = own;
+    }
+    if (depth < NSB_DEPTH) end_call(s, depth, id, now);
+    // Last: the calls of an interrupt that comes here meanwhile (put_pid_ns, by RCU) would have its frame.
+    asm volatile("" ::: "memory");
+    s->depth = depth;
 }
