@@ -298,7 +298,7 @@ def test_many_copies_at_once_are_the_same(kernel: Path, tmp_path: Path) -> None:
     assert one.subject
     recipe, order = one.subject.recipes[1], orders.plan(one.options).order("clone/NEWNET/stack:1M", "fresh")
     with saved.held(recipe, guest.Crowd()) as folder, ThreadPoolExecutor(3 * (os.cpu_count() or 1)) as pool:
-        done = pool.map(lambda _: copies.run(recipe, folder, order, guest.Crowd())["samples.csv"], range(thorough.of(15, 40)))
+        done = pool.map(lambda _: copies.run(recipe, folder, order, guest.Crowd())["samples.csv"], range(thorough.of(8, 40)))
         assert len(set(done)) == 1
 
 
