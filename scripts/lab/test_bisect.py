@@ -48,14 +48,20 @@ def test_what_cannot_be_measured_is_125(tmp_path: Path, script: str | None, new:
     assert not (tmp_path / "runs").exists() or [path.name for path in (tmp_path / "runs").iterdir()] == ["lock"]
 
 
-@pytest.mark.parametrize("accel", ["tcg", "kvm"])
-def test_only_what_repeats_is_not_measured_again(lab: FakeLab, accel: str) -> None:
+def another_that_measures(lab: FakeLab, accel: str) -> Path:
+    """Another kernel than the lab's; guests of both measure the same."""
     measured = write(lab.path / "measured", BASE, clock=guest.CLOCKS[accel])
     files = {path.name: path.read_bytes() for path in measured.iterdir()}
     (lab.path / "files").write_bytes(sent({"status": b"0", "samples.csv": b"", **files}))
     lab.qemu(f"cp {lab.path / 'files'} $sent; echo 'lab: done' >$console\n")
     other = lab.path / "bzImage-other"
     other.write_bytes(IMAGE + b"\n")
+    return other
+
+
+@pytest.mark.parametrize("accel", ["tcg", "kvm"])
+def test_only_what_repeats_is_not_measured_again(lab: FakeLab, accel: str) -> None:
+    other = another_that_measures(lab, accel)
 
     def sides() -> list[list[str]]:
         """What is said of each side."""
@@ -72,12 +78,7 @@ def test_only_what_repeats_is_not_measured_again(lab: FakeLab, accel: str) -> No
 
 @pytest.mark.parametrize(("accel", "kept"), [("tcg", 2), ("kvm", 0)])
 def test_only_what_repeats_stays_in_the_cache(lab: FakeLab, accel: str, kept: int) -> None:
-    measured = write(lab.path / "measured", BASE, clock=guest.CLOCKS[accel])
-    files = {path.name: path.read_bytes() for path in measured.iterdir()}
-    (lab.path / "files").write_bytes(sent({"status": b"0", "samples.csv": b"", **files}))
-    lab.qemu(f"cp {lab.path / 'files'} $sent; echo 'lab: done' >$console\n")
-    other = lab.path / "bzImage-other"
-    other.write_bytes(IMAGE + b"\n")
+    other = another_that_measures(lab, accel)
     (lab.path / "tmp").mkdir()
     code, out, err = compare(lab.kernel, other, "--together", f"--accel={accel}", "--", "--samples=30",
                              PATH=f"{lab.bin}:{os.environ['PATH']}", XDG_CACHE_HOME=str(lab.path), TMPDIR=str(lab.path / "tmp"))
