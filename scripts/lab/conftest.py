@@ -33,6 +33,13 @@ def own_mounts() -> None:
 
 
 @pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "nsbench" / "lab" / "machines"
+
+
+@pytest.fixture
 def lab(tmp_path: Path) -> FakeLab:
     """With a QEMU that only ends."""
     try:

@@ -110,8 +110,9 @@ std::string probe_lines(const Options& options, const run::RunInfo& info, std::s
     const auto probed = std::ranges::count_if(cases, is_probed);
     std::string text;
     if (std::cmp_less_equal(probed, kMostTrees)) {
-        for (const ProbedCase& one : cases | std::views::filter(is_probed))
-            text += report::probe_tree(info.identity, one, terminal_width()) + "\n";
+        for (const ProbedCase& one : cases) {
+            if (is_probed(one)) text += report::probe_tree(info.identity, one, terminal_width()) + "\n";
+        }
     } else {
         text += fmt::format("probe: {} cases; trees are printed for up to {} (narrow with --filter){}\n",
                             probed, kMostTrees,
