@@ -69,6 +69,15 @@ def test_what_the_formatter_would_change_is_a_diff(tree: Path) -> None:
     assert done.stdout.splitlines()[2:] == ["@@ -1,2 +1,2 @@", " print(", '-        "two")', '+    "two")']
 
 
+def test_it_finds_what_clang_cannot_compile(tree: Path) -> None:
+    (tree / "src/core/wrong.cpp").write_text("#include <ranges>\nauto all = std::views::all;\n")
+    done = lint(tree, "cpp")
+    if done.returncode == 77:
+        pytest.skip(done.stdout.strip())
+    assert done.returncode == 1 and done.stdout.startswith("./src/core/wrong.cpp:2:auto all"), done.stdout
+    assert "scripts/coverage" in done.stdout
+
+
 def test_a_page_script_may_not_declare_what_another_has(tree: Path) -> None:
     (tree / "scripts/page/wrong.js").write_text('"use strict";\nfunction CONSTANT() {}\n')
     done = lint(tree, "page")
