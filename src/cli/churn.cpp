@@ -94,7 +94,7 @@ void put_out(const Options& options, const std::optional<run::ChurnFolder>& fold
     });
 }
 
-int exit_code(const run::ChurnResult& result) {
+int code_of(const run::ChurnResult& result) {
     using Because = run::LoadEnd::Because;
     if (result.interrupted_by != 0) return kBySignal + result.interrupted_by;
     switch (result.end.because) {
@@ -149,7 +149,7 @@ int run_churn(const Options& options) {
                            batches.source.get());
     }
     put_out(options, folder, {start, plan, in_userns, result});
-    return exit_code(result);
+    return code_of(result);
 }
 
 }  // namespace nsb::cli

@@ -7,15 +7,15 @@
 namespace nsb {
 namespace {
 
-struct Added {
+struct SetDelta {
     Case measured;
     double value;
     Interval range;
 };
 
 /// What each set adds to the base, by the kinds that the base has not, where it is known how well.
-std::map<KindSet, Added> by_kinds(std::span<const Row> rows, const Case& base) {
-    std::map<KindSet, Added> all;
+std::map<KindSet, SetDelta> by_kinds(std::span<const Row> rows, const Case& base) {
+    std::map<KindSet, SetDelta> all;
     for (const Row& row : rows) {
         if (!row.delta || row.delta->base != base || row.measured.operation != base.operation ||
             row.phase != row.measured.phases().front())
@@ -26,13 +26,13 @@ std::map<KindSet, Added> by_kinds(std::span<const Row> rows, const Case& base) {
         const Interval range =
             delta.resolution ? Interval{delta.value - *delta.resolution, delta.value + *delta.resolution}
                              : *delta.ci;
-        all.emplace(kinds, Added{row.measured, delta.value, range});
+        all.emplace(kinds, SetDelta{row.measured, delta.value, range});
     }
     return all;
 }
 
 /// A set of several kinds; nothing where one of them was not measured alone.
-std::optional<SetSum> compare(KindSet kinds, const Added& set, const std::map<KindSet, Added>& all,
+std::optional<SetSum> compare(KindSet kinds, const SetDelta& set, const std::map<KindSet, SetDelta>& all,
                               const std::optional<SharedCost>& shared) {
     SetSum sum{set.measured, kinds, set.value, set.value, set.range};
     for (const KindInfo& kind : kKinds) {
@@ -59,7 +59,7 @@ std::optional<SetSums> set_sums(std::span<const Row> rows, const Case& base) {
     for (const SharedCost& shared : shared_costs(rows)) {
         if (shared.base == base) sums.shared = shared;
     }
-    const std::map<KindSet, Added> all = by_kinds(rows, base);
+    const std::map<KindSet, SetDelta> all = by_kinds(rows, base);
     for (const auto& [kinds, set] : all) {
         if (kinds.size() < 2) continue;
         const auto sum = compare(kinds, set, all, sums.shared);

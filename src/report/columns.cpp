@@ -30,8 +30,6 @@ std::string from_delta(const ResultRecord& r, Get get) {
     return r.row.delta ? get(*r.row.delta) : "";
 }
 
-constexpr std::string_view kTicks = "ns or instructions";
-
 using R = ResultRecord;
 using S = SampleRecord;
 

@@ -55,6 +55,9 @@ struct MemoryRecord {
     const MemoryRow& row;
 };
 
+/// The unit of a time: run.json says which.
+inline constexpr std::string_view kTicks = "ns or instructions";
+
 template <typename Record>
 struct Column {
     std::string_view name;

@@ -7,8 +7,6 @@ namespace {
 using F = FunctionRecord;
 using M = MemoryRecord;
 
-constexpr std::string_view kTicks = "ns or instructions";
-
 std::string number(const std::optional<double>& value) {
     return value ? format_number(*value) : "";
 }

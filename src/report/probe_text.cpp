@@ -19,7 +19,7 @@ constexpr std::size_t kMostShown = 6;
 constexpr double kFewCalls = 0.05;
 
 /// What a time takes in front of what it is of.
-constexpr std::size_t kTicks = 11;
+constexpr std::size_t kTicksWidth = 11;
 
 /// The namespaces of what it was compared with.
 std::string base_name(const ProbedCase& probed) {
@@ -37,7 +37,7 @@ std::string added_lines(const RunIdentity& run, const ProbedCase& probed, std::s
         if (i > 0) items.back() += ',';
         items.push_back(fmt::format("{} {}", kTraced[added.function].name, format_ticks(added.ticks, run)));
     }
-    return flow(fmt::format("adds   {}  ", pad_left(format_ticks(sum, run), kTicks)), items, " ", width);
+    return flow(fmt::format("adds   {}  ", pad_left(format_ticks(sum, run), kTicksWidth)), items, " ", width);
 }
 
 std::string wait_lines(const RunIdentity& run, const ProbedCase& probed, std::size_t width) {
@@ -49,7 +49,7 @@ std::string wait_lines(const RunIdentity& run, const ProbedCase& probed, std::si
         std::vector<std::string> items{wait.what.substr(0, caller)};
         if (caller < wait.what.size()) items.push_back(wait.what.substr(caller + 1));
         items.push_back(fmt::format("(in {}, {:.2f} times)", kTraced[wait.function].name, wait.calls));
-        text += flow(fmt::format("waits  {}  ", pad_left(format_ticks(wait.ticks, run), kTicks)), items, " ",
+        text += flow(fmt::format("waits  {}  ", pad_left(format_ticks(wait.ticks, run), kTicksWidth)), items, " ",
                      width);
     }
     return text;
@@ -128,7 +128,7 @@ std::string heading(const RunIdentity& run, const ProbedCase& probed, std::size_
 std::string probe_tree(const RunIdentity& run, const ProbedCase& probed, std::size_t width) {
     std::string text = heading(run, probed, width) + tree_text(run, probed, width);
     if (probed.preempted >= 1) {
-        text += flow(fmt::format("preempted {}  ", pad_left(format_ticks(probed.preempted, run), kTicks - 3)),
+        text += flow(fmt::format("preempted {}  ", pad_left(format_ticks(probed.preempted, run), kTicksWidth - 3)),
                      {"for want of the CPU", "on the way back from the system call"}, " ", width);
     }
     text += added_lines(run, probed, width) + wait_lines(run, probed, width) + memory_lines(probed, width) +

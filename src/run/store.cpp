@@ -49,8 +49,8 @@ void in_folder(const fs::path& folder, Do action) {
 
 /// A file in pieces, of which one is held.
 NextPiece pieces_of(const sys::Fd& file, std::string_view name) {
-    constexpr std::size_t kPiece = 1U << 18U;
-    return [&file, name, piece = std::string(kPiece, '\0')]() mutable {
+    constexpr std::size_t kReadBytes = 1U << 18U;
+    return [&file, name, piece = std::string(kReadBytes, '\0')]() mutable {
         const auto size = sys::must(
             sys::retried([&] { return ::read(file.get(), piece.data(), piece.size()); }), "read", name);
         return std::string_view(piece).substr(0, static_cast<std::size_t>(size));

@@ -40,43 +40,6 @@ std::vector<int> online_cpus() {
     return cpus;
 }
 
-/// One CPU's ring buffer, filled by the kernel: head is the kernel's, tail is ours.
-class Ring {
-  public:
-    static Result<Ring> map(const Fd& event) {
-        void* const mapping =
-            mmap(nullptr, (1 + kDataPages) * kPageSize, PROT_READ | PROT_WRITE, MAP_SHARED, event.get(), 0);
-        if (mapping == MAP_FAILED) return tl::unexpected(errno);
-        return Ring(static_cast<perf_event_mmap_page*>(mapping));
-    }
-    Ring(Ring&& other) noexcept : page_(std::exchange(other.page_, nullptr)) {}
-    Ring& operator=(Ring&&) = delete;
-    ~Ring() {
-        if (page_ != nullptr) munmap(page_, (1 + kDataPages) * kPageSize);
-    }
-
-    /// Whether the next record may not have found room. Read before take(), which makes room.
-    [[nodiscard]] bool is_full() const {
-        constexpr std::uint64_t kLargestRecord = 128;  // of one pointer-sized field and a few beside it
-        const std::uint64_t head = __atomic_load_n(&page_->data_head, __ATOMIC_ACQUIRE);
-        return head - page_->data_tail + kLargestRecord > kDataPages * kPageSize;
-    }
-
-    /// As each_record() of all that are there, which makes room. False where it could not read them.
-    template <typename Visit>
-    [[nodiscard]] bool take(Visit visit) {
-        const char* const data = reinterpret_cast<const char*>(page_) + kPageSize;
-        const std::uint64_t head = __atomic_load_n(&page_->data_head, __ATOMIC_ACQUIRE);
-        const bool is_read = each_record({data, kDataPages * kPageSize}, page_->data_tail, head, visit);
-        __atomic_store_n(&page_->data_tail, head, __ATOMIC_RELEASE);
-        return is_read;
-    }
-
-  private:
-    explicit Ring(perf_event_mmap_page* page) : page_(page) {}
-    perf_event_mmap_page* page_;
-};
-
 Result<Fd> open_event(std::uint32_t id, int cpu) {
     perf_event_attr attributes{};
     attributes.type = PERF_TYPE_TRACEPOINT;
@@ -92,6 +55,43 @@ Result<Fd> open_event(std::uint32_t id, int cpu) {
 }  // namespace
 
 struct TracepointReader::State {
+    /// One CPU's ring buffer, filled by the kernel: head is the kernel's, tail is ours.
+    class Ring {
+      public:
+        static Result<Ring> map(const Fd& event) {
+            void* const mapping = mmap(nullptr, (1 + kDataPages) * kPageSize, PROT_READ | PROT_WRITE,
+                                       MAP_SHARED, event.get(), 0);
+            if (mapping == MAP_FAILED) return tl::unexpected(errno);
+            return Ring(static_cast<perf_event_mmap_page*>(mapping));
+        }
+        Ring(Ring&& other) noexcept : page_(std::exchange(other.page_, nullptr)) {}
+        Ring& operator=(Ring&&) = delete;
+        ~Ring() {
+            if (page_ != nullptr) munmap(page_, (1 + kDataPages) * kPageSize);
+        }
+
+        /// Whether the next record may not have found room. Read before take(), which makes room.
+        [[nodiscard]] bool is_full() const {
+            constexpr std::uint64_t kLargestRecord = 128;  // of one pointer-sized field and a few beside it
+            const std::uint64_t head = __atomic_load_n(&page_->data_head, __ATOMIC_ACQUIRE);
+            return head - page_->data_tail + kLargestRecord > kDataPages * kPageSize;
+        }
+
+        /// As each_record() of all that are there, which makes room. False where it could not read them.
+        template <typename Visit>
+        [[nodiscard]] bool take(Visit visit) {
+            const char* const data = reinterpret_cast<const char*>(page_) + kPageSize;
+            const std::uint64_t head = __atomic_load_n(&page_->data_head, __ATOMIC_ACQUIRE);
+            const bool is_read = each_record({data, kDataPages * kPageSize}, page_->data_tail, head, visit);
+            __atomic_store_n(&page_->data_tail, head, __ATOMIC_RELEASE);
+            return is_read;
+        }
+
+      private:
+        explicit Ring(perf_event_mmap_page* page) : page_(page) {}
+        perf_event_mmap_page* page_;
+    };
+
     std::vector<TraceFormat> formats;
     std::vector<Fd> events;
     std::vector<Ring> rings;
@@ -122,7 +122,7 @@ Expected<TracepointReader> TracepointReader::open(const std::vector<TracepointSp
                 return refused("ioctl", errno, "PERF_EVENT_IOC_SET_FILTER");
             }
             if (ring_owner < 0) {
-                auto ring = Ring::map(*event);
+                auto ring = State::Ring::map(*event);
                 if (!ring) return refused("mmap", ring.error(), "perf_event");
                 state->rings.push_back(std::move(*ring));
                 ring_owner = event->get();
@@ -137,7 +137,7 @@ Expected<TracepointReader> TracepointReader::open(const std::vector<TracepointSp
 
 std::vector<TraceEvent> TracepointReader::take() {
     std::vector<TraceEvent> taken;
-    for (Ring& ring : state_->rings) {
+    for (State::Ring& ring : state_->rings) {
         // PERF_RECORD_LOST comes with the next record of the same CPU alone, and none may come
         // (__perf_output_begin(), kernel/events/ring_buffer.c).
         if (ring.is_full()) ++state_->lost;
