@@ -1,5 +1,4 @@
 """Tests of which files scripts/tidy looks at, with programs that only say what they were asked for."""
-import json
 import os
 import shutil
 import subprocess
@@ -24,6 +23,12 @@ probe.o: #deps 2, deps mtime 1 (VALID)
 
 again.o: #deps 1, deps mtime 1 (VALID)
     {tree}/src/core/text.cpp
+
+several.o: #deps 4, deps mtime 1 (VALID)
+    {tree}/build/release/CMakeFiles/nsb_sys.dir/Unity/unity_0_cxx.cxx
+    ../../src/sys/file.cpp
+    include/sys/sys/file.h
+    ../../src/sys/mount.cpp
 """
 
 
@@ -38,7 +43,8 @@ def fixture_tree(tmp_path: Path) -> Path:
     for name in ("tidy", "setup.sh", "packages"):
         (tree / "scripts").mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / "scripts" / name, tree / "scripts")
-    for name in ("src/core/text.cpp", "src/core/text.h", "src/run/plan.cpp", "src/probe/probe.cpp", "bpf/events.h", "README.md"):
+    for name in ("src/core/text.cpp", "src/core/text.h", "src/run/plan.cpp", "src/probe/probe.cpp", "src/sys/file.cpp",
+                 "src/sys/file.h", "src/sys/mount.cpp", "bpf/events.h", "README.md"):
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         (tree / name).write_text("old\n")
     (tree / ".gitignore").write_text("/build/\n")
@@ -48,14 +54,12 @@ def fixture_tree(tmp_path: Path) -> Path:
     build = tree / "build/release"
     build.mkdir(parents=True)
     (build / "build.ninja").touch()
-    (build / "compile_commands.json").write_text(json.dumps([
-        {"command": "g++ -x c++-header -include /b/cmake_pch.hxx -c /b/cmake_pch.hxx.cxx", "file": "/b/cmake_pch.hxx.cxx"},
-        {"command": "g++ -O3 -Winvalid-pch -include /b/cmake_pch.hxx -o core.o -c text.cpp", "file": "text.cpp"}], indent=0))
     (build / "CMakeCache.txt").write_text(f"CMAKE_HOME_DIRECTORY:INTERNAL={tree}\nNSB_TESTS:BOOL=ON\n")
     (tmp_path / "deps").write_text(DEPS.format(tree=tree))
-    programs = {"dpkg-query": "echo installed",
+    programs = {"dpkg-query": "echo installed", "cmake": '[ "$*" = "--preset debug -DNSB_TESTS=ON" ]',
                 "ninja": f"case $* in *deps*) cat {tmp_path}/deps ;; *) echo ninja: no work to do. ;; esac",
-                "run-clang-tidy": 'shift 5; printf "%s\\n" "$@" | sed "s/^/asked /"; exit "$(cat "$0.code")"'}
+                "run-clang-tidy": '[ "$3" = "${0%/bin/*}/tree/build/debug" ] || exit 9\n'
+                                  'shift 5; printf "%s\\n" "$@" | sed "s/^/asked /"; exit "$(cat "$0.code")"'}
     (tmp_path / "bin").mkdir()
     for name, text in programs.items():
         (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
@@ -74,7 +78,8 @@ def tidy(tree: Path, *words: str) -> tuple[int, list[str], str]:
 
 @pytest.mark.parametrize("changed, looked_at", [
     ("src/run/plan.cpp", ["src/run/plan.cpp"]), ("src/core/text.h", ["src/core/text.cpp", "src/run/plan.cpp"]),
-    ("bpf/events.h", ["src/probe/probe.cpp"])])
+    ("bpf/events.h", ["src/probe/probe.cpp"]),
+    ("src/sys/mount.cpp", ["src/sys/mount.cpp"]), ("src/sys/file.h", ["src/sys/file.cpp", "src/sys/mount.cpp"])])
 def test_what_has_changed_and_what_includes_it(tree: Path, changed: str, looked_at: list[str]) -> None:
     (tree / changed).write_text("new\n")
     assert tidy(tree)[:2] == (0, looked_at)
@@ -83,10 +88,9 @@ def test_what_has_changed_and_what_includes_it(tree: Path, changed: str, looked_
     assert tidy(tree, "HEAD~")[:2] == (0, looked_at)
 
 
-def test_headers_that_another_compiler_has_compiled_are_left_out(tree: Path) -> None:
-    assert tidy(tree, "--all")[0] == 0
-    assert json.loads((tree / "build/release/tidy/compile_commands.json").read_text()) == [
-        {"command": "g++ -O3 -o core.o -c text.cpp", "file": "text.cpp"}]
+def test_a_build_that_cannot_be_configured_is_said(tree: Path) -> None:
+    (tree.parent / "bin/cmake").write_text("#!/bin/sh\necho no such preset\nexit 1\n")
+    assert tidy(tree, "--all") == (1, [], "no such preset\ntidy: configuring build/debug failed\n")
 
 
 def test_everything_and_nothing(tree: Path) -> None:

@@ -7,10 +7,11 @@ import os
 
 import pytest
 
+import thorough
 from nsbench_guests import sent_by
 
 # Others by: LAB_KERNELS="5.10 6.1 6.12 7" pytest src/probe/test_batches_in_guests.py
-KERNELS = os.environ.get("LAB_KERNELS", "5.10 6.12").split()
+KERNELS = os.environ.get("LAB_KERNELS", thorough.of("6.12", "5.10 6.12")).split()
 BACKENDS = ("fentry", "kprobe", "tracepoint")
 # What the kernel has attached: kprobes, and functions with an entry of ftrace's, which fentry takes.
 LOADS = """measure() {{
@@ -54,7 +55,6 @@ def rows(text: bytes) -> list[dict[str, str]]:
 @pytest.fixture(scope="module", name="sent", params=KERNELS)
 def fixture_sent(request):
     """What a guest of the kernel sent."""
-    # Two kernels by default, within the time that the file has.
     return sent_by(request.param, LOADS.format(backends=" ".join(BACKENDS)), seconds=280)
 
 
