@@ -144,7 +144,8 @@ JOBS = (
     Job("version", ("--version",), text_of),
     Job("list", ("list",), text_of),
     Job("dictionary", ("dictionary",), text_of),
-    Job("doctor", ("doctor",), findings_of),
+    # 1: nothing is wrong but that a busy machine leaves it no time to measure.
+    Job("doctor", ("doctor",), findings_of, own_codes=(0, 1)),
     Job("verify", ("verify", "--format=csv"), verdicts_of),
     Job("exec", ("exec", "--ns=all", "--proc", "--hostname=box", "--net-lo", "--map-root", "--", "/bin/sh", "-c", INSIDE), text_of,
         own_codes=(7,), refusals=(126, 127), runs_command=True),
