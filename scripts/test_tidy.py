@@ -56,9 +56,9 @@ def fixture_tree(tmp_path: Path) -> Path:
     (build / "build.ninja").touch()
     (build / "CMakeCache.txt").write_text(f"CMAKE_HOME_DIRECTORY:INTERNAL={tree}\nNSB_TESTS:BOOL=ON\n")
     (tmp_path / "deps").write_text(DEPS.format(tree=tree))
-    programs = {"dpkg-query": "echo installed", "cmake": '[ "$*" = "--preset debug -DNSB_TESTS=ON" ]',
+    programs = {"dpkg-query": "echo installed", "cmake": '[ "$*" = "--preset debug -B ${0%/bin/*}/tree/build/release/tidy" ]',
                 "ninja": f"case $* in *deps*) cat {tmp_path}/deps ;; *) echo ninja: no work to do. ;; esac",
-                "run-clang-tidy": '[ "$3" = "${0%/bin/*}/tree/build/debug" ] || exit 9\n'
+                "run-clang-tidy": '[ "$3" = "${0%/bin/*}/tree/build/release/tidy" ] || exit 9\n'
                                   'shift 5; printf "%s\\n" "$@" | sed "s/^/asked /"; exit "$(cat "$0.code")"'}
     (tmp_path / "bin").mkdir()
     for name, text in programs.items():
@@ -84,19 +84,19 @@ def test_what_has_changed_and_what_includes_it(tree: Path, changed: str, looked_
     (tree / changed).write_text("new\n")
     assert tidy(tree)[:2] == (0, looked_at)
     git(tree, "commit", "-q", "-a", "-m", "second")
-    assert tidy(tree) == (0, [], "tidy: no C or C++ file has changed since HEAD\n")
+    assert tidy(tree) == (0, [], "tidy: nothing that clang-tidy looks at has changed since HEAD\n")
     assert tidy(tree, "HEAD~")[:2] == (0, looked_at)
 
 
 def test_a_build_that_cannot_be_configured_is_said(tree: Path) -> None:
     (tree.parent / "bin/cmake").write_text("#!/bin/sh\necho no such preset\nexit 1\n")
-    assert tidy(tree, "--all") == (1, [], "no such preset\ntidy: configuring build/debug failed\n")
+    assert tidy(tree, "--all") == (1, [], f"no such preset\ntidy: configuring {tree}/build/release/tidy failed\n")
 
 
 def test_everything_and_nothing(tree: Path) -> None:
     assert tidy(tree, "--all")[:2] == (0, [".*"])
     (tree / "README.md").write_text("new\n")
-    assert tidy(tree) == (0, [], "tidy: no C or C++ file has changed since HEAD\n")
+    assert tidy(tree) == (0, [], "tidy: nothing that clang-tidy looks at has changed since HEAD\n")
 
 
 def test_a_finding_is_an_error(tree: Path) -> None:

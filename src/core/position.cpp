@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <numeric>
 
 #include "core/statistics.h"
 
@@ -11,10 +10,6 @@ namespace {
 
 constexpr std::size_t kParts = 5;
 constexpr std::size_t kLeast = 10;  // samples of a machine: of fewer, noise alone explains much
-
-double mean_of(const std::vector<double>& values) {
-    return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
-}
 
 }  // namespace
 

@@ -7,16 +7,11 @@
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <functional>
-#include <numeric>
 
 #include "core/text.h"
 
 namespace nsb {
 namespace {
-
-double mean_of(std::span<const double> values) {
-    return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
-}
 
 /// With n - 1; of two values at least.
 double deviation_of(std::span<const double> values) {

@@ -20,6 +20,10 @@ double median(std::vector<double> values) {
     return quantile(values, 0.5);
 }
 
+double mean_of(std::span<const double> values) {
+    return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
 std::optional<Interval> median_interval(std::vector<double> values) {
     if (values.size() < kMinForInterval) return std::nullopt;
     std::sort(values.begin(), values.end());
@@ -52,7 +56,7 @@ Figures describe(std::vector<double> values, const std::optional<Interval>& ci,
     f.max = values.back();
     f.p90 = quantile(values, 0.9);
     f.p99 = quantile(values, 0.99);
-    f.mean = std::accumulate(values.begin(), values.end(), 0.0) / n;
+    f.mean = mean_of(values);
     double squares = 0;
     for (const double v : values) squares += (v - f.mean) * (v - f.mean);
     f.stddev = values.size() > 1 ? std::sqrt(squares / (n - 1)) : 0;

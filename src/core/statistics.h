@@ -21,6 +21,9 @@ double quantile(std::span<const double> ascending, double q);
 
 double median(std::vector<double> values);
 
+/// Of one value at least.
+double mean_of(std::span<const double> values);
+
 /// The shortest symmetric pair of order statistics that holds the median of a continuous distribution in at
 /// least 95% of cases: the sign test turned round, exact whatever the distribution. Nothing below 6 values,
 /// where even the smallest and the largest do not reach 95%. For values that are independent of each other;

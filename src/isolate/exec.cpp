@@ -121,7 +121,8 @@ class Outside {
             const int signal = static_cast<int>(info.ssi_signo);
             if (signal == SIGCHLD || !is_sent(info)) continue;
             const Message message{Message::What::signal, signal, {}};
-            (void)sys::retried([&] { return send(channel_.get(), &message, sizeof message, MSG_NOSIGNAL); });
+            (void)sys::retried(
+                [&] { return ::send(channel_.get(), &message, sizeof message, MSG_NOSIGNAL); });
         }
     }
 

@@ -41,7 +41,7 @@ sys::Result<int> send_message(int channel, Head head, const std::string& text) {
     std::string message(reinterpret_cast<const char*>(&head), sizeof head);
     message += text.substr(0, kLongest - sizeof head);
     const auto sent =
-        sys::retried([&] { return send(channel, message.data(), message.size(), MSG_NOSIGNAL); });
+        sys::retried([&] { return ::send(channel, message.data(), message.size(), MSG_NOSIGNAL); });
     return sys::checked(static_cast<int>(sent));
 }
 

@@ -49,8 +49,8 @@ std::string wait_lines(const RunIdentity& run, const ProbedCase& probed, std::si
         std::vector<std::string> items{wait.what.substr(0, caller)};
         if (caller < wait.what.size()) items.push_back(wait.what.substr(caller + 1));
         items.push_back(fmt::format("(in {}, {:.2f} times)", kTraced[wait.function].name, wait.calls));
-        text += flow(fmt::format("waits  {}  ", pad_left(format_ticks(wait.ticks, run), kTicksWidth)), items, " ",
-                     width);
+        text += flow(fmt::format("waits  {}  ", pad_left(format_ticks(wait.ticks, run), kTicksWidth)), items,
+                     " ", width);
     }
     return text;
 }
@@ -128,8 +128,9 @@ std::string heading(const RunIdentity& run, const ProbedCase& probed, std::size_
 std::string probe_tree(const RunIdentity& run, const ProbedCase& probed, std::size_t width) {
     std::string text = heading(run, probed, width) + tree_text(run, probed, width);
     if (probed.preempted >= 1) {
-        text += flow(fmt::format("preempted {}  ", pad_left(format_ticks(probed.preempted, run), kTicksWidth - 3)),
-                     {"for want of the CPU", "on the way back from the system call"}, " ", width);
+        text += flow(
+            fmt::format("preempted {}  ", pad_left(format_ticks(probed.preempted, run), kTicksWidth - 3)),
+            {"for want of the CPU", "on the way back from the system call"}, " ", width);
     }
     text += added_lines(run, probed, width) + wait_lines(run, probed, width) + memory_lines(probed, width) +
             object_lines(probed, width);
