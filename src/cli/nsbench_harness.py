@@ -59,7 +59,7 @@ def binary() -> str:
     return path
 
 
-def run(*args: object, timeout: float = 60, **kwargs: Any) -> subprocess.CompletedProcess[str]:
+def run(*args: object, timeout: float = 180, **kwargs: Any) -> subprocess.CompletedProcess[str]:
     """Runs nsbench to its end; its text output is in the result's stdout and stderr. What else there is, here and below, goes
     to subprocess."""
     return subprocess.run([binary(), *map(str, args)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -73,7 +73,7 @@ def measure(*args: object, **kwargs: Any) -> subprocess.CompletedProcess[str]:
     return result
 
 
-def as_user(home: Path, *command: object, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+def as_user(home: Path, *command: object, timeout: float = 180) -> subprocess.CompletedProcess[str]:
     """Runs a command as an ordinary user, who this process may be already."""
     prefix: list[str] = []
     if os.geteuid() == 0:
