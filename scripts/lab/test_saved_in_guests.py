@@ -98,7 +98,7 @@ def test_a_stopped_plan_goes_on(kernel: Path, tmp_path: Path) -> None:
     assert len(samples(tmp_path)) == len(TWELVE) + 2
 
 
-def test_an_interrupt_while_a_machine_is_made_leaves_nothing(kernel: Path, tmp_path: Path, cache: Path) -> None:
+def test_an_interrupt_while_a_machine_is_made_leaves_no_part_of_it(kernel: Path, tmp_path: Path, cache: Path) -> None:
     command: list[str | Path] = [sys.executable, PROGRAM, "run", "--kernel", kernel, "--out", tmp_path / "out", *of(FOUR[0])]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)
     limit = time.monotonic() + 60
@@ -110,7 +110,8 @@ def test_an_interrupt_while_a_machine_is_made_leaves_nothing(kernel: Path, tmp_p
     assert "what was finished is kept" in process.communicate(timeout=60)[1]
     assert process.returncode == 130 and time.monotonic() - begun < 20
     assert_ended(process.pid)
-    assert not [path for path in cache.iterdir() if path.is_dir()]
+    assert not list(cache.glob("part-*"))
+    assert not [path for path in cache.iterdir() if path.is_dir() and saved.damage(path)], "a machine that was finished is whole"
 
 
 def test_a_wrong_option_is_told_by_the_first_copy(kernel: Path, tmp_path: Path) -> None:

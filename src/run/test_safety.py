@@ -173,7 +173,7 @@ def test_resume_is_as_silent_as_a_run(tmp_path):
 
 @pytest.mark.parametrize("moment", [0.3, 1.0])
 def test_death_of_the_sampler_costs_one_case(moment, tmp_path):
-    with Started("--op=clone", *SETS, "--stack=1M", "--budget=3s", "--precision=0.01%",
+    with Started("--op=clone", *SETS, "--stack=1M", "--budget=10s", "--precision=0.01%",
                  f"--out={tmp_path}/out") as started:
         first = started.sampler()
         time.sleep(moment)
