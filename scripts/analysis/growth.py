@@ -24,6 +24,7 @@ LEAST_LEVELS = 6  # kLeastSteps in src/run/curve.h
 Z95 = 1.959964
 MARGIN = 4.0
 EXACT = 1e-3  # of a figure: below it laws are not told apart
+ROUNDING = 1e-9  # of a figure: what arithmetic may be off, by the processor that does it
 BETWEEN_CASES = 0.005  # of a figure: how far two cases differ beside their intervals, by where their memory lies
 MISFIT = 0.05  # of a figure: where counts are further off, no law fits
 FAR = 4.0  # standard errors: of a dozen figures none is so far off by chance
@@ -166,9 +167,13 @@ def _fit(points: Points, law: str, form: Sequence[str], bend: float = math.nan) 
     return Fit(law, found, criterion, (y - fitted) / y, first, bend) if math.isfinite(criterion) else None
 
 
-def _makes_sense(fit: Fit) -> bool:
-    """A quadratic law's bends upwards, from the first level on: what bends downwards is another law."""
-    return fit.law != "quadratic" or all(one.value >= 0 for one in fit.coefficients[1:])
+def _makes_sense(fit: Fit, points: Points) -> bool:
+    """A quadratic law's bends upwards, from the first level on: what bends downwards is another law. Of figures that are all the same
+    the processor's rounding decides the sign of nothing."""
+    if fit.law != "quadratic":
+        return True
+    last, least = points.x[-1:], -ROUNDING * float(np.max(np.abs(points.y)))
+    return all(one.value * float(TERMS[one.of](last, fit.first, fit.bend)[0]) >= least for one in fit.coefficients[1:])
 
 
 def _candidates(points: Points) -> list[Fit]:
@@ -176,7 +181,7 @@ def _candidates(points: Points) -> list[Fit]:
     found: dict[str, list[Fit | None]] = {law: [_fit(points, law, form) for form in forms] for law, forms in FORMS.items()}
     inner = points.x[BESIDE_A_BEND:-BESIDE_A_BEND]
     found[BEND] = [_fit(points, BEND, BENT, float(level)) for level in inner]
-    sensible = [[one for one in fits if one and _makes_sense(one)] for fits in found.values()]
+    sensible = [[one for one in fits if one and _makes_sense(one, points)] for fits in found.values()]
     return [min(fits, key=lambda one: one.aicc) for fits in sensible if fits]
 
 

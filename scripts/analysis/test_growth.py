@@ -83,6 +83,15 @@ def test_what_is_below_a_tenth_of_a_percent_is_no_law() -> None:
     assert exact(5000 + 1e-4 * LEVELS).best.law == "constant"
 
 
+@pytest.mark.parametrize("figure", [40_961.0, 2021.0, 1999.5, 1e9 / 7])
+def test_rounding_decides_nothing_where_all_figures_are_the_same(figure: float) -> None:
+    """The sign of a slope of 1e-13 took a law out, or not, by the processor."""
+    found = exact(np.full_like(LEVELS, figure))
+    assert found.best.law == "constant" and {one.law for one in found.others} == {*growth.LAWS} - {"constant"}
+    weights = [one.weight for one in exact(np.full_like(LEVELS, 1.0)).others]
+    assert [one.weight for one in found.others] == pytest.approx(weights)
+
+
 def test_counts_that_no_law_fits_are_called_so() -> None:
     wild = np.array([1.0, 3, 1, 3, 1, 3, 1, 3, 1, 3]) * 1e3
     assert exact(wild).is_misfit
