@@ -4,10 +4,10 @@ import concurrent.futures
 import contextlib
 import itertools
 import multiprocessing
-import multiprocessing.util
 import os
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -28,12 +28,11 @@ BETWEEN = 1.0  # seconds between two writings of the table that is kept, which i
 _place: Place | OSError = OSError()  # a worker process's own, or why it has none
 
 
-def _begin(program: Path) -> None:
+def _begin(program: Path, above: str) -> None:
     global _place
     try:
         Place.enter()
-        _place = Place(program)
-        multiprocessing.util.Finalize(None, _place.close, exitpriority=1)
+        _place = Place(program, above)
     except OSError as error:
         _place = error
 
@@ -82,11 +81,12 @@ class Said:
 def in_workers(program: Path, jobs: int) -> Iterator[concurrent.futures.ProcessPoolExecutor]:
     """So many processes, each in a place of its own."""
     context = multiprocessing.get_context("fork")
-    pool = concurrent.futures.ProcessPoolExecutor(jobs, context, _begin, (program,))
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
+    with tempfile.TemporaryDirectory(prefix="nsbench-faults-", ignore_cleanup_errors=True) as folder:  # a worker's own may be killed
+        pool = concurrent.futures.ProcessPoolExecutor(jobs, context, _begin, (program, folder))
+        try:
+            yield pool
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def recorded(pool: concurrent.futures.Executor, names: Sequence[str], of_memory: bool) -> tuple[dict[str, Recorded], bool]:

@@ -1,6 +1,7 @@
 """The jobs of nsbench that faults are tried on: what is run, and what it has to have told where it says that all went well."""
 import csv
 import io
+import json
 import math
 import re
 import resource
@@ -109,6 +110,17 @@ def rows_of(told: Told) -> Facts:
     return _figures_of(run.results.to_dict("records")) | ({IN_USERNS: ""} if run.info.get("in_userns") else {})
 
 
+def benchmarks_of(told: Told) -> Facts:
+    """The entries of Google Benchmark's JSON; one that failed has no time."""
+    try:
+        entries = json.loads(told.out)["benchmarks"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise Unreadable(f"benchmark: its JSON is not whole: {error}") from error
+    if wrong := next((one for one in entries if one.get("error_occurred") and one.get("real_time")), None):
+        raise Unreadable(f"benchmark: {wrong['name']} failed and has a time")
+    return {one["name"]: "failed" if one.get("error_occurred") else "" for one in entries}
+
+
 def load_of(told: Told) -> Facts:
     """churn's files: its parts. Each file is whole, or not there."""
     from analysis import files
@@ -173,7 +185,8 @@ JOBS = (
     Job("inside", ("exec", "--ns=all", "--proc", "--", "/bin/sh", "-c", "sleep 0.3 & sleep 0.3; wait"), text_of, refusals=(126, 127),
         is_for_kills=True, runs_command=True),
     Job("prepare", ("doctor", "--prepare", "--leave=governor,turbo,irq_affinity,cpuset,smt", "--", "/bin/sleep", "0.2"), text_of,
-        refusals=(126, 127), is_for_kills=True, runs_command=True),
+        refusals=(126, 127), runs_command=True),
+    Job("benchmark", ("benchmark", *TINY, "--benchmark_min_time=0.002", "--benchmark_format=json"), benchmarks_of),
     Job("churn", ("churn", "--ns=uts", "--for=200ms", "--drain=50ms", "--quiet", f"--out={OUT}"), load_of),
     *(_surrounded(key, f"--with={key}:{level}") for key, level in LEVELS.items()),
     _surrounded("all", *(f"--with={key}:{level}" for key, level in FEW.items())),

@@ -73,8 +73,10 @@ class Usual:
 
 def usual(place: Place, job: Job) -> Usual:
     """Unreadable where it does not go well even so."""
+    outside = [victim for victim in OUTSIDE if victim != MEMORY or MemoryCgroup.can_be_made()]
     if job.is_surrounded:
-        return Usual(0.0, ("nsbench", "sampler", "nsbench and sampler", "deputy", "keeper"), {})
+        # A child is one of these, or a block's, which may be gone at any time.
+        return Usual(0.0, (*(name for name in VICTIMS if name != "child"), *outside), {})
     run = Run(place.words(job), place.folder, ENVIRONMENT, "nobody")
     seen = set()
     try:
@@ -87,7 +89,6 @@ def usual(place: Place, job: Job) -> Usual:
     finally:
         run.close()
     check_whole(job, ended)
-    outside = [victim for victim in OUTSIDE if victim != MEMORY or MemoryCgroup.can_be_made()]
     return Usual(ended.seconds, (*sorted(seen), *outside), job.facts(place.told(ended)))
 
 
@@ -119,8 +120,7 @@ def drawn(jobs: dict[str, Usual], wanted: argparse.Namespace) -> list[Kill]:
     kills = []
     for name in itertools.islice(itertools.cycle(jobs), wanted.kills):
         victim = wanted.victim or chance.choice(jobs[name].victims)
-        is_any = not BY_NAME[name].is_surrounded
-        number = chance.choice(COMMON if chance.random() < 0.5 else TERMINATING) if is_any else "SIGKILL"
+        number = chance.choice(COMMON if chance.random() < 0.5 else TERMINATING)
         number = wanted.signal or number
         moment = chance.random() if wanted.moment is None else wanted.moment
         kills.append(Kill(name, victim, OUTSIDE.get(victim, number), moment, chance.getrandbits(31)))

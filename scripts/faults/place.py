@@ -37,11 +37,12 @@ def check_whole(job: Job, ended: Ended) -> None:
 
 
 class Place:
-    """Where a worker runs nsbench: namespaces of its own, so that what a run leaves is that run's, and a folder."""
+    """Where a worker runs nsbench: namespaces of its own, so that what a run leaves is that run's, and a folder, which lies in one that
+    outlives the worker."""
 
-    def __init__(self, program: Path) -> None:
+    def __init__(self, program: Path, above: str) -> None:
         self.program = program
-        self.folder = Path(tempfile.mkdtemp(prefix="nsbench-faults-"))
+        self.folder = Path(tempfile.mkdtemp(dir=above))
         self.before = machine.state()
         self._given: dict[str, Path] = {}
 
@@ -162,7 +163,3 @@ class Place:
         if wrong and keep:
             keep_files(self.folder, keep / "-".join(str(part) for part in asdict(fault).values()))
         return Outcome(fault, outcome, ended.code, ended.seconds, "; ".join(wrong).replace("\n", " "))
-
-    def close(self) -> None:
-        """Takes the folder away."""
-        shutil.rmtree(self.folder, ignore_errors=True)

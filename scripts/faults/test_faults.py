@@ -5,6 +5,7 @@ import contextlib
 import ctypes
 import dataclasses
 import errno
+import json
 import os
 import re
 import subprocess
@@ -200,6 +201,19 @@ def drawn_of_memory(**options):
     return [(one.call, one.occurrence) for one in drawing.faults_of("list", one, 7, argparse.Namespace(**wanted))]
 
 
+@pytest.mark.parametrize("count, least", [(1, {1}), (2, {1, 2}), (3, {1, 2}), (100, {1, 2, 90})])
+def test_a_call_fails_the_first_time_the_second_late_and_by_chance(count, least):
+    wanted = argparse.Namespace(command="faults", each=False, when=None, role=None, call=None, error="EIO")
+    by_chance = set()
+    for seed in range(50):
+        every = drawing.faults_of("list", drawing.Recorded({("nsbench", "read"): count}, {}, 0.1, []), seed, wanted)
+        numbers = [one.occurrence for one in every]
+        assert numbers == sorted(set(numbers)) and least <= set(numbers) <= set(range(1, count + 1))
+        assert len(numbers) <= len(least) + 1
+        by_chance |= set(numbers) - least
+    assert len(by_chance) > min(count, 20) / 2 or count <= 3
+
+
 def test_an_allocation_of_each_site_fails():
     every = drawn_of_memory()
     assert [one for one in every if one[0].startswith("mmap")] == [("mmap", 1), ("mmap", 2), ("mmap+", 1), ("mmap+", 2)]
@@ -232,6 +246,20 @@ def test_a_verdict_by_a_failed_call_is_wrong():
     told = jobs.Told(1, "check,verdict,reason\ndiffer,failed,not isolated\n", "", Path("/nonexistent"))
     with pytest.raises(Exception, match="said not to isolate"):
         jobs.verdicts_of(told)
+
+
+def benchmarks(out):
+    return jobs.benchmarks_of(jobs.Told(0, out, "", Path("/nonexistent")))
+
+
+def test_a_benchmark_that_failed_has_no_time():
+    entries = [{"name": "clone/none", "real_time": 5.0}, {"name": "clone/NEWUTS", "error_occurred": True, "real_time": 0.0}]
+    assert benchmarks(json.dumps({"benchmarks": entries})) == {"clone/none": "", "clone/NEWUTS": "failed"}
+    entries[1]["real_time"] = 4.0
+    with pytest.raises(Exception, match="clone/NEWUTS failed and has a time"):
+        benchmarks(json.dumps({"benchmarks": entries}))
+    with pytest.raises(Exception, match="its JSON is not whole"):
+        benchmarks('{"benchmarks": [{"na')
 
 
 def test_what_is_added_to_the_machine():

@@ -174,11 +174,13 @@ def test_what_it_runs_ends_with_it(other, tmp_path, monkeypatch):
 
 @needs_root
 def test_a_worker_that_dies_is_one_line(other, tmp_path, monkeypatch):
-    monkeypatch.setenv("TMPDIR", str(tmp_path))  # where a folder stays
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "folders"))
+    (tmp_path / "folders").mkdir()
     code, _, err = call(VALIDATE, [other("echo nsbench 1; kill -9 $PPID"), "faults", "--job=version"])
     if "no seccomp notifier" in err:
         pytest.skip(err)
     assert code == 2 and err == "validate: faults: a process that tries them was killed, so not all were tried\n", err
+    assert not list((tmp_path / "folders").iterdir()), "its folder stays"
 
 
 def test_the_command_that_repeats_one():

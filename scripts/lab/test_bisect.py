@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import thorough
 from lab import guest, initramfs, packages
 from lab.compare_harness import PROGRAM, compare
 from lab.errors import LabError
@@ -87,6 +88,7 @@ def test_only_what_repeats_stays_in_the_cache(lab: FakeLab, accel: str, kept: in
     assert not list((lab.path / "tmp").iterdir())
 
 
+@thorough.only
 def test_git_bisect_finds_the_step(tmp_path: Path) -> None:
     """Seven commits, their kernels one of three images, or one that is missing; the copy of an image is not slower."""
     need(guest.qemu_version)

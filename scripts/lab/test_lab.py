@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import thorough
 from lab import guest, images, initramfs, packages, runs
 from lab.errors import IMPOSSIBLE, USAGE, LabError
 from lab.fake_harness import OPTIONS, PROGRAM, FakeLab, sent
@@ -206,6 +207,7 @@ def test_a_missing_qemu_names_the_package(lab: FakeLab, monkeypatch: pytest.Monk
     assert error.value.code == IMPOSSIBLE
 
 
+@thorough.only
 def test_two_guests_measure_the_same_while_the_cpus_are_busy(tmp_path: Path) -> None:
     try:
         guest.qemu_version()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import thorough
 from lab import modules, packages
 from lab.errors import LabError
 from lab.images import Image
@@ -64,6 +65,7 @@ def test_modules_are_of_the_kernel_whatever_it_is_shown_as(monkeypatch: pytest.M
     assert asked == [kernel] and found == [kernel.image.parent / "modules-veth/00-veth.ko"]
 
 
+@thorough.only
 def test_veth_is_measured_in_a_guest(kernel: Path, tmp_path: Path) -> None:
     assert kernel
     done = subprocess.run([sys.executable, PROGRAM, "run", "--kernel=6.1", "--machines=1", "--out", tmp_path, "--", "--op=veth",

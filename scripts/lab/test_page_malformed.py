@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import thorough
 from analysis import stacks
 from analysis.damage import ANY_FILE, Change, broken, lab, of_json, put, rename, text
 from analysis.fixtures import result_row, write_run, write_table
@@ -130,7 +131,9 @@ def test_whatever_is_wrong_with_a_recorded_run_is_one_line(good: Path, file: str
     whole = path.read_bytes()
     compares = file in ("run.json", "results.csv")
     refused = 0
-    for what, change in changes(good, file):
+    for number, (what, change) in enumerate(changes(good, file)):
+        if number >= len(ANY_FILE) and number % thorough.of(4, 1):
+            continue
         path.rmdir() if path.is_dir() else path.unlink()
         path.mkdir() if change is None else path.write_bytes(change(whole))
         code, out, err = lab("page", folder)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import thorough
 from lab import exact
 from lab.fake_harness import qemu_without_plugins
 
@@ -115,6 +116,7 @@ def test_callgrind_annotate_reads_it(two: tuple[list[Path], str]) -> None:
     assert done.returncode == 0 and "kernel:copy_utsname" in done.stdout and "PROGRAM TOTALS" in done.stdout
 
 
+@thorough.only
 def test_hidden_symbols_and_a_qemu_without_plugins_are_told(kernel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done = profile(kernel, "--append", "sysctl.kernel.kptr_restrict=2", "--", "--filter=^setns/NEWUTS/via:nsfd$")
     assert done.returncode == 1 and "/proc/kallsyms has no addresses" in done.stderr and len(done.stderr.splitlines()) <= 3

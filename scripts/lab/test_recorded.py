@@ -216,6 +216,7 @@ def guests() -> None:
     packages.fetch(packages.find(["6.1"])[0])
 
 
+@thorough.only
 def test_a_bare_loop_in_the_guest_measures_the_same() -> None:
     """On one machine, held to what the command allows of five: a sampler with two more mappings had 4.5%."""
     need(guests)
@@ -229,6 +230,7 @@ def test_a_bare_loop_in_the_guest_measures_the_same() -> None:
     assert all(abs(ratio - 1) <= agree.LIMIT for ratio in ratios.values()), done.stdout
 
 
+@thorough.only
 def test_an_added_cost_is_seen_where_it_is_paid(tmp_path: Path) -> None:
     need(guests)
     cases = "--filter=^unshare/(none|NEWCGROUP|NEWPID|NEWUSER|NEWUTS)$"
@@ -238,7 +240,7 @@ def test_an_added_cost_is_seen_where_it_is_paid(tmp_path: Path) -> None:
         "6.1",
         "--append-new=slub_debug=FZP",
         "--phase=create",
-        f"--machines={thorough.of(1, 3)}",
+        "--machines=3",
         "--format=csv",
         "--out",
         tmp_path,

@@ -36,27 +36,28 @@ constexpr CommandText kCommands[]{
      "what was reported in public, and the same here", ""},
     {Command::summary, Group::look, "summary", "nsbench summary DIR [OPTIONS]",
      "the table of a recorded run again",
-     "Makes results.csv of a recorded run from its samples again, and prints the table."},
-    {Command::script, Group::look, "report", "nsbench report RUN... [OPTIONS]", "one HTML file on runs", ""},
+     "Makes results.csv of a recorded run from its samples again, and prints the table.", Rights::over_files},
+    {Command::script, Group::look, "report", "nsbench report RUN... [OPTIONS]", "one HTML file on runs", "",
+     Rights::over_files},
     {Command::script, Group::look, "plot", "nsbench plot RUN... [OPTIONS]", "plots of runs: PNG, SVG or PDF",
-     ""},
+     "", Rights::over_files},
     {Command::script, Group::look, "model", "nsbench model RUN... [OPTIONS]",
-     "what each kind costs, fitted over all sets", ""},
+     "what each kind costs, fitted over all sets", "", Rights::over_files},
     {Command::script, Group::look, "curves", "nsbench curves RUN... [OPTIONS]",
-     "how costs grow with a parameter: laws and slopes", ""},
+     "how costs grow with a parameter: laws and slopes", "", Rights::over_files},
     {Command::script, Group::look, "scaling", "nsbench scaling RUN... [OPTIONS]",
-     "throughput and latency of samplers at once", ""},
+     "throughput and latency of samplers at once", "", Rights::over_files},
     {Command::script, Group::look, "export", "nsbench export RUN --format=FORMAT [OPTIONS]",
-     "a run in the formats of other tools", ""},
+     "a run in the formats of other tools", "", Rights::over_files},
     {Command::dictionary, Group::look, "dictionary", "nsbench dictionary [--format=markdown|json]",
      "what the columns of the files mean",
      "Prints the dictionary of the result files' columns; as JSON also that of the names in them."},
     {Command::script, Group::compare, "compare", "nsbench compare BASE NEW [OPTIONS]", "do two runs differ?",
-     ""},
+     "", Rights::over_files},
     {Command::script, Group::compare, "ab", "nsbench ab [OPTIONS] 'COMMAND A' 'COMMAND B'",
      "which of two commands is slower? in turn, here", ""},
     {Command::script, Group::compare, "history", "nsbench history add RUN... | show [OPTIONS]",
-     "since when are a machine's runs otherwise?", ""},
+     "since when are a machine's runs otherwise?", "", Rights::over_files},
     {Command::script, Group::kernels, "lab", "nsbench lab COMMAND [OPTIONS]",
      "boot other kernels in QEMU and measure in them", ""},
     {Command::guest, Group::kernels, "guest", "nsbench guest [OPTIONS]", "the lab's part in its guests",
@@ -119,6 +120,15 @@ const CommandText* find_command(std::string_view name) {
 
 const CommandText& text_of(Command command) {
     return *std::ranges::find(kCommands, command, &CommandText::command);
+}
+
+Rights rights_for(const Options& options) {
+    const auto is_asked_for = [&](const CommandText& one) {
+        return one.command == options.command &&
+               (one.command != Command::script || one.name == options.script.name);
+    };
+    const auto* const at = std::ranges::find_if(kCommands, is_asked_for);
+    return at == std::end(kCommands) ? Rights::all : at->rights;
 }
 
 std::string command_lines() {

@@ -13,6 +13,9 @@ namespace nsb::cli {
 /// What commands are listed under; those of `hidden` are for other programs, and are not listed.
 enum class Group { measure, look, compare, kernels, isolation, help, hidden };
 
+/// What of root's rights a command is there for.
+enum class Rights { all, over_files };
+
 struct CommandText {
     Command command;
     Group group;
@@ -20,6 +23,7 @@ struct CommandText {
     std::string_view usage;
     std::string_view brief;  ///< for a line of a list
     std::string_view what;   ///< for its help
+    Rights rights = Rights::all;
 };
 
 std::string_view title_of(Group group);
@@ -32,6 +36,9 @@ const CommandText* find_command(std::string_view name);
 
 /// Of a command that is no script.
 const CommandText& text_of(Command command);
+
+/// What this command line's command is there for.
+Rights rights_for(const Options& options);
 
 /// The commands by their groups, a line each.
 std::string command_lines();

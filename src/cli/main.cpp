@@ -9,6 +9,7 @@
 #include <new>
 #include <string_view>
 
+#include "cli/command_table.h"
 #include "cli/commands.h"
 #include "cli/complete.h"
 #include "cli/outcome.h"
@@ -17,6 +18,7 @@
 #include "report/dictionary.h"
 #include "run/outputs.h"
 #include "sys/file.h"
+#include "sys/privilege.h"
 
 namespace {
 
@@ -52,6 +54,16 @@ void occupy_standard_streams() {
 void require_standard_output() {
     if ((fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY) {
         throw UsageError("standard output is closed; redirect it to a file or to /dev/null");
+    }
+}
+
+/// What works on results alone has no other rights over the machine while it does.
+void give_up_rights() {
+    if (const int error = nsb::sys::give_up_all_but_files(); error != 0) {
+        nsb::sys::try_write(STDERR_FILENO,
+                            fmt::format("nsbench: keeps capabilities that it does not need: they cannot be "
+                                        "given up ({})\n",
+                                        nsb::errno_name(error)));
     }
 }
 
@@ -117,6 +129,7 @@ int main(int argc, char** argv) {
             options.command == Command::exec || options.command == Command::script ||
             options.prepare.is_asked_for;
         if (!is_for_another) require_standard_output();
+        if (rights_for(options) == Rights::over_files) give_up_rights();
         return dispatch(options, inherited);
     } catch (const std::exception& error) {
         return end_by(error);

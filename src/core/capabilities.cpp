@@ -191,6 +191,11 @@ Capabilities always_needed() {
     return needed(Call::unshare, Kind::uts);
 }
 
+Capabilities over_files() {
+    return only(CAP_CHOWN) | only(CAP_DAC_OVERRIDE) | only(CAP_DAC_READ_SEARCH) | only(CAP_FOWNER) |
+           only(CAP_FSETID);
+}
+
 std::string why_not_permitted(Capabilities needed, std::optional<Capabilities> held) {
     const std::string_view else_forbids = "a security module, a setting or a seccomp filter forbids it";
     if (needed == 0) return std::string(else_forbids);

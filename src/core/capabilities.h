@@ -50,6 +50,9 @@ Capabilities needed(const Case& c, MeasuredIn where = {});
 /// for CAP_SYS_ADMIN, and goes on differently without it (cap_vm_enough_memory() in security/commoncap.c).
 Capabilities always_needed();
 
+/// What it takes to read and replace the files of others, and to keep their owner and mode.
+Capabilities over_files();
+
 /// Why a call was not permitted: the capabilities that this process does not have. Where it has all, or these
 /// are not known, something else forbids it.
 std::string why_not_permitted(Capabilities needed, std::optional<Capabilities> held);

@@ -6,11 +6,13 @@
 
 #include <array>
 #include <atomic>
+#include <span>
 #include <utility>
 
 #include "batches.skel.h"
 #include "bpf/events.h"
 #include "probe/attach.h"
+#include "probe/batch_ring.h"
 #include "probe/state.h"
 #include "probe/symbols.h"
 
@@ -38,31 +40,16 @@ class BatchProbe final : public BatchSource {
 
     std::vector<Batch> take() override {
         const std::uint64_t ended = std::atomic_ref(skeleton_->bss->ended).load();
-        // One less than there are places: the next may be written to while it is read.
-        const std::uint64_t oldest = ended < NSB_BATCHES ? 0 : ended - (NSB_BATCHES - 1);
-        if (read_ < oldest) {
-            overwritten_ += oldest - read_;
-            read_ = oldest;
-        }
-        // Of what was missed since the last look, nobody knows in which batch: also that under way may lack
-        // some.
+        // Of what was missed since the last look, nobody knows in which batch.
         const auto missed = missed_in_all();
         const bool is_whole = std::exchange(missed_, missed) == missed;
-        std::vector<Batch> taken;
-        for (; read_ < ended; ++read_) {
-            const nsb_batch& batch = skeleton_->bss->batches[read_ % NSB_BATCHES];
-            const bool is_counted = view_.uncounted.empty() && is_whole && !std::exchange(next_lacks_, false);
-            taken.push_back(
-                {batch.begin, batch.end, is_counted ? std::optional(batch.namespaces) : std::nullopt});
-        }
-        next_lacks_ = next_lacks_ || !is_whole;
-        return taken;
+        return ring_.take(std::span(skeleton_->bss->batches), ended, view_.uncounted.empty(), is_whole);
     }
 
     [[nodiscard]] std::optional<std::uint64_t> lost() const override {
         const auto missed = missed_in_all();
-        if (!missed && overwritten_ == 0) return std::nullopt;
-        return overwritten_ + missed.value_or(0);
+        if (!missed && ring_.overwritten() == 0) return std::nullopt;
+        return ring_.overwritten() + missed.value_or(0);
     }
 
     [[nodiscard]] const BatchView& view() const override { return view_; }
@@ -96,9 +83,8 @@ class BatchProbe final : public BatchSource {
     Skeleton skeleton_;
     AllServed functions_;
     BatchView view_;
-    std::uint64_t read_ = 0, overwritten_ = 0;
+    BatchRing ring_;
     std::optional<std::uint64_t> missed_;  // when it was looked at last
-    bool next_lacks_ = false;
 };
 
 }  // namespace

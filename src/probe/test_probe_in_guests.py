@@ -7,11 +7,13 @@ import os
 
 import pytest
 
+import thorough
 from lab import guest, initramfs, packages, runs
 from lab.errors import LabError
 
 # All series by: LAB_KERNELS="5.10 6.1 6.12 7" pytest src/probe/test_probe_in_guests.py
 KERNELS = os.environ.get("LAB_KERNELS", "6.1").split()
+BACKENDS = thorough.of(("fentry",), ("fentry", "kprobe"))
 SAMPLES = 30
 LAYOUT = 0.0025
 TOGETHER = runs.How(together="many kinds in one boot, as on a host")
@@ -45,7 +47,7 @@ def in_guest(tmp_path_factory):
     return run
 
 
-@pytest.fixture(params=[(kernel, backend) for kernel in KERNELS for backend in ("fentry", "kprobe")],
+@pytest.fixture(params=[(kernel, backend) for kernel in KERNELS for backend in BACKENDS],
                 ids=lambda p: f"{p[0]}-{p[1]}")
 def probed(request, in_guest):
     kernel, backend = request.param
@@ -136,6 +138,7 @@ def own_calls(report: dict) -> dict:
     return calls
 
 
+@thorough.only
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_both_backends_count_the_same_calls(in_guest, kernel):
     fentry, kprobe = (own_calls(in_guest(kernel, backend)[1]) for backend in ("fentry", "kprobe"))
@@ -175,6 +178,7 @@ def test_the_kernels_own_tracer_counts_the_same(in_guest, kernel):
     assert traced["copy_net_ns"] == 1
 
 
+@thorough.only
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_fentry_costs_little(kernel, tmp_path):
     """In instructions: at most 5% of a clone with a pid namespace, where nothing else is traced. That is what its calls cost; what

@@ -1,4 +1,5 @@
 """The sampler does what it is asked for, and may do no more: seen from outside, while it measures."""
+import contextlib
 import functools
 import json
 import os
@@ -10,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+import thorough
 from churn_harness import starter_of, worker_of
 from nsbench_harness import (NOBODY, SAMPLER, Started, as_user, binary, host_kept, measure, needs_root, read_csv, wait_for)
 
 ROOT = Path(__file__).parents[2]
-NUMBERS = {"DAC_OVERRIDE": 1, "SETPCAP": 8, "NET_ADMIN": 12, "SYS_CHROOT": 18, "SYS_ADMIN": 21, "SYS_RESOURCE": 24, "SETFCAP": 31}
+NUMBERS = {"CHOWN": 0, "DAC_OVERRIDE": 1, "DAC_READ_SEARCH": 2, "FOWNER": 3, "FSETID": 4, "SETPCAP": 8, "NET_ADMIN": 12,
+           "SYS_CHROOT": 18, "SYS_ADMIN": 21, "SYS_RESOURCE": 24, "SETFCAP": 31}
 ENDLESS = ("--block=1000", "--budget=60s", "--precision=0.01%")
 SETS = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
 OPERATIONS = "clone,clone3,unshare,setns,proc_remount,userns_map,container,mount_ns,cgroup,veth,mountinfo"
@@ -152,10 +155,10 @@ def run_small(nsbench, folder, *args, prefix=()):
 
 
 @needs_root
-@pytest.mark.parametrize("surroundings", [
+@pytest.mark.parametrize("surroundings", thorough.of([(), ("--with=netns:5", "--with=dying:5"), ("--with=cgroups:5",)], [
     (), ("--with=parallel:2",), ("--with=mounts:10",), ("--with=peers:5",), ("--with=netns:5", "--with=dying:5"),
     ("--with=pidns:5", "--with=procs:10"), ("--with=rss:4M", "--with=fds:100"), ("--with=depth:2",), ("--with=cgroups:5",),
-], ids=lambda value: " ".join(value) or "alone")
+]), ids=lambda value: " ".join(value) or "alone")
 def test_nothing_is_refused_for_what_the_sampler_gave_up(surroundings, tmp_path):
     """Each operation with each set, or with those that differ under a condition, which takes long to make: what is refused is
     refused to a sampler that keeps all as well."""
@@ -315,3 +318,52 @@ def test_the_table_names_the_calls_that_an_operation_makes():
         # clone3 in place of clone, and the plain clone of a child, take what the set takes.
         named = set(re.findall(r"\b\w+\b", called)) | {"clone", "clone3"}
         assert made & takes <= named, f"{name}: {made & takes - named}"
+
+
+OVER_FILES = ("CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID")
+ON_RESULTS = (("summary",), ("report",), ("plot",), ("model",), ("curves",), ("scaling",), ("export", "--format=benchmark"), ("compare",),
+              ("history", "show"))
+
+
+@pytest.fixture(scope="module", name="recorded")
+def recorded_run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("recorded") / "run"
+    measure("--case=clone/NEWPID/stack:1M", "--samples=2", f"--out={folder}")
+    return folder
+
+
+@needs_root
+@pytest.mark.parametrize("command", ON_RESULTS, ids=" ".join)
+def test_what_works_on_results_has_rights_over_files_alone(command, recorded, tmp_path):
+    """Seen while it works, which it does for as long as nobody reads what it prints."""
+    expected = capabilities(*OVER_FILES)
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    try:
+        with contextlib.suppress(BlockingIOError):
+            while os.write(writing, bytes(4096)):
+                pass
+        os.set_blocking(writing, True)
+        runs = [recorded] * (2 if command == ("compare",) else 1)
+        with subprocess.Popen([binary(), *command, *runs], stdin=subprocess.DEVNULL, stdout=writing, stderr=subprocess.DEVNULL,
+                              cwd=tmp_path) as process:
+            def given_up():
+                sets = sets_of(process.pid)
+                return sets if sets and sets["CapPrm"] == expected else None
+            try:
+                assert wait_for(given_up, 20, "its rights to be given up") == {
+                    "CapInh": 0, "CapPrm": expected, "CapEff": expected, "CapBnd": expected, "CapAmb": 0}
+            finally:
+                process.kill()
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+@needs_root
+def test_rights_that_cannot_be_given_up_are_said(recorded):
+    prefix = ("setpriv", "--bounding-set=-setpcap", "--inh-caps=-setpcap")
+    done = subprocess.run([*prefix, binary(), "summary", recorded], capture_output=True, encoding="utf-8", timeout=60, check=False)
+    assert done.returncode == 0
+    assert done.stderr == "nsbench: keeps capabilities that it does not need: they cannot be given up (EPERM)\n"
+    assert "clone/NEWPID/stack:1M" in done.stdout

@@ -115,7 +115,7 @@ def test_interrupted_run_keeps_what_it_measured(number, code, group, tmp_path):
     assert not list((tmp_path / "out").glob(".part-*"))
 
 
-@pytest.mark.parametrize("attempt", range(thorough.of(8, 20)))
+@pytest.mark.parametrize("attempt", range(thorough.of(4, 20)))
 def test_killed_run_leaves_nothing_behind_and_goes_on(attempt, tmp_path):
     moment = random.uniform(0.02, 0.4) if attempt == 0 else random.uniform(0.3, 2.0)
     print(f"killed after {moment:.3f} s")

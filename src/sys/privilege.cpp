@@ -1,10 +1,8 @@
 #include "sys/privilege.h"
 
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <linux/magic.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -12,15 +10,21 @@
 #include <vector>
 
 #include "core/failure.h"
-#include "sys/fd.h"
+#include "sys/capability_sets.h"
 
 namespace nsb::sys {
-
 std::optional<Capabilities> held_capabilities() {
-    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-    std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> data{};
-    if (syscall(SYS_capget, &header, data.data()) != 0) return std::nullopt;
-    return Capabilities{data[1].effective} << 32U | data[0].effective;
+    const auto sets = CapabilitySets::read();
+    return sets ? std::optional(sets->effective()) : std::nullopt;
+}
+
+int give_up_all_but_files() {
+    // The bounding set first, since it takes a capability. Who is not root starts nothing that would have it.
+    const int of_bounding = geteuid() == 0 ? cut_bounding_set(over_files()) : 0;
+    auto sets = CapabilitySets::read();
+    if (!sets) return sets.error();
+    const int of_sets = sets->are_within(over_files()) ? 0 : sets->cut(over_files());
+    return of_sets != 0 ? of_sets : of_bounding;
 }
 
 bool can_open(std::size_t descriptors) {

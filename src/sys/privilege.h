@@ -12,6 +12,10 @@ namespace nsb::sys {
 /// The capabilities in effect, by capget(2): it needs no /proc.
 std::optional<Capabilities> held_capabilities();
 
+/// Gives up, for good, all capabilities but those over files, and what this process starts has no other
+/// either: for work on results, which needs none. The errno of what was refused, or 0.
+[[nodiscard]] int give_up_all_but_files();
+
 /// Whether so many more descriptors can be opened. Libraries that fail for want of one say another errno, and
 /// a later call's.
 bool can_open(std::size_t descriptors);
