@@ -45,15 +45,17 @@ def here() -> Place:
 
 
 def _record(name: str, of_memory: bool) -> Recorded | Unreadable:
-    place = here()
+    place, job = here(), BY_NAME[name]
     try:
-        return place.record(BY_NAME[name], of_memory)
+        with place.turn(job):
+            return place.record(job, of_memory)
     except Unreadable as unreadable:
         return unreadable
 
 
 def _attempt(fault: Fault, whole: Facts, keep: Path | None) -> Outcome:
-    return here().attempt(fault, whole, keep)
+    with here().turn(BY_NAME[fault.job]):
+        return here().attempt(fault, whole, keep)
 
 
 class Said:

@@ -46,6 +46,7 @@ class Job:
     refusals: tuple[int, ...] = ()  # that say that its command cannot be started
     is_for_kills: bool = False  # alone: it takes long enough to be met within, and is no other work than another job's
     is_surrounded: bool = False  # it goes on until it is stopped, and most of its time a condition is set up or taken down
+    is_alone: bool = False  # one at a time, since it changes what is the machine's
     runs_command: bool = False  # and ends with its code, or 128 and the signal that ended it
 
 
@@ -111,14 +112,15 @@ def rows_of(told: Told) -> Facts:
 
 
 def benchmarks_of(told: Told) -> Facts:
-    """The entries of Google Benchmark's JSON; one that failed has no time."""
+    """The entries of Google Benchmark's JSON; one that failed, or was skipped, has no time."""
     try:
         entries = json.loads(told.out)["benchmarks"]
     except (ValueError, KeyError, TypeError) as error:
         raise Unreadable(f"benchmark: its JSON is not whole: {error}") from error
     if wrong := next((one for one in entries if one.get("error_occurred") and one.get("real_time")), None):
         raise Unreadable(f"benchmark: {wrong['name']} failed and has a time")
-    return {one["name"]: "failed" if one.get("error_occurred") else "" for one in entries}
+    found = {one["name"]: one["error_message"].partition(":")[0] if one.get("error_occurred") else "1" for one in entries}
+    return found | ({IN_USERNS: ""} if any("NEWUSER" in name for name in found) else {})
 
 
 def load_of(told: Told) -> Facts:
@@ -185,7 +187,7 @@ JOBS = (
     Job("inside", ("exec", "--ns=all", "--proc", "--", "/bin/sh", "-c", "sleep 0.3 & sleep 0.3; wait"), text_of, refusals=(126, 127),
         is_for_kills=True, runs_command=True),
     Job("prepare", ("doctor", "--prepare", "--leave=governor,turbo,irq_affinity,cpuset,smt", "--", "/bin/sleep", "0.2"), text_of,
-        refusals=(126, 127), runs_command=True),
+        refusals=(126, 127), is_alone=True, runs_command=True),
     Job("benchmark", ("benchmark", *TINY, "--benchmark_min_time=0.002", "--benchmark_format=json"), benchmarks_of),
     Job("churn", ("churn", "--ns=uts", "--for=200ms", "--drain=50ms", "--quiet", f"--out={OUT}"), load_of),
     *(_surrounded(key, f"--with={key}:{level}") for key, level in LEVELS.items()),

@@ -228,12 +228,18 @@ def attempt(place: Place, kill: Kill, of: Usual) -> Struck:
 
 def _usual_here(name: str) -> Usual | Unreadable:
     try:
-        return usual(here(), BY_NAME[name])
+        with here().turn(BY_NAME[name]):
+            return usual(here(), BY_NAME[name])
     except Unreadable as unreadable:
         return unreadable
 
 
 def _attempt_here(kill: Kill, of: Usual) -> Struck:
+    with here().turn(BY_NAME[kill.job]):
+        return _attempt_until_struck(kill, of)
+
+
+def _attempt_until_struck(kill: Kill, of: Usual) -> Struck:
     """Again at an earlier moment, where nobody was there."""
     struck = attempt(here(), kill, of)
     for _ in range(AGAIN):

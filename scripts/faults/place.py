@@ -1,11 +1,14 @@
 """Where a job is run: in namespaces of its own, so that what it leaves is known to be its own."""
 import collections
+import contextlib
 import ctypes
+import fcntl
 import shlex
 import shutil
 import signal
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -67,6 +70,14 @@ class Place:
         if job.given:
             shutil.copytree(self._made_before(job), out)
         return [str(self.program), *(word.replace(OUT, str(out)) for word in job.words)]
+
+    @contextlib.contextmanager
+    def turn(self, job: Job) -> Iterator[None]:
+        """One that is to be alone waits until no other worker has such a one."""
+        with open(self.folder.parent / "turn", "w", encoding="utf-8") as lock:
+            if job.is_alone:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def _made_before(self, job: Job) -> Path:
         if job.name not in self._given:

@@ -253,8 +253,10 @@ def benchmarks(out):
 
 
 def test_a_benchmark_that_failed_has_no_time():
-    entries = [{"name": "clone/none", "real_time": 5.0}, {"name": "clone/NEWUTS", "error_occurred": True, "real_time": 0.0}]
-    assert benchmarks(json.dumps({"benchmarks": entries})) == {"clone/none": "", "clone/NEWUTS": "failed"}
+    entries = [{"name": "clone/none", "real_time": 5.0}, {"name": "clone/NEWUTS", "error_occurred": True, "error_message": "failed: EIO: clone", "real_time": 0.0}]
+    assert benchmarks(json.dumps({"benchmarks": entries})) == {"clone/none": "1", "clone/NEWUTS": "failed"}
+    in_userns = [{"name": "clone/NEWUSER", "real_time": 5.0}]
+    assert jobs.IN_USERNS in benchmarks(json.dumps({"benchmarks": in_userns}))
     entries[1]["real_time"] = 4.0
     with pytest.raises(Exception, match="clone/NEWUTS failed and has a time"):
         benchmarks(json.dumps({"benchmarks": entries}))

@@ -50,6 +50,11 @@ ONCE = [
     "faults --job=resume --role=nsbench-sampler+ --call=unshare --error=EPERM --when=1",
     # An interruption is no reason to have no name for a file.
     "faults --job=summary --role=nsbench --call=getrandom --error=EINTR --seed=1",
+    # It waited for a watcher that it had not told to go.
+    "faults --job=prepare --role=nsbench --call=write --error=EPIPE --when=2",
+    # Google Benchmark's output lacked a part, and the exit code was 0; an interruption cost as much.
+    "faults --job=benchmark --role=nsbench --call=write --error=ENOSPC --when=2",
+    "faults --job=benchmark --role=nsbench --call=write --error=EINTR --when=2",
     # Without memory for the message that there is none it aborted.
     "memory --job=list --call=malloc+ --most=5",
     "memory --job=summary --call=mmap+ --most=5",

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <iostream>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -90,9 +92,12 @@ void check_values(const std::vector<std::string>& options) {
             fmt::format("--benchmark_repetitions={}: accepted is {}", *repetitions, count.error()));
 }
 
-/// Google Benchmark prints by way of std::cout, which keeps no errno: whatever fails there fails again.
+/// Google Benchmark prints by way of std::cout, which keeps no errno: what fails there mostly fails again.
 void flush_standard_output() {
-    if (!std::cout.flush()) print_if_read("\n");
+    if (std::cout.flush()) return;
+    print_if_read("\n");
+    if (run::interrupted_by() != SIGHUP)
+        throw std::runtime_error(fmt::format("{}: a part of it cannot be written", sys::kStandardOutput));
 }
 
 }  // namespace
@@ -105,6 +110,8 @@ int run_benchmark(const Options& options) {
     const OutFile out = take_out_file(theirs);
     const bool is_csv = choice_of(theirs, "benchmark_format", kFormats) == "csv";
     check_values(theirs);
+    // By way of stdio a write that a signal interrupts is an error (_IO_new_file_write, glibc).
+    std::ios::sync_with_stdio(false);
     std::vector<std::string> all;
     if (is_colour_refused()) all.emplace_back("--benchmark_color=no");
     all.insert(all.end(), theirs.begin(), theirs.end());

@@ -40,7 +40,8 @@ sys::Result<Watcher> Watcher::start(const Preparation& preparation) {
 }
 
 void Watcher::dismiss() {
-    sys::try_write(life_.get(), "x");
+    // Untold it would wait for as long as this process does.
+    if (sys::retried([&] { return write(life_.get(), "x", 1); }) != 1) kill(pid_, SIGKILL);
     (void)sys::retried([&] { return waitpid(pid_, nullptr, 0); });
 }
 
