@@ -28,6 +28,11 @@ class Told:
     folder: Path  # what it wrote, if anything
 
 
+def nothing(_: Told) -> str:
+    """No reason is told but on standard error."""
+    return ""
+
+
 Facts = dict[str, str]  # what a whole run has: a name for each thing, and what has to be the same each time
 
 
@@ -46,6 +51,7 @@ class Job:
     refusals: tuple[int, ...] = ()  # that say that its command cannot be started
     is_for_kills: bool = False  # alone: it takes long enough to be met within, and is no other work than another job's
     is_surrounded: bool = False  # it goes on until it is stopped, and most of its time a condition is set up or taken down
+    reasons: Callable[[Told], str] = nothing  # what its output, but for files, says of why it did not go well
     is_alone: bool = False  # one at a time, since it changes what is the machine's
     runs_command: bool = False  # and ends with its code, or 128 and the signal that ended it
 
@@ -70,6 +76,12 @@ def verdicts_of(told: Told) -> Facts:
     if wrong := next((row for row in rows if row["verdict"] == "failed"), None):
         raise Unreadable(f"verify: {wrong['check']} is said not to isolate: {wrong['reason']}")
     return {row["check"]: "" for row in rows}
+
+
+def errors_of(told: Told) -> str:
+    """The reasons of verify's checks that did not come to a verdict."""
+    rows = csv.DictReader(io.StringIO(told.out))
+    return "\n".join(row["reason"] or "" for row in rows if row.get("verdict") == "error")
 
 
 def _figures_of(rows: "list[dict[str, Any]]") -> Facts:
@@ -123,6 +135,16 @@ def benchmarks_of(told: Told) -> Facts:
     return found | ({IN_USERNS: ""} if any("NEWUSER" in name for name in found) else {})
 
 
+def error_messages_of(told: Told) -> str:
+    """Of the entries of Google Benchmark's JSON, also where it broke off."""
+    return "\n".join(re.findall(r'"error_message": "(.+)"', told.out))
+
+
+def early_end_of(told: Told) -> str:
+    """What churn says of workers that did not stay."""
+    return "\n".join(re.findall(r".*(?:ended before their time|the process of the workers was killed).*", told.out))
+
+
 def load_of(told: Told) -> Facts:
     """churn's files: its parts. Each file is whole, or not there."""
     from analysis import files
@@ -160,7 +182,7 @@ JOBS = (
     Job("dictionary", ("dictionary",), text_of),
     # 1: nothing is wrong but that a busy machine leaves it no time to measure.
     Job("doctor", ("doctor",), findings_of, own_codes=(0, 1)),
-    Job("verify", ("verify", "--format=csv"), verdicts_of),
+    Job("verify", ("verify", "--format=csv"), verdicts_of, reasons=errors_of),
     Job("exec", ("exec", "--ns=all", "--proc", "--hostname=box", "--net-lo", "--map-root", "--", "/bin/sh", "-c", INSIDE), text_of,
         own_codes=(7,), refusals=(126, 127), runs_command=True),
     _measuring("clone", "--op=clone,clone3", "--ns=none", "--ns=all", "--stack=1M", *SMALL),
@@ -188,8 +210,9 @@ JOBS = (
         is_for_kills=True, runs_command=True),
     Job("prepare", ("doctor", "--prepare", "--leave=governor,turbo,irq_affinity,cpuset,smt", "--", "/bin/sleep", "0.2"), text_of,
         refusals=(126, 127), is_alone=True, runs_command=True),
-    Job("benchmark", ("benchmark", *TINY, "--benchmark_min_time=0.002", "--benchmark_format=json"), benchmarks_of),
-    Job("churn", ("churn", "--ns=uts", "--for=200ms", "--drain=50ms", "--quiet", f"--out={OUT}"), load_of),
+    Job("benchmark", ("benchmark", *TINY, "--benchmark_min_time=0.002", "--benchmark_format=json"), benchmarks_of,
+        reasons=error_messages_of),
+    Job("churn", ("churn", "--ns=uts", "--for=200ms", "--drain=50ms", "--quiet", f"--out={OUT}"), load_of, reasons=early_end_of),
     *(_surrounded(key, f"--with={key}:{level}") for key, level in LEVELS.items()),
     _surrounded("all", *(f"--with={key}:{level}" for key, level in FEW.items())),
 )

@@ -32,7 +32,6 @@ SEARCH = 5.0  # seconds for a deputy or a keeper to be met, which is there for a
 AGAIN = 5  # times that another moment is tried where nobody was there to be struck
 BY_SIGNAL = 128
 MISSED = "missed"
-ENDED_EARLY = ("ended before their time", "the process of the workers was killed")  # what churn says, in its text
 
 
 @dataclass(frozen=True)
@@ -167,7 +166,7 @@ def ending(job: Job, kill: Kill, ended: Ended, reasons: str) -> str | None:
     if ended.code not in (FAILED, NOT_PERMITTED):
         return f"exit code {ended.code}: {ended.err.strip()[-200:]!r}"
     # What is shown at a terminal that was closed nobody sees.
-    is_said = ended.err or reasons or any(words in ended.out for words in ENDED_EARLY) or kill.victim == TERMINAL
+    is_said = ended.err or reasons or kill.victim == TERMINAL
     return None if is_said else f"exit code {ended.code} without a message"
 
 
@@ -219,7 +218,7 @@ def attempt(place: Place, kill: Kill, of: Usual) -> Struck:
         run.close()
     reasons = ""
     if kill.victim != TERMINAL:
-        reasons = reasons_of(place.folder / "out")
+        reasons = reasons_of(place.folder / "out") + job.reasons(place.told(ended))
     wrong = [*_of_files(place, job, kill, ended, of.facts), ending(job, kill, ended, reasons)]
     wrong += [f"left {', '.join(ended.left)}"] if ended.left else []
     wrong += place.left(shared)

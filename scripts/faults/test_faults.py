@@ -253,7 +253,8 @@ def benchmarks(out):
 
 
 def test_a_benchmark_that_failed_has_no_time():
-    entries = [{"name": "clone/none", "real_time": 5.0}, {"name": "clone/NEWUTS", "error_occurred": True, "error_message": "failed: EIO: clone", "real_time": 0.0}]
+    entries = [{"name": "clone/none", "real_time": 5.0},
+               {"name": "clone/NEWUTS", "real_time": 0.0, "error_occurred": True, "error_message": "failed: EIO: clone"}]
     assert benchmarks(json.dumps({"benchmarks": entries})) == {"clone/none": "1", "clone/NEWUTS": "failed"}
     in_userns = [{"name": "clone/NEWUSER", "real_time": 5.0}]
     assert jobs.IN_USERNS in benchmarks(json.dumps({"benchmarks": in_userns}))
