@@ -1,6 +1,5 @@
 #include "privilege.h"
 
-#include <unistd.h>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -34,11 +33,6 @@ tl::expected<Capabilities, Failure> allowed(const char* const* arguments) {
     return kAll;
 }
 
-/// Whether a program has what the bounding set has, just because this process starts it.
-bool is_root() {
-    return getuid() == 0 || geteuid() == 0;
-}
-
 Failure failure_of(Call call, int error) {
     return error == 0 ? Failure{} : Failure{call, error};
 }
@@ -60,7 +54,8 @@ protocol::Privilege give_up(const char* const* arguments) {
     }
     if (*kept == kAll || (sets && sets->are_within(*kept))) return done;
     // First what takes a capability.
-    if (is_root()) done.bounding = failure_of(Call::drop_bound, sys::cut_bounding_set(*kept));
+    if (sys::starts_with_bounding_set())
+        done.bounding = failure_of(Call::drop_bound, sys::cut_bounding_set(*kept));
     if (!sets) return done;
     done.own = failure_of(Call::capset, sets->cut(*kept));
     if (done.own.error == 0) done.permitted = sets->permitted();

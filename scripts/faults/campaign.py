@@ -83,7 +83,7 @@ class Said:
 def in_workers(program: Path, jobs: int) -> Iterator[concurrent.futures.ProcessPoolExecutor]:
     """So many processes, each in a place of its own."""
     context = multiprocessing.get_context("fork")
-    with tempfile.TemporaryDirectory(prefix="nsbench-faults-", ignore_cleanup_errors=True) as folder:  # a worker's own may be killed
+    with tempfile.TemporaryDirectory(prefix="nsbench-faults-", ignore_cleanup_errors=True) as folder:  # a killed worker removes nothing
         pool = concurrent.futures.ProcessPoolExecutor(jobs, context, _begin, (program, folder))
         try:
             yield pool
@@ -151,11 +151,18 @@ def run(options: argparse.Namespace) -> bool:
     if of_memory and not programs.find(LIBRARY, options.build):
         raise Unreadable(f"{LIBRARY} is missing in {options.build}: it is built with the tests, by cmake -DNSB_TESTS=ON")
     for number in ENDING:
-        signal.signal(number, signal.default_int_handler)
+        signal.signal(number, _interrupted)
     wanted = options.job or (MEMORY_JOBS if of_memory else BY_NAME)
     names = [job.name for job in JOBS if job.name in wanted and not job.is_for_kills]
     with kept(options.keep, options) if options.keep else contextlib.nullcontext() as keeping:
         return _carry_out(options, names, keeping)
+
+
+def _interrupted(number: int, frame: object) -> None:
+    """Once: a second one would break off what prints the tables."""
+    for one in ENDING:
+        signal.signal(one, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _carry_out(options: argparse.Namespace, names: Sequence[str], keeping: Keeping | None) -> bool:

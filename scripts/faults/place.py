@@ -32,6 +32,13 @@ class NotToBeHad(Unreadable):
     """A job that this machine does not let nsbench do, as that says itself."""
 
 
+@contextlib.contextmanager
+def _turn(folder: Path, how: int) -> Iterator[None]:
+    with open(folder / "turn", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, how)
+        yield
+
+
 def check_whole(job: Job, ended: Ended) -> None:
     """Of a run without faults: Unreadable where it did not go well."""
     if ended.code not in job.own_codes:
@@ -40,13 +47,14 @@ def check_whole(job: Job, ended: Ended) -> None:
 
 
 class Place:
-    """Where a worker runs nsbench: namespaces of its own, so that what a run leaves is that run's, and a folder, which lies in one that
-    outlives the worker."""
+    """Where a worker runs nsbench: namespaces of its own, so that what a run leaves is that run's, and a folder below one
+    that outlives it."""
 
     def __init__(self, program: Path, above: str) -> None:
         self.program = program
         self.folder = Path(tempfile.mkdtemp(dir=above))
-        self.before = machine.state()
+        with _turn(self.folder.parent, fcntl.LOCK_SH):
+            self.before = machine.state()
         self._given: dict[str, Path] = {}
 
     @staticmethod
@@ -73,10 +81,8 @@ class Place:
 
     @contextlib.contextmanager
     def turn(self, job: Job) -> Iterator[None]:
-        """One that is to be alone waits until no other worker has such a one."""
-        with open(self.folder.parent / "turn", "w", encoding="utf-8") as lock:
-            if job.is_alone:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+        """One that is to be alone waits until no other worker has any, and the others wait for it."""
+        with _turn(self.folder.parent, fcntl.LOCK_EX if job.is_alone else fcntl.LOCK_SH):
             yield
 
     def _made_before(self, job: Job) -> Path:

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -246,6 +247,24 @@ def test_a_verdict_by_a_failed_call_is_wrong():
     told = jobs.Told(1, "check,verdict,reason\ndiffer,failed,not isolated\n", "", Path("/nonexistent"))
     with pytest.raises(Exception, match="said not to isolate"):
         jobs.verdicts_of(told)
+
+
+def test_a_job_that_changes_the_machine_has_it_alone(tmp_path):
+    one, other = (Place(Path("/nonexistent"), str(tmp_path)) for _ in range(2))
+    assert [job.name for job in jobs.JOBS if job.is_alone] == ["prepare"]
+    for first, second, waits in (("prepare", "list", True), ("list", "prepare", True), ("prepare", "prepare", True),
+                                 ("list", "clone", False)):
+        entered = threading.Event()
+
+        def enter(job=second, entered=entered):
+            with other.turn(jobs.BY_NAME[job]):
+                entered.set()
+        with one.turn(jobs.BY_NAME[first]):
+            thread = threading.Thread(target=enter)
+            thread.start()
+            assert entered.wait(0.3 if waits else 20) != waits, (first, second)
+        thread.join(20)
+        assert entered.is_set()
 
 
 def benchmarks(out):

@@ -16,7 +16,7 @@ TRIED = thorough.of([row for row in guest_rows.GUESTS if row.boot == guest_rows.
 
 @pytest.fixture(scope="module", name="outcomes")
 def fixture_outcomes():
-    """Of all rows, in one guest for each boot."""
+    """Of these rows, in one guest for each boot."""
     from nsbench_harness import binary
     return guests.tried(Path(binary()), TRIED, hostile.QUICK)
 

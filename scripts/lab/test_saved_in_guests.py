@@ -132,7 +132,7 @@ FAILING = [
     ("echo no luck; exit 7\n", "the state's script ended with 7: no luck"),
     ("while :; do :; done\n", "(--timeout) and was ended"),
     ("echo '<4>WARNING: quiet' >/dev/kmsg\n", "the guest's kernel said: ["),
-    ("echo 'BUG: mine' >/dev/console\n", "the guest's kernel said: BUG: mine"),  # for scripts/test-kernels alone
+    ("echo 'BUG: mine' >/dev/console\n", "the guest's kernel said: BUG: mine"),
 ]
 
 

@@ -37,8 +37,8 @@ constexpr CommandText kCommands[]{
     {Command::summary, Group::look, "summary", "nsbench summary DIR [OPTIONS]",
      "the table of a recorded run again",
      "Makes results.csv of a recorded run from its samples again, and prints the table.", Rights::over_files},
-    {Command::script, Group::look, "report", "nsbench report RUN... [OPTIONS]", "one HTML file on runs", "",
-     Rights::over_files},
+    // It installs the libraries of its page where they are missing.
+    {Command::script, Group::look, "report", "nsbench report RUN... [OPTIONS]", "one HTML file on runs", ""},
     {Command::script, Group::look, "plot", "nsbench plot RUN... [OPTIONS]", "plots of runs: PNG, SVG or PDF",
      "", Rights::over_files},
     {Command::script, Group::look, "model", "nsbench model RUN... [OPTIONS]",

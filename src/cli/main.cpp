@@ -57,14 +57,13 @@ void require_standard_output() {
     }
 }
 
-/// What works on results alone has no other rights over the machine while it does.
+/// What works on results alone needs no other capability. It stays root where it was.
 void give_up_rights() {
-    if (const int error = nsb::sys::give_up_all_but_files(); error != 0) {
-        nsb::sys::try_write(STDERR_FILENO,
-                            fmt::format("nsbench: keeps capabilities that it does not need: they cannot be "
-                                        "given up ({})\n",
-                                        nsb::errno_name(error)));
-    }
+    if (const auto done = nsb::sys::give_up_all_but_files(); !done)
+        nsb::sys::try_write(
+            STDERR_FILENO,
+            fmt::format("nsbench: not all capabilities that it does not need are given up: {}\n",
+                        done.error().text()));
 }
 
 int dispatch(const Options& options, const nsb::isolate::Dispositions& inherited) {

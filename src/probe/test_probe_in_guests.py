@@ -11,7 +11,7 @@ import thorough
 from lab import guest, initramfs, packages, runs
 from lab.errors import LabError
 
-# All series by: LAB_KERNELS="5.10 6.1 6.12 7" pytest src/probe/test_probe_in_guests.py
+# All series and backends by: NSBENCH_THOROUGH=1 LAB_KERNELS="5.10 6.1 6.12 7" pytest src/probe/test_probe_in_guests.py
 KERNELS = os.environ.get("LAB_KERNELS", "6.1").split()
 BACKENDS = thorough.of(("fentry",), ("fentry", "kprobe"))
 SAMPLES = 30

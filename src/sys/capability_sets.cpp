@@ -36,6 +36,10 @@ int CapabilitySets::cut(std::uint64_t kept) {
     return syscall(SYS_capset, &header_, data_) == 0 ? 0 : errno;
 }
 
+bool starts_with_bounding_set() {
+    return getuid() == 0 || geteuid() == 0;
+}
+
 int cut_bounding_set(std::uint64_t kept) {
     for (unsigned long number = 0; number < 64; ++number) {
         const int is_there = prctl(PR_CAPBSET_READ, number);

@@ -28,6 +28,10 @@ class CapabilitySets {
     __user_cap_data_struct data_[_LINUX_CAPABILITY_U32S_3]{};
 };
 
+/// Whether a program has what the bounding set has, just because this process starts it: that of root, by
+/// either of its ids.
+bool starts_with_bounding_set();
+
 /// Leaves no other capability in the bounding set, which is what a program has that root starts. It takes
 /// CAP_SETPCAP. The errno of prctl(2), or 0.
 [[nodiscard]] int cut_bounding_set(std::uint64_t kept);

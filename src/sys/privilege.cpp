@@ -13,18 +13,22 @@
 #include "sys/capability_sets.h"
 
 namespace nsb::sys {
+
 std::optional<Capabilities> held_capabilities() {
     const auto sets = CapabilitySets::read();
     return sets ? std::optional(sets->effective()) : std::nullopt;
 }
 
-int give_up_all_but_files() {
-    // The bounding set first, since it takes a capability. Who is not root starts nothing that would have it.
-    const int of_bounding = geteuid() == 0 ? cut_bounding_set(over_files()) : 0;
+Expected<void> give_up_all_but_files() {
+    // The bounding set first, since it takes a capability.
+    const int of_bounding = starts_with_bounding_set() ? cut_bounding_set(over_files()) : 0;
     auto sets = CapabilitySets::read();
-    if (!sets) return sets.error();
+    if (!sets) return tl::unexpected(Refusal{.call = "capget", .error = sets.error()});
     const int of_sets = sets->are_within(over_files()) ? 0 : sets->cut(over_files());
-    return of_sets != 0 ? of_sets : of_bounding;
+    if (of_sets != 0) return tl::unexpected(Refusal{.call = "capset", .error = of_sets});
+    if (of_bounding != 0)
+        return tl::unexpected(Refusal{.call = "prctl(PR_CAPBSET_DROP)", .error = of_bounding});
+    return {};
 }
 
 bool can_open(std::size_t descriptors) {

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "core/capabilities.h"
+#include "sys/refusal.h"
 
 namespace nsb::sys {
 
@@ -13,8 +14,8 @@ namespace nsb::sys {
 std::optional<Capabilities> held_capabilities();
 
 /// Gives up, for good, all capabilities but those over files, and what this process starts has no other
-/// either: for work on results, which needs none. The errno of what was refused, or 0.
-[[nodiscard]] int give_up_all_but_files();
+/// either: for work on results, which needs none. What is refused does not keep the rest from being given up.
+[[nodiscard]] Expected<void> give_up_all_but_files();
 
 /// Whether so many more descriptors can be opened. Libraries that fail for want of one say another errno, and
 /// a later call's.
