@@ -5,6 +5,7 @@ import importlib.util
 import io
 import json
 import signal
+import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -67,3 +68,10 @@ def call(script: Path, words: Iterable[object]) -> tuple[str | int | None, str, 
         for number, handler in handlers.items():
             signal.signal(number, handler)
     return code, out.getvalue(), err.getvalue()
+
+
+def completed(script: Path, words: Iterable[object]) -> subprocess.CompletedProcess[str]:
+    """The same as a process that has ended."""
+    code, out, err = call(script, words)
+    assert isinstance(code, int)
+    return subprocess.CompletedProcess([str(script), *map(str, words)], code, out, err)

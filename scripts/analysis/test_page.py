@@ -16,7 +16,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
-from analysis.fixtures import result_row, write_run
+from analysis.fixtures import completed, result_row, write_run
 from analysis.fixtures_full import full_run
 
 SCRIPTS = Path(__file__).resolve().parents[1]
@@ -27,9 +27,7 @@ pytestmark = pytest.mark.usefixtures("libraries")
 
 
 def report(*words: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [SCRIPTS / "report.py", *map(str, words)], capture_output=True, text=True, timeout=300
-    )
+    return completed(SCRIPTS / "report.py", words)
 
 
 @pytest.fixture(scope="module")
@@ -247,7 +245,7 @@ def test_words_and_files(opened: webdriver.Chrome, page: Path) -> None:
 
 def test_standard_output_and_a_run_without_extras(tmp_path: Path) -> None:
     run = write_run(tmp_path / "one", [result_row("clone/none/stack:1M", "create", 1000.0)])
-    made = report(run / "results.csv", "-o", "-")
+    made = subprocess.run([SCRIPTS / "report.py", run / "results.csv", "-o", "-"], capture_output=True, text=True, timeout=300)
     assert made.returncode == 0 and made.stdout.startswith("<!DOCTYPE html>") and made.stderr == ""
 
 
@@ -310,16 +308,10 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("script", ["report.py", "plot.py"])
+@pytest.mark.parametrize("script", ["report", "plot"])
 @pytest.mark.parametrize("how", BAD)
 def test_what_cannot_be_shown_is_one_line(tmp_path: Path, how: str, script: str) -> None:
-    runs = bad(tmp_path, how)
-    made = subprocess.run(
-        [SCRIPTS / script, *map(str, runs), "-o", tmp_path / "out", "--quiet"],
-        capture_output=True,
-        text=True,
-        timeout=100,
-    )
+    made = completed(SCRIPTS / f"{script}.py", [*bad(tmp_path, how), "-o", tmp_path / "out", "--quiet"])
     assert (made.returncode, made.stdout) == (2, "")
     assert made.stderr.startswith(f"{script}: ") and BAD[how] in made.stderr and made.stderr.count("\n") == 1
     assert not (tmp_path / "out").is_file()

@@ -1,6 +1,7 @@
 """Tests of the report's page in a headless Chromium: that nothing covers anything at any width, what is printed, what is said
 for who does not see it, and a page of two kernels whose runs have one name, with the probe beside them."""
 import base64
+import itertools
 import re
 import subprocess
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ pytest.importorskip("pandas", reason="python3-pandas is missing")
 pytest.importorskip("selenium", reason="python3-selenium is missing")
 from selenium import webdriver
 
+import thorough
 from analysis.fixtures_full import full_run
 from analysis.test_page import choose, report, wait
 
@@ -75,8 +77,12 @@ def opened(browser: webdriver.Chrome, page: Path) -> Iterator[webdriver.Chrome]:
     assert [entry["message"] for entry in browser.get_log("browser")] == []
 
 
-@pytest.mark.parametrize("width", [400, 800, 1280])
-@pytest.mark.parametrize("theme", ["light", "dark"])
+WIDTHS, THEMES = (400, 800, 1280), ("light", "dark")
+
+
+@pytest.mark.parametrize(
+    ("width", "theme"), thorough.of(list(zip(WIDTHS, itertools.cycle(THEMES))), list(itertools.product(WIDTHS, THEMES)))
+)
 def test_nothing_covers_anything(browser: webdriver.Chrome, page: Path, width: int, theme: str) -> None:
     open_page(browser, page, width, theme)
     assert browser.execute_script("return document.documentElement.dataset.theme") == theme

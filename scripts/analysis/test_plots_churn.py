@@ -9,13 +9,13 @@ pytest.importorskip("pandas", reason="python3-pandas is missing")
 pytest.importorskip("matplotlib", reason="python3-matplotlib is missing")
 
 from analysis import columns
-from analysis.fixtures import result_row, write_run
+from analysis.fixtures import completed, result_row, write_run
 
 SCRIPTS = Path(__file__).resolve().parents[1]
 
 
-def plot(*arguments: object) -> subprocess.CompletedProcess:
-    return subprocess.run([SCRIPTS / "plot.py", *map(str, arguments)], capture_output=True, text=True, timeout=300)
+def plot(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return completed(SCRIPTS / "plot.py", arguments)
 
 
 def write_load(folder: Path, rows: list[dict[str, object]]) -> Path:

@@ -15,6 +15,7 @@
 #include "run/sampler_pool.h"
 #include "sys/error.h"
 #include "sys/file.h"
+#include "sys/privilege.h"
 
 namespace nsb::cli {
 namespace {
@@ -136,7 +137,8 @@ int run_churn(const Options& options) {
         run::ProgressLine line;
         const auto save = [&](const run::ChurnResult& so_far) {
             try {
-                if (folder) folder->save({start, plan, in_userns, so_far});
+                if (folder)
+                    sys::with_rights_over_files([&] { folder->save({start, plan, in_userns, so_far}); });
             } catch (const std::exception&) {
                 // The load goes on: there may be room at its end, and if not, it is said then.
             }
@@ -148,7 +150,7 @@ int run_churn(const Options& options) {
                             [&](const std::string& text) { warn(options, start, text); }, save},
                            batches.source.get());
     }
-    put_out(options, folder, {start, plan, in_userns, result});
+    sys::with_rights_over_files([&] { put_out(options, folder, {start, plan, in_userns, result}); });
     return code_of(result);
 }
 

@@ -28,6 +28,7 @@ sys::Fd file_of(const run::Summary& summary) {
 
 [[noreturn]] void become_child(const std::vector<std::string>& words) {
     try {
+        give_up_rights();
         become_script(kScript, words, {});
     } catch (const std::exception& error) {
         const Ending ending = ending_of(error);

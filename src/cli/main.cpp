@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -55,15 +54,6 @@ void require_standard_output() {
     if ((fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY) {
         throw UsageError("standard output is closed; redirect it to a file or to /dev/null");
     }
-}
-
-/// What works on results alone needs no other capability. It stays root where it was.
-void give_up_rights() {
-    if (const auto done = nsb::sys::give_up_all_but_files(); !done)
-        nsb::sys::try_write(
-            STDERR_FILENO,
-            fmt::format("nsbench: not all capabilities that it does not need are given up: {}\n",
-                        done.error().text()));
 }
 
 int dispatch(const Options& options, const nsb::isolate::Dispositions& inherited) {
@@ -123,7 +113,8 @@ int main(int argc, char** argv) {
     const nsb::isolate::Dispositions inherited{std::signal(SIGPIPE, SIG_IGN), std::signal(SIGCHLD, SIG_DFL),
                                                std::signal(SIGXFSZ, SIG_IGN)};
     try {
-        const Options options = parse({argv + 1, argv + argc});
+        Options options;
+        nsb::sys::with_rights_over_files([&] { options = parse({argv + 1, argv + argc}); });
         const bool is_for_another =  // program, which minds its own streams
             options.command == Command::exec || options.command == Command::script ||
             options.prepare.is_asked_for;

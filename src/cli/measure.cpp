@@ -22,6 +22,7 @@
 #include "run/summary.h"
 #include "sys/error.h"
 #include "sys/file.h"
+#include "sys/privilege.h"
 #include "sys/process.h"
 
 namespace nsb::cli {
@@ -78,7 +79,9 @@ Beginning take_up(const Options& options, const run::RunStart& now) {
             "--disturbed "
             "and outputs are taken");
     }
-    auto [store, recorded] = run::Store::reopen(folder);
+    std::optional<std::pair<run::Store, run::Store::Recorded>> taken;
+    sys::with_rights_over_files([&] { taken.emplace(run::Store::reopen(folder)); });
+    auto& [store, recorded] = *taken;
     run::RunStart start = recorded.info;
     check_repeat(options, start);
     if (start.identity.kernel != now.identity.kernel) {
@@ -185,12 +188,13 @@ int run_once(const Options& options, Beginning beginning, const std::vector<Case
                 [&, &store = store] { store->save_samples(measurement.describe(), series); },
                 [&, &store = store] { store->save(measurement.describe(), measurement.rows(), series); }};
         }
-        take_rounds(options, measurement, line, std::move(saving));
+        take_rounds(options, measurement, line, saving);
         probed = take_probed_pass(options, start.options, measurement, opened.probe, line);
     }
     const run::RunInfo info = measurement.describe(std::move(probed));
     const std::vector<Row> rows = runner.rows(info.row_context());
-    put_out(options, store ? &*store : nullptr, info, runner, rows, series);
+    sys::with_rights_over_files(
+        [&, &store = store] { put_out(options, store ? &*store : nullptr, info, runner, rows, series); });
     return exit_code(info, rows);
 }
 
@@ -254,10 +258,14 @@ bool shows_progress(const Options& options) {
 }
 
 void take_rounds(const Options& options, run::Measurement& measurement, run::ProgressLine& line,
-                 Saving saving, std::optional<run::RepeatPlace> repeat) {
+                 const Saving& saving, std::optional<run::RepeatPlace> repeat) {
     const bool is_shown = shows_progress(options);
-    run::Checkpoint samples(std::move(saving.samples));
-    run::Checkpoint all(std::move(saving.all));
+    const auto checkpoint = [](const std::function<void()>& save) {
+        return run::Checkpoint(save ? [&save] { sys::with_rights_over_files(save); }
+                                    : std::function<void()>());
+    };
+    run::Checkpoint samples = checkpoint(saving.samples);
+    run::Checkpoint all = checkpoint(saving.all);
     measurement.runner().measure({[&](run::Progress progress) {
                                       progress.repeat = repeat;
                                       if (is_shown) line.show(progress);

@@ -55,6 +55,6 @@ struct Saving {
 /// Carries out the rounds and saves what there is after each. Neither is done so often that it takes a tenth
 /// of the time.
 void take_rounds(const Options& options, run::Measurement& measurement, run::ProgressLine& line,
-                 Saving saving, std::optional<run::RepeatPlace> repeat = std::nullopt);
+                 const Saving& saving, std::optional<run::RepeatPlace> repeat = std::nullopt);
 
 }  // namespace nsb::cli

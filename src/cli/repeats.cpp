@@ -18,6 +18,7 @@
 #include "run/repeats.h"
 #include "sys/error.h"
 #include "sys/file.h"
+#include "sys/privilege.h"
 #include "sys/process.h"
 
 namespace nsb::cli {
@@ -170,15 +171,17 @@ void Repeating::measure(std::uint32_t number, Beginning own, run::ProgressLine& 
     };
     Saving saving;
     if (own.store) saving = {[&] { own.store->save_samples(measurement.describe(), series); }, save};
-    take_rounds(options_, measurement, line, std::move(saving), place(number));
+    take_rounds(options_, measurement, line, saving, place(number));
 
     last_ = number;
     const bool is_complete = runner.totals().interrupted_by == 0;
     const run::Summary done = summary(is_complete);
     (is_complete ? complete_ : begun_).add(done);
     if (!own.store) return;
-    own.store->save(done.info, done.rows, series);
-    save_whole(sum_up());
+    sys::with_rights_over_files([&] {
+        own.store->save(done.info, done.rows, series);
+        save_whole(sum_up());
+    });
 }
 
 run::Summary Repeating::sum_up() const {
@@ -232,7 +235,7 @@ void Repeating::put_out(const run::Summary& summary) const {
 int run_repeats(const Options& options, Beginning whole, const std::vector<Case>& plan) {
     run::catch_signals();
     Repeating repeating(options, std::move(whole), plan);
-    repeating.read();
+    sys::with_rights_over_files([&] { repeating.read(); });
     std::exception_ptr failure;
     try {
         repeating.take_all();
@@ -246,7 +249,7 @@ int run_repeats(const Options& options, Beginning whole, const std::vector<Case>
     sys::attempt_all({[&] {
                           if (failure) std::rethrow_exception(failure);
                       },
-                      [&] { repeating.put_out(summary); }});
+                      [&] { sys::with_rights_over_files([&] { repeating.put_out(summary); }); }});
     return exit_code(summary.info, summary.rows);
 }
 

@@ -1,4 +1,4 @@
-"""The sampler does what it is asked for, and may do no more: seen from outside, while it measures."""
+"""What each process may do: the sampler what its plan needs, what works on results what files need; seen from outside."""
 import contextlib
 import functools
 import json
@@ -336,31 +336,72 @@ def recorded_runs(tmp_path_factory):
     return folder
 
 
-@needs_root
-@pytest.mark.parametrize("command", ON_RESULTS)
-def test_what_works_on_results_has_rights_over_files_alone(command, recorded, tmp_path):
-    """Seen before it has been able to end, since nobody reads what it prints; then it is read, and ends well."""
-    expected = capabilities(*OVER_FILES)
-    words = [str(recorded / word) if word in ("RUN", "SETS") else word for word in command.split()]
+def rights_while_it_prints(words, name, expected, folder):
+    """The sets of the command once the one of that name is as expected, before it has been able to end, since nobody reads what
+    it prints; then it is read, and ends well."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     with contextlib.suppress(BlockingIOError):
         while os.write(writing, bytes(4096)):
             pass
     os.set_blocking(writing, True)
-    with open(reading, "rb") as pipe, open(tmp_path / "stderr", "wb") as stderr:
-        with subprocess.Popen([binary(), *words], stdin=subprocess.DEVNULL, stdout=writing, stderr=stderr, cwd=tmp_path) as process:
-            def given_up():
+    with open(reading, "rb") as pipe, open(folder / "stderr", "wb") as stderr:
+        with subprocess.Popen([binary(), *words], stdin=subprocess.DEVNULL, stdout=writing, stderr=stderr, cwd=folder) as process:
+            def are_so():
                 sets = sets_of(process.pid)
-                return sets if sets and sets["CapPrm"] == expected else None
+                return sets if sets and sets[name] == expected else None
             try:
-                assert wait_for(given_up, 20, "its rights to be given up") == {
-                    "CapInh": 0, "CapPrm": expected, "CapEff": expected, "CapBnd": expected, "CapAmb": 0}
+                seen = wait_for(are_so, 20, f"{name} to be {expected:x}")
                 os.close(writing)
                 pipe.read()
-                assert process.wait(60) == 0, (tmp_path / "stderr").read_text()
+                assert process.wait(60) == 0, (folder / "stderr").read_text()
             finally:
                 process.kill()
+    return seen
+
+
+@needs_root
+@pytest.mark.parametrize("command", ON_RESULTS)
+def test_what_works_on_results_has_rights_over_files_alone(command, recorded, tmp_path):
+    expected = capabilities(*OVER_FILES)
+    words = [str(recorded / word) if word in ("RUN", "SETS") else word for word in command.split()]
+    assert rights_while_it_prints(words, "CapPrm", expected, tmp_path) == {
+        "CapInh": 0, "CapPrm": expected, "CapEff": expected, "CapBnd": expected, "CapAmb": 0}
+
+
+@needs_root
+@pytest.mark.parametrize("words", [
+    ("--case=clone/NEWPID/stack:1M", "--samples=2", "--csv=-"),
+    ("--case=clone/NEWPID/stack:1M", "--samples=2", "--repeat=2", "--csv=-"),
+    ("churn", "--ns=pid", "--for=100ms", "--drain=1ms", "--csv=-"),
+], ids=("run", "repeats", "churn"))
+def test_what_measures_writes_with_rights_over_files_alone(words, tmp_path):
+    seen = rights_while_it_prints(words, "CapEff", capabilities(*OVER_FILES), tmp_path)
+    assert seen["CapPrm"] == sets_of("self")["CapPrm"]
+
+
+@needs_root
+@pytest.mark.parametrize("repeats", [(), ("--repeat=2",)], ids=("one", "repeats"))
+def test_a_recorded_run_is_read_with_rights_over_files_alone(repeats, tmp_path):
+    """By the calls that nsbench makes: each capset(2) says what is in effect from there on."""
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
+    run = tmp_path / "run"
+    run_small(binary(), run, "--case=clone/NEWPID/stack:1M", *repeats)
+    subprocess.run(["strace", "-o", tmp_path / "calls", "-e", "trace=capset,openat,vfork,clone,clone3,fork", binary(),
+                    f"--resume={run}"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True, timeout=60)
+    over_files = "|".join(f"1<<CAP_{name}" for name in OVER_FILES)
+    in_effect = "all"
+    read, started = [], []
+    for line in (tmp_path / "calls").read_text().splitlines():
+        if said := re.match(r"capset\(.*?effective=([^,]*)", line):
+            in_effect = "files" if said[1] == over_files else "all"
+        elif re.match(r'openat\(.*"(run\.json|rounds\.csv|samples\.csv)", O_RDONLY', line):
+            read.append(in_effect)
+        elif re.match(r"(v?fork|clone3?)\(", line):
+            started.append(in_effect)
+    assert len(read) >= 2 and set(read) == {"files"}, read
+    assert set(started) == ({"all"} if not repeats else set()), started
 
 
 @needs_root

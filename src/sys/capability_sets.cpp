@@ -36,6 +36,14 @@ int CapabilitySets::cut(std::uint64_t kept) {
     return syscall(SYS_capset, &header_, data_) == 0 ? 0 : errno;
 }
 
+int CapabilitySets::put_in_effect(std::uint64_t effective) {
+    for (auto& half : data_) {
+        half.effective = half.permitted & static_cast<std::uint32_t>(effective);
+        effective >>= 32U;
+    }
+    return syscall(SYS_capset, &header_, data_) == 0 ? 0 : errno;
+}
+
 bool starts_with_bounding_set() {
     return getuid() == 0 || geteuid() == 0;
 }

@@ -22,6 +22,9 @@ class CapabilitySets {
     /// Leaves no other capability in any of them; the ambient set follows the inheritable one. The errno of
     /// capset(2), or 0.
     [[nodiscard]] int cut(std::uint64_t kept);
+    /// Leaves no other capability in effect, and puts those of them in effect that are permitted. The errno
+    /// of capset(2), or 0.
+    [[nodiscard]] int put_in_effect(std::uint64_t effective);
 
   private:
     __user_cap_header_struct header_{_LINUX_CAPABILITY_VERSION_3, 0};

@@ -1,18 +1,33 @@
 #include "sys/privilege.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include <array>
+#include <utility>
 #include <vector>
 
 #include "core/failure.h"
 #include "sys/capability_sets.h"
+#include "sys/error.h"
+#include "sys/file.h"
 
 namespace nsb::sys {
+namespace {
+
+void say_once(const Refusal& refusal) {
+    static bool is_said = false;
+    if (std::exchange(is_said, true)) return;
+    try_write(STDERR_FILENO,
+              fmt::format("nsbench: files are read and written with all capabilities in effect: {}\n",
+                          refusal.text()));
+}
+
+}  // namespace
 
 std::optional<Capabilities> held_capabilities() {
     const auto sets = CapabilitySets::read();
@@ -20,7 +35,8 @@ std::optional<Capabilities> held_capabilities() {
 }
 
 Expected<void> give_up_all_but_files() {
-    // The bounding set first, since it takes a capability.
+    // The bounding set first, since it takes a capability, which may be permitted and not in effect.
+    if (auto sets = CapabilitySets::read()) (void)sets->put_in_effect(sets->permitted());
     const int of_bounding = starts_with_bounding_set() ? cut_bounding_set(over_files()) : 0;
     auto sets = CapabilitySets::read();
     if (!sets) return tl::unexpected(Refusal{.call = "capget", .error = sets.error()});
@@ -29,6 +45,20 @@ Expected<void> give_up_all_but_files() {
     if (of_bounding != 0)
         return tl::unexpected(Refusal{.call = "prctl(PR_CAPBSET_DROP)", .error = of_bounding});
     return {};
+}
+
+void with_rights_over_files(const std::function<void()>& work) {
+    auto sets = CapabilitySets::read();
+    const Capabilities own = sets ? sets->effective() : 0;
+    if (sets && (own & ~over_files()) == 0) return work();
+    if (const int error = sets ? sets->put_in_effect(own & over_files()) : sets.error(); error != 0) {
+        say_once(Refusal{.call = sets ? "capset" : "capget", .error = error});
+        return work();
+    }
+    attempt_all({work, [&] {
+                     if (const int error = sets->put_in_effect(own); error != 0)
+                         throw SystemError("capset", names_of(own), error);
+                 }});
 }
 
 bool can_open(std::size_t descriptors) {
