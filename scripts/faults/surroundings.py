@@ -16,7 +16,7 @@ from faults.ways import Make, both
 SETS = ("--ns=none", "--ns=mnt,pid", "--ns=uts", "--ns=user")
 TWO = ("--stack=1M", "--samples=2", "--block=1", "--quiet", f"--out={OUT}")
 LIST = Work("list", ("list",), lines_of)
-MEASURE = Work("measure", ("--op=clone,clone3,unshare,setns,proc_remount,container", *SETS, *TWO), rows_of)
+MEASURE = Work("measure", ("--op=clone,clone3,unshare,setns,proc_remount,container,cgroup", *SETS, *TWO), rows_of)
 DOCTOR = Work("doctor", ("doctor",), findings_of)
 VERIFY = Work("verify", ("verify", "--format=csv"), verdicts_of)
 EXEC = Work("exec", ("exec", "--ns=all", "--proc", "--hostname=box", "--net-lo", "--map-root", "--", "/bin/sh", "-c",
