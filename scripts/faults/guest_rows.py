@@ -45,7 +45,7 @@ class Guested:
 
 # What is done in the middle of a run, whose rounds are short
 
-BUDGET = 5
+BUDGET = 8
 MET = ("--op=clone,unshare", "--ns=none", "--ns=uts", "--stack=1M", "--block=2", "--lead-in=1", "--precision=0.001%", "--alone",
        f"--budget={BUDGET}s", "--quiet", f"--out={OUT}")
 RUN = Work("measure", MET, rows_of)

@@ -351,7 +351,7 @@ def rights_while_it_prints(words, name, expected, folder):
                 sets = sets_of(process.pid)
                 return sets if sets and sets[name] == expected else None
             try:
-                seen = wait_for(are_so, 20, f"{name} to be {expected:x}")
+                seen: dict[str, int] = wait_for(are_so, 20, f"{name} to be {expected:x}")
                 os.close(writing)
                 pipe.read()
                 assert process.wait(60) == 0, (folder / "stderr").read_text()
