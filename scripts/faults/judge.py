@@ -116,7 +116,8 @@ def shortfalls(job: Job, ended: Ended, told: Told, whole: Facts, error: str, cal
         found.append(differing(job, told.code, facts, whole))
         reasons = reasons_of(told.folder)
     except Unreadable as unreadable:
-        may_be = not told.folder.is_dir() and told.code not in job.own_codes  # a text that broke off
+        # A text that broke off. The doctor's 1 is of what it found, too.
+        may_be = not told.folder.is_dir() and (told.code not in job.own_codes or told.code == FAILED and names_it(told.err, error))
         is_kept = REMOVED in str(unreadable) and call in REMOVING  # what could not be removed
         # One that ended within its first saving, which writes run.json first: --resume takes that up.
         is_begun = told.code not in job.own_codes and "has no results.csv" in str(unreadable)

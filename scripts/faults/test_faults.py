@@ -249,6 +249,15 @@ def test_a_verdict_by_a_failed_call_is_wrong():
         jobs.verdicts_of(told)
 
 
+@pytest.mark.parametrize("code, err, is_short", [(1, "nsbench: write(standard output): ENOSPC\n", False), (1, "", True),
+                                                 (0, "nsbench: write(standard output): ENOSPC\n", True)])
+def test_a_doctor_that_failed_says_why(code, err, is_short, tmp_path):
+    """1 is also its exit code where it has found a problem."""
+    run = ended(code, "ok      proc               of this pid namespace\n", err)
+    told = jobs.Told(run.code, run.out, run.err, tmp_path / "none")
+    assert bool(judge.shortfalls(jobs.BY_NAME["doctor"], run, told, {}, "ENOSPC", "write")) == is_short
+
+
 def test_a_job_that_changes_the_machine_has_it_alone(tmp_path):
     one, other = (Place(Path("/nonexistent"), str(tmp_path)) for _ in range(2))
     assert [job.name for job in jobs.JOBS if job.is_alone] == ["prepare"]
