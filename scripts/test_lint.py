@@ -78,6 +78,14 @@ def test_it_finds_what_clang_cannot_compile(tree: Path) -> None:
     assert "scripts/coverage" in done.stdout
 
 
+def test_it_finds_what_is_wrong_in_c(tree: Path) -> None:
+    (tree / "src/core/wrong.c").write_text("int main(void) {\n    int a[2] = {0};\n    return a[2];\n}\n")
+    done = lint(tree, "cpp")
+    if done.returncode == 77:
+        pytest.skip(done.stdout.strip())
+    assert done.returncode == 1 and "wrong.c:3: error" in done.stdout, done.stdout
+
+
 def test_a_page_script_may_not_declare_what_another_has(tree: Path) -> None:
     (tree / "scripts/page/wrong.js").write_text('"use strict";\nfunction CONSTANT() {}\n')
     done = lint(tree, "page")

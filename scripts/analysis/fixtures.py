@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -46,9 +47,9 @@ def write_table(path: Path, rows: list[dict[str, object]]) -> None:
     path.write_text("\n".join([",".join(names), *(",".join(str(row.get(name, "")) for name in names) for row in rows), ""]))
 
 
-def call(script: Path, words: Iterable[object]) -> tuple[str | int | None, str, str]:
+def call(script: Path, words: Iterable[object], name: str = "") -> tuple[str | int | None, str, str]:
     """A script's exit code, standard output and standard error, as when it is started, but in this process: importing
-    pandas takes longer than most tests."""
+    pandas takes longer than most tests. `name`: what it calls itself, where that is not its file's stem."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     spec = importlib.util.spec_from_file_location(script.stem, script)
     assert spec and spec.loader
@@ -60,7 +61,7 @@ def call(script: Path, words: Iterable[object]) -> tuple[str | int | None, str, 
     code: str | int | None = None
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            module.main(getattr(module, script.stem, None) or module.body, script.stem)
+            module.main(getattr(module, script.stem, None) or module.body, name or script.stem)
     except SystemExit as exit_:
         code = exit_.code
     finally:
@@ -71,7 +72,10 @@ def call(script: Path, words: Iterable[object]) -> tuple[str | int | None, str, 
 
 
 def completed(script: Path, words: Iterable[object]) -> subprocess.CompletedProcess[str]:
-    """The same as a process that has ended."""
-    code, out, err = call(script, words)
+    """The same of a script that calls itself by its file's name, and warns of nothing: pytest would take warnings off standard error."""
+    with warnings.catch_warnings():
+        for category in (FutureWarning, RuntimeWarning, UserWarning):
+            warnings.simplefilter("error", category)
+        code, out, err = call(script, words, script.name)
     assert isinstance(code, int)
     return subprocess.CompletedProcess([str(script), *map(str, words)], code, out, err)

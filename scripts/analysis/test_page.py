@@ -308,10 +308,10 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("script", ["report", "plot"])
+@pytest.mark.parametrize("script", ["report.py", "plot.py"])
 @pytest.mark.parametrize("how", BAD)
 def test_what_cannot_be_shown_is_one_line(tmp_path: Path, how: str, script: str) -> None:
-    made = completed(SCRIPTS / f"{script}.py", [*bad(tmp_path, how), "-o", tmp_path / "out", "--quiet"])
+    made = completed(SCRIPTS / script, [*bad(tmp_path, how), "-o", tmp_path / "out", "--quiet"])
     assert (made.returncode, made.stdout) == (2, "")
     assert made.stderr.startswith(f"{script}: ") and BAD[how] in made.stderr and made.stderr.count("\n") == 1
     assert not (tmp_path / "out").is_file()

@@ -52,6 +52,7 @@ def test_every_plot_of_a_full_run(tmp_path: Path) -> None:
 
 
 def test_kernels_and_the_same_bytes_again(tmp_path: Path) -> None:
+    """In two processes: each has its own order of what is hashed."""
     runs = [
         full_run(tmp_path / name, clock="instructions", factor=factor, probed=False, samples=3, kernel=name)
         for name, factor in (("6.1.0", 1), ("6.12.1", 1.2))
@@ -59,7 +60,8 @@ def test_kernels_and_the_same_bytes_again(tmp_path: Path) -> None:
     csv = runs[1] / "results.csv"
     csv.write_text(csv.read_text().replace(",6.1.0,", ",6.12.1,"))
     for folder in ("one", "two"):
-        made = plot(*runs, "-o", tmp_path / folder, "--only=f", "--format=svg")
+        made = subprocess.run([SCRIPTS / "plot.py", *runs, "-o", tmp_path / folder, "--only=f", "--format=svg"],
+                              capture_output=True, text=True, timeout=300)
         assert (made.returncode, made.stderr) == (0, "")
     for name in ("f-kernels-clone.svg", "f-kernels-unshare.svg"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
@@ -125,15 +127,15 @@ def test_what_cannot_be_drawn_says_why(tmp_path: Path) -> None:
     )
     assert "Traceback" not in made.stderr
     nothing = plot(run, "-o", tmp_path / "plots", "--only=h", "--quiet")
-    assert (nothing.returncode, nothing.stderr) == (2, "plot: nothing to draw; without --quiet each plot says why\n")
+    assert (nothing.returncode, nothing.stderr) == (2, "plot.py: nothing to draw; without --quiet each plot says why\n")
 
 
 Change = Callable[[dict[str, str]], dict[str, str]]  # of a row, to what is put into it
 
 
 def changed(folder: Path, change: Change) -> read.Run:
-    """A full run whose measured rows were changed. Without what is drawn of other files than results.csv: that does not change. Of
-    clone and unshare, whose plots are the same, the one."""
+    """A full run whose measured rows were changed. Without what is drawn of other files than results.csv, which does not change, and
+    without unshare, which is drawn as clone is."""
     file = full_run(folder, probed=False) / "results.csv"
     (folder / "samples.csv").unlink()
     with open(file, newline="") as rows:

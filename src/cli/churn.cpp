@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/outcome.h"
 #include "cli/probing.h"
+#include "cli/rights.h"
 #include "report/load_columns.h"
 #include "run/churn_folder.h"
 #include "run/interrupt.h"
@@ -15,7 +16,6 @@
 #include "run/sampler_pool.h"
 #include "sys/error.h"
 #include "sys/file.h"
-#include "sys/privilege.h"
 
 namespace nsb::cli {
 namespace {
@@ -115,7 +115,8 @@ int code_of(const run::ChurnResult& result) {
 }  // namespace
 
 int run_churn(const Options& options) {
-    const std::optional<run::ChurnFolder> folder = open_folder(options.churn);
+    const std::optional<run::ChurnFolder> folder =
+        with_rights_over_files([&] { return open_folder(options.churn); });
     run::RunStart start = describe_start(options);
     const bool in_userns = find_in_userns(options.churn.plan);
     const run::ChurnPlan plan = in_userns ? options.churn.plan.through_userns() : options.churn.plan;
@@ -137,8 +138,7 @@ int run_churn(const Options& options) {
         run::ProgressLine line;
         const auto save = [&](const run::ChurnResult& so_far) {
             try {
-                if (folder)
-                    sys::with_rights_over_files([&] { folder->save({start, plan, in_userns, so_far}); });
+                if (folder) with_rights_over_files([&] { folder->save({start, plan, in_userns, so_far}); });
             } catch (const std::exception&) {
                 // The load goes on: there may be room at its end, and if not, it is said then.
             }
@@ -150,7 +150,7 @@ int run_churn(const Options& options) {
                             [&](const std::string& text) { warn(options, start, text); }, save},
                            batches.source.get());
     }
-    sys::with_rights_over_files([&] { put_out(options, folder, {start, plan, in_userns, result}); });
+    with_rights_over_files([&] { put_out(options, folder, {start, plan, in_userns, result}); });
     return code_of(result);
 }
 

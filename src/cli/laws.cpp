@@ -8,6 +8,7 @@
 #include <exception>
 
 #include "cli/outcome.h"
+#include "cli/rights.h"
 #include "cli/script.h"
 #include "report/csv.h"
 #include "sys/error.h"

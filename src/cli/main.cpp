@@ -12,12 +12,12 @@
 #include "cli/commands.h"
 #include "cli/complete.h"
 #include "cli/outcome.h"
+#include "cli/rights.h"
 #include "cli/script.h"
 #include "core/failure.h"
 #include "report/dictionary.h"
 #include "run/outputs.h"
 #include "sys/file.h"
-#include "sys/privilege.h"
 
 namespace {
 
@@ -113,8 +113,7 @@ int main(int argc, char** argv) {
     const nsb::isolate::Dispositions inherited{std::signal(SIGPIPE, SIG_IGN), std::signal(SIGCHLD, SIG_DFL),
                                                std::signal(SIGXFSZ, SIG_IGN)};
     try {
-        Options options;
-        nsb::sys::with_rights_over_files([&] { options = parse({argv + 1, argv + argc}); });
+        const Options options = with_rights_over_files([&] { return parse({argv + 1, argv + argc}); });
         const bool is_for_another =  // program, which minds its own streams
             options.command == Command::exec || options.command == Command::script ||
             options.prepare.is_asked_for;

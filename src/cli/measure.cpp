@@ -14,6 +14,7 @@
 #include "cli/outcome.h"
 #include "cli/probing.h"
 #include "cli/results.h"
+#include "cli/rights.h"
 #include "cli/verbose.h"
 #include "core/text.h"
 #include "run/checkpoint.h"
@@ -22,7 +23,6 @@
 #include "run/summary.h"
 #include "sys/error.h"
 #include "sys/file.h"
-#include "sys/privilege.h"
 #include "sys/process.h"
 
 namespace nsb::cli {
@@ -79,9 +79,7 @@ Beginning take_up(const Options& options, const run::RunStart& now) {
             "--disturbed "
             "and outputs are taken");
     }
-    std::optional<std::pair<run::Store, run::Store::Recorded>> taken;
-    sys::with_rights_over_files([&] { taken.emplace(run::Store::reopen(folder)); });
-    auto& [store, recorded] = *taken;
+    auto [store, recorded] = with_rights_over_files([&] { return run::Store::reopen(folder); });
     run::RunStart start = recorded.info;
     check_repeat(options, start);
     if (start.identity.kernel != now.identity.kernel) {
@@ -126,7 +124,8 @@ std::vector<Case> plan_of(const Options& options, const run::RunStart& start) {
 
 run::Store create_store(const std::string& folder, const std::optional<run::Repeat>& repeat) {
     try {
-        return repeat ? run::Store::create(folder, *repeat) : run::Store::create(folder);
+        return with_rights_over_files(
+            [&] { return repeat ? run::Store::create(folder, *repeat) : run::Store::create(folder); });
     } catch (const sys::SystemError& error) {
         if (is_of_a_limit(error)) throw;
         throw UsageError(fmt::format("--out={}: cannot be written: {}", folder, error.what()));
@@ -193,7 +192,7 @@ int run_once(const Options& options, Beginning beginning, const std::vector<Case
     }
     const run::RunInfo info = measurement.describe(std::move(probed));
     const std::vector<Row> rows = runner.rows(info.row_context());
-    sys::with_rights_over_files(
+    with_rights_over_files(
         [&, &store = store] { put_out(options, store ? &*store : nullptr, info, runner, rows, series); });
     return exit_code(info, rows);
 }
@@ -261,8 +260,7 @@ void take_rounds(const Options& options, run::Measurement& measurement, run::Pro
                  const Saving& saving, std::optional<run::RepeatPlace> repeat) {
     const bool is_shown = shows_progress(options);
     const auto checkpoint = [](const std::function<void()>& save) {
-        return run::Checkpoint(save ? [&save] { sys::with_rights_over_files(save); }
-                                    : std::function<void()>());
+        return run::Checkpoint(save ? [save] { with_rights_over_files(save); } : std::function<void()>());
     };
     run::Checkpoint samples = checkpoint(saving.samples);
     run::Checkpoint all = checkpoint(saving.all);
@@ -278,10 +276,11 @@ void take_rounds(const Options& options, run::Measurement& measurement, run::Pro
 int run_measurements(const Options& options) {
     Beginning beginning = begin(options);
     const run::RunStart& start = beginning.start;
-    const std::vector<Case> plan = plan_of(options, start);
+    const std::vector<Case> plan = with_rights_over_files([&] { return plan_of(options, start); });
     if (start.repeat && options.probe != "off")
         throw UsageError("--probe: is one pass, and has no repeats; measure them without it");
-    if (const auto checked = run::check_writable(options.files); !checked) throw UsageError(checked.error());
+    const auto checked = with_rights_over_files([&] { return run::check_writable(options.files); });
+    if (!checked) throw UsageError(checked.error());
     OpenedProbe opened = open_probe(options, plan);
     beginning.start.warn(opened.warnings);
     if (options.out) beginning.store.emplace(create_store(*options.out, start.repeat));

@@ -11,7 +11,6 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
-#include <utility>
 
 #include "cli/commands.h"
 #include "cli/options.h"
@@ -280,14 +279,6 @@ int end_by(const std::exception& error) {
     const Ending ending = ending_of(error);
     sys::try_write(STDERR_FILENO, ending.line);
     return ending.code;
-}
-
-void give_up_rights() {
-    static bool is_said = false;  // also by the process that this one was forked from
-    const auto done = sys::give_up_all_but_files();
-    if (done || std::exchange(is_said, true)) return;
-    sys::try_write(STDERR_FILENO,
-                   line("not all capabilities that it does not need are given up: " + done.error().text()));
 }
 
 }  // namespace nsb::cli

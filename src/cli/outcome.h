@@ -37,10 +37,6 @@ Ending ending_of(const std::exception& error);
 /// Says its line; its exit code.
 int end_by(const std::exception& error);
 
-/// For work on results alone: gives up all capabilities but those over files, and says what could not be
-/// given up. It stays root where it was.
-void give_up_rights();
-
 /// Whether standard output has nobody left to read it: a pipe whose reader has gone, a terminal that was
 /// closed.
 bool is_unread(const sys::SystemError& error);

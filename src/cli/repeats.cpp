@@ -14,11 +14,11 @@
 #include "cli/measure.h"
 #include "cli/outcome.h"
 #include "cli/results.h"
+#include "cli/rights.h"
 #include "run/interrupt.h"
 #include "run/repeats.h"
 #include "sys/error.h"
 #include "sys/file.h"
-#include "sys/privilege.h"
 #include "sys/process.h"
 
 namespace nsb::cli {
@@ -99,7 +99,9 @@ void Repeating::take_all() {
         own->start = run::start_of_repeat(whole_.start, now, number);
         own->start.warnings = std::move(begun.warnings);
         if (!begun.started.empty()) own->start.started = std::move(begun.started);
-        if (whole_.store && !own->store) own->store.emplace(whole_.store->create_repeat(number));
+        if (whole_.store && !own->store) {
+            own->store.emplace(with_rights_over_files([&] { return whole_.store->create_repeat(number); }));
+        }
         measure(number, std::move(*own), line);
     }
 }
@@ -178,7 +180,7 @@ void Repeating::measure(std::uint32_t number, Beginning own, run::ProgressLine& 
     const run::Summary done = summary(is_complete);
     (is_complete ? complete_ : begun_).add(done);
     if (!own.store) return;
-    sys::with_rights_over_files([&] {
+    with_rights_over_files([&] {
         own.store->save(done.info, done.rows, series);
         save_whole(sum_up());
     });
@@ -235,7 +237,7 @@ void Repeating::put_out(const run::Summary& summary) const {
 int run_repeats(const Options& options, Beginning whole, const std::vector<Case>& plan) {
     run::catch_signals();
     Repeating repeating(options, std::move(whole), plan);
-    sys::with_rights_over_files([&] { repeating.read(); });
+    with_rights_over_files([&] { repeating.read(); });
     std::exception_ptr failure;
     try {
         repeating.take_all();
@@ -249,7 +251,7 @@ int run_repeats(const Options& options, Beginning whole, const std::vector<Case>
     sys::attempt_all({[&] {
                           if (failure) std::rethrow_exception(failure);
                       },
-                      [&] { sys::with_rights_over_files([&] { repeating.put_out(summary); }); }});
+                      [&] { with_rights_over_files([&] { repeating.put_out(summary); }); }});
     return exit_code(summary.info, summary.rows);
 }
 

@@ -336,9 +336,8 @@ def recorded_runs(tmp_path_factory):
     return folder
 
 
-def rights_while_it_prints(words, name, expected, folder):
-    """The sets of the command once the one of that name is as expected, before it has been able to end, since nobody reads what
-    it prints; then it is read, and ends well."""
+def rights_while_it_prints(words, folder):
+    """The command's sets while it waits to print, since nobody reads it; then it is read, and ends well."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     with contextlib.suppress(BlockingIOError):
@@ -347,11 +346,11 @@ def rights_while_it_prints(words, name, expected, folder):
     os.set_blocking(writing, True)
     with open(reading, "rb") as pipe, open(folder / "stderr", "wb") as stderr:
         with subprocess.Popen([binary(), *words], stdin=subprocess.DEVNULL, stdout=writing, stderr=stderr, cwd=folder) as process:
-            def are_so():
-                sets = sets_of(process.pid)
-                return sets if sets and sets[name] == expected else None
+            def is_printing():
+                return Path(f"/proc/{process.pid}/syscall").read_text().startswith("1 0x1 ")
             try:
-                seen: dict[str, int] = wait_for(are_so, 20, f"{name} to be {expected:x}")
+                wait_for(is_printing, 30, "it to print")
+                seen = sets_of(process.pid)
                 os.close(writing)
                 pipe.read()
                 assert process.wait(60) == 0, (folder / "stderr").read_text()
@@ -365,43 +364,92 @@ def rights_while_it_prints(words, name, expected, folder):
 def test_what_works_on_results_has_rights_over_files_alone(command, recorded, tmp_path):
     expected = capabilities(*OVER_FILES)
     words = [str(recorded / word) if word in ("RUN", "SETS") else word for word in command.split()]
-    assert rights_while_it_prints(words, "CapPrm", expected, tmp_path) == {
+    assert rights_while_it_prints(words, tmp_path) == {
         "CapInh": 0, "CapPrm": expected, "CapEff": expected, "CapBnd": expected, "CapAmb": 0}
 
 
-@needs_root
-@pytest.mark.parametrize("words", [
-    ("--case=clone/NEWPID/stack:1M", "--samples=2", "--csv=-"),
-    ("--case=clone/NEWPID/stack:1M", "--samples=2", "--repeat=2", "--csv=-"),
-    ("churn", "--ns=pid", "--for=100ms", "--drain=1ms", "--csv=-"),
-], ids=("run", "repeats", "churn"))
-def test_what_measures_writes_with_rights_over_files_alone(words, tmp_path):
-    seen = rights_while_it_prints(words, "CapEff", capabilities(*OVER_FILES), tmp_path)
-    assert seen["CapPrm"] == sets_of("self")["CapPrm"]
+# What measures has the others in effect only where it needs them
+
+SMALL = ("--case=clone/NEWPID/stack:1M", "--samples=2")
+CHURN = ("churn", "--ns=pid", "--for=100ms", "--drain=1ms")
 
 
 @needs_root
-@pytest.mark.parametrize("repeats", [(), ("--repeat=2",)], ids=("one", "repeats"))
-def test_a_recorded_run_is_read_with_rights_over_files_alone(repeats, tmp_path):
-    """By the calls that nsbench makes: each capset(2) says what is in effect from there on."""
+@pytest.mark.parametrize("words", [SMALL, (*SMALL, "--repeat=2"), CHURN], ids=("run", "repeats", "churn"))
+def test_what_measures_prints_with_rights_over_files_alone(words, tmp_path):
+    seen = rights_while_it_prints((*words, "--csv=-"), tmp_path)
+    assert (seen["CapEff"], seen["CapPrm"]) == (capabilities(*OVER_FILES), sets_of("self")["CapPrm"])
+
+
+def traced(folder, *words, follow=()):
+    """Of nsbench's calls, as strace writes them, those that change its rights, open, rename and remove files, and start programs."""
     if not shutil.which("strace"):
         pytest.skip("strace is not installed")
+    done = subprocess.run(["strace", *follow, "-o", folder / "calls", "-e", "trace=capset,prctl,execve,openat,mkdirat,renameat,renameat2,"
+                           "unlinkat,vfork,clone,clone3,fork", binary(), *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE, encoding="utf-8", timeout=120, check=False)
+    if "PTRACE" in done.stderr:
+        pytest.skip(done.stderr.strip())
+    assert done.returncode == 0, done.stderr
+    return (folder / "calls").read_text().splitlines()
+
+
+def text_of_rights():
+    """Those over files that this process has, as strace writes them."""
+    return "|".join(f"1<<CAP_{name}" for name in sorted(OVER_FILES, key=lambda name: NUMBERS[name]) if capabilities(name))
+
+
+@needs_root
+@pytest.mark.parametrize(("words", "resumed"), [((*SMALL,), True), ((*SMALL, "--repeat=2"), True), (CHURN, False)],
+                         ids=("run", "repeats", "churn"))
+def test_what_measures_has_rights_over_files_alone_where_it_reads_and_writes(words, resumed, tmp_path):
+    """By the calls that nsbench makes: each capset(2) says what is in effect from there on."""
     run = tmp_path / "run"
-    run_small(binary(), run, "--case=clone/NEWPID/stack:1M", *repeats)
-    subprocess.run(["strace", "-o", tmp_path / "calls", "-e", "trace=capset,openat,vfork,clone,clone3,fork", binary(),
-                    f"--resume={run}"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True, timeout=60)
-    over_files = "|".join(f"1<<CAP_{name}" for name in OVER_FILES)
+    calls = traced(tmp_path, *words, f"--out={run}", f"--csv={tmp_path}/csv")
+    if resumed:
+        calls += traced(tmp_path, f"--resume={run}", f"--csv={tmp_path}/csv")
     in_effect = "all"
-    read, started = [], []
-    for line in (tmp_path / "calls").read_text().splitlines():
+    on_files, starts = [], []
+    for line in calls:
         if said := re.match(r"capset\(.*?effective=([^,]*)", line):
-            in_effect = "files" if said[1] == over_files else "all"
-        elif re.match(r'openat\(.*"(run\.json|rounds\.csv|samples\.csv)", O_RDONLY', line):
-            read.append(in_effect)
+            in_effect = "files" if said[1] == text_of_rights() else "all"
+        elif re.match(r'(mkdirat|renameat2?|unlinkat)\(|openat\(.*("run\.json|"rounds\.csv|"samples\.csv|O_CREAT)', line):
+            on_files.append((in_effect, line))
         elif re.match(r"(v?fork|clone3?)\(", line):
-            started.append(in_effect)
-    assert len(read) >= 2 and set(read) == {"files"}, read
-    assert set(started) == ({"all"} if not repeats else set()), started
+            starts.append(in_effect)
+    assert len(on_files) > 5 and not [line for rights, line in on_files if rights == "all"]
+    assert starts and set(starts) == {"all"}
+
+
+@needs_root
+def test_what_fits_laws_behind_a_run_has_rights_over_files_alone(tmp_path):
+    calls = traced(tmp_path, "--op=clone", "--ns=none", "--stack=1M", "--curve=procs:0..12:7", "--samples=2", "--block=1", follow=("-f",))
+    pid = next(line.split()[0] for line in calls if 'execve("/usr/bin/python3"' in line)
+    own = [line.split(maxsplit=1)[1] for line in calls if line.split()[0] == pid]
+    begun = next(i for i, line in enumerate(own) if line.startswith("execve"))
+    dropped = sum(line.startswith("prctl(PR_CAPBSET_DROP") and line.endswith("= 0") for line in own[:begun])
+    assert dropped == bin(sets_of("self")["CapBnd"] & ~capabilities(*OVER_FILES)).count("1")
+    last = [line for line in own[:begun] if line.startswith("capset")][-1]
+    assert f"effective={text_of_rights()}, permitted={text_of_rights()}," in last
+
+
+@needs_root
+def test_giving_up_gives_nothing(recorded, tmp_path):
+    """A capability over files that is permitted and not in effect stays so."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    nsbench = Path(shutil.copy(binary(), folder))
+    if not shutil.which("setcap") or subprocess.run(["setcap", "cap_dac_override,cap_dac_read_search,cap_setpcap+p", nsbench],
+                                                    check=False).returncode:
+        pytest.skip("setcap is not installed, or not possible here")
+    for path in (tmp_path, folder, *tmp_path.parents):
+        if path.is_relative_to("/tmp") and path != Path("/tmp"):
+            path.chmod(0o755)
+    run = Path(shutil.copytree(recorded / "RUN", tmp_path / "run"))
+    run.chmod(0o700)
+    done = subprocess.run(["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", nsbench, "summary", run],
+                          capture_output=True, encoding="utf-8", timeout=60, check=False)
+    assert done.returncode == 2 and "EACCES" in done.stderr, done.stderr
 
 
 @needs_root

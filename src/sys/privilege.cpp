@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include <array>
-#include <utility>
+#include <cstdlib>
 #include <vector>
 
 #include "core/failure.h"
@@ -19,12 +19,12 @@
 namespace nsb::sys {
 namespace {
 
-void say_once(const Refusal& refusal) {
-    static bool is_said = false;
-    if (std::exchange(is_said, true)) return;
-    try_write(STDERR_FILENO,
-              fmt::format("nsbench: files are read and written with all capabilities in effect: {}\n",
-                          refusal.text()));
+constexpr Capabilities kSetpcap = Capabilities{1} << CAP_SETPCAP;
+
+[[noreturn]] void end_without_rights(int error) {
+    try_write(STDERR_FILENO, fmt::format("nsbench: {}\n", Refusal{.call = "capset", .error = error}.text()));
+    remove_unfinished();
+    _exit(EXIT_FAILURE);
 }
 
 }  // namespace
@@ -35,11 +35,14 @@ std::optional<Capabilities> held_capabilities() {
 }
 
 Expected<void> give_up_all_but_files() {
-    // The bounding set first, since it takes a capability, which may be permitted and not in effect.
-    if (auto sets = CapabilitySets::read()) (void)sets->put_in_effect(sets->permitted());
-    const int of_bounding = starts_with_bounding_set() ? cut_bounding_set(over_files()) : 0;
     auto sets = CapabilitySets::read();
     if (!sets) return tl::unexpected(Refusal{.call = "capget", .error = sets.error()});
+    int of_bounding = 0;
+    if (starts_with_bounding_set()) {
+        // It takes a capability, which may be permitted and not in effect.
+        if ((sets->effective() & kSetpcap) == 0) (void)sets->put_in_effect(sets->effective() | kSetpcap);
+        of_bounding = cut_bounding_set(over_files());
+    }
     const int of_sets = sets->are_within(over_files()) ? 0 : sets->cut(over_files());
     if (of_sets != 0) return tl::unexpected(Refusal{.call = "capset", .error = of_sets});
     if (of_bounding != 0)
@@ -47,18 +50,17 @@ Expected<void> give_up_all_but_files() {
     return {};
 }
 
-void with_rights_over_files(const std::function<void()>& work) {
+Expected<void> with_rights_over_files(const std::function<void()>& work) {
     auto sets = CapabilitySets::read();
     const Capabilities own = sets ? sets->effective() : 0;
-    if (sets && (own & ~over_files()) == 0) return work();
-    if (const int error = sets ? sets->put_in_effect(own & over_files()) : sets.error(); error != 0) {
-        say_once(Refusal{.call = sets ? "capset" : "capget", .error = error});
-        return work();
-    }
+    const bool has_more = (own & ~over_files()) != 0;
+    const int error = !sets ? sets.error() : has_more ? sets->put_in_effect(own & over_files()) : 0;
     attempt_all({work, [&] {
-                     if (const int error = sets->put_in_effect(own); error != 0)
-                         throw SystemError("capset", names_of(own), error);
+                     if (!has_more || error != 0) return;
+                     if (const int again = sets->put_in_effect(own); again != 0) end_without_rights(again);
                  }});
+    if (error == 0) return {};
+    return tl::unexpected(Refusal{.call = sets ? "capset" : "capget", .error = error});
 }
 
 bool can_open(std::size_t descriptors) {

@@ -19,10 +19,12 @@ std::optional<Capabilities> held_capabilities();
 [[nodiscard]] Expected<void> give_up_all_but_files();
 
 /// Does `work` with no capabilities in effect but those over files: what reads and writes results between
-/// measurements. The others stay permitted, and are in effect again behind it: a fault of the work does not
-/// have them by chance; code that somebody brought here could take them back. Throws SystemError where they
-/// cannot be put in effect again; where they cannot be taken out of it, says so once, on standard error.
-void with_rights_over_files(const std::function<void()>& work);
+/// measurements. The others stay permitted, and are in effect again behind it. So a mistake in the work does
+/// not have them; code that somebody brought here could take them back, and a program that root starts within
+/// the work has all of them, unless it gives them up. The value is why they stayed in effect, if they did.
+/// Throws what the work throws. Where they cannot be put in effect again, the process ends with a line and
+/// exit code 1, since nothing behind it could be relied on.
+[[nodiscard]] Expected<void> with_rights_over_files(const std::function<void()>& work);
 
 /// Whether so many more descriptors can be opened. Libraries that fail for want of one say another errno, and
 /// a later call's.
