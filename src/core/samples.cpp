@@ -1,6 +1,7 @@
 #include "core/samples.h"
 
 #include <algorithm>
+#include <boost/range/adaptor/reversed.hpp>
 #include <cmath>
 #include <limits>
 
@@ -78,9 +79,9 @@ std::vector<Sample> Samples::all() const {
 }
 
 void Samples::set_drain(std::uint32_t before, double cost) {
-    for (auto stretch = stretches_.rbegin(); stretch != stretches_.rend(); ++stretch) {
-        if (stretch->block <= before) return;
-        stretch->drain = cost;
+    for (Stretch& stretch : stretches_ | boost::adaptors::reversed) {
+        if (stretch.block <= before) return;
+        stretch.drain = cost;
     }
 }
 

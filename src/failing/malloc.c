@@ -111,6 +111,8 @@ __attribute__((destructor)) static void end(void) {
     if (sites_file != NULL) tell_sites(atomic_load(&counted));
 }
 
+// The C library's own names of parameters are reserved.
+// NOLINTBEGIN(readability-inconsistent-declaration-parameter-name)
 void* malloc(size_t size) {
     return fails() ? NULL : __libc_malloc(size);
 }
@@ -137,3 +139,4 @@ int posix_memalign(void** found, size_t alignment, size_t size) {
     *found = memory;
     return 0;
 }
+// NOLINTEND(readability-inconsistent-declaration-parameter-name)

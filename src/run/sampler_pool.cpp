@@ -124,7 +124,7 @@ Samplers::Answer SamplerPool::take_unwatched(const Case& c, std::uint32_t sample
     request.operation = c.operation;
     request.set = c.set;
     request.values = c.values;
-    if (idle_ > idle_.zero()) wait_idle(idle_);
+    if (idle_ > std::chrono::nanoseconds::zero()) wait_idle(idle_);
     if (c.has(Trait::sandboxed)) return take_runtime(request, c, limit);
     if (c.shares_mm()) return take_threads(request, c, limit);
     return {carry_out(request, std::span(samplers_).first(c.at_once()), limit), ""};
