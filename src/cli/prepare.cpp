@@ -128,7 +128,7 @@ class Guarded {
             }
             // One signal may stand for several children.
             for (int status = 0;;) {
-                const pid_t ended = static_cast<pid_t>(sys::must(
+                const auto ended = static_cast<pid_t>(sys::must(
                     sys::retried([&] { return waitpid(-1, &status, WNOHANG); }), "wait4", "the command"));
                 if (ended == 0) break;
                 if (ended == command) return status;

@@ -141,7 +141,8 @@ TEST(MakeRows, PairsTheDeltaByRoundSoThatDriftCancels) {
 }
 
 TEST(MakeRows, GivesTheDeltaTheIntervalOfRoundsThatFollowEachOther) {
-    std::vector<double> base(40, 100), own;
+    std::vector<double> base(40, 100);
+    std::vector<double> own;
     for (int round = 0; round < 40; ++round) own.push_back(round < 20 ? 200 + round % 5 : 240 + round % 5);
     std::vector<double> scattered = own;
     for (std::size_t at = 0; at < 20; at += 2) std::swap(scattered[at], scattered[at + 20]);

@@ -268,8 +268,8 @@ const int qemu_plugin_version = nsb::exact::kApi;
 
 [[gnu::visibility("default")]] int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t* info,
                                                        int count, char** words) {
-    using namespace nsb::exact;
-    plugin = new Plugin;  // until QEMU ends
+    using namespace nsb::exact;  // NOLINT(google-build-using-namespace): the plugin is of this module
+    plugin = new Plugin;         // until QEMU ends
     std::string error = set_up(count, words);
     if (std::string_view(info->target_name) != "x86_64") error = "only x86_64 is understood";
     if (info->version.min > kApi || info->version.cur < kApi)

@@ -11,7 +11,8 @@ void batch_ring(std::string_view input) {
     std::vector<nsb_batch> ring(NSB_BATCHES);
     Bytes bytes(input);
     probe::BatchRing reader;
-    std::uint64_t ended = 0, next = 0;
+    std::uint64_t ended = 0;
+    std::uint64_t next = 0;
     bool may_lack = false;
     while (!bytes.empty()) {
         const auto more = bytes.take<std::uint16_t>();

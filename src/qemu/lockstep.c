@@ -42,6 +42,8 @@ static void find(void* into, const char* name) {
     *(void**)into = dlsym(RTLD_NEXT, name);
 }
 
+// The C library's own names of parameters are reserved.
+// NOLINTBEGIN(readability-inconsistent-declaration-parameter-name)
 int pthread_cond_wait(pthread_cond_t* condition, pthread_mutex_t* mutex) {
     static int (*wait)(pthread_cond_t*, pthread_mutex_t*);
     if (wait == NULL) find(&wait, "pthread_cond_wait");
@@ -78,3 +80,4 @@ int ppoll(struct pollfd* files, nfds_t count, const struct timespec* timeout, co
     errno = error;
     return result;
 }
+// NOLINTEND(readability-inconsistent-declaration-parameter-name)

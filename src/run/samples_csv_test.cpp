@@ -42,7 +42,7 @@ class SamplesCsvTest : public sys::FolderTest {
             }
         }
     }
-    [[nodiscard]] std::vector<const Series*> all() const { return {&series_[0], &series_[1]}; }
+    [[nodiscard]] std::vector<const Series*> all() const { return {series_.data(), &series_[1]}; }
     void save(Store& store) const { store.save_samples(info_, all()); }
     /// Takes the run up again.
     Store reopen() {

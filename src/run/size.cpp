@@ -21,7 +21,7 @@
 
 namespace {
 
-using namespace nsb;
+using namespace nsb;  // NOLINT(google-build-using-namespace): the program is of this project
 using Clock = std::chrono::steady_clock;
 
 /// As many cases as there are: clone with every set, with stacks of as many sizes as it takes.
