@@ -20,9 +20,8 @@
 namespace nsb::cli {
 namespace {
 
-/// Says why no namespace can be made here, and which setting to change. Called where it was caught.
+/// Says why no namespace can be made here, and which setting to change.
 [[noreturn]] void refuse(const isolate::NotMade& error, KindSet set) {
-    if (!limit_behind(error.error()).empty()) throw;
     if (error.error() == EPERM && !set.contains(Kind::user)) {
         const Capabilities lacking = needed(error.what(), set) & ~sys::held_capabilities().value_or(0);
         throw run::NotPermitted(lacking == 0
@@ -66,9 +65,8 @@ std::string hint(const isolate::NotTaken& error, KindSet set) {
     return why_not_permitted(needed(error.what(), set), sys::held_capabilities());
 }
 
-/// One that was not permitted is nobody's fault but this machine's. Called where it was caught.
+/// One that was not permitted is nobody's fault but this machine's.
 [[noreturn]] void refuse(const isolate::NotTaken& error, KindSet set) {
-    if (error.error() != EPERM && error.error() != EACCES) throw;
     throw run::NotPermitted(fmt::format("{}: {}", error.what(), hint(error, set)));
 }
 
@@ -78,8 +76,10 @@ int with_remedies(KindSet set, Action action) {
     try {
         return action();
     } catch (const isolate::NotMade& error) {
+        if (!limit_behind(error.error()).empty()) throw;
         refuse(error, set);
     } catch (const isolate::NotTaken& error) {
+        if (error.error() != EPERM && error.error() != EACCES) throw;
         refuse(error, set);
     } catch (const isolate::NotShown& error) {
         throw run::NotPermitted(error.what());

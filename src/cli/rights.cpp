@@ -12,9 +12,8 @@
 namespace nsb::cli {
 namespace {
 
-/// A child that was forked has what its parent has said.
-void say_once(const sys::Expected<void>& done, std::string_view what) {
-    static bool is_said = false;
+/// `is_said`: whether it was, also by the process that this one was forked from.
+void say_once(bool& is_said, const sys::Expected<void>& done, std::string_view what) {
     if (done || std::exchange(is_said, true)) return;
     sys::try_write(STDERR_FILENO, fmt::format("nsbench: {}: {}\n", what, done.error().text()));
 }
@@ -22,12 +21,15 @@ void say_once(const sys::Expected<void>& done, std::string_view what) {
 }  // namespace
 
 void give_up_rights() {
-    say_once(sys::give_up_all_but_files(), "not all capabilities that it does not need are given up");
+    static bool is_said = false;
+    say_once(is_said, sys::give_up_all_but_files(),
+             "not all capabilities that it does not need are given up");
 }
 
 void lowered(const std::function<void()>& work) {
-    say_once(sys::with_rights_over_files(work),
-             "files were read and written with all capabilities in effect");
+    static bool is_said = false;
+    say_once(is_said, sys::with_rights_over_files(work),
+             "command line and files are handled with all capabilities in effect");
 }
 
 }  // namespace nsb::cli

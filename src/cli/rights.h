@@ -1,5 +1,5 @@
 // What nsbench does with less than its caller's rights: all that works on results alone, and files and text
-// between measurements. What could not be done without is said, once, on standard error.
+// between measurements. What could not be lowered is said, once, on standard error.
 #pragma once
 
 #include <functional>

@@ -22,7 +22,8 @@ namespace {
 constexpr Capabilities kSetpcap = Capabilities{1} << CAP_SETPCAP;
 
 [[noreturn]] void end_without_rights(int error) {
-    try_write(STDERR_FILENO, fmt::format("nsbench: {}\n", Refusal{.call = "capset", .error = error}.text()));
+    try_write(STDERR_FILENO, fmt::format("nsbench: capabilities could not be put in effect again: {}\n",
+                                         Refusal{.call = "capset", .error = error}.text()));
     remove_unfinished();
     _exit(EXIT_FAILURE);
 }
@@ -55,7 +56,8 @@ Expected<void> with_rights_over_files(const std::function<void()>& work) {
     const Capabilities own = sets ? sets->effective() : 0;
     const bool has_more = (own & ~over_files()) != 0;
     const int error = !sets ? sets.error() : has_more ? sets->put_in_effect(own & over_files()) : 0;
-    attempt_all({work, [&] {
+    attempt_all({[&] { work(); },
+                 [&] {
                      if (!has_more || error != 0) return;
                      if (const int again = sets->put_in_effect(own); again != 0) end_without_rights(again);
                  }});

@@ -1,8 +1,11 @@
 #include "sys/privilege.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <stdexcept>
+
+#include "sys/capability_sets.h"
 
 namespace nsb::sys {
 namespace {
@@ -28,6 +31,21 @@ TEST(WithRightsOverFiles, HasThemAgainBehindWorkThatThrew) {
     const auto work = [] { throw std::out_of_range("work"); };
     EXPECT_THROW((void)with_rights_over_files(work), std::out_of_range);
     EXPECT_EQ(held_capabilities(), own);
+}
+
+/// In a process of its own: it is for good.
+TEST(GivingUp, PutsNothingInEffectThatWasNot) {
+    auto sets = CapabilitySets::read();
+    ASSERT_TRUE(sets);
+    const Capabilities without = sets->effective() & ~over_files();
+    if ((without >> CAP_SETPCAP & 1U) == 0) GTEST_SKIP() << "needs root with CAP_SETPCAP";
+    EXPECT_EXIT(
+        {
+            if (sets->put_in_effect(without & ~(Capabilities{1} << CAP_SETPCAP)) != 0) _exit(2);
+            if (!give_up_all_but_files()) _exit(3);
+            _exit(held_capabilities() == Capabilities{0} ? 0 : 1);
+        },
+        testing::ExitedWithCode(0), "");
 }
 
 }  // namespace
