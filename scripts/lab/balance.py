@@ -21,13 +21,12 @@ from lab import alone, books, callgrind, copies, exact, guest, images, initramfs
 from lab.books import Books
 from lab.commands import Commands
 from lab.errors import FAILED, OK, USAGE, LabError
-from lab.options import add_append, add_machine, add_state, of_profile
+from lab.options import add_append, add_machine, add_state, of_profile, positive
 from lab.progress import Progress
 from lab.states import find
 
 # The 8 kinds, and what each is compared with: clone, unshare, setns, and the remount of /proc.
 DEFAULT = "--filter=^(clone/(none|NEW[A-Z]+)/stack:1M|unshare/(none|NEW[A-Z]+)|setns/.*|proc_remount/[^/]*/stack:1M)$"
-MOST_COST = 3.0  # times the CPU time of measuring
 HEADER = ("kernel", "operation", "cases", "phases", "seen", "reading the clock", "where phases part", "lost", "cost")
 
 
@@ -180,8 +179,8 @@ def balance(options: argparse.Namespace) -> int:
         if whole:
             cost = sum(sums.profiled for sums in whole) / sum(sums.plain for sums in whole)
             costs.append(cost)
-            if cost > MOST_COST:
-                failed.append(f"{image.name}: a profile takes {cost:.2f} times as long as measuring, and {MOST_COST:g} is the limit")
+            if options.most_cost and cost > options.most_cost:
+                failed.append(f"{image.name}: a profile takes {cost:.2f} times the CPU time of measuring, and {options.most_cost:g} is the limit")
         rows += [sums.cells(image.name, operation) for operation, sums in found.items() if sums.cases]
     widths = [max(len(row[i]) for row in rows) for i in range(len(HEADER))]
     for row in rows:
@@ -199,6 +198,8 @@ def add_parser(commands: Commands) -> None:
     one = commands.add_parser("balance", help="do the exact profile's books balance, and what does it cost?", description=__doc__,
                               allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
     one.add_argument("--kernel", action="append", required=True, metavar="KERNEL", help="repeatable")
+    one.add_argument("--most-cost", type=positive, metavar="TIMES",
+                     help="fail if a profile takes more than so many times the CPU time of measuring; without it, the cost is only said")
     add_state(one)
     add_append(one)
     add_machine(one)

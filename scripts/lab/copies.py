@@ -6,7 +6,6 @@ import socket
 import subprocess
 import tempfile
 import threading
-import time
 from pathlib import Path
 
 from lab import saved
@@ -41,10 +40,14 @@ def run(recipe: saved.Recipe, folder: Path, order: list[str], crowd: Crowd, more
         with other_end:
             process = launch([*command, "-incoming", "defer", *(more or [])], directory / "stderr", other_end.fileno())
         crowd.add(process)
-        timer = threading.Timer(recipe.machine.timeout, process.kill)
+        is_late = threading.Event()
+
+        def end_it() -> None:
+            is_late.set()
+            process.kill()
+        timer = threading.Timer(recipe.machine.timeout, end_it)
         timer.start()
         try:
-            begun = time.monotonic()
             failed = None
             try:
                 monitor = Monitor(own_end)
@@ -60,14 +63,13 @@ def run(recipe: saved.Recipe, folder: Path, order: list[str], crowd: Crowd, more
                     process.wait(2)  # it has said why by then
                 process.kill()
             process.wait()
-            took = time.monotonic() - begun
             said = (directory / "stderr").read_text(errors="replace").strip()
             if failed:
                 lines = said.splitlines()
                 last = next((line for line in lines if line.startswith("nsbench-")), lines[-1] if lines else "")
                 raise LabError(f"QEMU failed: {last}" if last else str(failed))
             console = (directory / "console").read_text(errors="replace").replace("\r", "")
-            if took >= recipe.machine.timeout:
+            if is_late.is_set():
                 raise LabError(f"the copy was still measuring after {recipe.machine.timeout:g} s (--timeout) and was ended",
                                FAILED, tail(console))
             check_messages(console, console)  # first: what a copy with a panic sent is not whole

@@ -231,7 +231,8 @@ Series without_rounds(const Series& series, const std::set<std::uint32_t>& round
 
 std::vector<Row> rows_of(std::span<const Series> series, std::size_t planned, const RowContext& context) {
     // One copy at a time: all of them would take as much room as the samples themselves.
-    std::optional<Series> left, left_of_base;
+    std::optional<Series> left;
+    std::optional<Series> left_of_base;
     const auto counted = [&](const Series& all, std::optional<Series>& copy) -> const Series& {
         return context.left_out.empty() ? all : copy.emplace(without_rounds(all, context.left_out));
     };

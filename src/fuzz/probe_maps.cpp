@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "core/probed.h"
@@ -30,6 +31,7 @@ class Filled {
     Filled(const Filled&) = delete;
     Filled& operator=(const Filled&) = delete;
 
+    // NOLINTNEXTLINE(readability-convert-member-functions-to-static): who has the object has them filled
     [[nodiscard]] probe::Maps maps() const { return {all().calls, all().buckets, all().lost, all().objects}; }
 
   private:
@@ -48,8 +50,8 @@ class Filled {
     void put_into(std::vector<T>& map, Bytes& bytes) {
         T& element = map[bytes.take<std::uint32_t>() % map.size()];
         bytes.fill(&element, sizeof element);
-        auto* const values = reinterpret_cast<__u64*>(&element);
-        for (std::size_t i = 0; i < sizeof element / sizeof *values; ++i) put_.push_back(values + i);
+        const std::span values(reinterpret_cast<__u64*>(&element), reinterpret_cast<__u64*>(&element + 1));
+        for (__u64& value : values) put_.push_back(&value);
     }
     void put(Bytes& bytes) {
         switch (bytes.take<std::uint8_t>() % 4) {

