@@ -20,35 +20,44 @@ enum Event : std::size_t { queued, started, ended };
 
 }  // namespace
 
-sys::Expected<std::vector<Worker>> find_workers(std::string_view kallsyms) {
-    std::vector<Worker> workers;
+WorkerSearch::WorkerSearch() {
     for (const TracedFunction& function : kTraced) {
         if (is_work(function.role))
-            workers.push_back({&function, WorkerLedger(function.role == Role::batch_work)});
+            workers_.push_back({&function, WorkerLedger(function.role == Role::batch_work)});
     }
-    bool any_address = false;
-    sys::each_kernel_symbol(kallsyms, [&](const sys::KernelSymbol& symbol) {
-        any_address = any_address || symbol.address != 0;
-        for (Worker& worker : workers) {
-            if (worker.address == 0 && symbol.name == worker.function->name) worker.address = symbol.address;
-        }
-    });
-    if (!any_address) {
+}
+
+bool WorkerSearch::see(const sys::KernelSymbol& symbol) {
+    if (symbol.address == 0) return true;
+    any_address_ = true;
+    const auto worker =
+        std::ranges::find(workers_, symbol.name, [](const Worker& one) { return one.function->name; });
+    if (worker != workers_.end() && worker->address == 0) worker->address = symbol.address;
+    return worker == workers_.end() ||
+           std::ranges::any_of(workers_, [](const Worker& one) { return one.address == 0; });
+}
+
+sys::Expected<std::vector<Worker>> WorkerSearch::found() && {
+    if (!any_address_) {
         return tl::unexpected(
             sys::Refusal{.call = fmt::format("{} shows no addresses", sys::kKernelSymbols), .error = EPERM});
     }
-    for (const Worker& worker : workers) {
+    for (const Worker& worker : workers_) {
         if (worker.address != 0 || worker.function->role == Role::new_work) continue;
         return tl::unexpected(sys::Refusal{
             .call = fmt::format("{}: {}", sys::kKernelSymbols, worker.function->name), .error = ENOENT});
     }
-    return workers;
+    return std::move(workers_);
 }
 
 sys::Expected<TeardownWatch> TeardownWatch::open() {
-    const auto text = sys::read_file(sys::kKernelSymbols);
-    if (!text) return tl::unexpected(sys::Refusal{.call = sys::kKernelSymbols, .error = text.error()});
-    auto workers = find_workers(*text);
+    WorkerSearch search;
+    const auto read = sys::read_lines(sys::kKernelSymbols, [&](std::string_view line) {
+        const auto symbol = sys::kernel_symbol(line);
+        return !symbol || search.see(*symbol);
+    });
+    if (!read) return tl::unexpected(sys::Refusal{.call = sys::kKernelSymbols, .error = read.error()});
+    auto workers = std::move(search).found();
     if (!workers) return tl::unexpected(workers.error());
     std::string filter;
     for (const Worker& worker : *workers) {

@@ -5,11 +5,11 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
-#include <string_view>
 #include <vector>
 
 #include "core/kinds.h"
 #include "core/traced.h"
+#include "sys/kallsyms.h"
 #include "sys/tracepoint.h"
 
 namespace nsb::env {
@@ -58,9 +58,21 @@ struct Worker {
     std::uint64_t address = 0;  ///< of the function; 0: this kernel has none
 };
 
-/// Those of the table of traced functions, by what /proc/kallsyms says. Refused where it hides addresses, or
-/// lacks a function that kernels have.
-sys::Expected<std::vector<Worker>> find_workers(std::string_view kallsyms);
+/// Finds those of the table of traced functions among the kernel's symbols.
+class WorkerSearch {
+  public:
+    WorkerSearch();
+
+    /// Looks at one; whether a worker is not found yet.
+    bool see(const sys::KernelSymbol& symbol);
+
+    /// What was found. Refused where the symbols hide addresses, or lack a function that kernels have.
+    sys::Expected<std::vector<Worker>> found() &&;
+
+  private:
+    std::vector<Worker> workers_;
+    bool any_address_ = false;
+};
 
 /// The workers' end of the teardown.
 class Teardown {

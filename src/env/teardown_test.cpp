@@ -4,6 +4,8 @@
 
 #include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace nsb::env {
 namespace {
@@ -13,6 +15,12 @@ constexpr const char* kOld =
     "ffffffff81000020 t cleanup_net\n"
     "ffffffff81000021 t cleanup_net.cold\n"
     "ffffffff81000030 T free_user_ns\n";
+
+sys::Expected<std::vector<Worker>> find_workers(std::string_view kallsyms) {
+    WorkerSearch search;
+    sys::each_kernel_symbol(kallsyms, [&search](const sys::KernelSymbol& symbol) { search.see(symbol); });
+    return std::move(search).found();
+}
 
 TEST(Workers, AreThoseThatTheKernelHas) {
     const auto workers = find_workers(kOld);
@@ -34,6 +42,14 @@ TEST(Workers, AreRefusedWithWhatIsMissing) {
               "/proc/kallsyms shows no addresses: EPERM");
     EXPECT_EQ(find_workers("ffffffff81000010 t free_ipc\nffffffff81000020 t cleanup_net").error().text(),
               "/proc/kallsyms: free_user_ns: ENOENT");
+}
+
+TEST(Workers, AreLookedForUntilAllAreFound) {
+    WorkerSearch search;
+    std::vector<bool> goes_on;
+    sys::each_kernel_symbol(std::string(kOld) + "ffffffff81000040 t destroy_pid_namespace_work",
+                            [&](const sys::KernelSymbol& symbol) { goes_on.push_back(search.see(symbol)); });
+    EXPECT_EQ(goes_on, (std::vector<bool>{true, true, true, true, false}));
 }
 
 TEST(WorkerLedger, ABatchIsOverWhenAllThatWasQueuedHasEnded) {

@@ -2,6 +2,7 @@
 
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "env/batch_watch.h"
@@ -23,6 +24,7 @@ void kallsyms(std::string_view input) {
     std::istringstream lines(text);
     const auto guest = exact::GuestSymbols::read(lines);
     std::vector<std::string> names;
+    env::WorkerSearch workers;
     sys::each_kernel_symbol(text, [&](const sys::KernelSymbol& symbol) {
         (void)symbols.name(symbol.address);
         (void)symbols.kept_as(symbol.name);
@@ -31,14 +33,15 @@ void kallsyms(std::string_view input) {
         must_hold(!guest.is_first(symbol.address) || function > exact::kNameless,
                   "where a function begins, it is that function");
         names.emplace_back(symbol.name);
+        workers.see(symbol);
     });
     for (std::size_t at = 0; at < names.size(); ++at) {
         if (at >= kLookedFor && at + kLookedFor < names.size()) continue;
         if (const auto range = env::find_text(text, names[at]))
             must_hold(range->begin < range->end, "a function lies behind its begin");
     }
-    if (const auto workers = env::find_workers(text))
-        must_hold(!workers->empty(), "what tears namespaces down is there, or refused");
+    if (const auto found = std::move(workers).found())
+        must_hold(!found->empty(), "what tears namespaces down is there, or refused");
 }
 
 }  // namespace nsb::fuzz

@@ -194,26 +194,57 @@ Place find_output(const std::filesystem::path& path, int at) {
     return place;
 }
 
-Result<std::string> read_all(const Fd& file) {
-    // Not into the text itself: most files are of a line, for which 128 KiB would be filled with zeros. Nor
-    // on the stack, which may be of 64 KiB (RLIMIT_STACK).
+/// Gives what read(2) gives to `take` until that says false, or there is no more.
+Result<void> read_pieces(const Fd& file, const std::function<bool(std::string_view piece)>& take) {
+    // Not into a text itself: most files are of a line, for which 128 KiB would be filled with zeros. Nor on
+    // the stack, which may be of 64 KiB (RLIMIT_STACK).
     constexpr std::size_t kPiece = 1U << 16U;
     const auto piece = std::make_unique_for_overwrite<char[]>(kPiece);
-    std::string text;
     for (;;) {
         const ssize_t got = retried([&] { return read(file.get(), piece.get(), kPiece); });
         if (got < 0) return tl::unexpected(errno);
-        if (got == 0) return text;
-        text.append(piece.get(), static_cast<std::size_t>(got));
+        if (got == 0 || !take({piece.get(), static_cast<std::size_t>(got)})) return {};
     }
+}
+
+Result<std::string> read_all(const Fd& file) {
+    std::string text;
+    return read_pieces(file,
+                       [&text](std::string_view piece) {
+                           text += piece;
+                           return true;
+                       })
+        .map([&text] { return std::move(text); });
+}
+
+Result<Fd> open_to_read(const std::filesystem::path& path) {
+    return Fd::own(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
 }
 
 }  // namespace
 
 Result<std::string> read_file(const std::filesystem::path& path) {
-    const auto file = Fd::own(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    return open_to_read(path).and_then([](const Fd& file) { return read_all(file); });
+}
+
+Result<void> read_lines(const std::filesystem::path& path,
+                        const std::function<bool(std::string_view line)>& visit) {
+    const auto file = open_to_read(path);
     if (!file) return tl::unexpected(file.error());
-    return read_all(*file);
+    std::string begun;  // a line whose end is in a piece to come
+    bool goes_on = true;
+    const auto read = read_pieces(*file, [&](std::string_view piece) {
+        for (std::size_t end; goes_on && (end = piece.find('\n')) != std::string_view::npos;
+             piece.remove_prefix(end + 1)) {
+            begun += piece.substr(0, end);
+            goes_on = visit(begun);
+            begun.clear();
+        }
+        begun += piece;
+        return goes_on;
+    });
+    if (read && goes_on && !begun.empty()) visit(begun);
+    return read;
 }
 
 Fd open_own_file(const std::filesystem::path& path, int at) {

@@ -20,6 +20,11 @@ inline constexpr std::string_view kStandardOutput = "standard output";
 /// who might write to a pipe.
 Result<std::string> read_file(const std::filesystem::path& path);
 
+/// Gives each line of a file, without its end, to `visit` until that says false: for a file too long to be
+/// held. The errno of what failed.
+Result<void> read_lines(const std::filesystem::path& path,
+                        const std::function<bool(std::string_view line)>& visit);
+
 /// As read_file(), for what might have been put there by somebody else: links are followed as find_place()
 /// allows, and only regular files are read that is_trusted(). Throws SystemError.
 std::string read_own_file(const std::filesystem::path& path, int at);

@@ -303,6 +303,31 @@ TEST_F(FileTest, WhatCannotBeWrittenIsSaidBefore) {
     EXPECT_FALSE(fs::exists(folder_ / "new"));
 }
 
+TEST_F(FileTest, LinesAreWholeWhereverAPieceEnds) {
+    std::string text;
+    std::vector<std::string> wanted;
+    for (std::size_t length = 0; text.size() < 300'000; length += 37) {
+        wanted.emplace_back(length, static_cast<char>('a' + length % 26));
+        text += wanted.back() + "\n";
+    }
+    const auto read = [this](std::string_view content, std::size_t most) {
+        replace_file(folder_ / "lines", content);
+        std::vector<std::string> lines;
+        EXPECT_TRUE(read_lines(folder_ / "lines", [&](std::string_view line) {
+            lines.emplace_back(line);
+            return lines.size() < most;
+        }));
+        return lines;
+    };
+    EXPECT_EQ(read(text, SIZE_MAX), wanted);
+    EXPECT_EQ(read("a\n\nno end", SIZE_MAX), (std::vector<std::string>{"a", "", "no end"}));
+    EXPECT_EQ(read("", SIZE_MAX), std::vector<std::string>{});
+    wanted.resize(3);
+    EXPECT_EQ(read(text, 3), wanted);
+    EXPECT_EQ(read_lines(folder_ / "missing", [](std::string_view) { return true; }).error(), ENOENT);
+    EXPECT_EQ(read_lines(folder_, [](std::string_view) { return true; }).error(), EISDIR);
+}
+
 TEST(ErrorText, HasCallArgumentsAndErrno) {
     EXPECT_STREQ(SystemError("open", "/x", ENOENT).what(), "open(/x): No such file or directory (ENOENT)");
 }
