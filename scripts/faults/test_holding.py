@@ -78,7 +78,7 @@ def test_what_it_once_did_not_hold_against(once, line):
 
 @needs_root
 @pytest.mark.parametrize("which, most, names", [
-    ("faults", 300, ["clone", "container", "exec", "list", "repeat", "resume", "unshare", "verify"]),
+    ("faults", 300, ["clone", "exec", "list", "resume", "summary", "unshare", "userns_map", "verify"]),
     ("memory", 60, ["version", "list", "clone", "summary", "resume"]),
 ])
 def test_nsbench_holds(which, most, names):

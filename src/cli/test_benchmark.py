@@ -160,7 +160,7 @@ def test_an_output_is_not_written_through_a_foreign_link(tmp_path):
 def test_a_signal_keeps_what_was_measured(tmp_path):
     """What was whole by then is so in the file; those behind it say that they were interrupted."""
     out = tmp_path / "out.json"
-    process = subprocess.Popen([binary(), "benchmark", "--op=unshare", "--filter=/NEWUTS|/NEWIPC|/NEWPID", "--benchmark_min_time=0.1",
+    process = subprocess.Popen([binary(), "benchmark", "--op=unshare", "--filter=/NEWUTS|/NEWIPC|/NEWPID", "--benchmark_min_time=0.02",
                                 f"--benchmark_out={out}", "--benchmark_format=csv"], stdout=subprocess.PIPE,
                                stderr=subprocess.DEVNULL, text=True)
     assert process.stdout

@@ -31,7 +31,7 @@ def completed(*words):
 def test_every_option_is_said():
     options = all_options()
     assert len(options) > 30 and {("run", ), ("compare", ), ("lab", "run"), ("validate", "replicate")} <= set(options)
-    for words, wanted in options.items():
+    for words, wanted in list(options.items())[::thorough.of(4, 1)]:
         assert wanted and wanted == {word.rstrip("=") for word in completed(*words, "--")}, words
     assert options[("run", )] == {word.rstrip("=") for word in completed("--")}
 

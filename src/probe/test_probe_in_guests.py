@@ -14,7 +14,7 @@ from lab.errors import LabError
 # All series and backends by: NSBENCH_THOROUGH=1 LAB_KERNELS="5.10 6.1 6.12 7" pytest src/probe/test_probe_in_guests.py
 KERNELS = os.environ.get("LAB_KERNELS", "6.1").split()
 BACKENDS = thorough.of(("fentry",), ("fentry", "kprobe"))
-SAMPLES = 30
+SAMPLES = thorough.of(12, 30)
 LAYOUT = 0.0025
 TOGETHER = runs.How(together="many kinds in one boot, as on a host")
 # NEWTIME by the call that can do without it too.

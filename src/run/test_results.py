@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+import thorough
 from nsbench_harness import (PHASES, RESULT_COLUMNS, binary, list_ids, measure, needs_root, on_terminal, read_csv, run)
 
 pytestmark = needs_root
@@ -163,7 +164,7 @@ def test_none_is_measured_in_every_round_also_when_not_selected(tmp_path):
     assert_deltas(results, samples)
 
 
-@pytest.mark.parametrize("number", [50, 1000, 4000])
+@pytest.mark.parametrize("number", thorough.of([50, 300], [50, 1000, 4000]))
 def test_a_base_has_about_as_many_samples_as_what_is_compared_with_it(number, tmp_path):
     """NEWPID is measured in short blocks, so that the kernel's teardown keeps up, and NEWUTS in long ones."""
     measure("--op=unshare", "--ns=pid", "--ns=uts", f"--samples={number}", f"--out={tmp_path}/out")
