@@ -111,7 +111,8 @@ def test_a_finding_is_an_error_and_is_found_again(tree: Path) -> None:
     source = tree / "src/run/plan.cpp"
     source.write_text("wrong\n")
     assert tidy(tree, "--all") == (1, sorted(SOURCES), f"{source}:wrong\n", "tidy: of 5 sources, 1 with findings, 0 known to have none")
-    assert tidy(tree, "--all") == (1, ["src/run/plan.cpp"], f"{source}:wrong\n", "tidy: of 5 sources, 1 with findings, 4 known to have none")
+    assert tidy(tree, "--all") == (1, ["src/run/plan.cpp"], f"{source}:wrong\n",
+                                   "tidy: of 5 sources, 1 with findings, 4 known to have none")
     source.write_text("mended\n")
     assert tidy(tree, "--all")[:3] == (0, ["src/run/plan.cpp"], "")
 
