@@ -3,6 +3,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -63,8 +64,10 @@ def fixture_tree(tmp_path: Path) -> Path:
         for name in (*SOURCES, "build/release/tidy/generated.cpp")]))
     programs = {"dpkg-query": "echo installed", "cmake": '[ "$*" = "--preset debug -B ${0%/bin/*}/tree/build/release/tidy" ]',
                 "ninja": f"case $* in *deps*) cat {tmp_path}/deps ;; *) echo ninja: no work to do. ;; esac",
-                "c++": '[ "$1 $2 $3" = "-Isrc -E -C" ] && cat "$4"',
-                "clang-tidy": 'case $* in --version) echo 14; exit ;; "-quiet -p ${0%/bin/*}/tree/build/release/tidy "*) ;; *) exit 9 ;; esac\n'
+                "c++": '[ "$1 $2" = "-Isrc -M" ] || exit 9; for last; do :; done\n'
+                       'echo "a.o: $last \\\\"; echo " ${0%/bin/*}/tree/src/core/text.h"',
+                "clang-tidy": 'case $* in --version) echo 14; exit ;; "-quiet -p ${0%/bin/*}/tree/build/release/tidy "*) ;;\n'
+                              '*) exit 9 ;; esac\n'
                               'echo "$4" >>"$0.asked"; ! grep -H wrong "$4"'}
     (tmp_path / "bin").mkdir()
     for name, text in programs.items():
@@ -74,13 +77,14 @@ def fixture_tree(tmp_path: Path) -> Path:
 
 
 def tidy(tree: Path, *words: str) -> tuple[int, list[str], str, str]:
-    """The exit code, the files that were looked at, standard output, and the last line of standard error."""
+    """The exit code, the files that were looked at, standard output, and standard error without how far it is."""
     asked = tree.parent / "bin/clang-tidy.asked"
     asked.write_text("")
     environment = {**os.environ, "PATH": f"{tree.parent}/bin:{os.environ['PATH']}", "NSBENCH_PRESET": "release"}
     done = subprocess.run([tree / "scripts/tidy", *words], env=environment, capture_output=True, text=True, check=False)
     names = sorted(str(Path(line).relative_to(tree)) for line in asked.read_text().splitlines())
-    return done.returncode, names, done.stdout, done.stderr.splitlines()[-1]
+    said = [line for line in done.stderr.splitlines() if not line.endswith("min left") and line not in SOURCES]
+    return done.returncode, names, done.stdout, "\n".join(said)
 
 
 @pytest.mark.parametrize("changed, looked_at", [
@@ -98,7 +102,7 @@ def test_what_has_changed_and_what_includes_it(tree: Path, changed: str, looked_
 
 def test_a_build_that_cannot_be_configured_is_said(tree: Path) -> None:
     (tree.parent / "bin/cmake").write_text("#!/bin/sh\necho no such preset\nexit 1\n")
-    assert tidy(tree, "--all") == (1, [], "", f"tidy: configuring {tree}/build/release/tidy failed")
+    assert tidy(tree, "--all") == (1, [], "", f"no such preset\ntidy: configuring {tree}/build/release/tidy failed")
 
 
 def test_everything_and_nothing(tree: Path) -> None:
@@ -117,17 +121,22 @@ def test_a_finding_is_an_error_and_is_found_again(tree: Path) -> None:
     assert tidy(tree, "--all")[:3] == (0, ["src/run/plan.cpp"], "")
 
 
-def test_other_settings_look_at_all_again(tree: Path) -> None:
+@pytest.mark.parametrize("changes, again", [
+    ("src/core/text.h", SOURCES), ("src/run/plan.cpp", ["src/run/plan.cpp"]), (".clang-tidy", SOURCES),
+    ("build/release/tidy/compile_commands.json", SOURCES)])
+def test_what_a_source_depends_on_has_it_looked_at_again(tree: Path, changes: str, again: Iterable[str]) -> None:
     tidy(tree, "--all")
     assert tidy(tree, "--all")[:2] == (0, [])
-    (tree / ".clang-tidy").write_text("new\n")
-    assert tidy(tree, "--all")[:2] == (0, sorted(SOURCES))
+    (tree / changes).write_text((tree / changes).read_text().replace(".o -c", ".o -Wall -c") + "\n")
+    assert tidy(tree, "--all")[:2] == (0, sorted(again))
 
 
-def test_what_is_not_compiled_is_said(tree: Path) -> None:
-    (tree.parent / "bin/c++").write_text("#!/bin/sh\necho no such header >&2\nexit 1\n")
-    code, looked_at, _, said = tidy(tree, "--all")
-    assert (code, looked_at) == (2, []) and said.endswith(".cpp: the preprocessor fails: no such header")
+def test_what_cannot_be_compiled_is_a_finding_and_the_others_are_looked_at(tree: Path) -> None:
+    without = "case $* in *plan.cpp) echo no such header >&2; exit 1 ;; esac"
+    (tree.parent / "bin/c++").write_text(f"#!/bin/sh\n{without}\necho a.o: {tree}/README.md\n")
+    code, looked_at, found, said = tidy(tree, "--all")
+    assert (code, looked_at) == (1, sorted({*SOURCES} - {"src/run/plan.cpp"}))
+    assert found == f"{tree}/src/run/plan.cpp: the preprocessor fails: no such header\n" and "1 with findings" in said
 
 
 @pytest.mark.parametrize("word, said", [("--most", "no option --most: scripts/tidy [COMMIT], or --all"), ("nowhere", "no commit nowhere")])

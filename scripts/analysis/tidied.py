@@ -1,6 +1,6 @@
 """clang-tidy on sources of a build, side by side, but for those in which it has found nothing as they are.
 
-A source is known by what the preprocessor makes of it, with the comments, and by the settings and the version of clang-tidy. Where
+A source is known by the bytes of all files that it is made of, by how it is compiled, and by clang-tidy's settings and version. Where
 nothing was found, an empty file in `clean` of the build's folder has that as its name: an interrupted run goes on where it was.
 """
 import argparse
@@ -14,6 +14,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.options import Parser
@@ -23,29 +24,38 @@ from analysis.script import Unreadable, main
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def commands_of(build: Path) -> dict[Path, list[str]]:
-    """By source of ours: what its objects are compiled with."""
+@dataclass(frozen=True)
+class Compiled:
+    """How an object is made of a source."""
+
+    command: str
+    folder: str  # in which the command is given
+
+
+def compiled_in(build: Path) -> dict[Path, list[Compiled]]:
+    """By source of ours: its objects."""
     database = build / "compile_commands.json"
     try:
         entries = json.loads(database.read_text())
     except (OSError, ValueError) as error:
         raise Unreadable(f"{database}: {error}") from None
-    commands = defaultdict(list)
+    found = defaultdict(list)
     for entry in entries:
         source = Path(entry["directory"], entry["file"]).resolve()
         if source.is_relative_to(ROOT) and not source.is_relative_to(ROOT / "build"):
-            commands[source].append(entry["command"])
-    return dict(sorted(commands.items()))
+            found[source].append(Compiled(entry["command"], entry["directory"]))
+    return dict(sorted(found.items()))
 
 
-def preprocessed(command: str, build: Path) -> bytes:
-    """What the compiler sees, with comments: some of them are clang-tidy's."""
-    words = shlex.split(command)
+def made_of(one: Compiled) -> list[Path]:
+    """The source, and all that it includes. Unreadable where one is missing."""
+    words = shlex.split(one.command)
     at = words.index("-o")
-    done = subprocess.run([*words[:at], "-E", "-C", *(word for word in words[at + 2:] if word != "-c")], cwd=build, capture_output=True)
+    listing = [*words[:at], "-M", *(word for word in words[at + 2:] if word != "-c")]
+    done = subprocess.run(listing, cwd=one.folder, text=True, errors="replace", capture_output=True)
     if done.returncode:
-        raise Unreadable(f"{words[-1]}: the preprocessor fails: {done.stderr.decode(errors='replace').strip()}")
-    return done.stdout
+        raise Unreadable(f"{words[-1]}: the preprocessor fails: {done.stderr.strip()}")
+    return [Path(one.folder, word) for word in shlex.split(done.stdout.partition(":")[2].replace("\\\n", " "))]
 
 
 class Tidy:
@@ -57,31 +67,37 @@ class Tidy:
         self.clean.mkdir(exist_ok=True)
         self.settings = output_of("clang-tidy", "--version") + (ROOT / ".clang-tidy").read_text()
 
-    def stamp(self, commands: Iterable[str]) -> Path:
+    def stamp(self, compiled: Iterable[Compiled]) -> Path:
         """The file that is there if nothing was found."""
         key = hashlib.sha256(self.settings.encode())
-        for command in commands:
-            key.update(preprocessed(command, self.build))
+        for one in compiled:
+            key.update(one.command.encode())
+            for file in made_of(one):
+                key.update(file.read_bytes())
         return self.clean / key.hexdigest()
 
-    def look(self, source: Path, commands: Iterable[str]) -> str | None:
+    def look(self, source: Path, compiled: Iterable[Compiled]) -> str | None:
         """What it says of the source; empty where nothing, None where that was known."""
-        stamp = self.stamp(commands)
-        if stamp.exists():
-            return None
-        done = subprocess.run(["clang-tidy", "-quiet", "-p", self.build, source], text=True, errors="replace", capture_output=True)
-        if done.returncode == 0:
-            stamp.touch()
+        try:
+            stamp = self.stamp(compiled)
+            if stamp.exists():
+                return None
+            done = subprocess.run(["clang-tidy", "-quiet", "-p", self.build, source], text=True, errors="replace", capture_output=True)
+            if done.returncode:
+                return done.stdout or f"{source}: exit code {done.returncode} of clang-tidy: {done.stderr.strip()}\n"
+            if self.stamp(compiled) == stamp:  # else it was changed meanwhile
+                stamp.touch()
             return ""
-        return done.stdout or f"{source}: exit code {done.returncode} of clang-tidy: {done.stderr.strip()}\n"
+        except Unreadable as unreadable:
+            return f"{unreadable}\n"
 
 
-def look_at_all(tidy: Tidy, wanted: dict[Path, list[str]]) -> int:
+def look_at_all(tidy: Tidy, wanted: dict[Path, list[Compiled]]) -> int:
     """Prints what is found, and how far it is on standard error. The exit code."""
     found = known = 0
     begun = time.monotonic()
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        looks = {pool.submit(tidy.look, source, commands): source for source, commands in wanted.items()}
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        looks = {pool.submit(tidy.look, source, compiled): source for source, compiled in wanted.items()}
         try:
             for number, look in enumerate(as_completed(looks), 1):
                 said = look.result()
@@ -89,7 +105,7 @@ def look_at_all(tidy: Tidy, wanted: dict[Path, list[str]]) -> int:
                 found += bool(said)
                 print(said or "", end="", flush=True)
                 left = (time.monotonic() - begun) / max(number - known, 1) * (len(looks) - number) / 60
-                print(f"tidy: {number} of {len(looks)}, {looks[look].relative_to(ROOT)}; at most {left:.0f} min left", file=sys.stderr)
+                print(f"tidy: {number} of {len(looks)}, {looks[look].relative_to(ROOT)}; about {left:.0f} min left", file=sys.stderr)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -102,11 +118,11 @@ def run(words: Sequence[str]) -> int:
     parser.add_argument("build", type=Path, help="its folder, with compile_commands.json")
     parser.add_argument("source", nargs="*", help="relative to the tree; all without")
     options = parser.parse_args(words)
-    commands = commands_of(options.build)
-    wanted = {ROOT / source for source in options.source} or set(commands)
-    if strange := sorted(wanted - set(commands)):
-        raise Unreadable(f"{strange[0].relative_to(ROOT)}: is not a source of that build")
-    return look_at_all(Tidy(options.build), {source: command for source, command in commands.items() if source in wanted})
+    compiled = compiled_in(options.build)
+    wanted = {ROOT / source for source in options.source} or set(compiled)
+    for strange in sorted(wanted - set(compiled)):
+        print(f"tidy: {strange.relative_to(ROOT)} is no source of that build", file=sys.stderr)
+    return look_at_all(Tidy(options.build), {source: how for source, how in compiled.items() if source in wanted})
 
 
 if __name__ == "__main__":

@@ -164,6 +164,16 @@ def hold(one: runs.Wanted, progress: Progress) -> tuple[dict[str, OperationSums]
     return found, [f"{name}: {line}" for line in failed]
 
 
+def cost_of(operations: list[OperationSums]) -> float:
+    """What a profile takes, in times the CPU time of measuring."""
+    return sum(sums.profiled for sums in operations) / sum(sums.plain for sums in operations)
+
+
+def beyond(name: str, cost: float, most: int | None) -> list[str]:
+    """The kernel's profile that costs more than the limit, if there is one."""
+    return [f"{name}: a profile takes {cost:.2f} times the CPU time of measuring, and {most} is the limit"] if most and cost > most else []
+
+
 def balance(options: argparse.Namespace) -> int:
     """The command."""
     machine, given = of_profile(options, options.nsbench or [DEFAULT])
@@ -177,10 +187,8 @@ def balance(options: argparse.Namespace) -> int:
         failed += wrongs
         whole = [sums for sums in found.values() if sums.cases]
         if whole:
-            cost = sum(sums.profiled for sums in whole) / sum(sums.plain for sums in whole)
-            costs.append(cost)
-            if options.most_cost and cost > options.most_cost:
-                failed.append(f"{image.name}: a profile takes {cost:.2f} times the CPU time of measuring, and {options.most_cost:g} is the limit")
+            costs.append(cost_of(whole))
+            failed += beyond(image.name, costs[-1], options.most_cost)
         rows += [sums.cells(image.name, operation) for operation, sums in found.items() if sums.cases]
     widths = [max(len(row[i]) for row in rows) for i in range(len(HEADER))]
     for row in rows:

@@ -43,8 +43,9 @@ def run(recipe: saved.Recipe, folder: Path, order: list[str], crowd: Crowd, more
         is_late = threading.Event()
 
         def end_it() -> None:
-            is_late.set()
-            process.kill()
+            if process.poll() is None:
+                is_late.set()
+                process.kill()
         timer = threading.Timer(recipe.machine.timeout, end_it)
         timer.start()
         try:
@@ -64,7 +65,7 @@ def run(recipe: saved.Recipe, folder: Path, order: list[str], crowd: Crowd, more
                 process.kill()
             process.wait()
             said = (directory / "stderr").read_text(errors="replace").strip()
-            if failed:
+            if failed and not is_late.is_set():
                 lines = said.splitlines()
                 last = next((line for line in lines if line.startswith("nsbench-")), lines[-1] if lines else "")
                 raise LabError(f"QEMU failed: {last}" if last else str(failed))

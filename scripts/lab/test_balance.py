@@ -83,6 +83,12 @@ def test_copies_that_differ_are_told(monkeypatch: pytest.MonkeyPatch, plain: str
     assert (sums.cases, sums.phases, sums.seen, sums.readings) == (1, 1, 20.5, [0])
 
 
+def test_a_cost_is_a_failure_beyond_a_limit_alone() -> None:
+    cost = balance.cost_of([balance.OperationSums(plain=1, profiled=4), balance.OperationSums(plain=3, profiled=6)])
+    assert cost == 2.5 and balance.beyond("6.1", cost, None) == balance.beyond("6.1", cost, 3) == []
+    assert balance.beyond("6.1", cost, 2) == ["6.1: a profile takes 2.50 times the CPU time of measuring, and 2 is the limit"]
+
+
 def test_the_books_of_a_kernel(kernel: Path) -> None:
     done = subprocess.run([sys.executable, PROGRAM, "balance", "--kernel", kernel, "--", "--case=setns/NEWUTS/via:nsfd"], text=True,
                           capture_output=True, timeout=300)

@@ -29,6 +29,7 @@ def completed(*words):
 
 
 def test_every_option_is_said():
+    """Of each fourth command, unless all is asked for, and of nsbench itself."""
     options = all_options()
     assert len(options) > 30 and {("run", ), ("compare", ), ("lab", "run"), ("validate", "replicate")} <= set(options)
     for words, wanted in list(options.items())[::thorough.of(4, 1)]:

@@ -117,7 +117,8 @@ def test_what_measures_has_rights_over_files_alone_where_it_reads_and_writes(wor
 
 @needs_root
 def test_what_fits_laws_behind_a_run_has_rights_over_files_alone(tmp_path):
-    calls = traced(tmp_path, "--op=clone", "--ns=none", "--stack=1M", "--curve=procs:0..12:7", "--samples=2", "--block=1", follow=("-ff", "--seccomp-bpf"))
+    calls = traced(tmp_path, "--op=clone", "--ns=none", "--stack=1M", "--curve=procs:0..12:7", "--samples=2", "--block=1",
+                   follow=("-ff", "--seccomp-bpf"))
     (own, begun), = ((lines, at) for lines in calls for at, line in enumerate(lines) if line.startswith('execve("/usr/bin/python3"'))
     dropped = sum(line.startswith("prctl(PR_CAPBSET_DROP") and line.endswith("= 0") for line in own[:begun])
     assert dropped == bin(sets_of("self")["CapBnd"] & ~capabilities(*OVER_FILES)).count("1")

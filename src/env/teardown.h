@@ -63,7 +63,7 @@ class WorkerSearch {
   public:
     WorkerSearch();
 
-    /// Looks at one; whether a worker is not found yet.
+    /// Looks at one; false where that is the last worker to be found.
     bool see(const sys::KernelSymbol& symbol);
 
     /// What was found. Refused where the symbols hide addresses, or lack a function that kernels have.

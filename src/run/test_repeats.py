@@ -334,8 +334,8 @@ def test_progress_is_of_all_of_them():
 
 @needs_root
 def test_a_full_disk_ends_it_with_what_there_is(tmp_path):
-    script = 'mount -t tmpfs -o size=64k none "$1" || exit 99; dir=$1; shift; "$@"; code=$?; cd "$dir" && find . -type f >&2; exit $code'
-    done = subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", tmp_path, binary(), *CASES, "--samples=800", "--repeat=3",
+    script = 'mount -t tmpfs -o size=96k none "$1" || exit 99; dir=$1; shift; "$@"; code=$?; cd "$dir" && find . -type f >&2; exit $code'
+    done = subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", tmp_path, binary(), *CASES, "--samples=1200", "--repeat=3",
                            f"--out={tmp_path}/run"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
                           check=False)
     if done.returncode == 99:

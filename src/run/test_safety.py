@@ -133,11 +133,15 @@ def test_killed_run_leaves_nothing_behind_and_goes_on(attempt, tmp_path):
         assert not results and not samples, "files of a run that --resume does not know"
         measure("--op=clone", "--ns=none", "--stack=1M", "--samples=4", f"--out={folder}")
         return
-    resumed = run(f"--resume={folder}", "--budget=3s")
-    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
-    again, more_results, more_samples = read_folder(folder)
-    assert again["run_id"] == info["run_id"]
-    before, after = samples_by_case(results), samples_by_case(more_results)
+    before, after = samples_by_case(results), {}
+    for _ in range(10):  # a busy machine does not reach every case in the first
+        resumed = run(f"--resume={folder}", "--budget=3s")
+        assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+        again, more_results, more_samples = read_folder(folder)
+        assert again["run_id"] == info["run_id"]
+        after = samples_by_case(more_results)
+        if all(after.values()):
+            break
     assert before.keys() <= after.keys()
     assert all(after[key] >= count for key, count in before.items())
     assert sum(after.values()) > sum(before.values())
@@ -151,7 +155,8 @@ def test_killed_run_leaves_nothing_behind_and_goes_on(attempt, tmp_path):
 
 
 def test_killed_run_is_completed(tmp_path):
-    """A run with a number of samples to reach reaches it after --resume, for every case."""
+    """A run with a number of samples to reach reaches it after --resume, for every case; of what the kernel leaves to its workers
+    (drain), a block may have no time."""
     folder = tmp_path / "out"
     with Started("--op=clone", *SETS, "--stack=1M", "--samples=100", "--seed=3", f"--out={folder}") as started:
         wait_for(lambda: (folder / "results.csv").exists(), 20, "the first round")
@@ -163,7 +168,7 @@ def test_killed_run_is_completed(tmp_path):
     assert resumed.returncode == 0, resumed.stderr
     after = samples_by_case(read_folder(folder)[1])
     assert len({case for case, _ in after}) == len(SETS)
-    assert not {key: count for key, count in after.items() if count < 100 and key[1] != "drain"}  # which the kernel may do later
+    assert all(after.values()) and not {key: count for key, count in after.items() if count < 100 and key[1] != "drain"}
 
 
 def test_resume_is_as_silent_as_a_run(tmp_path):

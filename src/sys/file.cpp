@@ -240,7 +240,7 @@ Result<void> read_lines(const std::filesystem::path& path,
             goes_on = visit(begun);
             begun.clear();
         }
-        begun += piece;
+        if (goes_on) begun += piece;
         return goes_on;
     });
     if (read && goes_on && !begun.empty()) visit(begun);

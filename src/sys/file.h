@@ -1,4 +1,4 @@
-// Whole files: read at once, and written so that they appear under their names whole or not at all.
+// Files: read whole or line by line, and written so that they appear under their names whole or not at all.
 #pragma once
 
 #include <sys/stat.h>
@@ -20,8 +20,8 @@ inline constexpr std::string_view kStandardOutput = "standard output";
 /// who might write to a pipe.
 Result<std::string> read_file(const std::filesystem::path& path);
 
-/// Gives each line of a file, without its end, to `visit` until that says false: for a file too long to be
-/// held. The errno of what failed.
+/// Gives each line of a file, without its end, to `visit` until that says false: for a long file of which the
+/// beginning may do. The errno of what failed.
 Result<void> read_lines(const std::filesystem::path& path,
                         const std::function<bool(std::string_view line)>& visit);
 

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <vector>
@@ -310,6 +311,8 @@ TEST_F(FileTest, LinesAreWholeWhereverAPieceEnds) {
         wanted.emplace_back(length, static_cast<char>('a' + length % 26));
         text += wanted.back() + "\n";
     }
+    wanted.emplace_back(200'000, 'z');
+    text += wanted.back() + "\n";
     const auto read = [this](std::string_view content, std::size_t most) {
         replace_file(folder_ / "lines", content);
         std::vector<std::string> lines;
