@@ -59,7 +59,7 @@ struct Case {
     /// Which system call makes the namespaces: only clone3(2) has a flag for time namespaces at creation.
     [[nodiscard]] std::string_view syscall() const;
 
-    auto operator<=>(const Case&) const = default;
+    auto operator<=>(const Case&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
 /// The set that bases have, so that a difference to them is of the other kinds alone: none, or what every set

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <fmt/format.h>
-#include <stdlib.h>  // mkdtemp
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>

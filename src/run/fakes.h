@@ -28,7 +28,7 @@ inline Records fake_records(std::uint32_t samples, protocol::Failure failure = {
             break;
         }
         for (std::size_t phase = 0; phase < kPhases; ++phase) record.times[phase] = fake_time(phase, i);
-        record.ended = 5000 * (i + 1);
+        record.ended = std::uint64_t{5000} * (i + 1);
     }
     return records;
 }

@@ -31,7 +31,7 @@ class FolderTest : public testing::Test {
     }
     /// A folder in this one with that mode and owner.
     std::filesystem::path make(const char* name, mode_t mode, uid_t owner = geteuid()) {
-        const std::filesystem::path path = folder_ / name;
+        std::filesystem::path path = folder_ / name;
         std::filesystem::create_directory(path);
         EXPECT_EQ(chmod(path.c_str(), mode), 0);
         EXPECT_EQ(lchown(path.c_str(), owner, static_cast<gid_t>(-1)), 0);
