@@ -66,7 +66,7 @@ def test_a_kernel_may_have_any_name(name: str) -> None:
 
 
 @pytest.mark.parametrize("words", [
-    ["--case=clone/NEWPID/stack:1M", "--samples=4"], ["--case=clone/NEWUTS/stack:1M", "--budget=0.1s", "--cpu=any", "--block=2"],
+    ["--case=clone/NEWPID/stack:1M", "--samples=4"], ["--case=clone/NEWUTS/stack:1M", "--budget=1s", "--cpu=any", "--block=2"],
     ["--case=clone/NEWUTS/stack:1M", "--samples=2", "--repeat=2", "--apart=1ms"],
     ["--op=runtime", "--ns=pid,mnt", "--samples=2"], ["--case=unshare/NEWNET", "--samples=4", "--probe"]], ids=" ".join)
 def test_it_describes_all_that_nsbench_writes(words: list[str], tmp_path: Path) -> None:
