@@ -66,11 +66,11 @@ def allocated(kind: str, out: Path) -> tuple[int, collections.Counter]:
     its_own = 'comm == "nsbench-sampler" && ((struct task_struct *)curtask)->nsproxy->mnt_ns->ns.inum == $1'
     events = "".join(f"tracepoint:kmem:{name} /{its_own}/ {{ @ = sum(args->bytes_alloc); }} " for name in ("kmalloc", "kmem_cache_alloc"))
     # bpftrace wants debugfs under its usual path: mounted where only it sees it.
-    done = subprocess.run(["unshare", "-m", "--propagation=private", "sh", "-c",
-                           'mount -t debugfs debugfs /sys/kernel/debug && mount -t tracefs tracefs /sys/kernel/tracing; exec "$@" "$(stat -Lc %i /proc/self/ns/mnt)"',
-                           "sh", "bpftrace", "-f", "json", "-c", f"{NSBENCH} --filter=^clone/{kind}/stack:1M$ --samples=200 --quiet --out={out}",
-                           "-e", events],
-                          capture_output=True, text=True, timeout=120, check=False)
+    script = ('mount -t debugfs debugfs /sys/kernel/debug && mount -t tracefs tracefs /sys/kernel/tracing; '
+              'exec "$@" "$(stat -Lc %i /proc/self/ns/mnt)"')
+    run = f"{NSBENCH} --filter=^clone/{kind}/stack:1M$ --samples=200 --quiet --out={out}"
+    done = subprocess.run(["unshare", "-m", "--propagation=private", "sh", "-c", script, "sh", "bpftrace", "-f", "json", "-c", run, "-e",
+                           events], capture_output=True, text=True, timeout=120, check=False)
     said = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     sums = [line for line in said if line.get("type") == "map"]
     if not sums or not (out / "samples.csv").exists():
