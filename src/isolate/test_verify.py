@@ -234,7 +234,7 @@ CALLS = ("clone3 clone unshare setns mount umount2 sethostname setdomainname msg
 
 
 @needs_root
-@pytest.mark.parametrize("call", CALLS[time.localtime().tm_yday % 4::4] if not thorough.IS_WHOLE else CALLS)
+@pytest.mark.parametrize("call", thorough.of(CALLS[time.localtime().tm_yday % 4::4], CALLS))  # others each day
 def test_each_call_made_to_fail_once(call):
     """In every process, from the first; also where that breaks the run itself, nothing is left."""
     # The loader's own calls come first, which are not nsbench's.
